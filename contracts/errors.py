@@ -1,0 +1,42 @@
+"""The one error shape every process answers with."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+
+class ErrorCode(StrEnum):
+    """Machine-readable causes. Callers branch on these, never on the message."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_IMAGE = "invalid_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    IMAGE_TOO_LARGE = "image_too_large"
+    UNKNOWN_COLLECTION = "unknown_collection"
+    UNKNOWN_IMAGE = "unknown_image"
+    EMPTY_GALLERY = "empty_gallery"
+    ENCODER_MISMATCH = "encoder_mismatch"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    OVERLOADED = "overloaded"
+    RETRIEVAL_UNAVAILABLE = "retrieval_unavailable"
+    VERIFIER_UNAVAILABLE = "verifier_unavailable"
+    BACKEND_UNAVAILABLE = "backend_unavailable"
+    GALLERY_UNAVAILABLE = "gallery_unavailable"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    INTERNAL = "internal"
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong, for a program (``code``) and for a person (``message``, ``accepted``)."""
+
+    code: ErrorCode
+    message: str = Field(description="The fact, the value, and what to do.")
+    accepted: str | None = Field(default=None, description="What would have been accepted, where that can be said.")
+    field: str | None = Field(default=None, description="The request field at fault, where there is one.")
+
+
+class ErrorBody(BaseModel):
+    """Body of every 4xx and 5xx answer."""
+
+    error: ErrorDetail

@@ -1,0 +1,107 @@
+"""How places and gallery images look on the wire."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class PlaceBody(BaseModel):
+    """A physical spot or exhibit."""
+
+    id: str
+    name: str
+    description: str = ""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+
+
+class ImageBody(BaseModel):
+    """One gallery image."""
+
+    id: str
+    collection: str
+    place: PlaceBody
+    filename: str
+    media_type: str
+    width: int
+    height: int
+    bytes: int
+    content_hash: str = Field(description="sha256 of the original bytes, hex")
+    added_at: str = Field(description="UTC, ISO 8601")
+    file_url: str
+    preview_url: str
+
+
+class ImagePage(BaseModel):
+    """One page of gallery images, oldest first."""
+
+    images: list[ImageBody]
+    total: int
+    next_cursor: str | None = Field(default=None, description="pass as `cursor` for the next page; null on the last")
+
+
+class ImageChange(BaseModel):
+    """What may be changed of an image. Fields left out stay as they are.
+
+    ``place_id`` moves the image to another place (made if new); the other fields belong to the place it then shows.
+    """
+
+    model_config = {"extra": "forbid"}
+
+    place_id: str | None = Field(default=None, min_length=1, max_length=200)
+    place_name: str | None = Field(default=None, min_length=1, max_length=500)
+    description: str | None = Field(default=None, max_length=20_000)
+    metadata: dict[str, Any] | None = None
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+
+
+class AddOutcome(BaseModel):
+    """What became of one uploaded file."""
+
+    filename: str
+    status: Literal["added", "duplicate", "rejected"]
+    image: ImageBody | None = Field(default=None, description="the new or the already known image")
+    reason: str | None = Field(default=None, description="why it was rejected")
+    code: str | None = Field(default=None, description="the error code of a rejection")
+
+
+class AddReply(BaseModel):
+    """Per-file outcome of an upload, in the order sent."""
+
+    collection: str
+    added: int
+    duplicates: int
+    rejected: int
+    results: list[AddOutcome]
+
+
+class PlaceSummary(PlaceBody):
+    """A place and how many images show it."""
+
+    collection: str
+    images: int
+    preview_url: str | None = None
+
+
+class PlacePage(BaseModel):
+    """One page of places, by name."""
+
+    places: list[PlaceSummary]
+    total: int
+    next_cursor: str | None = None
+
+
+class CollectionSummary(BaseModel):
+    """A collection: one museum or park of a deployment."""
+
+    id: str
+    images: int
+    places: int
+
+
+class CollectionList(BaseModel):
+    """All collections."""
+
+    collections: list[CollectionSummary]

@@ -1,0 +1,40 @@
+"""The retrieval service's wire: a photo in, candidates out.
+
+``POST /search`` takes the raw photo as body (any accepted format) and the rest as query parameters.
+The ``/index`` routes are shared with the gateway's public API; see ``images``.
+"""
+
+from pydantic import BaseModel, Field
+
+from contracts.images import ImageBody
+
+
+class RetrievedCandidate(BaseModel):
+    """A gallery image that may show the query's place."""
+
+    image: ImageBody
+    similarity: float = Field(description="cosine, [-1, 1]")
+    rank: int = Field(ge=1)
+    local_score: float | None = Field(default=None, description="evidence of the cheap local test, >= 0")
+
+
+class RetrievalDecision(BaseModel):
+    """What retrieval alone would answer: the stricter rule used when nothing can be verified."""
+
+    matched: bool
+    confidence: float = Field(ge=0, le=1)
+    reason: str
+
+
+class SearchReply(BaseModel):
+    """Candidates, best first, at most one image per place unless places run out."""
+
+    candidates: list[RetrievedCandidate]
+    decision: RetrievalDecision
+    encoder: str
+    query_width: int
+    query_height: int
+    query_features: str | None = Field(
+        default=None, description="the query's local features (base64), to hand on to the verifier unread"
+    )
+    timings_ms: dict[str, float]

@@ -1,0 +1,58 @@
+"""The verifier service's wire: one query photo and its candidates in, ranked verdicts out.
+
+``POST /verify`` is multipart: ``request`` (a VerifyRequest as JSON), ``file`` (the query photo, any accepted
+format) and optionally ``features`` (the bytes of SearchReply.query_features).
+"""
+
+from pydantic import BaseModel, Field
+
+
+class CandidateRef(BaseModel):
+    """A candidate as the gateway hands it on."""
+
+    image_id: str = Field(min_length=1, max_length=100)
+    place_id: str = Field(min_length=1, max_length=200)
+    similarity: float
+
+
+class VerifyRequest(BaseModel):
+    """What to verify."""
+
+    candidates: list[CandidateRef] = Field(max_length=100)
+    prompt_style: str | None = Field(default=None, max_length=50)
+    explain: bool = False
+
+
+class CorrespondencesBody(BaseModel):
+    """Agreeing points, as fractions of the upright photos' width and height."""
+
+    query_points: list[tuple[float, float]]
+    candidate_points: list[tuple[float, float]]
+    rotation: int = Field(description="degrees the query was turned counter-clockwise: 0, 90, 180 or 270")
+
+
+class VerdictBody(BaseModel):
+    """The verifier's answer for one pair."""
+
+    is_match: bool
+    confidence: float = Field(ge=0, le=1)
+    response: str
+    correspondences: CorrespondencesBody | None = Field(default=None, description="with explain=true, where known")
+
+
+class RankedVerdict(BaseModel):
+    """A verdict and the candidate it belongs to."""
+
+    image_id: str
+    verdict: VerdictBody
+
+
+class VerifyReply(BaseModel):
+    """Verdicts in final order and the decision drawn from them."""
+
+    ranking: list[RankedVerdict] = Field(description="best first; every candidate of the request exactly once")
+    matched: bool
+    confidence: float = Field(ge=0, le=1)
+    reason: str
+    verifier: str
+    timings_ms: dict[str, float]

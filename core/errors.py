@@ -1,0 +1,75 @@
+"""Every error the library raises on purpose.
+
+SemanticMatchError
+├── InvalidImage             bytes that are no picture we accept
+│   ├── UnsupportedFormat    a file, but of a kind we do not decode
+│   └── ImageTooLarge        too many bytes or too many pixels
+├── InvalidRequest           a value outside what is accepted (top_k=0, unknown style, bad field)
+├── UnknownBackend           no encoder or verifier of that name
+├── BackendUnavailable       the backend exists but cannot work here (weights missing, endpoint down)
+│   └── OutOfMemory          the batch did not fit the device; a smaller one may
+└── GalleryError
+    ├── EmptyGallery         nothing to search in
+    ├── UnknownCollection    no collection of that name
+    ├── UnknownImage         no image of that id
+    ├── EncoderMismatch      the gallery was made by another encoder
+    └── GalleryUnavailable   the store cannot be read or written (disk full, locked, damaged)
+
+Messages state the fact in lower case, then the value, then what would be accepted or what to do.
+"""
+
+
+class SemanticMatchError(Exception):
+    """Base of everything below."""
+
+
+class InvalidImage(SemanticMatchError):
+    """The bytes are not a readable picture."""
+
+
+class UnsupportedFormat(InvalidImage):
+    """The bytes are of a kind that is not decoded here."""
+
+
+class ImageTooLarge(InvalidImage):
+    """The picture exceeds the byte or pixel limit."""
+
+
+class InvalidRequest(SemanticMatchError):
+    """A value lies outside what is accepted."""
+
+
+class UnknownBackend(SemanticMatchError):
+    """No backend is registered under that name."""
+
+
+class BackendUnavailable(SemanticMatchError):
+    """The backend is known but cannot work here and now."""
+
+
+class OutOfMemory(BackendUnavailable):
+    """The batch did not fit into the device's memory; a smaller one may."""
+
+
+class GalleryError(SemanticMatchError):
+    """Base of everything that can be wrong with a gallery."""
+
+
+class EmptyGallery(GalleryError):
+    """The collection asked for holds no image."""
+
+
+class UnknownCollection(GalleryError):
+    """No collection of that name exists."""
+
+
+class UnknownImage(GalleryError):
+    """No image of that id exists."""
+
+
+class EncoderMismatch(GalleryError):
+    """The gallery's vectors were made by another encoder."""
+
+
+class GalleryUnavailable(GalleryError):
+    """The gallery's files cannot be read or written at the moment."""

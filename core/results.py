@@ -1,0 +1,182 @@
+"""The values that flow between the stages: small, frozen, free of behaviour.
+
+Shape letters: N images, D embedding size, K candidates, P keypoints, M correspondences.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalFeatures:
+    """Keypoints of one photo and their descriptors, strongest first.
+
+    Attributes:
+        keypoints: float32 [P, 2], (x, y) in [0, 1], fractions of the upright photo's width and height.
+        descriptors: float16 [P, d], each row of L2 norm 1.
+        scores: float32 [P], detection strength, descending.
+        size: (width, height) in pixels of the resized photo on which they were detected.
+        extractor: what made them; features of different extractors are never matched.
+    """
+
+    keypoints: NDArray[np.float32]
+    descriptors: NDArray[np.float16]
+    scores: NDArray[np.float32]
+    size: tuple[int, int]
+    extractor: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encodings:
+    """What an encoder says of N photos.
+
+    Attributes:
+        embeddings: float32 [N, D], each row of L2 norm 1, row i for photo i.
+        local_features: N entries; ``None`` where the encoder computes none.
+    """
+
+    embeddings: NDArray[np.float32]
+    local_features: tuple[LocalFeatures | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFingerprint:
+    """Identifies an embedding space. Vectors of two different fingerprints are never compared.
+
+    Attributes:
+        name: the backend's registered name, e.g. ``embedded``.
+        weights: which weights, e.g. a model id with a hash of its files.
+        preprocessing: size, aspect policy, pooling: whatever changes the vector.
+        dim: D.
+    """
+
+    name: str
+    weights: str
+    preprocessing: str
+    dim: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.weights}; {self.preprocessing}; {self.dim}-d)"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The physical spot or exhibit that images show. Two images match when they show the same place."""
+
+    place_id: str
+    name: str
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryImage:
+    """One reference image of a gallery.
+
+    Attributes:
+        image_id: generated, unique in the whole gallery.
+        collection: which museum or park it belongs to.
+        place: the place it shows.
+        filename: the name it was given by its owner; shown, never used as a path.
+        content_hash: sha256 of the original bytes, hex.
+        media_type: of the original bytes, e.g. ``image/jpeg``.
+        width: of the upright original, pixels.
+        height: of the upright original, pixels.
+        byte_size: of the original.
+        added_at: UTC, ISO 8601.
+        path: the stored original.
+    """
+
+    image_id: str
+    collection: str
+    place: Place
+    filename: str
+    content_hash: str
+    media_type: str
+    width: int
+    height: int
+    byte_size: int
+    added_at: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A gallery image returned for a query, not yet verified.
+
+    Attributes:
+        image: the gallery image.
+        similarity: cosine of the two embeddings, [-1, 1].
+        rank: 1 for the first.
+        local_score: evidence of the cheap local test that ordered the shortlist, >= 0; None where it did not run.
+    """
+
+    image: GalleryImage
+    similarity: float
+    rank: int
+    local_score: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The README's form: ``path``, ``id``, ``place_id``, ``place_name``, ``similarity``, ``rank``."""
+        return {
+            "path": self.image.path,
+            "id": self.image.image_id,
+            "place_id": self.image.place.place_id,
+            "place_name": self.image.place.name,
+            "similarity": self.similarity,
+            "rank": self.rank,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """One side of a pair as a verifier sees it: pixels on demand, features if somebody has them already.
+
+    Attributes:
+        load: gives the upright RGB picture; called only by verifiers that look at pixels, at most once per verification.
+        content_hash: sha256 hex of the original bytes, the key of every cache; None disables caching.
+        local_features: computed earlier, or None.
+    """
+
+    load: Callable[[], Image.Image]
+    content_hash: str | None = None
+    local_features: LocalFeatures | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correspondences:
+    """The points on which two photos agree geometrically.
+
+    Attributes:
+        query_points: float32 [M, 2], (x, y) in [0, 1] of the upright query photo.
+        candidate_points: float32 [M, 2], (x, y) in [0, 1] of the upright candidate photo.
+        rotation: degrees by which the query had to be turned counter-clockwise to agree: 0, 90, 180 or 270.
+    """
+
+    query_points: NDArray[np.float32]
+    candidate_points: NDArray[np.float32]
+    rotation: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """A verifier's answer for one pair.
+
+    Attributes:
+        is_match: both photos show the same place.
+        confidence: that they do, [0, 1]; ``is_match`` is ``confidence >= the backend's threshold``.
+        response: the backend's own words or numbers.
+        correspondences: the points behind the answer, for backends that have them.
+    """
+
+    is_match: bool
+    confidence: float
+    response: str
+    correspondences: Correspondences | None = None

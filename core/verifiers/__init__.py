@@ -1,0 +1,14 @@
+"""Verifiers by name. Nothing heavy is imported before one is chosen."""
+
+from core.registry import Registry
+from core.verifiers.base import Verifier
+
+VERIFIERS: Registry[Verifier] = Registry(
+    "verifier",
+    {
+        "geometric": "core.verifiers.geometric:GeometricVerifier",
+        "qwen3-vl": "core.verifiers.qwen3_vl:Qwen3VLVerifier",
+        "openai-compatible": "core.verifiers.openai_compatible:OpenAICompatibleVerifier",
+        "cascade": "core.verifiers.cascade:CascadeVerifier",
+    },
+)

@@ -1,0 +1,36 @@
+"""The verifier's port: one query and its candidates in, one verdict per candidate out."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from core.results import Photo, Verdict
+
+
+class Verifier(Protocol):
+    """Decides for each candidate whether it shows the query's place.
+
+    Attributes:
+        fingerprint: names the backend, its weights and settings; a calibration holds for one fingerprint only.
+    """
+
+    fingerprint: str
+
+    def verify(
+        self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
+    ) -> list[Verdict]:
+        """Judge all candidates of one query together.
+
+        Args:
+            query: the photo asked about.
+            candidates: K >= 0 gallery photos.
+            prompt_style: overrides the backend's default style; backends that read no prompt ignore it.
+            explain: ask the backend for its reasons as well; slower.
+
+        Returns:
+            K verdicts in the order of ``candidates``; verdict i does not depend on the other candidates.
+
+        Raises:
+            InvalidRequest: unknown prompt style.
+            BackendUnavailable: no answer could be had.
+        """
+        ...
