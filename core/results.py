@@ -140,7 +140,7 @@ class Photo:
     """One side of a pair as a verifier sees it: pixels on demand, features if somebody has them already.
 
     Attributes:
-        load: gives the upright RGB picture; called only by verifiers that look at pixels, at most once per verification.
+        load: gives the upright RGB picture; called only by verifiers that look at pixels.
         content_hash: sha256 hex of the original bytes, the key of every cache; None disables caching.
         local_features: computed earlier, or None.
     """

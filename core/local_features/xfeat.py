@@ -1,4 +1,4 @@
-"""XFeat keypoints and descriptors (Potje et al., "XFeat: Accelerated Features for Lightweight Image Matching", CVPR 2024)."""
+"""XFeat keypoints and descriptors (Potje et al., "XFeat", CVPR 2024)."""
 
 from pathlib import Path
 from threading import Lock
