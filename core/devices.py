@@ -1,0 +1,70 @@
+"""Which device and number format a network runs in, and why."""
+
+from dataclasses import dataclass
+
+import torch
+
+from core.errors import BackendUnavailable, InvalidRequest
+
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """Where a network runs.
+
+    Attributes:
+        device: the torch device.
+        dtype: of weights and activations.
+        reason: one line for the log and the readiness page.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    reason: str
+
+    @property
+    def is_cuda(self) -> bool:
+        """A CUDA device: graphs, bfloat16 and pinned copies pay off."""
+        return self.device.type == "cuda"
+
+
+def choose_device(device: str = "auto", dtype: str = "auto") -> DeviceChoice:
+    """Turn two settings into a device and a dtype.
+
+    Args:
+        device: ``auto`` (the first CUDA device, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+        dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
+
+    Raises:
+        InvalidRequest: neither of the above.
+        BackendUnavailable: a CUDA device was asked for by name and there is none such.
+    """
+    if dtype != "auto" and dtype not in DTYPES:
+        raise InvalidRequest(f"unknown dtype: {dtype!r}; accepted: auto, {', '.join(DTYPES)}")
+    chosen, reason = _resolve_device(device)
+    if dtype != "auto":
+        return DeviceChoice(chosen, DTYPES[dtype], f"{reason}, {dtype} as asked")
+    if chosen.type == "cuda":
+        return DeviceChoice(chosen, torch.bfloat16, f"{reason}, bfloat16")
+    return DeviceChoice(chosen, torch.float32, f"{reason}, float32")
+
+
+def _resolve_device(device: str) -> tuple[torch.device, str]:
+    present = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        if present:
+            return torch.device("cuda:0"), f"cuda:0 ({torch.cuda.get_device_name(0)})"
+        return torch.device("cpu"), "cpu (no CUDA device is visible)"
+    if device == "cpu":
+        return torch.device("cpu"), "cpu as asked"
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or (number and not number.isdigit()) or device.endswith(":"):
+        raise InvalidRequest(f"unknown device: {device!r}; accepted: auto, cpu, cuda, cuda:N")
+    index = int(number or 0)
+    if index >= present:
+        raise BackendUnavailable(
+            f"device {device} was asked for, but {present} CUDA devices are visible; "
+            "check the driver and the container's GPU reservation, or set the device to auto or cpu"
+        )
+    return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)}) as asked"
