@@ -102,9 +102,11 @@ def _canonical(content: dict[str, Any]) -> bytes:
 def _fetch(model: str, alternative: str, revision: str | None) -> Path:
     # Here, because a local folder needs no hub library at all.
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
+
+    # HTTPError is the root error of its HTTP library; core imports no HTTP itself.
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
         GatedRepoError,
-        HTTPError,  # type: ignore[attr-defined]  # its HTTP library's root error; core imports no HTTP itself
+        HTTPError,
         RepositoryNotFoundError,
     )
 
