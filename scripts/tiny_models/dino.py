@@ -101,6 +101,6 @@ def build_dinov2(folder: Path, *, seed: int = 0, registers: int = 0, **changes: 
 
 def _write(model: PreTrainedModel, preprocessor: dict[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    model.eval().save_pretrained(folder)
+    model.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=2) + "\n", encoding="utf-8")
     return folder
