@@ -1,0 +1,198 @@
+"""DINOv3 and DINOv2 vision transformers as encoders, loaded through transformers.
+
+The embedding's width is whatever the loaded model has: 1280 for DINOv3 ViT-H/16+, 1536 for DINOv2-giant. DINO has no
+local features; a geometric verifier computes its own.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core.devices import DeviceChoice, choose_device
+from core.encoders.bounded_forward import BoundedForward
+from core.encoders.cuda_graphs import GraphedNetwork
+from core.encoders.pooling import POOLINGS, Pooling, pool
+from core.encoders.preprocess import preprocessing_of
+from core.errors import BackendUnavailable, InvalidRequest
+from core.model_files import read_json, resolve_model_folder, weights_digest
+from core.results import EncoderFingerprint, Encodings
+
+DEFAULT_MODEL = "facebook/dinov3-vith16plus-pretrain-lvd1689m"
+ACCELERATIONS = ("auto", "none", "graphs", "compile")
+
+_MODEL_TYPES = ("dinov3_vit", "dinov2", "dinov2_with_registers")
+_ALTERNATIVE = "choose a model that is not gated, such as facebook/dinov2-giant, or the encoder 'embedded'"
+
+_log = logging.getLogger(__name__)
+
+
+class DinoV3Encoder:
+    """Embeds photos with a DINO ViT of any size. Several threads may share one; forward passes run one at a time.
+
+    Attributes:
+        fingerprint: names the weights by content, so that the same weights from a hub, a mirror or a folder, in
+            bfloat16 or float32, are one embedding space.
+        device: where it runs and why.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        input_size: int | None = None,
+        aspect: str = "auto",
+        pooling: str = "cls",
+        max_batch: int = 32,
+        acceleration: str = "auto",
+    ) -> None:
+        """Load the weights onto the device.
+
+        Args:
+            model: a folder or a hub id of a DINOv3 ViT or a DINOv2 (with or without registers) of any size.
+            revision: branch, tag or commit of a hub model.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
+            input_size: pixels, a multiple of the patch size; None is the model's own (224).
+            aspect: ``auto`` (the model's own), ``squash``, ``crop`` or ``pad``; see ``Preprocessing``.
+            pooling: ``cls``, ``gem`` or ``cls+gem``.
+            max_batch: photos per forward pass; halved when memory runs out.
+            acceleration: ``auto`` (``graphs`` on CUDA, ``none`` on the CPU), ``graphs``, ``compile`` (graphs of a
+                compiled network: minutes at start, needs a C compiler) or ``none``.
+
+        Raises:
+            InvalidRequest: a setting outside what is accepted.
+            BackendUnavailable: the model or the device cannot be had.
+        """
+        chosen_pooling: Pooling | None = next((known for known in POOLINGS if known == pooling), None)
+        if chosen_pooling is None:
+            raise InvalidRequest(f"unknown pooling: {pooling!r}; accepted: {', '.join(POOLINGS)}")
+        if max_batch < 1:
+            raise InvalidRequest(f"max_batch is {max_batch}; accepted: 1 or more")
+        self.device = choose_device(device, dtype)
+        folder = resolve_model_folder(model, alternative=_ALTERNATIVE, revision=revision)
+        backbone = _load_backbone(folder, self.device)
+        config: Any = backbone.config
+        processor_file = folder / "preprocessor_config.json"
+        self._preprocessing = preprocessing_of(
+            read_json(processor_file) if processor_file.is_file() else {},
+            patch=_square_patch(config),
+            input_size=input_size,
+            aspect=aspect,
+        )
+        network = _PooledBackbone(backbone, chosen_pooling)
+        fixed_shape = self._preprocessing.aspect != "pad"
+        self._network = _accelerate(network, acceleration, self.device, max_batch, fixed_shape=fixed_shape)
+        self._forward = BoundedForward(self._encode_batch, max_batch)
+        self._lock = Lock()
+        self.fingerprint = EncoderFingerprint(
+            name="dinov3",
+            weights=f"{config.model_type}-{config.hidden_size}x{config.num_hidden_layers} {weights_digest(folder)}",
+            preprocessing=f"{self._preprocessing} {pooling}",
+            dim=network.dim,
+        )
+        _log.info("%s on %s", self.fingerprint, self.device.reason)
+
+    def encode(self, images: Sequence[Image.Image]) -> Encodings:
+        """Embed upright RGB photos of any size.
+
+        Args:
+            images: N >= 1 photos.
+
+        Returns:
+            float32 [N, D]. The batch a photo travels in moves its vector by rounding only: below 1e-5 per component
+            in float32, cosine above 0.999 in bfloat16.
+
+        Raises:
+            OutOfMemory: not even one photo fitted the device.
+        """
+        embeddings = np.empty((len(images), self.fingerprint.dim), dtype=np.float32)
+        for rows in self._rows_by_shape(images):
+            vectors = self._forward([images[row] for row in rows])
+            embeddings[rows] = vectors.cpu().numpy()
+        return Encodings(embeddings, (None,) * len(images))
+
+    def _rows_by_shape(self, images: Sequence[Image.Image]) -> list[list[int]]:
+        """Group the photos that become tensors of one shape and so can share a batch."""
+        rows: dict[tuple[int, int], list[int]] = {}
+        for row, image in enumerate(images):
+            rows.setdefault(self._preprocessing.output_size(image.width, image.height), []).append(row)
+        return list(rows.values())
+
+    @torch.inference_mode()
+    def _encode_batch(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        pixels = torch.stack([self._preprocessing.to_tensor(image, self.device.device) for image in images])
+        with self._lock:
+            return self._network(pixels.to(self.device.dtype))
+
+
+class _PooledBackbone(torch.nn.Module):
+    """A backbone and its pooling as one network, so that a graph records both: [n, 3, H, W] to float32 [n, D]."""
+
+    def __init__(self, backbone: torch.nn.Module, pooling: Pooling) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.pooling = pooling
+        config: Any = backbone.config
+        self.prefix = 1 + int(getattr(config, "num_register_tokens", 0))
+        self.dim = int(config.hidden_size) * (2 if pooling == "cls+gem" else 1)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pool(self.backbone(pixel_values=pixels).last_hidden_state, self.prefix, self.pooling)
+
+
+def _load_backbone(folder: Path, device: DeviceChoice) -> torch.nn.Module:
+    """Load the network onto the device, every weight from the files."""
+    # Here, because transformers takes seconds to import.
+    from safetensors import SafetensorError
+    from transformers import AutoModel
+
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind not in _MODEL_TYPES:
+        raise BackendUnavailable(f"the model in {folder} is a {kind!r}; this encoder runs {', '.join(_MODEL_TYPES)}")
+    try:
+        backbone, report = AutoModel.from_pretrained(
+            folder, dtype=device.dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise BackendUnavailable(f"the model in {folder} cannot be loaded: {error}") from error
+    # transformers fills what it does not find with random numbers; such vectors would look right and mean nothing.
+    missing = sorted(name for name in report["missing_keys"] if "mask_token" not in name)
+    if missing:
+        raise BackendUnavailable(
+            f"the model in {folder} lacks {len(missing)} weights, e.g. {missing[0]}; fetch it again"
+        )
+    loaded: torch.nn.Module = backbone.eval().requires_grad_(False).to(device.device)
+    return loaded
+
+
+def _square_patch(config: Any) -> int:
+    """Side of a patch in pixels."""
+    sides = set(np.atleast_1d(config.patch_size).tolist())
+    if len(sides) != 1:
+        raise BackendUnavailable(f"the model has patches of {config.patch_size} pixels; this encoder runs square ones")
+    return int(sides.pop())
+
+
+def _accelerate(
+    network: _PooledBackbone, acceleration: str, device: DeviceChoice, max_batch: int, *, fixed_shape: bool
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Wrap the network as the setting asks. Photos of all shapes (``pad``) are run directly: nothing repeats."""
+    if acceleration not in ACCELERATIONS:
+        raise InvalidRequest(f"unknown acceleration: {acceleration!r}; accepted: {', '.join(ACCELERATIONS)}")
+    if acceleration in ("graphs", "compile") and not device.is_cuda:
+        raise InvalidRequest(
+            f"acceleration {acceleration!r} needs a CUDA device, this is {device.reason}; accepted: auto"
+        )
+    if acceleration == "none" or not device.is_cuda or not fixed_shape:
+        return network
+    compiled = torch.compile(network, dynamic=False) if acceleration == "compile" else network
+    return GraphedNetwork(compiled, max_batch)

@@ -1,0 +1,176 @@
+"""Photos into the tensors a DINO ViT was trained on, equal to the official processors but without torchvision.
+
+The official DINOv3 processor scales to [0, 1], resizes, then normalises; DINOv2's resizes bytes, rounds, crops, then
+scales and normalises. Which of the two, the filter and the colour statistics are read from the model's own
+``preprocessor_config.json``; input size and aspect policy are ours to choose.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn.functional import interpolate, pad
+
+from core.errors import BackendUnavailable, InvalidRequest
+
+Aspect = Literal["squash", "crop", "pad"]
+ASPECTS: tuple[Aspect, ...] = ("squash", "crop", "pad")
+
+_FILTERS: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}  # PIL's numbers
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_DINOV2_MARGIN = 256 / 224
+# A crop never needs more of a strip than this; beyond it, resizing the short side first would blow the long one up.
+_LONGEST_STRIP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a photo becomes pixels of a network.
+
+    Attributes:
+        input_size: S, pixels; a multiple of ``patch``.
+        aspect: ``squash`` to S x S; ``crop`` the centre S x S after resizing the short side to S * ``margin``;
+            ``pad``: long side to S, both sides then padded to the next multiple of ``patch``.
+        patch: side of one patch, pixels.
+        interpolation: filter of the resize, always antialiased.
+        resizes_bytes: resize and round 0..255 (DINOv2) rather than floats in [0, 1] (DINOv3).
+        margin: short side before the crop over S, >= 1.
+        mean: of the training photos, RGB in [0, 1].
+        std: likewise.
+    """
+
+    input_size: int
+    aspect: Aspect
+    patch: int
+    interpolation: Literal["bilinear", "bicubic"]
+    resizes_bytes: bool
+    margin: float
+    mean: tuple[float, float, float] = _IMAGENET_MEAN
+    std: tuple[float, float, float] = _IMAGENET_STD
+
+    def __str__(self) -> str:
+        """What the fingerprint records: everything that changes a vector."""
+        statistics = (
+            "imagenet" if (self.mean, self.std) == (_IMAGENET_MEAN, _IMAGENET_STD) else f"{self.mean}{self.std}"
+        )
+        margin = f"/{self.margin:.4g}" if self.aspect == "crop" else ""
+        order = "bytes" if self.resizes_bytes else "floats"
+        return f"{self.aspect}{margin} {self.input_size} {self.interpolation} {order} {statistics}"
+
+    def output_size(self, width: int, height: int) -> tuple[int, int]:
+        """(H, W) of the tensor that a photo of ``width`` x ``height`` becomes; photos of one size share a batch."""
+        if self.aspect != "pad":
+            return self.input_size, self.input_size
+        inner_height, inner_width = self._resized(width, height)
+        return _up_to_multiple(inner_height, self.patch), _up_to_multiple(inner_width, self.patch)
+
+    def to_tensor(self, image: Image.Image, device: torch.device) -> torch.Tensor:
+        """Resize, crop or pad, and normalise one upright RGB photo.
+
+        Args:
+            image: of any size.
+            device: where the work is done; a GPU resizes a phone photo in a fraction of a CPU's time.
+
+        Returns:
+            float32 [3, H, W] on ``device``, roughly [-2.2, 2.7]; padding is 0, the mean colour.
+        """
+        if self.aspect == "crop":
+            image = _shorten_strip(image)
+        raw = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.uint8))  # HxWxC, as PIL has it
+        pixels = raw.to(device).permute(2, 0, 1)[None].float()
+        size = self._resized(image.width, image.height)
+        if self.resizes_bytes:
+            # PIL's two passes, each rounded and cut to a byte; in one pass overshoots differ by several grey levels.
+            pixels = self._resize(pixels, (image.height, size[1])).round().clamp(0, 255)
+            pixels = self._resize(pixels, size).round().clamp(0, 255) * (1 / 255)
+        else:
+            pixels = self._resize(pixels * (1 / 255), size)
+        if self.aspect == "crop":
+            top, left = (size[0] - self.input_size) // 2, (size[1] - self.input_size) // 2
+            pixels = pixels[..., top : top + self.input_size, left : left + self.input_size]
+        mean, std = (torch.tensor(row, device=device).view(1, 3, 1, 1) for row in (self.mean, self.std))
+        pixels = (pixels - mean) / std
+        height, width = self.output_size(image.width, image.height)
+        return pad(pixels, (0, width - pixels.shape[-1], 0, height - pixels.shape[-2]))[0]
+
+    def _resize(self, pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        return interpolate(pixels, size=size, mode=self.interpolation, align_corners=False, antialias=True)
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        """(H, W) after the resize, before crop or padding."""
+        short, long = min(width, height), max(width, height)
+        if self.aspect == "squash":
+            return self.input_size, self.input_size
+        if self.aspect == "crop":
+            new_short = round(self.input_size * self.margin)
+            new_long = int(new_short * long / short)  # cut, not rounded, as the official processors do
+        else:
+            new_long, new_short = self.input_size, max(1, round(self.input_size * short / long))
+        return (new_short, new_long) if width >= height else (new_long, new_short)
+
+
+def preprocessing_of(
+    processor: Mapping[str, Any], *, patch: int, input_size: int | None = None, aspect: str = "auto"
+) -> Preprocessing:
+    """Read a model's official preprocessing and apply our two choices to it.
+
+    Args:
+        processor: content of its ``preprocessor_config.json``; empty means DINOv3's.
+        patch: side of one patch, pixels.
+        input_size: pixels; None is the model's own.
+        aspect: ``auto`` is the model's own.
+
+    Raises:
+        InvalidRequest: input size or aspect outside what is accepted.
+        BackendUnavailable: a preprocessing this code does not know.
+    """
+    if aspect not in ("auto", *ASPECTS):
+        raise InvalidRequest(f"unknown aspect policy: {aspect!r}; accepted: auto, {', '.join(ASPECTS)}")
+    crops = bool(processor.get("do_center_crop"))
+    size, crop_size = processor.get("size") or {}, processor.get("crop_size") or {}
+    own_size = int((crop_size if crops else size).get("height", 224))
+    chosen = own_size if input_size is None else input_size
+    if chosen < patch or chosen % patch:
+        below = max(patch, chosen // patch * patch)
+        raise InvalidRequest(
+            f"input size {chosen} is no multiple of the patch size {patch}; try {below} or {below + patch}"
+        )
+    resample = int(processor.get("resample", 2))
+    if resample not in _FILTERS:
+        raise BackendUnavailable(
+            f"the model's processor resizes with PIL filter {resample}; known: 2 bilinear, 3 bicubic"
+        )
+    short_edge = size.get("shortest_edge")
+    policy: Aspect = next((known for known in ASPECTS if known == aspect), "crop" if crops else "squash")
+    return Preprocessing(
+        input_size=chosen,
+        aspect=policy,
+        patch=patch,
+        interpolation=_FILTERS[resample],
+        resizes_bytes="DINOv3" not in str(processor.get("image_processor_type", "DINOv3")),
+        margin=short_edge / own_size if crops and short_edge else _DINOV2_MARGIN,
+        mean=_triple(processor.get("image_mean", _IMAGENET_MEAN)),
+        std=_triple(processor.get("image_std", _IMAGENET_STD)),
+    )
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
+def _up_to_multiple(side: int, patch: int) -> int:
+    return -(-side // patch) * patch
+
+
+def _shorten_strip(image: Image.Image) -> Image.Image:
+    """Cut the ends off a strip longer than 1:8, of which a central crop keeps nothing anyway."""
+    width, height = image.size
+    limit = _LONGEST_STRIP * min(width, height)
+    if max(width, height) <= limit:
+        return image
+    left, top = max(0, width - limit) // 2, max(0, height - limit) // 2
+    return image.crop((left, top, left + min(width, limit), top + min(height, limit)))
