@@ -1,0 +1,183 @@
+"""Tiny Qwen-VL folders of all three generations: config, safetensors, tokenizer, chat template, image processor."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    PretrainedConfig,
+    PreTrainedModel,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2Tokenizer,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+)
+
+from core.verifiers.prompts import load_styles
+from scripts.tiny_models.tokenizer import build_tokenizer
+
+_CLIP = {"image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}
+_HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
+
+# 32 per head is the smallest that vLLM's kernels load; rope sections are halves of it.
+_TEXT = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 32768,
+    # Wider than usual, so that answers depend visibly on the photos and on every position.
+    "initializer_range": 0.15,
+}
+_QWEN3_TEXT = _TEXT | {
+    "head_dim": 32,
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 5_000_000.0,
+        "mrope_section": [6, 5, 5],
+        "mrope_interleaved": True,
+    },
+}
+_QWEN2_TEXT = _TEXT | {
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1_000_000.0, "mrope_section": [4, 6, 6]},
+}
+_VISION = {"depth": 3, "num_heads": 2, "initializer_range": 0.15}
+
+_GENERATIONS: Mapping[str, tuple[Callable[..., PreTrainedModel], Callable[..., PretrainedConfig], int, dict[str, Any]]]
+_GENERATIONS = {
+    "qwen3_vl": (
+        Qwen3VLForConditionalGeneration,
+        Qwen3VLConfig,
+        16,
+        {
+            "text_config": _QWEN3_TEXT,
+            "vision_config": _VISION
+            | {
+                "hidden_size": 64,
+                "intermediate_size": 128,
+                "out_hidden_size": 64,
+                "num_position_embeddings": 64,
+                "deepstack_visual_indexes": [0, 1],
+            },
+        },
+    ),
+    "qwen2_5_vl": (
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2_5_VLConfig,
+        14,
+        {
+            "text_config": _QWEN2_TEXT,
+            "vision_config": _VISION
+            | {"hidden_size": 64, "intermediate_size": 128, "out_hidden_size": 64, "fullatt_block_indexes": [1]},
+        },
+    ),
+    "qwen2_vl": (
+        Qwen2VLForConditionalGeneration,
+        Qwen2VLConfig,
+        14,
+        {"text_config": _QWEN2_TEXT, "vision_config": _VISION | {"embed_dim": 64, "hidden_size": 64, "mlp_ratio": 2}},
+    ),
+}
+
+GENERATIONS = tuple(_GENERATIONS)
+"""The model types that can be built."""
+
+
+def build_qwen_vl(
+    folder: Path,
+    generation: str = "qwen3_vl",
+    *,
+    seed: int = 0,
+    text: Mapping[str, Any] | None = None,
+    vision: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a tiny vision-language model: hidden 64, 3 text layers, 3 vision layers.
+
+    Args:
+        folder: made if missing.
+        generation: one of ``GENERATIONS``.
+        seed: of the random weights.
+        text: other fields of the text config, e.g. for a larger model.
+        vision: other fields of the vision config.
+
+    Returns:
+        ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = build_tokenizer(_corpus())
+    tokenizer.save_pretrained(folder)
+    build_model(tokenizer, generation, seed=seed, text=text, vision=vision).save_pretrained(folder)
+    patch_size = _GENERATIONS[generation][2]
+    for name, content in _processor_files(generation, patch_size).items():
+        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def build_model(
+    tokenizer: Qwen2Tokenizer,
+    generation: str = "qwen3_vl",
+    *,
+    seed: int = 0,
+    text: Mapping[str, Any] | None = None,
+    vision: Mapping[str, Any] | None = None,
+) -> PreTrainedModel:
+    """Make the network alone, on torch's default device and in its default dtype."""
+    model_class, config_class, _, parts = _GENERATIONS[generation]
+    token = tokenizer.convert_tokens_to_ids
+    config = config_class(
+        text_config=parts["text_config"]
+        | {
+            "vocab_size": len(tokenizer),
+            "bos_token_id": None,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        }
+        | dict(text or {}),
+        vision_config=parts["vision_config"] | dict(vision or {}),
+        image_token_id=token("<|image_pad|>"),
+        video_token_id=token("<|video_pad|>"),
+        vision_start_token_id=token("<|vision_start|>"),
+        vision_end_token_id=token("<|vision_end|>"),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = model_class(config)
+    model.generation_config.eos_token_id = [tokenizer.eos_token_id, tokenizer.pad_token_id]
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return model
+
+
+def _corpus() -> str:
+    return "\n".join(
+        f"{style.instructions} {style.query_label} {style.candidate_label} {style.cue} {style.reasons_cue}"
+        for style in load_styles().values()
+    )
+
+
+def _processor_files(generation: str, patch_size: int) -> dict[str, dict[str, Any]]:
+    merged = (patch_size * 2) ** 2
+    image = {
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "patch_size": patch_size,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+        "size": {"shortest_edge": 4 * merged, "longest_edge": 16384 * merged},
+        **(_HALF if generation == "qwen3_vl" else _CLIP),
+    }
+    classes = {"qwen3_vl": "Qwen3VLProcessor", "qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen2_vl": "Qwen2VLProcessor"}
+    video = image | {
+        "video_processor_type": "Qwen3VLVideoProcessor" if generation == "qwen3_vl" else "Qwen2VLVideoProcessor"
+    }
+    del video["image_processor_type"]
+    return {
+        "preprocessor_config.json": image | {"processor_class": classes[generation]},
+        "video_preprocessor_config.json": video | {"processor_class": classes[generation]},
+    }
