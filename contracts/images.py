@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Json
 
 
 class PlaceBody(BaseModel):
@@ -53,6 +53,45 @@ class ImageChange(BaseModel):
     place_name: str | None = Field(default=None, min_length=1, max_length=500)
     description: str | None = Field(default=None, max_length=20_000)
     metadata: dict[str, Any] | None = None
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+
+
+class ImageFilter(BaseModel):
+    """Which gallery images to list. All conditions hold together."""
+
+    model_config = {"extra": "forbid"}
+
+    collection: str | None = Field(default=None, min_length=1, max_length=200)
+    place_id: str | None = Field(default=None, min_length=1, max_length=200)
+    q: str | None = Field(default=None, max_length=200, description="text in the place's name, description or filename")
+    cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the page before")
+    limit: int = Field(default=50, ge=1, le=500)
+
+
+class PlaceFilter(BaseModel):
+    """Which places to list."""
+
+    model_config = {"extra": "forbid"}
+
+    collection: str | None = Field(default=None, min_length=1, max_length=200)
+    q: str | None = Field(default=None, max_length=200, description="text in the place's name or description")
+    cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the page before")
+    limit: int = Field(default=50, ge=1, le=500)
+
+
+class AddFields(BaseModel):
+    """The text fields that go with uploaded files, for all of them alike.
+
+    With neither ``place_id`` nor ``place_name`` each file is its own place. In an archive, its folders or its
+    manifest name the places, and these fields fill what they leave open.
+    """
+
+    collection: str = Field(default="default", min_length=1, max_length=200)
+    place_id: str | None = Field(default=None, min_length=1, max_length=200)
+    place_name: str | None = Field(default=None, min_length=1, max_length=500)
+    description: str = Field(default="", max_length=20_000)
+    metadata: Json[dict[str, Any]] | None = Field(default=None, description="a JSON object of your own")
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
 

@@ -8,6 +8,16 @@ from contracts.images import PlaceBody
 from contracts.verification import VerdictBody
 
 
+class MatchFields(BaseModel):
+    """The text fields that go with the photo."""
+
+    top_k: int = Field(default=5, ge=1, le=50, description="how many places to consider")
+    collection: str = Field(default="default", min_length=1, max_length=200)
+    verify: bool = Field(default=True, description="false: answer from retrieval alone, faster and stricter")
+    prompt_style: str | None = Field(default=None, max_length=50, description="for verifiers that read a prompt")
+    explain: bool = Field(default=False, description="also ask for the evidence: agreeing points, reasons")
+
+
 class MatchCandidate(BaseModel):
     """One place that was considered, in final order."""
 

@@ -50,7 +50,10 @@ class RankedVerdict(BaseModel):
 class VerifyReply(BaseModel):
     """Verdicts in final order and the decision drawn from them."""
 
-    ranking: list[RankedVerdict] = Field(description="best first; every candidate of the request exactly once")
+    ranking: list[RankedVerdict] = Field(
+        description="best first; every candidate of the request that still exists, once"
+    )
+    dropped: list[str] = Field(default_factory=list, description="ids of candidates deleted since they were retrieved")
     matched: bool
     confidence: float = Field(ge=0, le=1)
     reason: str

@@ -1,0 +1,89 @@
+"""Composes the gateway: settings, two clients, the pipeline, the routes, the page."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from fastapi import FastAPI, Request
+from httpx_aiohttp import AiohttpTransport
+from starlette.responses import Response
+
+from gateway import health, routes_index, routes_match
+from gateway.clients import RetrievalClient, VerifierClient
+from gateway.dependencies import Gateway
+from gateway.errors import GATEWAY_ERRORS, ServiceRefused
+from gateway.page import serve_page
+from gateway.pipeline import MatchPipeline
+from gateway.settings import GatewaySettings
+from serving.admission import Gate
+from serving.health import health_router
+from serving.process import build_api
+
+_DESCRIPTION = (
+    "Send a photo, get the exhibit or place it shows, or an honest *not in the collection*. "
+    "Every error has the same body: `error.code`, `error.message`, `error.accepted`, `error.field`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTransports:
+    """How the two services are reached."""
+
+    retrieval: httpx.AsyncBaseTransport
+    verifier: httpx.AsyncBaseTransport
+
+
+Services = Callable[[], AbstractAsyncContextManager[ServiceTransports]]
+
+
+@asynccontextmanager
+async def over_sockets() -> AsyncIterator[ServiceTransports]:
+    """Reach services that run as processes of their own.
+
+    Through aiohttp: with eight callers, httpx's own pool has several times its tail latency.
+    """
+    limits = httpx.Limits(max_connections=200, keepalive_expiry=30)
+    yield ServiceTransports(AiohttpTransport(limits=limits), AiohttpTransport(limits=limits))
+
+
+def create_app(settings: GatewaySettings, *, services: Services = over_sockets) -> FastAPI:
+    """Build the application.
+
+    Args:
+        settings: of this process.
+        services: entered for the application's life time; whoever runs the services in this process starts them
+            there and hands in transports to them.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            services() as transports,
+            httpx.AsyncClient(base_url=settings.retrieval_url, transport=transports.retrieval, timeout=None) as m1,
+            httpx.AsyncClient(base_url=settings.verifier_url, transport=transports.verifier, timeout=None) as m3,
+        ):
+            pipeline = MatchPipeline(
+                RetrievalClient(m1, settings.retrieval_timeout_s),
+                VerifierClient(m3, settings.verifier_timeout_s),
+                verification_required=settings.require_verification,
+            )
+            app.state.gateway = Gateway(settings, pipeline, Gate(settings.max_concurrent))
+            yield
+
+    app = build_api("semantic-image-matcher", _DESCRIPTION, lifespan=lifespan, errors=GATEWAY_ERRORS)
+    app.add_exception_handler(ServiceRefused, _pass_on)
+    app.include_router(routes_match.router)
+    app.include_router(routes_index.router)
+    app.include_router(
+        health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
+    )
+    serve_page(app)
+    return app
+
+
+async def _pass_on(_: Request, exc: Exception) -> Response:
+    """A service's own error answer, unchanged: it has the same shape everywhere."""
+    refusal = exc if isinstance(exc, ServiceRefused) else ServiceRefused(502, b"", None)
+    headers = {"Retry-After": refusal.retry_after} if refusal.retry_after is not None else None
+    return Response(refusal.body, refusal.status, headers, media_type="application/json")

@@ -1,0 +1,199 @@
+"""The two services as the gateway sees them: typed calls over httpx, whose transport may be a socket or an app.
+
+Deadlines are kept here and not in httpx, because its in-process transport knows none.
+"""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from contracts.errors import ErrorBody
+from contracts.health import ReadyBody, VersionBody
+from contracts.retrieval import SearchReply
+from contracts.verification import VerifyReply, VerifyRequest
+from gateway.errors import (
+    DeadlineExceeded,
+    GatewayError,
+    RetrievalUnavailable,
+    ServiceRefused,
+    UnusableReply,
+    VerifierUnavailable,
+)
+from serving.observability import REQUEST_ID_HEADER, current_request_id
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+_PROBE_TIMEOUT_S = 2.0
+
+
+@contextmanager
+def map_transport_errors(service: str, unavailable: type[GatewayError]) -> Iterator[None]:
+    """Turn whatever goes wrong between the processes into the gateway's errors.
+
+    Args:
+        service: for the message.
+        unavailable: raised where the service cannot be reached.
+
+    Raises:
+        DeadlineExceeded: the time budget of the call ran out.
+    """
+    try:
+        yield
+    except TimeoutError as exc:
+        raise DeadlineExceeded(f"the {service} service took too long") from exc
+    except httpx.HTTPError as exc:
+        raise unavailable(f"the {service} service cannot be reached ({type(exc).__name__})") from exc
+
+
+class ServiceClient:
+    """What the clients of both services share."""
+
+    service: ClassVar[str]
+    unavailable: ClassVar[type[GatewayError]]
+
+    def __init__(self, http: httpx.AsyncClient, timeout_s: float) -> None:
+        """Wrap a client.
+
+        Args:
+            http: with the service's base URL and a transport; closed by whoever made it.
+            timeout_s: for one call.
+        """
+        self._http = http
+        self._timeout_s = timeout_s
+
+    async def ready(self) -> ReadyBody:
+        """Whether the service would work now; a service that cannot be asked is not ready."""
+        try:
+            return await self._get("/health/ready", ReadyBody)
+        except GatewayError as exc:
+            return ReadyBody(ready=False, process=self.service, reason=str(exc))
+
+    async def version(self) -> VersionBody | None:
+        """What the service runs; None where it cannot be asked."""
+        try:
+            return await self._get("/version", VersionBody)
+        except GatewayError:
+            return None
+
+    async def _get(self, path: str, reply: type[Reply]) -> Reply:
+        with map_transport_errors(self.service, self.unavailable):
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                response = await self._http.get(path, headers=_hop_headers())
+        return self._parse(response, reply)
+
+    async def _post(self, path: str, reply: type[Reply], **body: Any) -> Reply:
+        """Send a question and read the reply.
+
+        Raises:
+            ServiceRefused: the service's own error answer: 4xx, or 503 with a reason.
+            UnusableReply: any other failure of the service.
+            DeadlineExceeded: it took longer than allowed.
+            GatewayError: it cannot be reached; the subclass says which service.
+        """
+        headers = {**_hop_headers(), **body.pop("headers", {})}
+        with map_transport_errors(self.service, self.unavailable):
+            async with asyncio.timeout(self._timeout_s):
+                try:
+                    response = await self._http.post(path, headers=headers, **body)
+                except httpx.TransportError:
+                    # A kept connection may have died with a restarted service. These calls change nothing, so
+                    # one more try on a fresh connection is safe.
+                    response = await self._http.post(path, headers=headers, **body)
+        if 400 <= response.status_code < 500 or response.status_code == 503:
+            try:
+                ErrorBody.model_validate_json(response.content)
+            except ValidationError as exc:
+                raise UnusableReply(f"the {self.service} service answered {response.status_code}") from exc
+            raise ServiceRefused(response.status_code, response.content, response.headers.get("retry-after"))
+        if response.status_code != 200:
+            raise UnusableReply(f"the {self.service} service failed ({response.status_code})")
+        return self._parse(response, reply)
+
+    def _parse(self, response: httpx.Response, reply: type[Reply]) -> Reply:
+        try:
+            return reply.model_validate_json(response.content)
+        except ValidationError as exc:
+            raise UnusableReply(f"the reply of the {self.service} service breaks the contract") from exc
+
+
+class RetrievalClient(ServiceClient):
+    """Finds candidates, and reaches the gallery behind them."""
+
+    service = "retrieval"
+    unavailable = RetrievalUnavailable
+
+    async def search(self, photo: bytes, *, collection: str, top_k: int, features: bool) -> SearchReply:
+        """Find candidates for a photo.
+
+        Args:
+            photo: in any accepted format.
+            collection: to search in.
+            top_k: how many candidates.
+            features: whether to have the photo's local features returned for the verifier.
+
+        Raises:
+            GatewayError: see ``_post``.
+        """
+        return await self._post(
+            "/search",
+            SearchReply,
+            params={"collection": collection, "top_k": top_k, "features": features},
+            content=photo,
+            headers={"Content-Type": "application/octet-stream"},
+        )
+
+    async def forward(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str,
+        headers: Mapping[str, str],
+        body: AsyncIterator[bytes] | None,
+        timeout_s: float | None = None,
+    ) -> httpx.Response:
+        """Pass a request on as it is; the answer's body is still to be streamed and closed by the caller.
+
+        Raises:
+            GatewayError: the service cannot be reached, or its answer does not begin in time.
+        """
+        url = httpx.URL(path, query=query.encode())
+        request = self._http.build_request(method, url, headers={**headers, **_hop_headers()}, content=body)
+        with map_transport_errors(self.service, self.unavailable):
+            async with asyncio.timeout(timeout_s or self._timeout_s):
+                return await self._http.send(request, stream=True)
+
+
+class VerifierClient(ServiceClient):
+    """Verifies candidates."""
+
+    service = "verifier"
+    unavailable = VerifierUnavailable
+
+    async def verify(self, photo: bytes, features: str | None, request: VerifyRequest) -> VerifyReply:
+        """Have all candidates of one photo verified.
+
+        Args:
+            photo: in any accepted format.
+            features: of the photo, as retrieval returned them (base64), where it did.
+            request: the candidates and options.
+
+        Raises:
+            GatewayError: see ``_post``.
+        """
+        files: dict[str, Any] = {
+            "request": (None, request.model_dump_json(), "application/json"),
+            "file": ("photo", photo, "application/octet-stream"),
+        }
+        if features is not None:
+            files["features"] = ("features", base64.b64decode(features), "application/octet-stream")
+        return await self._post("/verify", VerifyReply, files=files)
+
+
+def _hop_headers() -> dict[str, str]:
+    return {REQUEST_ID_HEADER: current_request_id()}

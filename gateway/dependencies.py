@@ -1,0 +1,24 @@
+"""What the routes receive: made in the application's lifespan, found on its state."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from gateway.pipeline import MatchPipeline
+from gateway.settings import GatewaySettings
+from serving.admission import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The collaborators of one running gateway."""
+
+    settings: GatewaySettings
+    pipeline: MatchPipeline
+    gate: Gate
+
+
+def get_gateway(request: Request) -> Gateway:
+    """The running gateway."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway

@@ -1,0 +1,57 @@
+"""What can go wrong between the gateway and its services, and how it is answered.
+
+GatewayError
+├── ServiceRefused           a service answered with an error of the caller's making, or is busy: passed on unchanged
+├── RetrievalUnavailable     cannot be reached
+├── VerifierUnavailable      cannot be reached or failed, and verification is required
+├── UnusableReply            a service failed or answered something that is no reply
+└── DeadlineExceeded         a service took longer than its budget
+"""
+
+from contracts.errors import ErrorCode
+from serving.errors import ErrorRow, ErrorTable
+
+
+class GatewayError(Exception):
+    """Base of everything below."""
+
+
+class ServiceRefused(GatewayError):
+    """A service's own error answer.
+
+    Attributes:
+        status: of the answer.
+        body: of the answer, an ``ErrorBody`` as JSON.
+        retry_after: the header of that name, where there was one.
+    """
+
+    def __init__(self, status: int, body: bytes, retry_after: str | None) -> None:
+        super().__init__(f"a service answered {status}")
+        self.status = status
+        self.body = body
+        self.retry_after = retry_after
+
+
+class RetrievalUnavailable(GatewayError):
+    """Without retrieval there is nothing to answer from."""
+
+
+class VerifierUnavailable(GatewayError):
+    """The verifier gave no verdicts."""
+
+
+class UnusableReply(GatewayError):
+    """A service failed, or its reply breaks the contract."""
+
+
+class DeadlineExceeded(GatewayError):
+    """A service took longer than its budget."""
+
+
+GATEWAY_ERRORS: ErrorTable = {
+    RetrievalUnavailable: ErrorRow(503, ErrorCode.RETRIEVAL_UNAVAILABLE, retry_after_s=5),
+    VerifierUnavailable: ErrorRow(503, ErrorCode.VERIFIER_UNAVAILABLE, retry_after_s=5),
+    UnusableReply: ErrorRow(502, ErrorCode.RETRIEVAL_UNAVAILABLE),
+    DeadlineExceeded: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
+    GatewayError: ErrorRow(502, ErrorCode.INTERNAL),
+}

@@ -1,0 +1,35 @@
+"""What the gateway says of itself and of the services behind it."""
+
+import asyncio
+
+from contracts.health import ReadyBody, VersionBody
+from gateway.dependencies import Gateway
+from serving.health import describe_version
+
+
+async def probe(gateway: Gateway) -> ReadyBody:
+    """Ask both services. Without the verifier the gateway still answers, unless verification is required."""
+    pipeline = gateway.pipeline
+    retrieval, verifier = await asyncio.gather(pipeline.retrieval.ready(), pipeline.verifier.ready())
+    ready = retrieval.ready and (verifier.ready or not pipeline.verification_required)
+    reason = None
+    if not retrieval.ready:
+        reason = retrieval.reason or "retrieval is not ready"
+    elif not verifier.ready:
+        reason = f"{verifier.reason or 'the verifier is not ready'}; answers are not verified"
+    return ReadyBody(
+        ready=ready,
+        process="gateway",
+        reason=reason,
+        details={"matches_at_work": gateway.gate.inside, "matches_at_most": gateway.gate.capacity},
+        parts={"retrieval": retrieval, "verifier": verifier},
+    )
+
+
+async def version(gateway: Gateway) -> VersionBody:
+    """This installation and the models behind it; a service that cannot be asked leaves its model out."""
+    pipeline = gateway.pipeline
+    retrieval, verifier = await asyncio.gather(pipeline.retrieval.version(), pipeline.verifier.version())
+    return describe_version(
+        encoder=retrieval.encoder if retrieval else None, verifier=verifier.verifier if verifier else None
+    )

@@ -1,0 +1,132 @@
+"""One photo through retrieval and verification to one answer, and what is answered when a part is missing."""
+
+import logging
+
+from contracts.matching import MatchCandidate, MatchFields, MatchReply, Models
+from contracts.retrieval import RetrievedCandidate, SearchReply
+from contracts.verification import CandidateRef, VerdictBody, VerifyReply, VerifyRequest
+from gateway.clients import RetrievalClient, VerifierClient
+from gateway.errors import DeadlineExceeded, ServiceRefused, UnusableReply, VerifierUnavailable
+from serving.observability import StageTimer, current_request_id
+
+logger = logging.getLogger(__name__)
+
+
+class MatchPipeline:
+    """Asks retrieval, then the verifier, and joins their answers by image id. Decides nothing itself."""
+
+    def __init__(
+        self, retrieval: RetrievalClient, verifier: VerifierClient, *, verification_required: bool = False
+    ) -> None:
+        """Join two clients.
+
+        Args:
+            retrieval: without it there is no answer.
+            verifier: without it the answer is retrieval's own, stricter decision.
+            verification_required: fail instead of giving that answer.
+        """
+        self.retrieval = retrieval
+        self.verifier = verifier
+        self.verification_required = verification_required
+
+    async def match(self, photo: bytes, fields: MatchFields, timer: StageTimer) -> MatchReply:
+        """Answer one photo.
+
+        Args:
+            photo: in any accepted format.
+            fields: the visitor's options.
+            timer: started when the request came; its stage ``receive`` is the time the upload took.
+
+        Raises:
+            ServiceRefused: the photo or an option is at fault, or a service is too busy.
+            RetrievalUnavailable: no candidates can be had.
+            VerifierUnavailable: no verdicts can be had, and they are required.
+        """
+        found = await self.retrieval.search(
+            photo, collection=fields.collection, top_k=fields.top_k, features=fields.verify
+        )
+        verified = await self._verify(photo, found, fields) if fields.verify and found.candidates else None
+        reply = _retrieval_answer(found, fields) if verified is None else _verified_answer(found, verified, fields)
+        reply.timings_ms = _timings(timer, found, verified)
+        return reply
+
+    async def _verify(self, photo: bytes, found: SearchReply, fields: MatchFields) -> VerifyReply | None:
+        candidates = [
+            CandidateRef(image_id=each.image.id, place_id=each.image.place.id, similarity=each.similarity)
+            for each in found.candidates
+        ]
+        request = VerifyRequest(candidates=candidates, prompt_style=fields.prompt_style, explain=fields.explain)
+        try:
+            return await self.verifier.verify(photo, found.query_features, request)
+        except ServiceRefused as exc:
+            if exc.status < 500:
+                raise
+            failure: Exception = exc
+        except (VerifierUnavailable, UnusableReply, DeadlineExceeded) as exc:
+            failure = exc
+        if self.verification_required:
+            raise VerifierUnavailable(f"the photo could not be verified: {failure}") from failure
+        logger.warning("answering unverified: %s", failure)
+        return None
+
+
+def _retrieval_answer(found: SearchReply, fields: MatchFields) -> MatchReply:
+    decision = found.decision
+    candidates = [_join(each, rank=rank, verdict=None) for rank, each in enumerate(found.candidates, start=1)]
+    skipped = not (fields.verify and candidates)
+    return MatchReply(
+        matched=decision.matched,
+        place=candidates[0].place if decision.matched and candidates else None,
+        confidence=decision.confidence,
+        reason=decision.reason if skipped else f"{decision.reason} (not verified: the verifier is unavailable)",
+        verification="skipped" if skipped else "unavailable",
+        collection=fields.collection,
+        candidates=candidates,
+        timings_ms={},
+        models=Models(encoder=found.encoder, verifier=None),
+        request_id=current_request_id(),
+    )
+
+
+def _verified_answer(found: SearchReply, verified: VerifyReply, fields: MatchFields) -> MatchReply:
+    retrieved = {each.image.id: each for each in found.candidates}
+    ranked = [each for each in verified.ranking if each.image_id in retrieved]
+    candidates = [
+        _join(retrieved[each.image_id], rank=rank, verdict=each.verdict) for rank, each in enumerate(ranked, start=1)
+    ]
+    return MatchReply(
+        matched=verified.matched,
+        place=candidates[0].place if verified.matched and candidates else None,
+        confidence=verified.confidence,
+        reason=verified.reason,
+        verification="done",
+        collection=fields.collection,
+        candidates=candidates,
+        timings_ms={},
+        models=Models(encoder=found.encoder, verifier=verified.verifier),
+        request_id=current_request_id(),
+    )
+
+
+def _join(candidate: RetrievedCandidate, *, rank: int, verdict: VerdictBody | None) -> MatchCandidate:
+    return MatchCandidate(
+        image_id=candidate.image.id,
+        place=candidate.image.place,
+        similarity=candidate.similarity,
+        rank=rank,
+        retrieval_rank=candidate.rank,
+        verdict=verdict,
+        preview_url=candidate.image.preview_url,
+        file_url=candidate.image.file_url,
+    )
+
+
+def _timings(timer: StageTimer, found: SearchReply, verified: VerifyReply | None) -> dict[str, float]:
+    """All stages of all processes; ``gateway`` is what is left when the upload and both services are taken off."""
+    own = timer.finish()
+    services = {f"retrieval_{stage}": spent for stage, spent in found.timings_ms.items()}
+    if verified is not None:
+        services |= {f"verification_{stage}": spent for stage, spent in verified.timings_ms.items()}
+    total = own.pop("total")
+    elsewhere = own.get("receive", 0.0) + sum(spent for stage, spent in services.items() if stage.endswith("_total"))
+    return {**own, **services, "gateway": round(max(0.0, total - elsewhere), 3), "total": total}

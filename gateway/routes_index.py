@@ -1,0 +1,147 @@
+"""The gallery's routes, passed on to the retrieval service as they come. Declared here for the documentation."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.background import BackgroundTask
+from starlette.responses import StreamingResponse
+
+from contracts.images import (
+    AddFields,
+    AddReply,
+    CollectionList,
+    ImageBody,
+    ImageChange,
+    ImageFilter,
+    ImagePage,
+    PlaceFilter,
+    PlacePage,
+)
+from gateway.dependencies import Gateway, get_gateway
+from serving.openapi import error_answers, form_body, json_body
+
+router = APIRouter(prefix="/index", tags=["gallery"])
+
+# Everything else belongs to one hop, or is nobody's business behind the gateway.
+_REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-none-match", "if-modified-since", "range")
+_RESPONSE_HEADERS = (
+    "accept-ranges",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "etag",
+    "last-modified",
+    "retry-after",
+    "x-content-type-options",
+)
+
+GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
+ImageId = Annotated[str, Path(alias="image_id", description="as given by `/match` and `/index/images`")]
+
+
+@router.post(
+    "/images",
+    response_model=AddReply,
+    summary="Add photos to the gallery",
+    description=(
+        "One or many `file` parts with the same fields, or one ZIP archive with a folder per place or a "
+        "`manifest.csv`. Each file has its own outcome: `added`, `duplicate` (the same bytes are already in the "
+        "collection) or `rejected` with the reason. A bad file never fails the others."
+    ),
+    responses=error_answers(409, 413, 422, 503, 504),
+    openapi_extra=form_body(AddFields, file="Photos, or one ZIP archive.", several=True),
+)
+async def add_images(request: Request, gateway: GatewayDependency) -> Response:
+    """Stream the upload through, unread."""
+    return await _forward(request, gateway, timeout_s=gateway.settings.upload_timeout_s)
+
+
+@router.get("/images", response_model=ImagePage, summary="List gallery images", responses=error_answers(404, 422, 503))
+async def list_images(
+    request: Request, gateway: GatewayDependency, _filter: Annotated[ImageFilter, Query()]
+) -> Response:
+    """Pass the page request on."""
+    return await _forward(request, gateway)
+
+
+@router.get(
+    "/images/{image_id}", response_model=ImageBody, summary="One gallery image", responses=error_answers(404, 503)
+)
+async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
+    """Pass the request on."""
+    return await _forward(request, gateway)
+
+
+@router.get(
+    "/images/{image_id}/file",
+    response_class=Response,
+    summary="The original photo, as it was uploaded",
+    responses={200: {"content": {"image/*": {}}}, **error_answers(404, 503)},
+)
+async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
+    """Stream the original."""
+    return await _forward(request, gateway)
+
+
+@router.get(
+    "/images/{image_id}/preview",
+    response_class=Response,
+    summary="A small JPEG of it",
+    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 503)},
+)
+async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
+    """Stream the preview."""
+    return await _forward(request, gateway)
+
+
+@router.patch(
+    "/images/{image_id}",
+    response_model=ImageBody,
+    summary="Change what an image shows",
+    description="Fields left out stay. `place_id` moves the image; the other fields belong to the place it then shows.",
+    responses=error_answers(404, 422, 503),
+    openapi_extra=json_body(ImageChange),
+)
+async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
+    """Pass the change on, unread."""
+    return await _forward(request, gateway)
+
+
+@router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 503))
+async def delete_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
+    """Pass the request on."""
+    return await _forward(request, gateway)
+
+
+@router.get("/places", response_model=PlacePage, summary="List places", responses=error_answers(404, 422, 503))
+async def list_places(
+    request: Request, gateway: GatewayDependency, _filter: Annotated[PlaceFilter, Query()]
+) -> Response:
+    """Pass the page request on."""
+    return await _forward(request, gateway)
+
+
+@router.get("/collections", response_model=CollectionList, summary="List collections", responses=error_answers(503))
+async def list_collections(request: Request, gateway: GatewayDependency) -> Response:
+    """Pass the request on."""
+    return await _forward(request, gateway)
+
+
+async def _forward(request: Request, gateway: Gateway, *, timeout_s: float | None = None) -> Response:
+    answer = await gateway.pipeline.retrieval.forward(
+        request.method,
+        request.url.path,
+        query=request.url.query,
+        headers={name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers},
+        body=request.stream() if request.method in {"POST", "PATCH"} else None,
+        timeout_s=timeout_s,
+    )
+    return StreamingResponse(
+        answer.aiter_raw(),
+        answer.status_code,
+        {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers},
+        background=BackgroundTask(answer.aclose),
+    )

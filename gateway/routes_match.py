@@ -1,0 +1,39 @@
+"""``POST /match``: the visitor's question."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from contracts.matching import MatchFields, MatchReply
+from gateway.dependencies import Gateway, get_gateway
+from serving.observability import StageTimer
+from serving.openapi import error_answers, form_body
+from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
+
+router = APIRouter(tags=["matching"])
+
+
+@router.post(
+    "/match",
+    response_model=MatchReply,
+    summary="Which place does this photo show?",
+    description=(
+        "Answers with the place, or with `matched: false` when the photo shows nothing of the collection; both are "
+        "HTTP 200. `candidates` lists what was considered, at most one image per place, best first."
+    ),
+    responses=error_answers(400, 404, 409, 413, 415, 422, 502, 503, 504),
+    openapi_extra=form_body(MatchFields, file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC."),
+)
+async def match(request: Request, gateway: Annotated[Gateway, Depends(get_gateway)]) -> Response:
+    """Read the form, ask the pipeline."""
+    timer = StageTimer()
+    with gateway.gate.admit():
+        with timer.stage("receive"):
+            limit = gateway.settings.max_photo_bytes + MAX_FIELD_BYTES
+            async with open_form(request, max_bytes=limit, in_memory=True) as form:
+                fields = parse_fields(MatchFields, form)
+                photo = await uploaded_files(form, "file")[0].read()
+        reply = await gateway.pipeline.match(photo, fields, timer)
+    request.state.timings_ms = reply.timings_ms
+    # Serialised once, here: the reply was validated when it was built.
+    return Response(reply.model_dump_json(), media_type="application/json")

@@ -1,0 +1,152 @@
+"""Gathers single calls into batches: many callers, one blocking worker. Knows neither models nor HTTP."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from serving.errors import NotReady, Overloaded
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    answer: asyncio.Future[Result]
+    since_s: float
+
+
+class DynamicBatcher(Generic[Item, Result]):
+    """Gathers single calls into batches for one blocking worker thread.
+
+    A batch closes at ``max_batch_size`` items or ``max_wait_s`` after its first; while the worker is busy the next
+    batch grows. An exception from ``run_batch`` reaches exactly the callers of that batch, and the worker lives on.
+    A cancelled caller's item is dropped before it costs anything. Background items (bulk indexing) fill batches
+    only behind everything urgent, so a visitor waits for at most the batch that is running.
+
+    Use as an async context manager; leaving it answers everything that was accepted, then stops the worker.
+    """
+
+    def __init__(
+        self,
+        run_batch: Callable[[list[Item]], Sequence[Result]],
+        *,
+        max_batch_size: int,
+        max_wait_s: float,
+        max_queue: int,
+        name: str = "batcher",
+    ) -> None:
+        """Describe the batches; nothing starts yet.
+
+        Args:
+            run_batch: called in the worker thread, never twice at once; answers one result per item, in order.
+            max_batch_size: >= 1.
+            max_wait_s: how long the first item of a batch waits for company, >= 0.
+            max_queue: urgent items that may wait; the callers of background items bound those themselves.
+            name: of the worker thread.
+        """
+        self._run_batch = run_batch
+        self._max_batch_size = max_batch_size
+        self._max_wait_s = max_wait_s
+        self._max_queue = max_queue
+        self._urgent: deque[_Waiting[Item, Result]] = deque()
+        self._background: deque[_Waiting[Item, Result]] = deque()
+        self._changed = asyncio.Event()
+        self._closing = False
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._dispatcher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start dispatching."""
+        self._dispatcher = asyncio.create_task(self._dispatch())
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Refuse new items, answer the accepted ones, stop the worker."""
+        self._closing = True
+        self._changed.set()
+        if self._dispatcher is not None:
+            await self._dispatcher
+        self._worker.shutdown()
+
+    @property
+    def waiting(self) -> int:
+        """Items accepted and not yet in a batch."""
+        return len(self._urgent) + len(self._background)
+
+    async def submit(self, item: Item, *, background: bool = False) -> Result:
+        """Have one item worked on.
+
+        Args:
+            item: handed to ``run_batch``.
+            background: wait behind every urgent item.
+
+        Raises:
+            Overloaded: ``max_queue`` urgent items are waiting already.
+            NotReady: the batcher is stopping.
+            Exception: whatever ``run_batch`` raised for this item's batch.
+        """
+        if self._closing:
+            raise NotReady("the process is stopping")
+        if not background and len(self._urgent) >= self._max_queue:
+            raise Overloaded(f"{self._max_queue} photos are waiting, which is the limit; try again shortly")
+        loop = asyncio.get_running_loop()
+        waiting: _Waiting[Item, Result] = _Waiting(item, loop.create_future(), loop.time())
+        lane = self._background if background else self._urgent
+        lane.append(waiting)
+        self._changed.set()
+        try:
+            return await waiting.answer
+        except asyncio.CancelledError:
+            with suppress(ValueError):  # it may be in a batch by now
+                lane.remove(waiting)
+            raise
+
+    async def _dispatch(self) -> None:
+        while not (self._closing and not self.waiting):
+            await self._until_batch_is_due()
+            batch = self._cut_batch()
+            if batch:
+                await self._answer(batch)
+
+    async def _until_batch_is_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._closing and self.waiting < self._max_batch_size:
+            firsts = [lane[0].since_s for lane in (self._urgent, self._background) if lane]
+            due_s = min(firsts) + self._max_wait_s if firsts else None
+            if due_s is not None and due_s <= loop.time():
+                return
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due_s):
+                    await self._changed.wait()
+
+    def _cut_batch(self) -> list[_Waiting[Item, Result]]:
+        batch: list[_Waiting[Item, Result]] = []
+        for lane in (self._urgent, self._background):
+            while lane and len(batch) < self._max_batch_size:
+                waiting = lane.popleft()
+                if not waiting.answer.done():
+                    batch.append(waiting)
+        return batch
+
+    async def _answer(self, batch: list[_Waiting[Item, Result]]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            results = await loop.run_in_executor(self._worker, self._run_batch, [waiting.item for waiting in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"the worker answered {len(results)} results for {len(batch)} items")
+        except Exception as exc:  # whose failure it is, is for the callers to say
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(exc)
+            return
+        for waiting, result in zip(batch, results, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(result)

@@ -1,0 +1,184 @@
+"""Turns every failure into the one error body, by a table from exception class to status and code.
+
+Anything no table knows is a bug: it answers 500 with a generic text, and its traceback goes to the log only.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contracts.errors import ErrorBody, ErrorCode, ErrorDetail
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """How one class of exceptions is answered.
+
+    Attributes:
+        status: of the HTTP answer.
+        code: for programs.
+        accepted: what would have been accepted, where that is the same every time.
+        retry_after_s: seconds after which trying again makes sense.
+    """
+
+    status: int
+    code: ErrorCode
+    accepted: str | None = None
+    retry_after_s: int | None = None
+
+
+ErrorTable = Mapping[type[Exception], ErrorRow]
+
+
+class ServingError(Exception):
+    """Base of the errors this package raises.
+
+    Attributes:
+        accepted: what would have been accepted, where that can be said.
+        field: the request field at fault, where there is one.
+    """
+
+    def __init__(self, message: str, *, accepted: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.accepted = accepted
+        self.field = field
+
+
+class InvalidUpload(ServingError):
+    """The body is not what the route reads: no form, no file, a damaged boundary, a field of the wrong kind."""
+
+
+class UploadTooLarge(ServingError):
+    """The body exceeds its byte limit; it was not read further."""
+
+
+class Overloaded(ServingError):
+    """As much work is waiting as will be accepted."""
+
+
+class NotReady(ServingError):
+    """The process is starting or stopping."""
+
+
+SERVING_ERRORS: ErrorTable = {
+    InvalidUpload: ErrorRow(422, ErrorCode.INVALID_REQUEST),
+    UploadTooLarge: ErrorRow(413, ErrorCode.IMAGE_TOO_LARGE),
+    Overloaded: ErrorRow(503, ErrorCode.OVERLOADED, retry_after_s=2),
+    NotReady: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE, retry_after_s=5),
+}
+
+_CODE_BY_STATUS = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}
+
+
+def install_error_table(app: FastAPI, table: ErrorTable) -> None:
+    """Answer every exception of ``app`` with an ``ErrorBody``.
+
+    Args:
+        app: the application.
+        table: the rows of the process. A class without a row of its own is answered as its nearest ancestor with
+            one. The rows of this package are always there.
+    """
+    rows = {**SERVING_ERRORS, **table}
+
+    async def answer_known(request: Request, exc: Exception) -> Response:
+        row = next(rows[ancestor] for ancestor in type(exc).__mro__ if ancestor in rows)
+        if row.status >= 500:
+            logger.warning("%s %s: %s: %s", request.method, request.url.path, type(exc).__name__, exc)
+        headers = {"Retry-After": str(row.retry_after_s)} if row.retry_after_s is not None else None
+        return error_response(
+            row.status,
+            row.code,
+            str(exc),
+            accepted=getattr(exc, "accepted", None) or row.accepted,
+            field=getattr(exc, "field", None),
+            headers=headers,
+        )
+
+    for error_class in rows:
+        app.add_exception_handler(error_class, answer_known)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_parameter)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_middleware(ErrorBoundary)
+
+
+def error_response(
+    status: int,
+    code: ErrorCode,
+    message: str,
+    *,
+    accepted: str | None = None,
+    field: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Build the one error answer."""
+    body = ErrorBody(error=ErrorDetail(code=code, message=message, accepted=accepted, field=field))
+    return Response(body.model_dump_json(), status, dict(headers or {}), media_type="application/json")
+
+
+class ErrorBoundary:
+    """Outermost but for logging: whatever gets here was expected by nobody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the request; answer 500 where it fails before its answer has begun."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answering = False
+
+        async def note_start(message: Message) -> None:
+            nonlocal answering
+            answering = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, note_start)
+        except ClientDisconnect:
+            logger.info("%s %s: the caller hung up", scope["method"], scope["path"])
+        except Exception:
+            logger.exception("%s %s failed unexpectedly", scope["method"], scope["path"])
+            if answering:
+                raise
+            answer = error_response(500, ErrorCode.INTERNAL, "internal error; the server's log has the details")
+            await answer(scope, receive, send)
+
+
+async def _answer_invalid_parameter(_: Request, exc: Exception) -> Response:
+    first = exc.errors()[0] if isinstance(exc, RequestValidationError) else {}
+    field = ".".join(str(part) for part in first.get("loc", ())[1:]) or None
+    text = str(first.get("msg", "invalid request"))
+    accepted = text.removeprefix("Input should be ") if text.startswith("Input should be ") else None
+    message = f"{field}: {text[:1].lower()}{text[1:]}" if field else text
+    if first.get("type") != "missing":
+        message += f"; got {_shorten(first.get('input'))}"
+    return error_response(422, ErrorCode.INVALID_REQUEST, message, accepted=accepted, field=field)
+
+
+async def _answer_http_exception(request: Request, exc: Exception) -> Response:
+    status = exc.status_code if isinstance(exc, HTTPException) else 500
+    headers = exc.headers if isinstance(exc, HTTPException) else None
+    code = _CODE_BY_STATUS.get(status, ErrorCode.INTERNAL if status >= 500 else ErrorCode.INVALID_REQUEST)
+    allowed = (headers or {}).get("Allow")
+    if status == 404:
+        return error_response(404, code, f"nothing is here: {request.url.path}", accepted="the routes listed at /docs")
+    if status == 405:
+        message = f"{request.method} is not allowed on {request.url.path}"
+        return error_response(405, code, message, accepted=allowed, headers=headers)
+    detail = str(exc.detail) if isinstance(exc, HTTPException) else "internal error"
+    return error_response(status, code, detail, headers=headers)
+
+
+def _shorten(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}..."

@@ -1,0 +1,114 @@
+"""Who asked what, how long it took: request ids over all hops, one log line per request, Server-Timing."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import perf_counter
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+# A caller's id is printed in logs and sent on: nothing but short, harmless text is taken over.
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+def current_request_id() -> str:
+    """Id of the request being answered, ``-`` outside of one."""
+    return _request_id.get()
+
+
+def configure_logging(level: str) -> None:
+    """Send log lines to stderr, each with its request's id."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s"))
+    handler.addFilter(_add_request_id)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("httpx", "httpcore", "PIL", "python_multipart"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class StageTimer:
+    """Measures named stages of one request.
+
+    Attributes:
+        timings_ms: milliseconds by stage; a stage measured twice counts both times.
+    """
+
+    def __init__(self) -> None:
+        self._started = perf_counter()
+        self.timings_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to ``name``."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (perf_counter() - started) * 1000
+
+    def finish(self) -> dict[str, float]:
+        """All stages so far and the ``total`` since construction, rounded to microseconds."""
+        total = (perf_counter() - self._started) * 1000
+        return {name: round(value, 3) for name, value in {**self.timings_ms, "total": total}.items()}
+
+
+class RequestContext:
+    """Outermost middleware: gives the request its id and times it.
+
+    Adds ``X-Request-ID`` and ``Server-Timing`` to the answer. A route that leaves ``timings_ms`` in
+    ``request.state`` gets its stages listed there as well.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the request in its own context."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        offered = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        request_id = offered if _ACCEPTABLE_ID.fullmatch(offered) else uuid4().hex
+        token = _request_id.set(request_id)
+        state = scope.setdefault("state", {})
+        started = perf_counter()
+        status = 0
+
+        async def add_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID_HEADER] = request_id
+                total_ms = (perf_counter() - started) * 1000
+                headers["Server-Timing"] = _server_timing({**state.get("timings_ms", {}), "total": total_ms})
+            await send(message)
+
+        try:
+            await self.app(scope, receive, add_headers)
+        finally:
+            # Health checks come every few seconds and would bury everything else.
+            level = logging.DEBUG if scope["path"].startswith("/health/") else logging.INFO
+            elapsed_ms = (perf_counter() - started) * 1000
+            logger.log(level, "%s %s %d %.1f ms", scope["method"], scope["path"], status, elapsed_ms)
+            _request_id.reset(token)
+
+
+def _server_timing(timings_ms: Mapping[str, float]) -> str:
+    return ", ".join(f"{name};dur={value:.1f}" for name, value in timings_ms.items())
+
+
+def _add_request_id(record: logging.LogRecord) -> bool:
+    record.request_id = _request_id.get()
+    return True

@@ -1,0 +1,71 @@
+"""OpenAPI for what FastAPI cannot infer, because these bodies are read by hand, under limits."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from contracts.errors import ErrorBody
+
+_BINARY = {"type": "string", "format": "binary"}
+
+PHOTO_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The photo itself: JPEG, PNG, WebP, AVIF or HEIC, decided by its bytes.",
+        "content": {"image/*": {"schema": _BINARY}},
+    }
+}
+"""``openapi_extra`` of a route that takes a raw photo."""
+
+
+def form_body(
+    fields: type[BaseModel], *, file: str, several: bool = False, optional: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Build ``openapi_extra`` of a route that takes a multipart form.
+
+    Args:
+        fields: the text fields.
+        file: what the part ``file`` holds.
+        several: whether it may be repeated.
+        optional: names of further, optional file parts.
+    """
+    schema = fields.model_json_schema(ref_template="#/components/schemas/{model}")
+    part: dict[str, Any] = {"type": "array", "items": _BINARY} if several else dict(_BINARY)
+    properties = {"file": {**part, "description": file}, **dict.fromkeys(optional, _BINARY)}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {**properties, **schema.get("properties", {})},
+                        "required": ["file", *schema.get("required", ())],
+                    }
+                }
+            },
+        }
+    }
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Build ``openapi_extra`` of a route that passes a JSON body on unread."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+
+
+def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Build ``responses`` for the statuses a route may fail with; all have the one error body."""
+    return {status: {"model": ErrorBody, "description": _MEANINGS[status]} for status in statuses}
+
+
+_MEANINGS = {
+    400: "The photo cannot be read.",
+    404: "No such thing.",
+    409: "The gallery's state does not allow it.",
+    413: "Too large.",
+    415: "Not an accepted kind of file.",
+    422: "A value outside what is accepted.",
+    502: "A service behind this one gave no usable answer.",
+    503: "Not available, or too busy; try again.",
+    504: "A service behind this one took too long.",
+}

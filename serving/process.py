@@ -1,0 +1,45 @@
+"""A FastAPI application with all the plumbing installed, and the uvicorn that runs it."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import uvicorn
+from fastapi import FastAPI
+
+from serving.errors import ErrorTable, install_error_table
+from serving.health import describe_version
+from serving.observability import RequestContext, configure_logging
+from serving.settings import ProcessSettings
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def build_api(title: str, description: str, *, lifespan: Lifespan, errors: ErrorTable) -> FastAPI:
+    """Build an application that answers every failure alike and gives every request an id."""
+    app = FastAPI(
+        title=title,
+        description=description,
+        version=describe_version().version,
+        lifespan=lifespan,
+        redoc_url=None,
+        separate_input_output_schemas=False,  # one schema per contract, not one per direction
+    )
+    install_error_table(app, errors)
+    app.add_middleware(RequestContext)
+    return app
+
+
+def run_server(app: FastAPI, settings: ProcessSettings) -> None:
+    """Serve ``app`` until told to stop; requests in flight get 20 s to finish."""
+    configure_logging(settings.log_level)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,  # observability logs each request, with its id
+        server_header=False,
+        # Longer than any client of ours keeps an idle connection, so that none is reused while it is being closed.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=20,
+    )

@@ -1,0 +1,32 @@
+"""What the settings of all processes have in common. Values come from the environment, one prefix per process."""
+
+import os
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ProcessSettings(BaseSettings):
+    """Base of the settings classes.
+
+    A variable with the process's prefix that names no setting is an error: a misspelt one would otherwise be
+    ignored in silence.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: int = Field(ge=0, le=65535, description="port to listen on")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="the quietest log lines shown"
+    )
+
+    @model_validator(mode="after")
+    def _refuse_unknown_variables(self) -> Self:
+        prefix = self.model_config.get("env_prefix", "")
+        known = {f"{prefix}{name}".upper() for name in type(self).model_fields}
+        unknown = sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)
+        if prefix and unknown:
+            raise ValueError(f"unknown settings: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        return self

@@ -1,0 +1,121 @@
+"""Bodies and forms, read under limits while they stream: what is too large is refused before it has arrived."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from serving.errors import InvalidUpload, UploadTooLarge
+
+Fields = TypeVar("Fields", bound=BaseModel)
+
+MAX_FIELD_BYTES = 256 * 1024
+"""Of one text field of a form."""
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Read a raw body.
+
+    Raises:
+        UploadTooLarge: it announces or turns out to be more than ``max_bytes``.
+    """
+    body = bytearray()
+    async for chunk in _limited_stream(request, max_bytes):
+        body += chunk
+    return bytes(body)
+
+
+@asynccontextmanager
+async def open_form(
+    request: Request, *, max_bytes: int, max_files: int = 1, in_memory: bool = False
+) -> AsyncIterator[FormData]:
+    """Read a multipart form; its files live until the block ends.
+
+    Args:
+        request: whose body was not read yet.
+        max_bytes: of the whole body.
+        max_files: parts with a file name.
+        in_memory: keep files of any size in memory; else those above 1 MB go to a temporary file.
+
+    Raises:
+        UploadTooLarge: the body announces or turns out to be more than ``max_bytes``.
+        InvalidUpload: no multipart form, a damaged one, or one with too many parts.
+    """
+    content_type = request.headers.get("content-type", "")
+    if not content_type.lower().startswith("multipart/form-data"):
+        raise InvalidUpload(
+            f"the body is {content_type or 'of no declared type'}, not a form", accepted="multipart/form-data"
+        )
+    parser = MultiPartParser(
+        request.headers, _limited_stream(request, max_bytes), max_files=max_files, max_part_size=MAX_FIELD_BYTES
+    )
+    if in_memory:
+        parser.spool_max_size = max_bytes
+    try:
+        form = await parser.parse()
+    except MultiPartException as exc:
+        raise InvalidUpload(f"the form cannot be read: {exc.message}", accepted="multipart/form-data") from exc
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+def uploaded_files(form: FormData, name: str) -> list[UploadFile]:
+    """The files a form carries under ``name``, in the order sent.
+
+    Raises:
+        InvalidUpload: there is none, or something else was sent under that name.
+    """
+    parts = form.getlist(name)
+    files = [part for part in parts if isinstance(part, UploadFile)]
+    if len(files) < len(parts):
+        raise InvalidUpload(f"the form field {name} holds text", accepted="a file part, with a file name", field=name)
+    if not files:
+        raise InvalidUpload(f"the form has no file {name}", accepted=f"a file part named {name}", field=name)
+    return files
+
+
+def parse_fields(model: type[Fields], form: FormData, *, files: frozenset[str] = frozenset({"file"})) -> Fields:
+    """Read the text fields of a form. Empty fields count as absent, because browsers send them.
+
+    Args:
+        model: the fields and their rules.
+        form: as read.
+        files: names of the parts that are files.
+
+    Raises:
+        InvalidUpload: a field that does not exist; a misspelt option silently ignored would be worse.
+        RequestValidationError: a value outside its rules.
+    """
+    values = {name: value for name, value in form.multi_items() if isinstance(value, str) and name not in files}
+    for name in values:
+        if name not in model.model_fields:
+            accepted = ", ".join([*sorted(files), *model.model_fields])
+            raise InvalidUpload(f"unknown form field: {name}", accepted=accepted, field=name)
+    try:
+        return model.model_validate({name: value for name, value in values.items() if value != ""})
+    except ValidationError as exc:
+        errors = [{**error, "loc": ("body", *error["loc"])} for error in exc.errors(include_url=False)]
+        raise RequestValidationError(errors) from exc
+
+
+async def _limited_stream(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise _too_large(f"{int(announced):,} bytes", max_bytes)
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > max_bytes:
+            raise _too_large(f"more than {max_bytes:,} bytes", max_bytes)
+        yield chunk
+
+
+def _too_large(what: str, max_bytes: int) -> UploadTooLarge:
+    return UploadTooLarge(f"the upload is too large: {what}", accepted=f"at most {max_bytes:,} bytes")
