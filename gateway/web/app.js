@@ -1,0 +1,81 @@
+/** Start of the page: the frame around the views, and which view an address shows. */
+
+import { IngestQueue } from "./ingest/queue.js";
+import { MatchSession } from "./match/session.js";
+import { matchView } from "./match/view.js";
+import { focusHeading, h } from "./page/dom.js";
+import { icon } from "./page/icons.js";
+import { currentLanguage, preferredLanguage, t, useLanguage } from "./page/language.js";
+import { address, currentRoute } from "./page/router.js";
+
+// What outlives a view: an answer on screen and a running upload survive a change of page or language.
+const context = { session: new MatchSession(), queue: new IngestQueue() };
+
+let shown = { dispose: () => {} };
+let asked = 0;
+
+/** The operator's views are fetched when first opened: a visitor's phone never loads them. */
+async function viewOf({ segments }) {
+  const [page, collection, kind, place] = segments;
+  if (page === "collections" && kind === "places" && place) return (await import("./collections/place.js")).placeView;
+  if (page === "collections" && collection) return (await import("./collections/collection.js")).collectionView;
+  if (page === "collections") return (await import("./collections/list.js")).collectionsView;
+  if (page === "status") return (await import("./status/view.js")).statusView;
+  return matchView;
+}
+
+/** Draw the view of the current address. A view is {title, element, dispose?}. */
+async function show({ moveFocus }) {
+  const request = ++asked;
+  const route = currentRoute();
+  const view = await viewOf(route);
+  if (request !== asked) return; // somebody was faster
+  shown.dispose?.();
+  shown = view(context, route);
+  document.getElementById("main").replaceChildren(shown.element);
+  document.title = `${shown.title} · ${t("product")}`;
+  drawBar(route.segments[0] ?? "match");
+  if (moveFocus) {
+    scrollTo(0, 0);
+    focusHeading(shown.element);
+  }
+}
+
+function drawBar(page) {
+  const link = (name) =>
+    h("a", { href: address(name), "aria-current": name === page ? "page" : null }, t(`nav.${name}`));
+  const other = currentLanguage() === "en" ? "zh" : "en";
+  const language = h(
+    "button",
+    { class: "language", lang: other === "zh" ? "zh-CN" : "en", onclick: () => switchLanguage(other) },
+    t("language.switch"),
+  );
+  language.setAttribute("aria-label", t("language.switch.label"));
+  document.getElementById("bar").replaceChildren(
+    h("a", { class: "brand", href: address("match"), "aria-label": t("product") }, icon("mark")),
+    h("nav", { "aria-label": t("nav") }, link("match"), link("collections"), link("status")),
+    language,
+  );
+  document.getElementById("skip").textContent = t("skip");
+}
+
+async function switchLanguage(language) {
+  await useLanguage(language, { remember: true });
+  await show({ moveFocus: false });
+  document.querySelector(".language").focus();
+}
+
+async function start() {
+  await useLanguage(preferredLanguage());
+  addEventListener("hashchange", () => show({ moveFocus: true }));
+  document.getElementById("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the hash belongs to the router
+    document.getElementById("main").focus();
+  });
+  addEventListener("beforeunload", (event) => {
+    if (context.queue.isUnfinished) event.preventDefault();
+  });
+  await show({ moveFocus: false });
+}
+
+start();

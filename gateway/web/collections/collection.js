@@ -1,0 +1,110 @@
+/** One collection: add photos, find a place. */
+
+import { uploadPanel } from "../ingest/panel.js";
+import { collections, places } from "../page/api.js";
+import { errorNotice } from "../page/dialogs.js";
+import { h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { t } from "../page/language.js";
+import { address } from "../page/router.js";
+
+const TYPING_PAUSE_MS = 250;
+
+export function collectionView({ queue }, { segments: [, collection] }) {
+  const leave = new AbortController();
+  const panel = uploadPanel(queue, { collection });
+  const counts = h("p", { class: "muted" });
+  const visit = h("a", { class: "button", href: `${address("match")}?collection=${encodeURIComponent(collection)}` }, icon("camera"), t("collection.visit"));
+  const grid = h("ul", { class: "cards" });
+  const note = h("p", { class: "muted", role: "status" });
+  const more = h("button", { class: "button", hidden: true, onclick: () => load({ append: true }) }, t("more"));
+  const search = h("input", { type: "search", autocomplete: "off", oninput: onsearch });
+  let cursor = null;
+  let typing = 0;
+  let asked = 0;
+
+  function onsearch() {
+    clearTimeout(typing);
+    typing = setTimeout(load, TYPING_PAUSE_MS);
+  }
+
+  async function load({ append = false } = {}) {
+    const request = ++asked;
+    try {
+      const page = await places({ collection, search: search.value.trim(), cursor: append ? cursor : null });
+      if (request === asked) fill(page, append);
+    } catch (error) {
+      if (request !== asked || leave.signal.aborted) return;
+      if (error.code === "unknown_collection") fill({ places: [], total: 0, next_cursor: null }, false);
+      else grid.replaceChildren(h("li", { class: "whole" }, errorNotice(error, { retry: () => load() })));
+    }
+  }
+
+  function fill(page, append) {
+    cursor = page.next_cursor;
+    more.hidden = !cursor;
+    const cards = page.places.map((place) => placeCard(collection, place));
+    if (append) grid.append(...cards);
+    else grid.replaceChildren(...cards);
+    note.textContent = page.total > 0 ? "" : t(search.value.trim() ? "collection.nothing" : "collection.none");
+  }
+
+  async function count() {
+    const list = await collections().catch(() => []); // load() tells about a broken connection
+    const known = list.find(({ id }) => id === collection);
+    visit.hidden = !known;
+    counts.textContent = known
+      ? `${t("places", { count: known.places })} · ${t("photos", { count: known.images })}`
+      : t("collection.noname");
+  }
+
+  const refresh = () => Promise.all([load(), count()]);
+  queue.addEventListener(
+    "change",
+    () => ["finished", "paused", "stopped"].includes(queue.state) && refresh(),
+    { signal: leave.signal },
+  );
+  refresh();
+
+  const element = h(
+    "div",
+    { class: "page" },
+    h("a", { class: "back", href: address("collections") }, icon("left"), t("collection.back")),
+    h("div", { class: "heading" }, h("div", {}, h("h1", {}, collection), counts), visit),
+    h("section", {}, h("h2", {}, t("collection.add")), panel.element),
+    h(
+      "section",
+      {},
+      h(
+        "div",
+        { class: "heading" },
+        h("h2", {}, t("collection.places")),
+        h("label", { class: "field search" }, h("span", { class: "visually-hidden" }, t("collection.search")), search),
+      ),
+      note,
+      grid,
+      more,
+    ),
+  );
+  search.placeholder = t("collection.search");
+  const dispose = () => {
+    clearTimeout(typing);
+    leave.abort();
+    panel.dispose();
+  };
+  return { title: collection, element, dispose };
+}
+
+function placeCard(collection, place) {
+  return h(
+    "li",
+    {},
+    h(
+      "a",
+      { class: "card", href: address("collections", collection, "places", place.id) },
+      place.preview_url ? h("img", { src: place.preview_url, alt: "", loading: "lazy" }) : h("span", { class: "cover" }),
+      h("span", { class: "card-name" }, place.name || t("place.unnamed")),
+      h("span", { class: "muted" }, t("photos", { count: place.images })),
+    ),
+  );
+}

@@ -1,0 +1,85 @@
+/** The operator's first page: all collections, and the way to a new one. */
+
+import { collections, places } from "../page/api.js";
+import { errorNotice } from "../page/dialogs.js";
+import { h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { t } from "../page/language.js";
+import { address } from "../page/router.js";
+
+const COVER = 3;
+
+export function collectionsView() {
+  const root = h("div", { class: "page" }, h("h1", {}, t("collections.title")), h("p", { class: "muted" }, t("loading")));
+  const load = () => collections().then((list) => root.replaceChildren(...content(list)), refuse);
+  const refuse = (error) => root.replaceChildren(h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
+  load();
+  return { title: t("collections.title"), element: root };
+}
+
+function content(list) {
+  if (!list.some(({ images }) => images > 0)) return [firstSteps()];
+  return [
+    h("h1", {}, t("collections.title")),
+    h("p", { class: "lead" }, t("collections.lead")),
+    h("ul", { class: "cards wide" }, list.map(collectionCard)),
+    h("section", { class: "panel" }, h("h2", {}, t("collections.new")), creation()),
+  ];
+}
+
+function firstSteps() {
+  const step = (number) => h("li", {}, t(`collections.first.step${number}`));
+  return h(
+    "section",
+    { class: "first" },
+    h("h1", {}, t("collections.first.title")),
+    h("p", { class: "lead" }, t("collections.first.text")),
+    h("ol", { class: "steps" }, step(1), step(2), step(3)),
+    creation(),
+  );
+}
+
+/** A collection needs only a name: it comes into being with its first photo. */
+function creation() {
+  const name = h("input", { name: "collection", required: true, maxlength: 100, autocomplete: "off" });
+  return h(
+    "form",
+    {
+      class: "creation",
+      onsubmit: (event) => {
+        event.preventDefault();
+        location.hash = address("collections", name.value.trim());
+      },
+    },
+    h(
+      "label",
+      { class: "field" },
+      h("span", {}, t("collections.name")),
+      name,
+      h("small", { class: "muted" }, t("collections.name.help")),
+    ),
+    h("button", { class: "button primary" }, icon("plus"), t("collections.create")),
+  );
+}
+
+function collectionCard({ id, images, places: placeCount }) {
+  const cover = h("span", { class: "cover" });
+  places({ collection: id, limit: COVER }).then(
+    (page) => {
+      const urls = page.places.map((place) => place.preview_url).filter(Boolean);
+      cover.append(...urls.map((src) => h("img", { src, alt: "", loading: "lazy" })));
+    },
+    () => {}, // the cover is decoration
+  );
+  return h(
+    "li",
+    {},
+    h(
+      "a",
+      { class: "card", href: address("collections", id) },
+      cover,
+      h("span", { class: "card-name" }, id),
+      h("span", { class: "muted" }, `${t("places", { count: placeCount })} · ${t("photos", { count: images })}`),
+    ),
+  );
+}

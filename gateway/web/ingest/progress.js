@@ -1,0 +1,113 @@
+/** An upload as one sees it: how far, what became of every file, pause and continue. */
+
+import { errorNotice } from "../page/dialogs.js";
+import { announce, h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { t } from "../page/language.js";
+
+/** @returns {{element: HTMLElement, dispose: () => void}} follows `queue` until disposed */
+export function uploadProgress(queue, { collection }) {
+  const root = h("section", { class: "upload-progress", "aria-label": t("upload.running") });
+  const leave = new AbortController();
+  let parts = null;
+  let told = 0; // tenths announced so far
+
+  function draw() {
+    root.hidden = queue.state === "idle";
+    if (root.hidden) return root.replaceChildren();
+    const elsewhere = queue.items[0]?.collection;
+    parts = {
+      bar: h("progress", { max: 1, "aria-label": t("upload.running") }),
+      count: h("p", { class: "muted" }),
+      tally: h("p", { class: "tally" }),
+      problems: h("ul", { class: "problems" }),
+      files: h("ul", { class: "files" }),
+      rows: new Map(),
+    };
+    root.replaceChildren(
+      ...[
+        h("h3", { tabindex: "-1" }, t(`upload.${queue.state}`, { seconds: queue.secondsLeft })),
+        elsewhere && elsewhere !== collection && h("p", { class: "muted" }, t("upload.elsewhere", { collection: elsewhere })),
+        parts.bar,
+        parts.count,
+        parts.tally,
+        queue.error && errorNotice(queue.error),
+        parts.problems,
+        controls(),
+        h("details", { class: "details" }, h("summary", {}, t("upload.files")), parts.files),
+      ].filter(Boolean),
+    );
+    update(queue.items);
+    if (queue.state === "finished") announce(ending());
+  }
+
+  function controls() {
+    const button = (name, words, action, className = "button") =>
+      h("button", { class: className, onclick: action }, name && icon(name), words);
+    const choices = {
+      running: () => button("pause", t("upload.pause"), () => queue.pause()),
+      waiting: () => [
+        button("refresh", t("upload.now"), () => queue.resume(), "button primary"),
+        button("pause", t("upload.pause"), () => queue.pause()),
+      ],
+      paused: () => button(null, t("upload.resume"), () => queue.resume(), "button primary"),
+      stopped: () => [
+        button(null, t("upload.resume"), () => queue.resume(), "button primary"),
+        button(null, t("cancel"), () => queue.dismiss()),
+      ],
+      finished: () => button("check", t("upload.dismiss"), () => queue.dismiss(), "button primary"),
+    };
+    return h("div", { class: "row" }, choices[queue.state]());
+  }
+
+  /** Bring the numbers and the rows of `items` up to date. */
+  function update(items) {
+    const { done, total, added, duplicate, rejected } = queue.counts;
+    parts.bar.value = queue.progress;
+    parts.count.textContent = t("upload.progress", { done, total });
+    parts.tally.replaceChildren(
+      pill("added", added),
+      pill("duplicate", duplicate),
+      pill("rejected", rejected),
+    );
+    if (queue.state === "waiting") {
+      root.querySelector("h3").textContent = t("upload.waiting", { seconds: queue.secondsLeft });
+    }
+    for (const item of items) {
+      const row = fileRow(item);
+      if (parts.rows.has(item)) parts.rows.get(item).replaceWith(row);
+      else parts.files.append(row);
+      parts.rows.set(item, row);
+    }
+    for (const item of items.filter(({ status }) => status === "rejected")) parts.problems.append(problemRow(item));
+    const tenth = Math.floor((10 * done) / Math.max(1, total));
+    if (queue.state === "running" && tenth > told) announce(t("upload.announce", { done, total }));
+    told = tenth;
+  }
+
+  function ending() {
+    const { added, duplicate, rejected } = queue.counts;
+    return t("upload.announce.end", { added, duplicates: duplicate, rejected });
+  }
+
+  queue.addEventListener("change", draw, { signal: leave.signal });
+  queue.addEventListener("progress", (event) => parts && update(event.detail), { signal: leave.signal });
+  draw();
+  return { element: root, dispose: () => leave.abort() };
+}
+
+const pill = (status, count) => h("span", { class: `pill ${status}` }, `${t(`upload.${status}`)} ${count}`);
+
+function fileRow({ path, status, reason }) {
+  return h(
+    "li",
+    { class: status },
+    h("span", { class: "file-name" }, path),
+    h("span", { class: "file-status" }, t(`upload.${status}`)),
+    reason && h("span", { class: "muted reason" }, reason),
+  );
+}
+
+function problemRow({ path, reason }) {
+  return h("li", {}, icon("cross"), h("span", {}, h("b", {}, path), " ", reason));
+}

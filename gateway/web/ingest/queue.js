@@ -1,0 +1,179 @@
+/** Carries photos to the server in small batches, through pauses and broken connections. */
+
+import { addImages } from "../page/api.js";
+
+const MAX_FILES = 8;
+const MAX_BYTES = 16 * 1024 ** 2;
+const LONGEST_WAIT_S = 30;
+// The fault lies with one file of the batch: send them one by one and let the others through.
+const FAULTS_OF_A_FILE = new Set(["invalid_image", "unsupported_format", "image_too_large", "internal"]);
+
+/**
+ * States: idle → running ⇄ waiting | paused | stopped → finished.
+ * Fires `change` with every state and `progress` (detail: the items that changed) in between.
+ *
+ * An item is a photo of sources.js with `collection`, `place` ({id?, name?, description?}) and here
+ * `status` (pending, sending, added, duplicate, rejected) and `reason`.
+ */
+export class IngestQueue extends EventTarget {
+  items = [];
+  state = "idle";
+  error = null;
+  secondsLeft = 0;
+
+  #isWorking = false;
+  #share = 0;
+  #endWait = () => {};
+
+  get isUnfinished() {
+    return ["running", "waiting", "paused", "stopped"].includes(this.state);
+  }
+
+  /** Photos by status. */
+  get counts() {
+    const counts = { pending: 0, sending: 0, added: 0, duplicate: 0, rejected: 0 };
+    for (const { status } of this.items) counts[status] += 1;
+    return { ...counts, done: counts.added + counts.duplicate + counts.rejected, total: this.items.length };
+  }
+
+  /** How much is done, [0, 1], counting what travels at the moment by half: the server still has to look at it. */
+  get progress() {
+    const { done, sending, total } = this.counts;
+    return total ? (done + (sending * this.#share) / 2) / total : 0;
+  }
+
+  add(items) {
+    if (!this.isUnfinished) this.items = [];
+    this.items.push(...items.map((item) => ({ ...item, status: "pending", reason: null, alone: false })));
+    this.resume();
+  }
+
+  /** Stop after the batch under way. */
+  pause() {
+    this.#enter("paused");
+    this.#endWait();
+  }
+
+  resume() {
+    this.error = null;
+    this.#enter("running");
+    this.#endWait();
+    if (!this.#isWorking) this.#work();
+  }
+
+  /** Forget a finished upload. */
+  dismiss() {
+    this.items = [];
+    this.#enter("idle");
+  }
+
+  #enter(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #mark(items, change) {
+    for (const item of items) Object.assign(item, change);
+    this.dispatchEvent(new CustomEvent("progress", { detail: items }));
+  }
+
+  async #work() {
+    this.#isWorking = true;
+    let failures = 0;
+    while (this.state === "running") {
+      const batch = this.#nextBatch();
+      if (batch.length === 0) break;
+      try {
+        await this.#send(batch);
+        failures = 0;
+      } catch (error) {
+        this.#mark(batch, { status: "pending" });
+        if (error.isTransient) await this.#wait(error.retryAfterS ?? Math.min(2 ** ++failures, LONGEST_WAIT_S));
+        else this.#refuse(batch, error);
+      }
+    }
+    this.#isWorking = false;
+    if (this.state === "running") this.#enter("finished");
+  }
+
+  /** Pending photos of one place, few and small enough that losing the connection loses little. */
+  #nextBatch() {
+    const first = this.items.find(({ status }) => status === "pending");
+    const batch = [];
+    let size = 0;
+    for (const item of this.items.slice(this.items.indexOf(first))) {
+      if (item.status !== "pending" || item.collection !== first.collection || item.place.id !== first.place.id) break;
+      if (batch.length > 0 && (item.alone || first.alone || size + item.size > MAX_BYTES)) break;
+      batch.push(item);
+      size += item.size;
+      if (batch.length === MAX_FILES) break;
+    }
+    return batch;
+  }
+
+  async #send(batch) {
+    this.#share = 0;
+    this.#mark(batch, { status: "sending" });
+    const files = [];
+    for (const item of batch) {
+      try {
+        files.push(await item.load());
+      } catch (error) {
+        this.#mark([item], { status: "rejected", reason: error.message });
+      }
+    }
+    const sent = batch.filter(({ status }) => status === "sending");
+    if (sent.length === 0) return;
+    const [{ collection, place }] = sent;
+    const reply = await addImages(
+      files,
+      { collection, placeId: place.id, placeName: place.name, description: place.description },
+      { onprogress: (share) => this.#advance(share) },
+    );
+    this.#settle(sent, reply.results);
+  }
+
+  #advance(share) {
+    this.#share = share;
+    this.dispatchEvent(new CustomEvent("progress", { detail: [] }));
+  }
+
+  #settle(sent, results) {
+    const [first] = sent;
+    if (first.isArchive) {
+      // The archive's row gives way to one row per file inside it.
+      const inside = results.map((result) => ({ ...first, path: result.filename, isArchive: false }));
+      this.items.splice(this.items.indexOf(first), 1, ...inside);
+      sent = inside;
+    }
+    sent.forEach((item, each) => {
+      const { status, reason } = results[each];
+      Object.assign(item, { status, reason });
+    });
+    this.#mark(sent, {});
+  }
+
+  #refuse(batch, error) {
+    const isOfAFile = FAULTS_OF_A_FILE.has(error.code) || [413, 415].includes(error.status);
+    if (!isOfAFile) {
+      this.error = error;
+      this.#enter("stopped");
+    } else if (batch.length > 1) this.#mark(batch, { alone: true });
+    else this.#mark(batch, { status: "rejected", reason: error.message });
+  }
+
+  async #wait(seconds) {
+    if (this.state !== "running") return;
+    this.secondsLeft = seconds;
+    this.#enter("waiting");
+    while (this.state === "waiting" && this.secondsLeft > 0) {
+      await new Promise((resolve) => {
+        this.#endWait = resolve;
+        setTimeout(resolve, 1000);
+      });
+      this.secondsLeft -= 1;
+      this.#mark([], {});
+    }
+    if (this.state === "waiting") this.#enter("running");
+  }
+}

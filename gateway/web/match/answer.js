@@ -1,0 +1,139 @@
+/** What is said about a photo: the place or a kind "not here", and what else was considered. */
+
+import { announce, fileButton, h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { t } from "../page/language.js";
+import { openComparison } from "./comparison.js";
+
+/** Confidence in words, and how many of three bars it fills. */
+export function confidenceWords(confidence) {
+  if (confidence >= 0.95) return { key: "answer.certain", bars: 3 };
+  if (confidence >= 0.8) return { key: "answer.likely", bars: 2 };
+  return { key: "answer.probable", bars: 1 };
+}
+
+export function answerPanel(session) {
+  const { reply, photo } = session;
+  const others = reply.matched ? reply.candidates.slice(1) : reply.candidates;
+  const compare = (index) => openComparison(photo, reply.candidates, index);
+  return h(
+    "div",
+    { class: `answer ${reply.matched ? "found" : "unknown"}` },
+    h(
+      "div",
+      { class: "finder locked" },
+      photo.isVisible ? h("img", { src: photo.url, alt: t("match.photo") }) : h("p", { class: "muted" }, t("match.photo")),
+    ),
+    h(
+      "div",
+      { class: "said" },
+      reply.matched ? recognised(reply, compare) : unrecognised(),
+      reply.verification === "unavailable" && h("p", { class: "notice" }, icon("alert"), t("answer.unverified")),
+    ),
+    h(
+      "div",
+      { class: "again" },
+      fileButton({
+        label: [icon("camera"), t("match.again")],
+        className: "button primary large",
+        accept: "image/*,.heic,.heif,.avif",
+        onfiles: ([file]) => session.ask(file, session.collection),
+      }),
+    ),
+    others.length > 0 &&
+      h(
+        "section",
+        { class: "others" },
+        h("h2", {}, t(reply.matched ? "answer.others" : "answer.none.guesses")),
+        h(
+          "ul",
+          { class: "cards" },
+          others.map((each) => candidateCard(each, () => compare(reply.candidates.indexOf(each)))),
+        ),
+      ),
+    details(reply),
+  );
+}
+
+function recognised(reply, compare) {
+  const { place } = reply;
+  const { key, bars } = confidenceWords(reply.confidence);
+  announce(t("answer.announce", { place: place.name, words: t(key) }));
+  return [
+    h("p", { class: "eyebrow" }, t("answer.eyebrow")),
+    h("h1", { class: "place-name" }, place.name),
+    h(
+      "p",
+      { class: "confidence" },
+      h(
+        "span",
+        { class: "bars", "aria-hidden": "true" },
+        [1, 2, 3].map((bar) => h("i", { class: bar <= bars ? "full" : "" })),
+      ),
+      t(key),
+    ),
+    place.description && h("p", { class: "description" }, place.description),
+    facts(place.metadata),
+    h(
+      "div",
+      { class: "row" },
+      reply.candidates.length > 0 &&
+        h("button", { class: "button", onclick: () => compare(0) }, icon("photo"), t("answer.photos")),
+      place.latitude !== null &&
+        place.longitude !== null &&
+        h("a", { class: "button", href: `geo:${place.latitude},${place.longitude}` }, icon("pin"), t("answer.map")),
+    ),
+  ];
+}
+
+function unrecognised() {
+  announce(t("answer.none.announce"));
+  return [
+    h("p", { class: "eyebrow" }, t("answer.none.eyebrow")),
+    h("h1", {}, t("answer.none.title")),
+    h("p", { class: "description" }, t("answer.none.text")),
+  ];
+}
+
+/** The place's free metadata; only what reads as a plain value. */
+function facts(metadata) {
+  const plain = Object.entries(metadata ?? {}).filter(([, value]) => ["string", "number"].includes(typeof value));
+  return plain.length > 0 && h("dl", { class: "facts" }, plain.map(([name, value]) => fact(name, String(value))));
+}
+
+const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+
+function candidateCard(candidate, open) {
+  const { verdict, place } = candidate;
+  const words = verdict ? (verdict.is_match ? "answer.same" : "answer.different") : "answer.unseen";
+  return h(
+    "li",
+    {},
+    h(
+      "button",
+      { class: "card", onclick: open, "aria-label": `${t("answer.open", { place: place.name })}. ${t(words)}` },
+      h("img", { src: candidate.preview_url, alt: "", loading: "lazy" }),
+      h("span", { class: "card-name" }, place.name),
+      h("span", { class: "muted" }, t(words)),
+    ),
+  );
+}
+
+function details(reply) {
+  const stages = Object.entries(reply.timings_ms);
+  return h(
+    "details",
+    { class: "details" },
+    h("summary", {}, t("answer.details")),
+    h(
+      "dl",
+      { class: "facts" },
+      fact(t("answer.reason"), reply.reason),
+      fact(t("answer.collection"), reply.collection),
+      fact(t("answer.encoder"), reply.models.encoder),
+      fact(t("answer.verifier"), reply.models.verifier ?? t("status.none")),
+      stages.map(([stage, ms]) => fact(stage, `${Math.round(ms)} ms`)),
+      fact(t("answer.request"), reply.request_id),
+    ),
+  );
+}

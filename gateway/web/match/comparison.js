@@ -1,0 +1,123 @@
+/** Two photos side by side with the points on which they agree. */
+
+import { openDialog } from "../page/dialogs.js";
+import { h, svg } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { t } from "../page/language.js";
+import { hull, spread } from "./points.js";
+
+const MAX_LINES = 36; // more become a carpet
+
+/** Open the comparison of `photo` with `candidates[index]`; arrows lead to the others. */
+export function openComparison(photo, candidates, index) {
+  const dialog = h("dialog", { class: "comparison", "aria-label": t("comparison.title") });
+  let watcher = null;
+  let isDrawn = true;
+
+  function show(next) {
+    index = next;
+    watcher?.disconnect();
+    const candidate = candidates[index];
+    const found = candidate.verdict?.correspondences;
+    const query = picture(photo.isVisible ? photo.url : null, t("comparison.query"));
+    const reference = picture(candidate.preview_url, candidate.place.name);
+    const overlay = svg("svg", { class: "overlay", "aria-hidden": "true" });
+    const pair = h("div", { class: "pair" }, query, reference, overlay);
+    const redraw = () => drawCorrespondences(overlay, pair, isDrawn ? found : null);
+    watcher = new ResizeObserver(redraw);
+    watcher.observe(pair);
+    for (const image of pair.querySelectorAll("img")) image.addEventListener("load", redraw);
+
+    dialog.replaceChildren(header(), pair, footer(candidate, found, redraw));
+  }
+
+  const header = () =>
+    h(
+      "div",
+      { class: "comparison-bar" },
+      step(-1, "left", t("comparison.previous")),
+      h("p", { class: "muted" }, t("comparison.position", { position: index + 1, count: candidates.length })),
+      step(1, "right", t("comparison.next")),
+      h("button", { class: "button plain", "aria-label": t("close"), onclick: () => dialog.close() }, icon("cross")),
+    );
+
+  const step = (by, name, label) =>
+    h(
+      "button",
+      {
+        class: `button plain step-${name}`,
+        "aria-label": label,
+        disabled: !(index + by in candidates),
+        onclick: () => go(by, name),
+      },
+      icon(name),
+    );
+
+  function go(by, name) {
+    if (!(index + by in candidates)) return;
+    show(index + by);
+    const same = dialog.querySelector(`.step-${name}:not([disabled])`);
+    (same ?? dialog.querySelector("button:not([disabled])")).focus();
+  }
+
+  function footer(candidate, found, redraw) {
+    const count = found?.query_points.length ?? 0;
+    const toggle = (event) => {
+      isDrawn = event.target.checked;
+      redraw();
+    };
+    return h(
+      "div",
+      { class: "comparison-words", "aria-live": "polite" },
+      h("h2", { class: "place-name" }, candidate.place.name),
+      h(
+        "p",
+        { class: "muted" },
+        [
+          count > 0 ? t("comparison.points", { count }) : t("comparison.nopoints"),
+          found?.rotation > 0 && t("comparison.turned", { degrees: found.rotation }),
+          t("comparison.similarity", { percent: Math.round(Math.max(0, candidate.similarity) * 100) }),
+        ]
+          .filter(Boolean)
+          .join(" · "),
+      ),
+      count > 0 &&
+        h("label", { class: "check" }, h("input", { type: "checkbox", checked: isDrawn, onchange: toggle }), t("comparison.show")),
+    );
+  }
+
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowLeft") go(-1, "left");
+    if (event.key === "ArrowRight") go(1, "right");
+  });
+  dialog.addEventListener("close", () => watcher?.disconnect());
+  show(index);
+  openDialog(dialog);
+}
+
+function picture(url, caption) {
+  return h("figure", {}, url ? h("img", { src: url, alt: caption }) : null, h("figcaption", {}, caption));
+}
+
+/** Points as dots, the region they cover, and lines for a spread-out few of them. */
+function drawCorrespondences(overlay, pair, found) {
+  overlay.replaceChildren();
+  const [first, second] = pair.querySelectorAll("img");
+  if (!found || !second) return;
+  const origin = pair.getBoundingClientRect();
+  overlay.setAttribute("viewBox", `0 0 ${origin.width} ${origin.height}`);
+  const placed = (image, points) => {
+    const box = image.getBoundingClientRect();
+    return points.map(([x, y]) => [box.x - origin.x + x * box.width, box.y - origin.y + y * box.height]);
+  };
+  const from = placed(first, found.query_points);
+  const to = placed(second, found.candidate_points);
+  for (const points of [from, to]) {
+    overlay.append(svg("polygon", { class: "region", points: hull(points).map((point) => point.join()).join(" ") }));
+  }
+  for (const each of spread(from, MAX_LINES)) {
+    const [[x1, y1], [x2, y2]] = [from[each], to[each]];
+    overlay.append(svg("line", { class: "casing", x1, y1, x2, y2 }), svg("line", { x1, y1, x2, y2 }));
+  }
+  for (const [cx, cy] of [...from, ...to]) overlay.append(svg("circle", { cx, cy, r: 2.6 }));
+}

@@ -1,0 +1,123 @@
+/** The gateway's public HTTP API. The only file that knows its routes. */
+
+/** An answer outside 2xx, or none at all (`code` "network"). */
+export class ApiError extends Error {
+  constructor({ code, message, accepted = null, status = 0, retryAfterS = null }) {
+    super(message);
+    Object.assign(this, { code, accepted, status, retryAfterS });
+  }
+
+  /** Whether the same request may succeed later. */
+  get isTransient() {
+    return this.code === "network" || [429, 502, 503, 504].includes(this.status);
+  }
+}
+
+function apiError(status, body, retryAfter) {
+  const detail = body?.error ?? { code: "internal", message: `HTTP ${status}` };
+  return new ApiError({ ...detail, status, retryAfterS: Number(retryAfter) || null });
+}
+
+function networkError() {
+  return new ApiError({ code: "network", message: "" });
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // a proxy's HTML page, say; the status still tells
+  }
+}
+
+async function json(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    throw error.name === "AbortError" ? error : networkError();
+  }
+  const body = parsed(await response.text());
+  if (!response.ok) throw apiError(response.status, body, response.headers.get("Retry-After"));
+  return body;
+}
+
+/** Multipart POST. XMLHttpRequest, because fetch tells nothing about the upload's progress. */
+function upload(path, fields, { onprogress = () => {}, signal } = {}) {
+  const form = new FormData();
+  for (const [name, value, filename] of fields) {
+    if (filename) form.append(name, value, filename);
+    else form.append(name, value);
+  }
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.upload.onprogress = (event) => onprogress(event.loaded / event.total);
+    request.upload.onload = () => onprogress(1);
+    request.onload = () => {
+      const body = parsed(request.responseText);
+      if (request.status >= 200 && request.status < 300 && body) resolve(body);
+      else reject(apiError(request.status, body, request.getResponseHeader("Retry-After")));
+    };
+    request.onerror = () => reject(networkError());
+    request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}
+
+function query(values) {
+  const present = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return present.length ? "?" + new URLSearchParams(present) : "";
+}
+
+const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
+
+/** Ask what a photo shows. @returns {Promise<object>} MatchReply */
+export function match(photo, { collection, topK = 5, ...options }) {
+  const fields = [["file", photo, "photo.jpg"], ["top_k", String(topK)], ["explain", "true"]];
+  if (collection) fields.push(["collection", collection]);
+  return upload("match", fields, options);
+}
+
+/** Add photos of one place (or a ZIP). @returns {Promise<object>} AddReply, one result per file, in order */
+export function addImages(files, { collection, placeId, placeName, description }, options) {
+  const fields = files.map((file) => ["files", file, file.name]);
+  fields.push(["collection", collection]);
+  if (placeId) fields.push(["place_id", placeId]);
+  if (placeName) fields.push(["place_name", placeName]);
+  if (description) fields.push(["description", description]);
+  return upload("index/images", fields, options);
+}
+
+export const collections = () => json("index/collections").then((body) => body.collections);
+
+export const places = ({ collection, search, cursor, limit = 60 }) =>
+  json("index/places" + query({ collection, q: search, cursor, limit }));
+
+export const images = ({ collection, placeId, cursor, limit = 60 }) =>
+  json("index/images" + query({ collection, place_id: placeId, cursor, limit }));
+
+export const changeImage = (imageId, change) =>
+  json(imagePath(imageId), {
+    method: "PATCH",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(change),
+  });
+
+export const deleteImage = (imageId) => json(imagePath(imageId), { method: "DELETE" });
+
+export const version = () => json("version");
+
+/** ReadyBody, whether or not the answer is "ready": a 503 carries the same body. */
+export async function readiness() {
+  let response;
+  try {
+    response = await fetch("health/ready", { cache: "no-store" });
+  } catch {
+    throw networkError();
+  }
+  const body = parsed(await response.text());
+  if (body && "ready" in body) return body;
+  throw apiError(response.status, body, null);
+}

@@ -1,0 +1,53 @@
+/** Which language the page speaks, and how it says numbers. */
+
+const TAGS = { en: "en", zh: "zh-CN" };
+const REMEMBERED = "language";
+
+let current = "en";
+let messages = {};
+
+/** The language asked for earlier, else the browser's first one that we speak, else English. */
+export function preferredLanguage() {
+  const wishes = [localStorage.getItem(REMEMBERED), ...(navigator.languages ?? [navigator.language])];
+  const known = wishes.map((wish) => wish?.slice(0, 2).toLowerCase()).find((wish) => wish in TAGS);
+  return known ?? "en";
+}
+
+/** Speak `language`; only the spoken one is ever fetched. */
+export async function useLanguage(language, { remember = false } = {}) {
+  messages = (await import(`../language/${language}.js`)).default;
+  current = language;
+  document.documentElement.lang = TAGS[language];
+  if (remember) localStorage.setItem(REMEMBERED, language);
+}
+
+export function currentLanguage() {
+  return current;
+}
+
+/**
+ * The sentence for `key`, its `{holes}` filled from `values`.
+ * With `values.count`, `key.one` or `key.other` is chosen as the language's grammar asks.
+ */
+export function t(key, values = {}) {
+  const tag = TAGS[current];
+  const counted = "count" in values ? `${key}.${new Intl.PluralRules(tag).select(values.count)}` : key;
+  const sentence = messages[counted] ?? messages[`${key}.other`] ?? messages[key];
+  if (sentence === undefined) throw new Error(`no sentence for ${key} in ${tag}`);
+  return sentence.replace(/\{(\w+)\}/g, (_, hole) => {
+    const value = values[hole];
+    return typeof value === "number" ? value.toLocaleString(tag) : String(value);
+  });
+}
+
+/** Bytes for people: 1.4 MB. */
+export function bytes(count) {
+  const power = count < 1024 ** 2 ? 1 : count < 1024 ** 3 ? 2 : 3;
+  const value = (count / 1024 ** power).toLocaleString(TAGS[current], { maximumFractionDigits: 1 });
+  return `${value} ${["KB", "MB", "GB"][power - 1]}`;
+}
+
+/** A stored UTC instant as a local date. */
+export function day(iso) {
+  return new Date(iso).toLocaleDateString(TAGS[current], { dateStyle: "medium" });
+}

@@ -1,0 +1,21 @@
+/** The address after `#`: #/match?collection=x, #/collections/x/places/y. */
+
+/** @returns {{segments: string[], query: URLSearchParams}} decoded parts of the current hash */
+export function currentRoute() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const segments = path.split("/").filter(Boolean).map(decode);
+  return { segments, query: new URLSearchParams(query) };
+}
+
+function decode(segment) {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment; // a hand-typed address with a stray %
+  }
+}
+
+/** The hash of a page; every segment may hold anything. */
+export function address(...segments) {
+  return "#/" + segments.map(encodeURIComponent).join("/");
+}
