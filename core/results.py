@@ -36,7 +36,7 @@ class LocalFeatures:
     """All that is known locally of one photo: one or more views of it.
 
     Attributes:
-        views: the photo at several scales, and for queries at several rotations; the first is the full-size upright one.
+        views: the photo at several scales, and for queries at several rotations; the first is the large upright one.
         extractor: what made them; features of different extractors are never matched.
     """
 

