@@ -1,0 +1,129 @@
+"""One query and its K candidates before a local Qwen-VL, ready to be asked about together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from core.encoders.bounded_forward import BoundedForward
+from core.errors import InvalidRequest
+from core.verifiers.conversations import ConversationWriter, Piece
+from core.verifiers.judging import Talk
+from core.verifiers.prompts import PromptStyle, Shown, compose
+from core.verifiers.replies import WeighedAnswer, spellings, weigh
+from core.verifiers.shared_prefix import Beginning, SharedPrefixRunner
+from core.verifiers.visual_tokens import VisualTokens
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTokens:
+    """The tokens that mean yes, and those that mean no."""
+
+    yes: tuple[int, ...]
+    no: tuple[int, ...]
+
+    @classmethod
+    def of(cls, style: PromptStyle, writer: ConversationWriter) -> "AnswerTokens":
+        """Look the style's answer words up, in every spelling.
+
+        Raises:
+            InvalidRequest: the model has no single token for either answer.
+        """
+        yes, no = (writer.single_tokens(spellings(words)) for words in (style.yes, style.no))
+        if not yes or not no:
+            raise InvalidRequest(
+                f"prompt style {style.name} answers with {'/'.join(style.yes)} or {'/'.join(style.no)}, and this model "
+                "has no single token for one of them; choose shorter words"
+            )
+        return cls(tuple(yes), tuple(no))
+
+
+class PairSession:
+    """Asks about K pairs at once. What the K conversations begin with is computed once and kept for the session.
+
+    Attributes:
+        max_batch: conversations per forward pass; shrinks when memory runs out.
+    """
+
+    def __init__(
+        self,
+        runner: SharedPrefixRunner,
+        writer: ConversationWriter,
+        style: PromptStyle,
+        query: VisualTokens,
+        candidates: Sequence[VisualTokens],
+        *,
+        both_orders: bool,
+        max_batch: int,
+    ) -> None:
+        """Show the photos.
+
+        Args:
+            runner: the network.
+            writer: its language.
+            style: what is said around the photos.
+            query: the visitor's photo.
+            candidates: K >= 1 gallery photos.
+            both_orders: weigh with the query first and with the candidate first, and average.
+            max_batch: conversations per forward pass to begin with.
+        """
+        self.max_batch = max_batch
+        self._runner = runner
+        self._writer = writer
+        self._style = style
+        self._answers = AnswerTokens.of(style, writer)
+        self._query = query
+        self._candidates = candidates
+        self._orders = (False, True) if both_orders else (False,)
+        self._beginnings: dict[bool, Beginning] = {}
+
+    def weigh(self, talks: Sequence[Talk]) -> list[WeighedAnswer]:
+        """Weigh yes against no as the next word of each of the K talks, by one forward pass per order."""
+        by_order = [self._weigh(talks, candidate_first) for candidate_first in self._orders]
+        # Probabilities are averaged, not their logits, so that one very sure order does not outvote the other.
+        return [
+            WeighedAnswer(
+                confidence=sum(answer.confidence for answer in answers) / len(answers),
+                mass=min(answer.mass for answer in answers),
+            )
+            for answers in zip(*by_order, strict=True)
+        ]
+
+    def reply(self, talks: Sequence[Talk], max_tokens: int) -> list[str]:
+        """Continue each of the K talks in sentences, the likeliest token at a time."""
+        beginning, ends = self._write(talks, candidate_first=False)
+        replies = self._in_batches(lambda some: self._runner.generate(beginning, some, max_tokens), ends)
+        return [self._writer.read(tokens) for tokens in replies.tolist()]
+
+    def _weigh(self, talks: Sequence[Talk], candidate_first: bool) -> list[WeighedAnswer]:
+        beginning, ends = self._write(talks, candidate_first)
+        columns = [*self._answers.yes, *self._answers.no]
+        rows = self._in_batches(lambda some: self._runner.next_token_logprobs(beginning, some)[:, columns], ends)
+        split = len(self._answers.yes)
+        return [weigh(row[:split], row[split:]) for row in rows.tolist()]
+
+    def _write(self, talks: Sequence[Talk], candidate_first: bool) -> tuple[Beginning, list[list[Piece]]]:
+        conversations = [
+            self._writer.write(
+                compose(self._style, *talk, candidate_first=candidate_first),
+                {Shown.QUERY: self._query, Shown.CANDIDATE: candidate},
+            )
+            for talk, candidate in zip(talks, self._candidates, strict=True)
+        ]
+        # All are alike up to the candidate's photo.
+        shared = conversations[0].index(self._candidates[0])
+        if candidate_first not in self._beginnings:
+            # For a single candidate, one pass over everything beats two.
+            alone = len(conversations) == 1
+            self._beginnings[candidate_first] = self._runner.begin([] if alone else conversations[0][:shared])
+        beginning = self._beginnings[candidate_first]
+        return beginning, [pieces[len(beginning.pieces) :] for pieces in conversations]
+
+    def _in_batches(
+        self, forward: Callable[[Sequence[list[Piece]]], torch.Tensor], ends: Sequence[list[Piece]]
+    ) -> torch.Tensor:
+        bounded = BoundedForward(forward, self.max_batch)
+        try:
+            return bounded(ends)
+        finally:
+            self.max_batch = bounded.max_batch

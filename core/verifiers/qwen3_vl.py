@@ -1,0 +1,154 @@
+"""Qwen-VL as verifier: one forward pass says how likely the model's next word is a yes.
+
+All candidates of a query go through the network together, behind one computation of what they share.
+"""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+
+import torch
+
+from core.devices import choose_device
+from core.errors import InvalidRequest
+from core.model_files import resolve_model_folder, weights_digest
+from core.results import Photo, Verdict
+from core.verifiers.conversations import ConversationWriter
+from core.verifiers.judging import judge
+from core.verifiers.pair_session import AnswerTokens, PairSession
+from core.verifiers.prompts import DEFAULT_STYLE, load_styles
+from core.verifiers.qwen_files import load_qwen
+from core.verifiers.shared_prefix import SharedPrefixRunner
+from core.verifiers.vision_tower import CachedVisionTower
+from core.verifiers.visual_tokens import PixelGrid, VisualTokens, check_token_budget
+
+DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
+
+_ALTERNATIVE = "choose another verifier: 'geometric' needs no such model, 'openai-compatible' asks a server"
+_LOADING_THREADS = 4
+
+_log = logging.getLogger(__name__)
+
+
+class Qwen3VLVerifier:
+    """Judges pairs with a local Qwen3-VL, Qwen2.5-VL or Qwen2-VL.
+
+    Several threads may share one; forward passes run one at a time. The company in which a candidate is verified moves
+    its confidence by rounding only.
+
+    Attributes:
+        fingerprint: names the weights by content, the number format and the settings that move a confidence.
+        device: where it runs and why.
+        tower: the vision tower with its cache.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        prompt_style: str = DEFAULT_STYLE,
+        styles_file: str | Path | None = None,
+        query_tokens: int = 256,
+        candidate_tokens: int = 256,
+        both_orders: bool = False,
+        max_batch: int = 16,
+        cache_bytes: int = 2 * 1024**3,
+    ) -> None:
+        """Load the model onto the device.
+
+        Args:
+            model: a folder or a hub id.
+            revision: branch, tag or commit of a hub model.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
+            prompt_style: used where a call names none.
+            styles_file: TOML or JSON with styles of one's own.
+            query_tokens: pixel budget of the query in visual tokens; with Qwen3-VL each is 32 x 32 pixels.
+            candidate_tokens: the same of each candidate.
+            both_orders: also ask with the photos exchanged and average; twice the time, less bias by order.
+            max_batch: candidates, or photos for the vision tower, per forward pass; halved when memory runs out.
+            cache_bytes: main memory for the visual tokens of gallery photos.
+
+        Raises:
+            InvalidRequest: a setting outside what is accepted.
+            BackendUnavailable: the model or the device cannot be had.
+        """
+        check_token_budget("query_tokens", query_tokens)
+        check_token_budget("candidate_tokens", candidate_tokens)
+        if max_batch < 1:
+            raise InvalidRequest(f"max_batch is {max_batch}; accepted: 1 or more")
+        if cache_bytes < 0:
+            raise InvalidRequest(f"cache_bytes is {cache_bytes}; accepted: 0 or more")
+        self._styles = load_styles(styles_file)
+        self._style = self._styles.choose(prompt_style)
+        self.device = choose_device(device, dtype)
+        folder = resolve_model_folder(model, alternative=_ALTERNATIVE, revision=revision)
+        loaded = load_qwen(folder, self.device)
+        self._writer = ConversationWriter(loaded.tokenizer, self._style)
+        self._runner = SharedPrefixRunner(loaded.network, loaded.stop_tokens)
+        self.tower = CachedVisionTower(loaded.network, loaded.cutter, cache_bytes=cache_bytes, max_batch=max_batch)
+        self._query_tokens, self._candidate_tokens = query_tokens, candidate_tokens
+        self._both_orders = both_orders
+        self._max_batch = max_batch
+        self._lock = Lock()
+        AnswerTokens.of(self._style, self._writer)
+        self.fingerprint = (
+            f"qwen3-vl ({loaded.kind} {weights_digest(folder)}; {str(self.device.dtype).removeprefix('torch.')}; "
+            f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''})"
+        )
+        _log.info("%s on %s", self.fingerprint, self.device.reason)
+
+    def verify(
+        self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
+    ) -> list[Verdict]:
+        """Judge all candidates of one query together.
+
+        Args:
+            query: the photo asked about.
+            candidates: K >= 0 gallery photos; those with a content hash are remembered.
+            prompt_style: overrides the default style.
+            explain: have the model write its reasons as well; costs a generation, token by token.
+
+        Returns:
+            K verdicts in the order of ``candidates``. ``response`` ends with the answer word to which the model leans;
+            a strict style may ask for more than leaning.
+
+        Raises:
+            InvalidRequest: unknown prompt style, or one whose answer words this model cannot say in one token.
+            OutOfMemory: not even one candidate fitted the device.
+        """
+        style = self._styles.choose(prompt_style) if prompt_style is not None else self._style
+        AnswerTokens.of(style, self._writer)
+        if not candidates:
+            return []
+        # Decoding and resizing need no device, so concurrent calls do them side by side.
+        prepared = self._prepare(query, candidates)
+        with self._lock, torch.inference_mode():
+            shown_query, *shown = self.tower.encode(prepared)
+            for photo, before, tokens in zip(candidates, prepared[1:], shown, strict=True):
+                if isinstance(before, PixelGrid):
+                    self.tower.keep(photo, self._candidate_tokens, tokens)
+            session = PairSession(
+                self._runner,
+                self._writer,
+                style,
+                shown_query,
+                shown,
+                both_orders=self._both_orders,
+                max_batch=self._max_batch,
+            )
+            verdicts = judge(style, session, len(candidates), explain=explain)
+            self._max_batch = session.max_batch
+            return verdicts
+
+    def _prepare(self, query: Photo, candidates: Sequence[Photo]) -> list[VisualTokens | PixelGrid]:
+        # The query is not remembered: it is seen once, and would push out gallery photos that are seen often.
+        tasks = [(Photo(query.load), self._query_tokens)]
+        tasks += [(candidate, self._candidate_tokens) for candidate in candidates]
+        with ThreadPoolExecutor(min(_LOADING_THREADS, len(tasks))) as pool:
+            return list(pool.map(lambda task: self.tower.prepare(*task), tasks))
