@@ -1,0 +1,45 @@
+"""The durable reference images and their vectors; what the literature calls the database.
+
+gallery         Gallery: add, change, delete; opening and closing
+reader          GalleryReader: search, list, get; the half that changes nothing
+entries         what goes in and comes out
+opening         what must hold before use, and what a writer puts in order
+migrations      the schema, version by version
+database        SQLite connections and what their failures mean
+manifest        the encoder on record and the count of changes
+image_rows      SQL on images
+place_rows      SQL on places and collections
+vector_rows     SQL on embeddings and local features
+pages           cursors
+files           originals and previews on disk
+vector_index    FAISS, exact, by collection
+index_follower  keeps the vector index in step with the database
+feature_cache   local features used recently
+"""
+
+from core.gallery.entries import (
+    DEFAULT_COLLECTION,
+    UNCHANGED,
+    AddResult,
+    CollectionSummary,
+    ImageChange,
+    ImagePage,
+    NewImage,
+    PlacePage,
+    PlaceSummary,
+)
+from core.gallery.gallery import DATABASE_NAME, Gallery
+
+__all__ = [
+    "DATABASE_NAME",
+    "DEFAULT_COLLECTION",
+    "UNCHANGED",
+    "AddResult",
+    "CollectionSummary",
+    "Gallery",
+    "ImageChange",
+    "ImagePage",
+    "NewImage",
+    "PlacePage",
+    "PlaceSummary",
+]

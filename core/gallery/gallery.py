@@ -1,0 +1,203 @@
+"""The durable reference images, their places and their vectors.
+
+SQLite is the only truth. The vector index is rebuilt from it and follows every change; photos lie in files that are
+written before the rows that name them are committed, and deleted after those are gone.
+"""
+
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path, PureWindowsPath
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import numpy as np
+
+from core.errors import GalleryUnavailable, InvalidRequest
+from core.gallery import manifest, place_rows, vector_rows
+from core.gallery.database import Database
+from core.gallery.entries import AddResult, ImageChange, NewImage, Unchanged, check_name, printable
+from core.gallery.feature_cache import FeatureCache
+from core.gallery.files import PhotoFiles
+from core.gallery.image_rows import uses_content
+from core.gallery.opening import check_for_reading, prepare_for_writing
+from core.gallery.reader import GalleryReader
+from core.gallery.vector_index import VectorIndex
+from core.images import EXTENSIONS
+from core.results import EncoderFingerprint, GalleryImage, Place
+
+DATABASE_NAME = "gallery.sqlite3"
+
+_log = logging.getLogger(__name__)
+
+
+class Gallery(GalleryReader):
+    """Images by collection and place: add, change, delete, and all that ``GalleryReader`` answers.
+
+    Safe for several threads, and for several processes on one folder.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        fingerprint: EncoderFingerprint | None,
+        *,
+        read_only: bool = False,
+        lock_timeout_s: float = 10.0,
+        feature_cache_bytes: int = 256 * 1024 * 1024,
+    ) -> Self:
+        """Open the gallery in ``folder``; a writer creates what is missing and loads the vectors.
+
+        A reader loads them at its first search, for a process that only reads features needs none.
+
+        Args:
+            folder: of this gallery alone.
+            fingerprint: the encoder in use; None takes whatever encoder the gallery was made with.
+            read_only: refuse changes; the folder must hold a gallery. Changes of other processes are seen at once.
+            lock_timeout_s: how long to wait for another process that is writing.
+            feature_cache_bytes: memory for local features used recently.
+
+        Raises:
+            EncoderMismatch: the gallery was made by another encoder.
+            GalleryUnavailable: missing, locked, damaged, or of a newer version.
+        """
+        folder = folder.absolute()
+        database = Database(folder / DATABASE_NAME, read_only=read_only, lock_timeout_s=lock_timeout_s)
+        files = PhotoFiles(folder)
+        try:
+            if read_only:
+                recorded = check_for_reading(database, fingerprint)
+            else:
+                recorded = prepare_for_writing(database, files, fingerprint)
+            gallery = cls(database, files, recorded, FeatureCache(feature_cache_bytes))
+            if not read_only:
+                with database.reading() as connection:
+                    gallery._index.catch_up(connection)
+        except BaseException:
+            database.close()
+            raise
+        _log.info("gallery %s opened: %d images, made by %s", folder, gallery.count(), recorded)
+        return gallery
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the database. Every later call raises GalleryUnavailable; closing twice is fine."""
+        self._database.close()
+
+    def add(self, images: Sequence[NewImage]) -> list[AddResult]:
+        """Store images, all or none. When this returns they are on the disk and found by ``search``.
+
+        A new place is made; of a known one only what it lacks (name, description...) is filled in.
+
+        Returns:
+            One result per image, in their order.
+
+        Raises:
+            InvalidRequest: a field is not acceptable; the message names it.
+            GalleryUnavailable: nothing was stored.
+        """
+        for new in images:
+            self._check_new(new)
+        hashes = [hashlib.sha256(new.data).hexdigest() for new in images]
+        results: list[AddResult] = []
+        added: list[tuple[int, NewImage]] = []
+        photos: list[tuple[Path, bytes]] = []
+        with self._database.writing() as connection:
+            for new, content_hash in zip(images, hashes, strict=True):
+                known = self._images.by_content(connection, new.collection, content_hash)
+                if known is not None:
+                    results.append(AddResult("duplicate", known))
+                    continue
+                image_id = uuid4().hex
+                place = place_rows.ensure_place(connection, new.collection, new.place or _own_place(new, image_id))
+                seq = self._images.insert(connection, new, image_id, content_hash, place)
+                vector_rows.insert_embedding(connection, seq, new.embedding)
+                if new.local_features is not None:
+                    vector_rows.insert_local_features(connection, seq, new.local_features)
+                photos.append((self._files.original_path(content_hash, new.media_type), new.data))
+                photos.append((self._files.preview_path(content_hash), new.preview))
+                results.append(AddResult("added", self._images.by_id(connection, image_id)))
+                added.append((seq, new))
+            if added:
+                self._files.store(photos)
+                self._commit(connection, lambda index: _add_to(index, added))
+        return results
+
+    def update(self, image_id: str, change: ImageChange) -> GalleryImage:
+        """Change what an image shows, or what is on record of its place; all images of that place show the change.
+
+        Returns:
+            The image as it is now.
+
+        Raises:
+            UnknownImage: there is none of that id.
+            InvalidRequest: a field is not acceptable; the message names it.
+        """
+        with self._database.writing() as connection:
+            image = self._images.by_id(connection, image_id)
+            former = place_rows.place_row_of(connection, image_id)
+            current = former
+            if not isinstance(change.place_id, Unchanged) and change.place_id != image.place.place_id:
+                new_place = Place(change.place_id, name=change.place_id)
+                current = place_rows.ensure_place(connection, image.collection, new_place)
+                self._images.move(connection, image_id, current)
+                place_rows.drop_place_without_images(connection, former)
+            place_rows.change_place(connection, current, change)
+            changed = self._images.by_id(connection, image_id)
+            self._commit(connection, lambda _: None)
+        return changed
+
+    def delete(self, image_id: str) -> None:
+        """Forget an image: at once for searches, then its files unless another collection holds the same bytes.
+
+        Raises:
+            UnknownImage: there is none of that id.
+        """
+        with self._database.writing() as connection:
+            image = self._images.by_id(connection, image_id)
+            place = place_rows.place_row_of(connection, image_id)
+            seq = self._images.delete(connection, image_id)
+            place_rows.drop_place_without_images(connection, place)
+            self._commit(connection, lambda index: index.remove(np.array([seq])))
+        self._features.discard(image_id)
+        self._remove_files(image)
+
+    def _commit(self, connection: sqlite3.Connection, apply: Callable[[VectorIndex], None]) -> None:
+        self._index.commit(connection, manifest.next_generation(connection), apply)
+
+    def _remove_files(self, image: GalleryImage) -> None:
+        try:
+            # The write lock keeps everybody from adding the same bytes between the question and the deed.
+            with self._database.writing() as connection:
+                if not uses_content(connection, image.content_hash):
+                    self._files.remove(image.content_hash, image.media_type)
+        except GalleryUnavailable as exc:
+            _log.warning("files of deleted image %s stay until the gallery is next opened: %s", image.image_id, exc)
+
+    def _check_new(self, new: NewImage) -> None:
+        check_name("collection", new.collection, 100)
+        if new.media_type not in EXTENSIONS:
+            raise InvalidRequest(f"invalid media type: {new.media_type!r}; give one of {', '.join(EXTENSIONS)}")
+        self.check_embedding(new.embedding)
+
+
+def _own_place(new: NewImage, image_id: str) -> Place:
+    # PureWindowsPath splits at both kinds of slash.
+    return Place(image_id, name=PureWindowsPath(printable(new.filename)).stem.strip() or image_id)
+
+
+def _add_to(index: VectorIndex, added: Sequence[tuple[int, NewImage]]) -> None:
+    for collection in {new.collection for _, new in added}:
+        of_collection = [(seq, new.embedding) for seq, new in added if new.collection == collection]
+        seqs, embeddings = zip(*of_collection, strict=True)
+        index.add(collection, np.array(seqs, np.int64), np.stack(embeddings).astype(np.float32))

@@ -1,0 +1,159 @@
+"""The rows of single images. Methods run on the caller's connection; changes belong to its transaction."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from core.errors import UnknownImage
+from core.gallery.entries import ImagePage, NewImage, printable
+from core.gallery.files import PhotoFiles
+from core.gallery.pages import check_limit, like_pattern, read_cursor, write_cursor
+from core.gallery.place_rows import to_place
+from core.results import GalleryImage
+
+_SELECT = """
+    SELECT images.seq, images.image_id, images.collection, images.filename, images.content_hash, images.media_type,
+           images.width, images.height, images.byte_size, images.added_at,
+           places.place_id, places.name, places.description, places.metadata, places.latitude, places.longitude
+    FROM images JOIN places ON places.id = images.place
+"""
+
+
+class ImageRows:
+    """Reads and writes the table of images."""
+
+    def __init__(self, files: PhotoFiles) -> None:
+        """Keep ``files``, which say where an image's original lies."""
+        self._files = files
+
+    def by_id(self, connection: sqlite3.Connection, image_id: str) -> GalleryImage:
+        """Read one image.
+
+        Raises:
+            UnknownImage: there is none of that id.
+        """
+        row = connection.execute(f"{_SELECT} WHERE images.image_id = ?", (image_id,)).fetchone()
+        if row is None:
+            raise UnknownImage(
+                f"no image of id {image_id[:100]!r} in the gallery; GET /index/images lists those that are"
+            )
+        return self._to_image(row)
+
+    def by_content(self, connection: sqlite3.Connection, collection: str, content_hash: str) -> GalleryImage | None:
+        """Read the image of a collection that holds these bytes."""
+        row = connection.execute(
+            f"{_SELECT} WHERE images.content_hash = ? AND images.collection = ?", (content_hash, collection)
+        ).fetchone()
+        return self._to_image(row) if row else None
+
+    def by_seqs(self, connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, GalleryImage]:
+        """Read several images at once; those that do not exist are left out."""
+        rows = connection.execute(
+            f"{_SELECT} WHERE images.seq IN (SELECT value FROM json_each(?))", (json.dumps(list(seqs)),)
+        )
+        return {row[0]: self._to_image(row) for row in rows}
+
+    def page(
+        self,
+        connection: sqlite3.Connection,
+        collection: str | None,
+        place_id: str | None,
+        text: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> ImagePage:
+        """Read a page; see ``Gallery.list_images``."""
+        conditions, values = ["1"], list[str | int]()
+        if collection is not None:
+            conditions.append("images.collection = ?")
+            values.append(collection)
+        if place_id is not None:
+            conditions.append("places.place_id = ?")
+            values.append(place_id)
+        if text:
+            conditions.append(r"(images.filename LIKE ? ESCAPE '\' OR places.name LIKE ? ESCAPE '\')")
+            values += [like_pattern(text)] * 2
+        where = " AND ".join(conditions)
+        total = connection.execute(
+            f"SELECT count(*) FROM images JOIN places ON places.id = images.place WHERE {where}", values
+        ).fetchone()[0]
+        after = read_cursor(cursor, int)[0] if cursor is not None else 0
+        rows = connection.execute(
+            f"{_SELECT} WHERE {where} AND images.seq > ? ORDER BY images.seq LIMIT ?",
+            (*values, after, check_limit(limit) + 1),
+        ).fetchall()
+        more = len(rows) > limit
+        images = tuple(self._to_image(row) for row in rows[:limit])
+        return ImagePage(images, total, write_cursor(rows[limit - 1][0]) if more else None)
+
+    def insert(
+        self, connection: sqlite3.Connection, new: NewImage, image_id: str, content_hash: str, place_row: int
+    ) -> int:
+        """Write one image and return its seq."""
+        added_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        seq = connection.execute(
+            """
+            INSERT INTO images (image_id, collection, place, content_hash, filename, media_type, width, height,
+                                byte_size, added_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            (
+                image_id,
+                new.collection,
+                place_row,
+                content_hash,
+                printable(new.filename),
+                new.media_type,
+                new.width,
+                new.height,
+                len(new.data),
+                added_at,
+            ),
+        ).lastrowid
+        if seq is None:
+            raise RuntimeError("SQLite gave no row id for an insert")
+        return seq
+
+    def move(self, connection: sqlite3.Connection, image_id: str, place_row: int) -> None:
+        """Let an image show another place."""
+        connection.execute("UPDATE images SET place = ? WHERE image_id = ?", (place_row, image_id))
+
+    def delete(self, connection: sqlite3.Connection, image_id: str) -> int:
+        """Delete one image with its embedding and features; return the seq it had."""
+        seq: int = connection.execute("SELECT seq FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
+        connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
+        return seq
+
+    def _to_image(self, row: sqlite3.Row) -> GalleryImage:
+        (_, image_id, collection, filename, content_hash, media_type, width, height, byte_size, added_at) = row[:10]
+        return GalleryImage(
+            image_id=image_id,
+            collection=collection,
+            place=to_place(row[10:]),
+            filename=filename,
+            content_hash=content_hash,
+            media_type=media_type,
+            width=width,
+            height=height,
+            byte_size=byte_size,
+            added_at=added_at,
+            path=str(self._files.original_path(content_hash, media_type)),
+        )
+
+
+def count_by_collection(connection: sqlite3.Connection, after_seq: int = 0) -> dict[str, int]:
+    """Count the images of each collection, only those newer than ``after_seq``."""
+    rows = connection.execute("SELECT collection, count(*) FROM images WHERE seq > ? GROUP BY collection", (after_seq,))
+    return dict(rows.fetchall())
+
+
+def content_hashes(connection: sqlite3.Connection) -> set[str]:
+    """Read the hashes of all images."""
+    return {row[0] for row in connection.execute("SELECT content_hash FROM images")}
+
+
+def uses_content(connection: sqlite3.Connection, content_hash: str) -> bool:
+    """Say whether any collection holds these bytes."""
+    row = connection.execute("SELECT 1 FROM images WHERE content_hash = ? LIMIT 1", (content_hash,)).fetchone()
+    return row is not None

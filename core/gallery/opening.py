@@ -1,0 +1,76 @@
+"""What must hold before a gallery is used, and what a writer puts in order first."""
+
+from core.errors import GalleryUnavailable
+from core.gallery.database import Database, translating_failures
+from core.gallery.files import PhotoFiles
+from core.gallery.image_rows import content_hashes
+from core.gallery.manifest import read_fingerprint, refuse_other_encoder, write_fingerprint
+from core.gallery.migrations import MIGRATIONS, apply_migrations, schema_version
+from core.results import EncoderFingerprint
+
+
+def prepare_for_writing(
+    database: Database, files: PhotoFiles, fingerprint: EncoderFingerprint | None
+) -> EncoderFingerprint:
+    """Create or migrate the database, and delete the photos that a crash left without a row.
+
+    Returns:
+        The encoder on record.
+
+    Raises:
+        EncoderMismatch: the gallery was made by another encoder.
+        GalleryUnavailable: as ``Gallery.open`` says.
+    """
+    folder = database.path.parent
+    if fingerprint is None and not database.path.exists():
+        raise _missing(database)
+    with translating_failures(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with database.writing() as connection:
+        if schema_version(connection) == 0 and files.has_originals():
+            # Taken for new, it would lose all its photos to the sweep below.
+            raise GalleryUnavailable(
+                f"{folder} holds photos but its {database.path.name} is missing or blank; "
+                "restore that file, or remove the folder and rebuild with scripts/build_database.py"
+            )
+        apply_migrations(connection)
+        recorded = read_fingerprint(connection)
+        if recorded is None:
+            if fingerprint is None:
+                raise _missing(database)
+            write_fingerprint(connection, fingerprint)
+            recorded = fingerprint
+        refuse_other_encoder(recorded, fingerprint)
+        files.sweep(content_hashes(connection))
+        connection.execute("COMMIT")
+    return recorded
+
+
+def check_for_reading(database: Database, fingerprint: EncoderFingerprint | None) -> EncoderFingerprint:
+    """Make sure that there is a gallery which this program understands.
+
+    Returns:
+        The encoder on record.
+
+    Raises:
+        EncoderMismatch: the gallery was made by another encoder.
+        GalleryUnavailable: as ``Gallery.open`` says.
+    """
+    if not database.path.is_file():
+        raise _missing(database)
+    with database.reading() as connection:
+        version = schema_version(connection)
+        recorded = read_fingerprint(connection) if version == len(MIGRATIONS) else None
+    if recorded is None:
+        raise GalleryUnavailable(
+            f"the gallery in {database.path.parent} has schema version {version}, this program reads "
+            f"{len(MIGRATIONS)}; start the retrieval service once, which brings an older gallery up to date"
+        )
+    refuse_other_encoder(recorded, fingerprint)
+    return recorded
+
+
+def _missing(database: Database) -> GalleryUnavailable:
+    return GalleryUnavailable(
+        f"no gallery in {database.path.parent}; make one with scripts/build_database.py, or check the path"
+    )

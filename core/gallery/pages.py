@@ -1,0 +1,51 @@
+"""Pieces of paged listings: cursors that survive changes between pages, and literal text search."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from core.errors import InvalidRequest
+
+MAX_PAGE = 1000
+
+
+def check_limit(limit: int) -> int:
+    """Return ``limit`` if a page may be that long.
+
+    Raises:
+        InvalidRequest: it may not.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequest(f"invalid limit: {limit}; give 1 to {MAX_PAGE}")
+    return limit
+
+
+def write_cursor(*key: Any) -> str:
+    """Write the sort key of a page's last row as an opaque token for URLs."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, *types: type) -> list[Any]:
+    """Read what ``write_cursor`` wrote.
+
+    Args:
+        cursor: the token.
+        types: of the key's parts.
+
+    Raises:
+        InvalidRequest: it is none of ours, or of another listing.
+    """
+    try:
+        key = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        key = None
+    if not isinstance(key, list) or [type(part) for part in key] != list(types):
+        raise InvalidRequest(f"invalid cursor: {cursor[:80]!r}; pass next_cursor of the page before, unchanged")
+    return key
+
+
+def like_pattern(text: str) -> str:
+    r"""Write a LIKE pattern (with ``ESCAPE '\'``) for "contains ``text``" that takes % and _ literally."""
+    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"

@@ -1,0 +1,139 @@
+"""The rows of places and collections. Functions run on the caller's connection and belong to its transaction.
+
+A place exists as long as an image shows it, a collection as long as it holds an image.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from core.gallery.entries import (
+    CollectionSummary,
+    ImageChange,
+    PlacePage,
+    PlaceSummary,
+    Unchanged,
+    check_angle,
+    check_description,
+    check_name,
+    check_place,
+    metadata_to_json,
+)
+from core.gallery.pages import check_limit, like_pattern, read_cursor, write_cursor
+from core.results import Place
+
+
+def ensure_place(connection: sqlite3.Connection, collection: str, place: Place) -> int:
+    """Find or make the place and return its row's id.
+
+    A known place keeps what is on record of it; only what it lacks is taken from ``place``.
+    A name equal to the place_id counts as lacking.
+
+    Raises:
+        InvalidRequest: a field is out of range.
+    """
+    check_place(place)
+    rows = connection.execute(
+        """
+        INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (collection, place_id) DO UPDATE SET
+            name = iif(name = place_id, excluded.name, name),
+            description = iif(description = '', excluded.description, description),
+            metadata = iif(metadata = '{}', excluded.metadata, metadata),
+            latitude = iif(latitude IS NULL AND longitude IS NULL, excluded.latitude, latitude),
+            longitude = iif(latitude IS NULL AND longitude IS NULL, excluded.longitude, longitude)
+        RETURNING id
+        """,
+        (
+            collection,
+            place.place_id,
+            place.name,
+            place.description,
+            metadata_to_json(place.metadata),
+            place.latitude,
+            place.longitude,
+        ),
+    ).fetchall()  # all, for a RETURNING statement left open would block the commit
+    place_row: int = rows[0][0]
+    return place_row
+
+
+def change_place(connection: sqlite3.Connection, place_row: int, change: ImageChange) -> None:
+    """Write the fields that ``change`` holds.
+
+    Raises:
+        InvalidRequest: a field is out of range.
+    """
+    values: dict[str, Any] = {}
+    if not isinstance(change.place_name, Unchanged):
+        values["name"] = check_name("place_name", change.place_name, 500)
+    if not isinstance(change.description, Unchanged):
+        values["description"] = check_description(change.description)
+    if not isinstance(change.metadata, Unchanged):
+        values["metadata"] = metadata_to_json(change.metadata)
+    if not isinstance(change.latitude, Unchanged):
+        values["latitude"] = check_angle("latitude", change.latitude, 90)
+    if not isinstance(change.longitude, Unchanged):
+        values["longitude"] = check_angle("longitude", change.longitude, 180)
+    if values:
+        assignments = ", ".join(f"{column} = :{column}" for column in values)
+        connection.execute(f"UPDATE places SET {assignments} WHERE id = :id", {**values, "id": place_row})
+
+
+def place_row_of(connection: sqlite3.Connection, image_id: str) -> int:
+    """Return the id of the row of the place that an existing image shows."""
+    row: int = connection.execute("SELECT place FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
+    return row
+
+
+def drop_place_without_images(connection: sqlite3.Connection, place_row: int) -> None:
+    """Delete the place if no image shows it any more."""
+    connection.execute(
+        "DELETE FROM places WHERE id = ? AND NOT EXISTS (SELECT 1 FROM images WHERE place = places.id)", (place_row,)
+    )
+
+
+def page_of_places(
+    connection: sqlite3.Connection, collection: str | None, text: str | None, cursor: str | None, limit: int
+) -> PlacePage:
+    """Read a page; see ``Gallery.places``."""
+    conditions, values = ["1"], list[str | int]()
+    if collection is not None:
+        conditions.append("collection = ?")
+        values.append(collection)
+    if text:
+        conditions.append(r"(name LIKE ? ESCAPE '\' OR place_id LIKE ? ESCAPE '\')")
+        values += [like_pattern(text)] * 2
+    total = connection.execute(f"SELECT count(*) FROM places WHERE {' AND '.join(conditions)}", values).fetchone()[0]
+    if cursor is not None:
+        conditions.append("(name, id) > (?, ?)")
+        values += read_cursor(cursor, str, int)
+    rows = connection.execute(
+        f"""
+        SELECT id, collection,
+               (SELECT count(*) FROM images WHERE place = places.id),
+               (SELECT image_id FROM images WHERE place = places.id ORDER BY seq LIMIT 1),
+               place_id, name, description, metadata, latitude, longitude
+        FROM places WHERE {" AND ".join(conditions)} ORDER BY name, id LIMIT ?
+        """,
+        (*values, check_limit(limit) + 1),
+    ).fetchall()
+    more = len(rows) > limit
+    places = tuple(PlaceSummary(row[1], to_place(row[4:]), row[2], row[3]) for row in rows[:limit])
+    return PlacePage(places, total, write_cursor(rows[limit - 1][5], rows[limit - 1][0]) if more else None)
+
+
+def collection_summaries(connection: sqlite3.Connection) -> list[CollectionSummary]:
+    """Read all collections, by name."""
+    rows = connection.execute(
+        "SELECT collection, count(*), count(DISTINCT place) FROM images GROUP BY collection ORDER BY collection"
+    )
+    return [CollectionSummary(*row) for row in rows]
+
+
+def to_place(columns: Sequence[Any]) -> Place:
+    """Build a place of (place_id, name, description, metadata, latitude, longitude)."""
+    place_id, name, description, metadata, latitude, longitude = columns
+    return Place(place_id, name, description, json.loads(metadata), latitude, longitude)

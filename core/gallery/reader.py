@@ -1,0 +1,198 @@
+"""Everything that can be asked of a gallery without changing it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection
+from core.gallery import manifest, place_rows, vector_rows
+from core.gallery.database import Database
+from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
+from core.gallery.feature_cache import FeatureCache
+from core.gallery.files import PhotoFiles
+from core.gallery.image_rows import ImageRows, count_by_collection
+from core.gallery.index_follower import IndexFollower
+from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures
+
+
+class GalleryReader:
+    """The reading half of ``Gallery``. Each answer reflects what any process had committed when it was asked for.
+
+    Attributes:
+        folder: where everything lies, absolute.
+        fingerprint: the encoder whose embeddings these are.
+    """
+
+    def __init__(
+        self, database: Database, files: PhotoFiles, fingerprint: EncoderFingerprint, features: FeatureCache
+    ) -> None:
+        """Compose the parts; callers use ``Gallery.open``."""
+        self.folder = database.path.parent
+        self.fingerprint = fingerprint
+        self._database = database
+        self._files = files
+        self._images = ImageRows(files)
+        self._features = features
+        self._index = IndexFollower(fingerprint.dim)
+
+    @property
+    def generation(self) -> int:
+        """How many changes have been committed so far, by any process."""
+        with self._database.reading() as connection:
+            return manifest.read_generation(connection)
+
+    def search(
+        self, embedding: NDArray[np.float32], collection: str = DEFAULT_COLLECTION, top_k: int = 5
+    ) -> list[Candidate]:
+        """Find the images whose embeddings are most similar, most similar first.
+
+        Args:
+            embedding: float32 [D], L2 norm 1, made by the gallery's encoder.
+            collection: where to look.
+            top_k: at most so many, >= 1.
+
+        Raises:
+            InvalidRequest: ``top_k`` < 1, or an embedding of another length.
+            EmptyGallery: there is no image at all.
+            UnknownCollection: the collection holds none.
+        """
+        if top_k < 1:
+            raise InvalidRequest(f"invalid top_k: {top_k}; give 1 or more")
+        query = self.check_embedding(embedding)
+        with self._database.reading() as connection:
+            seqs, similarities = self._index.search(connection, collection, query, top_k)
+            if not len(seqs):
+                raise _nothing_to_search(collection, count_by_collection(connection))
+            images = self._images.by_seqs(connection, seqs.tolist())
+        # An image deleted since the search of the vectors has no row any more.
+        found = [
+            (images[seq], similarity)
+            for seq, similarity in zip(seqs.tolist(), similarities.clip(-1, 1).tolist(), strict=True)
+            if seq in images
+        ]
+        return [Candidate(image, similarity, rank) for rank, (image, similarity) in enumerate(found, start=1)]
+
+    def get(self, image_id: str) -> GalleryImage:
+        """Read one image.
+
+        Raises:
+            UnknownImage: there is none of that id.
+        """
+        with self._database.reading() as connection:
+            return self._images.by_id(connection, image_id)
+
+    def find_by_content(self, collection: str, content_hash: str) -> GalleryImage | None:
+        """Read the image of a collection whose original has this sha256 (hex), if there is one."""
+        with self._database.reading() as connection:
+            return self._images.by_content(connection, collection, content_hash)
+
+    def list_images(
+        self,
+        collection: str | None = None,
+        place_id: str | None = None,
+        text: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> ImagePage:
+        """List images, oldest first.
+
+        Args:
+            collection: only of this one.
+            place_id: only those that show it.
+            text: only those whose file name or place name contains it; case counts for non-ASCII letters alone.
+            cursor: ``next_cursor`` of the page before; None for the first.
+            limit: at most so many, [1, 1000].
+
+        Raises:
+            InvalidRequest: bad cursor or limit.
+        """
+        with self._database.reading() as connection:
+            return self._images.page(connection, collection, place_id, text, cursor, limit)
+
+    def places(
+        self, collection: str | None = None, text: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> PlacePage:
+        """List places by name; arguments and errors as ``list_images``, ``text`` within names and ids."""
+        with self._database.reading() as connection:
+            return place_rows.page_of_places(connection, collection, text, cursor, limit)
+
+    def collections(self) -> list[CollectionSummary]:
+        """List the collections that hold an image, by name."""
+        with self._database.reading() as connection:
+            return place_rows.collection_summaries(connection)
+
+    def count(self, collection: str | None = None) -> int:
+        """Count the images, of one collection or of all."""
+        with self._database.reading() as connection:
+            counts = count_by_collection(connection)
+        return sum(counts.values()) if collection is None else counts.get(collection, 0)
+
+    def local_features(self, image_ids: Sequence[str]) -> list[LocalFeatures | None]:
+        """Read local features, those used recently from memory.
+
+        Returns:
+            One entry per id, in their order; None where nothing is stored (or no such image exists).
+        """
+        found = {image_id: features for image_id in image_ids if (features := self._features.get(image_id)) is not None}
+        missing = [image_id for image_id in image_ids if image_id not in found]
+        if missing:
+            with self._database.reading() as connection:
+                stored = vector_rows.read_local_features(connection, missing)
+            for image_id, features in stored.items():
+                self._features.put(image_id, features)
+            found.update(stored)
+        return [found.get(image_id) for image_id in image_ids]
+
+    def embeddings(self, collection: str = DEFAULT_COLLECTION) -> tuple[list[str], NDArray[np.float32]]:
+        """Read all embeddings of a collection, oldest image first.
+
+        Returns:
+            N image ids, and float32 [N, D].
+        """
+        with self._database.reading() as connection:
+            chunks = list(vector_rows.read_embeddings(connection, collection, self.fingerprint.dim))
+        image_ids = [image_id for _, ids, _ in chunks for image_id in ids]
+        empty = np.empty((0, self.fingerprint.dim), np.float32)
+        return image_ids, np.concatenate([empty, *(vectors for _, _, vectors in chunks)])
+
+    def original_path(self, image_id: str) -> Path:
+        """Say where the original lies.
+
+        Raises:
+            UnknownImage: there is none of that id.
+            GalleryUnavailable: the file is gone.
+        """
+        return self._existing(Path(self.get(image_id).path), image_id)
+
+    def preview_path(self, image_id: str) -> Path:
+        """Say where the preview (a JPEG) lies; errors as ``original_path``."""
+        return self._existing(self._files.preview_path(self.get(image_id).content_hash), image_id)
+
+    def _existing(self, path: Path, image_id: str) -> Path:
+        if not path.is_file():
+            raise GalleryUnavailable(f"the gallery is damaged: {path} of image {image_id} is missing; restore it")
+        return path
+
+    def check_embedding(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the embedding, float32 [D] and contiguous.
+
+        Raises:
+            InvalidRequest: another length, or not of L2 norm 1.
+        """
+        if embedding.shape != (self.fingerprint.dim,):
+            raise InvalidRequest(
+                f"invalid embedding: shape {embedding.shape}; this gallery's are [{self.fingerprint.dim}]"
+            )
+        # NaN fails the comparison as well.
+        if not abs(float(np.linalg.norm(embedding)) - 1) < 1e-2:
+            raise InvalidRequest("invalid embedding: its L2 norm is not 1")
+        return np.ascontiguousarray(embedding, np.float32)
+
+
+def _nothing_to_search(collection: str, counts: dict[str, int]) -> EmptyGallery | UnknownCollection:
+    if not counts:
+        return EmptyGallery("the gallery holds no image yet; add some with POST /index/images or build_database.py")
+    known = ", ".join(sorted(counts)[:20])
+    return UnknownCollection(f"unknown collection: {collection[:100]!r}; known: {known}")

@@ -1,0 +1,81 @@
+"""The rows of embeddings and local features. Functions run on the caller's connection and belong to its transaction."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import GalleryUnavailable, InvalidRequest
+from core.local_features.codec import pack, unpack
+from core.results import LocalFeatures
+
+_ROWS_PER_CHUNK = 4096
+
+
+def insert_embedding(connection: sqlite3.Connection, seq: int, embedding: NDArray[np.float32]) -> None:
+    """Write the embedding of image ``seq``: float32 [D]."""
+    connection.execute("INSERT INTO embeddings VALUES (?, ?)", (seq, embedding.astype("<f4").tobytes()))
+
+
+def insert_local_features(connection: sqlite3.Connection, seq: int, features: LocalFeatures) -> None:
+    """Write the local features of image ``seq``."""
+    connection.execute("INSERT INTO local_features VALUES (?, ?)", (seq, pack(features)))
+
+
+def read_embeddings(
+    connection: sqlite3.Connection, collection: str, dim: int, after_seq: int = 0
+) -> Iterator[tuple[NDArray[np.int64], list[str], NDArray[np.float32]]]:
+    """Read the embeddings of a collection, oldest image first, in chunks.
+
+    Yields:
+        seqs int64 [N], the N image ids, and float32 [N, D]; only images newer than ``after_seq``.
+
+    Raises:
+        GalleryUnavailable: a vector has the wrong length.
+    """
+    rows = connection.execute(
+        """
+        SELECT images.seq, images.image_id, embeddings.vector
+        FROM images JOIN embeddings USING (seq)
+        WHERE images.collection = ? AND images.seq > ? ORDER BY images.seq
+        """,
+        (collection, after_seq),
+    )
+    while chunk := rows.fetchmany(_ROWS_PER_CHUNK):
+        seqs, image_ids, vectors = zip(*chunk, strict=True)
+        if any(len(vector) != dim * 4 for vector in vectors):
+            raise GalleryUnavailable(
+                f"the gallery is damaged: an embedding of collection {collection!r} has not {dim} numbers; "
+                "restore a copy, or rebuild with scripts/build_database.py"
+            )
+        matrix = np.frombuffer(b"".join(vectors), "<f4").reshape(len(chunk), dim).astype(np.float32, copy=False)
+        yield np.array(seqs, np.int64), list(image_ids), matrix
+
+
+def read_local_features(connection: sqlite3.Connection, image_ids: Sequence[str]) -> dict[str, LocalFeatures]:
+    """Read the local features of several images; those that have none are left out.
+
+    Raises:
+        GalleryUnavailable: stored features are damaged.
+    """
+    rows = connection.execute(
+        """
+        SELECT images.image_id, local_features.packed
+        FROM images JOIN local_features USING (seq)
+        WHERE images.image_id IN (SELECT value FROM json_each(?))
+        """,
+        (json.dumps(list(image_ids)),),
+    )
+    try:
+        return {image_id: unpack(packed) for image_id, packed in rows}
+    except InvalidRequest as exc:
+        raise GalleryUnavailable(
+            f"the gallery is damaged: {exc}; restore a copy, or rebuild with scripts/build_database.py"
+        ) from exc
+
+
+def all_seqs(connection: sqlite3.Connection) -> NDArray[np.int64]:
+    """Read the seqs of all images: int64 [N]."""
+    return np.fromiter((row[0] for row in connection.execute("SELECT seq FROM images")), np.int64)
