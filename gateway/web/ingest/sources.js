@@ -46,7 +46,7 @@ async function select(found) {
     if (CLUTTER.test(path)) continue;
     if (/\.zip$/i.test(path)) await openArchive(file, selection);
     else if (PICTURE.test(path) || file.type.startsWith("image/")) {
-      selection.photos.push({ path, size: file.size, load: async () => file });
+      selection.photos.push({ path, size: file.size, load: () => readable(file) });
     } else selection.skipped += 1;
   }
   selection.photos.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
@@ -66,6 +66,12 @@ async function openArchive(file, selection) {
     if (error.message === "zip64") selection.archives.push(file);
     else selection.unreadable.push(file.name);
   }
+}
+
+/** The file itself, unless it has been moved or changed since: better known now than as a broken upload. */
+async function readable(file) {
+  await file.slice(0, 1).arrayBuffer();
+  return file;
 }
 
 /** The innermost folder of a path, or null. */

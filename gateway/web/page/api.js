@@ -82,7 +82,7 @@ export function match(photo, { collection, topK = 5, ...options }) {
 
 /** Add photos of one place (or a ZIP). @returns {Promise<object>} AddReply, one result per file, in order */
 export function addImages(files, { collection, placeId, placeName, description }, options) {
-  const fields = files.map((file) => ["files", file, file.name]);
+  const fields = files.map((file) => ["file", file, file.name]);
   fields.push(["collection", collection]);
   if (placeId) fields.push(["place_id", placeId]);
   if (placeName) fields.push(["place_name", placeName]);
