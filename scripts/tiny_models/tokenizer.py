@@ -22,7 +22,9 @@ SPECIAL_TOKENS = (
 )
 
 _SPACE = "Ġ"  # how the byte-level alphabet writes a space
-_ANSWERS = ("yes", "Yes", "YES", "no", "No", "NO", "是", "否")
+ANSWERS = ("yes", "Yes", "YES", "no", "No", "NO", "是", "否")
+"""The answer words of the built-in styles, which are single tokens of the published models' tokenizer too."""
+
 
 # ChatML with images, as the published models render it.
 _CHAT_TEMPLATE = """\
@@ -57,7 +59,7 @@ def build_tokenizer(corpus: str = "") -> Qwen2Tokenizer:
     """
     vocab = {symbol: index for index, symbol in enumerate(sorted(ByteLevel.alphabet()))}
     merges: dict[tuple[str, str], None] = {}
-    for word in _ANSWERS:
+    for word in ANSWERS:
         whole = _add_word(word, vocab, merges)
         merges[(_SPACE, whole)] = None
         vocab.setdefault(_SPACE + whole, len(vocab))
