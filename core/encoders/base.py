@@ -5,7 +5,7 @@ from typing import Protocol
 
 from PIL import Image
 
-from core.results import EncoderFingerprint, Encodings
+from core.results import EncoderFingerprint, Encodings, LocalFeatures
 
 
 class Encoder(Protocol):
@@ -24,5 +24,13 @@ class Encoder(Protocol):
 
         Raises:
             OutOfMemory: not even one photo fitted the device.
+        """
+        ...
+
+    def look_again(self, image: Image.Image) -> LocalFeatures | None:
+        """Give further local views of a query for which the first look found nothing: turned and enlarged.
+
+        Returns:
+            The further views only, or None where the encoder computes no local features.
         """
         ...

@@ -69,7 +69,7 @@ def _unpack_view(data: bytes, at: int) -> tuple[FeatureView, int]:
     at += _VIEW.size
     if rotation not in (0, 90, 180, 270) or not scale > 0 or len(data) < at + count * (6 + width):
         raise ValueError(f"no room for {count} keypoints of width {width}, rotation {rotation}, scale {scale}")
-    keypoints = np.frombuffer(data, "<u2", count * 2, at).reshape(count, 2).astype(np.float32) / 65535
+    keypoints = np.frombuffer(data, "<u2", count * 2, at).reshape(count, 2).astype(np.float32) / np.float32(65535)
     scores = np.frombuffer(data, "<f2", count, at + count * 4).astype(np.float32)
     descriptors = np.frombuffer(data, "i1", count * width, at + count * 6).reshape(count, width).astype(np.float32)
     descriptors /= np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-6)

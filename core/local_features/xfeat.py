@@ -63,7 +63,7 @@ class XFeatExtractor:
         with self._lock, torch.inference_mode():
             found = self._network.detectAndCompute(pixels, top_k=spec.max_keypoints)[0]
         return FeatureView(
-            keypoints=found["keypoints"].cpu().numpy().astype(np.float32) / np.float32([width, height]),
+            keypoints=found["keypoints"].cpu().numpy().astype(np.float32) / np.array([width, height], np.float32),
             descriptors=found["descriptors"].cpu().numpy().astype(np.float16),
             scores=found["scores"].cpu().numpy().astype(np.float32),
             size=(width, height),

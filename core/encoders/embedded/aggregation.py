@@ -8,6 +8,7 @@ showed pass unchanged, so statistics from a few hundred photos do no harm on oth
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,8 @@ class Whitening:
     def apply(self, vectors: Array) -> Array:
         """Whiten float32 [N, D]; rows come out with L2 norm 1."""
         centred = vectors - self.mean
-        return unit(centred - ((centred @ self.directions.T) * self.damping) @ self.directions)
+        damped: Array = centred - ((centred @ self.directions.T) * self.damping) @ self.directions
+        return unit(damped)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +58,14 @@ class Statistics:
     @property
     def dim(self) -> int:
         """Length of the joined vector."""
-        return self.centroids.shape[0] * self.descriptor_axes.shape[1] + self.semantic_axes.shape[1]
+        return int(self.centroids.shape[0] * self.descriptor_axes.shape[1] + self.semantic_axes.shape[1])
 
 
 def unit(vectors: Array) -> Array:
     """Scale the rows of float32 [..., D] to L2 norm 1; a zero row stays zero."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    scaled: Array = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    return scaled
 
 
 def vlad(descriptors: Array, centroids: Array, axes: Array) -> Array:
@@ -105,7 +108,9 @@ def save(path: Path, statistics: Statistics) -> None:
     for name, part in (("local", statistics.local), ("semantic", statistics.semantic)):
         arrays |= {f"{name}_mean": part.mean, f"{name}_directions": part.directions, f"{name}_damping": part.damping}
     with path.open("wb") as file:
-        np.savez_compressed(file, **{name: array.astype(np.float16) for name, array in arrays.items()})
+        # NumPy types its keyword arrays as if they were its one option, allow_pickle.
+        halved: dict[str, Any] = {name: array.astype(np.float16) for name, array in arrays.items()}
+        np.savez_compressed(file, **halved)
 
 
 def load(path: Path, semantic_axes: Array) -> Statistics:

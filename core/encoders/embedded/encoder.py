@@ -10,8 +10,8 @@ from PIL import Image
 
 from core.encoders.embedded.aggregation import join, load, vlad
 from core.encoders.embedded.semantic import LONG_SIDE, SemanticFeatures
-from core.local_features.xfeat import FIRST_LOOK, XFeatExtractor
-from core.results import EncoderFingerprint, Encodings
+from core.local_features.xfeat import FIRST_LOOK, SECOND_LOOK, XFeatExtractor
+from core.results import EncoderFingerprint, Encodings, LocalFeatures
 
 SEMANTIC_DIM = 512
 _STATISTICS = "statistics.npz"
@@ -52,6 +52,10 @@ class EmbeddedEncoder:
         )
         semantic = np.stack([self._semantic.describe(image) for image in images])
         return Encodings(join(local, semantic, self._statistics), tuple(features))
+
+    def look_again(self, image: Image.Image) -> LocalFeatures | None:
+        """Look at the photo turned by 90, 180 and 270 degrees, and enlarged."""
+        return self._extractor.extract(image, SECOND_LOOK)
 
 
 def _short_hash(path: Path) -> str:

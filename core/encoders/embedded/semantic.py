@@ -39,7 +39,8 @@ class SemanticFeatures:
             features = self._network.extract_features(pixels.permute(2, 0, 1)[None])[0]
             pooled = features.clamp(min=1e-6).pow(_GEM_POWER).mean(dim=(1, 2)).pow(1 / _GEM_POWER)
         vector: NDArray[np.float32] = pooled.numpy()
-        return vector / max(float(np.linalg.norm(vector)), 1e-12)
+        vector /= max(float(np.linalg.norm(vector)), 1e-12)
+        return vector
 
     def class_axes(self, count: int) -> NDArray[np.float32]:
         """The ``count`` directions of feature space along which ImageNet's classes differ most: float32 [1280, count].
@@ -52,4 +53,5 @@ class SemanticFeatures:
         leading = axes[:, np.argsort(-eigenvalues)[:count]]
         # An eigenvector's sign is arbitrary and may differ between machines: make its largest entry positive.
         signs = np.sign(leading[np.argmax(np.abs(leading), axis=0), np.arange(count)])
-        return (leading * signs).astype(np.float32)
+        oriented: NDArray[np.float32] = (leading * signs).astype(np.float32)
+        return oriented

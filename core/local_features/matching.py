@@ -1,0 +1,94 @@
+"""The cheap local test: mutual nearest neighbours between two photos' descriptors, checked by one homography.
+
+It costs about a millisecond per pair, against a hundred for a learned matcher, and orders a shortlist well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import poselib
+from numpy.typing import NDArray
+
+from core.results import FeatureView, LocalFeatures
+
+KEYPOINTS = 512  # of each view; the strongest ones
+_FLOOR = 0.75  # cosine below which mutual neighbours of XFeat are mostly chance
+_REPROJECTION_PX = 8.0
+_LEAST = 6
+_RANSAC = {"max_reproj_error": _REPROJECTION_PX, "max_iterations": 400, "min_iterations": 100}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEvidence:
+    """How much two photos agree locally.
+
+    Attributes:
+        score: mutual neighbours weighted by how alike they are, plus those that agree on one homography; >= 0. Pairs
+            of different places score 3 to 12, clear matches 30 and more.
+        query_view: index of the query's view that agreed best.
+        candidate_view: index of the candidate's view that agreed best.
+    """
+
+    score: float
+    query_view: int
+    candidate_view: int
+
+
+NO_EVIDENCE = LocalEvidence(0.0, 0, 0)
+
+
+def local_evidence(
+    query: LocalFeatures, candidate: LocalFeatures, query_views: Sequence[int] | None = None
+) -> LocalEvidence:
+    """Compare every view of the query with every view of the candidate; keep the best pair.
+
+    Args:
+        query: of the query photo.
+        candidate: of the gallery photo.
+        query_views: indices of the query's views to use; None uses all.
+    """
+    best = NO_EVIDENCE
+    if query.extractor != candidate.extractor:
+        return best
+    for query_index in range(len(query.views)) if query_views is None else query_views:
+        for candidate_index, candidate_view in enumerate(candidate.views):
+            score = _score(query.views[query_index], candidate_view)
+            if score > best.score:
+                best = LocalEvidence(score, query_index, candidate_index)
+    return best
+
+
+def mutual_neighbours(
+    first: NDArray[np.float32], second: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Pairs of descriptors that are each other's nearest.
+
+    Args:
+        first: float32 [P, d] of L2 norm 1.
+        second: float32 [R, d] of L2 norm 1.
+
+    Returns:
+        Indices into ``first`` [M], indices into ``second`` [M], and their cosines, float32 [M].
+    """
+    if not len(first) or not len(second):
+        empty = np.zeros(0, dtype=np.intp)
+        return empty, empty, np.zeros(0, dtype=np.float32)
+    cosines = first @ second.T
+    forth, back = cosines.argmax(axis=1), cosines.argmax(axis=0)
+    mutual = np.flatnonzero(back[forth] == np.arange(len(first)))
+    return mutual, forth[mutual], cosines[mutual, forth[mutual]]
+
+
+def _score(query: FeatureView, candidate: FeatureView) -> float:
+    first, second, cosines = mutual_neighbours(
+        query.descriptors[:KEYPOINTS].astype(np.float32), candidate.descriptors[:KEYPOINTS].astype(np.float32)
+    )
+    alike = float(np.maximum(cosines - 0.7, 0).sum())
+    strong = cosines > _FLOOR
+    if strong.sum() < _LEAST:
+        return alike
+    query_px = (query.keypoints[first[strong]] * query.size).astype(np.float64)
+    candidate_px = (candidate.keypoints[second[strong]] * candidate.size).astype(np.float64)
+    _, report = poselib.estimate_homography(query_px, candidate_px, _RANSAC, {})
+    return alike + float(report["num_inliers"])
