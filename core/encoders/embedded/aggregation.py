@@ -33,7 +33,7 @@ class Whitening:
     def apply(self, vectors: Array) -> Array:
         """Whiten float32 [N, D]; rows come out with L2 norm 1."""
         centred = vectors - self.mean
-        damped: Array = centred - ((centred @ self.directions.T) * self.damping) @ self.directions
+        damped = (centred - ((centred @ self.directions.T) * self.damping) @ self.directions).astype(np.float32)
         return unit(damped)
 
 

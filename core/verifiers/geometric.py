@@ -1,0 +1,157 @@
+"""Verification by geometry: do the two photos agree on enough points that one scene explains them both?
+
+XFeat views -> the pair of views that agrees best -> LighterGlue -> robust two-view models -> confidence. Needs neither
+a GPU nor a language model, and its answer can be drawn.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import poselib
+from numpy.typing import NDArray
+
+from core.bounded_cache import BoundedCache
+from core.local_features.lighterglue import LighterGlue
+from core.local_features.matching import local_evidence
+from core.local_features.rotation import to_upright
+from core.local_features.xfeat import FIRST_LOOK, SECOND_LOOK, XFeatExtractor
+from core.results import Correspondences, LocalFeatures, Photo, Verdict
+
+_EPIPOLAR_PX, _HOMOGRAPHY_PX = 2.0, 8.0
+_LEAST_FUNDAMENTAL, _LEAST_HOMOGRAPHY = 8, 5
+_RANSAC = {"max_iterations": 1000, "min_iterations": 100}
+# Below this best local score the query is looked at again, turned and enlarged (see core.retriever).
+_CLEAR_SCORE = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceRule:
+    """Logistic rule from inliers to the probability that both photos show one place.
+
+    Fitted on the evaluation photos by ``benchmarks/fit_geometric_confidence.py``, which prints the fit and its error.
+
+    Attributes:
+        bias: log-odds with no evidence.
+        per_log_inlier: added per unit of ln(1 + inliers of the fundamental matrix).
+        per_log_planar_inlier: added per unit of ln(1 + inliers of the homography).
+        per_log_score: added per unit of ln(1 + sum of LighterGlue's match scores).
+    """
+
+    bias: float = -9.0
+    per_log_inlier: float = 0.5
+    per_log_planar_inlier: float = 1.0
+    per_log_score: float = 1.0
+
+    def confidence(self, inliers: int, planar_inliers: int, match_score: float) -> float:
+        """Probability in [0, 1]."""
+        log_odds = (
+            self.bias
+            + self.per_log_inlier * math.log1p(inliers)
+            + self.per_log_planar_inlier * math.log1p(planar_inliers)
+            + self.per_log_score * math.log1p(match_score)
+        )
+        return 1 / (1 + math.exp(-log_odds))
+
+
+class GeometricVerifier:
+    """Matches local features and counts what agrees. Several threads may verify at once."""
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        accept_threshold: float = 0.5,
+        rule: ConfidenceRule | None = None,
+        cache_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        """Load XFeat and LighterGlue; takes about a second.
+
+        Args:
+            threads: candidates verified at the same time; None takes one per processor, at most 4.
+            accept_threshold: confidence from which a verdict is a match, [0, 1].
+            rule: from inliers to confidence.
+            cache_bytes: for features of candidates that come without any.
+        """
+        self._extractor = XFeatExtractor()
+        self._matcher = LighterGlue()
+        self._rule = rule or ConfidenceRule()
+        self._accept_threshold = accept_threshold
+        self._pool = ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1), thread_name_prefix="geometric")
+        self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
+        self.fingerprint = f"geometric ({self._extractor.name}, {self._matcher.name})"
+
+    def verify(
+        self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
+    ) -> list[Verdict]:
+        """Judge all candidates of one query; see ``core.verifiers.base.Verifier``. Reads no prompt.
+
+        Correspondences come with every verdict: they are the evidence itself.
+        """
+        del prompt_style, explain
+        if not candidates:
+            return []
+        references = [self._features(candidate) for candidate in candidates]
+        features = self._query_features(query, references)
+        return list(self._pool.map(lambda reference: self._judge(features, reference), references))
+
+    def close(self) -> None:
+        """Let the worker threads end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _features(self, photo: Photo) -> LocalFeatures:
+        if photo.local_features is not None and photo.local_features.extractor == self._extractor.name:
+            return photo.local_features
+        known = self._cache.get(photo.content_hash) if photo.content_hash else None
+        if known is None:
+            known = self._extractor.extract(photo.load(), FIRST_LOOK)
+            if photo.content_hash:
+                self._cache.put(photo.content_hash, known)
+        return known
+
+    def _query_features(self, query: Photo, references: Sequence[LocalFeatures]) -> LocalFeatures:
+        """The query's features, with a second look if none of the references clearly agrees with the first."""
+        features = self._features(query)
+        if len(features.views) > len(FIRST_LOOK):
+            return features  # somebody has looked twice already
+        if max(local_evidence(features, reference).score for reference in references) >= _CLEAR_SCORE:
+            return features
+        again = self._extractor.extract(query.load(), SECOND_LOOK)
+        return LocalFeatures(features.views + again.views, features.extractor)
+
+    def _judge(self, query: LocalFeatures, reference: LocalFeatures) -> Verdict:
+        best = local_evidence(query, reference)
+        query_view, reference_view = query.views[best.query_view], reference.views[best.candidate_view]
+        pairs, scores = self._matcher.match(query_view, reference_view)
+        query_points, reference_points = query_view.keypoints[pairs[:, 0]], reference_view.keypoints[pairs[:, 1]]
+        agreeing, planar = _agreeing(query_points * query_view.size, reference_points * reference_view.size)
+        confidence = self._rule.confidence(int(agreeing.sum()), int(planar.sum()), float(scores.sum()))
+        shown = agreeing if agreeing.sum() >= planar.sum() else planar
+        return Verdict(
+            is_match=confidence >= self._accept_threshold,
+            confidence=confidence,
+            response=f"{int(agreeing.sum())} of {len(pairs)} correspondences agree on one scene, "
+            f"{int(planar.sum())} on one plane",
+            correspondences=Correspondences(
+                to_upright(query_points[shown], query_view.rotation), reference_points[shown], query_view.rotation
+            ),
+        )
+
+
+def _agreeing(
+    query_px: NDArray[np.float32], reference_px: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which correspondences agree on a fundamental matrix, and which on a homography: two masks, bool [M]."""
+    count = len(query_px)
+    scene = plane = np.zeros(count, dtype=np.bool_)
+    first, second = query_px.astype(np.float64), reference_px.astype(np.float64)
+    if count >= _LEAST_FUNDAMENTAL:
+        _, report = poselib.estimate_fundamental(first, second, _RANSAC | {"max_epipolar_error": _EPIPOLAR_PX}, {})
+        scene = np.asarray(report["inliers"], dtype=np.bool_)
+    if count >= _LEAST_HOMOGRAPHY:
+        _, report = poselib.estimate_homography(first, second, _RANSAC | {"max_reproj_error": _HOMOGRAPHY_PX}, {})
+        plane = np.asarray(report["inliers"], dtype=np.bool_)
+    return scene, plane
