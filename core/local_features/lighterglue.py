@@ -45,7 +45,8 @@ class LighterGlue:
             before = LightGlue.default_conf
             LightGlue.default_conf = dict(_CONFIGURATION)
             try:
-                self._network = LightGlue(None)
+                untyped: Any = LightGlue  # typed as if weights had to be named
+                self._network = untyped(None)
             finally:
                 LightGlue.default_conf = before
         path = Path(str(lighterglue.LIGHTERGLUE_PRETRAINED_WEIGHTS_PATH))
