@@ -9,6 +9,14 @@ from pydantic import BaseModel, Field
 from contracts.images import ImageBody
 
 
+class SearchParams(BaseModel):
+    """The query parameters of ``POST /search``."""
+
+    collection: str = Field(default="default", min_length=1, max_length=200)
+    top_k: int = Field(default=5, ge=1, le=50, description="how many candidates, each of another place if possible")
+    features: bool = Field(default=True, description="return the photo's local features, to hand on to the verifier")
+
+
 class RetrievedCandidate(BaseModel):
     """A gallery image that may show the query's place."""
 

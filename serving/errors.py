@@ -90,7 +90,7 @@ def install_error_table(app: FastAPI, table: ErrorTable) -> None:
     rows = {**SERVING_ERRORS, **table}
 
     async def answer_known(request: Request, exc: Exception) -> Response:
-        row = next(rows[ancestor] for ancestor in type(exc).__mro__ if ancestor in rows)
+        row = find_row(rows, exc)
         if row.status >= 500:
             logger.warning("%s %s: %s: %s", request.method, request.url.path, type(exc).__name__, exc)
         headers = {"Retry-After": str(row.retry_after_s)} if row.retry_after_s is not None else None
@@ -108,6 +108,18 @@ def install_error_table(app: FastAPI, table: ErrorTable) -> None:
     app.add_exception_handler(RequestValidationError, _answer_invalid_parameter)
     app.add_exception_handler(HTTPException, _answer_http_exception)
     app.add_middleware(ErrorBoundary)
+
+
+def find_row(table: ErrorTable, exc: Exception) -> ErrorRow:
+    """Look an exception up: the row of its class, or of its nearest ancestor that has one.
+
+    Raises:
+        LookupError: neither it nor any ancestor has a row.
+    """
+    for ancestor in type(exc).__mro__:
+        if ancestor in table:
+            return table[ancestor]
+    raise LookupError(f"no row for {type(exc).__name__}")
 
 
 def error_response(

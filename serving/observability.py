@@ -55,7 +55,11 @@ class StageTimer:
         try:
             yield
         finally:
-            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (perf_counter() - started) * 1000
+            self.record(name, (perf_counter() - started) * 1000)
+
+    def record(self, name: str, spent_ms: float) -> None:
+        """Add time that was measured elsewhere to ``name``."""
+        self.timings_ms[name] = self.timings_ms.get(name, 0.0) + spent_ms
 
     def finish(self) -> dict[str, float]:
         """All stages so far and the ``total`` since construction, rounded to microseconds."""

@@ -1,0 +1,38 @@
+"""How the library's errors are answered over HTTP. Data only."""
+
+from contracts.errors import ErrorCode
+from core.errors import (
+    BackendUnavailable,
+    EmptyGallery,
+    EncoderMismatch,
+    GalleryError,
+    GalleryUnavailable,
+    ImageTooLarge,
+    InvalidImage,
+    InvalidRequest,
+    OutOfMemory,
+    SemanticMatchError,
+    UnknownBackend,
+    UnknownCollection,
+    UnknownImage,
+    UnsupportedFormat,
+)
+from core.images import ACCEPTED_FORMATS
+from serving.errors import ErrorRow, ErrorTable
+
+CORE_ERRORS: ErrorTable = {
+    InvalidImage: ErrorRow(400, ErrorCode.INVALID_IMAGE, accepted=f"one complete {ACCEPTED_FORMATS} photo"),
+    UnsupportedFormat: ErrorRow(415, ErrorCode.UNSUPPORTED_FORMAT, accepted=ACCEPTED_FORMATS),
+    ImageTooLarge: ErrorRow(413, ErrorCode.IMAGE_TOO_LARGE, accepted="a smaller photo"),
+    InvalidRequest: ErrorRow(422, ErrorCode.INVALID_REQUEST),
+    EmptyGallery: ErrorRow(409, ErrorCode.EMPTY_GALLERY, accepted="add photos first: POST /index/images"),
+    UnknownCollection: ErrorRow(404, ErrorCode.UNKNOWN_COLLECTION, accepted="one listed by GET /index/collections"),
+    UnknownImage: ErrorRow(404, ErrorCode.UNKNOWN_IMAGE, accepted="one listed by GET /index/images"),
+    EncoderMismatch: ErrorRow(409, ErrorCode.ENCODER_MISMATCH),
+    GalleryUnavailable: ErrorRow(503, ErrorCode.GALLERY_UNAVAILABLE, retry_after_s=5),
+    GalleryError: ErrorRow(503, ErrorCode.GALLERY_UNAVAILABLE),
+    OutOfMemory: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE, retry_after_s=5),
+    BackendUnavailable: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE, retry_after_s=30),
+    UnknownBackend: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE),
+    SemanticMatchError: ErrorRow(500, ErrorCode.INTERNAL),
+}

@@ -1,0 +1,15 @@
+"""Run the retrieval service: ``python -m services.retrieval``."""
+
+from services.retrieval.app import create_app
+from services.retrieval.settings import RetrievalSettings
+from serving.process import run_server
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = RetrievalSettings()
+    run_server(create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

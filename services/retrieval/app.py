@@ -1,0 +1,93 @@
+"""Composes the retrieval service: encoder, gallery, engine, routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import numpy as np
+from fastapi import FastAPI
+from PIL import Image
+
+from contracts.health import ReadyBody, VersionBody
+from core.encoders import ENCODERS
+from core.encoders.base import Encoder
+from core.gallery import Gallery
+from services.compute import limit_threads
+from services.errors import CORE_ERRORS
+from services.retrieval import routes_index, routes_search
+from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine
+from services.retrieval.settings import RetrievalSettings
+from serving.health import describe_version, health_router
+from serving.loading import Loading
+from serving.process import build_api
+
+_DESCRIPTION = "Internal: finds candidates for a photo and keeps the gallery. The public door is the gateway."
+
+
+def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -> FastAPI:
+    """Build the application; the encoder is loaded while it already answers its health checks.
+
+    Args:
+        settings: of this process.
+        encoder: instead of the one the settings name.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+
+            async def load() -> RetrievalEngine:
+                loaded, gallery = await asyncio.to_thread(_load, settings, encoder)
+                stack.callback(gallery.close)
+                return await stack.enter_async_context(open_engine(loaded, gallery, settings))
+
+            app.state.engine = Loading[RetrievalEngine]("retrieval engine")
+            loading = asyncio.create_task(app.state.engine.run(load))
+            try:
+                yield
+            finally:
+                await asyncio.wait([loading])
+
+    app = build_api("semantic-image-matcher: retrieval", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS)
+    app.state.settings = settings
+    app.include_router(routes_search.router)
+    app.include_router(routes_index.router)
+    app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
+    return app
+
+
+def _load(settings: RetrievalSettings, encoder: Encoder | None) -> tuple[Encoder, Gallery]:
+    """Load the encoder, open its gallery, and prove with a forward pass that a search would succeed."""
+    if encoder is None:
+        limit_threads(settings.threads)
+        encoder = ENCODERS.create(settings.encoder, **settings.backend_options)
+    gallery = Gallery.open(settings.data_dir, encoder.fingerprint)
+    try:
+        noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+        encode_batch(encoder, [Image.fromarray(noise)])
+    except BaseException:
+        gallery.close()
+        raise
+    return encoder, gallery
+
+
+async def _probe(app: FastAPI) -> ReadyBody:
+    loading: Loading[RetrievalEngine] = app.state.engine
+    if loading.reason is not None:
+        return ReadyBody(ready=False, process="retrieval", reason=loading.reason)
+    engine = loading.get()
+    images = await engine.workers.run(engine.gallery.count)
+    details = {
+        "encoder": str(engine.gallery.fingerprint),
+        "gallery": str(engine.gallery.folder),
+        "images": images,
+        "searches_at_work": engine.gate.inside,
+        "searches_at_most": engine.gate.capacity,
+        "photos_waiting": engine.waiting,
+    }
+    return ReadyBody(ready=True, process="retrieval", details=details)
+
+
+async def _version(app: FastAPI) -> VersionBody:
+    loading: Loading[RetrievalEngine] = app.state.engine
+    return describe_version(encoder=None if loading.reason else str(loading.get().gallery.fingerprint))

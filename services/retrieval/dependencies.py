@@ -1,0 +1,30 @@
+"""What the routes receive: made in the application's lifespan, found on its state."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.retrieval.engine import RetrievalEngine
+from services.retrieval.settings import RetrievalSettings
+from serving.loading import Loading
+
+
+def get_engine(request: Request) -> RetrievalEngine:
+    """The running engine.
+
+    Raises:
+        NotReady: the encoder is still being loaded.
+        Exception: whatever loading it raised.
+    """
+    engine: Loading[RetrievalEngine] = request.app.state.engine
+    return engine.get()
+
+
+def get_settings(request: Request) -> RetrievalSettings:
+    """The settings of this process."""
+    settings: RetrievalSettings = request.app.state.settings
+    return settings
+
+
+Engine = Annotated[RetrievalEngine, Depends(get_engine)]
+Settings = Annotated[RetrievalSettings, Depends(get_settings)]

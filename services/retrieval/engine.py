@@ -1,0 +1,139 @@
+"""The asynchronous face of the library: decode in threads, encode in batches, search in threads."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from core.encoders.base import Encoder
+from core.errors import OutOfMemory
+from core.gallery import Gallery
+from core.images import DecodedImage, decode_image
+from core.local_features.codec import pack
+from core.results import Candidate
+from core.retriever import Retriever
+from services.retrieval.indexing import Encoding, Indexer
+from services.retrieval.settings import RetrievalSettings
+from serving.admission import Gate
+from serving.batching import DynamicBatcher
+from serving.observability import StageTimer
+from serving.workers import Workers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a search found.
+
+    Attributes:
+        candidates: best first.
+        query: the decoded photo.
+        features: the photo's packed local features, where asked for and where the encoder makes them.
+    """
+
+    candidates: list[Candidate]
+    query: DecodedImage
+    features: bytes | None
+
+
+class RetrievalEngine:
+    """Searches and indexes. Lives in one event loop; made by ``open_engine``.
+
+    Attributes:
+        gallery: for everything that needs no encoder; its methods block, so call them through ``workers``.
+        workers: threads for blocking work.
+        indexer: adds photos.
+        gate: admits searches.
+        uploads: admits uploads.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        retriever: Retriever,
+        batcher: DynamicBatcher[Image.Image, Encoding],
+        workers: Workers,
+        settings: RetrievalSettings,
+    ) -> None:
+        """Compose running parts."""
+        self.gallery = gallery
+        self.workers = workers
+        self.gate = Gate(settings.max_waiting)
+        self.uploads = Gate(settings.max_uploads)
+        self.indexer = Indexer(gallery, batcher, workers, limits=settings.image_limits, chunk_size=settings.batch_size)
+        self._retriever = retriever
+        self._batcher = batcher
+        self._limits = settings.image_limits
+
+    @property
+    def waiting(self) -> int:
+        """Photos waiting to be encoded."""
+        return self._batcher.waiting
+
+    async def search(self, photo: bytes, *, collection: str, top_k: int, features: bool, timer: StageTimer) -> Found:
+        """Find candidates for a photo.
+
+        Args:
+            photo: in any accepted format.
+            collection: to search in.
+            top_k: how many candidates, >= 1.
+            features: whether to pack the photo's local features.
+            timer: gets the stages ``decode``, ``encode`` and ``search``.
+
+        Raises:
+            InvalidImage: the photo cannot be read.
+            UnknownCollection: no such collection.
+            EmptyGallery: nothing to search in.
+            Overloaded: too many searches are waiting.
+        """
+        with self.gate.admit():
+            with timer.stage("decode"):
+                query = await self.workers.run(decode_image, photo, limits=self._limits)
+            with timer.stage("encode"):
+                embedding, local_features = await self._batcher.submit(query.image)
+            with timer.stage("search"):
+                retrieved = await self.workers.run(
+                    self._retriever.retrieve, query.image, embedding, local_features, collection, top_k
+                )
+            seen = retrieved.local_features
+            packed = pack(seen) if features and seen is not None else None
+            return Found(retrieved.candidates, query, packed)
+
+
+@asynccontextmanager
+async def open_engine(
+    encoder: Encoder, gallery: Gallery, settings: RetrievalSettings
+) -> AsyncIterator[RetrievalEngine]:
+    """Start the threads and queues around an encoder and a gallery; stop them at the end, after the work accepted."""
+
+    def encode(images: Sequence[Image.Image]) -> list[Encoding]:
+        return encode_batch(encoder, images)
+
+    async with AsyncExitStack() as stack:
+        workers = stack.enter_context(Workers(settings.workers, "retrieval"))
+        batcher = await stack.enter_async_context(
+            DynamicBatcher(
+                encode,
+                max_batch_size=settings.batch_size,
+                max_wait_s=settings.batch_wait_ms / 1000,
+                max_queue=settings.max_waiting,
+                name="encoder",
+            )
+        )
+        yield RetrievalEngine(gallery, Retriever(gallery, encoder.look_again), batcher, workers, settings)
+
+
+def encode_batch(encoder: Encoder, images: Sequence[Image.Image]) -> list[Encoding]:
+    """Encode photos together, in halves where the device's memory does not suffice.
+
+    Raises:
+        OutOfMemory: not even one photo fitted.
+    """
+    try:
+        encodings = encoder.encode(images)
+    except OutOfMemory:
+        if len(images) == 1:
+            raise
+        middle = len(images) // 2
+        return encode_batch(encoder, images[:middle]) + encode_batch(encoder, images[middle:])
+    return list(zip(encodings.embeddings, encodings.local_features, strict=True))

@@ -1,0 +1,158 @@
+"""The ``/index`` routes: what is in the gallery, and changes to it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.datastructures import UploadFile
+from starlette.responses import FileResponse
+
+from contracts.images import (
+    AddFields,
+    AddReply,
+    CollectionList,
+    ImageBody,
+    ImageChange,
+    ImageFilter,
+    ImagePage,
+    PlaceFilter,
+    PlacePage,
+)
+from core.errors import UnknownImage
+from services.retrieval.archives import ArchiveLimits, is_archive, submit_archive
+from services.retrieval.dependencies import Engine, Settings
+from services.retrieval.replies import add_reply, change_from_body, collection_list, image_body, image_page, place_page
+from services.retrieval.settings import RetrievalSettings
+from services.retrieval.submissions import Submission, submit_file
+from serving.openapi import error_answers, form_body
+from serving.uploads import open_form, parse_fields, uploaded_files
+
+router = APIRouter(prefix="/index", tags=["gallery"])
+
+
+@router.post(
+    "/images",
+    response_model=AddReply,
+    summary="Add photos to the gallery",
+    description="See the gateway's route of the same name.",
+    responses=error_answers(413, 422, 503),
+    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos.", several=True),
+)
+async def add_images(request: Request, engine: Engine, settings: Settings) -> AddReply:
+    """Read the form, add what it holds."""
+    with engine.uploads.admit():
+        async with open_form(request, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files) as form:
+            fields = parse_fields(AddFields, form)
+            files = uploaded_files(form, "file")
+            submissions = await engine.workers.run(_submissions, files, fields, settings)
+            outcomes = await engine.indexer.add(fields.collection, submissions)
+    return add_reply(fields.collection, submissions, outcomes)
+
+
+@router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
+async def list_images(engine: Engine, wanted: Annotated[ImageFilter, Query()]) -> ImagePage:
+    """One page, oldest first."""
+    page = await engine.workers.run(
+        engine.gallery.list_images,
+        collection=wanted.collection,
+        place_id=wanted.place_id,
+        text=wanted.q,
+        cursor=wanted.cursor,
+        limit=wanted.limit,
+    )
+    return image_page(page)
+
+
+@router.get("/images/{image_id}", summary="One gallery image", responses=error_answers(404, 503))
+async def get_image(image_id: str, engine: Engine) -> ImageBody:
+    """One image."""
+    return image_body(await engine.workers.run(engine.gallery.get, image_id))
+
+
+@router.get(
+    "/images/{image_id}/file",
+    response_class=Response,
+    summary="The original photo, as it was uploaded",
+    responses={200: {"content": {"image/*": {}}}, **error_answers(404, 503)},
+)
+async def get_original(image_id: str, request: Request, engine: Engine) -> Response:
+    """The bytes that were uploaded."""
+    image = await engine.workers.run(engine.gallery.get, image_id)
+    path = await engine.workers.run(engine.gallery.original_path, image_id)
+    return _file_answer(request, path, image.media_type, etag=image.content_hash, filename=image.filename)
+
+
+@router.get(
+    "/images/{image_id}/preview",
+    response_class=Response,
+    summary="A small JPEG of it",
+    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 503)},
+)
+async def get_preview(image_id: str, request: Request, engine: Engine) -> Response:
+    """A small JPEG without metadata."""
+    image = await engine.workers.run(engine.gallery.get, image_id)
+    path = await engine.workers.run(engine.gallery.preview_path, image_id)
+    return _file_answer(request, path, "image/jpeg", etag=f"{image.content_hash}-preview")
+
+
+@router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 422, 503))
+async def change_image(image_id: str, change: ImageChange, engine: Engine) -> ImageBody:
+    """Change the fields given; the others stay."""
+    return image_body(await engine.workers.run(engine.gallery.update, image_id, change_from_body(change)))
+
+
+@router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 503))
+async def delete_image(image_id: str, engine: Engine) -> None:
+    """Remove an image, its files, and its place when it was the last to show it."""
+    await engine.workers.run(engine.gallery.delete, image_id)
+
+
+@router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
+async def list_places(engine: Engine, wanted: Annotated[PlaceFilter, Query()]) -> PlacePage:
+    """One page, by name."""
+    page = await engine.workers.run(
+        engine.gallery.places,
+        collection=wanted.collection,
+        text=wanted.q,
+        cursor=wanted.cursor,
+        limit=wanted.limit,
+    )
+    return place_page(page)
+
+
+@router.get("/collections", summary="List collections", responses=error_answers(503))
+async def list_collections(engine: Engine) -> CollectionList:
+    """All of them."""
+    return collection_list(await engine.workers.run(engine.gallery.collections))
+
+
+def _submissions(files: list[UploadFile], fields: AddFields, settings: RetrievalSettings) -> list[Submission]:
+    limits = ArchiveLimits(
+        max_entries=settings.max_archive_entries,
+        max_total_bytes=settings.max_archive_bytes,
+        max_photo_bytes=settings.max_photo_bytes,
+    )
+    submissions: list[Submission] = []
+    for file in files:
+        if is_archive(file.file):
+            submissions += submit_archive(file.filename, file.file, limits, fields)
+        else:
+            submissions.append(submit_file(file.filename, file.file, settings.max_photo_bytes, fields))
+    return submissions
+
+
+def _file_answer(request: Request, path: Path, media_type: str, *, etag: str, filename: str | None = None) -> Response:
+    if not path.is_file():
+        raise UnknownImage(f"the photo was deleted a moment ago: {path.stem}")
+    headers = {
+        "ETag": f'"{etag}"',
+        # An image's photo never changes; an hour bounds how long a deleted one is still shown.
+        "Cache-Control": "private, max-age=3600",
+        # What visitors upload is served as the picture it was decoded as, and as nothing else.
+        "X-Content-Type-Options": "nosniff",
+    }
+    if f'"{etag}"' in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return FileResponse(
+        path, headers=headers, media_type=media_type, filename=filename, content_disposition_type="inline"
+    )

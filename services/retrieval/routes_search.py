@@ -1,0 +1,47 @@
+"""``POST /search``: candidates for a photo."""
+
+import base64
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from contracts.retrieval import RetrievalDecision, SearchParams, SearchReply
+from core.reranking import decide_by_retrieval
+from services.retrieval.dependencies import Engine, Settings
+from services.retrieval.replies import candidate_body
+from serving.observability import StageTimer
+from serving.openapi import PHOTO_BODY, error_answers
+from serving.uploads import read_body
+
+router = APIRouter(tags=["search"])
+
+
+@router.post(
+    "/search",
+    response_model=SearchReply,
+    summary="Which gallery images may show this photo's place?",
+    description="The body is the photo itself. Candidates come best first, at most one image per place if possible.",
+    responses=error_answers(400, 404, 409, 413, 415, 422, 503),
+    openapi_extra=PHOTO_BODY,
+)
+async def search(
+    request: Request, engine: Engine, settings: Settings, params: Annotated[SearchParams, Query()]
+) -> Response:
+    """Read the photo, search."""
+    photo = await read_body(request, settings.max_photo_bytes)
+    timer = StageTimer()
+    found = await engine.search(
+        photo, collection=params.collection, top_k=params.top_k, features=params.features, timer=timer
+    )
+    decision = decide_by_retrieval(found.candidates)
+    reply = SearchReply(
+        candidates=[candidate_body(candidate) for candidate in found.candidates],
+        decision=RetrievalDecision(matched=decision.matched, confidence=decision.confidence, reason=decision.reason),
+        encoder=str(engine.gallery.fingerprint),
+        query_width=found.query.width,
+        query_height=found.query.height,
+        query_features=base64.b64encode(found.features).decode() if found.features is not None else None,
+        timings_ms=timer.finish(),
+    )
+    request.state.timings_ms = reply.timings_ms
+    return Response(reply.model_dump_json(), media_type="application/json")

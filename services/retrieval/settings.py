@@ -1,0 +1,51 @@
+"""Settings of the retrieval service, ``M1_*`` in the environment."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from core.images import ImageLimits
+from serving.settings import ProcessSettings
+
+
+class RetrievalSettings(ProcessSettings):
+    """Which encoder, which gallery, how much at once."""
+
+    model_config = SettingsConfigDict(env_prefix="M1_", protected_namespaces=())
+
+    port: int = Field(default=8001, ge=0, le=65535, description="port to listen on")
+    data_dir: Path = Field(default=Path("data/gallery"), description="the gallery's folder; made if missing")
+
+    encoder: str = Field(default="embedded", description="backend: `embedded` (CPU) or `dinov3`")
+    model: str | None = Field(default=None, description="weights of the backend: a folder or a hub id")
+    device: str | None = Field(default=None, description="`auto`, `cpu`, `cuda` or `cuda:N`, for backends that choose")
+    encoder_options: dict[str, Any] = Field(
+        default_factory=dict, description="further options of the backend, a JSON object"
+    )
+    threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
+
+    batch_size: int = Field(default=8, ge=1, description="photos encoded together at most")
+    batch_wait_ms: float = Field(default=5.0, ge=0, description="how long a photo waits for company")
+    max_waiting: int = Field(default=64, ge=1, description="searches at work or waiting; more are refused with 503")
+    max_uploads: int = Field(default=4, ge=1, description="uploads to the gallery at work at once")
+    workers: int = Field(default=2, ge=1, description="threads that decode photos and search")
+
+    max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
+    max_photo_pixels: int = Field(default=100_000_000, gt=0, description="largest photo, width x height")
+    max_upload_bytes: int = Field(default=4 * 1024**3, gt=0, description="largest upload to the gallery, bytes")
+    max_upload_files: int = Field(default=1000, ge=1, description="files in one upload")
+    max_archive_entries: int = Field(default=20_000, ge=1, description="entries of one ZIP archive")
+    max_archive_bytes: int = Field(default=16 * 1024**3, gt=0, description="what one ZIP archive may unpack to")
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """What is refused before decoding."""
+        return ImageLimits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
+
+    @property
+    def backend_options(self) -> dict[str, Any]:
+        """The encoder's constructor arguments."""
+        named = {"model": self.model, "device": self.device}
+        return {**{name: value for name, value in named.items() if value is not None}, **self.encoder_options}

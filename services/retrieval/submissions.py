@@ -1,0 +1,84 @@
+"""Uploaded files as what they are meant to become: photos with a name and a place, read when their turn comes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+from uuid import uuid4
+
+from contracts.images import AddFields
+from core.errors import ImageTooLarge
+from core.results import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One photo somebody wants in the gallery.
+
+    Attributes:
+        filename: the owner's name for it, shown in the outcome.
+        read: gives its bytes; called in a worker thread; raises a ``SemanticMatchError`` that says why it is refused.
+        place: what it shows; None makes it a place of its own.
+    """
+
+    filename: str
+    read: Callable[[], bytes]
+    place: Place | None
+
+
+def submit_file(filename: str | None, file: BinaryIO, max_bytes: int, fields: AddFields) -> Submission:
+    """Take one uploaded file.
+
+    Args:
+        filename: as the browser sent it, which may be a path or nothing.
+        file: at its beginning.
+        max_bytes: of the photo.
+        fields: of the form.
+    """
+
+    def read() -> bytes:
+        data = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise ImageTooLarge(f"too many bytes: more than {max_bytes:,}")
+        return data
+
+    name = shown_name(filename)
+    return Submission(name, read, place_from_fields(fields, stem=PurePosixPath(name).stem))
+
+
+def refuse(filename: str, reason: Exception) -> Submission:
+    """Take a file whose refusal is known before it is read."""
+
+    def read() -> bytes:
+        raise reason
+
+    return Submission(filename, read, None)
+
+
+def place_from_fields(fields: AddFields, *, stem: str) -> Place | None:
+    """What the form says that its photos show.
+
+    Args:
+        fields: of the form.
+        stem: the file's name without extension; names the place where the fields describe one without naming it.
+    """
+    described = fields.description or fields.metadata or fields.latitude is not None or fields.longitude is not None
+    if not (fields.place_id or fields.place_name or described):
+        return None
+    # The same name in a later upload means the same place, so that photos can be added one by one.
+    place_id = fields.place_id or fields.place_name or uuid4().hex
+    return Place(
+        place_id=place_id,
+        name=fields.place_name or fields.place_id or stem,
+        description=fields.description,
+        metadata=fields.metadata or {},
+        latitude=fields.latitude,
+        longitude=fields.longitude,
+    )
+
+
+def shown_name(filename: str | None) -> str:
+    """The last part of a file name, free of anything that could disturb a page or a log."""
+    name = PurePosixPath((filename or "").replace("\\", "/")).name
+    printable = "".join(character for character in name if character.isprintable())
+    return printable[-200:] or "photo"

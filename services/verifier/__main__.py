@@ -1,0 +1,15 @@
+"""Run the verifier service: ``python -m services.verifier``."""
+
+from services.verifier.app import create_app
+from services.verifier.settings import VerifierSettings
+from serving.process import run_server
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = VerifierSettings()
+    run_server(create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Composes the verifier service: verifier, read-only gallery, engine, route."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+import numpy as np
+from fastapi import FastAPI
+from PIL import Image
+
+from contracts.health import ReadyBody, VersionBody
+from core.results import Photo
+from core.verifiers import VERIFIERS
+from core.verifiers.base import Verifier
+from services.compute import limit_threads
+from services.errors import CORE_ERRORS
+from services.verifier import routes
+from services.verifier.engine import VerifierEngine
+from services.verifier.gallery_access import GalleryAccess
+from services.verifier.settings import VerifierSettings
+from serving.health import describe_version, health_router
+from serving.loading import Loading
+from serving.process import build_api
+from serving.workers import Workers
+
+_DESCRIPTION = "Internal: verifies candidates. The public door is the gateway."
+
+
+def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) -> FastAPI:
+    """Build the application; the verifier is loaded while it already answers its health checks.
+
+    Args:
+        settings: of this process.
+        verifier: instead of the one the settings name.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with (
+            closing(GalleryAccess(settings.data_dir, settings.image_limits)) as gallery,
+            Workers(1, "verifier") as worker,
+        ):
+
+            async def load() -> VerifierEngine:
+                return VerifierEngine(await worker.run(_load, settings, verifier), gallery, worker, settings)
+
+            app.state.engine = Loading[VerifierEngine]("verifier")
+            loading = asyncio.create_task(app.state.engine.run(load))
+            try:
+                yield
+            finally:
+                await asyncio.wait([loading])
+
+    app = build_api("semantic-image-matcher: verifier", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS)
+    app.state.settings = settings
+    app.include_router(routes.router)
+    app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
+    return app
+
+
+def _load(settings: VerifierSettings, verifier: Verifier | None) -> Verifier:
+    """Load the verifier and prove with a real pair that a verification would succeed."""
+    if verifier is None:
+        limit_threads(settings.threads)
+        verifier = VERIFIERS.create(settings.verifier, **settings.backend_options)
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    photo = Photo(load=lambda: Image.fromarray(noise))
+    verifier.verify(photo, [photo])
+    return verifier
+
+
+async def _probe(app: FastAPI) -> ReadyBody:
+    loading: Loading[VerifierEngine] = app.state.engine
+    if loading.reason is not None:
+        return ReadyBody(ready=False, process="verifier", reason=loading.reason)
+    engine = loading.get()
+    details = {
+        "verifier": engine.verifier.fingerprint,
+        "photos_at_work": engine.gate.inside,
+        "photos_at_most": engine.gate.capacity,
+    }
+    return ReadyBody(ready=True, process="verifier", details=details)
+
+
+async def _version(app: FastAPI) -> VersionBody:
+    loading: Loading[VerifierEngine] = app.state.engine
+    return describe_version(verifier=None if loading.reason else loading.get().verifier.fingerprint)

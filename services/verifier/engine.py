@@ -1,0 +1,105 @@
+"""The asynchronous face of verification: one photo after another through a verifier that need not be thread-safe."""
+
+import hashlib
+from dataclasses import dataclass
+from time import perf_counter
+
+from contracts.verification import CandidateRef, VerifyRequest
+from core.errors import UnknownImage
+from core.images import decode_image
+from core.local_features.codec import unpack
+from core.reranking import Decision, decide, rerank
+from core.results import Photo, Verdict
+from core.verifiers.base import Verifier
+from services.verifier.gallery_access import GalleryAccess
+from services.verifier.settings import VerifierSettings
+from serving.admission import Gate
+from serving.observability import StageTimer
+from serving.workers import Workers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verified:
+    """What became of a photo's candidates.
+
+    Attributes:
+        ranking: those that still exist, with their verdicts, best first.
+        decision: drawn from them.
+        dropped: ids of those that do not.
+    """
+
+    ranking: list[tuple[CandidateRef, Verdict]]
+    decision: Decision
+    dropped: list[str]
+
+
+class VerifierEngine:
+    """Verifies. Lives in one event loop.
+
+    Attributes:
+        verifier: the backend.
+        gate: admits requests; what is inside and not at work waits for the one worker.
+    """
+
+    def __init__(self, verifier: Verifier, gallery: GalleryAccess, worker: Workers, settings: VerifierSettings) -> None:
+        """Compose running parts; ``worker`` has one thread."""
+        self.verifier = verifier
+        self.gate = Gate(settings.max_waiting)
+        self._gallery = gallery
+        self._worker = worker
+        self._limits = settings.image_limits
+        self._accept_threshold = settings.accept_threshold
+
+    async def verify(self, photo: bytes, features: bytes | None, request: VerifyRequest, timer: StageTimer) -> Verified:
+        """Verify all candidates of one photo.
+
+        Args:
+            photo: in any accepted format; decoded only if the backend looks at pixels.
+            features: the photo's packed local features, if somebody has them already.
+            request: candidates and options.
+            timer: gets the stages ``wait`` (for photos that came before), ``gallery`` and ``verify``.
+
+        Raises:
+            InvalidImage: the photo cannot be read.
+            InvalidRequest: an unknown prompt style, or damaged features.
+            GalleryUnavailable: the candidates cannot be looked up.
+            BackendUnavailable: no verdict could be had.
+            Overloaded: too many photos are waiting.
+        """
+        asked = perf_counter()
+        with self.gate.admit():
+            return await self._worker.run(self._verify, photo, features, request, timer, asked)
+
+    def _verify(
+        self, photo: bytes, features: bytes | None, request: VerifyRequest, timer: StageTimer, asked: float
+    ) -> Verified:
+        timer.record("wait", (perf_counter() - asked) * 1000)
+        query = Photo(
+            load=lambda: decode_image(photo, limits=self._limits).image,
+            content_hash=hashlib.sha256(photo).hexdigest(),
+            local_features=None if features is None else unpack(features),
+        )
+        try:
+            return self._verify_existing(query, request, timer)
+        except UnknownImage:
+            # A candidate's photo was deleted while it was being looked at. Ask again who is left.
+            return self._verify_existing(query, request, timer)
+
+    def _verify_existing(self, query: Photo, request: VerifyRequest, timer: StageTimer) -> Verified:
+        with timer.stage("gallery"):
+            found = self._gallery.photos([candidate.image_id for candidate in request.candidates])
+        with timer.stage("verify"):
+            verdicts = self.verifier.verify(
+                query,
+                [candidate.photo for candidate in found],
+                prompt_style=request.prompt_style,
+                explain=request.explain,
+            )
+        existing = {candidate.image.image_id for candidate in found}
+        candidates = [candidate for candidate in request.candidates if candidate.image_id in existing]
+        order = rerank(candidates, verdicts)
+        return Verified(
+            ranking=[(candidates[index], verdicts[index]) for index in order],
+            decision=decide(verdicts, order, self._accept_threshold),
+            dropped=[each.image_id for each in request.candidates if each.image_id not in existing],
+        )

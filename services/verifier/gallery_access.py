@@ -1,0 +1,85 @@
+"""The retrieval service's gallery as the verifier sees it: read-only, and not necessarily there yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from PIL import Image
+
+from core.errors import UnknownImage
+from core.gallery import Gallery
+from core.images import ImageLimits, open_image
+from core.results import GalleryImage, Photo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CandidatePhoto:
+    """A candidate ready to be verified."""
+
+    image: GalleryImage
+    photo: Photo
+
+
+class GalleryAccess:
+    """Opens the gallery when the first candidate is asked for: the retrieval service makes it, and may start later."""
+
+    def __init__(self, folder: Path, limits: ImageLimits) -> None:
+        """Prepare.
+
+        Args:
+            folder: the gallery's.
+            limits: for decoding originals.
+        """
+        self._folder = folder
+        self._limits = limits
+        self._gallery: Gallery | None = None
+        self._lock = Lock()
+
+    def photos(self, image_ids: Sequence[str]) -> list[CandidatePhoto]:
+        """Look candidates up, in the order given; those that are no longer in the gallery are left out.
+
+        Raises:
+            GalleryUnavailable: the gallery cannot be read.
+        """
+        found = self._look_up(image_ids)
+        if image_ids and not found:
+            # Every candidate gone at once: more likely the folder was replaced by another gallery under this one.
+            self.close()
+            found = self._look_up(image_ids)
+        return found
+
+    def close(self) -> None:
+        """Release the gallery; the next use opens it again."""
+        with self._lock:
+            if self._gallery is not None:
+                self._gallery.close()
+                self._gallery = None
+
+    def _look_up(self, image_ids: Sequence[str]) -> list[CandidatePhoto]:
+        gallery = self._open()
+        images = []
+        for image_id in image_ids:
+            try:
+                images.append(gallery.get(image_id))
+            except UnknownImage:
+                continue  # deleted since it was retrieved
+        features = gallery.local_features([image.image_id for image in images])
+        return [
+            CandidatePhoto(image, Photo(partial(_load, image, self._limits), image.content_hash, local_features))
+            for image, local_features in zip(images, features, strict=True)
+        ]
+
+    def _open(self) -> Gallery:
+        with self._lock:
+            if self._gallery is None:
+                self._gallery = Gallery.open(self._folder, None, read_only=True)
+            return self._gallery
+
+
+def _load(image: GalleryImage, limits: ImageLimits) -> Image.Image:
+    path = Path(image.path)
+    if not path.is_file():
+        raise UnknownImage(f"the photo was deleted a moment ago: {image.image_id}")
+    return open_image(path, limits=limits).image

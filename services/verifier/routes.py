@@ -1,0 +1,100 @@
+"""``POST /verify``: verdicts for the candidates of a photo."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Json
+from starlette.datastructures import UploadFile
+
+from contracts.verification import CorrespondencesBody, RankedVerdict, VerdictBody, VerifyReply, VerifyRequest
+from core.results import Correspondences, Verdict
+from services.verifier.engine import VerifierEngine
+from services.verifier.settings import VerifierSettings
+from serving.loading import Loading
+from serving.observability import StageTimer
+from serving.openapi import error_answers, form_body
+from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
+
+router = APIRouter(tags=["verification"])
+
+# Packed local features of a query: a handful of views of some 70 KB each.
+_MAX_FEATURES_BYTES = 8 * 1024 * 1024
+
+
+class VerifyFields(BaseModel):
+    """The text fields of the form."""
+
+    request: Json[VerifyRequest]
+
+
+def get_engine(request: Request) -> VerifierEngine:
+    """The running engine.
+
+    Raises:
+        NotReady: the verifier is still being loaded.
+        Exception: whatever loading it raised.
+    """
+    engine: Loading[VerifierEngine] = request.app.state.engine
+    return engine.get()
+
+
+def get_settings(request: Request) -> VerifierSettings:
+    """The settings of this process."""
+    settings: VerifierSettings = request.app.state.settings
+    return settings
+
+
+@router.post(
+    "/verify",
+    response_model=VerifyReply,
+    summary="Which of these candidates show this photo's place?",
+    description="Verdicts come best first. Candidates deleted meanwhile are listed in `dropped`, not an error.",
+    responses=error_answers(400, 413, 415, 422, 503),
+    openapi_extra=form_body(VerifyFields, file="The query photo.", optional=("features",)),
+)
+async def verify(
+    request: Request,
+    engine: Annotated[VerifierEngine, Depends(get_engine)],
+    settings: Annotated[VerifierSettings, Depends(get_settings)],
+) -> Response:
+    """Read the form, verify."""
+    timer = StageTimer()
+    limit = settings.max_photo_bytes + _MAX_FEATURES_BYTES + MAX_FIELD_BYTES
+    async with open_form(request, max_bytes=limit, max_files=2, in_memory=True) as form:
+        fields = parse_fields(VerifyFields, form, files=frozenset({"file", "features"}))
+        photo = await uploaded_files(form, "file")[0].read()
+        sent = form.get("features")
+        features = await sent.read() if isinstance(sent, UploadFile) else None
+    verified = await engine.verify(photo, features, fields.request, timer)
+    reply = VerifyReply(
+        ranking=[
+            RankedVerdict(image_id=candidate.image_id, verdict=_verdict_body(verdict, explain=fields.request.explain))
+            for candidate, verdict in verified.ranking
+        ],
+        dropped=verified.dropped,
+        matched=verified.decision.matched,
+        confidence=verified.decision.confidence,
+        reason=verified.decision.reason,
+        verifier=engine.verifier.fingerprint,
+        timings_ms=timer.finish(),
+    )
+    request.state.timings_ms = reply.timings_ms
+    return Response(reply.model_dump_json(), media_type="application/json")
+
+
+def _verdict_body(verdict: Verdict, *, explain: bool) -> VerdictBody:
+    points = verdict.correspondences
+    return VerdictBody(
+        is_match=verdict.is_match,
+        confidence=verdict.confidence,
+        response=verdict.response,
+        correspondences=_correspondences_body(points) if explain and points is not None else None,
+    )
+
+
+def _correspondences_body(points: Correspondences) -> CorrespondencesBody:
+    return CorrespondencesBody(
+        query_points=[(x, y) for x, y in points.query_points.round(4).tolist()],
+        candidate_points=[(x, y) for x, y in points.candidate_points.round(4).tolist()],
+        rotation=points.rotation,
+    )

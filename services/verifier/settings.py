@@ -1,0 +1,50 @@
+"""Settings of the verifier service, ``M3_*`` in the environment."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from core.images import ImageLimits
+from serving.settings import ProcessSettings
+
+
+class VerifierSettings(ProcessSettings):
+    """Which verifier, which gallery, how much at once."""
+
+    model_config = SettingsConfigDict(env_prefix="M3_", protected_namespaces=())
+
+    port: int = Field(default=8002, ge=0, le=65535, description="port to listen on")
+    data_dir: Path = Field(
+        default=Path("data/gallery"), description="the retrieval service's gallery folder; opened read-only"
+    )
+
+    verifier: str = Field(
+        default="geometric", description="backend: `geometric` (CPU), `qwen3-vl`, `openai-compatible` or `cascade`"
+    )
+    model: str | None = Field(default=None, description="weights of the backend: a folder or a hub id")
+    device: str | None = Field(default=None, description="`auto`, `cpu`, `cuda` or `cuda:N`, for backends that choose")
+    prompt_style: str | None = Field(default=None, description="default prompt style, for backends that read one")
+    verifier_options: dict[str, Any] = Field(
+        default_factory=dict, description="further options of the backend, a JSON object"
+    )
+    accept_threshold: float | None = Field(
+        default=None, ge=0, le=1, description="confidence from which a place is given as the answer; unset: measured"
+    )
+    threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
+
+    max_waiting: int = Field(default=16, ge=1, description="photos being verified or waiting; more are refused")
+    max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
+    max_photo_pixels: int = Field(default=100_000_000, gt=0, description="largest photo, width x height")
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """What is refused before decoding."""
+        return ImageLimits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
+
+    @property
+    def backend_options(self) -> dict[str, Any]:
+        """The verifier's constructor arguments."""
+        named = {"model": self.model, "device": self.device, "prompt_style": self.prompt_style}
+        return {**{name: value for name, value in named.items() if value is not None}, **self.verifier_options}

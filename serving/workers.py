@@ -1,0 +1,35 @@
+"""Blocking work in threads, so many at once, seen from the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import ParamSpec, Self, TypeVar
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+
+class Workers:
+    """A bounded pool of threads. What waits for one and is cancelled is never started."""
+
+    def __init__(self, count: int, name: str) -> None:
+        """Prepare; threads start when they are first needed.
+
+        Args:
+            count: threads, >= 1.
+            name: of the threads.
+        """
+        self._threads = ThreadPoolExecutor(max_workers=count, thread_name_prefix=name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown()
+
+    async def run(self, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs) -> Result:
+        """Call ``work`` in one of the threads, with the caller's context (its request id) around it."""
+        context = copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: context.run(work, *args, **kwargs))

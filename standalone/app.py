@@ -1,0 +1,32 @@
+"""Composes the three applications into one process. The gateway's clients carry transports to the services' apps."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+import gateway.app
+from gateway.app import ServiceTransports
+from gateway.settings import GatewaySettings
+
+
+def compose(settings: GatewaySettings, *, retrieval: FastAPI, verifier: FastAPI) -> FastAPI:
+    """Build a gateway that runs its services in its own process and lifespan.
+
+    Args:
+        settings: of the gateway; its two URLs are not used.
+        retrieval: the retrieval service's application.
+        verifier: the verifier service's application.
+    """
+
+    @asynccontextmanager
+    async def in_process() -> AsyncIterator[ServiceTransports]:
+        async with retrieval.router.lifespan_context(retrieval), verifier.router.lifespan_context(verifier):
+            # A service's crash is an answer here as well, never an exception in the gateway.
+            yield ServiceTransports(
+                httpx.ASGITransport(retrieval, raise_app_exceptions=False),
+                httpx.ASGITransport(verifier, raise_app_exceptions=False),
+            )
+
+    return gateway.app.create_app(settings, services=in_process)
