@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import signature
 from typing import Any, Generic, TypeVar
 
-from core.errors import UnknownBackend
+from core.errors import InvalidRequest, UnknownBackend
 
 Backend = TypeVar("Backend")
 
@@ -29,9 +30,17 @@ class Registry(Generic[Backend]):
 
         Raises:
             UnknownBackend: no such name; the message lists those that exist.
+            InvalidRequest: an option that this backend does not have, or one that it lacks.
         """
         if name not in self.targets:
             raise UnknownBackend(f"unknown {self.role}: {name!r}; known: {', '.join(self.names)}")
         module, _, attribute = self.targets[name].partition(":")
-        backend: Backend = getattr(import_module(module), attribute)(**options)
+        target = getattr(import_module(module), attribute)
+        try:
+            signature(target).bind(**options)
+        except TypeError as error:
+            raise InvalidRequest(
+                f"{self.role} {name!r} {error}; it takes: {', '.join(signature(target).parameters)}"
+            ) from error
+        backend: Backend = target(**options)
         return backend

@@ -10,7 +10,7 @@ from core.errors import InvalidRequest
 from core.verifiers.conversations import ConversationWriter, Piece
 from core.verifiers.judging import Talk
 from core.verifiers.prompts import PromptStyle, Shown, compose
-from core.verifiers.replies import WeighedAnswer, spellings, weigh
+from core.verifiers.replies import WeighedAnswer, average, spellings, weigh
 from core.verifiers.shared_prefix import Beginning, SharedPrefixRunner
 from core.verifiers.visual_tokens import VisualTokens
 
@@ -80,14 +80,7 @@ class PairSession:
     def weigh(self, talks: Sequence[Talk]) -> list[WeighedAnswer]:
         """Weigh yes against no as the next word of each of the K talks, by one forward pass per order."""
         by_order = [self._weigh(talks, candidate_first) for candidate_first in self._orders]
-        # Probabilities are averaged, not their logits, so that one very sure order does not outvote the other.
-        return [
-            WeighedAnswer(
-                confidence=sum(answer.confidence for answer in answers) / len(answers),
-                mass=min(answer.mass for answer in answers),
-            )
-            for answers in zip(*by_order, strict=True)
-        ]
+        return [average(answers) for answers in zip(*by_order, strict=True)]
 
     def reply(self, talks: Sequence[Talk], max_tokens: int) -> list[str]:
         """Continue each of the K talks in sentences, the likeliest token at a time."""

@@ -36,6 +36,17 @@ def weigh(yes: Sequence[float], no: Sequence[float]) -> WeighedAnswer:
     return WeighedAnswer(confidence=_sigmoid(log_yes - log_no), mass=min(mass, 1.0))
 
 
+def average(answers: Sequence[WeighedAnswer]) -> WeighedAnswer:
+    """Average what was answered about one pair shown in several orders.
+
+    Probabilities are averaged, not their logits, so that one very sure order does not outvote the other.
+    """
+    return WeighedAnswer(
+        confidence=sum(answer.confidence for answer in answers) / len(answers),
+        mass=min(answer.mass for answer in answers),
+    )
+
+
 def spellings(words: Sequence[str]) -> list[str]:
     """Give the ways a model may write the answer words: lower, capitalised and upper case, with and without a space."""
     cases = dict.fromkeys(

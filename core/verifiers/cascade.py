@@ -1,0 +1,126 @@
+"""Two verifiers in a row: what the quick one settles beyond doubt is never shown to the slow one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from core.errors import InvalidRequest
+from core.results import Photo, Verdict
+from core.verifiers import VERIFIERS
+from core.verifiers.base import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class SettledBy:
+    """From where on the first verifier's confidence settles a pair.
+
+    Attributes:
+        accept_from: the pair is a match at or above this, [0, 1].
+        reject_below: the pair is no match below this, [0, 1]; 0 leaves every rejection to the second verifier.
+    """
+
+    accept_from: float
+    reject_below: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.reject_below <= self.accept_from <= 1:
+            raise InvalidRequest(
+                f"a cascade settled below {self.reject_below} and from {self.accept_from}; "
+                "accepted: 0 <= reject_below <= accept_from <= 1"
+            )
+
+    def settles(self, confidence: float) -> bool:
+        """Whether the second verifier need not be asked."""
+        return confidence >= self.accept_from or confidence < self.reject_below
+
+
+class CascadeVerifier:
+    """Geometry first; the pairs that it leaves open go to a vision-language model.
+
+    A pair's confidence is that of the verifier that decided it. ``response`` holds both voices, and the points on which
+    the photos agree stay in the verdict whoever decided.
+
+    Attributes:
+        fingerprint: those of both verifiers and the thresholds between them.
+    """
+
+    def __init__(
+        self,
+        first: str | Verifier = "geometric",
+        second: str | Verifier = "qwen3-vl",
+        *,
+        accept_from: float = 0.98,
+        reject_below: float = 0.0,
+        first_options: Mapping[str, Any] | None = None,
+        **second_options: Any,
+    ) -> None:
+        """Join two verifiers.
+
+        Args:
+            first: the quick one, by name or ready.
+            second: the slow one, by name or ready.
+            accept_from: see ``SettledBy``.
+            reject_below: see ``SettledBy``; 0, because geometry finding nothing proves nothing: the other side of a
+                building shares no point with this one.
+            first_options: what the first is made with, if given by name.
+            second_options: likewise the second: its model, prompt style and so on.
+
+        Raises:
+            InvalidRequest: thresholds in the wrong order, or options for a verifier given ready.
+            UnknownBackend: a name that no verifier has.
+            BackendUnavailable: one of the two cannot work here.
+        """
+        self._settled = SettledBy(accept_from, reject_below)
+        self._first = _make(first, first_options or {})
+        self._second = _make(second, second_options)
+        self.fingerprint = (
+            f"cascade ({self._first.fingerprint}, settled below {reject_below:g} and from {accept_from:g}; "
+            f"{self._second.fingerprint})"
+        )
+
+    def verify(
+        self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
+    ) -> list[Verdict]:
+        """Judge all candidates of one query; see ``core.verifiers.base.Verifier``."""
+        # Both verifiers may look at the pixels, and each photo is to be decoded once.
+        query, *candidates = (replace(photo, load=cache(photo.load)) for photo in (query, *candidates))
+        first = self._first.verify(query, candidates, prompt_style=prompt_style, explain=explain)
+        open_pairs = [number for number, verdict in enumerate(first) if not self._settled.settles(verdict.confidence)]
+        # Asked even about no pair at all, so that an unknown prompt style never passes unnoticed.
+        second = self._second.verify(
+            query, [candidates[number] for number in open_pairs], prompt_style=prompt_style, explain=explain
+        )
+        verdicts = [
+            replace(
+                verdict, is_match=verdict.confidence >= self._settled.accept_from, response=_voice(self._first, verdict)
+            )
+            for verdict in first
+        ]
+        for number, verdict in zip(open_pairs, second, strict=True):
+            verdicts[number] = replace(
+                verdict,
+                response=f"{verdicts[number].response}\n{_voice(self._second, verdict)}",
+                correspondences=verdict.correspondences or first[number].correspondences,
+            )
+        return verdicts
+
+    def close(self) -> None:
+        """Close both verifiers, as far as they have anything to close."""
+        for verifier in (self._first, self._second):
+            close = getattr(verifier, "close", None)
+            if close is not None:
+                close()
+
+
+def _make(verifier: str | Verifier, options: Mapping[str, Any]) -> Verifier:
+    if isinstance(verifier, str):
+        return VERIFIERS.create(verifier, **options)
+    if options:
+        raise InvalidRequest(f"options for a verifier that is ready: {', '.join(options)}; give its name instead")
+    return verifier
+
+
+def _voice(verifier: Verifier, verdict: Verdict) -> str:
+    """What one of the two said, e.g. ``geometric 0.41: 9 of 80 correspondences agree on one scene``."""
+    return f"{verifier.fingerprint.split(' ')[0]} {verdict.confidence:.2f}: {verdict.response}"
