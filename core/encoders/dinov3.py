@@ -39,6 +39,7 @@ class DinoV3Encoder:
         fingerprint: names the weights by content, so that the same weights from a hub, a mirror or a folder, in
             bfloat16 or float32, are one embedding space.
         device: where it runs and why.
+        preprocessing: how photos become pixels.
     """
 
     def __init__(
@@ -82,21 +83,21 @@ class DinoV3Encoder:
         backbone = _load_backbone(folder, self.device)
         config: Any = backbone.config
         processor_file = folder / "preprocessor_config.json"
-        self._preprocessing = preprocessing_of(
+        self.preprocessing = preprocessing_of(
             read_json(processor_file) if processor_file.is_file() else {},
             patch=_square_patch(config),
             input_size=input_size,
             aspect=aspect,
         )
         network = _PooledBackbone(backbone, chosen_pooling)
-        fixed_shape = self._preprocessing.aspect != "pad"
+        fixed_shape = self.preprocessing.aspect != "pad"
         self._network = _accelerate(network, acceleration, self.device, max_batch, fixed_shape=fixed_shape)
         self._forward = BoundedForward(self._encode_batch, max_batch)
         self._lock = Lock()
         self.fingerprint = EncoderFingerprint(
             name="dinov3",
             weights=f"{config.model_type}-{config.hidden_size}x{config.num_hidden_layers} {weights_digest(folder)}",
-            preprocessing=f"{self._preprocessing} {pooling}",
+            preprocessing=f"{self.preprocessing} {pooling}",
             dim=network.dim,
         )
         _log.info("%s on %s", self.fingerprint, self.device.reason)
@@ -128,12 +129,12 @@ class DinoV3Encoder:
         """Group the photos that become tensors of one shape and so can share a batch."""
         rows: dict[tuple[int, int], list[int]] = {}
         for row, image in enumerate(images):
-            rows.setdefault(self._preprocessing.output_size(image.width, image.height), []).append(row)
+            rows.setdefault(self.preprocessing.output_size(image.width, image.height), []).append(row)
         return list(rows.values())
 
     @torch.inference_mode()
     def _encode_batch(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        pixels = torch.stack([self._preprocessing.to_tensor(image, self.device.device) for image in images])
+        pixels = torch.stack([self.preprocessing.to_tensor(image, self.device.device) for image in images])
         with self._lock:
             return self._network(pixels.to(self.device.dtype))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place
 from PIL import Image
 
@@ -15,6 +16,8 @@ from core.results import EncoderFingerprint, LocalFeatures
 Make = Callable[[dict[str, Path]], Encoder]
 
 ENCODER_KINDS: dict[str, Make] = {
+    "fake": lambda _folders: ThumbnailEncoder(),
+    "fake-local": lambda _folders: ThumbnailEncoder(local_features=True),
     "embedded": lambda _folders: ENCODERS.create("embedded"),
     "dinov3": lambda folders: ENCODERS.create("dinov3", model=str(folders["dinov3"])),
     "dinov3-gem-pad": lambda folders: ENCODERS.create(
@@ -75,6 +78,16 @@ def test_a_copy_is_closer_than_another_place(encoder: Encoder, photos: list[Imag
     query, *rows = encoder.encode([small, photo, *others]).embeddings
     similarities = np.array(rows) @ query
     assert similarities.argmax() == 0
+
+
+def test_the_second_look_goes_on_where_the_first_ended(encoder: Encoder, photos: list[Image.Image]):
+    """Further views come from the extractor of the first ones, and only from an encoder that makes any."""
+    first = encoder.encode(photos[:1]).local_features[0]
+    further = encoder.look_again(photos[0])
+    if further is not None:
+        assert first is not None
+        assert further.extractor == first.extractor
+        assert further.views
 
 
 def test_odd_photos_are_embedded(encoder: Encoder):
