@@ -1,0 +1,145 @@
+"""Which place a photo shows, read from folders: one folder per place, or a ``manifest.csv``.
+
+The manifest's columns: ``file`` (relative path, required), ``place_id``, ``place_name``, ``description``,
+``latitude``, ``longitude``, ``metadata`` (a JSON object), and ``role``: rows marked ``query`` are photos to ask
+with, all others are references. An empty ``place_id`` makes a reference a place of its own; for a query it says that
+the right answer is "not in the collection".
+"""
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from core.errors import InvalidRequest
+from core.images import walk_images
+from core.results import Place
+
+MANIFEST = "manifest.csv"
+Role = Literal["reference", "query"]
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """One line of a manifest.
+
+    Attributes:
+        file: relative path as written, with forward slashes.
+        place: what it shows; None when ``place_id`` is empty.
+        role: what the photo is for; None where the manifest does not say.
+        source: the ``source_repo`` column, for per-source reports.
+    """
+
+    file: str
+    place: Place | None
+    role: Role | None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPhoto:
+    """A photo and what is known of it.
+
+    Attributes:
+        path: of the file.
+        place: what it shows, or None.
+        labelled: False where nobody said what it shows; True with place None means "of nothing in the gallery".
+        source: where it comes from, for per-source reports.
+    """
+
+    path: Path
+    place: Place | None
+    labelled: bool
+    source: str = ""
+
+
+def read_folder(folder: Path, role: Role) -> list[LabelledPhoto]:
+    """List a folder's photos with their places, in a stable order.
+
+    Args:
+        folder: holds a ``manifest.csv``, or one folder per place, or just photos.
+        role: a manifest's rows of the other role are left out.
+
+    Raises:
+        InvalidRequest: no such folder, or a damaged manifest.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return [_by_folder(path, folder) for path in walk_images(folder)]
+    rows = parse_manifest(manifest.read_text(encoding="utf-8-sig"))
+    return [
+        LabelledPhoto(folder / row.file, row.place, labelled=True, source=row.source)
+        for row in rows
+        if row.role in (None, role)
+    ]
+
+
+def place_of_path(relative: PurePosixPath) -> Place | None:
+    """The place that a file's first folder names; None for a file in no folder."""
+    return Place(relative.parts[0], relative.parts[0]) if len(relative.parts) > 1 else None
+
+
+def parse_manifest(text: str) -> list[ManifestRow]:
+    """Read a manifest.
+
+    Raises:
+        InvalidRequest: a column is missing or a value is not what it must be; the message names the line.
+    """
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        if "file" not in (reader.fieldnames or []):
+            raise InvalidRequest(f"{MANIFEST} has no column 'file'; its columns are {reader.fieldnames}")
+        return [_parse_row(row, reader.line_num) for row in reader]
+    except csv.Error as error:
+        raise InvalidRequest(f"{MANIFEST}, line {reader.line_num}: {error}") from None
+
+
+def _by_folder(path: Path, folder: Path) -> LabelledPhoto:
+    place = place_of_path(PurePosixPath(path.relative_to(folder).as_posix()))
+    return LabelledPhoto(path, place, labelled=place is not None)
+
+
+def _parse_row(row: dict[str, str | None], line: int) -> ManifestRow:
+    def value(column: str) -> str:
+        return (row.get(column) or "").strip()
+
+    file = PurePosixPath(value("file"))
+    if not value("file") or file.is_absolute() or ".." in file.parts:
+        raise InvalidRequest(f"{MANIFEST}, line {line}: file {value('file')!r} is no path inside the folder")
+    role: Role | None = None
+    if value("role"):
+        role = "query" if value("role").lower() == "query" else "reference"
+    place = None
+    if value("place_id"):
+        place = Place(
+            place_id=value("place_id"),
+            name=value("place_name") or value("place_id"),
+            description=value("description"),
+            metadata=_metadata(value("metadata"), line),
+            latitude=_degrees(value("latitude"), "latitude", line),
+            longitude=_degrees(value("longitude"), "longitude", line),
+        )
+    return ManifestRow(str(file), place, role, value("source_repo"))
+
+
+def _metadata(text: str, line: int) -> dict[str, object]:
+    if not text:
+        return {}
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise InvalidRequest(f"{MANIFEST}, line {line}: metadata {text!r:.80} is no JSON object")
+    return parsed
+
+
+def _degrees(text: str, column: str, line: int) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InvalidRequest(f"{MANIFEST}, line {line}: {column} {text!r:.80} is no number of degrees") from None

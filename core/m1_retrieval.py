@@ -1,0 +1,128 @@
+"""M1GlobalRetrieval: the README's door to retrieval, for scripts and notebooks."""
+
+import logging
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from PIL import Image
+
+from core.encoders import ENCODERS, Encoder
+from core.errors import InvalidRequest
+from core.gallery import DEFAULT_COLLECTION, Gallery
+from core.images import open_image
+from core.retriever import Retrieved, Retriever
+
+_log = logging.getLogger(__name__)
+
+
+class M1GlobalRetrieval:
+    """Finds the gallery images most likely to show the place of a query photo.
+
+    >>> retrieval = M1GlobalRetrieval(device="cuda")
+    >>> retrieval.load_index(Path("data/gallery"))
+    >>> retrieval.query("photo.jpg", top_k=5)
+    [{"path": "…", "place_id": "…", "similarity": 0.83, "rank": 1, …}, …]
+    """
+
+    def __init__(self, device: str = "cuda", *, encoder: str | None = None, **options: Any) -> None:
+        """Choose the models; nothing is loaded before ``load_index``.
+
+        Args:
+            device: ``cuda``, ``cuda:N``, ``cpu`` or ``auto``. Without a GPU, ``cuda`` runs on the CPU and says so in the
+                log. The embedded encoder always runs on the CPU.
+            encoder: name of the encoder; None takes the one that made the gallery.
+            options: for the encoder, e.g. ``model="/models/dinov3"``.
+        """
+        self._device = device
+        self._encoder_name = encoder
+        self._options = options
+        self._gallery: Gallery | None = None
+        self._encoder: Encoder | None = None
+
+    def load_index(self, folder: Path | str) -> None:
+        """Open a gallery made by ``scripts/build_database.py`` or by the service, and load its encoder.
+
+        Raises:
+            GalleryUnavailable: there is no readable gallery in that folder.
+            EncoderMismatch: another encoder made it; the message says how to rebuild.
+            BackendUnavailable: the encoder's weights cannot be had.
+        """
+        gallery = Gallery.open(Path(folder), None, read_only=True)
+        try:
+            encoder = create_encoder(self._encoder_name or gallery.fingerprint.name, self._device, **self._options)
+            if encoder.fingerprint != gallery.fingerprint:
+                Gallery.open(Path(folder), encoder.fingerprint, read_only=True).close()  # raises EncoderMismatch
+        except BaseException:
+            gallery.close()
+            raise
+        self.close()
+        self._gallery, self._encoder = gallery, encoder
+
+    def query(self, path: Path | str, top_k: int = 5, *, collection: str = DEFAULT_COLLECTION) -> list[dict[str, Any]]:
+        """Find candidates for one photo file.
+
+        Args:
+            path: of the query photo, in any accepted format.
+            top_k: how many candidates, >= 1, each of another place while places last.
+            collection: where to search.
+
+        Returns:
+            Best first: ``path``, ``id``, ``place_id``, ``place_name``, ``similarity`` (cosine, [-1, 1]) and ``rank``.
+
+        Raises:
+            InvalidImage: the file is no readable photo.
+            InvalidRequest: ``top_k`` < 1, or no index is loaded.
+        """
+        image = open_image(Path(path)).image
+        return [candidate.as_dict() for candidate in self.retrieve(image, top_k, collection=collection).candidates]
+
+    def retrieve(self, image: Image.Image, top_k: int = 5, *, collection: str = DEFAULT_COLLECTION) -> Retrieved:
+        """Find candidates for an upright RGB photo; the query's local features come along for a verifier."""
+        if top_k < 1:
+            raise InvalidRequest(f"top_k is {top_k}; accepted: 1 or more")
+        gallery, encoder = self._loaded()
+        encodings = encoder.encode([image])
+        retriever = Retriever(gallery, encoder.look_again)
+        return retriever.retrieve(image, encodings.embeddings[0], encodings.local_features[0], collection, top_k)
+
+    @property
+    def gallery(self) -> Gallery:
+        """The open gallery."""
+        return self._loaded()[0]
+
+    def close(self) -> None:
+        """Close the gallery, if one is open."""
+        if self._gallery is not None:
+            self._gallery.close()
+        self._gallery = self._encoder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _loaded(self) -> tuple[Gallery, Encoder]:
+        if self._gallery is None or self._encoder is None:
+            raise InvalidRequest("no index is loaded; call load_index(folder) first")
+        return self._gallery, self._encoder
+
+
+def create_encoder(name: str, device: str = "auto", **options: Any) -> Encoder:
+    """Create an encoder by name, on the CPU where the device asked for is not there.
+
+    Raises:
+        UnknownBackend: no such encoder.
+        BackendUnavailable: its weights cannot be had.
+    """
+    if name == "embedded":
+        return ENCODERS.create(name, **options)
+    import torch
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        _log.warning("device %s was asked for, but no CUDA device is visible: running on the CPU", device)
+        device = "cpu"
+    return ENCODERS.create(name, device=device, **options)

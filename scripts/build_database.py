@@ -1,0 +1,102 @@
+"""Build a gallery from a folder of photos: one folder per place, or a manifest.csv.
+
+    python scripts/build_database.py --image-dir photos/ --output-dir data/gallery
+
+Running it again adds what is new and skips what is there, so an interrupted run is simply started again.
+The services open the result as it is.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.encoders import ENCODERS
+from core.errors import SemanticMatchError
+from core.gallery import DEFAULT_COLLECTION, Gallery
+from core.indexing import FileOutcome, PhotoToIndex, index_photos
+from core.labels import read_folder
+from core.m1_retrieval import create_encoder
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build the gallery; 0 when it holds images afterwards."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _build(arguments)
+    except SemanticMatchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--image-dir", type=Path, required=True, help="photos: a folder per place, or a manifest.csv")
+    parser.add_argument("--output-dir", type=Path, required=True, help="the gallery's folder; made if it is not there")
+    parser.add_argument("--collection", default=DEFAULT_COLLECTION, help="the museum or park they belong to")
+    parser.add_argument("--encoder", default="embedded", help=f"one of {', '.join(ENCODERS.names)}")
+    parser.add_argument("--model", help="model id or folder, for encoders that load one")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    parser.add_argument("--batch-size", type=int, default=16, help="photos per encoder call and per transaction")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each network; see docs/performance.md")
+    parser.add_argument("--export-h5", type=Path, help="also write names and embeddings to this HDF5 file")
+    return parser
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    import torch
+    from tqdm import tqdm
+
+    torch.set_num_threads(arguments.threads)
+    photos = [PhotoToIndex(photo.path, photo.place) for photo in read_folder(arguments.image_dir, "reference")]
+    if not photos:
+        print(f"error: no photos in {arguments.image_dir}", file=sys.stderr)
+        return 2
+    encoder = create_encoder(
+        arguments.encoder, arguments.device, **({"model": arguments.model} if arguments.model else {})
+    )
+    started = time.perf_counter()
+    with Gallery.open(arguments.output_dir, encoder.fingerprint) as gallery:
+        outcomes = index_photos(gallery, encoder, photos, arguments.collection, batch_size=arguments.batch_size)
+        shown = tqdm(outcomes, total=len(photos), unit="photo", disable=None)
+        finished = list(shown)
+        _print_summary(gallery, arguments.collection, finished, time.perf_counter() - started)
+        if arguments.export_h5:
+            _export(gallery, arguments.collection, arguments.export_h5)
+        return 0 if gallery.count(arguments.collection) else 2
+
+
+def _print_summary(gallery: Gallery, collection: str, outcomes: Sequence[FileOutcome], seconds: float) -> None:
+    counts = Counter(outcome.status for outcome in outcomes)
+    for outcome in outcomes:
+        if outcome.status == "rejected":
+            print(f"rejected: {outcome.path}: {outcome.reason}")
+    print(
+        f"{counts['added']} added, {counts['duplicate']} already there, {counts['rejected']} rejected "
+        f"in {seconds:.1f} s ({len(outcomes) / max(seconds, 1e-9):.1f} photos/s)"
+    )
+    places = gallery.places(collection, limit=1).total
+    print(f"{gallery.folder}: collection {collection!r} holds {gallery.count(collection)} images of {places} places")
+    print(f"encoder: {gallery.fingerprint}")
+
+
+def _export(gallery: Gallery, collection: str, path: Path) -> None:
+    """Write ``names``, ``place_ids``, ``image_ids`` and ``embeddings`` (float32 [N, D]) of one collection."""
+    import h5py
+
+    image_ids, embeddings = gallery.embeddings(collection)
+    images = [gallery.get(image_id) for image_id in image_ids]
+    with h5py.File(path, "w") as file:
+        text = h5py.string_dtype()
+        file.create_dataset("names", data=[image.filename for image in images], dtype=text)
+        file.create_dataset("place_ids", data=[image.place.place_id for image in images], dtype=text)
+        file.create_dataset("image_ids", data=image_ids, dtype=text)
+        file.create_dataset("embeddings", data=embeddings)
+        file.attrs["encoder"] = str(gallery.fingerprint)
+    print(f"{path}: {len(image_ids)} names and embeddings")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
