@@ -14,13 +14,14 @@ from safetensors.numpy import save_file
 from core.errors import BackendUnavailable
 from core.model_files import resolve_model_folder, weights_digest
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = Path(__file__).parents[2]
 RESOLVE = """
 import sys
 from core.errors import BackendUnavailable
 from core.model_files import resolve_model_folder
 try:
-    resolve_model_folder(sys.argv[1], alternative="choose another")
+    print(resolve_model_folder(sys.argv[1], alternative="choose another"))
 except BackendUnavailable as error:
     print(error)
 """
@@ -36,33 +37,66 @@ def write_model(folder: Path, seed: int = 0, **config: object) -> Path:
     return folder
 
 
-class _GatedHub(BaseHTTPRequestHandler):
-    """Answers as the hub does for a model whose licence was not accepted."""
+class _Hub(BaseHTTPRequestHandler):
+    """Answers as a hub or its mirror does: ``open/model`` is handed out, everything else is gated."""
+
+    folder: Path
 
     def do_GET(self) -> None:
-        """Refuse."""
-        self.send_response(403)
-        self.send_header("X-Error-Code", "GatedRepo")
-        self.send_header("X-Error-Message", "Access to model x/y is restricted. You must have access to it.")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        """Answer a question about the model, or give a file of it."""
+        path = self.path.partition("?")[0]
+        if "open/model" not in path:
+            self._answer(403, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted."})
+        elif "/tree/" in path:
+            files = [
+                {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": file.name}
+                for file in self.folder.iterdir()
+            ]
+            self._answer(200, json.dumps(files).encode(), {"Content-Type": "application/json"})
+        elif path.startswith("/api/"):
+            files = [{"rfilename": file.name} for file in self.folder.iterdir()]
+            body = {"id": "open/model", "sha": COMMIT, "siblings": files, "private": False, "tags": [], "downloads": 0}
+            self._answer(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        else:
+            content = (self.folder / Path(path).name).read_bytes()
+            self._answer(200, content, {"ETag": f'"{len(content)}"', "X-Repo-Commit": COMMIT})
 
     do_HEAD = do_GET
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay silent."""
 
 
 @pytest.fixture
-def gated_hub() -> Iterator[str]:
-    """The address of a hub on this machine that hands nothing out."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _GatedHub)
+def hub(tmp_path: Path) -> Iterator[str]:
+    """The address of a hub on this machine."""
+    handler = type("Hub", (_Hub,), {"folder": write_model(tmp_path / "published")})
+    (tmp_path / "published" / "pytorch_model.bin").write_bytes(b"a pickle")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def resolve_in_a_process(model: str, cache: Path, **environment: str) -> str:
+    """Resolve a model in a process of its own: the hub library reads its settings once, when it is imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", RESOLVE, model],
+        env=os.environ | {"HF_HOME": str(cache), "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(REPOSITORY)} | environment,
+        stdout=subprocess.PIPE, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
 
 
 def test_a_folder_is_taken_as_it_is(tmp_path: Path):
@@ -77,28 +111,26 @@ def test_a_folder_without_config_is_refused(tmp_path: Path):
         resolve_model_folder(str(tmp_path), alternative="")
 
 
-def test_a_gated_model_is_explained(gated_hub: str, tmp_path: Path):
+def test_a_model_comes_from_a_mirror_once(hub: str, tmp_path: Path):
+    """With HF_ENDPOINT a mirror is asked, without pickles, and the copy serves offline from then on."""
+    folder = Path(resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=hub))
+    assert sorted(file.name for file in folder.iterdir()) == ["config.json", "model.safetensors"]
+    assert weights_digest(folder) == weights_digest(tmp_path / "published")
+    assert resolve_in_a_process("open/model", tmp_path / "cache", HF_HUB_OFFLINE="1") == str(folder)
+
+
+def test_a_gated_model_is_explained(hub: str, tmp_path: Path):
     """A hub that answers "gated" leads to the licence, the token, the mirror and the alternative."""
-    # In a process of its own: the hub library reads its address once, when it is imported.
-    environment = os.environ | {"HF_ENDPOINT": gated_hub, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
-    environment["PYTHONPATH"] = str(REPOSITORY)
-    done = subprocess.run(
-        [sys.executable, "-c", RESOLVE, "facebook/dinov3-vits16-pretrain-lvd1689m"],
-        env=environment, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+    told = resolve_in_a_process("facebook/dinov3-vits16-pretrain-lvd1689m", tmp_path / "cache", HF_ENDPOINT=hub)
     for part in ("licence has not been accepted", "HF_TOKEN", "HF_ENDPOINT", "give that path", "choose another"):
-        assert part in done.stdout
+        assert part in told
 
 
 def test_an_unreachable_hub_is_explained(tmp_path: Path):
     """Offline without a cached copy is no traceback either."""
-    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(
-        [sys.executable, "-c", RESOLVE, "facebook/dinov2-giant"],
-        env=environment, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert "model facebook/dinov2-giant cannot be loaded" in done.stdout
-    assert "Three ways out" in done.stdout
+    told = resolve_in_a_process("facebook/dinov2-giant", tmp_path / "cache", HF_HUB_OFFLINE="1")
+    assert "model facebook/dinov2-giant cannot be loaded" in told
+    assert "Three ways out" in told
 
 
 def test_digest_is_of_the_content(tmp_path: Path):
