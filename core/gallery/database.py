@@ -1,5 +1,6 @@
 """SQLite connections: one that writes, as many that read as are needed, and what their failures mean."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ class Database:
         """
         self.path = path
         self.read_only = read_only
+        self._wal_path = path.with_name(f"{path.name}-wal")
         self._lock_timeout_s = lock_timeout_s
         self._idle: list[sqlite3.Connection] = []
         self._idle_lock = Lock()
@@ -63,12 +65,15 @@ class Database:
             self._refuse_closed()
             connection = self._idle.pop() if self._idle else None
         with translating_failures(self.path.parent):
-            connection = connection or self._connect("ro")
+            # Without a writer there is no WAL to join, and where the folder is mounted read-only none can be made:
+            # then the file alone is read, and afresh each time, for a writer may come.
+            is_resting = connection is None and not self._wal_path.exists() and not self._may_create_files()
+            connection = connection or self._connect("ro&immutable=1" if is_resting else "ro")
             try:
                 yield connection
             finally:
                 with self._idle_lock:
-                    if self._closed:
+                    if self._closed or is_resting:
                         connection.close()
                     else:
                         self._idle.append(connection)
@@ -126,6 +131,9 @@ class Database:
             isolation_level=None,  # transactions begin and end where the code says so
             check_same_thread=False,  # lent to one thread at a time
         )
+
+    def _may_create_files(self) -> bool:
+        return os.access(self.path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -111,7 +111,7 @@ class Gallery(GalleryReader):
         hashes = [hashlib.sha256(new.data).hexdigest() for new in images]
         results: list[AddResult] = []
         added: list[tuple[int, NewImage]] = []
-        photos: list[tuple[Path, bytes]] = []
+        photos: list[tuple[str, bytes]] = []
         with self._database.writing() as connection:
             for new, content_hash in zip(images, hashes, strict=True):
                 known = self._images.by_content(connection, new.collection, content_hash)

@@ -138,7 +138,7 @@ class ImageRows:
             height=height,
             byte_size=byte_size,
             added_at=added_at,
-            path=str(self._files.original_path(content_hash, media_type)),
+            path=self._files.original_path(content_hash, media_type),
         )
 
 

@@ -164,16 +164,16 @@ class GalleryReader:
             UnknownImage: there is none of that id.
             GalleryUnavailable: the file is gone.
         """
-        return self._existing(Path(self.get(image_id).path), image_id)
+        return self._existing(self.get(image_id).path, image_id)
 
     def preview_path(self, image_id: str) -> Path:
         """Say where the preview (a JPEG) lies; errors as ``original_path``."""
         return self._existing(self._files.preview_path(self.get(image_id).content_hash), image_id)
 
-    def _existing(self, path: Path, image_id: str) -> Path:
-        if not path.is_file():
+    def _existing(self, path: str, image_id: str) -> Path:
+        if not Path(path).is_file():
             raise GalleryUnavailable(f"the gallery is damaged: {path} of image {image_id} is missing; restore it")
-        return path
+        return Path(path)
 
     def check_embedding(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the embedding, float32 [D] and contiguous.

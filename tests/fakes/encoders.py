@@ -25,6 +25,10 @@ class ThumbnailEncoder:
         embeddings = np.stack([_embed(image) for image in images])
         return Encodings(embeddings, tuple(_features(image) if self._wants_features else None for image in images))
 
+    def look_again(self, image: Image.Image) -> LocalFeatures | None:
+        """Has nothing to add."""
+        return None
+
 
 class FailingEncoder:
     """Raises the given error, always or for the first ``times`` calls only."""
@@ -42,6 +46,10 @@ class FailingEncoder:
         if self._failures_left is not None:
             self._failures_left -= 1
         raise self._error
+
+    def look_again(self, image: Image.Image) -> LocalFeatures | None:
+        """Has nothing to add."""
+        return None
 
 
 def _embed(image: Image.Image) -> np.ndarray:

@@ -1,0 +1,33 @@
+"""Run by the tests as a process of its own: adds images and prints the id of each as it is acknowledged.
+
+python adding_process.py FOLDER FIRST_SEED COUNT
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from core.gallery import Gallery, NewImage
+from core.results import EncoderFingerprint, FeatureView, LocalFeatures
+
+
+def main(folder: str, first_seed: str, count: str) -> None:
+    """Add ``count`` images, one by one."""
+    fingerprint = EncoderFingerprint("drawn", "seeded", "none", 16)
+    view = FeatureView(
+        np.zeros((5, 2), np.float32), np.eye(5, 8, dtype=np.float16), np.ones(5, np.float32), size=(64, 48)
+    )
+    features = LocalFeatures((view,), "drawn")
+    with Gallery.open(Path(folder), fingerprint) as gallery:
+        for seed in range(int(first_seed), int(first_seed) + int(count)):
+            rng = np.random.default_rng(seed)
+            vector = rng.standard_normal(16).astype(np.float32)
+            vector /= np.linalg.norm(vector)
+            new = NewImage(rng.bytes(20_000), f"{seed}.jpg", "image/jpeg", 4, 3, rng.bytes(2_000), vector, features)
+            sys.stdout.write(f"{gallery.add([new])[0].image.image_id}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
