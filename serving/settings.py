@@ -1,10 +1,12 @@
 """What the settings of all processes have in common. Values come from the environment, one prefix per process."""
 
 import os
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+Settings = TypeVar("Settings", bound="ProcessSettings")
 
 
 class ProcessSettings(BaseSettings):
@@ -30,3 +32,18 @@ class ProcessSettings(BaseSettings):
         if prefix and unknown:
             raise ValueError(f"unknown settings: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
         return self
+
+
+def read_settings(kind: type[Settings]) -> Settings:
+    """Read a process's settings from the environment; leave with one line per mistake where they are wrong."""
+    try:
+        return kind()
+    except ValidationError as exc:
+        prefix = kind.model_config.get("env_prefix", "")
+        mistakes = [
+            f"{prefix}{'.'.join(map(str, error['loc'])).upper()}: {error['msg']}" if error["loc"] else error["msg"]
+            for error in exc.errors()
+        ]
+        raise SystemExit("invalid settings\n  " + "\n  ".join(mistakes)) from exc
+    except SettingsError as exc:  # a value that should be JSON and is not
+        raise SystemExit(f"invalid settings\n  {exc}: {exc.__cause__}") from exc

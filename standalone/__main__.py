@@ -6,14 +6,20 @@ from services.retrieval.settings import RetrievalSettings
 from services.verifier.app import create_app as create_verifier
 from services.verifier.settings import VerifierSettings
 from serving.process import run_server
+from serving.settings import read_settings
 from standalone.app import compose
 
 
 def main() -> None:
     """Serve until told to stop. The verifier reads the gallery that retrieval writes."""
-    gateway, retrieval = GatewaySettings(), RetrievalSettings()
-    verifier = VerifierSettings(data_dir=retrieval.data_dir)
-    app = compose(gateway, retrieval=create_retrieval(retrieval), verifier=create_verifier(verifier))
+    gateway, retrieval = read_settings(GatewaySettings), read_settings(RetrievalSettings)
+    verifier = read_settings(VerifierSettings).model_copy(update={"data_dir": retrieval.data_dir})
+
+    def announce() -> None:
+        print(f"semantic-image-matcher is ready: http://{gateway.host}:{gateway.port}", flush=True)
+        print(f"the gallery lies in {retrieval.data_dir.absolute()}", flush=True)
+
+    app = compose(gateway, retrieval=create_retrieval(retrieval), verifier=create_verifier(verifier), on_ready=announce)
     run_server(app, gateway)
 
 

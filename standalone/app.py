@@ -1,6 +1,7 @@
 """Composes the three applications into one process. The gateway's clients carry transports to the services' apps."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -11,22 +12,36 @@ from gateway.app import ServiceTransports
 from gateway.settings import GatewaySettings
 
 
-def compose(settings: GatewaySettings, *, retrieval: FastAPI, verifier: FastAPI) -> FastAPI:
+def compose(
+    settings: GatewaySettings, *, retrieval: FastAPI, verifier: FastAPI, on_ready: Callable[[], None] | None = None
+) -> FastAPI:
     """Build a gateway that runs its services in its own process and lifespan.
 
     Args:
         settings: of the gateway; its two URLs are not used.
         retrieval: the retrieval service's application.
         verifier: the verifier service's application.
+        on_ready: called once both have loaded their models.
     """
 
     @asynccontextmanager
     async def in_process() -> AsyncIterator[ServiceTransports]:
         async with retrieval.router.lifespan_context(retrieval), verifier.router.lifespan_context(verifier):
-            # A service's crash is an answer here as well, never an exception in the gateway.
-            yield ServiceTransports(
-                httpx.ASGITransport(retrieval, raise_app_exceptions=False),
-                httpx.ASGITransport(verifier, raise_app_exceptions=False),
-            )
+            announcing = asyncio.create_task(_announce([retrieval, verifier], on_ready)) if on_ready else None
+            try:
+                # A service's crash is an answer here as well, never an exception in the gateway.
+                yield ServiceTransports(
+                    httpx.ASGITransport(retrieval, raise_app_exceptions=False),
+                    httpx.ASGITransport(verifier, raise_app_exceptions=False),
+                )
+            finally:
+                if announcing is not None:
+                    announcing.cancel()
 
     return gateway.app.create_app(settings, services=in_process)
+
+
+async def _announce(services: list[FastAPI], on_ready: Callable[[], None]) -> None:
+    loaded = [await service.state.engine.finished() for service in services]
+    if all(loaded):
+        on_ready()

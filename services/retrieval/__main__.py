@@ -3,11 +3,12 @@
 from services.retrieval.app import create_app
 from services.retrieval.settings import RetrievalSettings
 from serving.process import run_server
+from serving.settings import read_settings
 
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = RetrievalSettings()
+    settings = read_settings(RetrievalSettings)
     run_server(create_app(settings), settings)
 
 

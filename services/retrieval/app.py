@@ -11,6 +11,7 @@ from PIL import Image
 from contracts.health import ReadyBody, VersionBody
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
+from core.errors import SemanticMatchError
 from core.gallery import Gallery
 from services.compute import limit_threads
 from services.errors import CORE_ERRORS
@@ -41,7 +42,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
                 stack.callback(gallery.close)
                 return await stack.enter_async_context(open_engine(loaded, gallery, settings))
 
-            app.state.engine = Loading[RetrievalEngine]("retrieval engine")
+            app.state.engine = Loading[RetrievalEngine]("encoder", expected=SemanticMatchError)
             loading = asyncio.create_task(app.state.engine.run(load))
             try:
                 yield

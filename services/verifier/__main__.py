@@ -3,11 +3,12 @@
 from services.verifier.app import create_app
 from services.verifier.settings import VerifierSettings
 from serving.process import run_server
+from serving.settings import read_settings
 
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = VerifierSettings()
+    settings = read_settings(VerifierSettings)
     run_server(create_app(settings), settings)
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from contracts.health import ReadyBody, VersionBody
+from core.errors import SemanticMatchError
 from core.results import Photo
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
@@ -44,7 +45,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
             async def load() -> VerifierEngine:
                 return VerifierEngine(await worker.run(_load, settings, verifier), gallery, worker, settings)
 
-            app.state.engine = Loading[VerifierEngine]("verifier")
+            app.state.engine = Loading[VerifierEngine]("verifier", expected=SemanticMatchError)
             loading = asyncio.create_task(app.state.engine.run(load))
             try:
                 yield
