@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from PIL import Image
 
-from core.encoders import ENCODERS, Encoder
+from core.encoders import ENCODERS
+from core.encoders.base import Encoder
 from core.errors import InvalidRequest
 from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.images import open_image
@@ -29,8 +30,8 @@ class M1GlobalRetrieval:
         """Choose the models; nothing is loaded before ``load_index``.
 
         Args:
-            device: ``cuda``, ``cuda:N``, ``cpu`` or ``auto``. Without a GPU, ``cuda`` runs on the CPU and says so in the
-                log. The embedded encoder always runs on the CPU.
+            device: ``cuda``, ``cuda:N``, ``cpu`` or ``auto``. Without a GPU, ``cuda`` runs on the CPU and says so in
+                the log. The embedded encoder always runs on the CPU.
             encoder: name of the encoder; None takes the one that made the gallery.
             options: for the encoder, e.g. ``model="/models/dinov3"``.
         """

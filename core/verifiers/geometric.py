@@ -28,31 +28,55 @@ _RANSAC = {"max_iterations": 1000, "min_iterations": 100}
 _CLEAR_SCORE = 40.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GeometricEvidence:
+    """What was counted for one pair.
+
+    Attributes:
+        matches: correspondences that LighterGlue proposes.
+        match_score: sum of their scores, >= 0.
+        inliers: of the best fundamental matrix (one rigid scene).
+        planar_inliers: of the best homography (one plane).
+        local_score: of the cheap local test, >= 0.
+        correspondences: the larger set of inliers.
+    """
+
+    matches: int
+    match_score: float
+    inliers: int
+    planar_inliers: int
+    local_score: float
+    correspondences: Correspondences
+
+
 @dataclass(frozen=True, slots=True)
 class ConfidenceRule:
-    """Logistic rule from inliers to the probability that both photos show one place.
+    """Logistic rule from evidence to the probability that both photos show one place.
 
-    Fitted on the evaluation photos by ``benchmarks/fit_geometric_confidence.py``, which prints the fit and its error.
+    The weights were fitted by ``benchmarks/fit_geometric_confidence.py``, which prints them with their error.
 
     Attributes:
         bias: log-odds with no evidence.
-        per_log_inlier: added per unit of ln(1 + inliers of the fundamental matrix).
-        per_log_planar_inlier: added per unit of ln(1 + inliers of the homography).
-        per_log_score: added per unit of ln(1 + sum of LighterGlue's match scores).
+        per_log_inlier: added per unit of ln(1 + inliers).
+        per_log_planar_inlier: added per unit of ln(1 + planar inliers).
+        per_log_match_score: added per unit of ln(1 + match score).
+        per_log_local_score: added per unit of ln(1 + local score).
     """
 
     bias: float = -9.0
     per_log_inlier: float = 0.5
     per_log_planar_inlier: float = 1.0
-    per_log_score: float = 1.0
+    per_log_match_score: float = 1.0
+    per_log_local_score: float = 0.0
 
-    def confidence(self, inliers: int, planar_inliers: int, match_score: float) -> float:
+    def confidence(self, evidence: GeometricEvidence) -> float:
         """Probability in [0, 1]."""
         log_odds = (
             self.bias
-            + self.per_log_inlier * math.log1p(inliers)
-            + self.per_log_planar_inlier * math.log1p(planar_inliers)
-            + self.per_log_score * math.log1p(match_score)
+            + self.per_log_inlier * math.log1p(evidence.inliers)
+            + self.per_log_planar_inlier * math.log1p(evidence.planar_inliers)
+            + self.per_log_match_score * math.log1p(evidence.match_score)
+            + self.per_log_local_score * math.log1p(evidence.local_score)
         )
         return 1 / (1 + math.exp(-log_odds))
 
@@ -92,11 +116,15 @@ class GeometricVerifier:
         Correspondences come with every verdict: they are the evidence itself.
         """
         del prompt_style, explain
+        return [self._verdict(evidence) for evidence in self.measure(query, candidates)]
+
+    def measure(self, query: Photo, candidates: Sequence[Photo]) -> list[GeometricEvidence]:
+        """The evidence behind each verdict, in the order of ``candidates``."""
         if not candidates:
             return []
         references = [self._features(candidate) for candidate in candidates]
         features = self._query_features(query, references)
-        return list(self._pool.map(lambda reference: self._judge(features, reference), references))
+        return list(self._pool.map(lambda reference: self._measure(features, reference), references))
 
     def close(self) -> None:
         """Let the worker threads end."""
@@ -122,22 +150,32 @@ class GeometricVerifier:
         again = self._extractor.extract(query.load(), SECOND_LOOK)
         return LocalFeatures(features.views + again.views, features.extractor)
 
-    def _judge(self, query: LocalFeatures, reference: LocalFeatures) -> Verdict:
+    def _measure(self, query: LocalFeatures, reference: LocalFeatures) -> GeometricEvidence:
         best = local_evidence(query, reference)
         query_view, reference_view = query.views[best.query_view], reference.views[best.candidate_view]
         pairs, scores = self._matcher.match(query_view, reference_view)
         query_points, reference_points = query_view.keypoints[pairs[:, 0]], reference_view.keypoints[pairs[:, 1]]
-        agreeing, planar = _agreeing(query_points * query_view.size, reference_points * reference_view.size)
-        confidence = self._rule.confidence(int(agreeing.sum()), int(planar.sum()), float(scores.sum()))
-        shown = agreeing if agreeing.sum() >= planar.sum() else planar
-        return Verdict(
-            is_match=confidence >= self._accept_threshold,
-            confidence=confidence,
-            response=f"{int(agreeing.sum())} of {len(pairs)} correspondences agree on one scene, "
-            f"{int(planar.sum())} on one plane",
+        scene, plane = _agreeing(query_points * query_view.size, reference_points * reference_view.size)
+        shown = scene if scene.sum() >= plane.sum() else plane
+        return GeometricEvidence(
+            matches=len(pairs),
+            match_score=float(scores.sum()),
+            inliers=int(scene.sum()),
+            planar_inliers=int(plane.sum()),
+            local_score=best.score,
             correspondences=Correspondences(
                 to_upright(query_points[shown], query_view.rotation), reference_points[shown], query_view.rotation
             ),
+        )
+
+    def _verdict(self, evidence: GeometricEvidence) -> Verdict:
+        confidence = self._rule.confidence(evidence)
+        return Verdict(
+            is_match=confidence >= self._accept_threshold,
+            confidence=confidence,
+            response=f"{evidence.inliers} of {evidence.matches} correspondences agree on one scene, "
+            f"{evidence.planar_inliers} on one plane",
+            correspondences=evidence.correspondences,
         )
 
 

@@ -1,0 +1,98 @@
+"""The whole path in one process: query photo -> candidates -> verdicts -> decision. For scripts and notebooks."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from core.gallery import DEFAULT_COLLECTION
+from core.images import decode_image, open_image
+from core.m1_retrieval import M1GlobalRetrieval
+from core.reranking import Decision, decide, decide_by_retrieval, rerank
+from core.results import Candidate, Photo, Verdict
+from core.verifiers.base import Verifier
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """The answer to one photo.
+
+    Attributes:
+        retrieved: candidates in retrieval's order.
+        ranked: the same in final order.
+        verdicts: in the order of ``ranked``; empty when nothing was verified.
+        decision: the answer.
+        timings_ms: per stage.
+    """
+
+    retrieved: list[Candidate]
+    ranked: list[Candidate]
+    verdicts: list[Verdict]
+    decision: Decision
+    timings_ms: Mapping[str, float]
+
+
+def match_photo(
+    data: bytes,
+    retrieval: M1GlobalRetrieval,
+    verifier: Verifier | None,
+    *,
+    top_k: int = 5,
+    collection: str = DEFAULT_COLLECTION,
+    prompt_style: str | None = None,
+    accept_threshold: float | None = None,
+) -> Match:
+    """Say which place of the collection a photo shows, or that it shows none.
+
+    Args:
+        data: the photo file.
+        retrieval: with an index loaded.
+        verifier: None answers from retrieval alone.
+        top_k: candidates to verify, >= 1.
+        collection: where to search.
+        prompt_style: for verifiers that read a prompt.
+        accept_threshold: confidence from which to answer; None is the verifier's own.
+
+    Raises:
+        InvalidImage: the bytes are no readable photo.
+        GalleryError: nothing to search in.
+        BackendUnavailable: the verifier cannot answer.
+    """
+    ticks = [time.perf_counter()]
+    image = decode_image(data).image
+    ticks.append(time.perf_counter())
+    found = retrieval.retrieve(image, top_k, collection=collection)
+    ticks.append(time.perf_counter())
+    if verifier is None:
+        decision = decide_by_retrieval(found.candidates)
+        return Match(found.candidates, found.candidates, [], decision, _timings(ticks))
+    query = Photo(lambda: image, hashlib.sha256(data).hexdigest(), found.local_features)
+    gallery = retrieval.gallery
+    features = gallery.local_features([candidate.image.image_id for candidate in found.candidates])
+    photos = [
+        Photo(_opener(candidate.image.path), candidate.image.content_hash, known)
+        for candidate, known in zip(found.candidates, features, strict=True)
+    ]
+    verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
+    order = rerank(found.candidates, verdicts)
+    ticks.append(time.perf_counter())
+    return Match(
+        retrieved=found.candidates,
+        ranked=[found.candidates[index] for index in order],
+        verdicts=[verdicts[index] for index in order],
+        decision=decide(verdicts, order, accept_threshold),
+        timings_ms=_timings(ticks),
+    )
+
+
+def _opener(path: str) -> Callable[[], Image.Image]:
+    return lambda: open_image(Path(path)).image
+
+
+def _timings(ticks: list[float]) -> dict[str, float]:
+    names = ("decode", "retrieve", "verify")
+    spans = {name: 1000 * (end - start) for name, start, end in zip(names, ticks[:-1], ticks[1:], strict=False)}
+    return spans | {"total": 1000 * (ticks[-1] - ticks[0])}

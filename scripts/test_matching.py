@@ -1,0 +1,187 @@
+"""Ask a gallery about a folder of photos and say how good the answers are.
+
+    python scripts/test_matching.py --query-dir queries/ --db-dir data/gallery --output-dir results/
+
+The query folder holds one folder per place (named by the gallery's place ids), a manifest.csv, or unlabelled photos.
+A folder that names no place of the gallery, and a manifest row without place_id, are queries of nothing: the right
+answer is "not in the collection". Writes results.json and results.csv.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from core.errors import InvalidImage, SemanticMatchError
+from core.evaluation import QueryOutcome, Summary, by_source, summarise
+from core.gallery import DEFAULT_COLLECTION
+from core.labels import LabelledPhoto, read_folder
+from core.m1_retrieval import M1GlobalRetrieval
+from core.m3_verifier import LocalM3Verifier
+from core.matching import match_photo
+from core.verifiers import VERIFIERS
+from core.verifiers.base import Verifier
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ask about every photo; 0 when all could be asked."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _run(arguments)
+    except SemanticMatchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--query-dir", type=Path, required=True, help="photos to ask about")
+    parser.add_argument("--db-dir", type=Path, required=True, help="the gallery, from build_database.py or a service")
+    parser.add_argument("--output-dir", type=Path, required=True, help="where results.json and results.csv go")
+    parser.add_argument("--collection", default=DEFAULT_COLLECTION)
+    parser.add_argument("--top-k", type=int, default=5, help="candidates to verify")
+    parser.add_argument("--verifier", help=f"{', '.join(VERIFIERS.names)} or none; default: what this machine can run")
+    parser.add_argument("--model", help="model id or folder of the verifier")
+    parser.add_argument("--prompt-style", default="simple")
+    parser.add_argument("--accept-threshold", type=float, help="confidence from which to answer, [0, 1]")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each network; see docs/performance.md")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import torch
+    from tqdm import tqdm
+
+    torch.set_num_threads(arguments.threads)
+    photos = read_folder(arguments.query_dir, "query")
+    if not photos:
+        print(f"error: no photos to ask about in {arguments.query_dir}", file=sys.stderr)
+        return 2
+    with M1GlobalRetrieval(arguments.device) as retrieval:
+        retrieval.load_index(arguments.db_dir)
+        places = _place_ids(retrieval, arguments.collection)
+        verifier = _verifier(arguments)
+        outcomes = [
+            _ask(photo, places, retrieval, verifier, arguments) for photo in tqdm(photos, unit="query", disable=None)
+        ]
+    strangers = {p.place.place_id for p in photos if p.place is not None and p.place.place_id not in places}
+    if strangers:
+        print(f"not in the gallery, so counted as queries of nothing: {', '.join(sorted(strangers))}")
+    _write(arguments.output_dir, outcomes)
+    print_summary(outcomes)
+    print(f"written: {arguments.output_dir / 'results.json'}, {arguments.output_dir / 'results.csv'}")
+    return 1 if any(outcome.error for outcome in outcomes) else 0
+
+
+def _place_ids(retrieval: M1GlobalRetrieval, collection: str) -> set[str]:
+    ids: set[str] = set()
+    cursor = None
+    while True:
+        page = retrieval.gallery.places(collection, cursor=cursor, limit=500)
+        ids |= {summary.place.place_id for summary in page.places}
+        cursor = page.next_cursor
+        if cursor is None:
+            return ids
+
+
+def _verifier(arguments: argparse.Namespace) -> Verifier | None:
+    if arguments.verifier == "none":
+        return None
+    door = LocalM3Verifier(
+        arguments.prompt_style, verifier=arguments.verifier, model=arguments.model, device=arguments.device
+    )
+    return door.backend
+
+
+def _ask(
+    photo: LabelledPhoto,
+    places: set[str],
+    retrieval: M1GlobalRetrieval,
+    verifier: Verifier | None,
+    arguments: argparse.Namespace,
+) -> QueryOutcome:
+    name = str(photo.path.relative_to(arguments.query_dir))
+    truth = photo.place.place_id if photo.place is not None and photo.place.place_id in places else None
+    try:
+        match = match_photo(
+            photo.path.read_bytes(),
+            retrieval,
+            verifier,
+            top_k=arguments.top_k,
+            collection=arguments.collection,
+            prompt_style=arguments.prompt_style,
+            accept_threshold=arguments.accept_threshold,
+        )
+    except (InvalidImage, OSError) as error:
+        return QueryOutcome(name, photo.labelled, truth, photo.source, (), None, False, 0.0, 0.0, error=str(error))
+    first = match.ranked[0] if match.ranked else None
+    return QueryOutcome(
+        file=name,
+        labelled=photo.labelled,
+        true_place=truth,
+        source=photo.source,
+        retrieved_places=tuple(candidate.image.place.place_id for candidate in match.retrieved),
+        final_place=first.image.place.place_id if first else None,
+        matched=match.decision.matched,
+        confidence=match.decision.confidence,
+        similarity=first.similarity if first else 0.0,
+        timings_ms=match.timings_ms,
+    )
+
+
+def _write(folder: Path, outcomes: Sequence[QueryOutcome]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = asdict(summarise(outcomes))
+    sources = {source: asdict(part) for source, part in by_source(outcomes).items()}
+    queries = [asdict(outcome) | {"verdict": outcome.verdict} for outcome in outcomes]
+    report = {"summary": summary, "by_source": sources, "queries": queries}
+    (folder / "results.json").write_text(json.dumps(_without_nan(report), indent=2, ensure_ascii=False))
+    with (folder / "results.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "verdict", "true_place", "answer", "first_place", "confidence", "similarity", "ms"])
+        for outcome in outcomes:
+            answer = outcome.final_place if outcome.matched else ""
+            numbers = (f"{outcome.confidence:.4f}", f"{outcome.similarity:.4f}")
+            total = f"{outcome.timings_ms.get('total', 0):.0f}"
+            row = (outcome.file, outcome.verdict, outcome.true_place or "", answer, outcome.final_place or "")
+            writer.writerow([*row, *numbers, total])
+
+
+def _without_nan(value: object) -> object:
+    """JSON knows no NaN: a share of nothing becomes null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def print_summary(outcomes: Sequence[QueryOutcome]) -> None:
+    """Print the pooled figures, then one line per source."""
+    summary = summarise(outcomes)
+    print(f"{summary.in_gallery} queries of gallery places, {summary.out_of_gallery} of nothing in the gallery")
+    print(f"  retrieval alone    recall@1 {summary.recall_at_1:.3f}   recall@5 {summary.recall_at_5:.3f}")
+    print(f"  after verification top-1    {summary.final_top1:.3f}   (before any threshold)")
+    print(f"  answers given      right    {summary.right:.3f}   wrong place {summary.wrong_place:.3f}")
+    print(f"  out of gallery     answered {summary.false_accepts:.3f}   (false accepts)")
+    print("  median ms          " + "   ".join(f"{stage} {ms:.0f}" for stage, ms in summary.median_ms.items()))
+    sources = by_source(outcomes)
+    if len(sources) > 1:
+        print(f"  {'source':58} known  r@5  top1 right wrong | unknown  false")
+        for source, part in sources.items():
+            print(_source_line(source, part))
+
+
+def _source_line(source: str, part: Summary) -> str:
+    return (
+        f"  {source[:58]:58} {part.in_gallery:5} {part.recall_at_5:4.2f}  {part.final_top1:4.2f}  {part.right:4.2f}  "
+        f"{part.wrong_place:4.2f} | {part.out_of_gallery:7} {part.false_accepts:6.2f}"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
