@@ -19,6 +19,7 @@ from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.indexing import FileOutcome, PhotoToIndex, index_photos
 from core.labels import read_folder
 from core.m1_retrieval import create_encoder
+from core.threads import limit_threads
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,16 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="model id or folder, for encoders that load one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--batch-size", type=int, default=16, help="photos per encoder call and per transaction")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each network; see docs/performance.md")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library; one is the fastest on small machines")
     parser.add_argument("--export-h5", type=Path, help="also write names and embeddings to this HDF5 file")
     return parser
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    import torch
     from tqdm import tqdm
 
-    torch.set_num_threads(arguments.threads)
+    limit_threads(arguments.threads)
     photos = [PhotoToIndex(photo.path, photo.place) for photo in read_folder(arguments.image_dir, "reference")]
     if not photos:
         print(f"error: no photos in {arguments.image_dir}", file=sys.stderr)

@@ -22,6 +22,7 @@ from core.labels import LabelledPhoto, read_folder
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
 from core.matching import match_photo
+from core.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
 
@@ -48,15 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prompt-style", default="simple")
     parser.add_argument("--accept-threshold", type=float, help="confidence from which to answer, [0, 1]")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each network; see docs/performance.md")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library; one is the fastest on small machines")
     return parser
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import torch
     from tqdm import tqdm
 
-    torch.set_num_threads(arguments.threads)
+    limit_threads(arguments.threads)
     photos = read_folder(arguments.query_dir, "query")
     if not photos:
         print(f"error: no photos to ask about in {arguments.query_dir}", file=sys.stderr)

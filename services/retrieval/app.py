@@ -13,7 +13,7 @@ from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import SemanticMatchError
 from core.gallery import Gallery
-from services.compute import limit_threads
+from core.threads import limit_threads
 from services.errors import CORE_ERRORS
 from services.retrieval import routes_index, routes_search
 from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine

@@ -11,9 +11,9 @@ from PIL import Image
 from contracts.health import ReadyBody, VersionBody
 from core.errors import SemanticMatchError
 from core.results import Photo
+from core.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
-from services.compute import limit_threads
 from services.errors import CORE_ERRORS
 from services.verifier import routes
 from services.verifier.engine import VerifierEngine
