@@ -25,7 +25,7 @@ export default {
   "error.busy": "Too many people are asking at the moment",
   "error.unavailable": "A part of the system is not available",
   "error.slow": "That took too long",
-  "error.other": "That did not work",
+  "error.unknown": "That did not work",
   "error.accepted": "Accepted: {accepted}",
 
   "match.title": "What are you looking at?",
@@ -62,7 +62,6 @@ export default {
   "answer.same": "Close look agrees",
   "answer.different": "Only similar",
   "answer.unseen": "Not compared closely",
-  "answer.open": "Compare with {place}",
   "answer.details": "How this was found",
   "answer.collection": "Collection",
   "answer.reason": "Reason",

@@ -23,7 +23,7 @@ export default {
   "error.busy": "当前使用人数较多",
   "error.unavailable": "系统的一部分暂不可用",
   "error.slow": "处理时间过长",
-  "error.other": "操作未成功",
+  "error.unknown": "操作未成功",
   "error.accepted": "可接受：{accepted}",
 
   "match.title": "您眼前的是什么？",
@@ -60,7 +60,6 @@ export default {
   "answer.same": "细节一致",
   "answer.different": "仅外观相似",
   "answer.unseen": "未仔细比对",
-  "answer.open": "与{place}对比",
   "answer.details": "结果如何得出",
   "answer.collection": "馆藏",
   "answer.reason": "依据",

@@ -111,10 +111,11 @@ function candidateCard(candidate, open) {
     {},
     h(
       "button",
-      { class: "card", onclick: open, "aria-label": `${t("answer.open", { place: place.name })}. ${t(words)}` },
+      { class: "card", onclick: open },
       h("img", { src: candidate.preview_url, alt: "", loading: "lazy" }),
       h("span", { class: "card-name" }, place.name),
       h("span", { class: "muted" }, t(words)),
+      h("span", { class: "visually-hidden" }, t("answer.photos")),
     ),
   );
 }

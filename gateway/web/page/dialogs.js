@@ -65,5 +65,5 @@ const TITLES = {
 };
 
 function errorKey(error) {
-  return TITLES[error.code] ?? "error.other";
+  return TITLES[error.code] ?? "error.unknown";
 }

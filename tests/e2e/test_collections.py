@@ -1,0 +1,184 @@
+"""The operator's pages."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from e2e.product import Product
+from e2e.scenes import PLACES, fill, packed, reference, snapshot
+from e2e.visitor import PHONE, Visitor
+from playwright.sync_api import Route, expect
+
+from contracts.images import AddOutcome, AddReply
+
+Visit = Callable[..., Visitor]
+
+
+def test_a_folder_becomes_one_place_per_folder(visit: Visit, tmp_path: Path) -> None:
+    """Folders name the places, an unreadable file is reported by name, other files are left out."""
+    for place in PLACES:
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "front.jpg").write_bytes(reference(place))
+    (tmp_path / "Rocket" / "broken.jpg").write_bytes(b"no photo")
+    (tmp_path / "notes.txt").write_text("not a photo either")
+    operator = visit("#/collections/folders")
+
+    operator.page.locator("input[webkitdirectory]").set_input_files(tmp_path)
+    expect(operator.page.get_by_text("4 photos · 1 other file is left out")).to_be_visible()
+    expect(operator.page.get_by_label("One place per folder (3 places)")).to_be_checked()
+    operator.page.get_by_role("button", name="Add 4 photos").click()
+
+    expect(operator.page.get_by_role("heading", name="Finished")).to_be_visible()
+    expect(operator.page.locator(".tally")).to_have_text(re.compile("Added 3.*Already there 0.*Not added 1"))
+    expect(operator.page.locator(".problems")).to_contain_text("Rocket/broken.jpg")
+    for place in PLACES:
+        expect(operator.page.get_by_role("link", name=place)).to_be_visible()
+
+
+def test_a_zip_file_is_unpacked_by_the_browser(visit: Visit) -> None:
+    """A ZIP gives the same places as the folder it was made of, whatever its names' encoding and clutter."""
+    files = {f"photos/{place}/1.jpg": reference(place) for place in PLACES}
+    archive = packed({**files, "__MACOSX/photos/._1.jpg": b"clutter", "photos/展品/1.jpg": snapshot("Rocket")})
+    operator = visit("#/collections/zipped")
+
+    operator.choose([("photos.zip", archive)], kind="zip")
+    operator.page.get_by_role("button", name="Add 4 photos").click()
+
+    expect(operator.page.locator(".tally")).to_contain_text("Added 4")
+    expect(operator.page.get_by_role("link", name="展品")).to_be_visible()
+
+
+def test_a_zip_file_with_a_manifest_goes_to_the_server_whole(visit: Visit) -> None:
+    """The server reads the manifest; its rows come back as one outcome per photo."""
+    manifest = "file,place_id,place_name,description\na.jpg,p1,Painted cup,From a manifest\n"
+    operator = visit("#/collections/listed")
+
+    operator.choose([("listed.zip", packed({"manifest.csv": manifest.encode(), "a.jpg": reference("Rocket")}))], "zip")
+    operator.page.get_by_role("button", name="Add the ZIP file").click()
+
+    expect(operator.page.locator(".tally")).to_contain_text("Added 1")
+    operator.page.get_by_role("link", name="Painted cup").click()
+    expect(operator.page.get_by_text("From a manifest")).to_be_visible()
+
+
+def test_something_else_called_zip_is_refused_by_name(visit: Visit) -> None:
+    """Nothing is uploaded; the message names the file."""
+    operator = visit("#/collections/nothing")
+
+    operator.choose([("holiday.zip", b"no archive")], kind="zip")
+
+    expect(operator.page.get_by_role("alert")).to_contain_text("holiday.zip cannot be opened as a ZIP file")
+
+
+def test_the_same_photos_again_add_nothing(visit: Visit, product: Product) -> None:
+    """After a reload the operator may simply choose everything again: what is there is recognised."""
+    fill(product, "repeated")
+    operator = visit("#/collections/repeated")
+
+    operator.choose([("again.jpg", reference("Rocket")), ("new.jpg", snapshot("Rocket"))])
+    operator.page.get_by_role("button", name="Add 2 photos").click()
+
+    expect(operator.page.locator(".tally")).to_have_text(re.compile("Added 1.*Already there 1.*Not added 0"))
+
+
+def test_an_interrupted_upload_goes_on_by_itself(visit: Visit) -> None:
+    """A broken connection costs time, no photo."""
+    operator = visit("#/collections/interrupted")
+    operator.expect_complaint("ERR_INTERNET_DISCONNECTED")
+    operator.page.route("**/index/images", lambda route: route.abort("internetdisconnected"), times=2)
+
+    operator.choose([(f"{number}.jpg", reference(place)) for number, place in enumerate(PLACES)])
+    operator.page.get_by_role("button", name="Add 3 photos").click()
+
+    expect(operator.page.get_by_text("The connection is interrupted")).to_be_visible()
+    operator.page.get_by_role("button", name="Try now").click()
+    expect(operator.page.locator(".tally")).to_contain_text("Added 3", timeout=20_000)
+
+
+def test_five_hundred_photos_go_in_small_batches_and_can_be_paused(visit: Visit) -> None:
+    """No request carries more than eight photos, every file has its row, and a pause holds everything back."""
+    operator = visit("#/collections/large")
+    batches: list[int] = []
+
+    def accept(route: Route) -> None:
+        names = re.findall(rb'filename="([^"]+)"', route.request.post_data_buffer or b"")
+        batches.append(len(names))
+        outcomes = [AddOutcome(filename=name.decode(), status="added") for name in names]
+        reply = AddReply(collection="large", added=len(names), duplicates=0, rejected=0, results=outcomes)
+        route.fulfill(json=json.loads(reply.model_dump_json()))
+
+    operator.page.route("**/index/images", accept)
+
+    operator.choose([(f"{number}.jpg", b"\xff\xd8 %d" % number) for number in range(500)])
+    operator.page.get_by_role("button", name="Add 500 photos").click()
+    operator.page.get_by_role("button", name="Pause").click()
+    expect(operator.page.get_by_role("heading", name="Paused")).to_be_visible()
+    operator.page.get_by_role("button", name="Continue").click()
+
+    expect(operator.page.get_by_text("500 of 500 photos")).to_be_visible(timeout=60_000)
+    expect(operator.page.locator(".files li.added")).to_have_count(500)
+    assert sum(batches) == 500
+    assert max(batches) == 8
+
+
+def test_all_photos_can_be_given_one_place_with_words(visit: Visit) -> None:
+    """Name and description typed at upload are what the place page shows."""
+    operator = visit("#/collections/worded")
+
+    operator.choose([("1.jpg", reference("Rocket")), ("2.jpg", snapshot("Rocket"))])
+    operator.page.get_by_label("All show the same place").check()
+    operator.page.get_by_label("Name of the place").fill("火箭 Rocket")
+    operator.page.get_by_label("Description (optional)").fill("Ready to start.")
+    operator.page.get_by_role("button", name="Add 2 photos").click()
+    operator.page.get_by_role("link", name=re.compile("火箭 Rocket.*2 photos")).click()
+
+    expect(operator.page.get_by_role("heading", name="火箭 Rocket")).to_be_visible()
+    expect(operator.page.get_by_text("Ready to start.")).to_be_visible()
+
+
+def test_a_place_can_be_renamed_and_described(visit: Visit, product: Product) -> None:
+    """What the operator saves is there after a reload."""
+    fill(product, "edited")
+    operator = visit("#/collections/edited")
+    operator.page.get_by_role("link", name="Cat Chelsea").click()
+
+    operator.page.get_by_role("button", name="Edit").click()
+    operator.page.get_by_label("Name").fill("Chelsea, a cat")
+    operator.page.get_by_label("Description").fill("Painted <b>twice</b>.")
+    operator.page.get_by_role("button", name="Save").click()
+
+    expect(operator.page.get_by_role("heading", name="Chelsea, a cat")).to_be_focused()
+    operator.page.reload()
+    expect(operator.page.get_by_role("heading", name="Chelsea, a cat")).to_be_visible()
+    expect(operator.page.get_by_text("Painted <b>twice</b>.")).to_be_visible()
+
+
+def test_deleting_asks_first(visit: Visit, product: Product) -> None:
+    """Cancelling keeps the place; agreeing removes it with its photos."""
+    fill(product, "thinned")
+    operator = visit("#/collections/thinned", device=PHONE)
+    operator.page.get_by_role("link", name="Rocket").click()
+
+    operator.page.get_by_role("button", name="Delete this place").click()
+    question = operator.page.get_by_role("dialog", name="Delete “Rocket”?")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    question.get_by_role("button", name="Cancel").click()
+    expect(operator.page.get_by_role("heading", name="Rocket")).to_be_visible()
+    operator.page.get_by_role("button", name="Delete this place").click()
+    question.get_by_role("button", name="Delete this place").click()
+
+    expect(operator.page.get_by_text("2 places · 2 photos")).to_be_visible()
+    expect(operator.page.get_by_role("link", name="Rocket")).to_have_count(0)
+
+
+def test_places_are_found_by_name(visit: Visit, product: Product) -> None:
+    """Typing narrows the list; a name nobody has says so."""
+    fill(product, "searched")
+    operator = visit("#/collections/searched")
+
+    operator.page.get_by_label("Search places").fill("coffee")
+    expect(operator.page.locator(".cards .card")).to_have_count(1)
+    operator.page.get_by_label("Search places").fill("pyramid")
+
+    expect(operator.page.get_by_text("No place is called that.")).to_be_visible()

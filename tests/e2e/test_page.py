@@ -1,0 +1,174 @@
+"""What holds for every view: reachable by everyone, small, at home in both languages, asking nobody else."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from e2e.product import Product
+from e2e.scenes import fill, snapshot
+from e2e.visitor import DESKTOP, PHONE, SMALL_PHONE, Device, Visitor
+from playwright.sync_api import expect
+
+Visit = Callable[..., Visitor]
+
+VIEWS = (
+    "#/match?collection=seen",
+    "#/collections",
+    "#/collections/seen",
+    "#/collections/seen/places/Rocket",
+    "#/status",
+)
+WEB = Path(__file__).parents[2] / "gateway" / "web"
+BUDGET = 100 * 1024
+
+
+@pytest.fixture(scope="module")
+def seen(product: Product) -> None:
+    """A collection to look at."""
+    fill(product, "seen")
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, fetched through npm; never part of the repository."""
+    folder = tmp_path_factory.mktemp("axe")
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("NO NPM: axe-core cannot be fetched, accessibility is not checked")
+    fetched = subprocess.run([npm, "install", "--prefix", folder, "axe-core@4"], capture_output=True, timeout=120)
+    if fetched.returncode != 0:
+        pytest.skip("axe-core cannot be fetched, accessibility is not checked")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def violations(visitor: Visitor, axe: str) -> list[str]:
+    """Serious and critical findings of axe in what is on screen, WCAG 2.2 A and AA."""
+    visitor.page.evaluate(axe)
+    found = visitor.page.evaluate(
+        """async () => {
+          const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+          const { violations } = await axe.run(document, { runOnly: tags });
+          return violations
+            .filter(({ impact }) => ["serious", "critical"].includes(impact))
+            .flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`));
+        }"""
+    )
+    return [str(each) for each in found]
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_has_a_serious_accessibility_finding(visit: Visit, axe: str, view: str, dark: bool) -> None:
+    """Contrast, names, roles and order hold in both colour schemes."""
+    visitor = visit(view, dark=dark)
+    visitor.page.wait_for_load_state("networkidle")
+
+    assert violations(visitor, axe) == []
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_answer_and_the_comparison_have_no_serious_accessibility_finding(
+    visit: Visit, axe: str, language: str
+) -> None:
+    """What a visitor sees last is as accessible as what they see first."""
+    visitor = visit(VIEWS[0], language=language, device=PHONE)
+    visitor.show_photo(snapshot("Rocket"))
+    expect(visitor.page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
+
+    answer = violations(visitor, axe)
+    visitor.page.locator(".said button").first.click()
+    expect(visitor.page.get_by_role("dialog")).to_be_visible()
+
+    assert answer == []
+    assert violations(visitor, axe) == []
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+@pytest.mark.parametrize("device", [SMALL_PHONE, PHONE, DESKTOP], ids=["320", "390", "1280"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_is_wider_than_the_screen(visit: Visit, view: str, device: Device, language: str) -> None:
+    """No view scrolls sideways, down to 320 px (WCAG 1.4.10)."""
+    visitor = visit(view, device=device, language=language)
+    visitor.page.wait_for_load_state("networkidle")
+
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= device.width
+
+
+@pytest.mark.usefixtures("seen")
+def test_the_whole_way_works_with_the_keyboard_alone(visit: Visit) -> None:
+    """Tab reaches the skip link first, the photo button has a visible ring, Enter opens the comparison."""
+    visitor = visit(VIEWS[0])
+    keyboard = visitor.page.keyboard
+
+    keyboard.press("Tab")
+    expect(visitor.page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    keyboard.press("Enter")
+    keyboard.press("Tab")
+    expect(visitor.page.get_by_label("Choose a photo")).to_be_focused()
+    ring = visitor.page.locator(".choose").evaluate("(button) => getComputedStyle(button).outlineStyle")
+    assert ring == "solid"
+    visitor.show_photo(snapshot("Rocket"))
+    expect(visitor.page.get_by_role("heading", name="Rocket", level=1)).to_be_focused()
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    expect(visitor.page.get_by_role("dialog")).to_be_visible()
+    keyboard.press("Escape")
+
+    expect(visitor.page.get_by_role("button", name="Compare the photos", exact=True)).to_be_focused()
+
+
+def test_both_languages_say_the_same_things(visit: Visit) -> None:
+    """Every sentence exists in both languages; only plural forms may differ."""
+    visitor = visit()
+
+    keys = visitor.page.evaluate(
+        """async () => {
+          const sentences = async (name) => Object.keys((await import(`./language/${name}.js`)).default);
+          return [await sentences("en"), await sentences("zh")];
+        }"""
+    )
+
+    english, chinese = ({key for key in each if not key.endswith(".one")} for each in keys)
+    assert english == chinese
+
+
+def test_every_sentence_is_used(visit: Visit) -> None:
+    """No sentence is left over from something that was removed, as far as keys are written out."""
+    visitor = visit()
+    source = "".join(path.read_text() for path in WEB.rglob("*.js") if path.parent.name != "language")
+
+    keys = visitor.page.evaluate("import('./language/en.js').then((module) => Object.keys(module.default))")
+
+    plain = {key.removesuffix(".one").removesuffix(".other") for key in keys}
+    built = ("upload.", "match.", "collections.first.step", "nav.")  # put together from a state's or page's name
+    assert [key for key in sorted(plain) if f'"{key}"' not in source and not key.startswith(built)] == []
+
+
+def test_a_visitors_phone_loads_little(visit: Visit) -> None:
+    """The match page costs at most 100 KB, counted unpacked; the operator's views come only when opened."""
+    visitor = visit(device=PHONE)
+    visitor.page.wait_for_load_state("networkidle")
+
+    loaded = visitor.page.evaluate(
+        "() => performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)"
+    )
+
+    files = {WEB / path.lstrip("/") for path in loaded}
+    assert sum(path.stat().st_size for path in files if path.is_file()) <= BUDGET
+    assert not any(path.is_relative_to(WEB / "collections") for path in files)
+
+
+@pytest.mark.usefixtures("seen")
+def test_the_status_page_names_what_runs(visit: Visit) -> None:
+    """Readiness of every part, the version and both models."""
+    visitor = visit("#/status")
+
+    expect(visitor.page.get_by_text("Everything is ready")).to_be_visible()
+    for part in ("gateway", "retrieval", "verifier"):
+        expect(visitor.page.get_by_role("heading", name=part)).to_be_visible()
+    expect(visitor.page.get_by_text("Encoder", exact=True).first).to_be_visible()

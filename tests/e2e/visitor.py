@@ -1,0 +1,85 @@
+"""A person in front of the page, on a phone or at a desk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Browser, FilePayload, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Screen and fingers."""
+
+    width: int
+    height: int
+    is_phone: bool
+
+
+PHONE = Device(390, 844, is_phone=True)
+SMALL_PHONE = Device(320, 640, is_phone=True)
+DESKTOP = Device(1280, 900, is_phone=False)
+
+
+class Visitor:
+    """One browser profile with one open page.
+
+    Attributes:
+        page: Playwright's page.
+        complaints: errors and warnings of the console, uncaught exceptions, requests to other hosts.
+    """
+
+    def __init__(
+        self, browser: Browser, address: str, *, device: Device, language: str = "en-GB", dark: bool = False
+    ) -> None:
+        self._address = address
+        self._context = browser.new_context(
+            viewport={"width": device.width, "height": device.height},
+            is_mobile=device.is_phone,
+            has_touch=device.is_phone,
+            locale=language,
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+        )
+        self.page: Page = self._context.new_page()
+        self.complaints: list[str] = []
+        self._expected: list[str] = []
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self._note("error", str(error)))
+        self.page.on("request", lambda request: self._note_foreign(request.url))
+
+    def go(self, address: str) -> None:
+        """Open an address within the page, such as ``#/status``, and wait for its heading."""
+        self.page.goto(f"{self._address}/{address}")
+        self.page.locator("h1").first.wait_for()
+
+    def expect_complaint(self, part: str) -> None:
+        """Let the browser say something, such as that a request failed which the test makes fail."""
+        self._expected.append(part)
+        self.complaints = [complaint for complaint in self.complaints if part not in complaint]
+
+    def show_photo(self, data: bytes, name: str = "photo.jpg") -> None:
+        """Choose a photo on the match page or beside an answer."""
+        self.page.locator("input[type=file]:not([capture])").first.set_input_files(payload(name, data))
+
+    def choose(self, files: Sequence[tuple[str, bytes]], kind: str = "image") -> None:
+        """Choose files on a collection's page; ``kind`` is image or zip."""
+        self.page.locator(f".dropzone input[accept*={kind}]").set_input_files([payload(*file) for file in files])
+
+    def leave(self) -> None:
+        """Close the profile."""
+        self._context.close()
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"} and not any(part in text for part in self._expected):
+            self.complaints.append(text)
+
+    def _note_foreign(self, url: str) -> None:
+        if not url.startswith((self._address, "blob:", "data:")):
+            self.complaints.append(f"asked another host: {url}")
+
+
+def payload(name: str, data: bytes) -> FilePayload:
+    """A file as Playwright hands it to an input."""
+    content: Any = {"name": name, "mimeType": "application/zip" if name.endswith(".zip") else "image/jpeg"}
+    return {**content, "buffer": data}
