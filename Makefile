@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 PORT ?= 8000
 
 # The first interpreter that is new enough; the default one is asked first.
@@ -20,6 +20,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 install: $(RUNTIME) ## create .venv and install the product into it
+	@echo "the product is installed in $(VENV); make up starts it"
 
 up: $(RUNTIME) ## start the product in the background, wait until it is ready (PORT=8000)
 	@GATEWAY_PORT=$(PORT) $(PYTHON) -m standalone.background start
@@ -58,15 +59,16 @@ $(PYTHON):
 	@echo "Creating $(VENV) with $$($(SYSTEM_PYTHON) --version)"
 	@$(SYSTEM_PYTHON) -m venv $(VENV)
 	@# --group, which installs the test tools, came with pip 25.1.
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --upgrade "pip>=25.1"
 
 $(RUNTIME): pyproject.toml constraints.txt | $(PYTHON)
 	@echo "Installing the product into $(VENV): PyTorch for the CPU, FAISS, OpenCV, FastAPI and small models that come"
-	@echo "inside their packages. About 1.6 GB on disk, most of it PyTorch; a few minutes the first time."
+	@echo "inside their packages. About 1.4 GB on disk, half of it PyTorch; two to ten minutes, once."
 	@$(PIP_INSTALL) --editable ".[cpu]"
 	@touch $@
 
 $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)
-	@echo "Installing the test tools into $(VENV): pytest, ruff, mypy and a few others, about 300 MB"
-	@$(PIP_INSTALL) --group test --group lint
+	@echo "Installing the test tools into $(VENV): pytest, ruff, mypy, scikit-image and, for the GPU backends' tests on"
+	@echo "tiny models, transformers. About 400 MB more."
+	@$(PIP_INSTALL) --editable ".[cpu,transformers]" --group test --group lint
 	@touch $@
