@@ -159,7 +159,7 @@ def encode_preview(image: Image.Image, *, max_side: int = 640) -> bytes:
     preview.info = {}
     preview.thumbnail((max_side, max_side), Resampling.BICUBIC)
     buffer = BytesIO()
-    preview.save(buffer, "JPEG", quality=82, optimize=True, progressive=True)
+    preview.save(buffer, "JPEG", quality=82, optimize=True)
     return buffer.getvalue()
 
 
@@ -252,7 +252,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _reduce(image: Image.Image, max_side: int) -> Image.Image:
     image.info = {}
-    image.thumbnail((max_side, max_side), Resampling.BICUBIC, reducing_gap=2.0)
+    # Bilinear (over the whole footprint, as Pillow does it) takes two thirds of the time of bicubic.
+    image.thumbnail((max_side, max_side), Resampling.BILINEAR, reducing_gap=2.0)
     return image
 
 
