@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jinja2 import TemplateError
+
 from core.errors import BackendUnavailable
 from core.verifiers.prompts import PromptStyle, Shown, Turn, compose
 from core.verifiers.visual_tokens import VisualTokens
@@ -23,10 +25,13 @@ class ConversationWriter:
             BackendUnavailable: its chat template takes no photos.
         """
         self._tokenizer = tokenizer
-        if len(self._render(compose(style, style.cue)).split(_PHOTO)) != 3:
-            raise BackendUnavailable(
-                "the model's chat template shows no photos; give an instruction-tuned Qwen-VL with its chat template"
-            )
+        advice = "give an instruction-tuned Qwen-VL with its chat template"
+        try:
+            text = self._render(compose(style, style.cue))
+        except (ValueError, TemplateError) as error:
+            raise BackendUnavailable(f"the model's chat template cannot be used: {error}; {advice}") from error
+        if text.count(_PHOTO) != 2:
+            raise BackendUnavailable(f"the model's chat template shows no photos; {advice}")
 
     def write(self, turns: Sequence[Turn], photos: Mapping[Shown, VisualTokens]) -> list[Piece]:
         """Give the conversation as text, photo, text, photo, text, ending where the model begins to speak."""

@@ -52,6 +52,9 @@ def load_qwen(folder: Path, device: DeviceChoice) -> QwenFiles:
         raise BackendUnavailable(f"the model in {folder} is a {kind!r}; this verifier runs {', '.join(MODEL_TYPES)}")
     cutter = PatchCutter.of(folder)
     tokenizer = _load_tokenizer(folder)
+    # A folder without its tokenizer's files is loaded as an empty tokenizer, without a word.
+    if tokenizer.convert_tokens_to_ids("<|image_pad|>") != config.get("image_token_id"):
+        raise BackendUnavailable(f"the tokenizer in {folder} is not this model's; fetch the model again")
     network = _load_network(folder, device)
     text = network.config.get_text_config()
     return QwenFiles(network, tokenizer, cutter, f"{kind}-{text.hidden_size}x{text.num_hidden_layers}")
