@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="model id or folder, for encoders that load one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--batch-size", type=int, default=16, help="photos per encoder call and per transaction")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library; one is the fastest on small machines")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
     parser.add_argument("--export-h5", type=Path, help="also write names and embeddings to this HDF5 file")
     return parser
 

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prompt-style", default="simple")
     parser.add_argument("--accept-threshold", type=float, help="confidence from which to answer, [0, 1]")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library; one is the fastest on small machines")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
     return parser
 
 
