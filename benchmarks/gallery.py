@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from core.gallery import DATABASE_NAME, Gallery, NewImage
 from core.gallery.database import Database
-from core.gallery.feature_cache import FeatureCache
 from core.gallery.files import PhotoFiles
 from core.gallery.opening import prepare_for_writing
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures
@@ -98,7 +97,7 @@ def _fill(folder: Path, fingerprint: EncoderFingerprint, vectors: NDArray[np.flo
     database = Database(folder / DATABASE_NAME, read_only=False, lock_timeout_s=10)
     files = UnsyncedFiles(folder)
     prepare_for_writing(database, files, fingerprint)
-    with Gallery(database, files, fingerprint, FeatureCache(0)) as gallery:
+    with Gallery(database, files, fingerprint, feature_cache_bytes=0) as gallery:
         for start in range(0, len(vectors), 1000):
             rows = range(start, min(start + 1000, len(vectors)))
             gallery.add([_new_image(vectors[row], str(row).encode()) for row in rows])

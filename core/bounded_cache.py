@@ -45,6 +45,11 @@ class BoundedCache(Generic[Key, Value]):
             while self.byte_size > self.max_bytes:
                 self._drop(next(iter(self._values)))
 
+    def discard(self, key: Key) -> None:
+        """Forget the value, if it is here."""
+        with self._lock:
+            self._drop(key)
+
     def __len__(self) -> int:
         return len(self._values)
 

@@ -14,7 +14,6 @@ pages           cursors
 files           originals and previews on disk
 vector_index    FAISS, exact, by collection
 index_follower  keeps the vector index in step with the database
-feature_cache   local features used recently
 """
 
 from core.gallery.entries import (

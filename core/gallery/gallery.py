@@ -19,7 +19,6 @@ from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
 from core.gallery.entries import AddResult, ImageChange, NewImage, Unchanged, check_name, printable
-from core.gallery.feature_cache import FeatureCache
 from core.gallery.files import PhotoFiles
 from core.gallery.image_rows import uses_content
 from core.gallery.opening import check_for_reading, prepare_for_writing
@@ -72,7 +71,7 @@ class Gallery(GalleryReader):
                 recorded = check_for_reading(database, fingerprint)
             else:
                 recorded = prepare_for_writing(database, files, fingerprint)
-            gallery = cls(database, files, recorded, FeatureCache(feature_cache_bytes))
+            gallery = cls(database, files, recorded, feature_cache_bytes)
             if not read_only:
                 with database.reading() as connection:
                     gallery._index.catch_up(connection)

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.bounded_cache import BoundedCache
 from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
 from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
-from core.gallery.feature_cache import FeatureCache
 from core.gallery.files import PhotoFiles
 from core.gallery.image_rows import ImageRows, count_by_collection
 from core.gallery.index_follower import IndexFollower
@@ -26,7 +26,7 @@ class GalleryReader:
     """
 
     def __init__(
-        self, database: Database, files: PhotoFiles, fingerprint: EncoderFingerprint, features: FeatureCache
+        self, database: Database, files: PhotoFiles, fingerprint: EncoderFingerprint, feature_cache_bytes: int
     ) -> None:
         """Compose the parts; callers use ``Gallery.open``."""
         self.folder = database.path.parent
@@ -34,7 +34,7 @@ class GalleryReader:
         self._database = database
         self._files = files
         self._images = ImageRows(files)
-        self._features = features
+        self._features = BoundedCache[str, LocalFeatures](feature_cache_bytes, lambda features: features.byte_size)
         self._index = IndexFollower(fingerprint.dim)
 
     @property
