@@ -51,11 +51,13 @@ function drawBar(page) {
     t("language.switch"),
   );
   language.setAttribute("aria-label", t("language.switch.label"));
-  document.getElementById("bar").replaceChildren(
-    h("a", { class: "brand", href: address("match"), "aria-label": t("product") }, icon("mark")),
-    h("nav", { "aria-label": t("nav") }, link("match"), link("collections"), link("status")),
-    language,
-  );
+  document
+    .getElementById("bar")
+    .replaceChildren(
+      h("a", { class: "brand", href: address("match"), "aria-label": t("product") }, icon("mark")),
+      h("nav", { "aria-label": t("nav") }, link("match"), link("collections"), link("status")),
+      language,
+    );
   document.getElementById("skip").textContent = t("skip");
 }
 

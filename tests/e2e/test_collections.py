@@ -146,12 +146,33 @@ def test_a_place_can_be_renamed_and_described(visit: Visit, product: Product) ->
     operator.page.get_by_role("button", name="Edit").click()
     operator.page.get_by_label("Name").fill("Chelsea, a cat")
     operator.page.get_by_label("Description").fill("Painted <b>twice</b>.")
+    operator.page.get_by_label("Facts").fill("Artist: Wang Ximeng\n年代：1113")
+    operator.page.get_by_label("Latitude").fill("39.9163")
+    operator.page.get_by_label("Longitude").fill("116.3972")
     operator.page.get_by_role("button", name="Save").click()
 
     expect(operator.page.get_by_role("heading", name="Chelsea, a cat")).to_be_focused()
     operator.page.reload()
     expect(operator.page.get_by_role("heading", name="Chelsea, a cat")).to_be_visible()
     expect(operator.page.get_by_text("Painted <b>twice</b>.")).to_be_visible()
+    expect(operator.page.locator(".facts")).to_contain_text("Wang Ximeng")
+    operator.page.get_by_role("button", name="Edit").click()
+    expect(operator.page.get_by_label("Facts")).to_have_value("Artist: Wang Ximeng\n年代: 1113")
+    expect(operator.page.get_by_label("Latitude")).to_have_value("39.9163")
+
+
+def test_a_fact_without_a_colon_is_not_saved(visit: Visit, product: Product) -> None:
+    """The field itself says what is missing, and nothing is sent."""
+    fill(product, "misspelt")
+    operator = visit("#/collections/misspelt/places/Rocket")
+    operator.page.get_by_role("button", name="Edit").click()
+
+    operator.page.get_by_label("Facts").fill("no colon here")
+    operator.page.get_by_role("button", name="Save").click()
+
+    said = operator.page.get_by_label("Facts").evaluate("(field) => field.validationMessage")
+    assert said == "Every line needs a colon between name and value."
+    expect(operator.page.get_by_role("button", name="Save")).to_be_visible()
 
 
 def test_deleting_asks_first(visit: Visit, product: Product) -> None:

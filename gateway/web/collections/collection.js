@@ -14,7 +14,12 @@ export function collectionView({ queue }, { segments: [, collection] }) {
   const leave = new AbortController();
   const panel = uploadPanel(queue, { collection });
   const counts = h("p", { class: "muted" });
-  const visit = h("a", { class: "button", href: `${address("match")}?collection=${encodeURIComponent(collection)}` }, icon("camera"), t("collection.visit"));
+  const visit = h(
+    "a",
+    { class: "button", href: `${address("match")}?collection=${encodeURIComponent(collection)}` },
+    icon("camera"),
+    t("collection.visit"),
+  );
   const grid = h("ul", { class: "cards" });
   const note = h("p", { class: "muted", role: "status" });
   const more = h("button", { class: "button", hidden: true, onclick: () => load({ append: true }) }, t("more"));
@@ -59,11 +64,9 @@ export function collectionView({ queue }, { segments: [, collection] }) {
   }
 
   const refresh = () => Promise.all([load(), count()]);
-  queue.addEventListener(
-    "change",
-    () => ["finished", "paused", "stopped"].includes(queue.state) && refresh(),
-    { signal: leave.signal },
-  );
+  queue.addEventListener("change", () => ["finished", "paused", "stopped"].includes(queue.state) && refresh(), {
+    signal: leave.signal,
+  });
   refresh();
 
   const element = h(
@@ -102,7 +105,9 @@ function placeCard(collection, place) {
     h(
       "a",
       { class: "card", href: address("collections", collection, "places", place.id) },
-      place.preview_url ? h("img", { src: place.preview_url, alt: "", loading: "lazy" }) : h("span", { class: "cover" }),
+      place.preview_url
+        ? h("img", { src: place.preview_url, alt: "", loading: "lazy" })
+        : h("span", { class: "cover" }),
       h("span", { class: "card-name" }, place.name || t("place.unnamed")),
       h("span", { class: "muted" }, t("photos", { count: place.images })),
     ),

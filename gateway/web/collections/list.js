@@ -10,9 +10,15 @@ import { address } from "../page/router.js";
 const COVER = 3;
 
 export function collectionsView() {
-  const root = h("div", { class: "page" }, h("h1", {}, t("collections.title")), h("p", { class: "muted" }, t("loading")));
+  const root = h(
+    "div",
+    { class: "page" },
+    h("h1", {}, t("collections.title")),
+    h("p", { class: "muted" }, t("loading")),
+  );
   const load = () => collections().then((list) => root.replaceChildren(...content(list)), refuse);
-  const refuse = (error) => root.replaceChildren(h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
+  const refuse = (error) =>
+    root.replaceChildren(h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
   load();
   return { title: t("collections.title"), element: root };
 }

@@ -4,9 +4,11 @@ import { uploadPanel } from "../ingest/panel.js";
 import { changeImage, deleteImage, images } from "../page/api.js";
 import { confirmed, errorNotice } from "../page/dialogs.js";
 import { announce, focusHeading, h } from "../page/dom.js";
+import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { bytes, day, t } from "../page/language.js";
 import { address } from "../page/router.js";
+import { placeForm } from "./place_form.js";
 
 export function placeView({ queue }, { segments: [, collection, , placeId] }) {
   const leave = new AbortController();
@@ -56,6 +58,7 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
         place && h("button", { class: "button", onclick: edit }, icon("pencil"), t("place.edit")),
       ),
       place ? h("p", { class: "description" }, place.description) : "",
+      (place && plainFacts(place.metadata)) ?? "",
     );
   }
 
@@ -121,46 +124,25 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
   return { title: t("collection.places"), element, dispose };
 }
 
-function placeForm(place, { onsave, oncancel }) {
-  const name = h("input", { name: "name", required: true, maxlength: 500, value: place.name });
-  const description = h("textarea", { name: "description", rows: 4, maxlength: 20000 }, place.description);
-  return h(
-    "form",
-    {
-      class: "panel",
-      onsubmit: (event) => {
-        event.preventDefault();
-        onsave({ place_name: name.value.trim(), description: description.value.trim() });
-      },
-    },
-    h("label", { class: "field" }, h("span", {}, t("place.name")), name),
-    h(
-      "label",
-      { class: "field" },
-      h("span", {}, t("place.description")),
-      description,
-      h("small", { class: "muted" }, t("place.description.help")),
-    ),
-    h(
-      "div",
-      { class: "row" },
-      h("button", { class: "button primary" }, t("place.save")),
-      h("button", { class: "button", type: "button", onclick: oncancel }, t("cancel")),
-    ),
-  );
-}
-
 function imageCard(image, onremove) {
   const { filename, width, height } = image;
   return h(
     "li",
     { class: "card" },
-    h("a", { href: image.file_url, target: "_blank" }, h("img", { src: image.preview_url, alt: filename, loading: "lazy" })),
+    h(
+      "a",
+      { href: image.file_url, target: "_blank" },
+      h("img", { src: image.preview_url, alt: filename, loading: "lazy" }),
+    ),
     h("span", { class: "card-name" }, filename),
     h("span", { class: "muted" }, `${width} × ${height} · ${bytes(image.bytes)} · ${day(image.added_at)}`),
     h(
       "button",
-      { class: "button small", "aria-label": t("image.delete.label", { name: filename }), onclick: () => onremove(image) },
+      {
+        class: "button small",
+        "aria-label": t("image.delete.label", { name: filename }),
+        onclick: () => onremove(image),
+      },
       icon("bin"),
       t("image.delete"),
     ),

@@ -71,9 +71,19 @@ function dropZone(receive, { message, isOnePlace }) {
     h(
       "div",
       { class: "row" },
-      fileButton({ label: [icon("photo"), t("upload.photos")], multiple: true, accept: "image/*,.heic,.heif,.avif", onfiles: choose }),
+      fileButton({
+        label: [icon("photo"), t("upload.photos")],
+        multiple: true,
+        accept: "image/*,.heic,.heif,.avif",
+        onfiles: choose,
+      }),
       fileButton({ label: [icon("folder"), t("upload.folder")], webkitdirectory: true, onfiles: choose }),
-      fileButton({ label: [icon("archive"), t("upload.zip")], multiple: true, accept: ".zip,application/zip", onfiles: choose }),
+      fileButton({
+        label: [icon("archive"), t("upload.zip")],
+        multiple: true,
+        accept: ".zip,application/zip",
+        onfiles: choose,
+      }),
     ),
   );
 }
@@ -89,7 +99,11 @@ function review(selection, problem, { collection, place, onstart, oncancel }) {
     "div",
     { class: "place-fields" },
     field("name", t("upload.place.name"), h("input", { name: "name", maxlength: 500, required: true })),
-    field("description", t("upload.place.description"), h("textarea", { name: "description", rows: 2, maxlength: 20000 })),
+    field(
+      "description",
+      t("upload.place.description"),
+      h("textarea", { name: "description", rows: 2, maxlength: 20000 }),
+    ),
   );
 
   const showFields = () => {
@@ -118,8 +132,7 @@ function review(selection, problem, { collection, place, onstart, oncancel }) {
         "fieldset",
         { onchange: showFields },
         h("legend", {}, t("upload.places")),
-        isFoldered &&
-          division("folder", `${t("upload.by.folder")} (${t("places", { count: folders.size })})`, true),
+        isFoldered && division("folder", `${t("upload.by.folder")} (${t("places", { count: folders.size })})`, true),
         division("photo", t("upload.by.photo"), !isFoldered),
         division("one", t("upload.by.one"), false),
         fields,

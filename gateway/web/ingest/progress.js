@@ -27,7 +27,9 @@ export function uploadProgress(queue, { collection }) {
     root.replaceChildren(
       ...[
         h("h3", { tabindex: "-1" }, t(`upload.${queue.state}`, { seconds: queue.secondsLeft })),
-        elsewhere && elsewhere !== collection && h("p", { class: "muted" }, t("upload.elsewhere", { collection: elsewhere })),
+        elsewhere &&
+          elsewhere !== collection &&
+          h("p", { class: "muted" }, t("upload.elsewhere", { collection: elsewhere })),
         parts.bar,
         parts.count,
         parts.tally,
@@ -65,11 +67,7 @@ export function uploadProgress(queue, { collection }) {
     const { done, total, added, duplicate, rejected } = queue.counts;
     parts.bar.value = queue.progress;
     parts.count.textContent = t("upload.progress", { done, total });
-    parts.tally.replaceChildren(
-      pill("added", added),
-      pill("duplicate", duplicate),
-      pill("rejected", rejected),
-    );
+    parts.tally.replaceChildren(pill("added", added), pill("duplicate", duplicate), pill("rejected", rejected));
     if (queue.state === "waiting") {
       root.querySelector("h3").textContent = t("upload.waiting", { seconds: queue.secondsLeft });
     }

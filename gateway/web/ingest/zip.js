@@ -28,7 +28,8 @@ export async function readZip(archive) {
   const entries = [];
   let at = 0;
   for (let each = 0; each < count; each++) {
-    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== ENTRY) throw new ZipError("damaged directory");
+    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== ENTRY)
+      throw new ZipError("damaged directory");
     const nameLength = directory.getUint16(at + 28, true);
     const name = new Uint8Array(directory.buffer, at + 46, nameLength);
     const entry = {

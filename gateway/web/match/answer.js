@@ -1,6 +1,7 @@
 /** What is said about a photo: the place or a kind "not here", and what else was considered. */
 
 import { announce, fileButton, h } from "../page/dom.js";
+import { facts, plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { openComparison } from "./comparison.js";
@@ -22,7 +23,9 @@ export function answerPanel(session) {
     h(
       "div",
       { class: "finder locked" },
-      photo.isVisible ? h("img", { src: photo.url, alt: t("match.photo") }) : h("p", { class: "muted" }, t("match.photo")),
+      photo.isVisible
+        ? h("img", { src: photo.url, alt: t("match.photo") })
+        : h("p", { class: "muted" }, t("match.photo")),
     ),
     h(
       "div",
@@ -73,7 +76,7 @@ function recognised(reply, compare) {
       t(key),
     ),
     place.description && h("p", { class: "description" }, place.description),
-    facts(place.metadata),
+    plainFacts(place.metadata),
     h(
       "div",
       { class: "row" },
@@ -94,14 +97,6 @@ function unrecognised() {
     h("p", { class: "description" }, t("answer.none.text")),
   ];
 }
-
-/** The place's free metadata; only what reads as a plain value. */
-function facts(metadata) {
-  const plain = Object.entries(metadata ?? {}).filter(([, value]) => ["string", "number"].includes(typeof value));
-  return plain.length > 0 && h("dl", { class: "facts" }, plain.map(([name, value]) => fact(name, String(value))));
-}
-
-const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
 
 function candidateCard(candidate, open) {
   const { verdict, place } = candidate;
@@ -126,15 +121,13 @@ function details(reply) {
     "details",
     { class: "details" },
     h("summary", {}, t("answer.details")),
-    h(
-      "dl",
-      { class: "facts" },
-      fact(t("answer.reason"), reply.reason),
-      fact(t("answer.collection"), reply.collection),
-      fact(t("answer.encoder"), reply.models.encoder),
-      fact(t("answer.verifier"), reply.models.verifier ?? t("status.none")),
-      stages.map(([stage, ms]) => fact(stage, `${Math.round(ms)} ms`)),
-      fact(t("answer.request"), reply.request_id),
-    ),
+    facts([
+      [t("answer.reason"), reply.reason],
+      [t("answer.collection"), reply.collection],
+      [t("answer.encoder"), reply.models.encoder],
+      [t("answer.verifier"), reply.models.verifier ?? t("status.none")],
+      ...stages.map(([stage, ms]) => [stage.replaceAll("_", " "), `${Math.round(ms)} ms`]),
+      [t("answer.request"), reply.request_id],
+    ]),
   );
 }

@@ -6,7 +6,9 @@ import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { hull, spread } from "./points.js";
 
-const MAX_LINES = 36; // more become a carpet
+// More become a carpet that hides the photos.
+const MAX_LINES = 32;
+const MAX_DOTS = 140;
 
 /** Open the comparison of `photo` with `candidates[index]`; arrows lead to the others. */
 export function openComparison(photo, candidates, index) {
@@ -82,7 +84,12 @@ export function openComparison(photo, candidates, index) {
           .join(" · "),
       ),
       count > 0 &&
-        h("label", { class: "check" }, h("input", { type: "checkbox", checked: isDrawn, onchange: toggle }), t("comparison.show")),
+        h(
+          "label",
+          { class: "check" },
+          h("input", { type: "checkbox", checked: isDrawn, onchange: toggle }),
+          t("comparison.show"),
+        ),
     );
   }
 
@@ -113,11 +120,20 @@ function drawCorrespondences(overlay, pair, found) {
   const from = placed(first, found.query_points);
   const to = placed(second, found.candidate_points);
   for (const points of [from, to]) {
-    overlay.append(svg("polygon", { class: "region", points: hull(points).map((point) => point.join()).join(" ") }));
+    overlay.append(
+      svg("polygon", {
+        class: "region",
+        points: hull(points)
+          .map((point) => point.join())
+          .join(" "),
+      }),
+    );
   }
-  for (const each of spread(from, MAX_LINES)) {
+  const shown = spread(from, MAX_DOTS); // far apart from the first on: its beginning serves for the lines
+  for (const each of shown.slice(0, MAX_LINES)) {
     const [[x1, y1], [x2, y2]] = [from[each], to[each]];
     overlay.append(svg("line", { class: "casing", x1, y1, x2, y2 }), svg("line", { x1, y1, x2, y2 }));
   }
-  for (const [cx, cy] of [...from, ...to]) overlay.append(svg("circle", { cx, cy, r: 2.6 }));
+  const dots = shown.flatMap((each) => [from[each], to[each]]);
+  overlay.append(...dots.map(([cx, cy]) => svg("circle", { cx, cy, r: 2.4 })));
 }

@@ -150,7 +150,9 @@ export function matchView({ session }, route) {
   }
 
   function take(event, transfer) {
-    const picture = [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
+    const picture = [...(transfer?.files ?? [])].find(
+      (file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name),
+    );
     if (!picture) return;
     event.preventDefault();
     ask([picture]);
@@ -159,16 +161,26 @@ export function matchView({ session }, route) {
   session.addEventListener("change", onchange, { signal });
   session.addEventListener("progress", onprogress, { signal });
   document.addEventListener("paste", (event) => take(event, event.clipboardData), { signal });
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    root.classList.add("dragging");
-  }, { signal });
-  document.addEventListener("dragleave", (event) => event.relatedTarget ?? root.classList.remove("dragging"), { signal });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault(); // a file that is no picture must not replace the page either
-    root.classList.remove("dragging");
-    take(event, event.dataTransfer);
-  }, { signal });
+  document.addEventListener(
+    "dragover",
+    (event) => {
+      event.preventDefault();
+      root.classList.add("dragging");
+    },
+    { signal },
+  );
+  document.addEventListener("dragleave", (event) => event.relatedTarget ?? root.classList.remove("dragging"), {
+    signal,
+  });
+  document.addEventListener(
+    "drop",
+    (event) => {
+      event.preventDefault(); // a file that is no picture must not replace the page either
+      root.classList.remove("dragging");
+      take(event, event.dataTransfer);
+    },
+    { signal },
+  );
 
   draw();
   collections().then(

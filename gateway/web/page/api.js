@@ -75,7 +75,11 @@ const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
 /** Ask what a photo shows. @returns {Promise<object>} MatchReply */
 export function match(photo, { collection, topK = 5, ...options }) {
-  const fields = [["file", photo, "photo.jpg"], ["top_k", String(topK)], ["explain", "true"]];
+  const fields = [
+    ["file", photo, "photo.jpg"],
+    ["top_k", String(topK)],
+    ["explain", "true"],
+  ];
   if (collection) fields.push(["collection", collection]);
   return upload("match", fields, options);
 }

@@ -3,11 +3,12 @@
 import { readiness, version } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
+import { facts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 
 export function statusView() {
-  const content = h("div", { "aria-live": "polite" });
+  const content = h("div", { "aria-live": "polite" }, h("p", { class: "muted" }, t("loading")));
   const root = h(
     "div",
     { class: "page status" },
@@ -37,16 +38,22 @@ export function statusView() {
 function report(ready, running) {
   const { parts, ...gateway } = ready;
   return [
-    h("p", { class: `verdict ${ready.ready ? "good" : "bad"}` }, icon(ready.ready ? "check" : "alert"), t(ready.ready ? "status.ready" : "status.unready")),
+    h(
+      "p",
+      { class: `verdict ${ready.ready ? "good" : "bad"}` },
+      icon(ready.ready ? "check" : "alert"),
+      t(ready.ready ? "status.ready" : "status.unready"),
+    ),
     h("ul", { class: "parts" }, [gateway, ...Object.values(parts)].map(partCard)),
     h("h2", {}, t("status.running")),
-    h(
-      "dl",
-      { class: "facts panel" },
-      fact(t("status.version"), running.version),
-      fact(t("status.encoder"), running.encoder ?? t("status.none")),
-      fact(t("status.verifier"), running.verifier ?? t("status.none")),
-      fact("Python", running.python),
+    facts(
+      [
+        [t("status.version"), running.version],
+        [t("status.encoder"), running.encoder ?? t("status.none")],
+        [t("status.verifier"), running.verifier ?? t("status.none")],
+        ["Python", running.python],
+      ],
+      "facts panel",
     ),
   ];
 }
@@ -56,12 +63,15 @@ function partCard({ process, ready, reason, details }) {
     "li",
     { class: "panel" },
     h("h2", {}, process),
-    h("p", { class: `verdict ${ready ? "good" : "bad"}` }, icon(ready ? "check" : "alert"), t(ready ? "status.part.ready" : "status.part.unready")),
+    h(
+      "p",
+      { class: `verdict ${ready ? "good" : "bad"}` },
+      icon(ready ? "check" : "alert"),
+      t(ready ? "status.part.ready" : "status.part.unready"),
+    ),
     reason && h("p", {}, reason),
-    h("dl", { class: "facts" }, Object.entries(details ?? {}).map(([name, value]) => fact(name.replaceAll("_", " "), plain(value)))),
+    facts(Object.entries(details ?? {}).map(([name, value]) => [name.replaceAll("_", " "), plain(value)])),
   );
 }
 
 const plain = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : String(value));
-
-const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
