@@ -1,0 +1,195 @@
+"""ZIP archives: what is taken from them, and what is refused."""
+
+import io
+import stat
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from fakes.encoders import ThumbnailEncoder
+from fakes.images import draw_place, encode
+from in_process import AppClient
+
+from services.retrieval.app import create_app
+from services.retrieval.settings import RetrievalSettings
+
+PHOTOS = {seed: encode(draw_place(seed)) for seed in range(1, 4)}
+
+
+def pack(entries: Mapping[str | zipfile.ZipInfo, bytes | str], compression: int = zipfile.ZIP_STORED) -> bytes:
+    """Make an archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def upload(retrieval: AppClient, archive: bytes, **fields: str) -> list[tuple[str, str, str | None]]:
+    """Send an archive: (file name, status, place id or reason) of each result."""
+    answer = retrieval.post("/index/images", files={"file": ("photos.zip", archive)}, data=fields)
+    assert answer.status_code == 200, answer.text
+    return [
+        (each["filename"], each["status"], each["image"]["place"]["id"] if each["image"] else each["reason"])
+        for each in answer.json()["results"]
+    ]
+
+
+def test_folders_name_the_places(retrieval: AppClient):
+    """Without a manifest a photo shows the place its folder is named after; at the top, a place of its own."""
+    results = upload(retrieval, pack({"top/瓷瓶/a.jpg": PHOTOS[1], "top/瓷瓶/b.jpg": PHOTOS[2], "c.jpg": PHOTOS[3]}))
+
+    assert results[:2] == [("a.jpg", "added", "瓷瓶"), ("b.jpg", "added", "瓷瓶")]
+    assert results[2][:2] == ("c.jpg", "added")
+
+
+def test_a_manifest_says_what_is_shown(retrieval: AppClient):
+    """Rows of manifest.csv give places and more; columns of one's own become metadata; a row may be wrong alone."""
+    manifest = (
+        "\ufefffile,place_id,place_name,latitude,longitude,artist\n"
+        "img/a.jpg,p1,Vase,30.1,120.2,Unknown\n"
+        "img/b.jpg,p2,Statue,200,0,\n"
+        "img/missing.jpg,p3,Bell,,,\n"
+    )
+    archive = pack({"top/manifest.csv": manifest, "top/img/a.jpg": PHOTOS[1], "top/img/b.jpg": PHOTOS[2]})
+
+    results = upload(retrieval, archive)
+
+    assert results[0] == ("a.jpg", "added", "p1")
+    assert results[1][:2] == ("b.jpg", "rejected")
+    assert "latitude" in str(results[1][2])
+    assert results[2][:2] == ("missing.jpg", "rejected")
+    place = retrieval.get("/index/places").json()["places"][0]
+    assert (place["name"], place["latitude"], place["metadata"]) == ("Vase", 30.1, {"artist": "Unknown"})
+
+
+def test_files_beside_the_manifest_are_not_taken_silently(retrieval: AppClient):
+    """A photo the manifest forgot is reported."""
+    results = upload(retrieval, pack({"manifest.csv": "file\na.jpg\n", "a.jpg": PHOTOS[1], "b.jpg": PHOTOS[2]}))
+
+    assert [result[:2] for result in results] == [("a.jpg", "added"), ("b.jpg", "rejected")]
+    assert "manifest.csv" in str(results[1][2])
+
+
+@pytest.mark.parametrize("manifest", ["place_id\np1\n", b"\xff\xfe\x00", ""])
+def test_an_unusable_manifest_refuses_the_archive(retrieval: AppClient, manifest: str | bytes):
+    """A manifest without a file column, or one that is no text, is said to be the problem."""
+    results = upload(retrieval, pack({"manifest.csv": manifest, "a.jpg": PHOTOS[1]}))
+
+    assert [result[:2] for result in results] == [("photos.zip", "rejected")]
+    assert "manifest.csv" in str(results[0][2])
+
+
+def test_fields_of_the_form_fill_what_the_manifest_leaves_open(retrieval: AppClient):
+    """What a row says goes before what the form says, and that before nothing."""
+    manifest = "file,place_name\na.jpg,Vase\nb.jpg,\n"
+
+    upload(retrieval, pack({"manifest.csv": manifest, "a.jpg": PHOTOS[1], "b.jpg": PHOTOS[2]}), place_name="Hall 3")
+
+    assert [place["name"] for place in retrieval.get("/index/places").json()["places"]] == ["Hall 3", "Vase"]
+
+
+@pytest.mark.parametrize("name", ["../evil.jpg", "/etc/evil.jpg", "a/../../evil.jpg", "..\\evil.jpg", "C:/evil.jpg"])
+def test_names_that_point_outside_are_refused(retrieval: AppClient, folder: Path, name: str):
+    """An entry whose name climbs out is refused by itself, and nothing is written outside the gallery."""
+    results = upload(retrieval, pack({name: PHOTOS[1], "place/good.jpg": PHOTOS[2]}))
+
+    assert results[0][:2] == ("evil.jpg", "rejected")
+    assert "outside" in str(results[0][2])
+    assert results[1] == ("good.jpg", "added", "place")
+    assert not list(folder.parent.rglob("evil*"))
+
+
+def test_links_are_refused(retrieval: AppClient):
+    """A symbolic link in an archive is not followed."""
+    link = zipfile.ZipInfo("link.jpg")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+
+    results = upload(retrieval, pack({link: "/etc/passwd"}))
+
+    assert results == [("link.jpg", "rejected", "'link.jpg' is a symbolic link")]
+
+
+def test_encrypted_entries_are_refused(retrieval: AppClient):
+    """An encrypted photo is reported as such."""
+    archive = bytearray(pack({"a.jpg": PHOTOS[1]}))
+    directory = archive.rindex(b"PK\1\2")
+    struct.pack_into("<H", archive, directory + 8, 1)
+
+    results = upload(retrieval, bytes(archive))
+
+    assert results == [("a.jpg", "rejected", "'a.jpg' is encrypted")]
+
+
+def test_bombs_are_refused_by_their_ratio(retrieval: AppClient):
+    """An entry that unpacks to thousands of times its size is refused without unpacking it."""
+    results = upload(retrieval, pack({"bomb.jpg": bytes(30_000_000)}, zipfile.ZIP_DEFLATED))
+
+    assert results[0][:2] == ("bomb.jpg", "rejected")
+    assert "no photo shrinks that much" in str(results[0][2])
+
+
+def test_nested_archives_are_not_opened(retrieval: AppClient):
+    """An archive inside an archive is a file that is no photo."""
+    results = upload(retrieval, pack({"inner.zip": pack({"a.jpg": PHOTOS[1]})}))
+
+    assert results[0][:2] == ("inner.zip", "rejected")
+    assert "a ZIP archive" in str(results[0][2])
+
+
+def test_system_files_are_ignored(retrieval: AppClient):
+    """What operating systems add to archives is not reported as somebody's photo."""
+    clutter = {"__MACOSX/p/._a.jpg": b"x", "p/.DS_Store": b"x", "p/Thumbs.db": b"x", ".git/config": b"x"}
+
+    assert upload(retrieval, pack({**clutter, "p/a.jpg": PHOTOS[1]})) == [("a.jpg", "added", "p")]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"PK\3\4" + bytes(100)])
+def test_a_damaged_archive_is_one_rejection(retrieval: AppClient, damage):
+    """An archive that cannot be read is reported as a whole."""
+    results = upload(retrieval, damage(pack({"a.jpg": PHOTOS[1]})))
+
+    assert [result[:2] for result in results] == [("photos.zip", "rejected")]
+
+
+def test_a_damaged_entry_fails_alone(retrieval: AppClient):
+    """One entry whose bytes do not match their checksum leaves the others alone."""
+    archive = bytearray(pack({"p/a.jpg": PHOTOS[1], "p/b.jpg": PHOTOS[2]}))
+    archive[archive.index(PHOTOS[1][-200:]) + 20] ^= 0xFF
+
+    results = upload(retrieval, bytes(archive))
+
+    assert results[0][:2] == ("a.jpg", "rejected")
+    assert results[1] == ("b.jpg", "added", "p")
+
+
+def test_an_empty_archive_is_said_to_be_empty(retrieval: AppClient):
+    """Nothing to take is worth a word."""
+    assert upload(retrieval, pack({})) == [("photos.zip", "rejected", "the archive holds no files")]
+
+
+@pytest.mark.parametrize(
+    ("limits", "hint"),
+    [({"max_archive_entries": 1}, "too many entries"), ({"max_archive_bytes": 1000}, "unpacks to")],
+)
+def test_archives_beyond_the_limits_are_refused_whole(folder: Path, limits: dict[str, int], hint: str):
+    """More entries, or more bytes unpacked, than is accepted refuse the archive before any entry is read."""
+    app = create_app(RetrievalSettings(data_dir=folder, **limits), encoder=ThumbnailEncoder())
+    with AppClient(app) as retrieval:
+        results = upload(retrieval, pack({"p/a.jpg": PHOTOS[1], "p/b.jpg": PHOTOS[2]}))
+
+    assert [result[:2] for result in results] == [("photos.zip", "rejected")]
+    assert hint in str(results[0][2])
+
+
+def test_photos_and_archives_may_come_together(retrieval: AppClient):
+    """One upload may hold both."""
+    answer = retrieval.post(
+        "/index/images",
+        files=[("file", ("a.jpg", PHOTOS[1])), ("file", ("b.zip", pack({"p/b.jpg": PHOTOS[2]})))],
+    )
+
+    assert [each["filename"] for each in answer.json()["results"]] == ["a.jpg", "b.jpg"]
+    assert answer.json()["added"] == 2

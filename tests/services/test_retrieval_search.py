@@ -1,0 +1,237 @@
+"""``POST /search``: what is found, and what is refused."""
+
+import base64
+import threading
+from pathlib import Path
+
+import pytest
+from bad_photos import BAD_PHOTOS, GOOD_PHOTO
+from fakes.encoders import FailingEncoder, ThumbnailEncoder
+from fakes.images import draw_place, encode, see_again
+from in_process import AppClient, error_of
+
+from core.errors import BackendUnavailable, OutOfMemory
+from core.local_features.codec import unpack
+from services.retrieval.app import create_app
+from services.retrieval.settings import RetrievalSettings
+
+
+def add(retrieval: AppClient, *seeds: int, **fields: str) -> list[dict]:
+    """Add drawn places, each named after its seed."""
+    answers = [
+        retrieval.post(
+            "/index/images",
+            files={"file": (f"{seed}.jpg", encode(draw_place(seed)))},
+            data={"place_id": f"place-{seed}", **fields},
+        )
+        for seed in seeds
+    ]
+    return [answer.json()["results"][0]["image"] for answer in answers]
+
+
+def test_another_view_of_a_place_finds_it_first(retrieval: AppClient):
+    """A photo taken from elsewhere leads to the place it shows, with everything a caller needs to show it."""
+    add(retrieval, 1, 2, 3)
+    view = encode(see_again(draw_place(2), seed=7).image)
+
+    found = retrieval.post("/search", params={"top_k": 2}, content=view).json()
+
+    assert [candidate["rank"] for candidate in found["candidates"]] == [1, 2]
+    best = found["candidates"][0]
+    assert best["image"]["place"]["id"] == "place-2"
+    assert best["similarity"] > found["candidates"][1]["similarity"]
+    assert retrieval.get(best["image"]["preview_url"]).headers["content-type"] == "image/jpeg"
+    assert (found["query_width"], found["query_height"]) == draw_place(2).size
+
+
+def test_the_photos_local_features_come_back_for_the_verifier(retrieval: AppClient):
+    """Features are computed once: they return with the candidates, or not at all where nobody wants them."""
+    add(retrieval, 1)
+
+    wanted = retrieval.post("/search", content=GOOD_PHOTO).json()
+    unwanted = retrieval.post("/search", params={"features": False}, content=GOOD_PHOTO).json()
+
+    assert unpack(base64.b64decode(wanted["query_features"])).extractor == "thumbnail-cells"
+    assert unwanted["query_features"] is None
+
+
+def test_stage_times_are_told(retrieval: AppClient):
+    """The reply and its Server-Timing header name the stages and their milliseconds."""
+    add(retrieval, 1)
+
+    answer = retrieval.post("/search", content=GOOD_PHOTO)
+
+    assert set(answer.json()["timings_ms"]) == {"decode", "encode", "search", "total"}
+    assert all(f"{stage};dur=" in answer.headers["server-timing"] for stage in ("decode", "encode", "search", "total"))
+
+
+@pytest.mark.parametrize("name", BAD_PHOTOS)
+def test_bad_photos_are_refused_by_kind(retrieval: AppClient, name: str):
+    """Each kind of unusable photo has its own status and code, and is told what would have been accepted."""
+    data, status, code = BAD_PHOTOS[name]
+    add(retrieval, 1)
+
+    answer = retrieval.post("/search", content=data)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (status, code)
+    assert error_of(answer)["accepted"]
+
+
+def test_an_empty_gallery_says_what_to_do(retrieval: AppClient):
+    """Searching before anything was added is the gallery's state, not the photo's fault."""
+    answer = retrieval.post("/search", content=GOOD_PHOTO)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (409, "empty_gallery")
+    assert "POST /index/images" in error_of(answer)["accepted"]
+
+
+def test_an_unknown_collection_is_named(retrieval: AppClient):
+    """A misspelt collection is told apart from an empty gallery."""
+    add(retrieval, 1)
+
+    answer = retrieval.post("/search", params={"collection": "louvre"}, content=GOOD_PHOTO)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (404, "unknown_collection")
+    assert "louvre" in error_of(answer)["message"]
+
+
+@pytest.mark.parametrize("top_k", ["0", "51", "many"])
+def test_top_k_out_of_range_names_the_field(retrieval: AppClient, top_k: str):
+    """A value outside its range is refused with the field, the value and the range."""
+    answer = retrieval.post("/search", params={"top_k": top_k}, content=GOOD_PHOTO)
+
+    assert (answer.status_code, error_of(answer)["code"], error_of(answer)["field"]) == (422, "invalid_request", "top_k")
+    assert top_k in error_of(answer)["message"]
+    assert error_of(answer)["accepted"]
+
+
+def test_collections_do_not_see_each_other(retrieval: AppClient):
+    """A search stays inside its collection."""
+    add(retrieval, 1, collection="museum")
+    add(retrieval, 2, collection="park")
+
+    found = retrieval.post("/search", params={"collection": "park"}, content=GOOD_PHOTO).json()
+
+    assert [candidate["image"]["place"]["id"] for candidate in found["candidates"]] == ["place-2"]
+
+
+def test_not_ready_until_a_forward_pass_has_succeeded(folder: Path):
+    """While the encoder loads the process lives, says why it is not ready, and refuses work politely."""
+
+    class SlowEncoder(ThumbnailEncoder):
+        def encode(self, images):
+            may_encode.wait(timeout=30)
+            return super().encode(images)
+
+    may_encode = threading.Event()
+    app = create_app(RetrievalSettings(data_dir=folder), encoder=SlowEncoder())
+    with AppClient(app, wait_until_loaded=False) as client:
+        live, ready, search = client.get("/health/live"), client.get("/health/ready"), client.post("/search")
+        may_encode.set()
+        client.call(app.state.engine.finished)
+        ready_later = client.get("/health/ready")
+
+    assert (live.status_code, ready.status_code, search.status_code) == (200, 503, 503)
+    assert "being loaded" in ready.json()["reason"]
+    assert search.headers["retry-after"]
+    assert ready_later.status_code == 200
+    assert ready_later.json()["details"]["images"] == 0
+
+
+def test_a_gallery_of_another_encoder_is_refused_with_the_way_out(folder: Path):
+    """Vectors of two encoders are never mixed: the service says so, on every request and to the operator."""
+    with AppClient(create_app(RetrievalSettings(data_dir=folder), encoder=ThumbnailEncoder(name="one"))) as client:
+        add(client, 1)
+    with AppClient(create_app(RetrievalSettings(data_dir=folder), encoder=ThumbnailEncoder(name="two"))) as client:
+        ready, search = client.get("/health/ready"), client.post("/search", content=GOOD_PHOTO)
+
+    assert "build_database" in ready.json()["reason"]
+    assert (search.status_code, error_of(search)["code"]) == (409, "encoder_mismatch")
+
+
+def test_an_encoder_that_cannot_load_tells_its_cause(folder: Path):
+    """A failed start is visible to operator and caller instead of a process that is merely absent."""
+    encoder = FailingEncoder(BackendUnavailable("the weights are not here; put them there"))
+    with AppClient(create_app(RetrievalSettings(data_dir=folder), encoder=encoder)) as client:
+        ready, search = client.get("/health/ready"), client.post("/search", content=GOOD_PHOTO)
+
+    assert ready.status_code == 503
+    assert ready.json()["reason"] == "the weights are not here; put them there"
+    assert (search.status_code, error_of(search)["code"]) == (503, "backend_unavailable")
+
+
+def test_an_unexpected_failure_at_start_keeps_its_details_to_the_log(folder: Path):
+    """What no table expects is not told to strangers."""
+    encoder = FailingEncoder(RuntimeError("secret path /etc"))  # type: ignore[arg-type]
+    with AppClient(create_app(RetrievalSettings(data_dir=folder), encoder=encoder)) as client:
+        ready, search = client.get("/health/ready"), client.post("/search", content=GOOD_PHOTO)
+
+    assert search.status_code == 503
+    assert "secret" not in ready.text + search.text
+
+
+def test_too_many_searches_are_refused_at_once(folder: Path):
+    """A full house answers 503 with Retry-After while those inside are still served."""
+
+    class GatedEncoder(ThumbnailEncoder):
+        def encode(self, images):
+            encoding.set()
+            may_finish.wait(timeout=30)
+            return super().encode(images)
+
+    encoding, may_finish = threading.Event(), threading.Event()
+    may_finish.set()
+    answers = []
+    with AppClient(create_app(RetrievalSettings(data_dir=folder, max_waiting=1), encoder=GatedEncoder())) as client:
+        add(client, 1)
+        may_finish.clear()
+        encoding.clear()
+        inside = threading.Thread(target=lambda: answers.append(client.post("/search", content=GOOD_PHOTO)))
+        inside.start()
+        encoding.wait(timeout=30)
+        refused = client.post("/search", content=GOOD_PHOTO)
+        may_finish.set()
+        inside.join()
+
+    assert (refused.status_code, error_of(refused)["code"]) == (503, "overloaded")
+    assert int(refused.headers["retry-after"]) > 0
+    assert answers[0].status_code == 200
+
+
+def test_a_batch_that_does_not_fit_is_halved(folder: Path):
+    """Running out of the device's memory costs smaller batches, not failed searches."""
+
+    class SmallDevice(ThumbnailEncoder):
+        def encode(self, images):
+            sizes.append(len(images))
+            if len(images) > 1:
+                raise OutOfMemory("only one fits")
+            return super().encode(images)
+
+    sizes: list[int] = []
+    settings = RetrievalSettings(data_dir=folder, batch_wait_ms=1000, batch_size=4)
+    with AppClient(create_app(settings, encoder=SmallDevice())) as client:
+        answer = client.post(
+            "/index/images", files=[("file", (f"{seed}.jpg", encode(draw_place(seed)))) for seed in range(4)]
+        )
+
+    assert answer.json()["added"] == 4
+    assert max(sizes) == 4
+    assert sizes.count(1) == 5  # each photo, and the forward pass of the start
+
+
+def test_an_unexpected_error_answers_500_without_details(folder: Path):
+    """A bug is a generic 500 in the one error shape; its details stay in the log."""
+
+    class BrokenLater(ThumbnailEncoder):
+        def encode(self, images):
+            if images[0].size == draw_place(1).size:
+                raise ZeroDivisionError("secret")
+            return super().encode(images)
+
+    with AppClient(create_app(RetrievalSettings(data_dir=folder), encoder=BrokenLater())) as client:
+        answer = client.post("/search", content=GOOD_PHOTO)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+    assert answer.headers["x-request-id"]
