@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from fakes.images import draw_place, see_again
+
+from core.results import Candidate, GalleryImage, Place
+from core.retriever import Retriever
+
+
+class ListGallery:
+    """A gallery in a list: photos encoded by the real encoder."""
+
+    def __init__(self, encoder, photos, places):
+        encodings = encoder.encode(photos)
+        self.embeddings, self.features = encodings.embeddings, encodings.local_features
+        self.images = [
+            GalleryImage(str(i), "default", Place(place, place), f"{i}.jpg", "", "image/jpeg", 1, 1, 1, "", f"{i}.jpg")
+            for i, place in enumerate(places)
+        ]
+
+    def search(self, embedding, collection, top_k):
+        similarities = self.embeddings @ embedding
+        order = np.argsort(-similarities)[:top_k]
+        return [Candidate(self.images[i], float(similarities[i]), rank) for rank, i in enumerate(order, 1)]
+
+    def local_features(self, image_ids):
+        return [self.features[int(image_id)] for image_id in image_ids]
+
+
+@pytest.fixture(scope="module")
+def gallery(embedded):
+    """Four places; the first is seen three times."""
+    first = draw_place(0)
+    photos = [first, see_again(first, 8).image, see_again(first, 9).image, *(draw_place(seed) for seed in (1, 2, 3))]
+    return ListGallery(embedded, photos, ["p0", "p0", "p0", "p1", "p2", "p3"])
+
+
+def retrieve(gallery, embedded, photo, top_k, look_again=None):
+    encodings = embedded.encode([photo])
+    retriever = Retriever(gallery, look_again)
+    return retriever.retrieve(photo, encodings.embeddings[0], encodings.local_features[0], "default", top_k)
+
+
+def test_candidates_are_spread_over_places(gallery, embedded):
+    """Several views of the right place take one rank, not all of them."""
+    found = retrieve(gallery, embedded, see_again(draw_place(0), 4).image, 4).candidates
+
+    assert found[0].image.place.place_id == "p0"
+    assert sorted(candidate.image.place.place_id for candidate in found) == ["p0", "p1", "p2", "p3"]
+    assert [candidate.rank for candidate in found] == [1, 2, 3, 4]
+
+
+def test_further_views_follow_when_places_run_out(gallery, embedded):
+    """Asked for more candidates than there are places, the remaining images come after the first of each place."""
+    found = retrieve(gallery, embedded, draw_place(1), 6).candidates
+
+    assert len({candidate.image.place.place_id for candidate in found[:4]}) == 4
+    assert [candidate.image.place.place_id for candidate in found[4:]] == ["p0", "p0"]
+
+
+def test_a_clear_first_look_needs_no_second(gallery, embedded):
+    """The second look is not paid for by photos that are recognised at once."""
+
+    def refuse(image):
+        raise AssertionError("looked twice at a clear photo")
+
+    assert retrieve(gallery, embedded, see_again(draw_place(2), 1).image, 3, refuse).looks == 1
+
+
+def test_a_sideways_photo_is_looked_at_again(gallery, embedded):
+    """A photo held sideways comes first after the second look, and its views are handed on."""
+    sideways = see_again(draw_place(2), 1).image.rotate(90, expand=True)
+
+    found = retrieve(gallery, embedded, sideways, 3, embedded.look_again)
+
+    assert found.looks == 2
+    assert found.candidates[0].image.place.place_id == "p2"
+    assert len(found.local_features.views) == 6
+
+
+def test_without_local_features_similarity_decides(gallery, embedded):
+    """An encoder without local features is served by similarity alone."""
+    photo = see_again(draw_place(3), 2).image
+    embedding = embedded.encode([photo]).embeddings[0]
+
+    found = Retriever(gallery).retrieve(photo, embedding, None, "default", 2)
+
+    assert found.candidates[0].image.place.place_id == "p3"
+    assert found.local_features is None
+    assert found.candidates[0].local_score is None
