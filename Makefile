@@ -17,7 +17,7 @@ TOOLS := $(VENV)/.tools-installed
 .PHONY: help install up down logs test test-slow check format clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 install: $(RUNTIME) ## create .venv and install the product into it
 	@echo "the product is installed in $(VENV); make up starts it"
@@ -37,11 +37,12 @@ test: $(TOOLS) ## run the tests
 test-slow: $(TOOLS) ## run the tests that take minutes
 	$(PYTHON) -m pytest -q -m slow
 
-check: $(TOOLS) ## format, lint, types, import contracts, then the tests
+check: $(TOOLS) ## format, lint, types, import contracts, deployment files, then the tests
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(MAKE) check-deploy
 	$(MAKE) test
 
 format: $(TOOLS) ## rewrite the code in the one format
@@ -72,3 +73,7 @@ $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)
 	@echo "tiny models, transformers. About 400 MB more."
 	@$(PIP_INSTALL) --editable ".[cpu,transformers]" --group test --group lint
 	@touch $@
+
+include deploy.mk
+
+-include e2e.mk
