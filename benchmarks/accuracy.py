@@ -1,0 +1,68 @@
+"""The accuracy bars: builds a gallery from each set of evaluation photos and asks it all the set's queries.
+
+    python benchmarks/accuracy.py --eval-dir PHOTOS
+
+PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/labels.py). Prints every figure beside its
+bar; exits with 1 if one is missed.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts import build_database, test_matching
+
+# (set, figure, at least or at most, bar)
+BARS = [
+    ("museum", "recall_at_5", ">=", 0.82),
+    ("museum", "final_top1", ">=", 0.90),
+    ("museum", "right", ">=", 0.75),
+    ("museum", "false_accepts", "<=", 0.05),
+    ("scenic", "recall_at_5", ">=", 0.93),
+    ("scenic", "final_top1", ">=", 0.85),
+    ("scenic", "right", ">=", 0.55),
+    ("scenic", "false_accepts", "<=", 0.05),
+]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and compare with the bars."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--eval-dir", type=Path, required=True)
+    parser.add_argument("--work-dir", type=Path, help="keeps galleries and results; default: a temporary folder")
+    parser.add_argument("--sets", nargs="+", default=["museum", "scenic"])
+    arguments = parser.parse_args(argv)
+    if not arguments.eval_dir.is_dir():
+        print(f"error: no evaluation photos in {arguments.eval_dir}: nothing was measured", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as temporary:
+        work = arguments.work_dir or Path(temporary)
+        figures = {name: _measure(arguments.eval_dir / name, work / name) for name in arguments.sets}
+    missed = 0
+    print(f"\n{'set':8} {'figure':16} {'measured':>8}   bar")
+    for name, figure, relation, bar in BARS:
+        if name not in figures:
+            continue
+        value = figures[name][figure]
+        kept = value >= bar if relation == ">=" else value <= bar
+        missed += not kept
+        print(f"{name:8} {figure:16} {value:8.3f}   {relation} {bar:.2f}   {'kept' if kept else 'MISSED'}")
+    return 1 if missed else 0
+
+
+def _measure(photos: Path, work: Path) -> dict[str, float]:
+    print(f"\n== {photos.name}")
+    gallery = work / "gallery"
+    if build_database.main(["--image-dir", str(photos), "--output-dir", str(gallery)]) != 0:
+        raise SystemExit(f"the gallery of {photos} could not be built")
+    arguments = ["--query-dir", str(photos), "--db-dir", str(gallery), "--output-dir", str(work / "results")]
+    test_matching.main([*arguments, "--verifier", "geometric"])
+    summary: dict[str, float] = json.loads((work / "results" / "results.json").read_text())["summary"]
+    return summary
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
