@@ -1,37 +1,57 @@
-"""The cache that never outgrows its bytes."""
+"""A cache that stays within its bound."""
+
+import pytest
 
 from core.bounded_cache import BoundedCache
 
 
-def test_the_least_recently_used_goes_first():
-    """Beyond the limit, what was unused for longest is dropped; looking at a value is a use."""
-    cache: BoundedCache[str, bytes] = BoundedCache(10, len)
+@pytest.fixture
+def cache() -> BoundedCache[str, bytes]:
+    """Room for thirty bytes."""
+    return BoundedCache(30, len)
+
+
+def test_least_recently_used_go_first(cache):
+    """When the bound is reached, what was unused for longest is dropped."""
     for key in "abc":
-        cache.put(key, b"123")
-    cache.get("a")
-    cache.put("d", b"123")
-    assert [cache.get(key) for key in "abcd"] == [b"123", None, b"123", b"123"]
-    assert (cache.byte_size, len(cache)) == (9, 3)
+        cache.put(key, bytes(10))
+    assert cache.get("a") is not None
+
+    cache.put("d", bytes(10))
+
+    assert cache.get("b") is None
+    assert all(cache.get(key) is not None for key in "acd")
 
 
-def test_a_value_too_large_displaces_nothing():
-    """What can never fit is not kept, and does not empty the cache in trying."""
-    cache: BoundedCache[str, bytes] = BoundedCache(5, len)
-    cache.put("small", b"1")
-    cache.put("large", b"123456")
-    assert (cache.get("small"), cache.get("large"), cache.byte_size) == (b"1", None, 1)
+def test_the_bound_is_in_bytes(cache):
+    """One large value displaces several small ones; one above the bound is not kept and displaces nothing."""
+    for key in "abcde":
+        cache.put(key, bytes(5))
+    assert cache.byte_size == 25
+
+    cache.put("large", bytes(28))
+    cache.put("larger", bytes(31))
+
+    assert (cache.byte_size, len(cache)) == (28, 1)
+    assert cache.get("larger") is None
 
 
-def test_a_value_replaced_is_counted_once():
-    """Putting a key again replaces its value and its bytes."""
-    cache: BoundedCache[str, bytes] = BoundedCache(10, len)
-    cache.put("a", b"12345678")
-    cache.put("a", b"123")
-    assert (cache.get("a"), cache.byte_size, len(cache)) == (b"123", 3, 1)
+def test_replaced_and_forgotten_values_are_not_counted(cache):
+    """Putting a key twice counts it once; a forgotten one counts nothing."""
+    cache.put("a", bytes(10))
+    cache.put("a", bytes(20))
+    assert cache.byte_size == 20
+
+    cache.discard("a")
+    cache.discard("never there")
+
+    assert (cache.byte_size, len(cache)) == (0, 0)
 
 
-def test_a_cache_of_nothing_keeps_nothing():
-    """With a limit of 0 every look-up misses."""
-    cache: BoundedCache[str, bytes] = BoundedCache(0, len)
-    cache.put("a", b"1")
+def test_no_room_keeps_nothing():
+    """A cache of zero bytes is a cache switched off."""
+    cache = BoundedCache[str, bytes](0, len)
+
+    cache.put("a", b"x")
+
     assert cache.get("a") is None
