@@ -1,0 +1,41 @@
+# Verifier service for NVIDIA GPUs: Qwen-VL, and the geometric verifier for cascades. Holds no weights: they lie in /models.
+# docker build -f Dockerfile.m3 -t semantic-image-matcher-m3 .
+
+ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+# A package mirror, and PyTorch's own index for another CUDA than PyPI's (13.0), e.g. https://download.pytorch.org/whl/cu126
+ARG PIP_INDEX_URL
+ARG TORCH_INDEX_URL
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /source
+RUN python -m venv /opt/venv
+# PyTorch first: its gigabytes change least often, and this layer is the one of Dockerfile.m1.
+COPY constraints.txt constraints-gpu.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/venv/bin/pip install --constraint constraints-gpu.txt ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"} torch
+# The sources; .dockerignore lists what they are.
+COPY . .
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/venv/bin/pip install --constraint constraints-gpu.txt ".[m3]"
+
+FROM ${PYTHON_IMAGE}
+# The folders exist and belong to the user, so that fresh volumes mounted on them do too.
+RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin matcher \
+    && install -d -o matcher -g matcher /data /data/gallery /models
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    HF_HOME=/models \
+    M3_HOST=0.0.0.0 \
+    M3_DATA_DIR=/data/gallery \
+    M3_VERIFIER=qwen3-vl
+WORKDIR /data
+USER 10001:10001
+VOLUME ["/models"]
+EXPOSE 8002
+# The first start fetches the weights; until the start period ends, a failing check is no verdict.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60m --retries=3 \
+    CMD ["python", "-m", "serving.probe", "http://127.0.0.1:8002/health/ready"]
+CMD ["python", "-m", "services.verifier"]

@@ -1,0 +1,201 @@
+"""What can be checked of images and compose files without building; ``make check-deploy`` runs the real parsers."""
+
+import inspect
+import json
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway.settings import GatewaySettings
+from services.retrieval.settings import RetrievalSettings
+from services.verifier.settings import VerifierSettings
+from serving.settings import ProcessSettings
+
+REPOSITORY = Path(__file__).parents[2]
+DOCKERFILES = ["Dockerfile.m1", "Dockerfile.m3", "Dockerfile.cpu", "gateway/Dockerfile"]
+SETTINGS: dict[str, type[ProcessSettings]] = {
+    "m1": RetrievalSettings, "m3": VerifierSettings, "gateway": GatewaySettings,
+}  # fmt: skip
+
+# Fixed by the images and the compose file: an operator has no reason to change them inside a container.
+FIXED = {"HOST", "PORT", "DATA_DIR", "RETRIEVAL_URL", "VERIFIER_URL"}
+
+
+class ComposeLoader(yaml.SafeLoader):
+    """Reads ``!override`` as the value that follows, and ``!reset`` as the word."""
+
+
+ComposeLoader.add_constructor("!reset", lambda _loader, _node: "reset")
+ComposeLoader.add_constructor("!override", lambda loader, node: (
+    loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else loader.construct_sequence(node)
+))  # fmt: skip
+
+
+def read_compose(name: str) -> dict[str, Any]:
+    """The services of a compose file."""
+    services: dict[str, Any] = yaml.load((REPOSITORY / name).read_text(), ComposeLoader)["services"]
+    return services
+
+
+def variables_of(service: str) -> set[str]:
+    """Names of a service's settings that an operator may change."""
+    kind = SETTINGS[service]
+    return {
+        f"{kind.model_config['env_prefix']}{name}".upper() for name in kind.model_fields if name.upper() not in FIXED
+    }
+
+
+@pytest.fixture(params=DOCKERFILES)
+def dockerfile(request: pytest.FixtureRequest) -> str:
+    """Each Dockerfile in turn."""
+    return (REPOSITORY / request.param).read_text()
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_every_setting_reaches_its_container(service: str):
+    """The compose file hands through exactly the settings that the process knows: no more, no less."""
+    environment = set(read_compose("docker-compose.yml")[service]["environment"])
+    prefix = SETTINGS[service].model_config["env_prefix"]
+    named = {name for name in environment if name.startswith(prefix)}
+    assert {name for name in named if name.removeprefix(prefix) not in FIXED} == variables_of(service)
+
+
+def test_the_gateway_sees_no_secret():
+    """The public door holds no hub token."""
+    assert "HF_TOKEN" not in read_compose("docker-compose.yml")["gateway"]["environment"]
+
+
+def test_the_example_lists_every_variable():
+    """.env.example names every setting and every variable of the compose files, and nothing that does not exist."""
+    listed = set(re.findall(r"^# ([A-Z][A-Z0-9_]+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
+    texts = [(REPOSITORY / name).read_text() for name in ("docker-compose.yml", "docker-compose.cpu.yml")]
+    interpolated = {name for text in texts for name in re.findall(r"\$\{([A-Z0-9_]+)", text)}
+    handed_through = {
+        name for text in texts for name in re.findall(r"^ +([A-Z][A-Z0-9_]+):(?: #.*)?$", text, re.MULTILINE)
+    }
+    assert listed == interpolated | handed_through
+    assert {name for service in SETTINGS for name in variables_of(service)} <= listed
+
+
+@pytest.mark.parametrize(("service", "kind"), SETTINGS.items())
+def test_the_examples_values_are_accepted(service: str, kind: type[ProcessSettings], monkeypatch: pytest.MonkeyPatch):
+    """Every value shown in .env.example, uncommented, is one that the process takes."""
+    text = (REPOSITORY / ".env.example").read_text()
+    prefix = kind.model_config["env_prefix"]
+    shown = re.findall(rf"^# ({prefix}[A-Z0-9_]+)=(.*?)(?:\s{{2,}}#.*)?$", text, re.MULTILINE)
+    assert len(shown) == len(variables_of(service))
+    for name, value in shown:
+        if value:
+            monkeypatch.setenv(name, value)
+    options = kind().model_dump()
+    for name, value in shown:
+        assert not value or options[name.removeprefix(prefix).lower()] is not None
+
+
+@pytest.mark.parametrize(
+    ("variable", "backend"),
+    [
+        ("M1_ENCODER_OPTIONS", "core.encoders.dinov3:DinoV3Encoder"),
+        ("M3_VERIFIER_OPTIONS", "core.verifiers.qwen3_vl:Qwen3VLVerifier"),
+    ],
+)
+def test_the_examples_options_exist(variable: str, backend: str):
+    """The options shown for a backend are its constructor's."""
+    (value,) = re.findall(rf"^# {variable}=(\{{.*\}})", (REPOSITORY / ".env.example").read_text(), re.MULTILINE)
+    module, _, name = backend.partition(":")
+    accepted = inspect.signature(getattr(import_module(module), name)).parameters
+    assert set(json.loads(value)) <= set(accepted)
+
+
+def test_gpus_are_reserved_and_given_back_on_a_cpu():
+    """m1 and m3 reserve a GPU each; the CPU override takes both reservations away, and the gateway never had one."""
+    services, override = read_compose("docker-compose.yml"), read_compose("docker-compose.cpu.yml")
+    for service in ("m1", "m3"):
+        (device,) = services[service]["deploy"]["resources"]["reservations"]["devices"]
+        assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+        assert override[service]["deploy"] == "reset"
+    assert "deploy" not in services["gateway"]
+
+
+def test_the_gallery_has_one_writer():
+    """m1 alone may write the gallery."""
+    for name in ("docker-compose.yml", "docker-compose.cpu.yml"):
+        mounts = {service: read_compose(name)[service]["volumes"][0] for service in ("m1", "m3")}
+        assert mounts["m1"].endswith(":/data/gallery")
+        assert mounts["m3"] == f"{mounts['m1']}:ro"
+
+
+def test_the_gateway_starts_when_both_services_are_ready():
+    """Health gates the start: no visitor meets a product whose models are still loading."""
+    conditions = read_compose("docker-compose.yml")["gateway"]["depends_on"]
+    assert conditions == {name: {"condition": "service_healthy"} for name in ("m1", "m3")}
+    for name in DOCKERFILES:
+        assert re.search(r"HEALTHCHECK.*\n.*serving\.probe.*/health/ready", (REPOSITORY / name).read_text())
+
+
+def test_only_the_gateway_is_published():
+    """The two services and their gallery routes are not reachable from outside, the gateway from this machine only."""
+    services = read_compose("docker-compose.yml")
+    assert [name for name, service in services.items() if "ports" in service] == ["gateway"]
+    assert services["gateway"]["ports"] == ["${PUBLIC_ADDRESS:-127.0.0.1}:${PUBLIC_PORT:-8000}:8000"]
+
+
+def test_images_run_as_an_ordinary_user(dockerfile: str):
+    """The process is not root, and what it must write belongs to it before volumes are mounted there."""
+    final = dockerfile.rpartition("\nFROM ")[2]
+    assert "USER 10001:10001" in final
+    assert final.index("useradd --uid 10001") < final.index("USER 10001")
+    folders = re.findall(r'"(/[a-z/]+)"', (re.search(r"^VOLUME (.*)$", final, re.MULTILINE) or [""])[0])
+    for folder in folders:
+        assert folder in final[final.index("install -d") : final.index("COPY --from")]
+
+
+def test_images_are_pinned_and_built_in_stages(dockerfile: str):
+    """The base is an exact version, every package is constrained, and compilers' leftovers stay behind."""
+    (base,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", dockerfile, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", base)
+    assert dockerfile.count("FROM ${PYTHON_IMAGE}") == 2
+    installs = re.findall(r"pip install .*", dockerfile)
+    assert installs
+    assert all("--constraint constraints" in install for install in installs)
+
+
+def test_images_hold_no_weights_and_ask_no_hub(dockerfile: str):
+    """Building needs a package index and nothing else."""
+    built = dockerfile.partition("\nFROM ")[2]
+    assert not re.search(r"huggingface|hf[ _]hub|snapshot_download|HF_TOKEN", built)
+
+
+def test_every_extra_exists(dockerfile: str):
+    """What an image installs is an extra of the project."""
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (wanted,) = re.findall(r'"\.\[([a-z0-9,]+)\]"', dockerfile)
+    assert set(wanted.split(",")) <= set(extras)
+
+
+def test_the_build_context_is_the_project_and_no_more():
+    """Every package is sent to the builder; photos, secrets and tests are not."""
+    lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    wheel = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert rules[0] == "*"
+    allowed = {rule[1:] for rule in rules if rule.startswith("!")}
+    assert set(wheel["packages"]) | {"pyproject.toml", "README.md"} <= allowed
+    assert not allowed & {"data", "tests", ".env", ".git", ".venv"}
+
+
+def test_the_gpu_pins_build_on_the_others():
+    """One PyTorch, one transformers for all images and for the tests."""
+    lines = (REPOSITORY / "constraints-gpu.txt").read_text().splitlines()
+    assert "--constraint constraints.txt" in lines
+    own = {line.partition("==")[0] for line in lines if "==" in line}
+    shared = {
+        line.partition("==")[0] for line in (REPOSITORY / "constraints.txt").read_text().splitlines() if "==" in line
+    }
+    assert own
+    assert not own & shared

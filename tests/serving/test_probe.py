@@ -1,0 +1,69 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from serving.probe import main
+
+
+class _Process(BaseHTTPRequestHandler):
+    """Ready at ``/ready``, not yet at ``/loading``."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        ready = self.path == "/ready"
+        body = b"" if ready else b'{"ready": false, "reason": "the encoder is loading"}'
+        self.send_response(200 if ready else 503)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Where a process answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Process)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_ready_process_is_healthy(address: str, capsys: pytest.CaptureFixture[str]):
+    """200 is success, and nothing is said."""
+    assert main([f"{address}/ready"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_loading_process_is_not_and_says_why(address: str, capsys: pytest.CaptureFixture[str]):
+    """Any other answer is failure, with the process's own reason for whoever inspects the container."""
+    assert main([f"{address}/loading"]) == 1
+    assert "503" in (said := capsys.readouterr().err)
+    assert "the encoder is loading" in said
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/ready", "nonsense"])
+def test_a_process_that_cannot_be_asked_is_not_healthy(url: str, capsys: pytest.CaptureFixture[str]):
+    """A refused connection or a wrong address is failure, not a traceback."""
+    assert main([url]) == 1
+    assert "cannot be asked" in capsys.readouterr().err
+
+
+def test_a_proxy_is_never_asked(address: str, monkeypatch: pytest.MonkeyPatch):
+    """A proxy meant for fetching models does not stand between a container and its own health."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert main([f"{address}/ready"]) == 0
+
+
+def test_without_an_address_it_explains_itself(capsys: pytest.CaptureFixture[str]):
+    """A wrong call is answered with the right one."""
+    assert main([]) == 2
+    assert "usage" in capsys.readouterr().err
