@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.local_features.matching import local_evidence
+from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.results import Candidate, LocalFeatures
 
 SHORTLIST = 50
-# Local scores above this were never seen between different places on the evaluation photos' first look.
-CLEAR_SCORE = 40.0
 # One hundredth of cosine weighs as much as 0.4 agreeing keypoints; recall is flat between 20 and 60.
 SIMILARITY_WEIGHT = 40.0
 

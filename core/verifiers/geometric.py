@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import poselib
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.bounded_cache import BoundedCache
 from core.local_features.lighterglue import LighterGlue
-from core.local_features.matching import local_evidence
+from core.local_features.matching import CLEAR_SCORE, LocalEvidence, local_evidence
 from core.local_features.rotation import to_upright
 from core.local_features.xfeat import FIRST_LOOK, SECOND_LOOK, XFeatExtractor
 from core.results import Correspondences, LocalFeatures, Photo, Verdict
@@ -24,8 +25,6 @@ from core.results import Correspondences, LocalFeatures, Photo, Verdict
 _EPIPOLAR_PX, _HOMOGRAPHY_PX = 2.0, 8.0
 _LEAST_FUNDAMENTAL, _LEAST_HOMOGRAPHY = 8, 5
 _RANSAC = {"max_iterations": 1000, "min_iterations": 100}
-# Below this best local score the query is looked at again, turned and enlarged (see core.retriever).
-_CLEAR_SCORE = 40.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,8 +122,8 @@ class GeometricVerifier:
         if not candidates:
             return []
         references = [self._features(candidate) for candidate in candidates]
-        features = self._query_features(query, references)
-        return list(self._pool.map(lambda reference: self._measure(features, reference), references))
+        features, agreements = self._compare(query, references)
+        return list(self._pool.map(partial(self._measure, features), references, agreements))
 
     def close(self) -> None:
         """Let the worker threads end."""
@@ -140,18 +139,20 @@ class GeometricVerifier:
                 self._cache.put(photo.content_hash, known)
         return known
 
-    def _query_features(self, query: Photo, references: Sequence[LocalFeatures]) -> LocalFeatures:
-        """The query's features, with a second look if none of the references clearly agrees with the first."""
+    def _compare(self, query: Photo, references: Sequence[LocalFeatures]) -> tuple[LocalFeatures, list[LocalEvidence]]:
+        """Find how the query agrees with each reference, after a second look where no agreement is clear."""
         features = self._features(query)
-        if len(features.views) > len(FIRST_LOOK):
-            return features  # somebody has looked twice already
-        if max(local_evidence(features, reference).score for reference in references) >= _CLEAR_SCORE:
-            return features
+        agreements = [local_evidence(features, reference) for reference in references]
+        # More views than the first look gives mean that retrieval has looked twice already.
+        if len(features.views) > len(FIRST_LOOK) or max(each.score for each in agreements) >= CLEAR_SCORE:
+            return features, agreements
         again = self._extractor.extract(query.load(), SECOND_LOOK)
-        return LocalFeatures(features.views + again.views, features.extractor)
+        known = len(features.views)
+        features = LocalFeatures(features.views + again.views, features.extractor)
+        further = [local_evidence(features, each, range(known, len(features.views))) for each in references]
+        return features, [max(pair, key=lambda each: each.score) for pair in zip(agreements, further, strict=True)]
 
-    def _measure(self, query: LocalFeatures, reference: LocalFeatures) -> GeometricEvidence:
-        best = local_evidence(query, reference)
+    def _measure(self, query: LocalFeatures, reference: LocalFeatures, best: LocalEvidence) -> GeometricEvidence:
         query_view, reference_view = query.views[best.query_view], reference.views[best.candidate_view]
         pairs, scores = self._matcher.match(query_view, reference_view)
         query_points, reference_points = query_view.keypoints[pairs[:, 0]], reference_view.keypoints[pairs[:, 1]]

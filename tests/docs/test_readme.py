@@ -1,0 +1,73 @@
+"""What the documents say is run, or compared with what the code says."""
+
+import re
+from pathlib import Path
+
+import pytest
+from fakes.images import draw_place, see_again
+
+from gateway.settings import GatewaySettings
+from scripts import build_database
+from services.retrieval.settings import RetrievalSettings
+from services.verifier.settings import VerifierSettings
+
+ROOT = Path(__file__).parents[2]
+READMES = ["README.md", "README.zh-CN.md"]
+SETTINGS = [GatewaySettings, RetrievalSettings, VerifierSettings]
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_python_block_runs(readme, tmp_path, monkeypatch, capsys):
+    """The README's Python runs as written, in a folder with a gallery and a visitor's photo, and finds the place."""
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text(), re.DOTALL)
+    for seed in range(3):
+        (tmp_path / "photos" / f"place{seed}").mkdir(parents=True)
+        draw_place(seed).save(tmp_path / "photos" / f"place{seed}" / "front.jpg")
+    see_again(draw_place(1), 2).image.save(tmp_path / "visitor.jpg")
+    monkeypatch.chdir(tmp_path)
+    build_database.main(["--image-dir", "photos", "--output-dir", "data/gallery"])
+    capsys.readouterr()
+
+    exec(compile(block, readme, "exec"), {})
+
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.startswith("place1 True")
+    assert all(" False " in line for line in others)
+
+
+def test_both_readmes_show_the_same_commands():
+    """The Chinese README shows the same commands and code as the English one."""
+    english, chinese = (
+        re.findall(r"```(?:sh|python|json)\n(.*?)```", (ROOT / name).read_text(), re.S) for name in READMES
+    )
+
+    def without_comments(block: str) -> str:
+        return re.sub(r"\s*#.*", "", block)
+
+    assert [without_comments(block) for block in chinese] == [without_comments(block) for block in english]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__name__)
+def test_every_setting_is_documented(settings):
+    """docs/settings.md has a row for each setting, with its meaning."""
+    text = (ROOT / "docs" / "settings.md").read_text()
+
+    for name, field in settings.model_fields.items():
+        assert f"| `{settings.model_config['env_prefix']}{name.upper()}` |" in text
+        assert f"| {field.description} |" in text
+
+
+@pytest.mark.parametrize("document", [*READMES, "docs/settings.md"])
+def test_no_setting_is_invented(document):
+    """A variable that a document names is one that a process reads."""
+    known = {f"{s.model_config['env_prefix']}{name.upper()}" for s in SETTINGS for name in s.model_fields}
+
+    assert set(re.findall(r"`((?:M1|M3|GATEWAY)_[A-Z0-9_]+)`", (ROOT / document).read_text())) <= known
+
+
+@pytest.mark.parametrize("document", sorted(path.relative_to(ROOT) for path in ROOT.glob("*.md")), ids=str)
+def test_links_lead_somewhere(document):
+    """Every link to a file of the repository leads to one."""
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / document).read_text())
+
+    assert [target for target in targets if not (ROOT / target).exists()] == []
