@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def signals(evidence: GeometricEvidence) -> list[float]:
     """What the rule looks at, in the order of its fields; 1 for the bias."""
-    counts = (evidence.inliers, evidence.planar_inliers, evidence.match_score, evidence.local_score)
+    counts = (evidence.planar_inliers, evidence.match_score, evidence.local_score)
     return [1.0, *np.log1p(counts).tolist()]
 
 

@@ -52,27 +52,25 @@ class GeometricEvidence:
 class ConfidenceRule:
     """Logistic rule from evidence to the probability that both photos show one place.
 
-    The weights were fitted by ``benchmarks/fit_geometric_confidence.py``, which prints them with their error.
+    The weights were fitted by ``benchmarks/fit_geometric_confidence.py``, which also says how well such a fit holds on
+    photos it did not see. Inliers of the fundamental matrix are not in it: beside the match score they added nothing.
 
     Attributes:
         bias: log-odds with no evidence.
-        per_log_inlier: added per unit of ln(1 + inliers).
         per_log_planar_inlier: added per unit of ln(1 + planar inliers).
         per_log_match_score: added per unit of ln(1 + match score).
         per_log_local_score: added per unit of ln(1 + local score).
     """
 
-    bias: float = -9.0
-    per_log_inlier: float = 0.5
-    per_log_planar_inlier: float = 1.0
-    per_log_match_score: float = 1.0
-    per_log_local_score: float = 0.0
+    bias: float = -16.8
+    per_log_planar_inlier: float = 0.42
+    per_log_match_score: float = 2.23
+    per_log_local_score: float = 1.95
 
     def confidence(self, evidence: GeometricEvidence) -> float:
         """Probability in [0, 1]."""
         log_odds = (
             self.bias
-            + self.per_log_inlier * math.log1p(evidence.inliers)
             + self.per_log_planar_inlier * math.log1p(evidence.planar_inliers)
             + self.per_log_match_score * math.log1p(evidence.match_score)
             + self.per_log_local_score * math.log1p(evidence.local_score)
