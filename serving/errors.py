@@ -170,7 +170,8 @@ async def _answer_invalid_parameter(_: Request, exc: Exception) -> Response:
     first = exc.errors()[0] if isinstance(exc, RequestValidationError) else {}
     field = ".".join(str(part) for part in first.get("loc", ())[1:]) or None
     text = str(first.get("msg", "invalid request"))
-    accepted = text.removeprefix("Input should be ") if text.startswith("Input should be ") else None
+    # pydantic says "Input should be ..." or "String should have ...": the rest is what would be accepted.
+    accepted = text.partition(" should ")[2].removeprefix("be ") or None
     message = f"{field}: {text[:1].lower()}{text[1:]}" if field else text
     if first.get("type") != "missing":
         message += f"; got {_shorten(first.get('input'))}"

@@ -100,7 +100,11 @@ def test_top_k_out_of_range_names_the_field(retrieval: AppClient, top_k: str):
     """A value outside its range is refused with the field, the value and the range."""
     answer = retrieval.post("/search", params={"top_k": top_k}, content=GOOD_PHOTO)
 
-    assert (answer.status_code, error_of(answer)["code"], error_of(answer)["field"]) == (422, "invalid_request", "top_k")
+    assert (answer.status_code, error_of(answer)["code"], error_of(answer)["field"]) == (
+        422,
+        "invalid_request",
+        "top_k",
+    )
     assert top_k in error_of(answer)["message"]
     assert error_of(answer)["accepted"]
 

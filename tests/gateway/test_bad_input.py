@@ -1,0 +1,109 @@
+"""Everything a visitor can send wrong: each its own 4xx, all in one JSON shape."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from bad_photos import BAD_PHOTOS, GOOD_PHOTO
+from in_process import AppClient, error_of
+
+
+def form(photo: bytes = GOOD_PHOTO, **fields: str) -> dict:
+    """A form as a browser sends it."""
+    return {"files": {"file": ("q.jpg", photo)}, "data": fields}
+
+
+@pytest.mark.parametrize("name", BAD_PHOTOS)
+def test_bad_photos(filled: AppClient, name: str):
+    """Each kind of unusable photo has its own status and code."""
+    data, status, code = BAD_PHOTOS[name]
+
+    answer = filled.post("/match", **form(data))
+
+    assert (answer.status_code, error_of(answer)["code"]) == (status, code)
+    assert error_of(answer)["accepted"]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "code", "field"),
+    [
+        (form(top_k="0"), 422, "invalid_request", "top_k"),
+        (form(top_k="51"), 422, "invalid_request", "top_k"),
+        (form(top_k="five"), 422, "invalid_request", "top_k"),
+        (form(verify="perhaps"), 422, "invalid_request", "verify"),
+        (form(collection="x" * 201), 422, "invalid_request", "collection"),
+        (form(topk="3"), 422, "invalid_request", "topk"),
+        (form(collection="louvre"), 404, "unknown_collection", None),
+        ({"files": {"photo": ("q.jpg", GOOD_PHOTO)}}, 422, "invalid_request", "file"),
+        ({"data": {"file": "text"}, "files": {"x": b""}}, 422, "invalid_request", "file"),
+        ({"content": GOOD_PHOTO, "headers": {"Content-Type": "image/jpeg"}}, 422, "invalid_request", None),
+        ({}, 422, "invalid_request", None),
+    ],
+)
+def test_bad_requests(filled: AppClient, options: dict, status: int, code: str, field: str | None):
+    """Each wrong option has its status, its code, and the field at fault."""
+    answer = filled.post("/match", **options)
+
+    assert (answer.status_code, error_of(answer)["code"], error_of(answer)["field"]) == (status, code, field)
+    assert error_of(answer)["accepted"]
+
+
+def test_an_empty_gallery(product: AppClient):
+    """Before anything was added, a match says so and how to add."""
+    answer = product.post("/match", **form())
+
+    assert (answer.status_code, error_of(answer)["code"]) == (409, "empty_gallery")
+    assert "/index/images" in error_of(answer)["accepted"]
+
+
+@pytest.mark.parametrize("path", ["/match", "/index/images"])
+def test_an_announced_giant_is_refused_by_its_announcement(product: AppClient, path: str):
+    """A body announced as too large is refused by its announcement: it need not arrive."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield bytes(1024)
+
+    size = {"/match": 200 * 1024**2, "/index/images": 5 * 1024**3}[path]
+    headers = {"Content-Length": str(size), "Content-Type": "multipart/form-data; boundary=x"}
+    answer = product.post(path, content=body(), headers=headers)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (413, "image_too_large")
+    assert error_of(answer)["accepted"]
+
+
+def test_an_unannounced_giant_is_cut_off(product: AppClient):
+    """A body of 200 MB sent in pieces is refused as soon as it exceeds the limit, not when it has all arrived."""
+    piece, sent = bytes(1024 * 1024), 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="q.jpg"\r\n\r\n'
+        for _ in range(200):
+            sent += 1
+            yield piece
+
+    answer = product.post("/match", content=body(), headers={"Content-Type": "multipart/form-data; boundary=x"})
+
+    assert (answer.status_code, error_of(answer)["code"]) == (413, "image_too_large")
+    assert sent <= 34
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/no/such/page", 404, "not_found"),
+        ("GET", "/match", 405, "method_not_allowed"),
+        ("PUT", "/index/images", 405, "method_not_allowed"),
+        ("GET", "/index/images/unknown", 404, "unknown_image"),
+        ("GET", "/index/images/unknown/file", 404, "unknown_image"),
+        ("GET", "/index/images/%2e%2e%2fetc/file", 404, "not_found"),
+        ("DELETE", "/index/images/unknown", 404, "unknown_image"),
+        ("GET", "/index/images?limit=0", 422, "invalid_request"),
+    ],
+)
+def test_wrong_addresses(product: AppClient, method: str, path: str, status: int, code: str):
+    """Unknown paths, wrong methods and unknown images answer in the same shape as everything else."""
+    answer = product.request(method, path)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (status, code)
+    if status == 405:
+        assert answer.headers["allow"]

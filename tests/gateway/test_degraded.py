@@ -1,0 +1,241 @@
+"""What is answered when a service is down, slow, broken or busy: the gateway alone, its services played."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from bad_photos import GOOD_PHOTO
+from in_process import AppClient, error_of
+
+from gateway.app import ServiceTransports, create_app
+from gateway.settings import GatewaySettings
+
+Answer = Callable[[httpx.Request], Any]
+
+PLACE = {"id": "p", "name": "Vase"}
+IMAGE = {
+    "id": "i", "collection": "default", "place": PLACE, "filename": "a.jpg", "media_type": "image/jpeg",
+    "width": 4, "height": 3, "bytes": 10, "content_hash": "00", "added_at": "2026-01-01T00:00:00Z",
+    "file_url": "/index/images/i/file", "preview_url": "/index/images/i/preview",
+}  # fmt: skip
+FOUND = {
+    "candidates": [{"image": IMAGE, "similarity": 0.7, "rank": 1}],
+    "decision": {"matched": True, "confidence": 0.6, "reason": "clear enough"},
+    "encoder": "played",
+    "query_width": 4,
+    "query_height": 3,
+    "timings_ms": {"total": 1.0},
+}
+VERIFIED = {
+    "ranking": [{"image_id": "i", "verdict": {"is_match": True, "confidence": 0.9, "response": "yes"}}],
+    "matched": True,
+    "confidence": 0.9,
+    "reason": "verified",
+    "verifier": "played",
+    "timings_ms": {"total": 1.0},
+}
+BUSY = {"error": {"code": "overloaded", "message": "busy", "accepted": None, "field": None}}
+
+
+def says(body: Any, status: int = 200, **headers: str) -> Answer:
+    """A service that always answers this."""
+    return lambda request: httpx.Response(status, json=body, headers=headers)
+
+
+def refuses(request: httpx.Request) -> httpx.Response:
+    """A service that is not there."""
+    raise httpx.ConnectError("connection refused")
+
+
+async def never(request: httpx.Request) -> httpx.Response:
+    """A service that takes for ever."""
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+def talks_nonsense(request: httpx.Request) -> httpx.Response:
+    """A service that answers 200 with something else."""
+    return httpx.Response(200, text="<html>hello</html>")
+
+
+@contextmanager
+def gateway(retrieval: Answer = says(FOUND), verifier: Answer = says(VERIFIED), **settings: Any) -> Iterator[AppClient]:
+    """The real gateway over played services."""
+
+    @asynccontextmanager
+    async def services() -> AsyncIterator[ServiceTransports]:
+        yield ServiceTransports(httpx.MockTransport(retrieval), httpx.MockTransport(verifier))
+
+    with AppClient(create_app(GatewaySettings(**settings), services=services)) as client:
+        yield client
+
+
+def match(client: AppClient, **fields: str) -> httpx.Response:
+    """Ask about a photo."""
+    return client.post("/match", files={"file": ("q.jpg", GOOD_PHOTO)}, data=fields)
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    [refuses, never, talks_nonsense, says({}, 500), says(BUSY, 503), says({"ranking": 3})],
+    ids=["down", "slow", "nonsense", "crashed", "busy", "wrong reply"],
+)
+def test_without_a_verifier_retrieval_answers(verifier: Answer):
+    """Whatever is wrong with the verifier, the visitor gets retrieval's own decision, marked as unverified."""
+    with gateway(verifier=verifier, verifier_timeout_s=0.05) as client:
+        answer = match(client)
+
+    body = answer.json()
+    assert (answer.status_code, body["verification"], body["matched"]) == (200, "unavailable", True)
+    assert (body["confidence"], body["place"]["id"]) == (0.6, "p")
+    assert "verifier is unavailable" in body["reason"]
+    assert body["candidates"][0]["verdict"] is None
+
+
+@pytest.mark.parametrize("verifier", [refuses, never, talks_nonsense, says(BUSY, 503)])
+def test_where_verification_is_required_its_lack_is_503(verifier: Answer):
+    """An operator may prefer no answer to an unverified one."""
+    with gateway(verifier=verifier, verifier_timeout_s=0.05, require_verification=True) as client:
+        answer = match(client)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (503, "verifier_unavailable")
+    assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    ("retrieval", "status", "code"),
+    [
+        (refuses, 503, "retrieval_unavailable"),
+        (never, 504, "deadline_exceeded"),
+        (talks_nonsense, 502, "retrieval_unavailable"),
+        (says({}, 500), 502, "retrieval_unavailable"),
+        (says({"detail": "who are you"}, 404), 502, "retrieval_unavailable"),
+    ],
+)
+def test_without_retrieval_there_is_no_answer(retrieval: Answer, status: int, code: str):
+    """Each way in which retrieval fails has its status and code."""
+    with gateway(retrieval=retrieval, retrieval_timeout_s=0.05) as client:
+        answer = match(client)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("route", [("GET", "/index/images"), ("DELETE", "/index/images/i"), ("POST", "/index/images")])
+def test_the_gallery_is_unavailable_with_retrieval(route: tuple[str, str]):
+    """Without retrieval the gallery's routes say so."""
+    with gateway(retrieval=refuses) as client:
+        answer = client.request(*route)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (503, "retrieval_unavailable")
+
+
+@pytest.mark.parametrize("service", ["retrieval", "verifier"])
+def test_a_services_refusal_passes_unchanged(service: str):
+    """What a service finds wrong with the request reaches the caller byte for byte."""
+    refusal = {"error": {"code": "invalid_request", "message": "no", "accepted": "yes", "field": "f"}}
+    with gateway(**{service: says(refusal, 422)}) as client:
+        answer = match(client)
+
+    assert (answer.status_code, answer.json()) == (422, refusal)
+
+
+def test_a_busy_retrieval_says_when_to_come_back():
+    """Retry-After survives the hop."""
+    with gateway(retrieval=says(BUSY, 503, **{"Retry-After": "7"})) as client:
+        answer = match(client)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+
+
+def test_a_connection_that_died_is_tried_again_once():
+    """A kept connection to a service that was restarted costs nobody an error."""
+    calls = []
+
+    def restarted(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        if len(calls) == 1:
+            raise httpx.RemoteProtocolError("server disconnected")
+        return httpx.Response(200, json=FOUND)
+
+    with gateway(retrieval=restarted) as client:
+        answer = match(client)
+
+    assert (answer.status_code, len(calls)) == (200, 2)
+
+
+def test_the_request_id_travels_over_every_hop():
+    """Both services are asked under the id that the visitor's request has."""
+    seen = []
+
+    def noting(answer: Any) -> Answer:
+        return lambda request: (seen.append(request.headers["x-request-id"]), httpx.Response(200, json=answer))[1]
+
+    with gateway(noting(FOUND), noting(VERIFIED)) as client:
+        client.post("/match", files={"file": ("q.jpg", GOOD_PHOTO)}, headers={"X-Request-ID": "visit-7"})
+
+    assert seen == ["visit-7", "visit-7"]
+
+
+def test_the_photo_goes_to_retrieval_as_it_is():
+    """Retrieval gets the raw bytes and the options; nothing of the form's wrapping."""
+    asked = []
+
+    def noting(request: httpx.Request) -> httpx.Response:
+        asked.append((request.content, dict(request.url.params)))
+        return httpx.Response(200, json=FOUND)
+
+    with gateway(noting) as client:
+        match(client, top_k="7", collection="museum")
+
+    assert asked == [(GOOD_PHOTO, {"collection": "museum", "top_k": "7", "features": "true"})]
+
+
+def test_a_candidate_the_verifier_dropped_is_not_shown():
+    """A candidate deleted between the two services is in no answer."""
+    dropped = {**VERIFIED, "ranking": [], "dropped": ["i"], "matched": False, "confidence": 0.0}
+    with gateway(verifier=says(dropped)) as client:
+        body = match(client).json()
+
+    assert (body["candidates"], body["place"], body["verification"]) == ([], None, "done")
+
+
+def test_too_many_matches_are_refused_at_once():
+    """The gateway's own limit answers 503 with Retry-After."""
+
+    async def scenario(client: AppClient) -> list[int]:
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            files = {"file": ("q.jpg", GOOD_PHOTO)}
+            answers = await asyncio.gather(*(http.post("/match", files=files) for _ in range(3)))
+        return sorted(answer.status_code for answer in answers)
+
+    with gateway(retrieval=never, retrieval_timeout_s=0.2, max_concurrent=2) as client:
+        assert client.call(scenario, client) == [503, 504, 504]
+
+
+def test_readiness_tells_which_part_is_missing():
+    """A gateway without its verifier still answers, and says what it lacks; without retrieval it is not ready."""
+    ready = {"ready": True, "process": "x"}
+    with gateway(says(ready), refuses) as client:
+        without_verifier = client.get("/health/ready")
+    with gateway(says(ready), refuses, require_verification=True) as client:
+        required = client.get("/health/ready")
+    with gateway(refuses, says(ready)) as client:
+        without_retrieval = client.get("/health/ready")
+
+    assert (without_verifier.status_code, required.status_code, without_retrieval.status_code) == (200, 503, 503)
+    assert "not verified" in without_verifier.json()["reason"]
+    assert not without_retrieval.json()["parts"]["retrieval"]["ready"]
+
+
+def test_the_version_is_told_without_the_services():
+    """/version answers even when nobody else does."""
+    with gateway(refuses, refuses) as client:
+        answer = client.get("/version")
+
+    assert answer.status_code == 200
+    assert json.loads(answer.text)["encoder"] is None

@@ -1,0 +1,78 @@
+"""The gallery's routes at the gateway are those of the retrieval service, byte for byte."""
+
+import json
+
+import pytest
+from bad_photos import GOOD_PHOTO
+from fakes.images import draw_place, encode
+from in_process import AppClient
+
+from gateway.settings import GatewaySettings
+from services.retrieval.settings import RetrievalSettings
+
+
+def test_an_upload_streams_through_with_its_fields(product: AppClient):
+    """Files and fields arrive at the gallery; the outcome comes back per file."""
+    answer = product.post(
+        "/index/images",
+        files=[("file", ("a.jpg", GOOD_PHOTO)), ("file", ("b.txt", b"no photo"))],
+        data={"collection": "museum", "place_id": "p", "place_name": "瓷瓶", "metadata": json.dumps({"year": 1402})},
+    )
+
+    body = answer.json()
+    assert [(each["filename"], each["status"]) for each in body["results"]] == [
+        ("a.jpg", "added"),
+        ("b.txt", "rejected"),
+    ]
+    assert body["results"][0]["image"]["place"]["metadata"] == {"year": 1402}
+
+
+def test_every_gallery_route_is_reachable(filled: AppClient):
+    """Lists, one image, its files, a change and a deletion work through the gateway."""
+    listed = filled.get("/index/images", params={"limit": 2, "q": "place-"}).json()
+    image = listed["images"][0]
+
+    assert (len(listed["images"]), listed["total"]) == (2, 6)
+    assert filled.get(f"/index/images/{image['id']}").json() == image
+    changed = filled.request("PATCH", f"/index/images/{image['id']}", json={"place_name": "Renamed"})
+    assert changed.json()["place"]["name"] == "Renamed"
+    assert filled.get("/index/places", params={"q": "Renamed"}).json()["total"] == 1
+    assert filled.get("/index/collections").json()["collections"] == [{"id": "default", "images": 6, "places": 6}]
+    assert filled.request("DELETE", f"/index/images/{image['id']}").status_code == 204
+    assert filled.get(f"/index/images/{image['id']}").status_code == 404
+
+
+def test_browsers_may_keep_photos(filled: AppClient):
+    """Caching headers survive the hop, and a known photo is answered 304."""
+    image = filled.get("/index/images").json()["images"][0]
+
+    first = filled.get(image["preview_url"])
+    again = filled.get(image["preview_url"], headers={"If-None-Match": first.headers["etag"]})
+
+    assert "max-age" in first.headers["cache-control"]
+    assert first.headers["x-content-type-options"] == "nosniff"
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_parts_of_an_original_can_be_asked_for(filled: AppClient):
+    """A range request is passed on."""
+    image = filled.get("/index/images").json()["images"][0]
+
+    part = filled.get(image["file_url"], headers={"Range": "bytes=0-9"})
+
+    assert (part.status_code, len(part.content)) == (206, 10)
+
+
+def test_a_photo_added_is_found_by_the_next_match(product: AppClient):
+    """What an upload acknowledges is in the gallery at once, also for the verifier."""
+    product.post("/index/images", files={"file": ("a.jpg", encode(draw_place(2)))}, data={"place_id": "place-2"})
+
+    answer = product.post("/match", files={"file": ("q.jpg", encode(draw_place(2)))}).json()
+
+    assert (answer["place"]["id"], answer["verification"]) == ("place-2", "done")
+
+
+@pytest.mark.parametrize("limit", ["max_photo_bytes"])
+def test_gateway_and_services_agree_on_limits(limit: str):
+    """What the gateway lets in, the services take."""
+    assert getattr(GatewaySettings(), limit) == getattr(RetrievalSettings(), limit)
