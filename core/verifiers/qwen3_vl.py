@@ -11,15 +11,15 @@ from threading import Lock
 
 import torch
 
-from core.devices import choose_device
+from core.devices import DeviceChoice, choose_device
 from core.errors import InvalidRequest
-from core.model_files import resolve_model_folder, weights_digest
+from core.model_files import resolve_model_folder
 from core.results import Photo, Verdict
 from core.verifiers.conversations import ConversationWriter
 from core.verifiers.judging import judge
 from core.verifiers.pair_session import AnswerTokens, PairSession
 from core.verifiers.prompts import DEFAULT_STYLE, load_styles
-from core.verifiers.qwen_files import load_qwen
+from core.verifiers.qwen_files import QwenModel, load_qwen
 from core.verifiers.shared_prefix import SharedPrefixRunner
 from core.verifiers.vision_tower import CachedVisionTower
 from core.verifiers.visual_tokens import PixelGrid, VisualTokens, check_token_budget
@@ -46,7 +46,7 @@ class Qwen3VLVerifier:
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: str | QwenModel = DEFAULT_MODEL,
         *,
         revision: str | None = None,
         device: str = "auto",
@@ -62,7 +62,7 @@ class Qwen3VLVerifier:
         """Load the model onto the device.
 
         Args:
-            model: a folder or a hub id.
+            model: a folder, a hub id, or a model already loaded, which stays on its device in its number format.
             revision: branch, tag or commit of a hub model.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
             dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
@@ -86,19 +86,22 @@ class Qwen3VLVerifier:
             raise InvalidRequest(f"cache_bytes is {cache_bytes}; accepted: 0 or more")
         self._styles = load_styles(styles_file)
         self._style = self._styles.choose(prompt_style)
-        self.device = choose_device(device, dtype)
-        folder = resolve_model_folder(model, alternative=_ALTERNATIVE, revision=revision)
-        loaded = load_qwen(folder, self.device)
-        self._writer = ConversationWriter(loaded.tokenizer, self._style)
-        self._runner = SharedPrefixRunner(loaded.network, loaded.stop_tokens)
-        self.tower = CachedVisionTower(loaded.network, loaded.cutter, cache_bytes=cache_bytes, max_batch=max_batch)
+        if isinstance(model, QwenModel):
+            self.device = DeviceChoice(model.network.device, model.network.dtype, f"{model.network.device} as loaded")
+        else:
+            self.device = choose_device(device, dtype)
+            folder = resolve_model_folder(model, alternative=_ALTERNATIVE, revision=revision)
+            model = load_qwen(folder, self.device)
+        self._writer = ConversationWriter(model.tokenizer, self._style)
+        self._runner = SharedPrefixRunner(model.network, model.stop_tokens)
+        self.tower = CachedVisionTower(model.network, model.cutter, cache_bytes=cache_bytes, max_batch=max_batch)
         self._query_tokens, self._candidate_tokens = query_tokens, candidate_tokens
         self._both_orders = both_orders
         self._max_batch = max_batch
         self._lock = Lock()
         AnswerTokens.of(self._style, self._writer)
         self.fingerprint = (
-            f"qwen3-vl ({loaded.kind} {weights_digest(folder)}; {str(self.device.dtype).removeprefix('torch.')}; "
+            f"qwen3-vl ({model.name}; {str(self.device.dtype).removeprefix('torch.')}; "
             f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''})"
         )
         _log.info("%s on %s", self.fingerprint, self.device.reason)

@@ -8,7 +8,7 @@ import torch
 
 from core.devices import DeviceChoice
 from core.errors import BackendUnavailable
-from core.model_files import read_json
+from core.model_files import read_json, weights_digest
 from core.verifiers.visual_tokens import PatchCutter
 
 MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe", "qwen2_5_vl", "qwen2_vl")
@@ -16,20 +16,20 @@ MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe", "qwen2_5_vl", "qwen2_vl")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class QwenFiles:
+class QwenModel:
     """A loaded model.
 
     Attributes:
         network: a ``Qwen*VLForConditionalGeneration`` on its device, without gradients.
         tokenizer: whose chat template takes photos.
         cutter: photos to patches.
-        kind: the model type and size in a few words.
+        name: model type, size, and which weights, in a few words.
     """
 
     network: Any
     tokenizer: Any
     cutter: PatchCutter
-    kind: str
+    name: str
 
     @property
     def stop_tokens(self) -> list[int]:
@@ -40,7 +40,7 @@ class QwenFiles:
         return list(stops) if isinstance(stops, list | tuple) else [stops]
 
 
-def load_qwen(folder: Path, device: DeviceChoice) -> QwenFiles:
+def load_qwen(folder: Path, device: DeviceChoice) -> QwenModel:
     """Load everything in ``folder``, the network onto the device.
 
     Raises:
@@ -57,7 +57,8 @@ def load_qwen(folder: Path, device: DeviceChoice) -> QwenFiles:
         raise BackendUnavailable(f"the tokenizer in {folder} is not this model's; fetch the model again")
     network = _load_network(folder, device)
     text = network.config.get_text_config()
-    return QwenFiles(network, tokenizer, cutter, f"{kind}-{text.hidden_size}x{text.num_hidden_layers}")
+    name = f"{kind}-{text.hidden_size}x{text.num_hidden_layers} {weights_digest(folder)}"
+    return QwenModel(network, tokenizer, cutter, name)
 
 
 def _load_tokenizer(folder: Path) -> Any:
