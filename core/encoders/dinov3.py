@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from core.bounded_forward import BoundedForward
 from core.devices import DeviceChoice, choose_device
-from core.encoders.bounded_forward import BoundedForward
 from core.encoders.cuda_graphs import GraphedNetwork
 from core.encoders.pooling import POOLINGS, Pooling, pool
 from core.encoders.preprocess import preprocessing_of

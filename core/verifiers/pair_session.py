@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from core.encoders.bounded_forward import BoundedForward
+from core.bounded_forward import BoundedForward
 from core.errors import InvalidRequest
 from core.verifiers.conversations import ConversationWriter, Piece
 from core.verifiers.judging import Talk

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from core.bounded_cache import BoundedCache
-from core.encoders.bounded_forward import BoundedForward
+from core.bounded_forward import BoundedForward
 from core.results import Photo
 from core.verifiers.visual_tokens import PatchCutter, PixelGrid, VisualTokens
 

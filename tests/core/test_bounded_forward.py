@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from core.encoders.bounded_forward import BoundedForward
+from core.bounded_forward import BoundedForward
 from core.errors import OutOfMemory
 
 
