@@ -67,6 +67,14 @@ async function switchLanguage(language) {
   document.querySelector(".language").focus();
 }
 
+/** From the second visit on the service worker keeps the files; those of the first are put beside it here. */
+async function keepForOffline() {
+  await navigator.serviceWorker.register("offline.js");
+  const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+  const shell = await caches.open("shell");
+  await shell.addAll([new URL("./", location.href).href, ...loaded.filter((url) => /\.(js|css)$/.test(url))]);
+}
+
 async function start() {
   await useLanguage(preferredLanguage());
   addEventListener("hashchange", () => show({ moveFocus: true }));
@@ -78,6 +86,8 @@ async function start() {
     if (context.queue.isUnfinished) event.preventDefault();
   });
   await show({ moveFocus: false });
+  // Absent on plain http other than localhost. Failing to keep the files costs only the offline shell.
+  if ("serviceWorker" in navigator) keepForOffline().catch((error) => console.info("not kept for offline:", error));
 }
 
 start();

@@ -36,6 +36,13 @@ def test_a_photo_of_a_known_place_is_answered_with_that_place(visit: Visit, muse
     expect(visitor.page.locator("#live")).to_contain_text("This is Cat Chelsea.")
 
 
+def test_an_address_that_names_an_empty_collection_asks_for_photos(visit: Visit, museum: str) -> None:
+    """It never answers from another collection instead."""
+    visitor = visit("#/match?collection=nowhere")
+
+    expect(visitor.page.get_by_role("heading", name="There is nothing to recognise yet")).to_be_visible()
+
+
 def test_an_unknown_photo_is_told_kindly_with_the_nearest_places_as_guesses(visit: Visit, museum: str) -> None:
     """No place is claimed; what is nearest is offered."""
     visitor = visit(museum, device=PHONE)

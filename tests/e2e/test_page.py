@@ -164,6 +164,26 @@ def test_a_visitors_phone_loads_little(visit: Visit) -> None:
 
 
 @pytest.mark.usefixtures("seen")
+def test_the_page_opens_without_a_connection(visit: Visit) -> None:
+    """After one visit the page itself is there offline, and says plainly what it cannot do."""
+    visitor = visit(VIEWS[0], offline_shell=True)
+    visitor.expect_complaint("ERR_INTERNET_DISCONNECTED")
+    visitor.page.evaluate(
+        """async () => {
+          const shell = await caches.open("shell");
+          const isKept = async () => navigator.serviceWorker.controller && (await shell.keys()).length > 15;
+          while (!(await isKept())) await new Promise(requestAnimationFrame);
+        }"""
+    )
+
+    visitor.lose_connection()
+    visitor.page.reload()
+    visitor.show_photo(snapshot("Rocket"))
+
+    expect(visitor.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+
+
+@pytest.mark.usefixtures("seen")
 def test_the_status_page_names_what_runs(visit: Visit) -> None:
     """Readiness of every part, the version and both models."""
     visitor = visit("#/status")

@@ -30,7 +30,14 @@ class Visitor:
     """
 
     def __init__(
-        self, browser: Browser, address: str, *, device: Device, language: str = "en-GB", dark: bool = False
+        self,
+        browser: Browser,
+        address: str,
+        *,
+        device: Device,
+        language: str = "en-GB",
+        dark: bool = False,
+        offline_shell: bool = False,
     ) -> None:
         self._address = address
         self._context = browser.new_context(
@@ -40,10 +47,12 @@ class Visitor:
             locale=language,
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            # A service worker would stand between the tests and the requests they interrupt.
+            service_workers="allow" if offline_shell else "block",
         )
         self.page: Page = self._context.new_page()
         self.complaints: list[str] = []
-        self._expected: list[str] = []
+        self._expected = [] if offline_shell else ["Service Worker registration blocked by Playwright"]
         self.page.on("console", lambda message: self._note(message.type, message.text))
         self.page.on("pageerror", lambda error: self._note("error", str(error)))
         self.page.on("request", lambda request: self._note_foreign(request.url))
@@ -65,6 +74,10 @@ class Visitor:
     def choose(self, files: Sequence[tuple[str, bytes]], kind: str = "image") -> None:
         """Choose files on a collection's page; ``kind`` is image or zip."""
         self.page.locator(f".dropzone input[accept*={kind}]").set_input_files([payload(*file) for file in files])
+
+    def lose_connection(self) -> None:
+        """No network from here on."""
+        self._context.set_offline(True)
 
     def leave(self) -> None:
         """Close the profile."""

@@ -2,7 +2,7 @@
 
 import { collections, places } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
-import { h } from "../page/dom.js";
+import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
@@ -16,9 +16,8 @@ export function collectionsView() {
     h("h1", {}, t("collections.title")),
     h("p", { class: "muted" }, t("loading")),
   );
-  const load = () => collections().then((list) => root.replaceChildren(...content(list)), refuse);
-  const refuse = (error) =>
-    root.replaceChildren(h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
+  const load = () => collections().then((list) => refill(root, ...content(list)), refuse);
+  const refuse = (error) => refill(root, h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
   load();
   return { title: t("collections.title"), element: root };
 }

@@ -3,7 +3,7 @@
 import { uploadPanel } from "../ingest/panel.js";
 import { changeImage, deleteImage, images } from "../page/api.js";
 import { confirmed, errorNotice } from "../page/dialogs.js";
-import { announce, focusHeading, h } from "../page/dom.js";
+import { announce, focusHeading, h, refill } from "../page/dom.js";
 import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { bytes, day, t } from "../page/language.js";
@@ -50,7 +50,8 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
 
   function drawHead() {
     const place = shown[0]?.place;
-    head.replaceChildren(
+    refill(
+      head,
       h(
         "div",
         { class: "heading" },

@@ -24,7 +24,12 @@ export function uploadPanel(queue, { collection, place = null }) {
 
   async function receive(selecting) {
     draw(h("p", { class: "muted", role: "status" }, t("upload.reading")));
-    const selection = await selecting;
+    let selection;
+    try {
+      selection = await selecting;
+    } catch (error) {
+      return invite(error.message); // a folder that vanished or may not be read
+    }
     const problem = selection.unreadable.map((name) => t("upload.unreadable", { name })).join(" ");
     if (selection.photos.length + selection.archives.length === 0) return invite(problem || t("upload.nothing"));
     draw(review(selection, problem, { collection, place, onstart: start, oncancel: () => invite() }));

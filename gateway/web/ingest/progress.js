@@ -1,7 +1,7 @@
 /** An upload as one sees it: how far, what became of every file, pause and continue. */
 
 import { errorNotice } from "../page/dialogs.js";
-import { announce, h } from "../page/dom.js";
+import { announce, h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 
@@ -24,7 +24,8 @@ export function uploadProgress(queue, { collection }) {
       files: h("ul", { class: "files" }),
       rows: new Map(),
     };
-    root.replaceChildren(
+    refill(
+      root,
       ...[
         h("h3", { tabindex: "-1" }, t(`upload.${queue.state}`, { seconds: queue.secondsLeft })),
         elsewhere &&
@@ -52,7 +53,10 @@ export function uploadProgress(queue, { collection }) {
         button("refresh", t("upload.now"), () => queue.resume(), "button primary"),
         button("pause", t("upload.pause"), () => queue.pause()),
       ],
-      paused: () => button(null, t("upload.resume"), () => queue.resume(), "button primary"),
+      paused: () => [
+        button(null, t("upload.resume"), () => queue.resume(), "button primary"),
+        button(null, t("cancel"), () => queue.dismiss()),
+      ],
       stopped: () => [
         button(null, t("upload.resume"), () => queue.resume(), "button primary"),
         button(null, t("cancel"), () => queue.dismiss()),

@@ -19,22 +19,24 @@ export function matchView({ session }, route) {
   let known = null; // CollectionSummary[], null until loaded
   let patience = 0;
 
-  const collection = () => {
-    const filled = known?.filter((each) => each.images > 0) ?? [];
-    const wishes = [route.query.get("collection"), localStorage.getItem(CHOSEN)];
-    return wishes.find((wish) => filled.some((each) => each.id === wish)) ?? filled[0]?.id ?? wishes[0];
-  };
+  const filled = () => known?.filter(({ images }) => images > 0).map(({ id }) => id) ?? [];
+  const remembered = () => filled().find((id) => id === localStorage.getItem(CHOSEN));
+  // An address that names a collection means that one: another museum's answer would be a wrong answer.
+  const collection = () => route.query.get("collection") ?? remembered() ?? filled()[0];
+  const isEmpty = () =>
+    ["empty_gallery", "unknown_collection"].includes(session.error?.code) ||
+    (known !== null && !filled().includes(collection()));
+  if (route.query.has("collection") && session.collection !== collection()) session.reset({ quietly: true });
 
   const ask = (files) => session.ask(files[0], collection());
 
   function draw({ moveFocus = false } = {}) {
     clearTimeout(patience);
     root.className = `match ${session.phase}`;
-    const isEmpty = ["empty_gallery", "unknown_collection"].includes(session.error?.code);
     if (session.phase === "answered") root.replaceChildren(answerPanel(session));
-    else if (session.phase === "failed" && !isEmpty) root.replaceChildren(finder(), failure());
+    else if (session.phase === "failed" && !isEmpty()) root.replaceChildren(finder(), failure());
     else if (session.isBusy) root.replaceChildren(finder(), progress());
-    else if (isEmpty || (known && !known.some((each) => each.images > 0))) root.replaceChildren(invitation());
+    else if (isEmpty()) root.replaceChildren(invitation());
     else root.replaceChildren(intro(), finder(), ways());
     if (moveFocus) focusHeading(root);
   }
@@ -72,7 +74,7 @@ export function matchView({ session }, route) {
         }),
       ),
       h("p", { class: "hint muted" }, t("match.hint")),
-      known?.filter((each) => each.images > 0).length > 1 && whereabouts(),
+      filled().length > 1 && whereabouts(),
     );
 
   const whereabouts = () =>
@@ -83,9 +85,7 @@ export function matchView({ session }, route) {
       h(
         "select",
         { onchange: (event) => choose(event.target.value) },
-        known
-          .filter((each) => each.images > 0)
-          .map((each) => h("option", { value: each.id, selected: each.id === collection() }, each.id)),
+        filled().map((id) => h("option", { value: id, selected: id === collection() }, id)),
       ),
     );
 

@@ -32,10 +32,17 @@ export function announce(text) {
 
 /** Move the keyboard to a heading that just appeared. */
 export function focusHeading(root) {
-  const heading = root.querySelector("h1, h2");
+  const heading = root.querySelector("h1, h2, h3");
   if (!heading) return;
   heading.setAttribute("tabindex", "-1");
   heading.focus({ preventScroll: true });
+}
+
+/** Replace what is in `parent`; a keyboard that stood in there is led to its new heading instead of nowhere. */
+export function refill(parent, ...children) {
+  const hadFocus = parent.contains(document.activeElement);
+  parent.replaceChildren(...children);
+  if (hadFocus) focusHeading(parent);
 }
 
 /** A button-looking label around a file input: one control for mouse, keyboard and screen reader alike. */
