@@ -103,14 +103,18 @@ class PairSession:
             )
             for talk, candidate in zip(talks, self._candidates, strict=True)
         ]
-        # All are alike up to the candidate's photo.
-        shared = conversations[0].index(self._candidates[0])
         if candidate_first not in self._beginnings:
-            # For a single candidate, one pass over everything beats two.
-            alone = len(conversations) == 1
-            self._beginnings[candidate_first] = self._runner.begin([] if alone else conversations[0][:shared])
+            self._beginnings[candidate_first] = self._begin(conversations)
         beginning = self._beginnings[candidate_first]
         return beginning, [pieces[len(beginning.pieces) :] for pieces in conversations]
+
+    def _begin(self, conversations: Sequence[Sequence[Piece]]) -> Beginning:
+        """Compute what the conversations share: the instructions, and the query if it comes before the candidates."""
+        first = conversations[0]
+        instructions = self._runner.begin_with_text(first[:1])
+        if len(conversations) == 1:
+            return instructions  # one pass over all the rest beats two
+        return self._runner.begin(first[1 : first.index(self._candidates[0])], after=instructions)
 
     def _in_batches(
         self, forward: Callable[[Sequence[list[Piece]]], torch.Tensor], ends: Sequence[list[Piece]]

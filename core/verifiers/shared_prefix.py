@@ -15,6 +15,8 @@ import torch
 from core.verifiers.conversations import Piece
 from core.verifiers.visual_tokens import VisualTokens
 
+_MOST_TEXTS = 16  # styles in both orders; with Qwen3-VL-8B, 400 tokens keep 59 MB on the device
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beginning:
@@ -29,6 +31,10 @@ class Beginning:
     pieces: tuple[Piece, ...]
     length: int
     keys_and_values: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+
+NOTHING = Beginning((), 0, ())
+"""The beginning before anything was said."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,17 +61,30 @@ class SharedPrefixRunner:
         """Wrap a ``Qwen*VLForConditionalGeneration``; ``stop_tokens`` end a generated reply."""
         self._network = network
         self._config = network.config
+        self._texts: dict[tuple[Piece, ...], Beginning] = {}
         self._padding = stop_tokens[0]
         self._stop_tokens = torch.tensor(list(stop_tokens), device=network.device)
 
-    def begin(self, pieces: Sequence[Piece]) -> Beginning:
-        """Compute a beginning; an empty one costs nothing."""
+    def begin(self, pieces: Sequence[Piece], after: Beginning = NOTHING) -> Beginning:
+        """Compute a beginning, or how one goes on; no pieces cost nothing."""
         if not pieces:
-            return Beginning((), 0, ())
-        batch = self._lay_out(Beginning((), 0, ()), [pieces])
-        states = self._network.model(use_cache=True, **self._inputs(batch, None))
-        layers = states.past_key_values.layers
-        return Beginning(tuple(pieces), batch.ids.shape[1], tuple((layer.keys, layer.values) for layer in layers))
+            return after
+        batch = self._lay_out(after, [pieces])
+        states = self._network.model(use_cache=True, **self._inputs(batch, self._share(after, 1)))
+        return Beginning(
+            pieces=(*after.pieces, *pieces),
+            length=after.length + batch.ids.shape[1],
+            keys_and_values=tuple((layer.keys, layer.values) for layer in states.past_key_values.layers),
+        )
+
+    def begin_with_text(self, pieces: Sequence[Piece]) -> Beginning:
+        """Compute a beginning of mere text, once and for good: a style's instructions never change."""
+        text = tuple(pieces)
+        if text not in self._texts:
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.pop(next(iter(self._texts)))
+            self._texts[text] = self.begin(text)
+        return self._texts[text]
 
     def next_token_logprobs(self, beginning: Beginning, ends: Sequence[Sequence[Piece]]) -> torch.Tensor:
         """Say what the model would say next after each end.
