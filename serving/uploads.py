@@ -66,13 +66,13 @@ async def open_form(
         await form.close()
 
 
-def uploaded_files(form: FormData, name: str) -> list[UploadFile]:
-    """The files a form carries under ``name``, in the order sent.
+def uploaded_files(form: FormData, name: str, *synonyms: str) -> list[UploadFile]:
+    """The files a form carries under ``name`` or a synonym of it, in the order sent.
 
     Raises:
         InvalidUpload: there is none, or something else was sent under that name.
     """
-    parts = form.getlist(name)
+    parts = [part for field, part in form.multi_items() if field in {name, *synonyms}]
     files = [part for part in parts if isinstance(part, UploadFile)]
     if len(files) < len(parts):
         raise InvalidUpload(f"the form field {name} holds text", accepted="a file part, with a file name", field=name)

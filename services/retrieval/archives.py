@@ -1,11 +1,12 @@
 """ZIP archives as uploads: what may hide in one is refused entry by entry, and nothing is ever unpacked to disk.
 
-Entry names are read for their folder (the place) and shown; they are never used as paths.
+Entry names are read for their folder (the place) and shown; they are never used as paths. Folders and manifests mean
+what they mean to ``scripts/build_database.py``; a single folder around everything, as many tools pack it, is nothing.
 """
 
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -13,8 +14,8 @@ from typing import BinaryIO
 
 from contracts.images import AddFields
 from core.errors import ImageTooLarge, InvalidImage, InvalidRequest
+from core.labels import MANIFEST, ManifestRow, parse_manifest, place_of_path
 from core.results import Place
-from services.retrieval.place_manifest import MANIFEST_NAME, ManifestRow, read_manifest
 from services.retrieval.submissions import Submission, place_from_fields, refuse, shown_name
 
 # Photos are compressed already. An entry that shrank more than this is a bomb, not a photo.
@@ -48,15 +49,15 @@ def is_archive(file: BinaryIO) -> bool:
 def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, fields: AddFields) -> list[Submission]:
     """Take the photos of an archive.
 
-    With a ``manifest.csv`` in it, its rows say what is taken and which place it shows; else each photo shows the
-    place named by the form or, where the form names none, by the folder it lies in. What is refused is among the
-    submissions, with its reason.
+    With a ``manifest.csv`` in it, its reference rows say what is taken and which place it shows; else each photo shows
+    the place named by the form or, where the form names none, by its folder. What is refused is among the submissions,
+    with its reason.
 
     Args:
         filename: of the archive.
         file: the archive, open as long as submissions are read.
         limits: for the archive.
-        fields: of the form; they fill what folder or manifest leave open.
+        fields: of the form; they say what photos show whose place the manifest leaves open.
     """
     try:
         archive = zipfile.ZipFile(file)
@@ -80,36 +81,37 @@ def _submissions(
     archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: ArchiveLimits, fields: AddFields
 ) -> Iterator[Submission]:
     files = [entry for entry in entries if not entry.is_dir() and not _is_ignored(entry.filename)]
-    manifest = _find_manifest(files)
+    top = _wrapping_folder(files)
+    manifest = next((entry for entry in files if _inside(entry, top).as_posix().lower() == MANIFEST), None)
     if manifest is None:
         for entry in files:
-            yield _submission(archive, entry, limits, _folder_place(entry.filename, fields))
+            yield _submission(archive, entry, limits, _folder_place(_inside(entry, top), fields))
         return
-    root = PurePosixPath(manifest.filename).parent
-    rows = read_manifest(_read(archive, manifest, _MAX_MANIFEST_BYTES), fields)
     files.remove(manifest)
-    yield from _manifest_submissions(archive, files, root, rows, limits)
+    rows = parse_manifest(_read_text(archive, manifest))
+    by_name = {_inside(entry, top).as_posix(): entry for entry in files}
+    yield from _manifest_submissions(archive, by_name, rows, limits, fields)
 
 
 def _manifest_submissions(
     archive: zipfile.ZipFile,
-    files: list[zipfile.ZipInfo],
-    root: PurePosixPath,
-    rows: list[ManifestRow],
+    by_name: dict[str, zipfile.ZipInfo],
+    rows: Sequence[ManifestRow],
     limits: ArchiveLimits,
+    fields: AddFields,
 ) -> Iterator[Submission]:
-    by_name = {entry.filename: entry for entry in files}
     for row in rows:
-        entry = by_name.pop((root / row.file).as_posix(), None)
+        entry = by_name.pop(row.file, None)
+        if row.role == "query":
+            continue  # a photo to ask with, not to keep
         if entry is None:
-            reason = InvalidRequest(f"{MANIFEST_NAME} names {row.file!r}, which is not in the archive or named twice")
-            yield refuse(shown_name(row.file), reason)
-        elif isinstance(row.place, InvalidRequest):
-            yield refuse(shown_name(row.file), row.place)
+            reason = f"{MANIFEST} names {row.file!r}, which is not in the archive, or names it twice"
+            yield refuse(shown_name(row.file), InvalidRequest(reason))
         else:
-            yield _submission(archive, entry, limits, row.place)
+            place = row.place or place_from_fields(fields, stem=PurePosixPath(row.file).stem)
+            yield _submission(archive, entry, limits, place)
     for name in by_name:
-        yield refuse(shown_name(name), InvalidRequest(f"{name!r} is not listed in {MANIFEST_NAME}"))
+        yield refuse(shown_name(name), InvalidRequest(f"{name!r} is not listed in {MANIFEST}"))
 
 
 def _submission(
@@ -138,7 +140,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> b
 
 
 def _danger_of(entry: zipfile.ZipInfo) -> str | None:
-    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    path = _path(entry)
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
         return "points outside the archive"
     if stat.S_ISLNK(entry.external_attr >> 16):
@@ -156,15 +158,37 @@ def _is_ignored(name: str) -> bool:
     return hidden or "__MACOSX" in parts or (bool(parts) and parts[-1].lower() in _IGNORED_NAMES)
 
 
-def _find_manifest(files: list[zipfile.ZipInfo]) -> zipfile.ZipInfo | None:
-    """The manifest nearest to the root: many tools pack everything into one top folder."""
-    found = [entry for entry in files if PurePosixPath(entry.filename).name.lower() == MANIFEST_NAME]
-    return min(found, key=lambda entry: len(PurePosixPath(entry.filename).parts), default=None)
+def _wrapping_folder(files: Sequence[zipfile.ZipInfo]) -> str | None:
+    """The one folder around everything, where there is one with folders or a manifest of its own inside."""
+    paths = [_path(entry) for entry in files]
+    tops = {path.parts[0] for path in paths if len(path.parts) > 1}
+    inside = [path.parts[1:] for path in paths if len(path.parts) > 1]
+    if len(tops) != 1 or len(inside) < len(paths):
+        return None
+    has_more = any(len(parts) > 1 or parts[0].lower() == MANIFEST for parts in inside)
+    return tops.pop() if has_more else None
 
 
-def _folder_place(name: str, fields: AddFields) -> Place | None:
-    path = PurePosixPath(name.replace("\\", "/"))
-    folder = path.parent.name
-    if not folder or fields.place_id or fields.place_name:
+def _inside(entry: zipfile.ZipInfo, top: str | None) -> PurePosixPath:
+    path = _path(entry)
+    return path.relative_to(top) if top is not None else path
+
+
+def _path(entry: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(entry.filename.replace("\\", "/"))
+
+
+def _folder_place(path: PurePosixPath, fields: AddFields) -> Place | None:
+    folder = place_of_path(path)
+    if folder is None or fields.place_id or fields.place_name:
         return place_from_fields(fields, stem=path.stem)
-    return place_from_fields(fields.model_copy(update={"place_id": folder, "place_name": folder}), stem=path.stem)
+    named = fields.model_copy(update={"place_id": folder.place_id, "place_name": folder.name})
+    return place_from_fields(named, stem=path.stem)
+
+
+def _read_text(archive: zipfile.ZipFile, manifest: zipfile.ZipInfo) -> str:
+    try:
+        # Spreadsheets put a byte order mark in front.
+        return _read(archive, manifest, _MAX_MANIFEST_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"{MANIFEST} is no text in UTF-8: {exc.reason} at byte {exc.start}") from exc

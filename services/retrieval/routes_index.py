@@ -42,8 +42,8 @@ async def add_images(request: Request, engine: Engine, settings: Settings) -> Ad
     """Read the form, add what it holds."""
     with engine.uploads.admit():
         async with open_form(request, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files) as form:
-            fields = parse_fields(AddFields, form)
-            files = uploaded_files(form, "file")
+            fields = parse_fields(AddFields, form, files=frozenset({"file", "files"}))
+            files = uploaded_files(form, "file", "files")
             submissions = await engine.workers.run(_submissions, files, fields, settings)
             outcomes = await engine.indexer.add(fields.collection, submissions)
     return add_reply(fields.collection, submissions, outcomes)

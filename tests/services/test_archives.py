@@ -37,23 +37,44 @@ def upload(retrieval: AppClient, archive: bytes, **fields: str) -> list[tuple[st
     ]
 
 
-def test_folders_name_the_places(retrieval: AppClient):
-    """Without a manifest a photo shows the place its folder is named after; at the top, a place of its own."""
-    results = upload(retrieval, pack({"top/瓷瓶/a.jpg": PHOTOS[1], "top/瓷瓶/b.jpg": PHOTOS[2], "c.jpg": PHOTOS[3]}))
+@pytest.mark.parametrize("around", ["", "photos/"])
+def test_folders_name_the_places(retrieval: AppClient, around: str):
+    """A photo shows the place its first folder is named after; a single folder around everything means nothing."""
+    entries = {f"{around}瓷瓶/a.jpg": PHOTOS[1], f"{around}瓷瓶/detail/b.jpg": PHOTOS[2], f"{around}c.jpg": PHOTOS[3]}
+
+    results = upload(retrieval, pack(entries))
 
     assert results[:2] == [("a.jpg", "added", "瓷瓶"), ("b.jpg", "added", "瓷瓶")]
     assert results[2][:2] == ("c.jpg", "added")
+    assert results[2][2] not in ("瓷瓶", "photos")
 
 
-def test_a_manifest_says_what_is_shown(retrieval: AppClient):
-    """Rows of manifest.csv give places and more; columns of one's own become metadata; a row may be wrong alone."""
+def test_one_folder_of_photos_is_one_place(retrieval: AppClient):
+    """A folder that holds nothing but photos names the place."""
+    assert upload(retrieval, pack({"Vase/a.jpg": PHOTOS[1], "Vase/b.jpg": PHOTOS[2]})) == [
+        ("a.jpg", "added", "Vase"),
+        ("b.jpg", "added", "Vase"),
+    ]
+
+
+@pytest.mark.parametrize("around", ["", "photos/"])
+def test_a_manifest_says_what_is_shown(retrieval: AppClient, around: str):
+    """Rows of manifest.csv give places and what is known of them; a row may be wrong alone; queries are not kept."""
     manifest = (
-        "\ufefffile,place_id,place_name,latitude,longitude,artist\n"
-        "img/a.jpg,p1,Vase,30.1,120.2,Unknown\n"
-        "img/b.jpg,p2,Statue,200,0,\n"
-        "img/missing.jpg,p3,Bell,,,\n"
+        "\ufeffrole,file,place_id,place_name,latitude,longitude,metadata\n"
+        'db,img/a.jpg,p1,Vase,30.1,120.2,"{""artist"": ""Unknown""}"\n'
+        "db,img/b.jpg,p2,Statue,200,0,\n"
+        "db,img/missing.jpg,p3,Bell,,,\n"
+        "query,img/q.jpg,p1,,,,\n"
     )
-    archive = pack({"top/manifest.csv": manifest, "top/img/a.jpg": PHOTOS[1], "top/img/b.jpg": PHOTOS[2]})
+    archive = pack(
+        {
+            f"{around}manifest.csv": manifest,
+            f"{around}img/a.jpg": PHOTOS[1],
+            f"{around}img/b.jpg": PHOTOS[2],
+            f"{around}img/q.jpg": PHOTOS[3],
+        }
+    )
 
     results = upload(retrieval, archive)
 
@@ -61,6 +82,7 @@ def test_a_manifest_says_what_is_shown(retrieval: AppClient):
     assert results[1][:2] == ("b.jpg", "rejected")
     assert "latitude" in str(results[1][2])
     assert results[2][:2] == ("missing.jpg", "rejected")
+    assert len(results) == 3
     place = retrieval.get("/index/places").json()["places"][0]
     assert (place["name"], place["latitude"], place["metadata"]) == ("Vase", 30.1, {"artist": "Unknown"})
 
@@ -84,7 +106,7 @@ def test_an_unusable_manifest_refuses_the_archive(retrieval: AppClient, manifest
 
 def test_fields_of_the_form_fill_what_the_manifest_leaves_open(retrieval: AppClient):
     """What a row says goes before what the form says, and that before nothing."""
-    manifest = "file,place_name\na.jpg,Vase\nb.jpg,\n"
+    manifest = "file,place_id\na.jpg,Vase\nb.jpg,\n"
 
     upload(retrieval, pack({"manifest.csv": manifest, "a.jpg": PHOTOS[1], "b.jpg": PHOTOS[2]}), place_name="Hall 3")
 

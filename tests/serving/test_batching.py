@@ -43,9 +43,12 @@ async def when_busy(worker: Worker) -> None:
 
 
 async def queued(batches: DynamicBatcher[str, str], count: int) -> None:
-    """Let submitted items reach the queue."""
-    while batches.waiting < count:
+    """Let submitted items reach the queue: a few turns of the loop."""
+    for _ in range(100):
+        if batches.waiting >= count:
+            return
         await asyncio.sleep(0)
+    raise AssertionError(f"{batches.waiting} of {count} items are in the queue")
 
 
 def test_a_full_batch_goes_at_once():

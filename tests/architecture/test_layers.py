@@ -1,0 +1,57 @@
+"""The layering is executed, not promised."""
+
+import ast
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("contracts", "core", "gateway", "scripts", "services", "serving", "standalone")
+LONGEST_FILE = 320
+
+
+def sources() -> list[Path]:
+    """Every source file of the product."""
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def test_the_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """No package imports what the architecture forbids it."""
+    if find_spec("importlinter") is None:
+        pytest.skip("import-linter is not installed: the import contracts are NOT checked; `make test` installs it")
+    from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+    monkeypatch.chdir(ROOT)
+
+    status = lint_imports(config_filename="pyproject.toml", no_cache=True)
+
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_files_have_one_reason_to_change():
+    """No file grows beyond what is read in one sitting."""
+    long = {str(path.relative_to(ROOT)): lines for path in sources() if (lines := _lines(path)) > LONGEST_FILE}
+
+    assert long == {}
+
+
+def test_importing_does_nothing():
+    """No module calls anything that starts, reads or loads when it is imported: only definitions at the top level."""
+    found = []
+    for path in sources():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+
+    assert found == []
+
+
+@pytest.mark.parametrize("name", ["utils", "helpers", "misc", "common", "manager"])
+def test_there_are_no_drawers(name: str):
+    """No module is named after not knowing where things belong."""
+    assert [path for path in sources() if path.stem == name] == []
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())

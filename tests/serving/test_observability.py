@@ -1,0 +1,96 @@
+"""Request ids, stage times and log lines."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from fastapi import FastAPI
+from in_process import AppClient, error_of
+
+from serving.observability import StageTimer, current_request_id
+from serving.process import build_api
+
+
+@asynccontextmanager
+async def nothing(app: FastAPI) -> AsyncIterator[None]:
+    """A lifespan without resources."""
+    yield
+
+
+def app_with(handler) -> FastAPI:
+    """An application with one route."""
+    app = build_api("test", "test", lifespan=nothing, errors={})
+    app.add_api_route("/", handler)
+    return app
+
+
+def test_each_request_has_an_id_of_its_own():
+    """Inside a route the id is known; it comes back in the header; two requests differ."""
+
+    async def handler() -> str:
+        return current_request_id()
+
+    with AppClient(app_with(handler)) as client:
+        first, second = client.get("/"), client.get("/")
+
+    assert first.json() == first.headers["x-request-id"]
+    assert first.json() != second.json()
+    assert current_request_id() == "-"
+
+
+@pytest.mark.parametrize("offered", ["", "with space", "x" * 65, "a\r\nSet-Cookie: b", "emoji-é"])
+def test_harmful_ids_are_not_taken_over(offered: str):
+    """An id that could disturb a log or a header is replaced."""
+
+    async def handler() -> str:
+        return current_request_id()
+
+    with AppClient(app_with(handler)) as client:
+        answer = client.get("/", headers={"X-Request-ID": offered.encode("latin-1")})
+
+    assert answer.headers["x-request-id"] != offered
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_each_request_is_one_log_line_with_its_status(caplog: pytest.LogCaptureFixture):
+    """Method, path and status of each request are logged once, health checks quietly."""
+
+    async def handler() -> str:
+        return "ok"
+
+    with caplog.at_level(logging.INFO, logger="serving"), AppClient(app_with(handler)) as client:
+        client.get("/")
+        client.get("/missing")
+        client.get("/health/live")
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "serving.observability"]
+    assert [line.rpartition(" ")[0].rpartition(" ")[0] for line in lines] == ["GET / 200", "GET /missing 404"]
+
+
+def test_a_crash_is_logged_once_and_answered_generically(caplog: pytest.LogCaptureFixture):
+    """The traceback of a bug is in the log, exactly once, and nowhere else."""
+
+    async def handler() -> str:
+        raise KeyError("secret")
+
+    with AppClient(app_with(handler)) as client:
+        answer = client.get("/")
+
+    assert (answer.status_code, error_of(answer)["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+    assert [record.exc_info is not None for record in caplog.records if record.levelno >= logging.ERROR] == [True]
+
+
+def test_stages_add_up():
+    """A stage measured twice counts both times; the total spans everything."""
+    timer = StageTimer()
+    timer.record("decode", 2.0)
+    timer.record("decode", 3.0)
+    with timer.stage("encode"):
+        pass
+
+    timings = timer.finish()
+
+    assert timings["decode"] == 5.0
+    assert set(timings) == {"decode", "encode", "total"}
