@@ -5,7 +5,7 @@ from importlib import import_module
 from inspect import signature
 from typing import Any, Generic, TypeVar
 
-from core.errors import InvalidRequest, UnknownBackend
+from core.errors import BackendUnavailable, InvalidRequest, UnknownBackend
 
 Backend = TypeVar("Backend")
 
@@ -31,9 +31,19 @@ class Registry(Generic[Backend]):
         Raises:
             UnknownBackend: no such name; the message lists those that exist.
             InvalidRequest: an option that this backend does not have, or one that it lacks.
+            BackendUnavailable: a package that the backend is built on is not installed.
         """
         if name not in self.targets:
             raise UnknownBackend(f"unknown {self.role}: {name!r}; known: {', '.join(self.names)}")
+        try:
+            return self._construct(name, options)
+        except ModuleNotFoundError as error:
+            raise BackendUnavailable(
+                f"{self.role} {name!r} needs the package {error.name!r}, which is not installed here; "
+                f"install the extra that brings it, or choose another of: {', '.join(self.names)}"
+            ) from error
+
+    def _construct(self, name: str, options: Mapping[str, Any]) -> Backend:
         module, _, attribute = self.targets[name].partition(":")
         target = getattr(import_module(module), attribute)
         try:
