@@ -1,4 +1,7 @@
-"""What the routes receive: made in the application's lifespan, found on its state."""
+"""What the routes receive: made in the application's lifespan, found on its state.
+
+Coroutines although they wait for nothing: FastAPI would call plain functions in a thread, at every request.
+"""
 
 from dataclasses import dataclass
 
@@ -18,7 +21,7 @@ class Gateway:
     gate: Gate
 
 
-def get_gateway(request: Request) -> Gateway:
+async def get_gateway(request: Request) -> Gateway:
     """The running gateway."""
     gateway: Gateway = request.app.state.gateway
     return gateway

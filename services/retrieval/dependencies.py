@@ -1,4 +1,7 @@
-"""What the routes receive: made in the application's lifespan, found on its state."""
+"""What the routes receive: made in the application's lifespan, found on its state.
+
+Coroutines although they wait for nothing: FastAPI would call plain functions in a thread, at every request.
+"""
 
 from typing import Annotated
 
@@ -9,7 +12,7 @@ from services.retrieval.settings import RetrievalSettings
 from serving.loading import Loading
 
 
-def get_engine(request: Request) -> RetrievalEngine:
+async def get_engine(request: Request) -> RetrievalEngine:
     """The running engine.
 
     Raises:
@@ -20,7 +23,7 @@ def get_engine(request: Request) -> RetrievalEngine:
     return engine.get()
 
 
-def get_settings(request: Request) -> RetrievalSettings:
+async def get_settings(request: Request) -> RetrievalSettings:
     """The settings of this process."""
     settings: RetrievalSettings = request.app.state.settings
     return settings

@@ -27,7 +27,7 @@ class VerifyFields(BaseModel):
     request: Json[VerifyRequest]
 
 
-def get_engine(request: Request) -> VerifierEngine:
+async def get_engine(request: Request) -> VerifierEngine:
     """The running engine.
 
     Raises:
@@ -38,7 +38,7 @@ def get_engine(request: Request) -> VerifierEngine:
     return engine.get()
 
 
-def get_settings(request: Request) -> VerifierSettings:
+async def get_settings(request: Request) -> VerifierSettings:
     """The settings of this process."""
     settings: VerifierSettings = request.app.state.settings
     return settings
