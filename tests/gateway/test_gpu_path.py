@@ -1,0 +1,80 @@
+"""The whole product with the models of the GPU path: the real loading code, on tiny random weights."""
+
+from collections.abc import Iterator
+
+import pytest
+from fakes.images import draw_place, encode, see_again
+from in_process import AppClient, error_of
+
+from gateway.settings import GatewaySettings
+from scripts.tiny_models.dino import build_dinov3
+from scripts.tiny_models.qwen_vl import build_qwen_vl
+from services.retrieval.app import create_app as create_retrieval
+from services.retrieval.settings import RetrievalSettings
+from services.verifier.app import create_app as create_verifier
+from services.verifier.settings import VerifierSettings
+from standalone.app import compose
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
+    """DINOv3 and Qwen3-VL, named in the settings as their published kin would be, and four places."""
+    root = tmp_path_factory.mktemp("gpu-path")
+    folder = root / "gallery"
+    retrieval = create_retrieval(
+        RetrievalSettings(data_dir=folder, encoder="dinov3", model=str(build_dinov3(root / "dinov3")), device="cpu")
+    )
+    verifier = create_verifier(
+        VerifierSettings(
+            data_dir=folder,
+            verifier="qwen3-vl",
+            model=str(build_qwen_vl(root / "qwen3-vl")),
+            device="cpu",
+            prompt_style="scenic_guide",
+            verifier_options={"query_tokens": 32, "candidate_tokens": 32},
+        )
+    )
+    with AppClient(compose(GatewaySettings(), retrieval=retrieval, verifier=verifier)) as client:
+        for service in (retrieval, verifier):
+            client.call(service.state.engine.finished)
+        for seed in range(1, 5):
+            upload = {"file": (f"{seed}.jpg", encode(draw_place(seed)))}
+            client.post("/index/images", files=upload, data={"place_id": f"place-{seed}", "place_name": "A place"})
+        yield client
+
+
+def ask(product: AppClient, **fields: str):
+    """Match the second place, seen again."""
+    photo = encode(see_again(draw_place(2), seed=5).image)
+    return product.post("/match", files={"file": ("query.jpg", photo)}, data=fields)
+
+
+def test_a_match_names_both_models_and_every_verdict(product: AppClient):
+    """Every candidate comes with the language model's word and confidence, and both models are named."""
+    answer = ask(product).json()
+
+    assert answer["verification"] == "done"
+    assert len(answer["candidates"]) == 4
+    for candidate in answer["candidates"]:
+        assert candidate["verdict"]["response"] in {"yes", "no"}
+        assert 0 <= candidate["verdict"]["confidence"] <= 1
+    assert "dinov3" in answer["models"]["encoder"]
+    assert answer["models"]["verifier"].startswith("qwen3-vl (qwen3_vl-64x3 ")
+
+
+def test_the_same_photo_gets_the_same_answer(product: AppClient):
+    """Asked again, with the gallery's photos remembered, the verdicts are the same."""
+    first, second = (ask(product).json()["candidates"] for _ in range(2))
+    assert [c["image_id"] for c in first] == [c["image_id"] for c in second]
+    expected = pytest.approx([c["verdict"]["confidence"] for c in first], abs=1e-4)
+    assert [c["verdict"]["confidence"] for c in second] == expected
+
+
+def test_a_request_chooses_its_style(product: AppClient):
+    """Asked in Chinese, the model answers in Chinese; asked in a style nobody knows, it says which it knows."""
+    answer = ask(product, prompt_style="chinese").json()
+    assert {candidate["verdict"]["response"] for candidate in answer["candidates"]} <= {"是", "否"}
+
+    refusal = ask(product, prompt_style="poetic")
+    assert refusal.status_code == 422
+    assert "scenic_guide" in error_of(refusal)["message"]
