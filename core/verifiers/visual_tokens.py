@@ -150,12 +150,20 @@ class PatchCutter:
 def find_resize_rule() -> ResizeRule:
     """Give Qwen's own resize rule where qwen-vl-utils works, and transformers' copy of it elsewhere.
 
-    qwen-vl-utils imports torchvision, which is not there (or does not load) beside a CPU build of torch.
+    qwen-vl-utils imports torchvision, which is not there beside a CPU build of torch.
+
+    Raises:
+        BackendUnavailable: a torchvision is there that was built for another torch; transformers stumbles over it too.
     """
     try:
         from qwen_vl_utils.vision_process import smart_resize
     except (ImportError, RuntimeError):
-        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+        try:
+            from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+        except RuntimeError as error:
+            raise BackendUnavailable(
+                f"the installed torchvision does not load beside this torch ({error}); uninstall it, nothing here needs it"
+            ) from error
     rule: ResizeRule = smart_resize
     return rule
 
