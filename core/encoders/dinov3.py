@@ -133,10 +133,16 @@ class DinoV3Encoder:
         return list(rows.values())
 
     @torch.inference_mode()
-    def _encode_batch(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        pixels = torch.stack([self.preprocessing.to_tensor(image, self.device.device) for image in images])
+    def run_network(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Run preprocessed photos as one batch: [n, 3, H, W] on the device to float32 [n, D], rows of L2 norm 1."""
         with self._lock:
             return self._network(pixels.to(self.device.dtype))
+
+    @torch.inference_mode()
+    def _encode_batch(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        return self.run_network(
+            torch.stack([self.preprocessing.to_tensor(image, self.device.device) for image in images])
+        )
 
 
 class _PooledBackbone(torch.nn.Module):

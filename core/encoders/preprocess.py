@@ -87,7 +87,7 @@ class Preprocessing:
             pixels = self._resize(pixels, (image.height, size[1])).round().clamp(0, 255)
             pixels = self._resize(pixels, size).round().clamp(0, 255) * (1 / 255)
         else:
-            pixels = self._resize(pixels * (1 / 255), size)
+            pixels = self._resize(pixels.mul_(1 / 255), size)
         if self.aspect == "crop":
             top, left = (size[0] - self.input_size) // 2, (size[1] - self.input_size) // 2
             pixels = pixels[..., top : top + self.input_size, left : left + self.input_size]
