@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from contracts import examples
+
 
 class ErrorCode(StrEnum):
     """Machine-readable causes. Callers branch on these, never on the message."""
@@ -38,5 +40,7 @@ class ErrorDetail(BaseModel):
 
 class ErrorBody(BaseModel):
     """Body of every 4xx and 5xx answer."""
+
+    model_config = {"json_schema_extra": {"examples": [examples.ERROR]}}
 
     error: ErrorDetail

@@ -4,9 +4,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, Json
 
+from contracts import examples
+
 
 class PlaceBody(BaseModel):
     """A physical spot or exhibit."""
+
+    model_config = {"json_schema_extra": {"examples": [examples.PLACE]}}
 
     id: str
     name: str
@@ -18,6 +22,8 @@ class PlaceBody(BaseModel):
 
 class ImageBody(BaseModel):
     """One gallery image."""
+
+    model_config = {"json_schema_extra": {"examples": [examples.IMAGE]}}
 
     id: str
     collection: str
@@ -108,6 +114,8 @@ class AddOutcome(BaseModel):
 
 class AddReply(BaseModel):
     """Per-file outcome of an upload, in the order sent."""
+
+    model_config = {"json_schema_extra": {"examples": [examples.ADDED]}}
 
     collection: str
     added: int

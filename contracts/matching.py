@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from contracts import examples
 from contracts.images import PlaceBody
 from contracts.verification import VerdictBody
 
@@ -40,6 +41,8 @@ class Models(BaseModel):
 
 class MatchReply(BaseModel):
     """The answer to a photo. ``matched: false`` is an answer, not an error."""
+
+    model_config = {"json_schema_extra": {"examples": [examples.MATCHED, examples.NOT_MATCHED]}}
 
     matched: bool
     place: PlaceBody | None = Field(description="the place, or null: not in the collection")

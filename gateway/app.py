@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gateway import health, routes_index, routes_match
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
+from gateway.docs import serve_docs
 from gateway.errors import GATEWAY_ERRORS, ServiceRefused
 from gateway.page import serve_page
 from gateway.pipeline import MatchPipeline
@@ -78,6 +79,7 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     app.include_router(
         health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
     )
+    serve_docs(app)
     serve_page(app)
     return app
 

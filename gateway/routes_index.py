@@ -39,7 +39,7 @@ _RESPONSE_HEADERS = (
 )
 
 GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
-ImageId = Annotated[str, Path(alias="image_id", description="as given by `/match` and `/index/images`")]
+ImageId = Annotated[str, Path(alias="image_id")]
 
 
 @router.post(
@@ -52,7 +52,7 @@ ImageId = Annotated[str, Path(alias="image_id", description="as given by `/match
         "collection) or `rejected` with the reason. A bad file never fails the others."
     ),
     responses=error_answers(409, 413, 422, 503, 504),
-    openapi_extra=form_body(AddFields, file="Photos, or one ZIP archive.", several=True),
+    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` is understood as well.", several=True),
 )
 async def add_images(request: Request, gateway: GatewayDependency) -> Response:
     """Stream the upload through, unread."""
@@ -68,7 +68,7 @@ async def list_images(
 
 
 @router.get(
-    "/images/{image_id}", response_model=ImageBody, summary="One gallery image", responses=error_answers(404, 503)
+    "/images/{image_id}", response_model=ImageBody, summary="One gallery image", responses=error_answers(404, 422, 503)
 )
 async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Pass the request on."""
@@ -79,7 +79,7 @@ async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDepend
     "/images/{image_id}/file",
     response_class=Response,
     summary="The original photo, as it was uploaded",
-    responses={200: {"content": {"image/*": {}}}, **error_answers(404, 503)},
+    responses={200: {"content": {"image/*": {}}}, **error_answers(404, 422, 503)},
 )
 async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Stream the original."""
@@ -90,7 +90,7 @@ async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDep
     "/images/{image_id}/preview",
     response_class=Response,
     summary="A small JPEG of it",
-    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 503)},
+    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
 )
 async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Stream the preview."""
@@ -110,7 +110,7 @@ async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDep
     return await _forward(request, gateway)
 
 
-@router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 503))
+@router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
 async def delete_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Pass the request on."""
     return await _forward(request, gateway)

@@ -29,7 +29,7 @@ def form_body(
         several: whether it may be repeated.
         optional: names of further, optional file parts.
     """
-    schema = fields.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema = _self_contained(fields)
     part: dict[str, Any] = {"type": "array", "items": _BINARY} if several else dict(_BINARY)
     properties = {"file": {**part, "description": file}, **dict.fromkeys(optional, _BINARY)}
     return {
@@ -50,12 +50,30 @@ def form_body(
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
     """Build ``openapi_extra`` of a route that passes a JSON body on unread."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _self_contained(model)}}}}
 
 
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Build ``responses`` for the statuses a route may fail with; all have the one error body."""
     return {status: {"model": ErrorBody, "description": _MEANINGS[status]} for status in statuses}
+
+
+def _self_contained(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's schema with all parts in place: FastAPI does not know of it, so it could not be referred to."""
+    schema = model.model_json_schema()
+    parts = schema.pop("$defs", {})
+
+    def inline(node: Any) -> Any:
+        if isinstance(node, list):
+            return [inline(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            return inline(parts[node["$ref"].rpartition("/")[2]])
+        return {name: inline(each) for name, each in node.items()}
+
+    inlined: dict[str, Any] = inline(schema)
+    return inlined
 
 
 _MEANINGS = {

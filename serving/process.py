@@ -21,6 +21,7 @@ def build_api(title: str, description: str, *, lifespan: Lifespan, errors: Error
         description=description,
         version=describe_version().version,
         lifespan=lifespan,
+        docs_url=None,  # its page comes from a CDN; see gateway.docs
         redoc_url=None,
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
     )

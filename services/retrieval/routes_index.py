@@ -36,7 +36,7 @@ router = APIRouter(prefix="/index", tags=["gallery"])
     summary="Add photos to the gallery",
     description="See the gateway's route of the same name.",
     responses=error_answers(413, 422, 503),
-    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos.", several=True),
+    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` is understood as well.", several=True),
 )
 async def add_images(request: Request, engine: Engine, settings: Settings) -> AddReply:
     """Read the form, add what it holds."""
@@ -63,7 +63,7 @@ async def list_images(engine: Engine, wanted: Annotated[ImageFilter, Query()]) -
     return image_page(page)
 
 
-@router.get("/images/{image_id}", summary="One gallery image", responses=error_answers(404, 503))
+@router.get("/images/{image_id}", summary="One gallery image", responses=error_answers(404, 422, 503))
 async def get_image(image_id: str, engine: Engine) -> ImageBody:
     """One image."""
     return image_body(await engine.workers.run(engine.gallery.get, image_id))
@@ -73,7 +73,7 @@ async def get_image(image_id: str, engine: Engine) -> ImageBody:
     "/images/{image_id}/file",
     response_class=Response,
     summary="The original photo, as it was uploaded",
-    responses={200: {"content": {"image/*": {}}}, **error_answers(404, 503)},
+    responses={200: {"content": {"image/*": {}}}, **error_answers(404, 422, 503)},
 )
 async def get_original(image_id: str, request: Request, engine: Engine) -> Response:
     """The bytes that were uploaded."""
@@ -86,7 +86,7 @@ async def get_original(image_id: str, request: Request, engine: Engine) -> Respo
     "/images/{image_id}/preview",
     response_class=Response,
     summary="A small JPEG of it",
-    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 503)},
+    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
 )
 async def get_preview(image_id: str, request: Request, engine: Engine) -> Response:
     """A small JPEG without metadata."""
@@ -101,7 +101,7 @@ async def change_image(image_id: str, change: ImageChange, engine: Engine) -> Im
     return image_body(await engine.workers.run(engine.gallery.update, image_id, change_from_body(change)))
 
 
-@router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 503))
+@router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
 async def delete_image(image_id: str, engine: Engine) -> None:
     """Remove an image, its files, and its place when it was the last to show it."""
     await engine.workers.run(engine.gallery.delete, image_id)

@@ -2,13 +2,13 @@
 
 import json
 
-import pytest
 from bad_photos import GOOD_PHOTO
 from fakes.images import draw_place, encode
 from in_process import AppClient
 
 from gateway.settings import GatewaySettings
 from services.retrieval.settings import RetrievalSettings
+from services.verifier.settings import VerifierSettings
 
 
 def test_an_upload_streams_through_with_its_fields(product: AppClient):
@@ -72,7 +72,15 @@ def test_a_photo_added_is_found_by_the_next_match(product: AppClient):
     assert (answer["place"]["id"], answer["verification"]) == ("place-2", "done")
 
 
-@pytest.mark.parametrize("limit", ["max_photo_bytes"])
-def test_gateway_and_services_agree_on_limits(limit: str):
+def test_files_may_be_called_files(product: AppClient):
+    """Several files under the plural, as many would write it, are taken as well."""
+    photos = [("files", (f"{seed}.jpg", encode(draw_place(seed)))) for seed in (1, 2)]
+
+    assert product.post("/index/images", files=photos).json()["added"] == 2
+
+
+def test_gateway_and_services_agree_on_the_largest_photo():
     """What the gateway lets in, the services take."""
-    assert getattr(GatewaySettings(), limit) == getattr(RetrievalSettings(), limit)
+    limits = {kind().max_photo_bytes for kind in (GatewaySettings, RetrievalSettings, VerifierSettings)}
+
+    assert len(limits) == 1

@@ -1,0 +1,96 @@
+"""What the applications say of themselves is true and complete."""
+
+import re
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from in_process import AppClient
+from pydantic import BaseModel
+
+from contracts.errors import ErrorBody
+from contracts.images import AddReply, ImageBody, PlaceBody
+from contracts.matching import MatchFields, MatchReply
+from gateway.app import create_app as create_gateway
+from gateway.settings import GatewaySettings
+from services.retrieval.app import create_app as create_retrieval
+from services.retrieval.settings import RetrievalSettings
+from services.verifier.app import create_app as create_verifier
+from services.verifier.settings import VerifierSettings
+
+APPS: dict[str, FastAPI] = {
+    "gateway": create_gateway(GatewaySettings()),
+    "retrieval": create_retrieval(RetrievalSettings()),
+    "verifier": create_verifier(VerifierSettings()),
+}
+
+
+def operations(app: FastAPI) -> dict[tuple[str, str], dict[str, Any]]:
+    """Every documented operation by method and path."""
+    return {(method, path): each for path, item in app.openapi()["paths"].items() for method, each in item.items()}
+
+
+@pytest.mark.parametrize("model", [PlaceBody, ImageBody, MatchReply, AddReply, ErrorBody])
+def test_the_examples_are_valid(model: type[BaseModel]):
+    """Nobody copies an example that the product would not send."""
+    for example in model.model_config["json_schema_extra"]["examples"]:
+        dumped = model.model_validate(example).model_dump(mode="json", exclude_none=True)
+        assert set(dumped) >= {name for name, value in example.items() if value is not None}
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_every_operation_says_what_it_is_for(name: str):
+    """Each route has a summary, and each of its failures the one error body."""
+    for operation in operations(APPS[name]).values():
+        assert operation["summary"]
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                schema = answer["content"]["application/json"]["schema"]["$ref"]
+                assert schema.endswith(("/ErrorBody", "/ReadyBody"))
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_every_reference_resolves(name: str):
+    """Client generators find everything the document refers to."""
+    document = APPS[name].openapi()
+    references = set(re.findall(r"'\$ref': '#/components/schemas/([^']+)'", str(document)))
+
+    assert references <= set(document["components"]["schemas"])
+
+
+def test_the_gateway_documents_the_gallery_as_the_service_does():
+    """Both doors to the gallery take the same parameters and bodies and give the same replies."""
+    gateway, retrieval = operations(APPS["gateway"]), operations(APPS["retrieval"])
+    shared = [key for key in retrieval if key[1].startswith("/index")]
+
+    assert len(shared) == 9
+    for key in shared:
+        own, inner = gateway[key], retrieval[key]
+        assert own["summary"] == inner["summary"]
+        assert own.get("parameters") == inner.get("parameters")
+        success = {status for status in inner["responses"] if int(status) < 400}
+        assert {status: own["responses"][status]["content"] for status in success if status != "204"} == {
+            status: inner["responses"][status]["content"] for status in success if status != "204"
+        }
+
+
+def test_the_match_form_is_documented_field_by_field():
+    """The photo and every option are in the form's schema, with their defaults and ranges."""
+    operation = operations(APPS["gateway"])[("post", "/match")]
+    schema = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+    assert set(schema["properties"]) == {"file", *MatchFields.model_fields}
+    assert schema["required"] == ["file"]
+    assert (schema["properties"]["top_k"]["default"], schema["properties"]["top_k"]["maximum"]) == (5, 50)
+
+
+def test_the_documentation_page_needs_no_other_machine():
+    """/docs and everything it loads come from the gateway itself."""
+    with AppClient(APPS["gateway"]) as client:
+        page = client.get("/docs")
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        answers = {path: client.get(path) for path in [*loaded, "/openapi.json"]}
+
+    assert len(loaded) >= 3
+    assert all(path.startswith("/") for path in loaded)
+    assert all(answer.status_code == 200 for answer in answers.values())

@@ -1,0 +1,66 @@
+"""The page is served whole, and nothing else is."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from in_process import AppClient, error_of
+
+import gateway
+from gateway.app import create_app
+from gateway.settings import GatewaySettings
+
+WEB = Path(gateway.__file__).parent / "web"
+
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "javascript",
+    ".png": "image/png",
+    ".svg": "image/svg",
+    ".webmanifest": "json",
+}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[AppClient]:
+    """A gateway without its services: the page does not need them to be shown."""
+    with AppClient(create_app(GatewaySettings())) as client:
+        yield client
+
+
+def test_the_root_is_the_page(site: AppClient):
+    """A browser that opens the address sees the page."""
+    answer = site.get("/")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.text == (WEB / "index.html").read_text()
+
+
+@pytest.mark.parametrize("path", sorted(p.relative_to(WEB).as_posix() for p in WEB.rglob("*") if p.is_file()))
+def test_every_file_of_the_page_is_served(site: AppClient, path: str):
+    """Each file comes as it is, with a type that browsers accept for it, and is checked anew after an update."""
+    answer = site.get(f"/{path}")
+    again = site.get(f"/{path}", headers={"If-None-Match": answer.headers["etag"]})
+
+    assert answer.content == (WEB / path).read_bytes()
+    assert _TYPES[Path(path).suffix] in answer.headers["content-type"]
+    assert (again.status_code, answer.headers["cache-control"]) == (304, "no-cache")
+
+
+def test_what_the_page_loads_is_there(site: AppClient):
+    """Every script, style and icon the page names is served from the same place."""
+    loaded = [path for path in re.findall(r'(?:src|href)="([^"#]+)"', site.get("/").text) if "://" not in path]
+
+    assert loaded
+    assert {path: site.get(f"/{path.lstrip('./')}").status_code for path in loaded} == dict.fromkeys(loaded, 200)
+
+
+@pytest.mark.parametrize("path", ["/app.py", "/web/index.html", "/..%2fapp.py", "/style"])
+def test_nothing_beside_the_page_is_served(site: AppClient, path: str):
+    """Sources, folders and guesses are not found."""
+    answer = site.get(path)
+
+    assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")
