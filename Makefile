@@ -74,6 +74,6 @@ $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)
 	@$(PIP_INSTALL) --editable ".[cpu,transformers]" --group test --group lint
 	@touch $@
 
-include deploy.mk e2e.mk
+include deploy.mk
 
 -include e2e.mk

@@ -120,7 +120,7 @@ def flops_per_photo(config: Any, side: int) -> float:
     projections = tokens * width * (4 * width + (3 if config.use_gated_mlp else 2) * inner)
     attention = 2 * tokens**2 * width
     cutting = patches * 3 * config.patch_size**2 * width
-    return 2.0 * (config.num_hidden_layers * (projections + attention) + cutting)
+    return float(2 * (config.num_hidden_layers * (projections + attention) + cutting))
 
 
 def draw_photos(count: int, size: tuple[int, int] = (1280, 960)) -> list[Image.Image]:

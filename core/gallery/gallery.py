@@ -20,6 +20,7 @@ from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
 from core.gallery.entries import AddResult, ImageChange, NewImage, Unchanged, check_name, printable
 from core.gallery.files import PhotoFiles
+from core.gallery.gpu_search import find_gpu_search
 from core.gallery.image_rows import uses_content
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.reader import GalleryReader
@@ -47,6 +48,7 @@ class Gallery(GalleryReader):
         read_only: bool = False,
         lock_timeout_s: float = 10.0,
         feature_cache_bytes: int = 256 * 1024 * 1024,
+        search_device: str = "auto",
     ) -> Self:
         """Open the gallery in ``folder``; a writer creates what is missing and loads the vectors.
 
@@ -58,12 +60,16 @@ class Gallery(GalleryReader):
             read_only: refuse changes; the folder must hold a gallery. Changes of other processes are seen at once.
             lock_timeout_s: how long to wait for another process that is writing.
             feature_cache_bytes: memory for local features used recently.
+            search_device: where large collections are searched: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
         Raises:
+            InvalidRequest: no such search device exists.
+            BackendUnavailable: there is no GPU where one was asked for by name.
             EncoderMismatch: the gallery was made by another encoder.
             GalleryUnavailable: missing, locked, damaged, or of a newer version.
         """
         folder = folder.absolute()
+        gpu = find_gpu_search(search_device)
         database = Database(folder / DATABASE_NAME, read_only=read_only, lock_timeout_s=lock_timeout_s)
         files = PhotoFiles(folder)
         try:
@@ -71,7 +77,7 @@ class Gallery(GalleryReader):
                 recorded = check_for_reading(database, fingerprint)
             else:
                 recorded = prepare_for_writing(database, files, fingerprint)
-            gallery = cls(database, files, recorded, feature_cache_bytes)
+            gallery = cls(database, files, recorded, feature_cache_bytes, gpu)
             if not read_only:
                 with database.reading() as connection:
                     gallery._index.catch_up(connection)

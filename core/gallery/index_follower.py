@@ -7,6 +7,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from core.gallery.gpu_search import GpuSearch
 from core.gallery.image_rows import count_by_collection
 from core.gallery.manifest import read_generation
 from core.gallery.vector_index import VectorIndex
@@ -20,9 +21,9 @@ class IndexFollower:
     between the generations means that another process has written; then the rows are compared.
     """
 
-    def __init__(self, dim: int) -> None:
-        """Start empty; the first ``catch_up`` loads everything."""
-        self._index = VectorIndex(dim)
+    def __init__(self, dim: int, gpu: GpuSearch | None = None) -> None:
+        """Start empty; the first ``catch_up`` loads everything. ``gpu`` searches large collections."""
+        self._index = VectorIndex(dim, gpu)
         self._generation = -1
         self._newest_seq = 0
         self._lock = Lock()  # held while the generation moves; never while searching

@@ -12,6 +12,7 @@ from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
 from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
 from core.gallery.files import PhotoFiles
+from core.gallery.gpu_search import GpuSearch
 from core.gallery.image_rows import ImageRows, count_by_collection
 from core.gallery.index_follower import IndexFollower
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures
@@ -26,7 +27,12 @@ class GalleryReader:
     """
 
     def __init__(
-        self, database: Database, files: PhotoFiles, fingerprint: EncoderFingerprint, feature_cache_bytes: int
+        self,
+        database: Database,
+        files: PhotoFiles,
+        fingerprint: EncoderFingerprint,
+        feature_cache_bytes: int,
+        gpu: GpuSearch | None,
     ) -> None:
         """Compose the parts; callers use ``Gallery.open``."""
         self.folder = database.path.parent
@@ -35,7 +41,7 @@ class GalleryReader:
         self._files = files
         self._images = ImageRows(files)
         self._features = BoundedCache[str, LocalFeatures](feature_cache_bytes, lambda features: features.byte_size)
-        self._index = IndexFollower(fingerprint.dim)
+        self._index = IndexFollower(fingerprint.dim, gpu)
 
     @property
     def generation(self) -> int:

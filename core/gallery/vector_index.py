@@ -4,6 +4,7 @@ FAISS searches plain arrays here (``faiss.knn``) instead of an ``IndexFlatIP`` o
 and removing a vector moves one row, where ``remove_ids`` rewrites them all (76 ms at 100,000 vectors).
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Condition
@@ -12,19 +13,29 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from core.gallery.gpu_search import MAX_TOP_K, GpuSearch
+
 _FIRST_CAPACITY = 64
+# Below, the CPU takes less than two milliseconds.
+_GPU_FROM = 10_000
+
+_log = logging.getLogger(__name__)
 
 
 class VectorIndex:
     """Ids and unit vectors by collection. Any number of threads may search; changes wait for them and go alone."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, gpu: GpuSearch | None = None, gpu_from: int = _GPU_FROM) -> None:
         """Start empty.
 
         Args:
             dim: D, of every vector.
+            gpu: searches collections of ``gpu_from`` vectors or more; given up when it fails once.
+            gpu_from: as guessed from the CPU's times.
         """
         self.dim = dim
+        self._gpu = gpu
+        self._gpu_from = gpu_from
         self._shards: dict[str, _Shard] = {}
         self._lock = _SharedLock()
 
@@ -69,6 +80,7 @@ class VectorIndex:
                     shard.count -= 1
                     shard.ids[row] = shard.ids[shard.count]
                     shard.vectors[row] = shard.vectors[shard.count]
+                    shard.rearrangements += 1
                 if shard.count == 0:
                     del self._shards[collection]
 
@@ -89,14 +101,23 @@ class VectorIndex:
             shard = self._shards.get(collection)
             if shard is None or shard.count == 0:
                 return np.empty(0, np.int64), np.empty(0, np.float32)
-            with _one_thread():
-                similarities, rows = faiss.knn(
-                    query[None],
-                    shard.vectors[: shard.count],
-                    min(top_k, shard.count),
-                    metric=faiss.METRIC_INNER_PRODUCT,
-                )
+            top_k = min(top_k, shard.count)
+            found = self._search_on_gpu(shard, query, top_k) or _search_on_cpu(shard, query, top_k)
+            similarities, rows = found
             return shard.ids[rows[0]], similarities[0]
+
+    def _search_on_gpu(
+        self, shard: "_Shard", query: NDArray[np.float32], top_k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        gpu = self._gpu
+        if gpu is None or shard.count < self._gpu_from or top_k > MAX_TOP_K:
+            return None
+        try:
+            return gpu.search(shard, query, top_k)
+        except RuntimeError:
+            _log.warning("searching on the GPU failed; searching on the CPU from now on", exc_info=True)
+            self._gpu = None
+            return None
 
     def _shard(self, collection: str) -> "_Shard":
         return self._shards.setdefault(collection, _Shard(self.dim))
@@ -107,6 +128,7 @@ class _Shard:
 
     def __init__(self, dim: int) -> None:
         self.count = 0
+        self.rearrangements = 0
         self.ids = np.empty(0, np.int64)
         self.vectors = np.empty((0, dim), np.float32)
 
@@ -119,6 +141,16 @@ class _Shard:
         ids, vectors = np.empty(capacity, np.int64), np.empty((capacity, self.vectors.shape[1]), np.float32)
         ids[: self.count], vectors[: self.count] = self.ids[: self.count], self.vectors[: self.count]
         self.ids, self.vectors = ids, vectors
+
+
+def _search_on_cpu(
+    shard: _Shard, query: NDArray[np.float32], top_k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    with _one_thread():
+        similarities, rows = faiss.knn(
+            query[None], shard.vectors[: shard.count], top_k, metric=faiss.METRIC_INNER_PRODUCT
+        )
+    return similarities, rows
 
 
 class _SharedLock:

@@ -62,7 +62,7 @@ def _load(settings: RetrievalSettings, encoder: Encoder | None) -> tuple[Encoder
     if encoder is None:
         limit_threads(settings.threads)
         encoder = ENCODERS.create(settings.encoder, **settings.backend_options)
-    gallery = Gallery.open(settings.data_dir, encoder.fingerprint)
+    gallery = Gallery.open(settings.data_dir, encoder.fingerprint, search_device=settings.search_device)
     try:
         noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
         encode_batch(encoder, [Image.fromarray(noise)])

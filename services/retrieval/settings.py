@@ -24,6 +24,9 @@ class RetrievalSettings(ProcessSettings):
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="further options of the backend, a JSON object"
     )
+    search_device: str = Field(
+        default="auto", description="where large galleries are searched: `auto`, `cpu`, `cuda` or `cuda:N`"
+    )
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
 
     batch_size: int = Field(default=8, ge=1, description="photos encoded together at most")
