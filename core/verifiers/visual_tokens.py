@@ -162,7 +162,7 @@ def find_resize_rule() -> ResizeRule:
             from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
         except RuntimeError as error:
             raise BackendUnavailable(
-                f"the installed torchvision does not load beside this torch ({error}); uninstall it, nothing here needs it"
+                f"the installed torchvision does not load beside this torch ({error}); uninstall it, it is not needed"
             ) from error
     rule: ResizeRule = smart_resize
     return rule

@@ -18,11 +18,12 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
 )
 
-from core.verifiers.prompts import load_styles
+from core.verifiers.prompts import PromptStyle, Shown, compose, load_styles
 from scripts.tiny_models.tokenizer import ANSWERS, build_tokenizer
 
 _CLIP = {"image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}
-_ANSWER_LOGIT = 45.0  # a third of it outweighs all other words of the vocabulary together
+_ANSWER_LOGIT = 15.0  # outweighs all other words of the vocabulary together
+_CONVERSATIONS_PER_STYLE = 4
 _HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
 
 # 32 per head is the smallest that vLLM's kernels load; rope sections are halves of it.
@@ -161,18 +162,42 @@ def build_model(
 def _teach_answers(model: Any, tokenizer: Qwen2Tokenizer) -> None:
     """Make the answer words likely where the assistant begins to speak; which of them stays up to chance.
 
-    The rows of the output layer that stand for them get a share of the state found at that point, which is much alike
-    whatever was said before.
+    Collects the states found at that point in some conversations, and adds to the words' rows of the output layer the
+    shortest vector that gives them the same logit in all of these states, and so much the same in all others.
     """
-    states = []
-    for style in load_styles().values():
-        messages = [{"role": "system", "content": style.instructions}, {"role": "user", "content": style.cue}]
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        ids = torch.tensor([tokenizer.encode(text)], device=model.device)
-        states.append(model.model(input_ids=ids).last_hidden_state[0, -1])
-    state = torch.stack(states).mean(dim=0)
+    states = [
+        _state_before_answer(model, tokenizer, style, photos)
+        for style in load_styles().values()
+        for photos in range(_CONVERSATIONS_PER_STYLE)
+    ]
+    # On the CPU in float32, whatever torch's defaults are where a large model is being built.
+    logits = torch.full((len(states), 1), _ANSWER_LOGIT, dtype=torch.float32, device="cpu")
+    row = torch.linalg.lstsq(torch.stack(states), logits, driver="gelsd").solution[:, 0]
     rows = [tokenizer.encode(word)[0] for word in ANSWERS]
-    model.lm_head.weight[rows] += _ANSWER_LOGIT * state / state.square().sum()
+    model.lm_head.weight[rows] += row.to(model.device, model.dtype)
+
+
+def _state_before_answer(model: Any, tokenizer: Qwen2Tokenizer, style: PromptStyle, photos: int) -> torch.Tensor:
+    """The last layer's state at the end of a conversation about two drawn photos, float32 [D] on the CPU."""
+    turns = compose(style, style.cue)
+    messages: Any = [{"role": turn.role, "content": [_content(part) for part in turn.parts]} for turn in turns]
+    text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    ids = torch.tensor([tokenizer.encode(text.replace("<|image_pad|>", "<|image_pad|>" * 16))])
+    patch = model.config.vision_config.patch_size
+    # Two photos of 8 x 8 patches, each patch of one colour.
+    colours = torch.randn((128, 3, 1), generator=torch.Generator("cpu").manual_seed(photos), device="cpu")
+    output = model.model(
+        input_ids=ids.to(model.device),
+        mm_token_type_ids=(ids == model.config.image_token_id).int().to(model.device),
+        pixel_values=colours.expand(-1, -1, 2 * patch**2).reshape(128, -1).to(model.device, model.dtype),
+        image_grid_thw=torch.tensor([[1, 8, 8]] * 2).to(model.device),
+    )
+    state: torch.Tensor = output.last_hidden_state[0, -1].float().cpu()
+    return state
+
+
+def _content(part: str | Shown) -> dict[str, str]:
+    return {"type": "image"} if isinstance(part, Shown) else {"type": "text", "text": part}
 
 
 def _corpus() -> str:
