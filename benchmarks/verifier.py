@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
+from benchmarks.encoder import creating_on
 from core.devices import DeviceChoice, choose_device
 from core.results import Photo
 from core.verifiers.prompts import Shown, compose, load_styles
@@ -199,13 +200,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _build(device: DeviceChoice, text: dict[str, Any], vision: dict[str, Any]) -> QwenModel:
     corpus = " ".join(style.instructions + style.cue for style in load_styles().values())
     tokenizer = build_tokenizer(corpus)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(device.dtype)
-    try:
-        with torch.device(device.device):
-            network: Any = build_model(tokenizer, text=text, vision=vision)
-    finally:
-        torch.set_default_dtype(before)
+    with creating_on(device):
+        network: Any = build_model(tokenizer, text=text, vision=vision)
     with tempfile.TemporaryDirectory() as folder:
         cutter = PatchCutter.of(build_qwen_vl(Path(folder)))
     name = f"qwen3_vl-{text['hidden_size']}x{text['num_hidden_layers']} random"

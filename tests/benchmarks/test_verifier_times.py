@@ -1,0 +1,20 @@
+"""The verifier's benchmark, so that it runs when a GPU is at hand for an hour."""
+
+from pathlib import Path
+
+import torch
+
+from benchmarks.verifier import measure_verifier
+from core.devices import choose_device
+from core.verifiers.qwen_files import load_qwen
+from scripts.tiny_models.qwen_vl import build_qwen_vl
+
+
+def test_all_ways_are_timed_and_agree(tmp_path: Path):
+    """Every way of verifying is timed, and the naive one gives the confidences of ours."""
+    torch.set_num_threads(1)
+    model = load_qwen(build_qwen_vl(tmp_path / "model"), choose_device("cpu"))
+    times = measure_verifier(model, tokens=16, candidates=2, repeats=1, reply_tokens=2)
+    assert min(times.generated, times.pair_by_pair, times.cold, times.warm) > 0
+    assert times.largest_difference < 1e-4
+    assert "gallery photos remembered" in str(times)
