@@ -33,7 +33,7 @@ def build_api(title: str, description: str, *, lifespan: Lifespan, errors: Error
 def run_server(app: FastAPI, settings: ProcessSettings) -> None:
     """Serve ``app`` until told to stop; requests in flight get 20 s to finish."""
     configure_logging(settings.log_level)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -44,3 +44,8 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=20,
     )
+    # Before the start, which loads models: a taken port is known at once.
+    server = uvicorn.Server(config)
+    server.run(sockets=[config.bind_socket()])
+    if not server.started:
+        raise SystemExit("the server did not start; its log says why")

@@ -51,13 +51,13 @@ async def open_form(
         raise InvalidUpload(
             f"the body is {content_type or 'of no declared type'}, not a form", accepted="multipart/form-data"
         )
-    parser = MultiPartParser(
+    parser = _StrictParser(
         request.headers, _limited_stream(request, max_bytes), max_files=max_files, max_part_size=MAX_FIELD_BYTES
     )
     if in_memory:
         parser.spool_max_size = max_bytes
     try:
-        form = await parser.parse()
+        form = await parser.parse_whole()
     except MultiPartException as exc:
         raise InvalidUpload(f"the form cannot be read: {exc.message}", accepted="multipart/form-data") from exc
     try:
@@ -103,6 +103,24 @@ def parse_fields(model: type[Fields], form: FormData, *, files: frozenset[str] =
     except ValidationError as exc:
         errors = [{**error, "loc": ("body", *error["loc"])} for error in exc.errors(include_url=False)]
         raise RequestValidationError(errors) from exc
+
+
+class _StrictParser(MultiPartParser):
+    """Refuses a form that ends before its last boundary, whose last file would otherwise be lost in silence."""
+
+    _ended = False
+
+    def on_end(self) -> None:
+        """Note the last boundary."""
+        self._ended = True
+
+    async def parse_whole(self) -> FormData:
+        form = await self.parse()
+        if not self._ended:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("it ends before its last boundary")
+        return form
 
 
 async def _limited_stream(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:

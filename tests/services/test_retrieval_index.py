@@ -266,7 +266,7 @@ def test_a_wrong_form_field_is_refused_by_name(retrieval: AppClient, fields: dic
         ({"content": GOOD_PHOTO}, "multipart/form-data"),
         ({"data": {"collection": "x"}}, "multipart/form-data"),
         ({"files": {"photo": ("a.jpg", GOOD_PHOTO)}}, "file"),
-        ({"content": b"--x\r\nnonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, "file"),
+        ({"content": b"--x\r\nnonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, "multipart"),
         ({"content": b"", "headers": {"Content-Type": "multipart/form-data"}}, "multipart"),
     ],
 )
@@ -311,3 +311,14 @@ def test_a_large_upload_keeps_its_order(retrieval: AppClient):
 
     assert [each["filename"] for each in reply["results"]] == [name for name, _ in small]
     assert reply["added"] == 20
+
+
+def test_an_upload_that_ends_early_adds_nothing(retrieval: AppClient):
+    """A form cut off inside its second file is refused as a whole: what was sent is never half taken in silence."""
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%d.jpg"\r\n\r\n%s\r\n'
+    body = part % (1, photo(1)) + (part % (2, photo(2)))[:2000]
+
+    answer = retrieval.post("/index/images", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+
+    assert (answer.status_code, error_of(answer)["code"]) == (422, "invalid_request")
+    assert retrieval.get("/index/images").json()["total"] == 0
