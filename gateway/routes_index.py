@@ -52,7 +52,7 @@ ImageId = Annotated[str, Path(alias="image_id")]
         "collection) or `rejected` with the reason. A bad file never fails the others."
     ),
     responses=error_answers(409, 413, 422, 503, 504),
-    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` is understood as well.", several=True),
+    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
 async def add_images(request: Request, gateway: GatewayDependency) -> Response:
     """Stream the upload through, unread."""

@@ -36,7 +36,7 @@ router = APIRouter(prefix="/index", tags=["gallery"])
     summary="Add photos to the gallery",
     description="See the gateway's route of the same name.",
     responses=error_answers(413, 422, 503),
-    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` is understood as well.", several=True),
+    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
 async def add_images(request: Request, engine: Engine, settings: Settings) -> AddReply:
     """Read the form, add what it holds."""
