@@ -20,6 +20,7 @@ from core.indexing import FileOutcome, PhotoToIndex, index_photos
 from core.labels import read_folder
 from core.m1_retrieval import create_encoder
 from core.threads import limit_threads
+from scripts.options import json_object
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--collection", default=DEFAULT_COLLECTION, help="the museum or park they belong to")
     parser.add_argument("--encoder", default="embedded", help=f"one of {', '.join(ENCODERS.names)}")
     parser.add_argument("--model", help="model id or folder, for encoders that load one")
+    parser.add_argument(
+        "--encoder-options", type=json_object, default={}, help="further ones, as in M1_ENCODER_OPTIONS"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--batch-size", type=int, default=16, help="photos per encoder call and per transaction")
     parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
@@ -54,9 +58,8 @@ def _build(arguments: argparse.Namespace) -> int:
     if not photos:
         print(f"error: no photos in {arguments.image_dir}", file=sys.stderr)
         return 2
-    encoder = create_encoder(
-        arguments.encoder, arguments.device, **({"model": arguments.model} if arguments.model else {})
-    )
+    options = ({"model": arguments.model} if arguments.model else {}) | arguments.encoder_options
+    encoder = create_encoder(arguments.encoder, arguments.device, **options)
     started = time.perf_counter()
     with Gallery.open(arguments.output_dir, encoder.fingerprint) as gallery:
         outcomes = index_photos(gallery, encoder, photos, arguments.collection, batch_size=arguments.batch_size)

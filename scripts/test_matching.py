@@ -25,6 +25,7 @@ from core.matching import match_photo
 from core.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
+from scripts.options import json_object
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output-dir", type=Path, required=True, help="where results.json and results.csv go")
     parser.add_argument("--collection", default=DEFAULT_COLLECTION)
     parser.add_argument("--top-k", type=int, default=5, help="candidates to verify")
+    parser.add_argument(
+        "--encoder-options",
+        type=json_object,
+        default={},
+        help='as the gallery was built, e.g. {"model": "/models/dinov2-giant", "pooling": "gem"}',
+    )
     parser.add_argument("--verifier", help=f"{', '.join(VERIFIERS.names)} or none; default: what this machine can run")
     parser.add_argument("--model", help="model id or folder of the verifier")
     parser.add_argument("--prompt-style", default="simple")
@@ -61,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not photos:
         print(f"error: no photos to ask about in {arguments.query_dir}", file=sys.stderr)
         return 2
-    with M1GlobalRetrieval(arguments.device) as retrieval:
+    with M1GlobalRetrieval(arguments.device, **arguments.encoder_options) as retrieval:
         retrieval.load_index(arguments.db_dir)
         places = _place_ids(retrieval, arguments.collection)
         verifier = _verifier(arguments)

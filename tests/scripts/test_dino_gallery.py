@@ -1,0 +1,55 @@
+"""The two scripts with an encoder that is chosen, loaded from a folder and given options."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes.images import draw_place
+
+from scripts import build_database, test_matching
+from scripts.tiny_models.dino import build_dinov3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos of two places, a tiny model, and the gallery made with it and GeM pooling."""
+    root = tmp_path_factory.mktemp("dino")
+    for seed in range(2):
+        (root / "photos" / f"place{seed}").mkdir(parents=True)
+        draw_place(seed, (200, 150)).save(root / "photos" / f"place{seed}" / "front.png")
+    build_dinov3(root / "model")
+    options = ["--encoder", "dinov3", "--model", str(root / "model"), "--encoder-options", '{"pooling": "gem"}']
+    arguments = ["--image-dir", str(root / "photos"), "--output-dir", str(root / "gallery"), *options]
+    assert build_database.main(arguments) == 0
+    return root
+
+
+def ask(folder: Path, options: dict[str, str]) -> int:
+    """Run test_matching without a verifier."""
+    return test_matching.main([
+        "--query-dir", str(folder / "photos"), "--db-dir", str(folder / "gallery"), "--output-dir", str(folder / "out"),
+        "--verifier", "none", "--encoder-options", json.dumps(options),
+    ])  # fmt: skip
+
+
+def test_a_gallery_is_asked_with_the_options_it_was_made_with(folder: Path):
+    """Every reference photo finds itself."""
+    assert ask(folder, {"model": str(folder / "model"), "pooling": "gem"}) == 0
+    queries = json.loads((folder / "out" / "results.json").read_text())["queries"]
+    assert [query["retrieved_places"][0] for query in queries] == ["place0", "place1"]
+
+
+def test_another_pooling_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]):
+    """Vectors of another pooling are not compared; the error names both."""
+    assert ask(folder, {"model": str(folder / "model"), "pooling": "cls"}) == 2
+    said = capsys.readouterr().err
+    assert "imagenet gem" in said
+    assert "imagenet cls" in said
+
+
+@pytest.mark.parametrize("text", ["pooling=gem", '["gem"]'])
+def test_options_that_are_no_object_are_explained(folder: Path, text: str, capsys: pytest.CaptureFixture[str]):
+    """A mistyped value is answered with the form that is accepted."""
+    with pytest.raises(SystemExit):
+        build_database.main(["--image-dir", ".", "--output-dir", ".", "--encoder-options", text])
+    assert "JSON" in capsys.readouterr().err
