@@ -1,7 +1,8 @@
-"""Tiny Qwen-VL folders of all three generations: config, safetensors, tokenizer, chat template, image processor."""
+"""Tiny Qwen-VL folders of every generation: config, safetensors, tokenizer, chat template, image processor."""
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,15 @@ from transformers import (
     Qwen2VLForConditionalGeneration,
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
+    Qwen3VLMoeConfig,
+    Qwen3VLMoeForConditionalGeneration,
 )
 
 from core.verifiers.prompts import PromptStyle, Shown, compose, load_styles
 from scripts.tiny_models.tokenizer import ANSWERS, build_tokenizer
 
-_CLIP = {"image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}
 _ANSWER_LOGIT = 15.0  # outweighs all other words of the vocabulary together
 _CONVERSATIONS_PER_STYLE = 4
-_HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
 
 # 32 per head is the smallest that vLLM's kernels load; rope sections are halves of it.
 _TEXT = {
@@ -51,41 +52,71 @@ _QWEN2_TEXT = _TEXT | {
     "num_key_value_heads": 1,
     "rope_parameters": {"rope_type": "default", "rope_theta": 1_000_000.0, "mrope_section": [4, 6, 6]},
 }
-_VISION = {"depth": 3, "num_heads": 2, "initializer_range": 0.15}
+_QWEN3_EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "decoder_sparse_step": 1}
+_VISION = {"depth": 3, "num_heads": 2, "hidden_size": 64, "initializer_range": 0.15}
+_QWEN3_VISION = _VISION | {
+    "intermediate_size": 128,
+    "out_hidden_size": 64,
+    "num_position_embeddings": 64,
+    "deepstack_visual_indexes": [0, 1],
+}
+_QWEN2_5_VISION = _VISION | {"intermediate_size": 128, "out_hidden_size": 64, "fullatt_block_indexes": [1]}
+_QWEN2_VISION = _VISION | {"embed_dim": 64, "mlp_ratio": 2}
 
-_GENERATIONS: Mapping[str, tuple[Callable[..., PreTrainedModel], Callable[..., PretrainedConfig], int, dict[str, Any]]]
-_GENERATIONS = {
-    "qwen3_vl": (
+_QWEN3_PROCESSOR = {"processor_class": "Qwen3VLProcessor", "patch_size": 16}
+_QWEN3_PROCESSOR |= {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
+_QWEN2_PROCESSOR = {
+    "processor_class": "Qwen2VLProcessor",
+    "patch_size": 14,
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Generation:
+    """A kind of Qwen-VL: its classes, and the fields of its config and processor files."""
+
+    network: Callable[..., PreTrainedModel]
+    config: Callable[..., PretrainedConfig]
+    text: Mapping[str, Any]
+    vision: Mapping[str, Any]
+    processor: Mapping[str, Any]
+    video_processor: str
+
+
+_GENERATIONS: Mapping[str, _Generation] = {
+    "qwen3_vl": _Generation(
         Qwen3VLForConditionalGeneration,
         Qwen3VLConfig,
-        16,
-        {
-            "text_config": _QWEN3_TEXT,
-            "vision_config": _VISION
-            | {
-                "hidden_size": 64,
-                "intermediate_size": 128,
-                "out_hidden_size": 64,
-                "num_position_embeddings": 64,
-                "deepstack_visual_indexes": [0, 1],
-            },
-        },
+        _QWEN3_TEXT,
+        _QWEN3_VISION,
+        _QWEN3_PROCESSOR,
+        "Qwen3VLVideoProcessor",
     ),
-    "qwen2_5_vl": (
+    "qwen3_vl_moe": _Generation(
+        Qwen3VLMoeForConditionalGeneration,
+        Qwen3VLMoeConfig,
+        _QWEN3_TEXT | _QWEN3_EXPERTS,
+        _QWEN3_VISION,
+        _QWEN3_PROCESSOR,
+        "Qwen3VLVideoProcessor",
+    ),
+    "qwen2_5_vl": _Generation(
         Qwen2_5_VLForConditionalGeneration,
         Qwen2_5_VLConfig,
-        14,
-        {
-            "text_config": _QWEN2_TEXT,
-            "vision_config": _VISION
-            | {"hidden_size": 64, "intermediate_size": 128, "out_hidden_size": 64, "fullatt_block_indexes": [1]},
-        },
+        _QWEN2_TEXT,
+        _QWEN2_5_VISION,
+        _QWEN2_PROCESSOR | {"processor_class": "Qwen2_5_VLProcessor"},
+        "Qwen2VLVideoProcessor",
     ),
-    "qwen2_vl": (
+    "qwen2_vl": _Generation(
         Qwen2VLForConditionalGeneration,
         Qwen2VLConfig,
-        14,
-        {"text_config": _QWEN2_TEXT, "vision_config": _VISION | {"embed_dim": 64, "hidden_size": 64, "mlp_ratio": 2}},
+        _QWEN2_TEXT,
+        _QWEN2_VISION,
+        _QWEN2_PROCESSOR,
+        "Qwen2VLVideoProcessor",
     ),
 }
 
@@ -117,8 +148,7 @@ def build_qwen_vl(
     tokenizer = build_tokenizer(_corpus())
     tokenizer.save_pretrained(folder)
     build_model(tokenizer, generation, seed=seed, text=text, vision=vision).save_pretrained(folder)
-    patch_size = _GENERATIONS[generation][2]
-    for name, content in _processor_files(generation, patch_size).items():
+    for name, content in _processor_files(_GENERATIONS[generation]).items():
         (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return folder
 
@@ -132,18 +162,12 @@ def build_model(
     vision: Mapping[str, Any] | None = None,
 ) -> PreTrainedModel:
     """Make the network alone, on torch's default device and in its default dtype."""
-    model_class, config_class, _, parts = _GENERATIONS[generation]
+    kind = _GENERATIONS[generation]
     token = tokenizer.convert_tokens_to_ids
-    config = config_class(
-        text_config=parts["text_config"]
-        | {
-            "vocab_size": len(tokenizer),
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
-        }
-        | dict(text or {}),
-        vision_config=parts["vision_config"] | dict(vision or {}),
+    special = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    config = kind.config(
+        text_config={**kind.text, "vocab_size": len(tokenizer), **special, **(text or {})},
+        vision_config={**kind.vision, **(vision or {})},
         image_token_id=token("<|image_pad|>"),
         video_token_id=token("<|video_pad|>"),
         vision_start_token_id=token("<|vision_start|>"),
@@ -151,7 +175,7 @@ def build_model(
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = model_class(config)
+        model = kind.network(config)
     _teach_answers(model, tokenizer)
     model.generation_config.eos_token_id = [tokenizer.eos_token_id, tokenizer.pad_token_id]
     model.generation_config.pad_token_id = tokenizer.pad_token_id
@@ -207,22 +231,15 @@ def _corpus() -> str:
     )
 
 
-def _processor_files(generation: str, patch_size: int) -> dict[str, dict[str, Any]]:
-    merged = (patch_size * 2) ** 2
-    image = {
-        "image_processor_type": "Qwen2VLImageProcessor",
-        "patch_size": patch_size,
+def _processor_files(generation: _Generation) -> dict[str, dict[str, Any]]:
+    token_pixels = (generation.processor["patch_size"] * 2) ** 2
+    common = {
+        **generation.processor,
         "temporal_patch_size": 2,
         "merge_size": 2,
-        "size": {"shortest_edge": 4 * merged, "longest_edge": 16384 * merged},
-        **(_HALF if generation == "qwen3_vl" else _CLIP),
+        "size": {"shortest_edge": 4 * token_pixels, "longest_edge": 16384 * token_pixels},
     }
-    classes = {"qwen3_vl": "Qwen3VLProcessor", "qwen2_5_vl": "Qwen2_5_VLProcessor", "qwen2_vl": "Qwen2VLProcessor"}
-    video = image | {
-        "video_processor_type": "Qwen3VLVideoProcessor" if generation == "qwen3_vl" else "Qwen2VLVideoProcessor"
-    }
-    del video["image_processor_type"]
     return {
-        "preprocessor_config.json": image | {"processor_class": classes[generation]},
-        "video_preprocessor_config.json": video | {"processor_class": classes[generation]},
+        "preprocessor_config.json": common | {"image_processor_type": "Qwen2VLImageProcessor"},
+        "video_preprocessor_config.json": common | {"video_processor_type": generation.video_processor},
     }
