@@ -10,38 +10,80 @@ from dataclasses import dataclass
 
 import torch
 
+Network = Callable[[torch.Tensor], torch.Tensor]
+
 _log = logging.getLogger(__name__)
 _WARM_UPS = 3  # what PyTorch's documentation asks for before a capture: lazy initialisations must be over
 
 
 @dataclass(frozen=True, slots=True)
-class _Recording:
-    graph: torch.cuda.CUDAGraph
+class Recording:
+    """A recorded forward pass.
+
+    Attributes:
+        pixels: the buffer that ``replay`` reads.
+        result: the buffer that ``replay`` writes.
+        replay: computes ``result`` from ``pixels``.
+    """
+
     pixels: torch.Tensor
     result: torch.Tensor
+    replay: Callable[[], None]
+
+
+class CudaRecorder:
+    """Records forward passes as CUDA graphs."""
+
+    def __init__(self) -> None:
+        """Set a memory pool up.
+
+        One for all recordings, which thereby share the memory of their intermediate values: replays never overlap, and
+        their results are copied out before the next one.
+        """
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, network: Network, pixels: torch.Tensor) -> Recording:
+        """Record ``network`` on inputs of the shape of ``pixels``."""
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(_WARM_UPS):
+                network(pixels)
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads go on using the GPU: they search, and move photos there.
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            result = network(pixels)
+        return Recording(pixels, result, graph.replay)
 
 
 class GraphedNetwork:
-    """Calls a network through CUDA graphs, padding batches to a few sizes. Not thread-safe: buffers are reused.
+    """Calls a network through recordings, padding batches to a few sizes. Not thread-safe: buffers are reused.
 
     Inputs of more shapes than ``max_recordings``, and everything after a failed recording, run directly.
     """
 
     def __init__(
-        self, network: Callable[[torch.Tensor], torch.Tensor], max_batch: int, *, max_recordings: int = 12
+        self,
+        network: Network,
+        max_batch: int,
+        record: Callable[[Network, torch.Tensor], Recording],
+        *,
+        max_recordings: int = 12,
     ) -> None:
         """Wrap a network whose row i depends on input i alone.
 
         Args:
-            network: [n, ...] to [n, ...] on one CUDA device, without data-dependent shapes.
+            network: [n, ...] to [n, ...] on one device, without data-dependent shapes.
             max_batch: the largest batch worth recording.
+            record: makes a recording.
             max_recordings: bounds the memory that recordings hold.
         """
         self._network = network
         self._sizes = padded_sizes(max_batch)
+        self._record = record
         self._max_recordings = max_recordings
-        self._recordings: dict[tuple[int, ...], _Recording] = {}
-        self._pool = torch.cuda.graph_pool_handle()
+        self._recordings: dict[tuple[int, ...], Recording] = {}
         self._records = True
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -52,16 +94,16 @@ class GraphedNetwork:
         if recording is None:
             return self._network(pixels)
         recording.pixels[:count].copy_(pixels)
-        recording.graph.replay()
+        recording.replay()
         return recording.result[:count].clone()
 
-    def _recording_for(self, pixels: torch.Tensor, size: int) -> _Recording | None:
+    def _recording_for(self, pixels: torch.Tensor, size: int) -> Recording | None:
         shape = (size, *pixels.shape[1:])
         if shape not in self._recordings:
             if not self._records or len(self._recordings) >= self._max_recordings:
                 return None
             try:
-                self._recordings[shape] = self._record(pixels.new_zeros(shape))
+                self._recordings[shape] = self._record(self._network, pixels.new_zeros(shape))
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError:  # an operation that cannot be captured; the network itself still works
@@ -69,19 +111,6 @@ class GraphedNetwork:
                 self._records = False
                 return None
         return self._recordings[shape]
-
-    def _record(self, pixels: torch.Tensor) -> _Recording:
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for _ in range(_WARM_UPS):
-                self._network(pixels)
-        torch.cuda.current_stream().wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        # One memory pool for all: replays never overlap and results are copied out before the next one.
-        with torch.cuda.graph(graph, pool=self._pool):
-            result = self._network(pixels)
-        return _Recording(graph, pixels, result)
 
 
 def padded_sizes(max_batch: int) -> list[int]:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from core.bounded_forward import BoundedForward
 from core.devices import DeviceChoice, choose_device
-from core.encoders.cuda_graphs import GraphedNetwork
+from core.encoders.cuda_graphs import CudaRecorder, GraphedNetwork
 from core.encoders.pooling import POOLINGS, Pooling, pool
 from core.encoders.preprocess import preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
@@ -206,4 +206,4 @@ def _accelerate(
     if acceleration == "none" or not device.is_cuda or not fixed_shape:
         return network
     compiled = torch.compile(network, dynamic=False) if acceleration == "compile" else network
-    return GraphedNetwork(compiled, max_batch)
+    return GraphedNetwork(compiled, max_batch, CudaRecorder())
