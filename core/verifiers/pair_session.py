@@ -50,6 +50,7 @@ class PairSession:
         runner: SharedPrefixRunner,
         writer: ConversationWriter,
         style: PromptStyle,
+        answers: AnswerTokens,
         query: VisualTokens,
         candidates: Sequence[VisualTokens],
         *,
@@ -62,6 +63,7 @@ class PairSession:
             runner: the network.
             writer: its language.
             style: what is said around the photos.
+            answers: its answer words in that language.
             query: the visitor's photo.
             candidates: K >= 1 gallery photos.
             both_orders: weigh with the query first and with the candidate first, and average.
@@ -71,7 +73,7 @@ class PairSession:
         self._runner = runner
         self._writer = writer
         self._style = style
-        self._answers = AnswerTokens.of(style, writer)
+        self._answers = answers
         self._query = query
         self._candidates = candidates
         self._orders = (False, True) if both_orders else (False,)

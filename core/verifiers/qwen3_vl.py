@@ -12,7 +12,7 @@ from threading import Lock
 import torch
 
 from core.devices import DeviceChoice, choose_device
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, OutOfMemory
 from core.model_files import resolve_model_folder
 from core.results import Photo, Verdict
 from core.verifiers.conversations import ConversationWriter
@@ -123,31 +123,40 @@ class Qwen3VLVerifier:
 
         Raises:
             InvalidRequest: unknown prompt style, or one whose answer words this model cannot say in one token.
-            OutOfMemory: not even one candidate fitted the device.
+            OutOfMemory: the query, or a single candidate, did not fit the device.
         """
         style = self._styles.choose(prompt_style) if prompt_style is not None else self._style
-        AnswerTokens.of(style, self._writer)
+        answers = AnswerTokens.of(style, self._writer)
         if not candidates:
             return []
         # Decoding and resizing need no device, so concurrent calls do them side by side.
         prepared = self._prepare(query, candidates)
-        with self._lock, torch.inference_mode():
-            shown_query, *shown = self.tower.encode(prepared)
-            for photo, before, tokens in zip(candidates, prepared[1:], shown, strict=True):
-                if isinstance(before, PixelGrid):
-                    self.tower.keep(photo, self._candidate_tokens, tokens)
-            session = PairSession(
-                self._runner,
-                self._writer,
-                style,
-                shown_query,
-                shown,
-                both_orders=self._both_orders,
-                max_batch=self._max_batch,
-            )
-            verdicts = judge(style, session, len(candidates), explain=explain)
-            self._max_batch = session.max_batch
-            return verdicts
+        try:
+            with self._lock, torch.inference_mode():
+                query_tokens, *candidate_tokens = self._show(candidates, prepared)
+                session = PairSession(
+                    self._runner,
+                    self._writer,
+                    style,
+                    answers,
+                    query_tokens,
+                    candidate_tokens,
+                    both_orders=self._both_orders,
+                    max_batch=self._max_batch,
+                )
+                verdicts = judge(style, session, len(candidates), explain=explain)
+                self._max_batch = session.max_batch
+                return verdicts
+        except torch.OutOfMemoryError as error:  # where no smaller batch can help, as with the query itself
+            raise OutOfMemory("the query did not fit the device's memory; lower query_tokens") from error
+
+    def _show(self, candidates: Sequence[Photo], prepared: Sequence[VisualTokens | PixelGrid]) -> list[VisualTokens]:
+        """Run the vision tower over what is new, and remember the candidates among it."""
+        shown = self.tower.encode(prepared)
+        for photo, before, tokens in zip(candidates, prepared[1:], shown[1:], strict=True):
+            if isinstance(before, PixelGrid):
+                self.tower.keep(photo, self._candidate_tokens, tokens)
+        return shown
 
     def _prepare(self, query: Photo, candidates: Sequence[Photo]) -> list[VisualTokens | PixelGrid]:
         # The query is not remembered: it is seen once, and would push out gallery photos that are seen often.

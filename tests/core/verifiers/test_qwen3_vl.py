@@ -14,7 +14,7 @@ from fakes.naive_qwen import NaiveQwen
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import Qwen3VLForConditionalGeneration
-from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLVisionModel
+from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwen3VLVisionModel
 
 from core.errors import BackendUnavailable, InvalidRequest, OutOfMemory
 from core.results import Photo
@@ -240,6 +240,21 @@ def test_not_even_one_candidate_fits(
     monkeypatch.undo()
 
     assert len(verifier.verify(query, candidates)) == 2
+
+
+def test_a_query_that_does_not_fit_is_reported(
+    qwen_folders: dict[str, Path], images: list[Image.Image], as_photo: AsPhoto, monkeypatch: pytest.MonkeyPatch
+):
+    """Running out of memory over the query, which no smaller batch would mend, is reported with what would."""
+    query, *candidates = map(as_photo, images[:3])
+    verifier = make(qwen_folders["qwen3_vl"])
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("no memory left")
+
+    monkeypatch.setattr(Qwen3VLTextModel, "forward", refuse)
+    with pytest.raises(OutOfMemory, match="lower query_tokens"):
+        verifier.verify(query, candidates)
 
 
 def test_threads_do_not_disturb_each_other(qwen_folders: dict[str, Path], images: list[Image.Image], as_photo: AsPhoto):
