@@ -78,7 +78,7 @@ def _retrieval_answer(found: SearchReply, fields: MatchFields) -> MatchReply:
         matched=decision.matched,
         place=candidates[0].place if decision.matched and candidates else None,
         confidence=decision.confidence,
-        reason=decision.reason if skipped else f"{decision.reason} (not verified: the verifier is unavailable)",
+        reason=decision.reason if skipped else f"{decision.reason} (the verifier is unavailable)",
         verification="skipped" if skipped else "unavailable",
         collection=fields.collection,
         candidates=candidates,

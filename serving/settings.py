@@ -16,7 +16,7 @@ class ProcessSettings(BaseSettings):
     ignored in silence.
     """
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
 
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(ge=0, le=65535, description="port to listen on")

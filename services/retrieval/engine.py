@@ -20,6 +20,9 @@ from serving.batching import DynamicBatcher
 from serving.observability import StageTimer
 from serving.workers import Workers
 
+CHUNK_SIZE = 16
+"""Photos per transaction of an upload: one commit costs as much as many."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
@@ -53,14 +56,15 @@ class RetrievalEngine:
         retriever: Retriever,
         batcher: DynamicBatcher[Image.Image, Encoding],
         workers: Workers,
+        index_workers: Workers,
         settings: RetrievalSettings,
     ) -> None:
-        """Compose running parts."""
+        """Compose running parts; indexing has threads of its own, so that no visitor queues behind an upload."""
         self.gallery = gallery
         self.workers = workers
         self.gate = Gate(settings.max_waiting)
         self.uploads = Gate(settings.max_uploads)
-        self.indexer = Indexer(gallery, batcher, workers, limits=settings.image_limits, chunk_size=settings.batch_size)
+        self.indexer = Indexer(gallery, batcher, index_workers, limits=settings.image_limits, chunk_size=CHUNK_SIZE)
         self._retriever = retriever
         self._batcher = batcher
         self._limits = settings.image_limits
@@ -111,16 +115,19 @@ async def open_engine(
 
     async with AsyncExitStack() as stack:
         workers = stack.enter_context(Workers(settings.workers, "retrieval"))
+        index_workers = stack.enter_context(Workers(settings.workers, "indexing"))
         batcher = await stack.enter_async_context(
             DynamicBatcher(
                 encode,
-                max_batch_size=settings.batch_size,
+                max_batch_size=settings.largest_batch,
                 max_wait_s=settings.batch_wait_ms / 1000,
                 max_queue=settings.max_waiting,
                 name="encoder",
             )
         )
-        yield RetrievalEngine(gallery, Retriever(gallery, encoder.look_again), batcher, workers, settings)
+        yield RetrievalEngine(
+            gallery, Retriever(gallery, encoder.look_again), batcher, workers, index_workers, settings
+        )
 
 
 def encode_batch(encoder: Encoder, images: Sequence[Image.Image]) -> list[Encoding]:

@@ -29,7 +29,9 @@ class RetrievalSettings(ProcessSettings):
     )
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
 
-    batch_size: int = Field(default=8, ge=1, description="photos encoded together at most")
+    batch_size: int | None = Field(
+        default=None, ge=1, description="photos encoded together at most; unset: 1 with `embedded`, else 8"
+    )
     batch_wait_ms: float = Field(default=5.0, ge=0, description="how long a photo waits for company")
     max_waiting: int = Field(default=64, ge=1, description="searches at work or waiting; more are refused with 503")
     max_uploads: int = Field(default=4, ge=1, description="uploads to the gallery at work at once")
@@ -46,6 +48,11 @@ class RetrievalSettings(ProcessSettings):
     def image_limits(self) -> ImageLimits:
         """What is refused before decoding."""
         return ImageLimits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
+
+    @property
+    def largest_batch(self) -> int:
+        """Photos encoded together. The embedded encoder gains nothing from company, so nobody waits for any."""
+        return self.batch_size or (1 if self.encoder == "embedded" else 8)
 
     @property
     def backend_options(self) -> dict[str, Any]:
