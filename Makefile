@@ -17,7 +17,7 @@ TOOLS := $(VENV)/.tools-installed
 .PHONY: help install up down logs test test-slow check format clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 install: $(RUNTIME) ## create .venv and install the product into it
 	@echo "the product is installed in $(VENV); make up starts it"
@@ -74,6 +74,5 @@ $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)
 	@$(PIP_INSTALL) --editable ".[cpu,transformers]" --group test --group lint
 	@touch $@
 
-include deploy.mk
+include deploy.mk e2e.mk
 
--include e2e.mk
