@@ -1,6 +1,6 @@
 """The accuracy bars: builds a gallery from each set of evaluation photos and asks it all the set's queries.
 
-    python benchmarks/accuracy.py --eval-dir PHOTOS
+    python -m benchmarks.accuracy --eval-dir PHOTOS
 
 PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/labels.py). Prints every figure beside its
 bar; exits with 1 if one is missed.

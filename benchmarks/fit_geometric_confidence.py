@@ -1,6 +1,6 @@
 """Fits the geometric verifier's confidence rule, and says how well the fit holds on photos it did not see.
 
-    python benchmarks/fit_geometric_confidence.py --eval-dir PHOTOS
+    python -m benchmarks.fit_geometric_confidence --eval-dir PHOTOS
 
 Measures the evidence of every query of ``museum/`` and ``scenic/`` against its candidates, fits the logistic rule on
 all of them (the weights to put into core/verifiers/geometric.py), and, ten times, on the queries of a random half of

@@ -1,6 +1,6 @@
 """Times the gallery at scale: opening, searching beside bare FAISS, adding, deleting.
 
-    python benchmarks/gallery.py --images 100000
+    python -m benchmarks.gallery --images 100000
 
 Vectors are random; photos are a few bytes, written without fsync while filling (adding is timed with real ones).
 """

@@ -1,6 +1,6 @@
 """What the gateway adds to a match: ``POST /match`` with services that answer at once, against asking them directly.
 
-    python benchmarks/gateway_overhead.py [--kilobytes 300] [--rounds 200]
+    python -m benchmarks.gateway_overhead [--kilobytes 300] [--rounds 200]
 
 Alternating in one run, so that a noisy machine treats both alike. Once in one process (the transports of ``make up``)
 and once over three processes and real sockets. Target: at most 5 ms for a photo of 300 KB.

@@ -1,6 +1,6 @@
 """What the product costs beyond its networks: one ``POST /match`` and one indexing run, against the bare networks.
 
-    python benchmarks/overhead.py --photos FOLDER
+    python -m benchmarks.overhead --photos FOLDER
 
 FOLDER holds references and queries (a manifest.csv with roles). In one run and alternating, so that a noisy machine
 treats both alike:

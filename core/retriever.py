@@ -15,6 +15,9 @@ from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.results import Candidate, LocalFeatures
 
 SHORTLIST = 50
+# So many are tested before asking whether the rest need be. Different places were never seen to reach CERTAIN_SCORE.
+FIRST_TESTED = 10
+CERTAIN_SCORE = 80.0
 # One hundredth of cosine weighs as much as 0.4 agreeing keypoints; recall is flat between 20 and 60.
 SIMILARITY_WEIGHT = 40.0
 
@@ -84,25 +87,42 @@ class Retriever:
         """
         found = self._gallery.search(embedding, collection, max(SHORTLIST, top_k))
         if local_features is None:
-            return Retrieved(_spread(found, [c.similarity for c in found], [None] * len(found), top_k), None, 1)
-        stored = self._gallery.local_features([candidate.image.image_id for candidate in found])
-        local = _local_scores(local_features, stored, range(1))
+            order = [candidate.similarity for candidate in found]
+            return Retrieved(_spread(found, order, [None] * len(found), top_k), None, 1)
+        local, references = self._first_look(local_features, found)
         looks = 1
-        if max(local, default=0.0) < CLEAR_SCORE:
+        if max((score for score in local if score is not None), default=0.0) < CLEAR_SCORE:
             looks = 2
             further = self._look_again(image) if self._look_again else None
             if further is not None:
                 local_features = LocalFeatures(local_features.views + further.views, local_features.extractor)
-            again = _local_scores(local_features, stored, range(1, len(local_features.views)))
-            local = [max(pair) for pair in zip(local, again, strict=True)]
-        order = [score + SIMILARITY_WEIGHT * c.similarity for score, c in zip(local, found, strict=True)]
+            views = range(1, len(local_features.views))
+            again = [_local_score(local_features, reference, views) for reference in references]
+            local = [max(first or 0.0, second) for first, second in zip(local, again, strict=True)]
+        order = [(score or 0.0) + SIMILARITY_WEIGHT * c.similarity for score, c in zip(local, found, strict=True)]
         return Retrieved(_spread(found, order, local, top_k), local_features, looks)
 
+    def _first_look(
+        self, query: LocalFeatures, found: Sequence[Candidate]
+    ) -> tuple[list[float | None], list[LocalFeatures | None]]:
+        """Test the most similar candidates, and the others unless one of those is certain.
 
-def _local_scores(
-    query: LocalFeatures, stored: Sequence[LocalFeatures | None], query_views: Sequence[int]
-) -> list[float]:
-    return [0.0 if features is None else local_evidence(query, features, query_views).score for features in stored]
+        Returns:
+            Local score of each candidate, None where it was not tested; and the features of those tested.
+        """
+        local: list[float | None] = []
+        references: list[LocalFeatures | None] = []
+        for part in (found[:FIRST_TESTED], found[FIRST_TESTED:]):
+            stored = self._gallery.local_features([candidate.image.image_id for candidate in part])
+            references += stored
+            local += [_local_score(query, reference, range(1)) for reference in stored]
+            if max((score for score in local if score is not None), default=0.0) >= CERTAIN_SCORE:
+                break
+        return local + [None] * (len(found) - len(local)), references
+
+
+def _local_score(query: LocalFeatures, reference: LocalFeatures | None, query_views: Sequence[int]) -> float:
+    return 0.0 if reference is None else local_evidence(query, reference, query_views).score
 
 
 def _spread(

@@ -140,14 +140,15 @@ class GeometricVerifier:
     def _compare(self, query: Photo, references: Sequence[LocalFeatures]) -> tuple[LocalFeatures, list[LocalEvidence]]:
         """Find how the query agrees with each reference, after a second look where no agreement is clear."""
         features = self._features(query)
-        agreements = [local_evidence(features, reference) for reference in references]
+        agreements = list(self._pool.map(partial(local_evidence, features), references))
         # More views than the first look gives mean that retrieval has looked twice already.
         if len(features.views) > len(FIRST_LOOK) or max(each.score for each in agreements) >= CLEAR_SCORE:
             return features, agreements
         again = self._extractor.extract(query.load(), SECOND_LOOK)
         known = len(features.views)
         features = LocalFeatures(features.views + again.views, features.extractor)
-        further = [local_evidence(features, each, range(known, len(features.views))) for each in references]
+        turned = partial(local_evidence, features, query_views=range(known, len(features.views)))
+        further = list(self._pool.map(turned, references))
         return features, [max(pair, key=lambda each: each.score) for pair in zip(agreements, further, strict=True)]
 
     def _measure(self, query: LocalFeatures, reference: LocalFeatures, best: LocalEvidence) -> GeometricEvidence:
