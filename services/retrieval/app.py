@@ -80,7 +80,6 @@ async def _probe(app: FastAPI) -> ReadyBody:
     images = await engine.workers.run(engine.gallery.count)
     details = {
         "encoder": str(engine.gallery.fingerprint),
-        "gallery": str(engine.gallery.folder),
         "images": images,
         "searches_at_work": engine.gate.inside,
         "searches_at_most": engine.gate.capacity,
