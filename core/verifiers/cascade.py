@@ -60,8 +60,8 @@ class CascadeVerifier:
         Args:
             first: the quick one, by name or ready.
             second: the slow one, by name or ready.
-            accept_from: see ``SettledBy``; of the 85 pairs of evaluation photos that geometry puts at 0.99 or above, none
-                showed two places (at 0.98, one of 98).
+            accept_from: see ``SettledBy``; of the 85 pairs of evaluation photos that geometry puts at 0.99 or above,
+                none showed two places (at 0.98, one of 98).
             reject_below: see ``SettledBy``; 0, because geometry finding nothing proves nothing: the other side of a
                 building shares no point with this one.
             first_options: what the first is made with, if given by name.
