@@ -51,6 +51,11 @@ class IndexFollower:
                     self._remove_deleted(connection)
                     self._add_new(connection)
                     self._generation = generation
+            except BaseException:
+                # Half a load is no gallery: start over at the next search, and fail there in the same words.
+                self._index.remove(self._index.ids())
+                self._newest_seq, self._generation = 0, -1
+                raise
             finally:
                 connection.execute("ROLLBACK")
 
@@ -63,10 +68,13 @@ class IndexFollower:
             apply: makes the same change to the index.
         """
         with self._lock:
+            # Asked inside the transaction: afterwards another process may have added rows that are not in the index.
+            newest = connection.execute("SELECT coalesce(max(seq), 0) FROM images").fetchone()[0]
             connection.execute("COMMIT")
             # Otherwise another process has written in between, and the next search compares the rows.
             if self._generation == generation - 1:
                 apply(self._index)
+                self._newest_seq = max(self._newest_seq, newest)
                 self._generation = generation
 
     def _remove_deleted(self, connection: sqlite3.Connection) -> None:

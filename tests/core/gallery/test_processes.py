@@ -83,8 +83,8 @@ class TestOtherProcesses:
     def test_two_writers_share_a_gallery(self, gallery, folder, fingerprint, new_image):
         """Two writers on one folder find each other's images and forget what the other has deleted."""
 
-        def found_by(one: Gallery) -> set[str]:
-            return {candidate.image.image_id for candidate in one.search(new_image(1).embedding)}
+        def found_by(one: Gallery) -> list[str]:
+            return sorted(candidate.image.image_id for candidate in one.search(new_image(1).embedding))
 
         with Gallery.open(folder, fingerprint) as other:
             first = gallery.add([new_image(1)])[0].image.image_id
@@ -92,13 +92,13 @@ class TestOtherProcesses:
             third = gallery.add([new_image(3)])[0].image.image_id
             assert other.add([new_image(3)])[0].status == "duplicate"
             for one in (gallery, other):
-                assert found_by(one) == {first, second, third}
+                assert found_by(one) == sorted([first, second, third])
 
             other.delete(first)
             fourth = gallery.add([new_image(4)])[0].image.image_id
 
             for one in (gallery, other):
-                assert found_by(one) == {second, third, fourth}
+                assert found_by(one) == sorted([second, third, fourth])
 
 
 class TestThreads:
