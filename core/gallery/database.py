@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -96,6 +96,20 @@ class Database:
             finally:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
+
+    def copy_to(self, path: Path) -> None:
+        """Write what is committed at this moment to a file of its own, which needs no WAL beside it.
+
+        Others go on reading and writing meanwhile.
+
+        Args:
+            path: where nothing is yet.
+        """
+        with self.reading() as connection, closing(sqlite3.connect(path)) as copy:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
     def close(self) -> None:
         """Close every connection, after the running write, if any, has ended. Closing twice is fine."""

@@ -57,7 +57,7 @@ class PhotoFiles:
             unfinished.replace(path)
             touched.add(path.parent)
         for folder in touched:
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def remove(self, content_hash: str, media_type: str) -> None:
         """Delete an original and its preview; files that are gone already are fine."""
@@ -95,7 +95,7 @@ def _make_folder(folder: Path) -> set[Path]:
     return created
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Put the folder's names on the disk: a file's own fsync does not cover its name."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,0 +1,49 @@
+"""Copy a gallery while it is in use, or make a gallery of such a copy.
+
+    python scripts/backup_gallery.py --gallery data/gallery --output backups/monday
+    python scripts/backup_gallery.py --restore backups/monday --gallery data/gallery
+
+The copy is read through afterwards, and again before it is restored. Nothing is ever overwritten: the folder that is
+written to must be empty or new.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.errors import SemanticMatchError
+from core.gallery.backup import back_up, restore
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Back up or restore; 0 when the result is whole."""
+    arguments = _parser().parse_args(argv)
+    started = time.perf_counter()
+    try:
+        if arguments.restore:
+            summary, target = restore(arguments.restore, arguments.gallery), arguments.gallery
+        else:
+            summary, target = back_up(arguments.gallery, arguments.output), arguments.output
+    except SemanticMatchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{target}: {summary.images} images, {summary.files} files, {summary.byte_size / 1e6:.1f} MB, all checked, "
+        f"in {time.perf_counter() - started:.1f} s"
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gallery", type=Path, required=True, help="the gallery's folder")
+    direction = parser.add_mutually_exclusive_group(required=True)
+    direction.add_argument("--output", type=Path, help="back up into this folder, empty or new")
+    direction.add_argument("--restore", type=Path, metavar="BACKUP", help="fill the empty gallery from this backup")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,55 @@
+"""Run by the tests as a process of its own: several threads add and delete images, and say so line by line.
+
+python changing_process.py FOLDER FIRST_SEED
+
+"added ID" and "deleted ID" are printed once the gallery has acknowledged, "deleting ID" before it is asked.
+"""
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from core.gallery import Gallery, NewImage
+from core.results import EncoderFingerprint, FeatureView, LocalFeatures
+
+THREADS = 3
+FINGERPRINT = EncoderFingerprint("drawn", "seeded", "none", 16)
+VIEW = FeatureView(np.zeros((5, 2), np.float32), np.eye(5, 8, dtype=np.float16), np.ones(5, np.float32), size=(64, 48))
+
+
+def main(folder: str, first_seed: str) -> None:
+    """Change the gallery until killed."""
+    with Gallery.open(Path(folder), FINGERPRINT) as gallery, ThreadPoolExecutor(THREADS) as pool:
+        for thread in [pool.submit(_change, gallery, int(first_seed) + 100_000 * number) for number in range(THREADS)]:
+            thread.result()
+
+
+def _change(gallery: Gallery, first_seed: int) -> None:
+    """Add images, two at a time, and delete about every second one."""
+    for seed in range(first_seed, first_seed + 100_000, 2):
+        kept, other = (result.image.image_id for result in gallery.add([_new_image(seed), _new_image(seed + 1)]))
+        _say(f"added {kept}\nadded {other}\n")
+        if seed % 4:
+            _say(f"deleting {other}\n")
+            gallery.delete(other)
+            _say(f"deleted {other}\n")
+
+
+def _new_image(seed: int) -> NewImage:
+    rng = np.random.default_rng(seed)
+    vector = rng.standard_normal(16).astype(np.float32)
+    vector /= np.linalg.norm(vector)
+    features = LocalFeatures((VIEW,), "drawn")
+    return NewImage(rng.bytes(20_000), f"{seed}.jpg", "image/jpeg", 4, 3, rng.bytes(2_000), vector, features)
+
+
+def _say(lines: str) -> None:
+    # One system call, so that no kill and no other thread comes between the characters.
+    os.write(sys.stdout.fileno(), lines.encode())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,58 @@
+"""A process whose threads add and delete is killed again and again."""
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from core.gallery import Gallery
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_acknowledged_adds_and_deletes_survive_kill_9(folder, fingerprint, kills):
+    """Whenever the process is killed, every acknowledged image is there, whole, and no deleted one is."""
+    choose = random.Random(kills)
+    added, asked_to_go, gone = set[str](), set[str](), set[str]()
+    for round_number in range(kills):
+        for line in lines_until_killed(folder, 1_000_000 * round_number, choose):
+            word, image_id = line.split()
+            {"added": added, "deleting": asked_to_go, "deleted": gone}[word].add(image_id)
+
+    expected = added - asked_to_go
+    assert len(expected) >= 2 * kills
+    assert len(gone) >= kills // 5
+    with Gallery.open(folder, fingerprint) as gallery:
+        image_ids, embeddings = gallery.embeddings()
+        assert expected <= set(image_ids)
+        assert not gone & set(image_ids)
+        for image_id, embedding in zip(image_ids, embeddings, strict=True):
+            assert gallery.search(embedding)[0].image.image_id == image_id
+            assert gallery.local_features([image_id])[0] is not None
+            image = gallery.get(image_id)
+            assert hashlib.sha256(Path(image.path).read_bytes()).hexdigest() == image.content_hash
+            assert gallery.preview_path(image_id).stat().st_size == 2_000
+        for kind in ("originals", "previews"):
+            assert sum(1 for path in (folder / kind).rglob("*") if path.is_file()) == len(image_ids)
+
+
+def lines_until_killed(folder: Path, first_seed: int, choose: random.Random) -> list[str]:
+    """Let a process change the gallery, kill it at a random point, and return what it had said.
+
+    One time in ten it is killed while it still opens the gallery.
+    """
+    command = [sys.executable, Path(__file__).with_name("changing_process.py"), folder, str(first_seed)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        said = [] if choose.random() < 0.1 else [process.stdout.readline() for _ in range(choose.randint(1, 20))]
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(choose.uniform(0, 0.02 if said else 1))
+        process.kill()
+        return said + process.stdout.readlines()
