@@ -14,11 +14,13 @@ from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
 from gateway.docs import serve_docs
 from gateway.errors import GATEWAY_ERRORS, ServiceRefused
+from gateway.match_metrics import MatchMetrics
 from gateway.page import serve_page
 from gateway.pipeline import MatchPipeline
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.health import health_router
+from serving.metrics import Metrics
 from serving.process import build_api
 
 _DESCRIPTION = (
@@ -56,6 +58,8 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
         services: entered for the application's life time; whoever runs the services in this process starts them
             there and hands in transports to them.
     """
+    metrics = Metrics("gateway")
+    answers = MatchMetrics(metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,10 +73,12 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
                 VerifierClient(m3, settings.verifier_timeout_s),
                 verification_required=settings.require_verification,
             )
-            app.state.gateway = Gateway(settings, pipeline, Gate(settings.max_concurrent))
+            gate = Gate(settings.max_concurrent)
+            metrics.watch_gate("matches", lambda: gate.inside, gate.capacity)
+            app.state.gateway = Gateway(settings, pipeline, gate, answers)
             yield
 
-    app = build_api("semantic-image-matcher", _DESCRIPTION, lifespan=lifespan, errors=GATEWAY_ERRORS)
+    app = build_api("semantic-image-matcher", _DESCRIPTION, lifespan=lifespan, errors=GATEWAY_ERRORS, metrics=metrics)
     app.add_exception_handler(ServiceRefused, _pass_on)
     app.include_router(routes_match.router)
     app.include_router(routes_index.router)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from gateway.match_metrics import MatchMetrics
 from gateway.pipeline import MatchPipeline
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
@@ -19,6 +20,7 @@ class Gateway:
     settings: GatewaySettings
     pipeline: MatchPipeline
     gate: Gate
+    answers: MatchMetrics
 
 
 async def get_gateway(request: Request) -> Gateway:

@@ -34,6 +34,7 @@ async def match(request: Request, gateway: Annotated[Gateway, Depends(get_gatewa
                 fields = parse_fields(MatchFields, form)
                 photo = await uploaded_files(form, "file")[0].read()
         reply = await gateway.pipeline.match(photo, fields, timer)
+    gateway.answers.observe(reply)
     request.state.timings_ms = reply.timings_ms
     # Serialised once, here: the reply was validated when it was built.
     return Response(reply.model_dump_json(), media_type="application/json")

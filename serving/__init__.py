@@ -8,6 +8,7 @@ admission      so many at once, the rest refused at once
 loading        slow start-up behind a live process
 health         live, ready, version
 observability  request ids, log lines, Server-Timing
+metrics        counts and times for Prometheus
 openapi        documents forms and errors that FastAPI cannot infer
 settings       base of the three settings classes
 """

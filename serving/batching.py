@@ -41,6 +41,7 @@ class DynamicBatcher(Generic[Item, Result]):
         max_wait_s: float,
         max_queue: int,
         name: str = "batcher",
+        on_batch: Callable[[int], None] | None = None,
     ) -> None:
         """Describe the batches; nothing starts yet.
 
@@ -50,11 +51,13 @@ class DynamicBatcher(Generic[Item, Result]):
             max_wait_s: how long the first item of a batch waits for company, >= 0.
             max_queue: urgent items that may wait; the callers of background items bound those themselves.
             name: of the worker thread.
+            on_batch: told each batch's size, in the event loop.
         """
         self._run_batch = run_batch
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_s
         self._max_queue = max_queue
+        self._on_batch = on_batch
         self._urgent: deque[_Waiting[Item, Result]] = deque()
         self._background: deque[_Waiting[Item, Result]] = deque()
         self._changed = asyncio.Event()
@@ -113,6 +116,8 @@ class DynamicBatcher(Generic[Item, Result]):
             await self._until_batch_is_due()
             batch = self._cut_batch()
             if batch:
+                if self._on_batch is not None:
+                    self._on_batch(len(batch))
                 await self._answer(batch)
 
     async def _until_batch_is_due(self) -> None:

@@ -12,6 +12,9 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.metrics import PATH as METRICS_PATH
+from serving.metrics import Metrics
+
 logger = logging.getLogger(__name__)
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -68,14 +71,15 @@ class StageTimer:
 
 
 class RequestContext:
-    """Outermost middleware: gives the request its id and times it.
+    """Outermost middleware: gives the request its id, times and counts it.
 
     Adds ``X-Request-ID`` and ``Server-Timing`` to the answer. A route that leaves ``timings_ms`` in
     ``request.state`` gets its stages listed there as well.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request in its own context."""
@@ -102,10 +106,11 @@ class RequestContext:
         try:
             await self.app(scope, receive, add_headers)
         finally:
+            elapsed_s = perf_counter() - started
+            self._metrics.observe_request(scope, status, elapsed_s, state.get("timings_ms", {}))
             # Health checks come every few seconds and would bury everything else.
-            level = logging.DEBUG if scope["path"].startswith("/health/") else logging.INFO
-            elapsed_ms = (perf_counter() - started) * 1000
-            logger.log(level, "%s %s %d %.1f ms", scope["method"], scope["path"], status, elapsed_ms)
+            level = logging.DEBUG if scope["path"].startswith(("/health/", METRICS_PATH)) else logging.INFO
+            logger.log(level, "%s %s %d %.1f ms", scope["method"], scope["path"], status, elapsed_s * 1000)
             _request_id.reset(token)
 
 

@@ -8,14 +8,23 @@ from fastapi import FastAPI
 
 from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
+from serving.metrics import Metrics, serve_metrics
 from serving.observability import RequestContext, configure_logging
 from serving.settings import ProcessSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def build_api(title: str, description: str, *, lifespan: Lifespan, errors: ErrorTable) -> FastAPI:
-    """Build an application that answers every failure alike and gives every request an id."""
+def build_api(title: str, description: str, *, lifespan: Lifespan, errors: ErrorTable, metrics: Metrics) -> FastAPI:
+    """Build an application that answers every failure alike, gives every request an id and counts it.
+
+    Args:
+        title: for its documentation.
+        description: likewise.
+        lifespan: of its resources.
+        errors: how its exceptions are answered.
+        metrics: shown at ``/metrics``; also found at ``app.state.metrics``.
+    """
     app = FastAPI(
         title=title,
         description=description,
@@ -26,7 +35,9 @@ def build_api(title: str, description: str, *, lifespan: Lifespan, errors: Error
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
     )
     install_error_table(app, errors)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, metrics=metrics)
+    app.state.metrics = metrics
+    serve_metrics(app, metrics)
     return app
 
 

@@ -18,7 +18,7 @@ def compose(
     """Build a gateway that runs its services in its own process and lifespan.
 
     Args:
-        settings: of the gateway; its two URLs are not used.
+        settings: of the gateway; its two URLs are not used. Its ``/metrics`` shows the services' as well.
         retrieval: the retrieval service's application.
         verifier: the verifier service's application.
         on_ready: called once both have loaded their models.
@@ -38,7 +38,10 @@ def compose(
                 if announcing is not None:
                     announcing.cancel()
 
-    return gateway.app.create_app(settings, services=in_process)
+    app = gateway.app.create_app(settings, services=in_process)
+    for service in (retrieval, verifier):
+        app.state.metrics.include(service.state.metrics)
+    return app
 
 
 async def _announce(services: list[FastAPI], on_ready: Callable[[], None]) -> None:

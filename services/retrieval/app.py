@@ -20,6 +20,7 @@ from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine
 from services.retrieval.settings import RetrievalSettings
 from serving.health import describe_version, health_router
 from serving.loading import Loading
+from serving.metrics import Metrics
 from serving.process import build_api
 
 _DESCRIPTION = "Internal: finds candidates for a photo and keeps the gallery. The public door is the gateway."
@@ -32,6 +33,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
         settings: of this process.
         encoder: instead of the one the settings name.
     """
+    metrics = Metrics("retrieval")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -40,7 +42,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
             async def load() -> RetrievalEngine:
                 loaded, gallery = await asyncio.to_thread(_load, settings, encoder)
                 stack.callback(gallery.close)
-                return await stack.enter_async_context(open_engine(loaded, gallery, settings))
+                return await stack.enter_async_context(open_engine(loaded, gallery, settings, metrics))
 
             app.state.engine = Loading[RetrievalEngine]("encoder", expected=SemanticMatchError)
             loading = asyncio.create_task(app.state.engine.run(load))
@@ -49,7 +51,9 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
             finally:
                 await asyncio.wait([loading])
 
-    app = build_api("semantic-image-matcher: retrieval", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS)
+    app = build_api(
+        "semantic-image-matcher: retrieval", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS, metrics=metrics
+    )
     app.state.settings = settings
     app.include_router(routes_search.router)
     app.include_router(routes_index.router)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
@@ -17,6 +18,7 @@ from services.retrieval.indexing import Encoding, Indexer
 from services.retrieval.settings import RetrievalSettings
 from serving.admission import Gate
 from serving.batching import DynamicBatcher
+from serving.metrics import Metrics
 from serving.observability import StageTimer
 from serving.workers import Workers
 
@@ -106,7 +108,7 @@ class RetrievalEngine:
 
 @asynccontextmanager
 async def open_engine(
-    encoder: Encoder, gallery: Gallery, settings: RetrievalSettings
+    encoder: Encoder, gallery: Gallery, settings: RetrievalSettings, metrics: Metrics
 ) -> AsyncIterator[RetrievalEngine]:
     """Start the threads and queues around an encoder and a gallery; stop them at the end, after the work accepted."""
 
@@ -123,11 +125,16 @@ async def open_engine(
                 max_wait_s=settings.batch_wait_ms / 1000,
                 max_queue=settings.max_waiting,
                 name="encoder",
+                on_batch=partial(metrics.observe_batch, "encode"),
             )
         )
-        yield RetrievalEngine(
+        engine = RetrievalEngine(
             gallery, Retriever(gallery, encoder.look_again), batcher, workers, index_workers, settings
         )
+        metrics.watch_queue("encode", lambda: batcher.waiting)
+        metrics.watch_gate("searches", lambda: engine.gate.inside, engine.gate.capacity)
+        metrics.watch_gate("uploads", lambda: engine.uploads.inside, engine.uploads.capacity)
+        yield engine
 
 
 def encode_batch(encoder: Encoder, images: Sequence[Image.Image]) -> list[Encoding]:

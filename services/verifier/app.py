@@ -21,6 +21,7 @@ from services.verifier.gallery_access import GalleryAccess
 from services.verifier.settings import VerifierSettings
 from serving.health import describe_version, health_router
 from serving.loading import Loading
+from serving.metrics import Metrics
 from serving.process import build_api
 from serving.workers import Workers
 
@@ -34,6 +35,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
         settings: of this process.
         verifier: instead of the one the settings name.
     """
+    metrics = Metrics("verifier")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -43,7 +45,9 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
         ):
 
             async def load() -> VerifierEngine:
-                return VerifierEngine(await worker.run(_load, settings, verifier), gallery, worker, settings)
+                engine = VerifierEngine(await worker.run(_load, settings, verifier), gallery, worker, settings)
+                metrics.watch_gate("photos", lambda: engine.gate.inside, engine.gate.capacity)
+                return engine
 
             app.state.engine = Loading[VerifierEngine]("verifier", expected=SemanticMatchError)
             loading = asyncio.create_task(app.state.engine.run(load))
@@ -52,7 +56,9 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
             finally:
                 await asyncio.wait([loading])
 
-    app = build_api("semantic-image-matcher: verifier", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS)
+    app = build_api(
+        "semantic-image-matcher: verifier", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS, metrics=metrics
+    )
     app.state.settings = settings
     app.include_router(routes.router)
     app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from in_process import AppClient, error_of
 
+from serving.metrics import Metrics
 from serving.observability import StageTimer, current_request_id
 from serving.process import build_api
 
@@ -20,7 +21,7 @@ async def nothing(app: FastAPI) -> AsyncIterator[None]:
 
 def app_with(handler) -> FastAPI:
     """An application with one route."""
-    app = build_api("test", "test", lifespan=nothing, errors={})
+    app = build_api("test", "test", lifespan=nothing, errors={}, metrics=Metrics("test"))
     app.add_api_route("/", handler)
     return app
 

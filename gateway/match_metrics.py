@@ -1,0 +1,51 @@
+"""What became of visitors' photos, counted per collection."""
+
+from prometheus_client import Counter, Histogram
+
+from contracts.matching import MatchReply
+from serving.metrics import BoundedLabels, Metrics
+
+_MAX_COLLECTIONS = 100
+_CONFIDENCES = tuple(step / 20 for step in range(1, 21))
+_SIMILARITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+
+
+class MatchMetrics:
+    """Counts answers and shows how their scores are distributed.
+
+    Failed requests are not among them: those are in the count of requests by status.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Add the metrics to those of the process."""
+        self._process = metrics.process
+        self._collections = BoundedLabels(_MAX_COLLECTIONS)
+        self._matches = Counter(
+            "matcher_matches",
+            "Photos answered: matched, or refused as not in the collection.",
+            ["process", "collection", "outcome", "verification"],
+            registry=metrics.registry,
+        )
+        self._confidence = Histogram(
+            "matcher_confidence",
+            "Confidence of the answers, from 0 to 1.",
+            ["process", "collection", "outcome"],
+            registry=metrics.registry,
+            buckets=_CONFIDENCES,
+        )
+        self._similarity = Histogram(
+            "matcher_similarity",
+            "Cosine similarity of the first candidate.",
+            ["process", "collection", "outcome"],
+            registry=metrics.registry,
+            buckets=_SIMILARITIES,
+        )
+
+    def observe(self, reply: MatchReply) -> None:
+        """Count one answer."""
+        collection = self._collections.bound(reply.collection)
+        outcome = "matched" if reply.matched else "refused"
+        self._matches.labels(self._process, collection, outcome, reply.verification).inc()
+        self._confidence.labels(self._process, collection, outcome).observe(reply.confidence)
+        if reply.candidates:
+            self._similarity.labels(self._process, collection, outcome).observe(reply.candidates[0].similarity)

@@ -1,0 +1,167 @@
+"""What a process counts and measures, for Prometheus: ``GET /metrics``.
+
+Every series has a ``process`` label, so that the one process of ``standalone`` can show the numbers of all three side
+by side. Label values that come from outside are bounded: a series is never dropped from memory again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from fastapi import FastAPI, Request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+from starlette.types import Scope
+
+PATH = "/metrics"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_MAX_STAGES = 64
+OTHER = "(other)"
+
+
+class BoundedLabels:
+    """The first ``limit`` different values of a label; all later ones are called ``(other)``."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._seen: set[str] = set()
+
+    def bound(self, value: str) -> str:
+        """The value itself, or ``(other)``."""
+        if value in self._seen:
+            return value
+        if len(self._seen) >= self._limit:
+            return OTHER
+        self._seen.add(value)
+        return value
+
+
+class Metrics:
+    """The metrics of one process. Each application has its own.
+
+    Attributes:
+        process: value of every series' label of that name.
+        registry: for metrics that one process alone has; give them the label ``process`` too.
+    """
+
+    def __init__(self, process: str) -> None:
+        """Start at zero."""
+        self.process = process
+        self.registry = CollectorRegistry()
+        self._others: list[Metrics] = []
+        self._stages = BoundedLabels(_MAX_STAGES)
+        self._requests = Counter(
+            "matcher_requests", "Requests answered.", ["process", "method", "route", "status"], registry=self.registry
+        )
+        self._request_seconds = Histogram(
+            "matcher_request_seconds",
+            "Time from a request's head to its answer's end.",
+            ["process", "method", "route"],
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
+        self._stage_seconds = Histogram(
+            "matcher_stage_seconds",
+            "Time spent in a stage of a request.",
+            ["process", "stage"],
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
+        self._inside = Gauge(
+            "matcher_inside", "Requests admitted, at work or waiting.", ["process", "gate"], registry=self.registry
+        )
+        self._capacity = Gauge(
+            "matcher_capacity", "Requests admitted at most.", ["process", "gate"], registry=self.registry
+        )
+        self._queue_depth = Gauge(
+            "matcher_queue_depth", "Items waiting for a batch.", ["process", "queue"], registry=self.registry
+        )
+        self._batch_size = Histogram(
+            "matcher_batch_size",
+            "Items worked on together.",
+            ["process", "queue"],
+            registry=self.registry,
+            buckets=_BATCH_SIZES,
+        )
+
+    def include(self, other: "Metrics") -> None:
+        """Show the metrics of another application of this process as well."""
+        self._others.append(other)
+
+    def observe_request(self, scope: Scope, status: int, elapsed_s: float, timings_ms: Mapping[str, float]) -> None:
+        """Count a finished request.
+
+        Args:
+            scope: of the request, after it was routed.
+            status: of the answer, 0 where the caller was gone before there was one.
+            elapsed_s: until the end of the answer.
+            timings_ms: its stages.
+        """
+        method = scope["method"] if scope["method"] in _METHODS else OTHER
+        route = _route_of(scope)
+        self._requests.labels(self.process, method, route, str(status)).inc()
+        self._request_seconds.labels(self.process, method, route).observe(elapsed_s)
+        for stage, spent_ms in timings_ms.items():
+            self._stage_seconds.labels(self.process, self._stages.bound(stage)).observe(spent_ms / 1000)
+
+    def observe_batch(self, queue: str, size: int) -> None:
+        """Note how many items are worked on together."""
+        self._batch_size.labels(self.process, queue).observe(size)
+
+    def watch_gate(self, gate: str, inside: Callable[[], int], capacity: int) -> None:
+        """Show how many requests are inside a gate, asked whenever the metrics are."""
+        self._inside.labels(self.process, gate).set_function(inside)
+        self._capacity.labels(self.process, gate).set(capacity)
+
+    def watch_queue(self, queue: str, depth: Callable[[], int]) -> None:
+        """Show how many items wait in a queue, asked whenever the metrics are."""
+        self._queue_depth.labels(self.process, queue).set_function(depth)
+
+    def render(self) -> bytes:
+        """All metrics of this application and the included ones, in Prometheus' text format."""
+        shown = CollectorRegistry()
+        shown.register(_Joined([self, *self._others]))
+        return generate_latest(shown)
+
+
+def serve_metrics(app: FastAPI, metrics: Metrics) -> None:
+    """Answer ``GET /metrics``, undocumented: it is for the operator's own Prometheus."""
+
+    async def show(_: Request) -> Response:
+        return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+
+    app.add_route(PATH, show, include_in_schema=False)
+
+
+class _Joined(Collector):
+    """Families of the same name from several registries, made one, as the text format demands."""
+
+    def __init__(self, parts: list[Metrics]) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        """Join them, and add the operating system's view of this process once."""
+        families: dict[str, Metric] = {}
+        for part in self._parts:
+            for family in part.registry.collect():
+                # When a series began is of no use here, and would double their number.
+                samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+                joined = families.setdefault(
+                    family.name, Metric(family.name, family.documentation, family.type, family.unit)
+                )
+                joined.samples += samples
+        yield from families.values()
+        yield from ProcessCollector(registry=None).collect()
+
+
+def _route_of(scope: Scope) -> str:
+    """The route's template, never the path itself: a path holds ids."""
+    route = getattr(scope.get("route"), "path_format", None)
+    if route is not None:
+        return str(route)
+    return "(files)" if "endpoint" in scope else "(none)"

@@ -1,0 +1,60 @@
+"""What the whole product in one process tells Prometheus."""
+
+from fakes.images import draw_place, encode
+from in_process import AppClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.settings import GatewaySettings
+
+KNOWN = encode(draw_place(2))
+OTHER_PLACE = encode(draw_place(1))
+
+
+def series(product: AppClient, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+    """The samples of one name, by the values of some of their labels, added up over the others."""
+    found: dict[tuple[str, ...], float] = {}
+    for family in text_string_to_metric_families(product.get("/metrics").text):
+        for sample in family.samples:
+            if sample.name == name:
+                key = tuple(sample.labels[label] for label in labels)
+                found[key] = found.get(key, 0.0) + sample.value
+    return found
+
+
+def test_answers_are_counted_per_collection(filled: AppClient):
+    """A match, a refusal and an unverified answer are told apart, each with its scores."""
+    filled.post("/match", files={"file": ("q.jpg", KNOWN)})
+    filled.post("/match", files={"file": ("q.jpg", KNOWN)}, data={"top_k": "1"})
+    filled.post("/match", files={"file": ("q.jpg", OTHER_PLACE)}, data={"top_k": "1"})
+    filled.post("/match", files={"file": ("q.jpg", b"nothing")})
+
+    assert series(filled, "matcher_matches_total", "collection", "outcome", "verification") == {
+        ("default", "matched", "done"): 2,
+        ("default", "refused", "done"): 1,
+    }
+    assert series(filled, "matcher_confidence_sum", "outcome") == {("matched",): 1.8, ("refused",): 0.0}
+    assert series(filled, "matcher_similarity_count", "collection") == {("default",): 3}
+
+
+def test_one_process_shows_all_three(filled: AppClient):
+    """In one process the gateway's metrics hold the services' as well: their requests, stages, gates and batches."""
+    filled.post("/match", files={"file": ("q.jpg", KNOWN)})
+
+    assert series(filled, "matcher_requests_total", "process", "route").keys() >= {
+        ("gateway", "/match"),
+        ("retrieval", "/search"),
+        ("verifier", "/verify"),
+    }
+    assert series(filled, "matcher_stage_seconds_count", "process", "stage").keys() >= {
+        ("gateway", "retrieval_encode"),
+        ("retrieval", "encode"),
+        ("verifier", "verify"),
+    }
+    assert series(filled, "matcher_capacity", "process", "gate") == {
+        ("gateway", "matches"): GatewaySettings().max_concurrent,
+        ("retrieval", "searches"): 64,
+        ("retrieval", "uploads"): 4,
+        ("verifier", "photos"): 16,
+    }
+    assert series(filled, "matcher_batch_size_sum", "queue") == {("encode",): 7}
+    assert series(filled, "matcher_queue_depth", "queue") == {("encode",): 0}
