@@ -77,7 +77,7 @@ def match_photo(
         for candidate, known in zip(found.candidates, features, strict=True)
     ]
     verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
-    order = rerank(found.candidates, verdicts)
+    order = rerank(found.candidates, verdicts, accept_threshold)
     ticks.append(time.perf_counter())
     return Match(
         retrieved=found.candidates,

@@ -97,7 +97,7 @@ class VerifierEngine:
             )
         existing = {candidate.image.image_id for candidate in found}
         candidates = [candidate for candidate in request.candidates if candidate.image_id in existing]
-        order = rerank(candidates, verdicts)
+        order = rerank(candidates, verdicts, self._accept_threshold)
         return Verified(
             ranking=[(candidates[index], verdicts[index]) for index in order],
             decision=decide(verdicts, order, self._accept_threshold),

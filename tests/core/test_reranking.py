@@ -52,3 +52,22 @@ def test_retrieval_alone_answers_only_beyond_doubt():
     """A local score far above chance is answered without verification; a middling one is not."""
     assert decide_by_retrieval([SimpleNamespace(similarity=0.5, local_score=150.0)]).matched
     assert not decide_by_retrieval([SimpleNamespace(similarity=0.5, local_score=30.0)]).matched
+
+
+def test_a_verified_candidate_is_never_hidden_by_a_similar_one():
+    """A candidate just above the threshold is the answer, however similar one just below it is."""
+    verdicts = [verdict(0.47), verdict(0.51)]
+
+    order = rerank([similar(0.9), similar(0.3)], verdicts)
+
+    assert decide(verdicts, order).matched
+    assert order == [1, 0]
+
+
+def test_the_operators_threshold_ranks_as_well():
+    """What the operator's threshold accepts comes first, whatever the verifier itself thought of it."""
+    verdicts = [verdict(0.38), verdict(0.41)]
+
+    order = rerank([similar(0.9), similar(0.2)], verdicts, accept_threshold=0.4)
+
+    assert decide(verdicts, order, accept_threshold=0.4).matched
