@@ -5,11 +5,24 @@ What the containers' health checks run. Only the standard library, because it st
 
 import sys
 from collections.abc import Sequence
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 TIMEOUT_S = 4.0
+
+
+def ask(url: str) -> HTTPResponse:
+    """Get an answer from a process on this machine: through no proxy, whatever the environment says.
+
+    Raises:
+        HTTPError: an answer other than success; it can be read like one.
+        OSError: nobody answers.
+        HTTPException: what answers speaks no HTTP.
+        ValueError: no URL.
+    """
+    answer: HTTPResponse = build_opener(ProxyHandler({})).open(url, timeout=TIMEOUT_S)
+    return answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,10 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(urls) != 1:
         sys.stderr.write("usage: python -m serving.probe URL\n")
         return 2
-    # No proxy, whatever the environment says: the process is on this machine.
-    opener = build_opener(ProxyHandler({}))
     try:
-        with opener.open(urls[0], timeout=TIMEOUT_S) as answer:
+        with ask(urls[0]) as answer:
             return 0 if answer.status == 200 else 1
     except HTTPError as error:
         with error:

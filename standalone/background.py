@@ -1,20 +1,25 @@
 """Start and stop the product in the background: what ``make up`` and ``make down`` call."""
 
 import argparse
+import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from urllib.error import HTTPError
 
+from pydantic import ValidationError
+
+from contracts.health import ReadyBody
 from gateway.settings import GatewaySettings
+from serving.probe import ask
 from serving.settings import read_settings
 
 _RUN_FOLDER = Path(".run")
@@ -62,6 +67,10 @@ class Background:
         if running is not None:
             print(f"semantic-image-matcher is already running: {running[1]}  (`make down` stops it)")
             return 0
+        taken = _why_taken(settings.host, settings.port)
+        if taken is not None:
+            print(f"it did not start: {taken}", file=sys.stderr)
+            return 1
         self.folder.mkdir(exist_ok=True)
         url = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{settings.port}"
         print(f"starting; the log is {self.log}")
@@ -71,7 +80,7 @@ class Background:
                 start_new_session=True,
             )  # fmt: skip
         self.state.write_text(json.dumps({"pid": process.pid, "url": url}))
-        failure = _wait_until_ready(process, url)
+        failure = wait_until_ready(process, url)
         if failure is None:
             print(f"semantic-image-matcher is ready: {url}  (API: {url}/docs)")
             return 0
@@ -113,34 +122,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return background.start(read_settings(GatewaySettings)) if command == "start" else background.stop()
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> str | None:
+def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> str | None:
     """Wait; return why the product is not ready, or None when it is."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     reason = "no answer"
     while time.monotonic() < deadline:
         if process.poll() is not None:
             return f"the process ended with status {process.returncode}"
-        body = _readiness(url)
+        try:
+            body = _readiness(url)
+        except (ValidationError, HTTPException):
+            return f"{url} is taken by something else, which is not this product; free it or set another GATEWAY_PORT"
         if body is not None:
-            parts = body.get("parts", {}).values()
-            if body["ready"] and all(part["ready"] for part in parts):
+            if body.ready and all(part.ready for part in body.parts.values()):
                 return None
-            reason = str(body.get("reason"))
+            reason = str(body.reason)
             if "being loaded" not in reason:
                 return reason
         time.sleep(_POLL_S)
     return f"not ready after {_START_TIMEOUT_S:.0f} s: {reason}"
 
 
-def _readiness(url: str) -> dict[str, Any] | None:
+def _readiness(url: str) -> ReadyBody | None:
+    """What the product says of itself; None while nobody answers.
+
+    Raises:
+        ValidationError: what answers is something else.
+        HTTPException: what answers does not even speak HTTP.
+    """
     try:
-        with urllib.request.urlopen(f"{url}/health/ready", timeout=5) as answer:
-            body: dict[str, Any] = json.load(answer)
-            return body
-    except urllib.error.HTTPError as answer:  # 503 carries the reason
-        return dict(json.load(answer))
-    except (OSError, ValueError):
+        try:
+            with ask(f"{url}/health/ready") as answer:
+                body = answer.read()
+        except HTTPError as error:  # 503 carries the reason
+            with error:
+                body = error.read()
+    except OSError:
         return None
+    return ReadyBody.model_validate_json(body)
+
+
+def _why_taken(host: str, port: int) -> str | None:
+    """Why others' listening keeps the product from it, or None. Any other obstacle is the product's own to tell."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return (
+                    f"port {port} of {host} is taken by something else ({error.strerror}); "
+                    "free it or set another GATEWAY_PORT"
+                )
+    return None
 
 
 def _is_ours(pid: int) -> bool:

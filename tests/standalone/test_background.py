@@ -5,13 +5,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
-from standalone.background import Background
+from standalone.background import Background, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +84,83 @@ def test_a_taken_port_is_said_to_be_the_reason(run: Run):
 
     assert failed.returncode == 1
     assert "Address already in use" in failed.stderr
+
+
+class _Answering(ThreadingHTTPServer):
+    """Answers every request with ``reply``: status and body."""
+
+    reply = (200, b"")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Answering
+
+    def do_GET(self) -> None:
+        """Answer."""
+        status, body = self.server.reply
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def answering() -> Iterator[_Answering]:
+    """Something else that listens on a port of this machine."""
+    server = _Answering(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def starting() -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that lives as long as the test."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def test_a_web_server_on_the_port_is_said_to_be_the_reason(run: Run, answering: _Answering):
+    """Starting where another web server listens says so, starts nothing, and shows no traceback."""
+    failed = run("start", GATEWAY_PORT=str(answering.server_port))
+
+    assert failed.returncode == 1
+    assert f"port {answering.server_port} of 127.0.0.1 is taken by something else" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    "reply", [(404, b"<html>not found</html>"), (200, b"<html>hello</html>"), (200, b'{"status": "up"}'), (503, b"[]")]
+)
+def test_a_strangers_answer_is_not_taken_for_the_products(
+    answering: _Answering, starting: "subprocess.Popen[bytes]", reply: tuple[int, bytes]
+):
+    """Whoever took the port while the product was starting is recognised by its answer, in whatever form."""
+    answering.reply = reply
+
+    failure = wait_until_ready(starting, f"http://127.0.0.1:{answering.server_port}")
+
+    assert "taken by something else" in str(failure)
+
+
+def test_a_proxy_does_not_stand_between_the_product_and_its_start(
+    answering: _Answering, starting: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+):
+    """Where the environment names a proxy, a product that is ready is found to be."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    answering.reply = (200, b'{"ready": true, "process": "gateway"}')
+
+    assert wait_until_ready(starting, f"http://127.0.0.1:{answering.server_port}") is None
 
 
 @pytest.mark.parametrize("state", ["", "{}", '{"pid": "x"}', json.dumps({"pid": 2**22 + 1, "url": "http://x"})])
