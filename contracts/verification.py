@@ -51,9 +51,12 @@ class VerifyReply(BaseModel):
     """Verdicts in final order and the decision drawn from them."""
 
     ranking: list[RankedVerdict] = Field(
-        description="best first; every candidate of the request that still exists, once"
+        description="best first; every candidate of the request that could be judged, once"
     )
-    dropped: list[str] = Field(default_factory=list, description="ids of candidates deleted since they were retrieved")
+    dropped: list[str] = Field(
+        default_factory=list,
+        description="ids of candidates deleted since they were retrieved, or whose photo cannot be read",
+    )
     matched: bool
     confidence: float = Field(ge=0, le=1)
     reason: str

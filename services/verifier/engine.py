@@ -1,21 +1,23 @@
 """The asynchronous face of verification: one photo after another through a verifier that need not be thread-safe."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from time import perf_counter
 
 from contracts.verification import CandidateRef, VerifyRequest
-from core.errors import UnknownImage
 from core.images import decode_image
 from core.local_features.codec import unpack
 from core.reranking import Decision, decide, rerank
 from core.results import Photo, Verdict
 from core.verifiers.base import Verifier
-from services.verifier.gallery_access import GalleryAccess
+from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
 from services.verifier.settings import VerifierSettings
 from serving.admission import Gate
 from serving.observability import StageTimer
 from serving.workers import Workers
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,9 +25,9 @@ class Verified:
     """What became of a photo's candidates.
 
     Attributes:
-        ranking: those that still exist, with their verdicts, best first.
+        ranking: those that could be judged, with their verdicts, best first.
         decision: drawn from them.
-        dropped: ids of those that do not.
+        dropped: ids of the others: deleted meanwhile, or of a photo that cannot be read.
     """
 
     ranking: list[tuple[CandidateRef, Verdict]]
@@ -60,7 +62,7 @@ class VerifierEngine:
             timer: gets the stages ``wait`` (for photos that came before), ``gallery`` and ``verify``.
 
         Raises:
-            InvalidImage: the photo cannot be read.
+            InvalidImage: the visitor's photo cannot be read; a candidate's that cannot is dropped.
             InvalidRequest: an unknown prompt style, or damaged features.
             GalleryUnavailable: the candidates cannot be looked up.
             BackendUnavailable: no verdict could be had.
@@ -79,22 +81,10 @@ class VerifierEngine:
             content_hash=hashlib.sha256(photo).hexdigest(),
             local_features=None if features is None else unpack(features),
         )
-        try:
-            return self._verify_existing(query, request, timer)
-        except UnknownImage:
-            # A candidate's photo was deleted while it was being looked at. Ask again who is left.
-            return self._verify_existing(query, request, timer)
-
-    def _verify_existing(self, query: Photo, request: VerifyRequest, timer: StageTimer) -> Verified:
         with timer.stage("gallery"):
             found = self._gallery.photos([candidate.image_id for candidate in request.candidates])
         with timer.stage("verify"):
-            verdicts = self.verifier.verify(
-                query,
-                [candidate.photo for candidate in found],
-                prompt_style=request.prompt_style,
-                explain=request.explain,
-            )
+            found, verdicts = self._judge(query, found, request)
         existing = {candidate.image.image_id for candidate in found}
         candidates = [candidate for candidate in request.candidates if candidate.image_id in existing]
         order = rerank(candidates, verdicts, self._accept_threshold)
@@ -103,3 +93,19 @@ class VerifierEngine:
             decision=decide(verdicts, order, self._accept_threshold),
             dropped=[each.image_id for each in request.candidates if each.image_id not in existing],
         )
+
+    def _judge(
+        self, query: Photo, found: list[CandidatePhoto], request: VerifyRequest
+    ) -> tuple[list[CandidatePhoto], list[Verdict]]:
+        """Have the candidates judged without those whose photo turns out to be unusable."""
+        while True:
+            try:
+                return found, self.verifier.verify(
+                    query,
+                    [candidate.photo for candidate in found],
+                    prompt_style=request.prompt_style,
+                    explain=request.explain,
+                )
+            except UnusableCandidate as exc:
+                logger.warning("verifying without a candidate: %s", exc)
+                found = [candidate for candidate in found if candidate.image.image_id != exc.image_id]

@@ -8,10 +8,22 @@ from threading import Lock
 
 from PIL import Image
 
-from core.errors import UnknownImage
+from core.errors import GalleryError, InvalidImage, UnknownImage
 from core.gallery import Gallery
 from core.images import ImageLimits, open_image
 from core.results import GalleryImage, Photo
+
+
+class UnusableCandidate(GalleryError):
+    """A candidate's original is missing, damaged or over the limits: the gallery's fault, not the visitor's.
+
+    Attributes:
+        image_id: of the candidate.
+    """
+
+    def __init__(self, image_id: str, reason: str) -> None:
+        super().__init__(f"the gallery's photo {image_id} cannot be used: {reason}")
+        self.image_id = image_id
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +51,8 @@ class GalleryAccess:
 
     def photos(self, image_ids: Sequence[str]) -> list[CandidatePhoto]:
         """Look candidates up, in the order given; those that are no longer in the gallery are left out.
+
+        Loading the pixels of one raises ``UnusableCandidate`` where they cannot be had.
 
         Raises:
             GalleryUnavailable: the gallery cannot be read.
@@ -79,7 +93,7 @@ class GalleryAccess:
 
 
 def _load(image: GalleryImage, limits: ImageLimits) -> Image.Image:
-    path = Path(image.path)
-    if not path.is_file():
-        raise UnknownImage(f"the photo was deleted a moment ago: {image.image_id}")
-    return open_image(path, limits=limits).image
+    try:
+        return open_image(Path(image.path), limits=limits).image
+    except InvalidImage as exc:
+        raise UnusableCandidate(image.image_id, str(exc)) from exc

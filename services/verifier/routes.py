@@ -48,7 +48,8 @@ async def get_settings(request: Request) -> VerifierSettings:
     "/verify",
     response_model=VerifyReply,
     summary="Which of these candidates show this photo's place?",
-    description="Verdicts come best first. Candidates deleted meanwhile are listed in `dropped`, not an error.",
+    description="Verdicts come best first. Candidates deleted meanwhile, or whose photo in the gallery cannot be read, "
+    "are listed in `dropped`, not an error.",
     responses=error_answers(400, 413, 415, 422, 503),
     openapi_extra=form_body(VerifyFields, file="The query photo.", optional=("features",)),
 )

@@ -122,6 +122,31 @@ def test_candidates_deleted_meanwhile_are_dropped(folder: Path, gallery: Gallery
     assert reply["matched"]
 
 
+@pytest.mark.parametrize("fault", ["missing", "damaged", "too large"])
+def test_a_candidates_photo_that_cannot_be_used_is_dropped(
+    folder: Path, gallery: Gallery, fault: str, caplog: pytest.LogCaptureFixture
+):
+    """A gallery photo that is missing, damaged or over the limits is the gallery's fault: logged, dropped, no 4xx."""
+    culprit = ids(gallery)["place-2"]
+    original = gallery.original_path(culprit)
+    settings = VerifierSettings(data_dir=folder)
+    if fault == "missing":
+        original.unlink()
+    elif fault == "damaged":
+        original.write_bytes(original.read_bytes()[:200])
+    else:
+        largest = max(len(GOOD_PHOTO), *(len(data) for data in PHOTOS.values()))
+        original.write_bytes(PHOTOS["place-2"] + bytes(largest))
+        settings = VerifierSettings(data_dir=folder, max_photo_bytes=largest)
+    with AppClient(create_app(settings, verifier=PixelVerifier())) as client:
+        answer = ask(client, gallery)
+
+    assert answer.status_code == 200
+    assert answer.json()["dropped"] == [culprit]
+    assert len(answer.json()["ranking"]) == 2
+    assert culprit in caplog.text
+
+
 def test_all_candidates_deleted_is_no_match(folder: Path, gallery: Gallery):
     """With nothing left to verify the answer is an honest no."""
     app = create_app(VerifierSettings(data_dir=folder), verifier=scripted())
