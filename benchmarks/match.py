@@ -91,7 +91,7 @@ async def _ask(url: str, gallery: int, queries: int) -> MatchTimes:
         async def match(photo: bytes) -> float:
             nonlocal refused
             start = time.perf_counter()
-            reply = await client.post("/match", files={"file": photo}, params={"top_k": TOP_K})
+            reply = await client.post("/match", files={"file": photo}, data={"top_k": TOP_K})
             taken = (time.perf_counter() - start) * 1000
             refused += reply.status_code != 200
             if reply.status_code == 200:

@@ -101,7 +101,7 @@ async def _measure_matching(photos: Path, folder: Path, count: int) -> None:
             for photo in [queries[0], *queries]:
                 data = photo.path.read_bytes()
                 started = time.perf_counter()
-                reply = await client.post("/match", files={"file": data}, params={"top_k": TOP_K})
+                reply = await client.post("/match", files={"file": data}, data={"top_k": TOP_K})
                 matched.append(time.perf_counter() - started)
                 stages.append(reply.raise_for_status().json()["timings_ms"])
                 networks = _networks_of(data, retrieval, encoder, matcher, pool)

@@ -68,7 +68,7 @@ def read_folder(folder: Path, role: Role) -> list[LabelledPhoto]:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return [_by_folder(path, folder) for path in walk_images(folder)]
-    rows = parse_manifest(manifest.read_text(encoding="utf-8-sig"))
+    rows = parse_manifest(manifest.read_bytes())
     return [
         LabelledPhoto(folder / row.file, row.place, labelled=True, source=row.source)
         for row in rows
@@ -81,12 +81,18 @@ def place_of_path(relative: PurePosixPath) -> Place | None:
     return Place(relative.parts[0], relative.parts[0]) if len(relative.parts) > 1 else None
 
 
-def parse_manifest(text: str) -> list[ManifestRow]:
-    """Read a manifest.
+def parse_manifest(data: bytes) -> list[ManifestRow]:
+    """Read a manifest, CSV in UTF-8 with or without a byte order mark.
 
     Raises:
         InvalidRequest: a column is missing or a value is not what it must be; the message names the line.
     """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"{MANIFEST} is no text in UTF-8: {error.reason} at byte {error.start}; in Excel, save as 'CSV UTF-8'"
+        ) from None
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
         if "file" not in (reader.fieldnames or []):

@@ -85,7 +85,7 @@ class Retriever:
             UnknownCollection: no such collection.
             EmptyGallery: the collection holds no image.
         """
-        found = self._gallery.search(embedding, collection, max(SHORTLIST, top_k))
+        found = self._search_places(embedding, collection, top_k)
         if local_features is None:
             order = [candidate.similarity for candidate in found]
             return Retrieved(_spread(found, order, [None] * len(found), top_k), None, 1)
@@ -98,9 +98,19 @@ class Retriever:
                 local_features = LocalFeatures(local_features.views + further.views, local_features.extractor)
             views = range(1, len(local_features.views))
             again = [_local_score(local_features, reference, views) for reference in references]
-            local = [max(first or 0.0, second) for first, second in zip(local, again, strict=True)]
+            # What lies beyond the shortlist stays untested.
+            local[: len(again)] = [max(first or 0.0, second) for first, second in zip(local, again, strict=False)]
         order = [(score or 0.0) + SIMILARITY_WEIGHT * c.similarity for score, c in zip(local, found, strict=True)]
         return Retrieved(_spread(found, order, local, top_k), local_features, looks)
+
+    def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
+        """The nearest images: the shortlist, and more where so few hold fewer than ``top_k`` places."""
+        depth = max(SHORTLIST, top_k)
+        while True:
+            found = self._gallery.search(embedding, collection, depth)
+            if len(found) < depth or len({candidate.image.place.place_id for candidate in found}) >= top_k:
+                return found
+            depth *= 4
 
     def _first_look(
         self, query: LocalFeatures, found: Sequence[Candidate]
@@ -112,7 +122,7 @@ class Retriever:
         """
         local: list[float | None] = []
         references: list[LocalFeatures | None] = []
-        for part in (found[:FIRST_TESTED], found[FIRST_TESTED:]):
+        for part in (found[:FIRST_TESTED], found[FIRST_TESTED:SHORTLIST]):
             stored = self._gallery.local_features([candidate.image.image_id for candidate in part])
             references += stored
             local += [_local_score(query, reference, range(1)) for reference in stored]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.errors import BackendUnavailable
 from core.results import FeatureView
 
 _LAYERS = 6
@@ -51,7 +52,14 @@ class LighterGlue:
                 LightGlue.default_conf = before
         path = Path(str(lighterglue.LIGHTERGLUE_PRETRAINED_WEIGHTS_PATH))
         weights = torch.load(path, map_location="cpu", weights_only=True)
-        self._network.load_state_dict({_modern_name(name): value for name, value in weights.items()}, strict=False)
+        # Not strict: the file also holds XFeat itself. But a weight that stayed random must not pass unnoticed.
+        loaded = self._network.load_state_dict(
+            {_modern_name(key): value for key, value in weights.items()}, strict=False
+        )
+        if missing := set(loaded.missing_keys) - {"confidence_thresholds"}:
+            raise BackendUnavailable(
+                f"this kornia does not fit LighterGlue's weights: {', '.join(sorted(missing)[:3])} …"
+            )
         self._network.eval()
 
     def match(self, query: FeatureView, candidate: FeatureView) -> tuple[NDArray[np.intp], NDArray[np.float32]]:

