@@ -55,7 +55,7 @@ class RetrievalSettings(ProcessSettings):
         return self.batch_size or (1 if self.encoder == "embedded" else 8)
 
     @property
-    def backend_options(self) -> dict[str, Any]:
-        """The encoder's constructor arguments."""
+    def generic_options(self) -> dict[str, Any]:
+        """Constructor arguments for those encoders that take them; others do without."""
         named = {"model": self.model, "device": self.device}
-        return {**{name: value for name, value in named.items() if value is not None}, **self.encoder_options}
+        return {name: value for name, value in named.items() if value is not None}

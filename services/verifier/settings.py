@@ -44,7 +44,7 @@ class VerifierSettings(ProcessSettings):
         return ImageLimits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
 
     @property
-    def backend_options(self) -> dict[str, Any]:
-        """The verifier's constructor arguments."""
+    def generic_options(self) -> dict[str, Any]:
+        """Constructor arguments for those verifiers that take them; others do without."""
         named = {"model": self.model, "device": self.device, "prompt_style": self.prompt_style}
-        return {**{name: value for name, value in named.items() if value is not None}, **self.verifier_options}
+        return {name: value for name, value in named.items() if value is not None}

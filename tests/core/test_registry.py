@@ -1,9 +1,11 @@
+import sys
 from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 
 from core.encoders import ENCODERS
-from core.errors import BackendUnavailable, UnknownBackend
+from core.errors import BackendUnavailable, InvalidRequest, UnknownBackend
 from core.registry import Registry
 from core.verifiers import VERIFIERS
 
@@ -30,3 +32,39 @@ def test_a_missing_package_is_named():
     )
     with pytest.raises(BackendUnavailable, match=r"needs the package 'package_nobody_has'.*ours, theirs"):
         registry.create("theirs")
+
+
+class Backend:
+    """Keeps what it was made with."""
+
+    def __init__(self, *, device: str = "auto", size: int = 1) -> None:
+        self.options = (device, size)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry[Backend]:
+    """A registry with one backend."""
+    module = ModuleType("backends_of_this_test")
+    module.Backend = Backend  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return Registry("encoder", {"ours": f"{module.__name__}:Backend"})
+
+
+def test_a_hint_is_taken_where_it_means_something(registry: Registry[Backend], caplog: pytest.LogCaptureFixture):
+    """An option that some backends have reaches one that has it, and is left out and logged for one that has not."""
+    made = registry.create("ours", {"device": "cuda:1", "prompt_style": "strict"}, size=3)
+
+    assert made.options == ("cuda:1", 3)
+    assert "'ours' takes no prompt_style: 'strict' means nothing to it" in caplog.text
+    assert "device" not in caplog.text
+
+
+def test_an_option_goes_before_a_hint(registry: Registry[Backend]):
+    """What was said for this backend outweighs what was said for all."""
+    assert registry.create("ours", {"device": "cpu"}, device="cuda").options == ("cuda", 1)
+
+
+def test_an_unknown_option_is_refused(registry: Registry[Backend]):
+    """A misspelt option of the backend stops the start and is answered with those there are."""
+    with pytest.raises(InvalidRequest, match=r"'sise'; it takes: device, size"):
+        registry.create("ours", {"device": "cpu"}, sise=3)

@@ -174,6 +174,13 @@ def test_an_unexpected_failure_at_start_keeps_its_details_to_the_log(folder: Pat
     assert "secret" not in ready.text + search.text
 
 
+def test_settings_for_other_backends_do_not_stop_the_start(folder: Path):
+    """A device is a setting of any start: the embedded encoder, which needs none, starts all the same."""
+    settings = RetrievalSettings(data_dir=folder, encoder="embedded", device="cuda:0")
+    with AppClient(create_app(settings)) as client:
+        assert client.get("/health/ready").status_code == 200
+
+
 def test_too_many_searches_are_refused_at_once(folder: Path):
     """A full house answers 503 with Retry-After while those inside are still served."""
 

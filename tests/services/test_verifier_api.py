@@ -247,6 +247,22 @@ def test_a_backend_that_fails_is_unavailable(folder: Path, gallery: Gallery):
     assert (answer.status_code, error_of(answer)["code"]) == (503, "backend_unavailable")
 
 
+def test_settings_for_other_backends_do_not_stop_the_start(folder: Path):
+    """The README's prompt style, a device and a model are settings of any start: geometry needs none of them."""
+    settings = VerifierSettings(
+        data_dir=folder, prompt_style="simple", device="auto", model="Qwen/Qwen3-VL-8B-Instruct"
+    )
+    with AppClient(create_app(settings)) as client:
+        assert client.get("/health/ready").json()["details"]["verifier"].startswith("geometric")
+
+
+def test_a_misspelt_option_of_the_backend_stops_the_start(folder: Path):
+    """What was said for this backend and is not among its options is reported, not ignored."""
+    settings = VerifierSettings(data_dir=folder, verifier_options={"tresholt": 0.5})
+    with AppClient(create_app(settings)) as client:
+        assert "tresholt" in client.get("/health/ready").json()["reason"]
+
+
 def test_a_gallery_that_is_not_there_yet_is_waited_for(tmp_path: Path):
     """The verifier starts before any gallery exists, says so when asked, and finds it once it is made."""
     folder = tmp_path / "later"
