@@ -14,6 +14,9 @@ pages           cursors
 files           originals and previews on disk
 vector_index    FAISS, exact, by collection
 index_follower  keeps the vector index in step with the database
+backup          copies of a gallery in use, and restoring them
+shadow          another encoder's vectors, gathered beside a gallery in use
+switching       from one encoder's database to another's, and back
 """
 
 from core.gallery.entries import (

@@ -1,0 +1,82 @@
+"""Embed a gallery's photos with another encoder, then switch to it; ids, places, collections and times stay.
+
+    python scripts/reembed_gallery.py --gallery data/gallery --encoder dinov3 --model MODEL
+    python scripts/reembed_gallery.py --gallery data/gallery --encoder dinov3 --model MODEL --switch
+    python scripts/reembed_gallery.py --gallery data/gallery --rollback
+
+The first may run for hours beside the services; started again, it goes on where it was. For the second, which embeds
+what was added since and then renames one file, and for the third, the services must be stopped.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.encoders import ENCODERS
+from core.errors import SemanticMatchError
+from core.gallery.shadow import ShadowVectors
+from core.gallery.switching import check_unused, roll_back, switch
+from core.m1_retrieval import create_encoder
+from core.reembedding import reembed
+from core.threads import limit_threads
+from scripts.options import json_object
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Embed, switch or go back; 0 when that is done."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.rollback:
+            print(f"{arguments.gallery} is made by {roll_back(arguments.gallery)} again")
+        else:
+            _reembed(arguments)
+    except SemanticMatchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gallery", type=Path, required=True, help="the gallery's folder")
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--encoder", help=f"the new one, of {', '.join(ENCODERS.names)}")
+    task.add_argument("--rollback", action="store_true", help="undo the last switch, if nothing was changed since")
+    parser.add_argument("--switch", action="store_true", help="let the gallery be the new encoder's")
+    parser.add_argument("--model", help="model id or folder, for encoders that load one")
+    parser.add_argument(
+        "--encoder-options", type=json_object, default={}, help="further ones, as in M1_ENCODER_OPTIONS"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    parser.add_argument("--batch-size", type=int, default=16, help="photos per encoder call")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
+    return parser
+
+
+def _reembed(arguments: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    if arguments.switch:
+        check_unused(arguments.gallery)
+    limit_threads(arguments.threads)
+    options = ({"model": arguments.model} if arguments.model else {}) | arguments.encoder_options
+    encoder = create_encoder(arguments.encoder, arguments.device, **options)
+    started = time.perf_counter()
+    with ShadowVectors(arguments.gallery, encoder.fingerprint) as shadow:
+        embedded = 0
+        with tqdm(total=len(shadow.missing()), unit="photo", disable=None) as progress:
+            for settled in reembed(shadow, encoder, batch_size=arguments.batch_size):
+                embedded += settled
+                progress.update(settled)
+        print(f"{embedded} photos embedded by {encoder.fingerprint} in {time.perf_counter() - started:.1f} s")
+        if arguments.switch:
+            switch(shadow)
+            print(f"{arguments.gallery} is made by {encoder.fingerprint} now; --rollback goes back")
+        else:
+            print("nothing has changed yet: stop the services, then run this again with --switch")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
