@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import httpx
 from fastapi import FastAPI, Request
 from httpx_aiohttp import AiohttpTransport
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from gateway import health, routes_index, routes_match
@@ -21,6 +23,7 @@ from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.health import health_router
 from serving.metrics import Metrics
+from serving.observability import REQUEST_ID_HEADER
 from serving.process import build_api
 
 _DESCRIPTION = (
@@ -78,7 +81,14 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
             app.state.gateway = Gateway(settings, pipeline, gate, answers)
             yield
 
-    app = build_api("semantic-image-matcher", _DESCRIPTION, lifespan=lifespan, errors=GATEWAY_ERRORS, metrics=metrics)
+    app = build_api(
+        "semantic-image-matcher",
+        _DESCRIPTION,
+        lifespan=lifespan,
+        errors=GATEWAY_ERRORS,
+        metrics=metrics,
+        middleware=_middleware(settings),
+    )
     app.add_exception_handler(ServiceRefused, _pass_on)
     app.include_router(routes_match.router)
     app.include_router(routes_index.router)
@@ -88,6 +98,20 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     serve_docs(app)
     serve_page(app)
     return app
+
+
+def _middleware(settings: GatewaySettings) -> list[Middleware]:
+    """What browsers need of a public door."""
+    if not settings.cors_origins:
+        return []
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
+        expose_headers=["Retry-After", "Server-Timing", REQUEST_ID_HEADER],
+    )
+    return [cors]
 
 
 async def _pass_on(_: Request, exc: Exception) -> Response:

@@ -8,6 +8,13 @@ from starlette.staticfiles import StaticFiles
 
 _FOLDER = Path(__file__).parent / "web"
 
+# The same as in index.html, which keeps it where a proxy drops headers; framing can only be forbidden by the header.
+# The service worker's script has it too, because the worker fetches under its own script's policy.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
 
 def serve_page(app: FastAPI) -> None:
     """Serve the files of ``web/`` at the root, ``index.html`` as ``/``.
@@ -22,6 +29,7 @@ def serve_page(app: FastAPI) -> None:
         answer = await files.get_response(name, request.scope)
         # Small files, checked by ETag each time: an update of the product shows at once.
         answer.headers["Cache-Control"] = "no-cache"
+        answer.headers["Content-Security-Policy"] = _POLICY
         return answer
 
     app.add_route("/", serve_file, include_in_schema=False)

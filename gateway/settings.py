@@ -1,9 +1,31 @@
 """Settings of the gateway, ``GATEWAY_*`` in the environment."""
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from serving.settings import ProcessSettings
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin} is no origin; accepted: scheme, host and port as browsers send them, "
+                "such as https://guide.example.org or http://localhost:5173, separated by commas, or *"
+            )
+    return origins
+
+
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)]
 
 
 class GatewaySettings(ProcessSettings):
@@ -21,6 +43,9 @@ class GatewaySettings(ProcessSettings):
     upload_timeout_s: float = Field(default=3600, gt=0, description="for adding a whole upload to the gallery")
     require_verification: bool = Field(
         default=False, description="answer 503, not retrieval's own decision, when the verifier is unavailable"
+    )
+    cors_origins: Origins = Field(
+        default=(), description="web origins whose scripts may call the API, separated by commas; unset: none"
     )
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo taken for matching")
     max_concurrent: int = Field(default=128, gt=0, description="matches at work at once; more are refused with 503")

@@ -9,6 +9,7 @@ loading        slow start-up behind a live process
 health         live, ready, version
 observability  request ids, log lines, Server-Timing
 metrics        counts and times for Prometheus
+security       headers that restrain browsers
 openapi        documents forms and errors that FastAPI cannot infer
 settings       base of the three settings classes
 """

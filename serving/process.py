@@ -1,21 +1,31 @@
 """A FastAPI application with all the plumbing installed, and the uvicorn that runs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
 from serving.metrics import Metrics, serve_metrics
 from serving.observability import RequestContext, configure_logging
+from serving.security import SecurityHeaders
 from serving.settings import ProcessSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def build_api(title: str, description: str, *, lifespan: Lifespan, errors: ErrorTable, metrics: Metrics) -> FastAPI:
+def build_api(
+    title: str,
+    description: str,
+    *,
+    lifespan: Lifespan,
+    errors: ErrorTable,
+    metrics: Metrics,
+    middleware: Sequence[Middleware] = (),
+) -> FastAPI:
     """Build an application that answers every failure alike, gives every request an id and counts it.
 
     Args:
@@ -24,6 +34,7 @@ def build_api(title: str, description: str, *, lifespan: Lifespan, errors: Error
         lifespan: of its resources.
         errors: how its exceptions are answered.
         metrics: shown at ``/metrics``; also found at ``app.state.metrics``.
+        middleware: what this application alone has around its routes and their error answers, innermost first.
     """
     app = FastAPI(
         title=title,
@@ -35,6 +46,9 @@ def build_api(title: str, description: str, *, lifespan: Lifespan, errors: Error
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
     )
     install_error_table(app, errors)
+    for each in middleware:
+        app.add_middleware(each.cls, *each.args, **each.kwargs)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestContext, metrics=metrics)
     app.state.metrics = metrics
     serve_metrics(app, metrics)
