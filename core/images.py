@@ -139,13 +139,21 @@ def open_image(path: Path, *, max_side: int = 1280, limits: ImageLimits | None =
     Raises:
         InvalidImage: as ``decode_image``, or the file cannot be read.
     """
-    limits = limits or ImageLimits()
+    return decode_image(read_photo(path, limits), max_side=max_side, limits=limits)
+
+
+def read_photo(path: Path, limits: ImageLimits | None = None) -> bytes:
+    """Read a photo's file, but never one larger than is accepted anyway.
+
+    Raises:
+        InvalidImage: the file cannot be read.
+        ImageTooLarge: it has too many bytes.
+    """
     try:
-        _refuse_bytes(path.stat().st_size, limits)
-        data = path.read_bytes()
+        _refuse_bytes(path.stat().st_size, limits or ImageLimits())
+        return path.read_bytes()
     except OSError as exc:
         raise InvalidImage(f"file cannot be read: {path} ({exc.strerror or type(exc).__name__})") from exc
-    return decode_image(data, max_side=max_side, limits=limits)
 
 
 def encode_preview(image: Image.Image, *, max_side: int = 640) -> bytes:

@@ -11,11 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.encoders.base import Encoder
-from core.errors import InvalidImage
-from core.gallery import Gallery, NewImage
-from core.images import DecodedImage, decode_image, encode_preview
-from core.results import Encodings, Place
+from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, SemanticMatchError
+from core.gallery import AddResult, Gallery, NewImage
+from core.images import DecodedImage, ImageLimits, decode_image, encode_preview, read_photo
+from core.results import Encodings, LocalFeatures, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,72 @@ class FileOutcome:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    photo: PhotoToIndex
+class PreparedPhoto:
+    """A photo read and decoded, waiting for its encoding.
+
+    Attributes:
+        data: the file as its owner sent it.
+        filename: the owner's name for it.
+        place: what it shows; None makes it a place of its own.
+        decoded: what the encoder gets.
+        preview: small JPEG without metadata.
+    """
+
     data: bytes
+    filename: str
+    place: Place | None
     decoded: DecodedImage
     preview: bytes
+
+    def entry(self, collection: str, embedding: NDArray[np.float32], local_features: LocalFeatures | None) -> NewImage:
+        """Join the encoding: what the gallery stores."""
+        return NewImage(
+            data=self.data,
+            filename=self.filename,
+            media_type=self.decoded.media_type,
+            width=self.decoded.width,
+            height=self.decoded.height,
+            preview=self.preview,
+            embedding=embedding,
+            local_features=local_features,
+            collection=collection,
+            place=self.place,
+        )
+
+
+def prepare_photo(
+    gallery: Gallery,
+    collection: str,
+    data: bytes,
+    filename: str,
+    place: Place | None,
+    limits: ImageLimits | None = None,
+) -> PreparedPhoto | AddResult:
+    """Decode a photo, unless the collection holds the same bytes already.
+
+    Raises:
+        InvalidImage: the bytes are no photo that is accepted.
+    """
+    known = gallery.find_by_content(collection, hashlib.sha256(data).hexdigest())
+    if known is not None:
+        return AddResult("duplicate", known)
+    decoded = decode_image(data, limits=limits)
+    return PreparedPhoto(data, filename, place, decoded, encode_preview(decoded.image))
+
+
+def store_each(gallery: Gallery, images: Sequence[NewImage]) -> list[AddResult | SemanticMatchError]:
+    """Store images in one transaction if all are acceptable; else those that are, with the error of each other one."""
+    if not images:
+        return []
+    try:
+        return list(gallery.add(images))
+    except InvalidRequest as error:
+        # A transaction is all or none, and one unacceptable field must not fail the others' files.
+        return (
+            [error] if len(images) == 1 else [outcome for image in images for outcome in store_each(gallery, [image])]
+        )
+    except GalleryUnavailable as error:
+        return [error] * len(images)
 
 
 def index_photos(
@@ -64,12 +128,10 @@ def index_photos(
         writing: Future[list[FileOutcome]] | None = None
         while upcoming:
             read, upcoming = upcoming, _read(readers, gallery, collection, next(batches, []))
-            items = [future.result() for future in read]
-            prepared = [item for item in items if isinstance(item, _Prepared)]
-            encodings = encoder.encode([item.decoded.image for item in prepared]) if prepared else None
+            entries = _encode(encoder, collection, [(path, future.result()) for path, future in read])
             if writing is not None:
                 yield from writing.result()
-            writing = writer.submit(_write, gallery, collection, items, prepared, encodings)
+            writing = writer.submit(_write, gallery, entries)
         if writing is not None:
             yield from writing.result()
 
@@ -82,51 +144,41 @@ def _batches(photos: Iterable[PhotoToIndex], size: int) -> Iterator[list[PhotoTo
 
 def _read(
     readers: ThreadPoolExecutor, gallery: Gallery, collection: str, batch: Sequence[PhotoToIndex]
-) -> list[Future[_Prepared | FileOutcome]]:
-    return [readers.submit(_prepare, gallery, collection, photo) for photo in batch]
+) -> list[tuple[Path, Future[PreparedPhoto | FileOutcome]]]:
+    return [(photo.path, readers.submit(_prepare, gallery, collection, photo)) for photo in batch]
 
 
-def _prepare(gallery: Gallery, collection: str, photo: PhotoToIndex) -> _Prepared | FileOutcome:
+def _prepare(gallery: Gallery, collection: str, photo: PhotoToIndex) -> PreparedPhoto | FileOutcome:
     try:
-        data = photo.path.read_bytes()
-    except OSError as error:
-        return FileOutcome(photo.path, "rejected", f"file cannot be read: {error.strerror}")
-    if gallery.find_by_content(collection, hashlib.sha256(data).hexdigest()) is not None:
-        return FileOutcome(photo.path, "duplicate")
-    try:
-        decoded = decode_image(data)
+        data = read_photo(photo.path)
+        prepared = prepare_photo(gallery, collection, data, photo.path.name, photo.place)
     except InvalidImage as error:
         return FileOutcome(photo.path, "rejected", str(error))
-    return _Prepared(photo, data, decoded, encode_preview(decoded.image))
+    return FileOutcome(photo.path, prepared.status) if isinstance(prepared, AddResult) else prepared
 
 
-def _write(
-    gallery: Gallery,
-    collection: str,
-    items: Sequence[_Prepared | FileOutcome],
-    prepared: Sequence[_Prepared],
-    encodings: Encodings | None,
-) -> list[FileOutcome]:
-    """Store a batch in one transaction and return its outcomes in order."""
-    entries = []
-    if encodings is not None:
-        for item, embedding, features in zip(prepared, encodings.embeddings, encodings.local_features, strict=True):
-            decoded = item.decoded
-            entries.append(
-                NewImage(
-                    data=item.data,
-                    filename=item.photo.path.name,
-                    media_type=decoded.media_type,
-                    width=decoded.width,
-                    height=decoded.height,
-                    preview=item.preview,
-                    embedding=embedding,
-                    local_features=features,
-                    collection=collection,
-                    place=item.photo.place,
-                )
-            )
-    stored = iter(gallery.add(entries)) if entries else iter(())
+def _encode(
+    encoder: Encoder, collection: str, prepared: Sequence[tuple[Path, PreparedPhoto | FileOutcome]]
+) -> list[tuple[Path, NewImage | FileOutcome]]:
+    """Encode the photos of a batch together; outcomes that are known already pass through."""
+    images = [item.decoded.image for _, item in prepared if isinstance(item, PreparedPhoto)]
+    encodings = encoder.encode(images) if images else Encodings(np.empty((0, 0), np.float32), ())
+    encoded = zip(encodings.embeddings, encodings.local_features, strict=True)
     return [
-        item if isinstance(item, FileOutcome) else FileOutcome(item.photo.path, next(stored).status) for item in items
+        (path, item.entry(collection, *next(encoded)) if isinstance(item, PreparedPhoto) else item)
+        for path, item in prepared
     ]
+
+
+def _write(gallery: Gallery, entries: Sequence[tuple[Path, NewImage | FileOutcome]]) -> list[FileOutcome]:
+    """Store a batch and return its outcomes in order."""
+    stored = iter(store_each(gallery, [entry for _, entry in entries if isinstance(entry, NewImage)]))
+    return [entry if isinstance(entry, FileOutcome) else _outcome(path, next(stored)) for path, entry in entries]
+
+
+def _outcome(path: Path, stored: AddResult | SemanticMatchError) -> FileOutcome:
+    if isinstance(stored, GalleryUnavailable):
+        raise stored
+    if isinstance(stored, AddResult):
+        return FileOutcome(path, stored.status)
+    return FileOutcome(path, "rejected", str(stored))

@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from core.errors import InvalidImage, InvalidRequest
-from core.images import decode_image
+from core.errors import InvalidRequest
+from core.images import decode_image, read_photo
 from core.results import Photo, Verdict
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
@@ -119,11 +119,7 @@ def _photo(source: PhotoSource) -> Photo:
     if isinstance(source, Image.Image):
         upright = ImageOps.exif_transpose(source).convert("RGB")
         return Photo(lambda: upright)
-    path = Path(source)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InvalidImage(f"file cannot be read: {path} ({error.strerror or type(error).__name__})") from error
+    data = read_photo(Path(source))
     # Decoded here and now, so that a bad file is reported before any model runs.
     image = decode_image(data).image
     return Photo(lambda: image, content_hash=hashlib.sha256(data).hexdigest())

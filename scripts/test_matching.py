@@ -18,6 +18,7 @@ from pathlib import Path
 from core.errors import InvalidImage, SemanticMatchError
 from core.evaluation import QueryOutcome, Summary, by_source, summarise
 from core.gallery import DEFAULT_COLLECTION
+from core.images import read_photo
 from core.labels import LabelledPhoto, read_folder
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
@@ -115,7 +116,7 @@ def _ask(
     truth = photo.place.place_id if photo.place is not None and photo.place.place_id in places else None
     try:
         match = match_photo(
-            photo.path.read_bytes(),
+            read_photo(photo.path),
             retrieval,
             verifier,
             top_k=arguments.top_k,
@@ -123,7 +124,7 @@ def _ask(
             prompt_style=arguments.prompt_style,
             accept_threshold=arguments.accept_threshold,
         )
-    except (InvalidImage, OSError) as error:
+    except InvalidImage as error:
         return QueryOutcome(name, photo.labelled, truth, photo.source, (), None, False, 0.0, 0.0, error=str(error))
     first = match.ranked[0] if match.ranked else None
     return QueryOutcome(

@@ -1,18 +1,17 @@
 """Photos into the gallery: read, decode, encode, store. Each file has its own outcome; a bad one fails no other."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import GalleryUnavailable, InvalidRequest, SemanticMatchError
+from core.errors import GalleryUnavailable, SemanticMatchError
 from core.gallery import Gallery
 from core.gallery.entries import AddResult, NewImage
-from core.images import DecodedImage, ImageLimits, decode_image, encode_preview
+from core.images import ImageLimits
+from core.indexing import PreparedPhoto, prepare_photo, store_each
 from core.results import LocalFeatures
 from services.retrieval.submissions import Submission
 from serving.batching import DynamicBatcher
@@ -23,14 +22,6 @@ Encoding = tuple[NDArray[np.float32], LocalFeatures | None]
 
 AddOutcome = AddResult | SemanticMatchError
 """What became of one submission: stored now or before, or why it was refused."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    submission: Submission
-    data: bytes
-    decoded: DecodedImage
-    preview: bytes
 
 
 class Indexer:
@@ -72,7 +63,7 @@ class Indexer:
         starts = range(0, len(submissions), self._chunk_size)
         chunks = [submissions[start : start + self._chunk_size] for start in starts]
         outcomes: list[AddOutcome] = []
-        preparing: asyncio.Task[list[_Prepared | AddOutcome]] | None = None
+        preparing: asyncio.Task[list[PreparedPhoto | AddOutcome]] | None = None
         try:
             for number, chunk in enumerate(chunks):
                 prepared = await (preparing or self._prepare(collection, chunk))
@@ -92,56 +83,31 @@ class Indexer:
             raise broken
         return outcomes
 
-    async def _prepare(self, collection: str, chunk: Sequence[Submission]) -> list[_Prepared | AddOutcome]:
+    async def _prepare(self, collection: str, chunk: Sequence[Submission]) -> list[PreparedPhoto | AddOutcome]:
         return await asyncio.gather(*(self._workers.run(self._prepare_one, collection, each) for each in chunk))
 
-    def _prepare_one(self, collection: str, submission: Submission) -> _Prepared | AddOutcome:
+    def _prepare_one(self, collection: str, submission: Submission) -> PreparedPhoto | AddOutcome:
         try:
             data = submission.read()
-            known = self._gallery.find_by_content(collection, hashlib.sha256(data).hexdigest())
-            if known is not None:
-                return AddResult("duplicate", known)
-            decoded = decode_image(data, limits=self._limits)
-            return _Prepared(submission, data, decoded, encode_preview(decoded.image))
+            name, place = submission.filename, submission.place
+            return prepare_photo(self._gallery, collection, data, name, place, self._limits)
         except SemanticMatchError as exc:
             return exc
 
-    async def _encode_and_store(self, collection: str, chunk: Sequence[_Prepared | AddOutcome]) -> list[AddOutcome]:
+    async def _encode_and_store(self, collection: str, chunk: Sequence[PreparedPhoto | AddOutcome]) -> list[AddOutcome]:
         encoded = await asyncio.gather(*(self._encode(collection, each) for each in chunk))
         new = [each for each in encoded if isinstance(each, NewImage)]
-        stored = iter(await self._workers.run(self._store, new))
+        stored = iter(await self._workers.run(store_each, self._gallery, new))
         return [next(stored) if isinstance(each, NewImage) else each for each in encoded]
 
-    async def _encode(self, collection: str, prepared: _Prepared | AddOutcome) -> NewImage | AddOutcome:
-        if not isinstance(prepared, _Prepared):
+    async def _encode(self, collection: str, prepared: PreparedPhoto | AddOutcome) -> NewImage | AddOutcome:
+        if not isinstance(prepared, PreparedPhoto):
             return prepared
         try:
             embedding, local_features = await self._batcher.submit(prepared.decoded.image, background=True)
         except SemanticMatchError as exc:
             return exc
-        return NewImage(
-            data=prepared.data,
-            filename=prepared.submission.filename,
-            media_type=prepared.decoded.media_type,
-            width=prepared.decoded.width,
-            height=prepared.decoded.height,
-            preview=prepared.preview,
-            embedding=embedding,
-            local_features=local_features,
-            collection=collection,
-            place=prepared.submission.place,
-        )
-
-    def _store(self, images: list[NewImage]) -> list[AddOutcome]:
-        if not images:
-            return []
-        try:
-            return list(self._gallery.add(images))
-        except InvalidRequest as exc:
-            # A transaction is all or none, and one unacceptable field must not fail the others' files.
-            return [exc] if len(images) == 1 else [outcome for image in images for outcome in self._store([image])]
-        except GalleryUnavailable as exc:
-            return [exc] * len(images)
+        return prepared.entry(collection, embedding, local_features)
 
 
 def _storage_failure(outcomes: Sequence[AddOutcome]) -> GalleryUnavailable | None:
