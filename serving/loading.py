@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 from serving.errors import NotReady
@@ -10,48 +11,74 @@ from serving.errors import NotReady
 logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
+Failure = TypeVar("Failure", bound=Exception)
+
+FIRST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 60.0
 
 
 class Loading(Generic[Value]):
     """A value that is being made.
 
     A failure is kept: ``get`` raises it and ``reason`` tells it, so that callers and operators see the cause
-    instead of a process that is merely absent.
+    instead of a process that is merely absent. One that may pass is tried again, after longer and longer pauses.
     """
 
-    def __init__(self, what: str, *, expected: type[Exception] = NotReady) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: type[Exception] = NotReady,
+        passing: tuple[type[Exception], ...] = (),
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         """Nothing is made yet.
 
         Args:
             what: is being made, for messages.
             expected: failures whose own words tell an operator what to do. Any other is a bug: its traceback is
                 logged, and callers learn only that it happened.
+            passing: those among the expected that may go away without a restart.
+            pause: waits so many seconds before the next try.
         """
         self._what = what
         self._expected = expected
+        self._passing = passing
+        self._pause = pause
         self._value: Value | None = None
         self._failure: Exception | None = None
-        self._finished = asyncio.Event()
+        self._tried = asyncio.Event()
+        self._loaded = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    @asynccontextmanager
+    async def in_background(self, make: Callable[[], Awaitable[Value]]) -> AsyncIterator[None]:
+        """Make the value while the block runs; at its end a try under way is waited for, and none follows."""
+        running = asyncio.create_task(self.run(make))
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            await asyncio.wait([running])
 
     async def run(self, make: Callable[[], Awaitable[Value]]) -> None:
-        """Make the value, or keep the failure."""
+        """Make the value, or keep the failure; return when it is made or no further try makes sense."""
+        pause_s = FIRST_PAUSE_S
         logger.info("loading the %s", self._what)
-        try:
-            self._value = await make()
-            logger.info("the %s is loaded", self._what)
-        except self._expected as exc:
-            self._failure = exc
-            logger.error("the %s cannot be loaded: %s", self._what, exc)
-        except Exception:
-            self._failure = NotReady(f"the {self._what} cannot be loaded; the server's log has the details")
-            logger.exception("the %s cannot be loaded", self._what)
-        finally:
-            self._finished.set()
+        while not await self._try(make) and isinstance(self._failure, self._passing):
+            logger.info("the next try to load the %s is in %.0f s", self._what, pause_s)
+            if await self._stopped_within(pause_s):
+                return
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def finished(self) -> bool:
-        """Wait until loading has ended; whether it succeeded."""
-        await self._finished.wait()
-        return self._failure is None
+        """Wait until the first try has ended; whether the value is there."""
+        await self._tried.wait()
+        return self._value is not None
+
+    async def loaded(self) -> None:
+        """Wait until the value is there, however many tries that takes."""
+        await self._loaded.wait()
 
     @property
     def reason(self) -> str | None:
@@ -68,7 +95,40 @@ class Loading(Generic[Value]):
             Exception: the expected failure.
         """
         if self._failure is not None:
-            raise self._failure
+            raise _fresh(self._failure)
         if self._value is None:
             raise NotReady(f"the {self._what} is still being loaded; try again shortly")
         return self._value
+
+    async def _try(self, make: Callable[[], Awaitable[Value]]) -> bool:
+        try:
+            self._value = await make()
+            self._failure = None
+            self._loaded.set()
+            logger.info("the %s is loaded", self._what)
+        except self._expected as exc:
+            # Without its traceback, whose frames would keep half-loaded weights alive.
+            self._failure = _fresh(exc)
+            logger.error("the %s cannot be loaded: %s", self._what, exc)
+        except Exception:
+            self._failure = NotReady(f"the {self._what} cannot be loaded; the server's log has the details")
+            logger.exception("the %s cannot be loaded", self._what)
+        finally:
+            self._tried.set()
+        return self._failure is None
+
+    async def _stopped_within(self, pause_s: float) -> bool:
+        waiting = [asyncio.ensure_future(self._pause(pause_s)), asyncio.create_task(self._stopping.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+        return self._stopping.is_set()
+
+
+def _fresh(failure: Failure) -> Failure:
+    """A copy without traceback: one exception raised at every request would grow by each request's frames."""
+    fresh = type(failure).__new__(type(failure), *failure.args)
+    fresh.__dict__.update(failure.__dict__)
+    return fresh

@@ -45,6 +45,6 @@ def compose(
 
 
 async def _announce(services: list[FastAPI], on_ready: Callable[[], None]) -> None:
-    loaded = [await service.state.engine.finished() for service in services]
-    if all(loaded):
-        on_ready()
+    for service in services:
+        await service.state.engine.loaded()
+    on_ready()

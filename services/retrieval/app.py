@@ -11,7 +11,7 @@ from PIL import Image
 from contracts.health import ReadyBody, VersionBody
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
-from core.errors import SemanticMatchError
+from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.gallery import Gallery
 from core.threads import limit_threads
 from services.errors import CORE_ERRORS
@@ -44,12 +44,11 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
                 stack.callback(gallery.close)
                 return await stack.enter_async_context(open_engine(loaded, gallery, settings, metrics))
 
-            app.state.engine = Loading[RetrievalEngine]("encoder", expected=SemanticMatchError)
-            loading = asyncio.create_task(app.state.engine.run(load))
-            try:
+            app.state.engine = Loading[RetrievalEngine](
+                "encoder", expected=SemanticMatchError, passing=(BackendUnavailable, GalleryUnavailable)
+            )
+            async with app.state.engine.in_background(load):
                 yield
-            finally:
-                await asyncio.wait([loading])
 
     app = build_api(
         "semantic-image-matcher: retrieval", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS, metrics=metrics

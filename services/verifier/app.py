@@ -1,6 +1,5 @@
 """Composes the verifier service: verifier, read-only gallery, engine, route."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
@@ -9,7 +8,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from contracts.health import ReadyBody, VersionBody
-from core.errors import SemanticMatchError
+from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.results import Photo
 from core.threads import limit_threads
 from core.verifiers import VERIFIERS
@@ -49,12 +48,11 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
                 metrics.watch_gate("photos", lambda: engine.gate.inside, engine.gate.capacity)
                 return engine
 
-            app.state.engine = Loading[VerifierEngine]("verifier", expected=SemanticMatchError)
-            loading = asyncio.create_task(app.state.engine.run(load))
-            try:
+            app.state.engine = Loading[VerifierEngine](
+                "verifier", expected=SemanticMatchError, passing=(BackendUnavailable, GalleryUnavailable)
+            )
+            async with app.state.engine.in_background(load):
                 yield
-            finally:
-                await asyncio.wait([loading])
 
     app = build_api(
         "semantic-image-matcher: verifier", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS, metrics=metrics

@@ -164,6 +164,18 @@ def test_an_encoder_that_cannot_load_tells_its_cause(folder: Path):
     assert (search.status_code, error_of(search)["code"]) == (503, "backend_unavailable")
 
 
+def test_weights_that_come_late_need_no_restart(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """An encoder that cannot load at first is tried again in the background until searches succeed."""
+    monkeypatch.setattr("serving.loading.FIRST_PAUSE_S", 0.0)
+    encoder = FailingEncoder(BackendUnavailable("the weights are not here yet"), times=1)
+    app = create_app(RetrievalSettings(data_dir=folder), encoder=encoder)
+    with AppClient(app) as client:
+        client.call(app.state.engine.loaded)
+        ready = client.get("/health/ready")
+
+    assert ready.status_code == 200
+
+
 def test_an_unexpected_failure_at_start_keeps_its_details_to_the_log(folder: Path):
     """What no table expects is not told to strangers."""
     encoder = FailingEncoder(RuntimeError("secret path /etc"))  # type: ignore[arg-type]
