@@ -15,8 +15,11 @@ _CAUSES = (
     ("SQLITE_FULL", "the disk is full; free some space"),
     ("SQLITE_CORRUPT", "it is damaged; restore a copy, or rebuild with scripts/build_database.py"),
     ("SQLITE_NOTADB", "it is damaged; restore a copy, or rebuild with scripts/build_database.py"),
-    ("SQLITE_READONLY", "it cannot be written; check the folder's permissions"),
-    ("SQLITE_CANTOPEN", "it cannot be opened; check that the folder exists and its permissions"),
+    ("SQLITE_READONLY", "it cannot be written; check the folder's permissions, and that the disk is not read-only"),
+    (
+        "SQLITE_CANTOPEN",
+        "it cannot be opened; check that the folder exists, its permissions, and that the disk is not read-only",
+    ),
 )
 
 
@@ -124,17 +127,20 @@ class Database:
 
     def _open_writer(self) -> sqlite3.Connection:
         connection = self._connect("rwc")
-        # Larger pages suit rows of 5 KB vectors and 70 KB features; only a blank file takes the value.
-        connection.execute("PRAGMA page_size = 16384")
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        if mode != "wal":
+        try:
+            # Larger pages suit rows of 5 KB vectors and 70 KB features; only a blank file takes the value.
+            connection.execute("PRAGMA page_size = 16384")
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            if mode != "wal":
+                raise GalleryUnavailable(
+                    f"the file system of {self.path.parent} does not support SQLite's WAL mode; use a local disk"
+                )
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+        except BaseException:
             connection.close()
-            raise GalleryUnavailable(
-                f"the file system of {self.path.parent} does not support SQLite's WAL mode; use a local disk"
-            )
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
+            raise
         return connection
 
     def _connect(self, mode: str) -> sqlite3.Connection:
