@@ -4,7 +4,7 @@ SHELL := /bin/sh
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP_INSTALL := $(PYTHON) -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-PORT ?= 8000
+PORT ?= $(or $(GATEWAY_PORT),8000)
 
 # The first interpreter that is new enough; the default one is asked first.
 SYSTEM_PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python; do \

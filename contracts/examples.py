@@ -30,7 +30,7 @@ MATCHED: dict[str, Any] = {
     "matched": True,
     "place": PLACE,
     "confidence": 0.98,
-    "reason": "verified: 214 of 260 correspondences agree on one scene, 190 on one plane",
+    "reason": "verified: 214 points agree",
     "verification": "done",
     "collection": "default",
     "candidates": [
@@ -40,7 +40,7 @@ MATCHED: dict[str, Any] = {
             "similarity": 0.71,
             "rank": 1,
             "retrieval_rank": 2,
-            "verdict": {"is_match": True, "confidence": 0.98, "response": "214 of 260 correspondences agree"},
+            "verdict": {"is_match": True, "confidence": 0.98, "response": "214 points agree"},
             "preview_url": IMAGE["preview_url"],
             "file_url": IMAGE["file_url"],
         }
@@ -61,7 +61,7 @@ NOT_MATCHED: dict[str, Any] = {
     "matched": False,
     "place": None,
     "confidence": 0.04,
-    "reason": "no candidate was verified; the nearest: 6 of 41 correspondences agree on one scene, 5 on one plane",
+    "reason": "no candidate was verified; the nearest: only 6 points agree",
 }
 
 ADDED: dict[str, Any] = {

@@ -120,6 +120,7 @@ def create_encoder(name: str, device: str = "auto", **options: Any) -> Encoder:
         BackendUnavailable: its weights cannot be had.
     """
     if name == "embedded":
+        _log.info("the embedded encoder runs on the CPU")
         return ENCODERS.create(name, **options)
     import torch
 

@@ -172,10 +172,17 @@ def print_summary(outcomes: Sequence[QueryOutcome]) -> None:
     """Print the pooled figures, then one line per source."""
     summary = summarise(outcomes)
     print(f"{summary.in_gallery} queries of gallery places, {summary.out_of_gallery} of nothing in the gallery")
-    print(f"  retrieval alone    recall@1 {summary.recall_at_1:.3f}   recall@5 {summary.recall_at_5:.3f}")
-    print(f"  after verification top-1    {summary.final_top1:.3f}   (before any threshold)")
-    print(f"  answers given      right    {summary.right:.3f}   wrong place {summary.wrong_place:.3f}")
-    print(f"  out of gallery     answered {summary.false_accepts:.3f}   (false accepts)")
+    if summary.in_gallery:
+        print(f"  retrieval alone    recall@1 {summary.recall_at_1:.3f}   recall@5 {summary.recall_at_5:.3f}")
+        print(f"  after verification top-1    {summary.final_top1:.3f}   (before any threshold)")
+        print(f"  answers given      right    {summary.right:.3f}   wrong place {summary.wrong_place:.3f}")
+    if summary.out_of_gallery:
+        print(f"  out of gallery     answered {summary.false_accepts:.3f}   (false accepts)")
+    for outcome in outcomes:
+        if outcome.error:
+            print(f"  unreadable: {outcome.file}: {outcome.error}")
+        elif not outcome.labelled:
+            print(f"  {outcome.file}: {outcome.final_place if outcome.matched else 'not in the collection'}")
     print("  median ms          " + "   ".join(f"{stage} {ms:.0f}" for stage, ms in summary.median_ms.items()))
     sources = by_source(outcomes)
     if len(sources) > 1:

@@ -123,5 +123,5 @@ def _make(verifier: str | Verifier, options: Mapping[str, Any]) -> Verifier:
 
 
 def _voice(verifier: Verifier, verdict: Verdict) -> str:
-    """What one of the two said, e.g. ``geometric 0.41: 9 of 80 correspondences agree on one scene``."""
+    """What one of the two said, e.g. ``geometric 0.41: only 9 points agree``."""
     return f"{verifier.fingerprint.split(' ')[0]} {verdict.confidence:.2f}: {verdict.response}"

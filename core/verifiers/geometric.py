@@ -171,11 +171,11 @@ class GeometricVerifier:
 
     def _verdict(self, evidence: GeometricEvidence) -> Verdict:
         confidence = self._rule.confidence(evidence)
+        is_match = confidence >= self._accept_threshold
         return Verdict(
-            is_match=confidence >= self._accept_threshold,
+            is_match=is_match,
             confidence=confidence,
-            response=f"{evidence.inliers} of {evidence.matches} correspondences agree on one scene, "
-            f"{evidence.planar_inliers} on one plane",
+            response=f"{'' if is_match else 'only '}{len(evidence.correspondences.query_points)} points agree",
             correspondences=evidence.correspondences,
         )
 
