@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from httpx_aiohttp import AiohttpTransport
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import Response
 
 from gateway import health, routes_index, routes_match
@@ -30,6 +31,8 @@ _DESCRIPTION = (
     "Send a photo, get the exhibit or place it shows, or an honest *not in the collection*. "
     "Every error has the same body: `error.code`, `error.message`, `error.accepted`, `error.field`."
 )
+
+_INCOMPRESSIBLE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/heic", "image/heif", "application/octet-stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,10 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
 
 def _middleware(settings: GatewaySettings) -> list[Middleware]:
     """What browsers need of a public door."""
+    # Photos are compressed already, and archives of them; a level above 5 costs more time than it saves bytes.
+    compression = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=_INCOMPRESSIBLE)
     if not settings.cors_origins:
-        return []
+        return [compression]
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -111,7 +116,7 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
         allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
         expose_headers=["Retry-After", "Server-Timing", REQUEST_ID_HEADER],
     )
-    return [cors]
+    return [compression, cors]
 
 
 async def _pass_on(_: Request, exc: Exception) -> Response:
