@@ -63,7 +63,7 @@ async def add_images(request: Request, gateway: GatewayDependency) -> Response:
 async def list_images(
     request: Request, gateway: GatewayDependency, _filter: Annotated[ImageFilter, Query()]
 ) -> Response:
-    """Pass the page request on."""
+    """List images, oldest first, page by page; `q` looks in file names and place names."""
     return await _forward(request, gateway)
 
 
@@ -71,7 +71,7 @@ async def list_images(
     "/images/{image_id}", response_model=ImageBody, summary="One gallery image", responses=error_answers(404, 422, 503)
 )
 async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
-    """Pass the request on."""
+    """One image and the place that it shows."""
     return await _forward(request, gateway)
 
 
@@ -82,7 +82,7 @@ async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDepend
     responses={200: {"content": {"image/*": {}}}, **error_answers(404, 422, 503)},
 )
 async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
-    """Stream the original."""
+    """The photo as it was sent, byte for byte."""
     return await _forward(request, gateway)
 
 
@@ -93,7 +93,7 @@ async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDep
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
 )
 async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
-    """Stream the preview."""
+    """A small JPEG of the photo, without any metadata."""
     return await _forward(request, gateway)
 
 
@@ -106,13 +106,13 @@ async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDepe
     openapi_extra=json_body(ImageChange),
 )
 async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
-    """Pass the change on, unread."""
+    """Change what the image shows: `place_id` moves it, the other fields change its place for all its images."""
     return await _forward(request, gateway)
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
 async def delete_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
-    """Pass the request on."""
+    """Remove the image. When this has been answered, the image is never found again."""
     return await _forward(request, gateway)
 
 
@@ -120,13 +120,13 @@ async def delete_image(request: Request, _image_id: ImageId, gateway: GatewayDep
 async def list_places(
     request: Request, gateway: GatewayDependency, _filter: Annotated[PlaceFilter, Query()]
 ) -> Response:
-    """Pass the page request on."""
+    """List places by name, page by page; `q` looks in names and ids."""
     return await _forward(request, gateway)
 
 
 @router.get("/collections", response_model=CollectionList, summary="List collections", responses=error_answers(503))
 async def list_collections(request: Request, gateway: GatewayDependency) -> Response:
-    """Pass the request on."""
+    """List the collections, with how much each holds."""
     return await _forward(request, gateway)
 
 
