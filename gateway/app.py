@@ -13,13 +13,14 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.responses import Response
 
 from gateway import health, routes_index, routes_match
+from gateway.breaker import CircuitBreaker
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
 from gateway.docs import serve_docs
-from gateway.errors import GATEWAY_ERRORS, ServiceRefused
+from gateway.errors import GATEWAY_ERRORS, ServiceRefused, VerifierUnavailable
 from gateway.match_metrics import MatchMetrics
 from gateway.page import serve_page
-from gateway.pipeline import MatchPipeline
+from gateway.pipeline import VERIFIER_FAILURES, MatchPipeline
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.health import health_router
@@ -74,9 +75,17 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
             httpx.AsyncClient(base_url=settings.retrieval_url, transport=transports.retrieval, timeout=None) as m1,
             httpx.AsyncClient(base_url=settings.verifier_url, transport=transports.verifier, timeout=None) as m3,
         ):
+            breaker = CircuitBreaker(
+                failures=settings.verifier_failures,
+                rest_s=settings.verifier_rest_s,
+                counted=VERIFIER_FAILURES,
+                refuse=lambda why: VerifierUnavailable(f"the verifier service {why}"),
+            )
+            answers.watch_breaker(lambda: breaker.is_open)
             pipeline = MatchPipeline(
                 RetrievalClient(m1, settings.retrieval_timeout_s),
                 VerifierClient(m3, settings.verifier_timeout_s),
+                breaker,
                 verification_required=settings.require_verification,
             )
             gate = Gate(settings.max_concurrent)

@@ -21,7 +21,11 @@ async def probe(gateway: Gateway) -> ReadyBody:
         ready=ready,
         process="gateway",
         reason=reason,
-        details={"matches_at_work": gateway.gate.inside, "matches_at_most": gateway.gate.capacity},
+        details={
+            "matches_at_work": gateway.gate.inside,
+            "matches_at_most": gateway.gate.capacity,
+            "verifier_left_alone": pipeline.breaker.is_open,
+        },
         parts={"retrieval": retrieval, "verifier": verifier},
     )
 

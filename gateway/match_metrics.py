@@ -1,6 +1,8 @@
 """What became of visitors' photos, counted per collection."""
 
-from prometheus_client import Counter, Histogram
+from collections.abc import Callable
+
+from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.matching import MatchReply
 from serving.metrics import BoundedLabels, Metrics
@@ -40,6 +42,16 @@ class MatchMetrics:
             registry=metrics.registry,
             buckets=_SIMILARITIES,
         )
+        self._breaker_open = Gauge(
+            "matcher_verifier_left_alone",
+            "1 while a verifier that failed is not asked, else 0.",
+            ["process"],
+            registry=metrics.registry,
+        )
+
+    def watch_breaker(self, is_open: Callable[[], bool]) -> None:
+        """Show whether the verifier is being left alone, asked whenever the metrics are."""
+        self._breaker_open.labels(self._process).set_function(lambda: float(is_open()))
 
     def observe(self, reply: MatchReply) -> None:
         """Count one answer."""

@@ -5,28 +5,39 @@ import logging
 from contracts.matching import MatchCandidate, MatchFields, MatchReply, Models
 from contracts.retrieval import RetrievedCandidate, SearchReply
 from contracts.verification import CandidateRef, VerdictBody, VerifyReply, VerifyRequest
+from gateway.breaker import CircuitBreaker
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.errors import DeadlineExceeded, ServiceRefused, UnusableReply, VerifierUnavailable
 from serving.observability import StageTimer, current_request_id
 
 logger = logging.getLogger(__name__)
 
+VERIFIER_FAILURES = (VerifierUnavailable, UnusableReply, DeadlineExceeded)
+"""What shows that the verifier is broken. A refusal shows the contrary, even one because it is busy."""
+
 
 class MatchPipeline:
     """Asks retrieval, then the verifier, and joins their answers by image id. Decides nothing itself."""
 
     def __init__(
-        self, retrieval: RetrievalClient, verifier: VerifierClient, *, verification_required: bool = False
+        self,
+        retrieval: RetrievalClient,
+        verifier: VerifierClient,
+        breaker: CircuitBreaker,
+        *,
+        verification_required: bool = False,
     ) -> None:
         """Join two clients.
 
         Args:
             retrieval: without it there is no answer.
             verifier: without it the answer is retrieval's own, stricter decision.
+            breaker: around the verifier, so that a broken one costs only the first visitors their time.
             verification_required: fail instead of giving that answer.
         """
         self.retrieval = retrieval
         self.verifier = verifier
+        self.breaker = breaker
         self.verification_required = verification_required
 
     async def match(self, photo: bytes, fields: MatchFields, timer: StageTimer) -> MatchReply:
@@ -57,12 +68,13 @@ class MatchPipeline:
         ]
         request = VerifyRequest(candidates=candidates, prompt_style=fields.prompt_style, explain=fields.explain)
         try:
-            return await self.verifier.verify(photo, found.query_features, request)
+            with self.breaker.attempt():
+                return await self.verifier.verify(photo, found.query_features, request)
         except ServiceRefused as exc:
             if exc.status < 500:
                 raise
             failure: Exception = exc
-        except (VerifierUnavailable, UnusableReply, DeadlineExceeded) as exc:
+        except VERIFIER_FAILURES as exc:
             failure = exc
         if self.verification_required:
             raise VerifierUnavailable(f"the photo could not be verified: {failure}") from failure

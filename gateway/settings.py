@@ -40,6 +40,12 @@ class GatewaySettings(ProcessSettings):
     verifier_timeout_s: float = Field(
         default=60, gt=0, description="for verifying them; after that the answer is retrieval's own"
     )
+    verifier_failures: int = Field(
+        default=5, ge=1, description="failures of the verifier in a row after which it is left alone"
+    )
+    verifier_rest_s: float = Field(
+        default=10, gt=0, description="for how long, before one match tries it again; the others are answered at once"
+    )
     upload_timeout_s: float = Field(default=3600, gt=0, description="for adding a whole upload to the gallery")
     require_verification: bool = Field(
         default=False, description="answer 503, not retrieval's own decision, when the verifier is unavailable"

@@ -239,3 +239,43 @@ def test_the_version_is_told_without_the_services():
 
     assert answer.status_code == 200
     assert json.loads(answer.text)["encoder"] is None
+
+
+def test_a_verifier_that_keeps_failing_is_left_alone():
+    """After the failures of the setting nobody waits for it any more; operators see it, and visitors get an answer."""
+    asked = []
+
+    async def hangs(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return await never(request)
+
+    with gateway(verifier=hangs, verifier_timeout_s=0.01, verifier_failures=2, verifier_rest_s=3600) as client:
+        answers = [match(client).json() for _ in range(4)]
+        metrics = client.get("/metrics").text
+
+    assert [answer["verification"] for answer in answers] == ["unavailable"] * 4
+    assert len(asked) == 2
+    assert 'matcher_verifier_left_alone{process="gateway"} 1.0' in metrics
+
+
+def test_a_verifier_that_has_recovered_is_asked_again():
+    """After its rest one match tries it, and verification is back."""
+    asked = []
+
+    def restarted(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(500, json={}) if len(asked) == 1 else httpx.Response(200, json=VERIFIED)
+
+    with gateway(verifier=restarted, verifier_failures=1, verifier_rest_s=1e-9) as client:
+        answers = [match(client).json() for _ in range(3)]
+
+    assert [answer["verification"] for answer in answers] == ["unavailable", "done", "done"]
+
+
+def test_left_alone_and_required_is_503_at_once():
+    """Where verification is required, its lack is told without asking again."""
+    with gateway(verifier=refuses, verifier_failures=1, verifier_rest_s=3600, require_verification=True) as client:
+        answers = [match(client) for _ in range(2)]
+
+    assert [(answer.status_code, error_of(answer)["code"]) for answer in answers] == [(503, "verifier_unavailable")] * 2
+    assert "left alone" in error_of(answers[1])["message"]

@@ -4,8 +4,6 @@ from fakes.images import draw_place, encode
 from in_process import AppClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.settings import GatewaySettings
-
 KNOWN = encode(draw_place(2))
 OTHER_PLACE = encode(draw_place(1))
 
@@ -50,11 +48,11 @@ def test_one_process_shows_all_three(filled: AppClient):
         ("retrieval", "encode"),
         ("verifier", "verify"),
     }
-    assert series(filled, "matcher_capacity", "process", "gate") == {
-        ("gateway", "matches"): GatewaySettings().max_concurrent,
-        ("retrieval", "searches"): 64,
-        ("retrieval", "uploads"): 4,
-        ("verifier", "photos"): 16,
+    assert series(filled, "matcher_capacity", "process", "gate").keys() == {
+        ("gateway", "matches"),
+        ("retrieval", "searches"),
+        ("retrieval", "uploads"),
+        ("verifier", "photos"),
     }
     assert series(filled, "matcher_batch_size_sum", "queue") == {("encode",): 7}
     assert series(filled, "matcher_queue_depth", "queue") == {("encode",): 0}
