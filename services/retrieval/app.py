@@ -80,7 +80,7 @@ async def _probe(app: FastAPI) -> ReadyBody:
     if loading.reason is not None:
         return ReadyBody(ready=False, process="retrieval", reason=loading.reason)
     engine = loading.get()
-    images = await engine.workers.run(engine.gallery.count)
+    images = await engine.health_worker.run(engine.gallery.count)
     details = {
         "encoder": str(engine.gallery.fingerprint),
         "images": images,

@@ -47,6 +47,7 @@ class RetrievalEngine:
     Attributes:
         gallery: for everything that needs no encoder; its methods block, so call them through ``workers``.
         workers: threads for blocking work.
+        health_worker: a thread for the health checks alone, which must answer while searches are slow.
         indexer: adds photos.
         gate: admits searches.
         uploads: admits uploads.
@@ -59,12 +60,14 @@ class RetrievalEngine:
         batcher: DynamicBatcher[Image.Image, Encoding],
         workers: Workers,
         index_workers: Workers,
+        health_worker: Workers,
         settings: RetrievalSettings,
     ) -> None:
         """Compose running parts; indexing has threads of its own, so that no visitor queues behind an upload."""
         self.gallery = gallery
         self.workers = workers
-        self.gate = Gate(settings.max_waiting)
+        self.health_worker = health_worker
+        self.gate = Gate(settings.most_waiting)
         self.uploads = Gate(settings.max_uploads)
         self.indexer = Indexer(gallery, batcher, index_workers, limits=settings.image_limits, chunk_size=CHUNK_SIZE)
         self._retriever = retriever
@@ -118,18 +121,19 @@ async def open_engine(
     async with AsyncExitStack() as stack:
         workers = stack.enter_context(Workers(settings.workers, "retrieval"))
         index_workers = stack.enter_context(Workers(settings.workers, "indexing"))
+        health_worker = stack.enter_context(Workers(1, "health"))
         batcher = await stack.enter_async_context(
             DynamicBatcher(
                 encode,
                 max_batch_size=settings.largest_batch,
                 max_wait_s=settings.batch_wait_ms / 1000,
-                max_queue=settings.max_waiting,
+                max_queue=settings.most_waiting,
                 name="encoder",
                 on_batch=partial(metrics.observe_batch, "encode"),
             )
         )
         engine = RetrievalEngine(
-            gallery, Retriever(gallery, encoder.look_again), batcher, workers, index_workers, settings
+            gallery, Retriever(gallery, encoder.look_again), batcher, workers, index_workers, health_worker, settings
         )
         metrics.watch_queue("encode", lambda: batcher.waiting)
         metrics.watch_gate("searches", lambda: engine.gate.inside, engine.gate.capacity)

@@ -33,7 +33,11 @@ class RetrievalSettings(ProcessSettings):
         default=None, ge=1, description="photos encoded together at most; unset: 1 with `embedded`, else 8"
     )
     batch_wait_ms: float = Field(default=5.0, ge=0, description="how long a photo waits for company")
-    max_waiting: int = Field(default=64, ge=1, description="searches at work or waiting; more are refused with 503")
+    max_waiting: int | None = Field(
+        default=None,
+        ge=1,
+        description="searches at work or waiting, more are refused with 503; unset: 16 with `embedded`, else 64",
+    )
     max_uploads: int = Field(default=4, ge=1, description="uploads to the gallery at work at once")
     workers: int = Field(default=2, ge=1, description="threads that decode photos and search")
 
@@ -53,6 +57,11 @@ class RetrievalSettings(ProcessSettings):
     def largest_batch(self) -> int:
         """Photos encoded together. The embedded encoder gains nothing from company, so nobody waits for any."""
         return self.batch_size or (1 if self.encoder == "embedded" else 8)
+
+    @property
+    def most_waiting(self) -> int:
+        """Searches at work or waiting: what waits behind a CPU's encoder is answered before the gateway gives up."""
+        return self.max_waiting or (16 if self.encoder == "embedded" else 64)
 
     @property
     def generic_options(self) -> dict[str, Any]:

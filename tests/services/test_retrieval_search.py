@@ -221,6 +221,38 @@ def test_too_many_searches_are_refused_at_once(folder: Path):
     assert answers[0].status_code == 200
 
 
+def test_slow_searches_do_not_make_the_service_look_unready(retrieval: AppClient):
+    """While every thread for searches is busy, the health check answers."""
+    engine = retrieval.app.state.engine.get()
+    busy, may_finish = threading.Barrier(3), threading.Event()
+
+    def search_slowly() -> None:
+        busy.wait(timeout=30)
+        may_finish.wait(timeout=5)
+
+    searches = [threading.Thread(target=retrieval.call, args=(engine.workers.run, search_slowly)) for _ in range(2)]
+    for search in searches:
+        search.start()
+    busy.wait(timeout=30)
+    ready = retrieval.get("/health/ready")
+    still_busy = [search.is_alive() for search in searches]
+    may_finish.set()
+    for search in searches:
+        search.join()
+
+    assert (ready.status_code, ready.json()["details"]["images"]) == (200, 0)
+    assert still_busy == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("settings", "most"), [({}, 16), ({"encoder": "dinov3"}, 64), ({"encoder": "embedded", "max_waiting": 3}, 3)]
+)
+def test_no_more_searches_wait_than_are_answered_in_time(folder: Path, settings: dict, most: int):
+    """Unless the operator says otherwise, few wait where the encoder runs on the CPU."""
+    with AppClient(create_app(RetrievalSettings(data_dir=folder, **settings), encoder=ThumbnailEncoder())) as client:
+        assert client.get("/health/ready").json()["details"]["searches_at_most"] == most
+
+
 def test_a_batch_that_does_not_fit_is_halved(folder: Path):
     """Running out of the device's memory costs smaller batches, not failed searches."""
 
