@@ -50,20 +50,37 @@ def test_a_restored_gallery_is_the_same(gallery, folder, fingerprint, new_image,
         assert restored.add([new_image(9)])[0].status == "added"
 
 
+def test_a_verifier_may_open_a_restored_gallery_first(gallery, folder, fingerprint, new_image, backup, tmp_path):
+    """A reader that was there before the first writer follows that writer's changes."""
+    gallery.add([new_image(1)])
+    back_up(folder, backup)
+    restore(backup, tmp_path / "restored")
+
+    with Gallery.open(tmp_path / "restored", None, read_only=True) as reader:
+        assert len(reader.search(new_image(1).embedding)) == 1
+        with Gallery.open(tmp_path / "restored", fingerprint) as writer:
+            image = writer.add([new_image(2)])[0].image
+            assert reader.search(new_image(2).embedding)[0].image == image
+        assert reader.count() == 2
+
+
 def test_backups_of_a_gallery_in_use_are_whole(folder, backup):
-    """While another process adds and deletes, every backup holds what it had acknowledged, with its files."""
+    """While another process adds and deletes, every backup shows what it had acknowledged, with its files."""
     command = [sys.executable, Path(__file__).with_name("changing_process.py"), folder, "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    added, ever_deleted, backups = set[str](), set[str](), list[tuple[set[str], set[str]]]()
+    added, gone, ever_deleted = set[str](), set[str](), set[str]()
+    backups = list[tuple[set[str], set[str]]]()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             for number in range(6):
                 said = [process.stdout.readline().split() for _ in range(12)]
                 added |= {image_id for word, image_id in said if word == "added"}
                 ever_deleted |= {image_id for word, image_id in said if word == "deleting"}
+                gone |= {image_id for word, image_id in said if word == "deleted"}
                 back_up(folder, backup / str(number))
                 with Gallery.open(backup / str(number), None, read_only=True) as copied:
                     backups.append((set(added), set(copied.embeddings()[0])))
+                assert not gone & backups[-1][1]
         finally:
             process.kill()
             ever_deleted |= {line.split()[1] for line in process.stdout if line.startswith("deleting")}
