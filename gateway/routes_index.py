@@ -1,9 +1,11 @@
 """The gallery's routes, passed on to the retrieval service as they come. Declared here for the documentation."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
 from contracts.images import (
@@ -131,14 +133,31 @@ async def list_collections(request: Request, gateway: GatewayDependency) -> Resp
 
 
 async def _forward(request: Request, gateway: Gateway, *, timeout_s: float | None = None) -> Response:
-    answer = await gateway.pipeline.retrieval.forward(
-        request.method,
-        request.url.path,
-        query=request.url.query,
-        headers={name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers},
-        body=request.stream() if request.method in {"POST", "PATCH"} else None,
-        timeout_s=timeout_s,
-    )
+    hung_up = False
+
+    async def read_body() -> AsyncIterator[bytes]:
+        nonlocal hung_up
+        try:
+            async for chunk in request.stream():
+                yield chunk
+        except ClientDisconnect:
+            hung_up = True
+            raise
+
+    try:
+        answer = await gateway.pipeline.retrieval.forward(
+            request.method,
+            request.url.path,
+            query=request.url.query,
+            headers={name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers},
+            body=read_body() if request.method in {"POST", "PATCH"} else None,
+            timeout_s=timeout_s,
+        )
+    except Exception as exc:
+        # Sockets and the transport within one process each make something else of a body that breaks off.
+        if hung_up:
+            raise ClientDisconnect from exc
+        raise
     return StreamingResponse(
         answer.aiter_raw(),
         answer.status_code,

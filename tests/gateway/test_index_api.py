@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from bad_photos import GOOD_PHOTO
 from fakes.images import draw_place, encode
 from in_process import AppClient
@@ -84,3 +85,37 @@ def test_gateway_and_services_agree_on_the_largest_photo():
     limits = {kind().max_photo_bytes for kind in (GatewaySettings, RetrievalSettings, VerifierSettings)}
 
     assert len(limits) == 1
+
+
+def test_an_upload_that_breaks_off_in_one_process_is_no_error(product: AppClient, caplog: pytest.LogCaptureFixture):
+    """When the uploader's connection is gone nothing is answered, nothing is added and nobody is alarmed."""
+    caplog.set_level("INFO")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/index/images",
+        "raw_path": b"/index/images",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"1000000")],
+        "server": ("test", 80),
+        "client": ("test", 1),
+    }
+    received = iter([{"type": "http.request", "body": b"--x", "more_body": True}])
+    sent = []
+
+    async def receive() -> dict[str, object]:
+        return next(received, {"type": "http.disconnect"})
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    product.call(product.app, scope, receive, send)
+
+    assert sent == []
+    assert "the caller hung up" in caplog.text
+    assert [record.message for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
+    assert product.get("/index/images").json()["images"] == []

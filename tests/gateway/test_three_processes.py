@@ -1,6 +1,7 @@
 """The product as three real processes with the real embedded models, over real sockets."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,12 +20,13 @@ TRIES, BETWEEN_S = 240, 0.5
 
 @dataclass
 class Processes:
-    """The three, and a client of the gateway."""
+    """The three, a client of the gateway, and what all of them log."""
 
     retrieval: subprocess.Popen[bytes]
     verifier: subprocess.Popen[bytes]
     gateway: subprocess.Popen[bytes]
     http: httpx.Client
+    log: Path
 
     def match(self, photo: bytes, **fields: str) -> httpx.Response:
         """Ask about a photo."""
@@ -55,7 +57,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
         try:
             if not _become_ready(http, started):
                 pytest.fail(f"the processes did not become ready:\n{log.read_text()[-4000:]}")
-            yield Processes(*started, http)
+            yield Processes(*started, http, log)
         finally:
             for process in started:
                 process.terminate()
@@ -107,6 +109,24 @@ def test_a_giant_is_refused_over_a_socket(processes: Processes):
 
     assert (sent.status_code, sent.json()["error"]["code"]) == (413, "image_too_large")
     assert b" 413 " in status_line
+
+
+def test_an_upload_that_breaks_off_is_no_error(processes: Processes):
+    """When the uploader's connection is gone, both processes note that and nobody is alarmed."""
+    before = len(processes.log.read_text())
+    address = (processes.http.base_url.host, processes.http.base_url.port)
+    with socket.create_connection(address, timeout=60) as connection:
+        head = ["POST /index/images HTTP/1.1", "Host: x", "Content-Type: multipart/form-data; boundary=x"]
+        connection.sendall("\r\n".join([*head, "Content-Length: 1000000", "", "--x\r\n"]).encode())
+        connection.sendall(b'Content-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n' + bytes(100_000))
+    for _ in range(20 * TRIES):
+        processes.http.get("/health/live")
+        logged = processes.log.read_text()[before:]
+        if logged.count("POST /index/images 0 ") == 2:
+            break
+
+    assert logged.count("the caller hung up") == 2
+    assert not re.search("WARNING|ERROR|Traceback", logged)
 
 
 def test_without_the_verifier_the_answer_is_retrievals(processes: Processes):
