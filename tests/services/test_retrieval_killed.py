@@ -1,0 +1,107 @@
+"""The retrieval service is killed again and again while several clients add and delete."""
+
+import hashlib
+import os
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+from fakes.encoders import ThumbnailEncoder
+from fakes.images import draw_place, encode
+
+from core.gallery import Gallery
+from core.images import open_image
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = 3
+# A JPEG may be followed by anything: many different files of one picture, without drawing each.
+PICTURES = [encode(draw_place(seed, (160, 120))) for seed in range(8)]
+
+
+class Clients:
+    """What all clients were told: ids acknowledged as added, asked to be deleted, acknowledged as deleted."""
+
+    def __init__(self) -> None:
+        self.added = set[str]()
+        self.asked_to_go = set[str]()
+        self.gone = set[str]()
+
+    def change(self, address: str, seed: int) -> None:
+        """Add two images at a time and delete one of them, until the service is gone."""
+        choose = random.Random(seed)
+        with suppress(httpx.TransportError), httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+            while True:
+                photos = [choose.choice(PICTURES) + choose.randbytes(16) for _ in range(2)]
+                reply = client.post("/index/images", files=[("files", ("photo.jpg", photo)) for photo in photos])
+                assert reply.status_code == 200, reply.text
+                first, second = (result["image"]["id"] for result in reply.json()["results"])
+                self.added |= {first, second}
+                self.asked_to_go.add(second)
+                assert client.delete(f"/index/images/{second}").status_code == 204
+                self.gone.add(second)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [1, pytest.param(100, marks=pytest.mark.slow)])
+def test_acknowledged_changes_survive_a_killed_service(tmp_path, kills):
+    """Whenever the service is killed, what it had answered is so: added images are there, whole; deleted ones not."""
+    folder, clients, choose = tmp_path / "gallery", Clients(), random.Random(kills)
+    for round_number in range(kills):
+        with serving(folder) as (process, address), ThreadPoolExecutor(CLIENTS) as pool:
+            running = [pool.submit(clients.change, address, round_number * CLIENTS + n) for n in range(CLIENTS)]
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(choose.uniform(0.1, 0.6))
+            process.kill()
+            for client in running:
+                client.result()
+
+    assert len(clients.added) >= 2 * kills
+    encoder = ThumbnailEncoder(local_features=True)
+    with Gallery.open(folder, encoder.fingerprint) as gallery:
+        image_ids, embeddings = gallery.embeddings()
+        assert clients.added - clients.asked_to_go <= set(image_ids)
+        assert not clients.gone & set(image_ids)
+        for image_id, embedding in zip(image_ids, embeddings, strict=True):
+            path = gallery.original_path(image_id)
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == gallery.get(image_id).content_hash
+            assert encoder.encode([open_image(path).image]).embeddings[0] == pytest.approx(embedding, abs=1e-6)
+            assert open_image(gallery.preview_path(image_id)).width == 160
+            assert gallery.local_features([image_id])[0] is not None
+        assert len(gallery.search(embeddings[0], top_k=len(image_ids))) == len(image_ids)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start the service on a gallery and wait until it is ready; it is killed at the end at the latest."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+        "M1_DATA_DIR": str(folder),
+        "M1_PORT": str(port),
+    }
+    command = [sys.executable, Path(__file__).with_name("retrieval_process.py")]
+    address = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            while not is_ready(address):
+                with suppress(subprocess.TimeoutExpired):
+                    raise RuntimeError(f"the service ended with status {process.wait(0.05)}")
+            yield process, address
+        finally:
+            process.kill()
+
+
+def is_ready(address: str) -> bool:
+    """Ask the service."""
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{address}/health/ready", trust_env=False).status_code == 200
+    return False
