@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import SimpleQueue
 
 import httpx
 import pytest
@@ -32,6 +33,7 @@ class Clients:
         self.added = set[str]()
         self.asked_to_go = set[str]()
         self.gone = set[str]()
+        self.answers: SimpleQueue[int] = SimpleQueue()
 
     def change(self, address: str, seed: int) -> None:
         """Add two images at a time and delete one of them, until the service is gone."""
@@ -43,6 +45,7 @@ class Clients:
                 assert reply.status_code == 200, reply.text
                 first, second = (result["image"]["id"] for result in reply.json()["results"])
                 self.added |= {first, second}
+                self.answers.put(reply.status_code)
                 self.asked_to_go.add(second)
                 assert client.delete(f"/index/images/{second}").status_code == 204
                 self.gone.add(second)
@@ -54,11 +57,16 @@ def test_acknowledged_changes_survive_a_killed_service(tmp_path, kills):
     """Whenever the service is killed, what it had answered is so: added images are there, whole; deleted ones not."""
     folder, clients, choose = tmp_path / "gallery", Clients(), random.Random(kills)
     for round_number in range(kills):
+        clients.answers = SimpleQueue()
         with serving(folder) as (process, address), ThreadPoolExecutor(CLIENTS) as pool:
             running = [pool.submit(clients.change, address, round_number * CLIENTS + n) for n in range(CLIENTS)]
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(choose.uniform(0.1, 0.6))
-            process.kill()
+            try:
+                for _ in range(choose.randint(1, 12)):
+                    clients.answers.get(timeout=60)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(choose.uniform(0, 0.1))
+            finally:
+                process.kill()
             for client in running:
                 client.result()
 
