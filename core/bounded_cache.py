@@ -21,6 +21,8 @@ class BoundedCache(Generic[Key, Value]):
         """Start empty; ``size_of`` gives a value's bytes."""
         self.max_bytes = max_bytes
         self.byte_size = 0
+        self._hits = 0
+        self._misses = 0
         self._size_of = size_of
         self._values: OrderedDict[Key, Value] = OrderedDict()
         self._lock = Lock()
@@ -29,9 +31,16 @@ class BoundedCache(Generic[Key, Value]):
         """Return the value if it is here, and count that as a use."""
         with self._lock:
             if key not in self._values:
+                self._misses += 1
                 return None
+            self._hits += 1
             self._values.move_to_end(key)
             return self._values[key]
+
+    def uses(self) -> tuple[int, int]:
+        """How often ``get`` found its value, and how often it did not."""
+        with self._lock:
+            return self._hits, self._misses
 
     def put(self, key: Key, value: Value) -> None:
         """Keep the value; one larger than ``max_bytes`` is not kept and displaces nothing."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from starlette.responses import Response
@@ -88,6 +88,8 @@ class Metrics:
             registry=self.registry,
             buckets=_BATCH_SIZES,
         )
+        self._caches = _CacheUses(process)
+        self.registry.register(self._caches)
 
     def include(self, other: "Metrics") -> None:
         """Show the metrics of another application of this process as well."""
@@ -122,6 +124,15 @@ class Metrics:
         """Show how many items wait in a queue, asked whenever the metrics are."""
         self._queue_depth.labels(self.process, queue).set_function(depth)
 
+    def watch_cache(self, cache: str, uses: Callable[[], tuple[int, int]]) -> None:
+        """Show how often a cache had what was asked of it.
+
+        Args:
+            cache: its name.
+            uses: hits and misses so far, asked whenever the metrics are.
+        """
+        self._caches.watch(cache, uses)
+
     def render(self) -> bytes:
         """All metrics of this application and the included ones, in Prometheus' text format."""
         shown = CollectorRegistry()
@@ -136,6 +147,27 @@ def serve_metrics(app: FastAPI, metrics: Metrics) -> None:
         return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
     app.add_route(PATH, show, include_in_schema=False)
+
+
+class _CacheUses(Collector):
+    """The counts that caches keep themselves."""
+
+    def __init__(self, process: str) -> None:
+        self._process = process
+        self._uses: dict[str, Callable[[], tuple[int, int]]] = {}
+
+    def watch(self, cache: str, uses: Callable[[], tuple[int, int]]) -> None:
+        self._uses[cache] = uses
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask each cache."""
+        family = CounterMetricFamily(
+            "matcher_cache_uses", "Look-ups in a cache.", labels=["process", "cache", "outcome"]
+        )
+        for cache, uses in self._uses.items():
+            for outcome, count in zip(("hit", "miss"), uses(), strict=True):
+                family.add_metric([self._process, cache, outcome], count)
+        yield family
 
 
 class _Joined(Collector):

@@ -44,6 +44,11 @@ class GalleryReader:
         self._index = IndexFollower(fingerprint.dim, gpu)
 
     @property
+    def feature_cache(self) -> BoundedCache[str, LocalFeatures]:
+        """What ``local_features`` keeps in memory, by image id."""
+        return self._features
+
+    @property
     def generation(self) -> int:
         """How many changes have been committed so far, by any process."""
         with self._database.reading() as connection:

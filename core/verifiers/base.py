@@ -1,8 +1,9 @@
 """The verifier's port: one query and its candidates in, one verdict per candidate out."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
+from core.bounded_cache import BoundedCache
 from core.results import Photo, Verdict
 
 
@@ -34,4 +35,14 @@ class Verifier(Protocol):
             InvalidRequest: unknown prompt style.
             BackendUnavailable: no answer could be had.
         """
+        ...
+
+
+@runtime_checkable
+class RemembersPhotos(Protocol):
+    """A verifier that keeps what it made of gallery photos."""
+
+    @property
+    def caches(self) -> Mapping[str, BoundedCache[Any, Any]]:
+        """What it keeps, by a name for operators."""
         ...

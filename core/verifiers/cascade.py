@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from core.bounded_cache import BoundedCache
 from core.errors import InvalidRequest
 from core.results import Photo, Verdict
 from core.verifiers import VERIFIERS
-from core.verifiers.base import Verifier
+from core.verifiers.base import RemembersPhotos, Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,12 @@ class CascadeVerifier:
             f"cascade ({self._first.fingerprint}, settled below {reject_below:g} and from {accept_from:g}; "
             f"{self._second.fingerprint})"
         )
+
+    @property
+    def caches(self) -> dict[str, BoundedCache[Any, Any]]:
+        """Those of both verifiers."""
+        both = (self._first, self._second)
+        return {name: kept for each in both if isinstance(each, RemembersPhotos) for name, kept in each.caches.items()}
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False

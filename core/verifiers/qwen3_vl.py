@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import torch
 
+from core.bounded_cache import BoundedCache
 from core.devices import DeviceChoice, choose_device
 from core.errors import InvalidRequest, OutOfMemory
 from core.model_files import resolve_model_folder
@@ -105,6 +107,11 @@ class Qwen3VLVerifier:
             f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''})"
         )
         _log.info("%s on %s", self.fingerprint, self.device.reason)
+
+    @property
+    def caches(self) -> dict[str, BoundedCache[Any, Any]]:
+        """The visual tokens of gallery photos."""
+        return {"visual_tokens": self.tower.cache}
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False

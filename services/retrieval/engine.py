@@ -138,6 +138,7 @@ async def open_engine(
         metrics.watch_queue("encode", lambda: batcher.waiting)
         metrics.watch_gate("searches", lambda: engine.gate.inside, engine.gate.capacity)
         metrics.watch_gate("uploads", lambda: engine.uploads.inside, engine.uploads.capacity)
+        metrics.watch_cache("local_features", gallery.feature_cache.uses)
         yield engine
 
 

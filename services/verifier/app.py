@@ -12,7 +12,7 @@ from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchErr
 from core.results import Photo
 from core.threads import limit_threads
 from core.verifiers import VERIFIERS
-from core.verifiers.base import Verifier
+from core.verifiers.base import RemembersPhotos, Verifier
 from services.errors import CORE_ERRORS
 from services.verifier import routes
 from services.verifier.engine import VerifierEngine
@@ -45,7 +45,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
 
             async def load() -> VerifierEngine:
                 engine = VerifierEngine(await worker.run(_load, settings, verifier), gallery, worker, settings)
-                metrics.watch_gate("photos", lambda: engine.gate.inside, engine.gate.capacity)
+                _watch(metrics, engine, gallery)
                 return engine
 
             app.state.engine = Loading[VerifierEngine](
@@ -61,6 +61,14 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
     app.include_router(routes.router)
     app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
     return app
+
+
+def _watch(metrics: Metrics, engine: VerifierEngine, gallery: GalleryAccess) -> None:
+    metrics.watch_gate("photos", lambda: engine.gate.inside, engine.gate.capacity)
+    metrics.watch_cache("local_features", gallery.feature_uses)
+    if isinstance(engine.verifier, RemembersPhotos):
+        for name, cache in engine.verifier.caches.items():
+            metrics.watch_cache(name, cache.uses)
 
 
 def _load(settings: VerifierSettings, verifier: Verifier | None) -> Verifier:

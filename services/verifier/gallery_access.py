@@ -64,6 +64,11 @@ class GalleryAccess:
             found = self._look_up(image_ids)
         return found
 
+    def feature_uses(self) -> tuple[int, int]:
+        """How many candidates' local features were in memory and how many had to be read, since it was opened."""
+        gallery = self._gallery  # without the lock, which is held while a gallery is being opened
+        return (0, 0) if gallery is None else gallery.feature_cache.uses()
+
     def close(self) -> None:
         """Release the gallery; the next use opens it again."""
         with self._lock:

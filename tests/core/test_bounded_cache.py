@@ -55,3 +55,12 @@ def test_no_room_keeps_nothing():
     cache.put("a", b"x")
 
     assert cache.get("a") is None
+
+
+def test_look_ups_are_counted(cache):
+    """Operators see how often the cache had what was asked of it."""
+    cache.put("a", b"x")
+    for key in ("a", "b", "a", "a", "c"):
+        cache.get(key)
+
+    assert cache.uses() == (3, 2)

@@ -78,3 +78,18 @@ def test_a_request_chooses_its_style(product: AppClient):
     refusal = ask(product, prompt_style="poetic")
     assert refusal.status_code == 422
     assert "scenic_guide" in error_of(refusal)["message"]
+
+
+def test_operators_see_that_gallery_photos_are_remembered(product: AppClient):
+    """The language model's cache of gallery photos has every candidate of a photo that is asked about again."""
+
+    def hits() -> float:
+        text = product.get("/metrics").text
+        label = 'matcher_cache_uses_total{cache="visual_tokens",outcome="hit",process="verifier"} '
+        return float(text.partition(label)[2].partition("\n")[0])
+
+    ask(product)
+    before = hits()
+    ask(product)
+
+    assert hits() == before + 4

@@ -56,3 +56,14 @@ def test_one_process_shows_all_three(filled: AppClient):
     }
     assert series(filled, "matcher_batch_size_sum", "queue") == {("encode",): 7}
     assert series(filled, "matcher_queue_depth", "queue") == {("encode",): 0}
+
+
+def test_caches_are_told_per_service(filled: AppClient):
+    """A photo asked about twice finds its candidates' local features in the memory of whoever needed them before."""
+    for _ in range(2):
+        filled.post("/match", files={"file": ("q.jpg", KNOWN)})
+
+    uses = series(filled, "matcher_cache_uses_total", "process", "cache", "outcome")
+
+    assert uses.keys() == {(p, "local_features", o) for p in ("retrieval", "verifier") for o in ("hit", "miss")}
+    assert uses["verifier", "local_features", "hit"] == uses["verifier", "local_features", "miss"] == 5

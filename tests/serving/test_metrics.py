@@ -107,3 +107,16 @@ def test_label_values_from_outside_are_bounded():
     labels = BoundedLabels(2)
 
     assert [labels.bound(value) for value in ("a", "b", "c", "a", "d")] == ["a", "b", OTHER, "a", OTHER]
+
+
+def test_caches_tell_their_hits_and_misses():
+    """A cache's own counts are shown as they are at that moment."""
+    metrics = Metrics("test")
+    uses = [(1, 2)]
+    metrics.watch_cache("features", lambda: uses[0])
+    uses[0] = (5, 3)
+
+    text = metrics.render().decode()
+
+    assert 'matcher_cache_uses_total{cache="features",outcome="hit",process="test"} 5.0' in text
+    assert 'matcher_cache_uses_total{cache="features",outcome="miss",process="test"} 3.0' in text

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from fakes.verifiers import FailingVerifier, ScriptedVerifier
 from PIL import Image
 
+from core.bounded_cache import BoundedCache
 from core.errors import BackendUnavailable, InvalidRequest, UnknownBackend
 from core.results import Correspondences, Photo, Verdict
 from core.verifiers.cascade import CascadeVerifier
@@ -116,3 +117,14 @@ def test_a_cascade_of_nonsense_is_refused(make: Callable[[], object], error: typ
     """Thresholds in the wrong order, options for nobody and unknown names are refused."""
     with pytest.raises(error, match=message):
         make()
+
+
+def test_operators_see_the_caches_of_both():
+    """What either verifier remembers of gallery photos is told; one that remembers nothing tells nothing."""
+
+    class Remembering(ScriptedVerifier):
+        caches: ClassVar = {"visual_tokens": BoundedCache[str, bytes](10, len)}
+
+    cascade = CascadeVerifier(scripted("quick", FIRST), Remembering())
+
+    assert cascade.caches == Remembering.caches
