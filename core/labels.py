@@ -18,6 +18,8 @@ from core.images import walk_images
 from core.results import Place
 
 MANIFEST = "manifest.csv"
+# Far more than anyone names; every row is filled up to the header's length, so rows cost what columns cost.
+_MAX_COLUMNS = 256
 Role = Literal["reference", "query"]
 
 
@@ -81,11 +83,16 @@ def place_of_path(relative: PurePosixPath) -> Place | None:
     return Place(relative.parts[0], relative.parts[0]) if len(relative.parts) > 1 else None
 
 
-def parse_manifest(data: bytes) -> list[ManifestRow]:
+def parse_manifest(data: bytes, *, max_rows: int | None = None) -> list[ManifestRow]:
     """Read a manifest, CSV in UTF-8 with or without a byte order mark.
 
+    Args:
+        data: of the file.
+        max_rows: how many photos it may name; None for any number.
+
     Raises:
-        InvalidRequest: a column is missing or a value is not what it must be; the message names the line.
+        InvalidRequest: a column is missing, a value is not what it must be, or there are too many rows; the message
+            names the line where one is to blame.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -95,9 +102,17 @@ def parse_manifest(data: bytes) -> list[ManifestRow]:
         ) from None
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
-        if "file" not in (reader.fieldnames or []):
-            raise InvalidRequest(f"{MANIFEST} has no column 'file'; its columns are {reader.fieldnames}")
-        return [_parse_row(row, reader.line_num) for row in reader]
+        columns = list(reader.fieldnames or [])
+        if len(columns) > _MAX_COLUMNS:
+            raise InvalidRequest(f"{MANIFEST} has {len(columns):,} columns; at most {_MAX_COLUMNS} are accepted")
+        if "file" not in columns:
+            raise InvalidRequest(f"{MANIFEST} has no column 'file'; its columns are {columns!s:.400}")
+        rows: list[ManifestRow] = []
+        for row in reader:
+            if len(rows) == max_rows:
+                raise InvalidRequest(f"{MANIFEST} has too many rows; at most {max_rows:,} are accepted")
+            rows.append(_parse_row(row, reader.line_num))
+        return rows
     except csv.Error as error:
         raise InvalidRequest(f"{MANIFEST}, line {reader.line_num}: {error}") from None
 
@@ -113,7 +128,7 @@ def _parse_row(row: dict[str, str | None], line: int) -> ManifestRow:
 
     file = PurePosixPath(value("file"))
     if not value("file") or file.is_absolute() or ".." in file.parts:
-        raise InvalidRequest(f"{MANIFEST}, line {line}: file {value('file')!r} is no path inside the folder")
+        raise InvalidRequest(f"{MANIFEST}, line {line}: file {value('file')!r:.200} is no path inside the folder")
     role: Role | None = None
     if value("role"):
         role = "query" if value("role").lower() == "query" else "reference"
@@ -135,10 +150,13 @@ def _metadata(text: str, line: int) -> dict[str, object]:
         return {}
     try:
         parsed = json.loads(text)
-    except ValueError:
+    # JSON nested a thousand levels deep exhausts the parser's stack.
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
-        raise InvalidRequest(f"{MANIFEST}, line {line}: metadata {text!r:.80} is no JSON object")
+        raise InvalidRequest(
+            f"{MANIFEST}, line {line}: metadata {text!r:.80} is no JSON object, or one nested too deeply"
+        )
     return parsed
 
 

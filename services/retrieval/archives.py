@@ -5,6 +5,7 @@ what they mean to ``scripts/build_database.py``; a single folder around everythi
 """
 
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from services.retrieval.submissions import Submission, place_from_fields, refuse
 _MAX_RATIO = 200
 _MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini"})
+# What zipfile raises on a damaged directory: besides its own error, those of an unknown version, of a name that is no
+# UTF-8, and of numbers that are no offsets.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, LookupError, ArithmeticError, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class ArchiveLimits:
     """What an archive may be.
 
     Attributes:
-        max_entries: files and folders.
+        max_entries: files and folders; a manifest may not have more rows either.
         max_total_bytes: of everything unpacked.
         max_photo_bytes: of one photo unpacked.
     """
@@ -60,7 +64,7 @@ def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, 
         fields: of the form; they say what photos show whose place the manifest leaves open.
     """
     try:
-        archive = zipfile.ZipFile(file)
+        archive = _open(file)
         entries = archive.infolist()
         if len(entries) > limits.max_entries:
             raise InvalidRequest(f"too many entries: {len(entries):,}; at most {limits.max_entries:,} are accepted")
@@ -70,17 +74,29 @@ def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, 
                 f"the archive unpacks to {unpacked:,} bytes; at most {limits.max_total_bytes:,} are accepted"
             )
         submissions = list(_submissions(archive, entries, limits, fields))
-    except zipfile.BadZipFile as exc:
-        return [refuse(shown_name(filename), InvalidImage(f"damaged ZIP archive: {exc}"))]
     except (InvalidRequest, InvalidImage) as exc:
         return [refuse(shown_name(filename), exc)]
     return submissions or [refuse(shown_name(filename), InvalidImage("the archive holds no files"))]
 
 
+def _open(file: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except _DAMAGE as exc:
+        raise InvalidRequest(
+            f"the ZIP archive is damaged or needs a newer format than is read here: {str(exc)[:200]}; pack it again"
+        ) from exc
+
+
 def _submissions(
     archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: ArchiveLimits, fields: AddFields
 ) -> Iterator[Submission]:
-    files = [entry for entry in entries if not entry.is_dir() and not _is_ignored(entry.filename)]
+    # Not ZipInfo.is_dir, which fails on an empty name before Python 3.12.
+    files = [entry for entry in entries if not entry.filename.endswith("/") and not _is_ignored(entry.filename)]
+    named = [entry for entry in files if _path(entry).name]
+    for _ in range(len(files) - len(named)):
+        yield refuse(shown_name(None), InvalidRequest("an entry of the archive has no name"))
+    files = named
     top = _wrapping_folder(files)
     manifest = next((entry for entry in files if _inside(entry, top).as_posix().lower() == MANIFEST), None)
     if manifest is None:
@@ -88,7 +104,10 @@ def _submissions(
             yield _submission(archive, entry, limits, _folder_place(_inside(entry, top), fields))
         return
     files.remove(manifest)
-    rows = parse_manifest(_read(archive, manifest, _MAX_MANIFEST_BYTES))
+    danger = _danger_of(manifest)
+    if danger is not None:
+        raise InvalidRequest(f"{manifest.filename[:200]!r} {danger}")
+    rows = parse_manifest(_read(archive, manifest, _MAX_MANIFEST_BYTES), max_rows=limits.max_entries)
     by_name = {_inside(entry, top).as_posix(): entry for entry in files}
     yield from _manifest_submissions(archive, by_name, rows, limits, fields)
 
@@ -105,13 +124,13 @@ def _manifest_submissions(
         if row.role == "query":
             continue  # a photo to ask with, not to keep
         if entry is None:
-            reason = f"{MANIFEST} names {row.file!r}, which is not in the archive, or names it twice"
+            reason = f"{MANIFEST} names {row.file[:200]!r}, which is not in the archive, or names it twice"
             yield refuse(shown_name(row.file), InvalidRequest(reason))
         else:
             place = row.place or place_from_fields(fields, stem=PurePosixPath(row.file).stem)
             yield _submission(archive, entry, limits, place)
     for name in by_name:
-        yield refuse(shown_name(name), InvalidRequest(f"{name!r} is not listed in {MANIFEST}"))
+        yield refuse(shown_name(name), InvalidRequest(f"{name[:200]!r} is not listed in {MANIFEST}"))
 
 
 def _submission(
@@ -126,7 +145,8 @@ def _submission(
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:
     if entry.file_size > max_bytes:
-        raise ImageTooLarge(f"too many bytes: {entry.file_size:,}; at most {max_bytes:,} are accepted")
+        name = entry.filename[:200]
+        raise ImageTooLarge(f"too many bytes in {name!r}: {entry.file_size:,}; at most {max_bytes:,} are accepted")
     try:
         with archive.open(entry) as file:
             # The declared size may lie; what is read is bounded all the same.
@@ -148,7 +168,9 @@ def _danger_of(entry: zipfile.ZipInfo) -> str | None:
     if entry.flag_bits & 0x1:
         return "is encrypted"
     if entry.file_size > _MAX_RATIO * max(entry.compress_size, 1024):
-        return f"unpacks to {entry.file_size:,} bytes from {entry.compress_size:,}: no photo shrinks that much"
+        return (
+            f"unpacks to {entry.file_size:,} bytes from {entry.compress_size:,}: no photo or manifest shrinks that much"
+        )
     return None
 
 

@@ -63,6 +63,8 @@ def test_an_empty_place_means_nothing_of_the_gallery():
         ("file\n/etc/passwd\n", "is no path inside"),
         ("file,place_id,latitude\na.jpg,p,north\n", "line 2: latitude 'north' is no number"),
         ("file,place_id,metadata\na.jpg,p,[1]\n", r"line 2: metadata '\[1\]' is no JSON object"),
+        (f"file,place_id,metadata\na.jpg,p,{'[' * 100_000}\n", "line 2: metadata .* nested too deeply"),
+        ("file" + ",x" * 256 + "\n", "257 columns; at most 256 are accepted"),
         ('file\n"a.jpg\n', "manifest.csv, line"),
         ("file,place_name\na.jpg,长廊\n".encode("gbk"), "no text in UTF-8: .*; in Excel, save as 'CSV UTF-8'"),
     ],
@@ -71,6 +73,13 @@ def test_a_damaged_manifest_is_refused_with_its_line(text, complaint):
     """The message names the line and what is wrong with it."""
     with pytest.raises(InvalidRequest, match=complaint):
         parse_manifest(text if isinstance(text, bytes) else text.encode())
+
+
+def test_a_manifest_may_be_held_to_a_number_of_rows():
+    """As many rows as were accepted are read; one more is refused."""
+    assert len(parse_manifest(b"file\na.jpg\nb.jpg\n", max_rows=2)) == 2
+    with pytest.raises(InvalidRequest, match=r"manifest.csv has too many rows; at most 1 are accepted"):
+        parse_manifest(b"file\na.jpg\nb.jpg\n", max_rows=1)
 
 
 def test_a_missing_folder_is_an_error(tmp_path):

@@ -104,6 +104,45 @@ def test_an_unusable_manifest_refuses_the_archive(retrieval: AppClient, manifest
     assert "manifest.csv" in str(results[0][2])
 
 
+def test_a_manifest_nested_too_deeply_refuses_the_archive(retrieval: AppClient):
+    """Metadata that would exhaust the parser's stack is a fault of its line."""
+    manifest = f"file,place_id,metadata\na.jpg,p,{'[' * 5000}\n"
+
+    ((name, status, reason),) = upload(retrieval, pack({"manifest.csv": manifest, "a.jpg": PHOTOS[1]}))
+
+    assert (name, status) == ("photos.zip", "rejected")
+    assert "manifest.csv, line 2: metadata" in str(reason)
+
+
+def test_a_manifest_has_no_more_rows_than_an_archive_entries(folder: Path):
+    """A manifest that names more photos than an archive may hold is refused as a whole, in one short reply."""
+    settings = RetrievalSettings(data_dir=folder, max_archive_entries=100)
+    rows = [f"{number}.jpg\n" for number in range(101)]
+    with AppClient(create_app(settings, encoder=ThumbnailEncoder())) as retrieval:
+        refused = upload(retrieval, pack({"manifest.csv": "file\n" + "".join(rows)}))
+        accepted = upload(retrieval, pack({"manifest.csv": "file\n" + "".join(rows[:100])}))
+
+    assert refused == [("photos.zip", "rejected", "manifest.csv has too many rows; at most 100 are accepted")]
+    assert len(accepted) == 100
+
+
+@pytest.mark.parametrize(
+    ("compression", "hint"),
+    [
+        (zipfile.ZIP_DEFLATED, "no photo or manifest shrinks that much"),
+        (zipfile.ZIP_STORED, "too many bytes in 'manifest.csv'"),
+    ],
+)
+def test_a_manifest_that_is_a_bomb_is_not_read(retrieval: AppClient, compression: int, hint: str):
+    """A manifest is held to the ratio of every entry, and to a size."""
+    manifest = b"file\n" + b"a.jpg\n" * 3_000_000
+
+    ((name, status, reason),) = upload(retrieval, pack({"manifest.csv": manifest}, compression))
+
+    assert (name, status) == ("photos.zip", "rejected")
+    assert hint in str(reason)
+
+
 def test_fields_of_the_form_fill_what_the_manifest_leaves_open(retrieval: AppClient):
     """What a row says goes before what the form says, and that before nothing."""
     manifest = "file,place_id\na.jpg,Vase\nb.jpg,\n"
@@ -150,7 +189,7 @@ def test_bombs_are_refused_by_their_ratio(retrieval: AppClient):
     results = upload(retrieval, pack({"bomb.jpg": bytes(30_000_000)}, zipfile.ZIP_DEFLATED))
 
     assert results[0][:2] == ("bomb.jpg", "rejected")
-    assert "no photo shrinks that much" in str(results[0][2])
+    assert "no photo or manifest shrinks that much" in str(results[0][2])
 
 
 def test_nested_archives_are_not_opened(retrieval: AppClient):
@@ -185,6 +224,49 @@ def test_a_damaged_entry_fails_alone(retrieval: AppClient):
 
     assert results[0][:2] == ("a.jpg", "rejected")
     assert results[1] == ("b.jpg", "added", "p")
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [(6, b"\x63\x00"), (8, b"\x00\x08"), (0, b"XX")],
+    ids=["version", "name that is no UTF-8", "signature"],
+)
+def test_a_damaged_directory_is_one_rejection(retrieval: AppClient, offset: int, value: bytes):
+    """A directory that cannot be read, whatever is wrong with it, refuses the archive as damaged."""
+    archive = bytearray(pack({"p/a.jpg": PHOTOS[1], "p/b.jpg": PHOTOS[2]}))
+    directory = archive.rindex(b"PK\1\2")
+    archive[directory + offset : directory + offset + 2] = value
+    archive[directory + 46] = 0xFF  # of the name
+
+    results = upload(retrieval, bytes(archive))
+
+    assert [result[:2] for result in results] == [("photos.zip", "rejected")]
+    assert "the ZIP archive is damaged" in str(results[0][2])
+
+
+def test_a_name_damaged_before_the_photo_fails_alone(retrieval: AppClient):
+    """An entry whose own header holds a name that is no UTF-8 leaves the others alone."""
+    archive = bytearray(pack({"p/a.jpg": PHOTOS[1], "p/b.jpg": PHOTOS[2]}))
+    struct.pack_into("<H", archive, 6, 0x800)
+    archive[30] = 0xFF
+
+    results = upload(retrieval, bytes(archive))
+
+    assert results[0] == ("a.jpg", "rejected", "'p/a.jpg' cannot be unpacked: UnicodeDecodeError")
+    assert results[1] == ("b.jpg", "added", "p")
+
+
+@pytest.mark.parametrize("name", ["NAMELESS", "."])
+def test_an_entry_without_a_name_fails_alone(retrieval: AppClient, name: str):
+    """An entry without a name is refused by itself; the folders of the others mean what they meant."""
+    archive = pack({name: PHOTOS[1], "all/p/b.jpg": PHOTOS[2]})
+
+    results = upload(retrieval, archive.replace(b"NAMELESS", b"\0AMELESS"))
+
+    assert results == [
+        ("photo", "rejected", "an entry of the archive has no name"),
+        ("b.jpg", "added", "p"),
+    ]
 
 
 def test_an_empty_archive_is_said_to_be_empty(retrieval: AppClient):
