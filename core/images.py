@@ -4,7 +4,9 @@ The bytes alone decide the format: half of the ``.heic`` files in the wild are J
 Colour profiles are not applied: no encoder or verifier here is sensitive to them.
 """
 
+import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -66,17 +68,44 @@ _NAMES_OF_OTHER_KINDS = (
 )
 
 
+# The next JPEG marker that is followed by a length, or ends the picture: no stuffed byte, fill byte or restart marker.
+_JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
+_END_OF_IMAGE, _START_OF_SCAN = b"\xd9", b"\xda"
+
+# Real photos have hundreds at most; walking millions of empty ones would take seconds itself.
+_MAX_JPEG_SEGMENTS = 100_000
+
+# Pictures are converted in bands of about this many pixels, so that no second full-size copy exists.
+_BAND_PIXELS = 1 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
     """What is refused before any pixel is decoded.
 
     Attributes:
         max_bytes: of the file as sent.
-        max_pixels: width times height as its header says.
+        max_pixels: width times height as its header says, of a JPEG; no other format may have more either.
+        max_pixels_undrafted: the same of PNG, WebP, AVIF and HEIC, which unlike JPEG cannot be reduced while
+            decoding and so take several times the memory. None means 50 million, or half of ``max_pixels`` where
+            that is more, so that raising the one limit raises both.
+        max_scans: of a JPEG. Each costs a pass over all pixels, even an empty one of a few bytes; cameras and
+            optimisers write at most about 20.
     """
 
     max_bytes: int = 32 * 1024 * 1024
     max_pixels: int = 100_000_000
+    max_pixels_undrafted: int | None = None
+    max_scans: int = 100
+
+    def pixels_of(self, media_type: str) -> int:
+        """The most pixels that a photo of this media type may have."""
+        if media_type == "image/jpeg":
+            return self.max_pixels
+        undrafted = self.max_pixels_undrafted
+        if undrafted is None:
+            undrafted = max(50_000_000, self.max_pixels // 2)
+        return min(self.max_pixels, undrafted)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +128,8 @@ class DecodedImage:
 def decode_image(data: bytes, *, max_side: int = 1280, limits: ImageLimits | None = None) -> DecodedImage:
     """Decode a photo to upright RGB, reduced to ``max_side``.
 
-    JPEGs are reduced while decoding, which makes a 12 MP photo four times as fast. Alpha is laid over white,
+    JPEGs are reduced while decoding, which makes a 12 MP photo four times as fast; the other formats cannot be,
+    and are therefore held to fewer pixels. Alpha is laid over white,
     16-bit keeps its high byte, an animation gives its first frame.
 
     Args:
@@ -110,7 +140,7 @@ def decode_image(data: bytes, *, max_side: int = 1280, limits: ImageLimits | Non
     Raises:
         UnsupportedFormat: not one of the accepted formats, or its decoder is not installed.
         ImageTooLarge: above a limit, which the message names along with what was sent.
-        InvalidImage: empty, truncated or damaged.
+        InvalidImage: empty, truncated or damaged, or a JPEG of too many scans.
     """
     limits = limits or ImageLimits()
     if not data:
@@ -126,7 +156,8 @@ def decode_image(data: bytes, *, max_side: int = 1280, limits: ImageLimits | Non
     except InvalidImage:
         raise
     except Image.DecompressionBombError as exc:
-        raise ImageTooLarge(f"too many pixels for the decoder; at most {limits.max_pixels:,} are accepted") from exc
+        at_most = _at_most_pixels(media_type, limits)
+        raise ImageTooLarge(f"too many pixels for the decoder; {at_most}") from exc
     # Decoders of hostile bytes raise whatever they like (SyntaxError, struct.error, ZeroDivisionError, MemoryError...):
     # all of it means that these bytes are no readable photo.
     except Exception as exc:
@@ -214,17 +245,18 @@ def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: Ima
         raise UnsupportedFormat("this installation of Pillow decodes no AVIF; send JPEG, PNG or WebP")
     if media_type == "image/webp":
         # libwebp allocates the whole canvas as soon as the file is opened.
-        _refuse_pixels(_webp_canvas(data), limits)
+        _refuse_pixels(_webp_canvas(data), media_type, limits)
     # The reader itself, not Image.open: that one warns and raises by a process-wide pixel limit.
     opened = _PILLOW_READERS[media_type](BytesIO(data))
-    _refuse_pixels(opened.size, limits)
+    _refuse_pixels(opened.size, media_type, limits)
     width, height = opened.size
     if isinstance(opened, JpegImagePlugin.JpegImageFile):
+        _refuse_scans(data, limits)
         shrink = min(1.0, max_side / max(width, height))
         opened.draft(None, (max(1, round(width * shrink)), max(1, round(height * shrink))))
     opened.load()
     turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(_exif_orientation(opened))
-    image = _reduce(_to_rgb(opened), max_side)
+    image = _reduce_to_rgb(opened, max_side)
     if turn is not None:
         image = image.transpose(turn)
         if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90):
@@ -240,11 +272,46 @@ def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImag
             "HEIC photos need the package pillow-heif, which is not installed; send JPEG, PNG, WebP or AVIF"
         ) from exc
     opened = pillow_heif.open_heif(BytesIO(data))
-    _refuse_pixels(opened.size, limits)
+    _refuse_pixels(opened.size, "image/heic", limits)
     # libheif applies the container's rotation; the EXIF orientation beside it must not be applied again.
     image: Image.Image = opened.to_pillow()
     width, height = image.size
-    return DecodedImage(_reduce(_to_rgb(image), max_side), "image/heic", width, height)
+    return DecodedImage(_reduce_to_rgb(image, max_side), "image/heic", width, height)
+
+
+def _reduce_to_rgb(image: Image.Image, max_side: int) -> Image.Image:
+    """Convert band by band, averaging whole blocks of pixels on the way, then resize the small rest.
+
+    The pixels are those that converting all and ``Image.thumbnail`` with a ``reducing_gap`` of 2 would give.
+    """
+    width, height = image.size
+    target_width, target_height = _fit(image.size, max_side)
+    across, down = max(1, width // (2 * target_width)), max(1, height // (2 * target_height))
+    reduced = Image.new("RGB", (-(-width // across), -(-height // down)))
+    rows = max(1, _BAND_PIXELS // (width * down)) * down
+    for top in range(0, height, rows):
+        band = _to_rgb(image.crop((0, top, width, min(height, top + rows))))
+        reduced.paste(band.reduce((across, down)), (0, top // down))
+    # Bilinear (over the whole footprint, as Pillow does it) takes two thirds of the time of bicubic.
+    box = (0, 0, width / across, height / down)
+    return reduced.resize((target_width, target_height), Resampling.BILINEAR, box=box)
+
+
+def _fit(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """Shrink (width, height) to ``max_side`` with the nearest aspect ratio, as ``Image.thumbnail`` rounds it."""
+    width, height = size
+    if max(size) <= max_side:
+        return size
+    aspect = width / height
+    if aspect <= 1:
+        exact = max_side * aspect
+        nearest = min(math.floor(exact), math.ceil(exact), key=lambda side: abs(aspect - side / max_side))
+        return max(1, nearest), max_side
+    exact = max_side / aspect
+    nearest = min(
+        math.floor(exact), math.ceil(exact), key=lambda side: 0 if side == 0 else abs(aspect - max_side / side)
+    )
+    return max_side, max(1, nearest)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -256,13 +323,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = Image.new("RGBA", image.size, "white")
         image.alpha_composite(overlay)
     return image.convert("RGB")
-
-
-def _reduce(image: Image.Image, max_side: int) -> Image.Image:
-    image.info = {}
-    # Bilinear (over the whole footprint, as Pillow does it) takes two thirds of the time of bicubic.
-    image.thumbnail((max_side, max_side), Resampling.BILINEAR, reducing_gap=2.0)
-    return image
 
 
 def _exif_orientation(image: Image.Image) -> int:
@@ -289,12 +349,39 @@ def _refuse_bytes(byte_size: int, limits: ImageLimits) -> None:
         raise ImageTooLarge(f"too many bytes: {byte_size:,}; at most {limits.max_bytes:,} are accepted")
 
 
-def _refuse_pixels(size: tuple[int, int], limits: ImageLimits) -> None:
+def _refuse_pixels(size: tuple[int, int], media_type: str, limits: ImageLimits) -> None:
     width, height = size
-    if width * height > limits.max_pixels:
-        raise ImageTooLarge(
-            f"too many pixels: {width} x {height} = {width * height:,}; at most {limits.max_pixels:,} are accepted"
-        )
+    if width * height > limits.pixels_of(media_type):
+        sent = f"{width} x {height} = {width * height:,}"
+        raise ImageTooLarge(f"too many pixels: {sent}; {_at_most_pixels(media_type, limits)}")
+
+
+def _at_most_pixels(media_type: str, limits: ImageLimits) -> str:
+    accepted = limits.pixels_of(media_type)
+    if accepted < limits.max_pixels:
+        return f"at most {accepted:,} are accepted of {media_type}, {limits.max_pixels:,} of image/jpeg"
+    return f"at most {accepted:,} are accepted"
+
+
+def _refuse_scans(data: bytes, limits: ImageLimits) -> None:
+    # Nearly every photo is let off by this fast count, which also finds markers inside segments and behind the end.
+    if data.count(b"\xff" + _START_OF_SCAN) <= limits.max_scans:
+        return
+    scans = _count_scans(data)
+    if scans > limits.max_scans:
+        raise InvalidImage(f"too many scans in the JPEG: {scans:,}; at most {limits.max_scans:,} are accepted")
+
+
+def _count_scans(data: bytes) -> int:
+    """Count the scans up to the end of the picture, walking the segments: ITU-T T.81, section B.1.1."""
+    scans = position = 0
+    for _ in range(_MAX_JPEG_SEGMENTS):
+        marker = _JPEG_MARKER.search(data, position)
+        if marker is None or marker[1] == _END_OF_IMAGE:
+            return scans
+        scans += marker[1] == _START_OF_SCAN
+        position = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
+    raise InvalidImage(f"damaged JPEG: more than {_MAX_JPEG_SEGMENTS:,} segments; send a photo as a camera writes it")
 
 
 def _kind_of(data: bytes) -> str:

@@ -1,6 +1,7 @@
 """Bytes to upright RGB, and the refusals on the way."""
 
 import struct
+import subprocess
 import sys
 import zlib
 from contextlib import suppress
@@ -36,6 +37,31 @@ def png_header(width: int, height: int) -> bytes:
         + struct.pack(">I", 9)
         + b"IDATx"
     )
+
+
+def progressive_jpeg(empty_scans: int, *, behind_the_end: bytes = b"") -> bytes:
+    """A whole progressive JPEG of 10 scans, its last one repeated without content."""
+    buffer = BytesIO()
+    PLACE.save(buffer, "JPEG", progressive=True)
+    picture = buffer.getvalue().removesuffix(b"\xff\xd9")
+    tables, scan = picture.rindex(b"\xff\xc4"), picture.rindex(b"\xff\xda")
+    repeated = picture[tables : scan + 10] + bytes(4)
+    return picture + repeated * empty_scans + b"\xff\xd9" + behind_the_end
+
+
+PEAK_OF_DECODING = """
+import sys
+from pathlib import Path
+from core.images import open_image
+
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+before = peak()
+open_image(Path(sys.argv[1]), max_side=256)
+print(peak() - before)
+"""
 
 
 class TestFormats:
@@ -192,6 +218,38 @@ class TestPixels:
         assert decoded.mode == "RGB"
         assert mean_difference(decoded, PLACE.convert(mode).convert("RGB")) < 12
 
+    @pytest.mark.parametrize("max_side", [2000, 200])
+    @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "I;16"])
+    def test_reducing_band_by_band_leaves_no_seam(self, mode, max_side):
+        """A picture of several bands has the pixels that converting all of it and then reducing gives."""
+        noise = np.random.default_rng(5).integers(0, 256, (1301, 1103, 4), dtype=np.uint8)
+        if mode == "I;16":
+            picture = Image.fromarray(noise[..., :2].copy().view(np.uint16)[..., 0])
+            whole = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+        else:
+            picture = Image.fromarray(noise).convert("RGB" if mode == "P" else mode).convert(mode)
+            if mode == "P":
+                picture.info["transparency"] = 3
+            overlay = picture.convert("RGBA")
+            whole = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), overlay).convert("RGB")
+        whole.thumbnail((max_side, max_side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        buffer = BytesIO()
+        picture.save(buffer, "PNG", compress_level=1)
+
+        np.testing.assert_array_equal(np.asarray(decode_image(buffer.getvalue(), max_side=max_side).image), whole)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+    def test_a_transparent_picture_is_never_copied_at_full_size(self, tmp_path):
+        """Laying 64 MB of RGBA over white takes less than half as much memory again."""
+        path = tmp_path / "large.png"
+        Image.new("RGBA", (4000, 4000), (9, 8, 7, 100)).save(path, compress_level=1)
+
+        answer = subprocess.run(
+            [sys.executable, "-c", PEAK_OF_DECODING, path], check=True, capture_output=True, text=True, timeout=60
+        )
+
+        assert int(answer.stdout) < 1.5 * 4000 * 4000 * 4
+
     @pytest.mark.parametrize("kind", ["webp", "png", "avif"])
     def test_animation_gives_its_first_frame(self, kind):
         """Of several frames the first counts."""
@@ -240,8 +298,72 @@ class TestRefusals:
     @pytest.mark.parametrize("size", [(30_000, 30_000), (12_000, 12_000), (2_000_000_000, 2_000_000_000)])
     def test_bombs_are_refused_by_their_header(self, size):
         """A header that promises too many pixels is refused before any is decoded, without warnings."""
-        with pytest.raises(ImageTooLarge, match="at most 100,000,000"):
+        with pytest.raises(
+            ImageTooLarge, match="at most 50,000,000 are accepted of image/png, 100,000,000 of image/jpeg"
+        ):
             decode_image(png_header(*size))
+
+    @pytest.mark.parametrize(
+        ("limits", "jpeg", "others"),
+        [
+            (ImageLimits(), 100_000_000, 50_000_000),
+            (ImageLimits(max_pixels=20_000_000), 20_000_000, 20_000_000),
+            (ImageLimits(max_pixels=60_000_000), 60_000_000, 50_000_000),
+            (ImageLimits(max_pixels=400_000_000), 400_000_000, 200_000_000),
+            (ImageLimits(max_pixels_undrafted=9_000_000), 100_000_000, 9_000_000),
+            (ImageLimits(max_pixels=6_000_000, max_pixels_undrafted=9_000_000), 6_000_000, 6_000_000),
+        ],
+    )
+    def test_formats_that_cannot_shrink_while_decoding_get_fewer_pixels(self, limits, jpeg, others):
+        """Only a JPEG may use all of max_pixels, which nothing exceeds."""
+        accepted = {media_type: limits.pixels_of(media_type) for media_type in EXTENSIONS}
+
+        assert accepted == dict.fromkeys(EXTENSIONS, others) | {"image/jpeg": jpeg}
+
+    @pytest.mark.parametrize("kind", FORMATS)
+    def test_the_lower_limit_holds_for_all_but_jpeg(self, kind):
+        """The message names the limit of the format and the one a JPEG would have."""
+        limits = ImageLimits(max_pixels=7000, max_pixels_undrafted=6000)
+        if kind == "jpeg":
+            assert decode_image(FILES[kind], limits=limits).image.size == (96, 64)
+            return
+
+        with pytest.raises(ImageTooLarge, match=f"6,144; at most 6,000 are accepted of image/{kind}, 7,000 of"):
+            decode_image(FILES[kind], limits=limits)
+
+    def test_a_jpeg_of_thousands_of_scans_is_refused_undecoded(self):
+        """Empty scans, each of which would cost a pass over all pixels, are counted and refused."""
+        with pytest.raises(InvalidImage, match=r"too many scans in the JPEG: 8,010; at most 100 are accepted"):
+            decode_image(progressive_jpeg(8000))
+
+    def test_as_many_scans_as_allowed_are_decoded(self):
+        """A JPEG of exactly 100 scans is decoded, one of 101 is not."""
+        assert decode_image(progressive_jpeg(90)).image.size == PLACE.size
+
+        with pytest.raises(InvalidImage, match="101; at most 100"):
+            decode_image(progressive_jpeg(91))
+
+    def test_counting_scans_is_bounded_too(self):
+        """A JPEG of ever more empty comments is refused before all of them are walked."""
+        data = progressive_jpeg(100).removesuffix(b"\xff\xd9") + b"\xff\xfe\0\2" * 200_000
+
+        with pytest.raises(InvalidImage, match="more than 100,000 segments"):
+            decode_image(data)
+
+    def test_only_scans_of_the_picture_count(self):
+        """What looks like a scan in a comment or behind the end (a film, a second picture) is none."""
+        data = progressive_jpeg(0, behind_the_end=b"\xff\xda" * 500)
+        comment = b"\xff\xfe" + struct.pack(">H", 2 + 2 * 500) + b"\xff\xda" * 500
+
+        assert decode_image(data[:2] + comment + data[2:]).image.size == PLACE.size
+
+    @pytest.mark.parametrize("hiding", [b"\xff", b"\xff\0", b"\xff\xd3", b"noise", b"\xff\xfe\0\0"])
+    def test_scans_are_not_hidden_by_what_decoders_skip(self, hiding):
+        """Fill bytes, restart markers, stuffing and noise ahead of a scan do not keep it from being counted."""
+        data = progressive_jpeg(100)
+
+        with pytest.raises(InvalidImage, match="110; at most 100"):
+            decode_image(data.replace(b"\xff\xda", hiding + b"\xff\xda"))
 
     @pytest.mark.parametrize(
         "chunk",
