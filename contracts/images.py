@@ -6,6 +6,9 @@ from pydantic import BaseModel, Field, Json
 
 from contracts import examples
 
+IMAGE_ID_PATTERN = "^[0-9A-Za-z_-]{1,100}$"
+"""What an image id can look like; anything else is a fault of the request."""
+
 
 class PlaceBody(BaseModel):
     """A physical spot or exhibit."""
@@ -71,7 +74,7 @@ class ImageFilter(BaseModel):
     collection: str | None = Field(default=None, min_length=1, max_length=200)
     place_id: str | None = Field(default=None, min_length=1, max_length=200)
     q: str | None = Field(default=None, max_length=200, description="text in the place's name, description or filename")
-    cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the page before")
+    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the page before")
     limit: int = Field(default=50, ge=1, le=500)
 
 
@@ -82,7 +85,7 @@ class PlaceFilter(BaseModel):
 
     collection: str | None = Field(default=None, min_length=1, max_length=200)
     q: str | None = Field(default=None, max_length=200, description="text in the place's name or description")
-    cursor: str | None = Field(default=None, max_length=200, description="`next_cursor` of the page before")
+    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the page before")
     limit: int = Field(default=50, ge=1, le=500)
 
 

@@ -154,7 +154,7 @@ class RetrievalClient(ServiceClient):
         *,
         query: str,
         headers: Mapping[str, str],
-        body: AsyncIterator[bytes] | None,
+        body: AsyncIterator[bytes] | bytes | None,
         timeout_s: float | None = None,
     ) -> httpx.Response:
         """Pass a request on as it is; the answer's body is still to be streamed and closed by the caller.

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
 from contracts.images import (
+    IMAGE_ID_PATTERN,
     AddFields,
     AddReply,
     CollectionList,
@@ -21,6 +22,7 @@ from contracts.images import (
 )
 from gateway.dependencies import Gateway, get_gateway
 from serving.openapi import error_answers, form_body, json_body
+from serving.uploads import read_body
 
 router = APIRouter(prefix="/index", tags=["gallery"])
 
@@ -41,7 +43,8 @@ _RESPONSE_HEADERS = (
 )
 
 GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
-ImageId = Annotated[str, Path(alias="image_id")]
+ImageId = Annotated[str, Path(alias="image_id", pattern=IMAGE_ID_PATTERN)]
+_MAX_CHANGE_BYTES = 1024 * 1024
 
 
 @router.post(
@@ -104,12 +107,12 @@ async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDepe
     response_model=ImageBody,
     summary="Change what an image shows",
     description="Fields left out stay. `place_id` moves the image; the other fields belong to the place it then shows.",
-    responses=error_answers(404, 422, 503),
+    responses=error_answers(404, 413, 422, 503),
     openapi_extra=json_body(ImageChange),
 )
 async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Change what the image shows: `place_id` moves it, the other fields change its place for all its images."""
-    return await _forward(request, gateway)
+    return await _forward(request, gateway, body=await read_body(request, _MAX_CHANGE_BYTES))
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
@@ -132,10 +135,12 @@ async def list_collections(request: Request, gateway: GatewayDependency) -> Resp
     return await _forward(request, gateway)
 
 
-async def _forward(request: Request, gateway: Gateway, *, timeout_s: float | None = None) -> Response:
+async def _forward(
+    request: Request, gateway: Gateway, *, body: bytes | None = None, timeout_s: float | None = None
+) -> Response:
     hung_up = False
 
-    async def read_body() -> AsyncIterator[bytes]:
+    async def stream_body() -> AsyncIterator[bytes]:
         nonlocal hung_up
         try:
             async for chunk in request.stream():
@@ -149,8 +154,11 @@ async def _forward(request: Request, gateway: Gateway, *, timeout_s: float | Non
             request.method,
             request.url.path,
             query=request.url.query,
-            headers={name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers},
-            body=read_body() if request.method in {"POST", "PATCH"} else None,
+            # A header that is no ASCII says nothing to anybody, and the client would refuse to send it.
+            headers={
+                name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) and value.isascii()
+            },
+            body=stream_body() if request.method == "POST" else body,
             timeout_s=timeout_s,
         )
     except Exception as exc:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import ErrorBody, ErrorCode, ErrorDetail
+from serving.observability import shown_path
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def install_error_table(app: FastAPI, table: ErrorTable) -> None:
     async def answer_known(request: Request, exc: Exception) -> Response:
         row = find_row(rows, exc)
         if row.status >= 500:
-            logger.warning("%s %s: %s: %s", request.method, request.url.path, type(exc).__name__, exc)
+            logger.warning("%s %s: %s: %s", request.method, shown_path(request.url.path), type(exc).__name__, exc)
         headers = {"Retry-After": str(row.retry_after_s)} if row.retry_after_s is not None else None
         return error_response(
             row.status,
@@ -157,9 +158,9 @@ class ErrorBoundary:
         try:
             await self.app(scope, receive, note_start)
         except ClientDisconnect:
-            logger.info("%s %s: the caller hung up", scope["method"], scope["path"])
+            logger.info("%s %s: the caller hung up", scope["method"], shown_path(scope["path"]))
         except Exception:
-            logger.exception("%s %s failed unexpectedly", scope["method"], scope["path"])
+            logger.exception("%s %s failed unexpectedly", scope["method"], shown_path(scope["path"]))
             if answering:
                 raise
             answer = error_response(500, ErrorCode.INTERNAL, "internal error; the server's log has the details")
@@ -184,9 +185,11 @@ async def _answer_http_exception(request: Request, exc: Exception) -> Response:
     code = _CODE_BY_STATUS.get(status, ErrorCode.INTERNAL if status >= 500 else ErrorCode.INVALID_REQUEST)
     allowed = (headers or {}).get("Allow")
     if status == 404:
-        return error_response(404, code, f"nothing is here: {request.url.path}", accepted="the routes listed at /docs")
+        return error_response(
+            404, code, f"nothing is here: {shown_path(request.url.path)}", accepted="the routes listed at /docs"
+        )
     if status == 405:
-        message = f"{request.method} is not allowed on {request.url.path}"
+        message = f"{request.method} is not allowed on {shown_path(request.url.path)}"
         return error_response(405, code, message, accepted=allowed, headers=headers)
     detail = str(exc.detail) if isinstance(exc, HTTPException) else "internal error"
     return error_response(status, code, detail, headers=headers)

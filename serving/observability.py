@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
+from urllib.parse import quote
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -38,6 +39,11 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("httpx", "httpcore", "PIL", "python_multipart"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def shown_path(path: str) -> str:
+    """A request's path fit for one line of a log: percent-encoded again and not endless."""
+    return quote(path[:200])
 
 
 class StageTimer:
@@ -110,7 +116,7 @@ class RequestContext:
             self._metrics.observe_request(scope, status, elapsed_s, state.get("timings_ms", {}))
             # Health checks come every few seconds and would bury everything else.
             level = logging.DEBUG if scope["path"].startswith(("/health/", METRICS_PATH)) else logging.INFO
-            logger.log(level, "%s %s %d %.1f ms", scope["method"], scope["path"], status, elapsed_s * 1000)
+            logger.log(level, "%s %s %d %.1f ms", scope["method"], shown_path(scope["path"]), status, elapsed_s * 1000)
             _request_id.reset(token)
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from core.errors import InvalidRequest
 from core.results import GalleryImage, LocalFeatures, Place
 
+_METADATA_DEPTH, _METADATA_BYTES = 32, 64 * 1024
+
 DEFAULT_COLLECTION = "default"
 """The collection of deployments that have only one."""
 
@@ -190,15 +192,32 @@ def check_angle(field: str, degrees: float | None, largest: float) -> float | No
 
 
 def metadata_to_json(metadata: Mapping[str, Any]) -> str:
-    """Write a place's metadata as JSON text.
+    """Write a place's metadata as JSON text that every listing can give back.
 
     Raises:
-        InvalidRequest: something in it has no JSON form.
+        InvalidRequest: something in it has no JSON form or is no Unicode text, or there is too much of it.
     """
+    if _depth(metadata) > _METADATA_DEPTH:
+        raise InvalidRequest(f"metadata nested too deeply; at most {_METADATA_DEPTH} levels are accepted")
     try:
-        return json.dumps(dict(metadata), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise InvalidRequest(f"metadata is no JSON object: {exc}") from exc
+        text = json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+    except (TypeError, ValueError) as exc:
+        raise InvalidRequest(f"metadata is no JSON object: {str(exc)[:200]!a}") from exc
+    if size > _METADATA_BYTES:
+        raise InvalidRequest(f"metadata too long: {size:,} bytes; at most {_METADATA_BYTES:,} are accepted")
+    return text
+
+
+def _depth(metadata: object) -> int:
+    """How many levels of objects and lists, counted no further than matters and without recursion."""
+    level: list[object] = [metadata]
+    for depth in range(_METADATA_DEPTH + 2):
+        containers = [each for each in level if isinstance(each, Mapping | list | tuple)]
+        if not containers:
+            return depth
+        level = [item for each in containers for item in (each.values() if isinstance(each, Mapping) else each)]
+    return _METADATA_DEPTH + 1
 
 
 def printable(filename: str) -> str:

@@ -23,7 +23,7 @@ def check_limit(limit: int) -> int:
 
 def write_cursor(*key: Any) -> str:
     """Write the sort key of a page's last row as an opaque token for URLs."""
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps(key, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str, *types: type) -> list[Any]:
@@ -40,9 +40,16 @@ def read_cursor(cursor: str, *types: type) -> list[Any]:
         key = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         key = None
-    if not isinstance(key, list) or [type(part) for part in key] != list(types):
+    if not isinstance(key, list) or [type(part) for part in key] != list(types) or not all(map(_storable, key)):
         raise InvalidRequest(f"invalid cursor: {cursor[:80]!r}; pass next_cursor of the page before, unchanged")
     return key
+
+
+def _storable(part: Any) -> bool:
+    """Whether SQLite can compare with it: 64-bit integers and Unicode text."""
+    if isinstance(part, int):
+        return abs(part) < 2**63
+    return not isinstance(part, str) or not any("\ud800" <= letter <= "\udfff" for letter in part)
 
 
 def like_pattern(text: str) -> str:

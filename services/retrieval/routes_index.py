@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as PathParameter
 from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse
 
 from contracts.images import (
+    IMAGE_ID_PATTERN,
     AddFields,
     AddReply,
     CollectionList,
@@ -28,6 +30,8 @@ from serving.openapi import error_answers, form_body
 from serving.uploads import open_form, parse_fields, uploaded_files
 
 router = APIRouter(prefix="/index", tags=["gallery"])
+
+ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
 
 
 @router.post(
@@ -64,7 +68,7 @@ async def list_images(engine: Engine, wanted: Annotated[ImageFilter, Query()]) -
 
 
 @router.get("/images/{image_id}", summary="One gallery image", responses=error_answers(404, 422, 503))
-async def get_image(image_id: str, engine: Engine) -> ImageBody:
+async def get_image(image_id: ImageId, engine: Engine) -> ImageBody:
     """One image."""
     return image_body(await engine.workers.run(engine.gallery.get, image_id))
 
@@ -75,7 +79,7 @@ async def get_image(image_id: str, engine: Engine) -> ImageBody:
     summary="The original photo, as it was uploaded",
     responses={200: {"content": {"image/*": {}}}, **error_answers(404, 422, 503)},
 )
-async def get_original(image_id: str, request: Request, engine: Engine) -> Response:
+async def get_original(image_id: ImageId, request: Request, engine: Engine) -> Response:
     """The bytes that were uploaded."""
     image = await engine.workers.run(engine.gallery.get, image_id)
     path = await engine.workers.run(engine.gallery.original_path, image_id)
@@ -88,7 +92,7 @@ async def get_original(image_id: str, request: Request, engine: Engine) -> Respo
     summary="A small JPEG of it",
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
 )
-async def get_preview(image_id: str, request: Request, engine: Engine) -> Response:
+async def get_preview(image_id: ImageId, request: Request, engine: Engine) -> Response:
     """A small JPEG without metadata."""
     image = await engine.workers.run(engine.gallery.get, image_id)
     path = await engine.workers.run(engine.gallery.preview_path, image_id)
@@ -96,13 +100,13 @@ async def get_preview(image_id: str, request: Request, engine: Engine) -> Respon
 
 
 @router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 422, 503))
-async def change_image(image_id: str, change: ImageChange, engine: Engine) -> ImageBody:
+async def change_image(image_id: ImageId, change: ImageChange, engine: Engine) -> ImageBody:
     """Change the fields given; the others stay."""
     return image_body(await engine.workers.run(engine.gallery.update, image_id, change_from_body(change)))
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
-async def delete_image(image_id: str, engine: Engine) -> None:
+async def delete_image(image_id: ImageId, engine: Engine) -> None:
     """Remove an image, its files, and its place when it was the last to show it."""
     await engine.workers.run(engine.gallery.delete, image_id)
 

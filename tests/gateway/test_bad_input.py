@@ -107,3 +107,47 @@ def test_wrong_addresses(product: AppClient, method: str, path: str, status: int
     assert (answer.status_code, error_of(answer)["code"]) == (status, code)
     if status == 405:
         assert answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param(b'{"a":"\\ud800"}', id="no-unicode-text"),
+        pytest.param(b'{"a":' + b"[" * 60 + b"]" * 60 + b"}", id="deeply-nested"),
+        pytest.param(b'{"a":' + b"[" * 260 + b"]" * 260 + b"}", id="very-deeply-nested"),
+        pytest.param(b'{"a":"' + b"x" * 70_000 + b'"}', id="long"),
+        pytest.param(b'{"a":"' + b"x" * 2_000_000 + b'"}', id="giant"),
+    ],
+)
+def test_metadata_that_could_not_be_given_back_is_never_stored(filled: AppClient, metadata: bytes):
+    """What a listing could not show is refused when it is sent, and listings and matches go on working."""
+    image_id = filled.get("/index/images").json()["images"][0]["id"]
+
+    answer = filled.request(
+        "PATCH",
+        f"/index/images/{image_id}",
+        content=b'{"metadata":' + metadata + b"}",
+        headers={"content-type": "application/json"},
+    )
+
+    assert answer.status_code in (400, 413, 422)
+    assert error_of(answer)["message"]
+    assert filled.get("/index/images").status_code == filled.get("/index/places").status_code == 200
+    assert filled.post("/match", **form()).status_code == 200
+
+
+@pytest.mark.parametrize("image_id", ["a%00b", "%7f", "..%2f..%2fetc", "a%0ab", "%ff"])
+def test_an_id_of_odd_characters_is_refused(filled: AppClient, image_id: str):
+    """An id that no image can have is a fault of the request, whatever the method."""
+    answers = [filled.request(method, f"/index/images/{image_id}") for method in ("GET", "PATCH", "DELETE")]
+
+    assert {answer.status_code for answer in answers} <= {404, 405, 422}
+
+
+def test_a_header_of_odd_characters_is_passed_over(filled: AppClient):
+    """A header value outside ASCII does not stop an answer."""
+    image_id = filled.get("/index/images").json()["images"][0]["id"]
+
+    answer = filled.get(f"/index/images/{image_id}/file", headers={b"if-none-match": b"\xe9"})
+
+    assert answer.status_code == 200

@@ -1,5 +1,8 @@
 """Pages of images and places, and the list of collections."""
 
+import base64
+import json
+
 import pytest
 
 from core.errors import InvalidRequest
@@ -128,3 +131,32 @@ def test_collections_count_images_and_places(gallery, new_image):
     assert (gallery.count(), gallery.count("b"), gallery.count("none")) == (3, 2, 0)
     gallery.delete(only.image_id)
     assert [summary.name for summary in gallery.collections()] == ["b"]
+
+
+def test_cursors_of_long_chinese_names_lead_on(gallery, new_image):
+    """Paging goes on behind places with long Chinese names, and the token stays short enough for a URL."""
+    names = [f"故宫博物院太和殿前广场东侧铜狮子与日晷展区第{number}号展品说明" * 6 for number in range(3)]
+    gallery.add([new_image(number, place=Place(f"p{number}", name)) for number, name in enumerate(names)])
+
+    seen, cursor = [], None
+    while True:
+        page = gallery.places(cursor=cursor, limit=1)
+        seen += [summary.place.name for summary in page.places]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+        assert len(cursor) < 4000
+
+    assert sorted(seen) == sorted(names)
+
+
+@pytest.mark.parametrize("key", [[10**30], ["a", 10**30], ["\ud800", 1]])
+def test_a_forged_cursor_is_refused(gallery, new_image, key):
+    """A cursor that SQLite could not even compare with is refused like any other forgery."""
+    gallery.add([new_image(1)])
+    cursor = base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+    with pytest.raises(InvalidRequest, match="invalid cursor"):
+        gallery.list_images(cursor=cursor)
+    with pytest.raises(InvalidRequest, match="invalid cursor"):
+        gallery.places(cursor=cursor)
