@@ -4,20 +4,19 @@ The bytes alone decide the format: half of the ``.heic`` files in the wild are J
 Colour profiles are not applied: no encoder or verifier here is sensitive to them.
 """
 
-import math
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, features
 from PIL.Image import Resampling, Transpose
 
 from core.errors import ImageTooLarge, InvalidImage, InvalidRequest, UnsupportedFormat
+from core.image_headers import SCAN_MARKER, count_scans, webp_canvas
+from core.pixels import reduce_to_rgb
 
 ACCEPTED_FORMATS = "JPEG, PNG, WebP, AVIF or HEIC"
 
@@ -66,17 +65,6 @@ _NAMES_OF_OTHER_KINDS = (
     (b"\xff\x0a", "a JPEG XL"),
     (b"<", "markup (HTML or SVG)"),
 )
-
-
-# The next JPEG marker that is followed by a length, or ends the picture: no stuffed byte, fill byte or restart marker.
-_JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
-_END_OF_IMAGE, _START_OF_SCAN = b"\xd9", b"\xda"
-
-# Real photos have hundreds at most; walking millions of empty ones would take seconds itself.
-_MAX_JPEG_SEGMENTS = 100_000
-
-# Pictures are converted in bands of about this many pixels, so that no second full-size copy exists.
-_BAND_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +233,7 @@ def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: Ima
         raise UnsupportedFormat("this installation of Pillow decodes no AVIF; send JPEG, PNG or WebP")
     if media_type == "image/webp":
         # libwebp allocates the whole canvas as soon as the file is opened.
-        _refuse_pixels(_webp_canvas(data), media_type, limits)
+        _refuse_pixels(webp_canvas(data), media_type, limits)
     # The reader itself, not Image.open: that one warns and raises by a process-wide pixel limit.
     opened = _PILLOW_READERS[media_type](BytesIO(data))
     _refuse_pixels(opened.size, media_type, limits)
@@ -256,7 +244,7 @@ def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: Ima
         opened.draft(None, (max(1, round(width * shrink)), max(1, round(height * shrink))))
     opened.load()
     turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(_exif_orientation(opened))
-    image = _reduce_to_rgb(opened, max_side)
+    image = reduce_to_rgb(opened, max_side)
     if turn is not None:
         image = image.transpose(turn)
         if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90):
@@ -276,53 +264,7 @@ def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImag
     # libheif applies the container's rotation; the EXIF orientation beside it must not be applied again.
     image: Image.Image = opened.to_pillow()
     width, height = image.size
-    return DecodedImage(_reduce_to_rgb(image, max_side), "image/heic", width, height)
-
-
-def _reduce_to_rgb(image: Image.Image, max_side: int) -> Image.Image:
-    """Convert band by band, averaging whole blocks of pixels on the way, then resize the small rest.
-
-    The pixels are those that converting all and ``Image.thumbnail`` with a ``reducing_gap`` of 2 would give.
-    """
-    width, height = image.size
-    target_width, target_height = _fit(image.size, max_side)
-    across, down = max(1, width // (2 * target_width)), max(1, height // (2 * target_height))
-    reduced = Image.new("RGB", (-(-width // across), -(-height // down)))
-    rows = max(1, _BAND_PIXELS // (width * down)) * down
-    for top in range(0, height, rows):
-        band = _to_rgb(image.crop((0, top, width, min(height, top + rows))))
-        reduced.paste(band.reduce((across, down)), (0, top // down))
-    # Bilinear (over the whole footprint, as Pillow does it) takes two thirds of the time of bicubic.
-    box = (0, 0, width / across, height / down)
-    return reduced.resize((target_width, target_height), Resampling.BILINEAR, box=box)
-
-
-def _fit(size: tuple[int, int], max_side: int) -> tuple[int, int]:
-    """Shrink (width, height) to ``max_side`` with the nearest aspect ratio, as ``Image.thumbnail`` rounds it."""
-    width, height = size
-    if max(size) <= max_side:
-        return size
-    aspect = width / height
-    if aspect <= 1:
-        exact = max_side * aspect
-        nearest = min(math.floor(exact), math.ceil(exact), key=lambda side: abs(aspect - side / max_side))
-        return max(1, nearest), max_side
-    exact = max_side / aspect
-    nearest = min(
-        math.floor(exact), math.ceil(exact), key=lambda side: 0 if side == 0 else abs(aspect - max_side / side)
-    )
-    return max_side, max(1, nearest)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        # Pillow's own conversion of 16-bit greys clips everything above 255 to white.
-        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        overlay = image.convert("RGBA")
-        image = Image.new("RGBA", image.size, "white")
-        image.alpha_composite(overlay)
-    return image.convert("RGB")
+    return DecodedImage(reduce_to_rgb(image, max_side), "image/heic", width, height)
 
 
 def _exif_orientation(image: Image.Image) -> int:
@@ -331,17 +273,6 @@ def _exif_orientation(image: Image.Image) -> int:
     # Damaged EXIF is common and no reason to refuse a photo whose pixels are fine.
     except Exception:
         return 1
-
-
-def _webp_canvas(data: bytes) -> tuple[int, int]:
-    """Read (width, height) from the header: RFC 9649, sections 2.5 to 2.7."""
-    chunk, payload = data[12:16], data[20:30]
-    if chunk == b"VP8X":
-        return int.from_bytes(payload[4:7], "little") + 1, int.from_bytes(payload[7:10], "little") + 1
-    if chunk == b"VP8L":
-        bits = int.from_bytes(payload[1:5], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return int.from_bytes(payload[6:8], "little") & 0x3FFF, int.from_bytes(payload[8:10], "little") & 0x3FFF
 
 
 def _refuse_bytes(byte_size: int, limits: ImageLimits) -> None:
@@ -365,23 +296,11 @@ def _at_most_pixels(media_type: str, limits: ImageLimits) -> str:
 
 def _refuse_scans(data: bytes, limits: ImageLimits) -> None:
     # Nearly every photo is let off by this fast count, which also finds markers inside segments and behind the end.
-    if data.count(b"\xff" + _START_OF_SCAN) <= limits.max_scans:
+    if data.count(SCAN_MARKER) <= limits.max_scans:
         return
-    scans = _count_scans(data)
+    scans = count_scans(data)
     if scans > limits.max_scans:
         raise InvalidImage(f"too many scans in the JPEG: {scans:,}; at most {limits.max_scans:,} are accepted")
-
-
-def _count_scans(data: bytes) -> int:
-    """Count the scans up to the end of the picture, walking the segments: ITU-T T.81, section B.1.1."""
-    scans = position = 0
-    for _ in range(_MAX_JPEG_SEGMENTS):
-        marker = _JPEG_MARKER.search(data, position)
-        if marker is None or marker[1] == _END_OF_IMAGE:
-            return scans
-        scans += marker[1] == _START_OF_SCAN
-        position = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
-    raise InvalidImage(f"damaged JPEG: more than {_MAX_JPEG_SEGMENTS:,} segments; send a photo as a camera writes it")
 
 
 def _kind_of(data: bytes) -> str:

@@ -42,7 +42,9 @@ class RetrievalSettings(ProcessSettings):
     workers: int = Field(default=2, ge=1, description="threads that decode photos and search")
 
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
-    max_photo_pixels: int = Field(default=100_000_000, gt=0, description="largest photo, width x height")
+    max_photo_pixels: int = Field(
+        default=100_000_000, gt=0, description="largest photo, width x height; half of it for all but JPEG"
+    )
     max_upload_bytes: int = Field(default=4 * 1024**3, gt=0, description="largest upload to the gallery, bytes")
     max_upload_files: int = Field(default=1000, ge=1, description="files in one upload")
     max_archive_entries: int = Field(default=20_000, ge=1, description="entries of one ZIP archive")

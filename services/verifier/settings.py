@@ -36,7 +36,9 @@ class VerifierSettings(ProcessSettings):
 
     max_waiting: int = Field(default=16, ge=1, description="photos being verified or waiting; more are refused")
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
-    max_photo_pixels: int = Field(default=100_000_000, gt=0, description="largest photo, width x height")
+    max_photo_pixels: int = Field(
+        default=100_000_000, gt=0, description="largest photo, width x height; half of it for all but JPEG"
+    )
 
     @property
     def image_limits(self) -> ImageLimits:
