@@ -11,6 +11,7 @@ from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import InvalidRequest
 from core.gallery import DEFAULT_COLLECTION, Gallery
+from core.gallery.manifest import refuse_other_encoder
 from core.images import open_image
 from core.retriever import Retrieved, Retriever
 
@@ -52,8 +53,7 @@ class M1GlobalRetrieval:
         gallery = Gallery.open(Path(folder), None, read_only=True)
         try:
             encoder = create_encoder(self._encoder_name or gallery.fingerprint.name, self._device, **self._options)
-            if encoder.fingerprint != gallery.fingerprint:
-                Gallery.open(Path(folder), encoder.fingerprint, read_only=True).close()  # raises EncoderMismatch
+            refuse_other_encoder(gallery.fingerprint, encoder.fingerprint)
         except BaseException:
             gallery.close()
             raise

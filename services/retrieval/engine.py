@@ -114,17 +114,13 @@ async def open_engine(
     encoder: Encoder, gallery: Gallery, settings: RetrievalSettings, metrics: Metrics
 ) -> AsyncIterator[RetrievalEngine]:
     """Start the threads and queues around an encoder and a gallery; stop them at the end, after the work accepted."""
-
-    def encode(images: Sequence[Image.Image]) -> list[Encoding]:
-        return encode_batch(encoder, images)
-
     async with AsyncExitStack() as stack:
         workers = stack.enter_context(Workers(settings.workers, "retrieval"))
         index_workers = stack.enter_context(Workers(settings.workers, "indexing"))
         health_worker = stack.enter_context(Workers(1, "health"))
         batcher = await stack.enter_async_context(
             DynamicBatcher(
-                encode,
+                partial(encode_batch, encoder),
                 max_batch_size=settings.largest_batch,
                 max_wait_s=settings.batch_wait_ms / 1000,
                 max_queue=settings.most_waiting,
