@@ -1,12 +1,8 @@
 """The gallery's routes, passed on to the retrieval service as they come. Declared here for the documentation."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from starlette.background import BackgroundTask
-from starlette.requests import ClientDisconnect
-from starlette.responses import StreamingResponse
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from contracts.images import (
     IMAGE_ID_PATTERN,
@@ -20,29 +16,12 @@ from contracts.images import (
     PlaceFilter,
     PlacePage,
 )
-from gateway.dependencies import Gateway, get_gateway
+from gateway.forwarding import GatewayDependency, forward
 from serving.openapi import error_answers, form_body, json_body
 from serving.uploads import read_body
 
 router = APIRouter(prefix="/index", tags=["gallery"])
 
-# Everything else belongs to one hop, or is nobody's business behind the gateway.
-_REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-none-match", "if-modified-since", "range")
-_RESPONSE_HEADERS = (
-    "accept-ranges",
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "content-type",
-    "etag",
-    "last-modified",
-    "retry-after",
-    "x-content-type-options",
-)
-
-GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
 ImageId = Annotated[str, Path(alias="image_id", pattern=IMAGE_ID_PATTERN)]
 _MAX_CHANGE_BYTES = 1024 * 1024
 
@@ -61,7 +40,7 @@ _MAX_CHANGE_BYTES = 1024 * 1024
 )
 async def add_images(request: Request, gateway: GatewayDependency) -> Response:
     """Stream the upload through, unread."""
-    return await _forward(request, gateway, timeout_s=gateway.settings.upload_timeout_s)
+    return await forward(request, gateway, timeout_s=gateway.settings.upload_timeout_s)
 
 
 @router.get("/images", response_model=ImagePage, summary="List gallery images", responses=error_answers(404, 422, 503))
@@ -69,7 +48,7 @@ async def list_images(
     request: Request, gateway: GatewayDependency, _filter: Annotated[ImageFilter, Query()]
 ) -> Response:
     """List images, oldest first, page by page; `q` looks in file names and place names."""
-    return await _forward(request, gateway)
+    return await forward(request, gateway)
 
 
 @router.get(
@@ -77,7 +56,7 @@ async def list_images(
 )
 async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """One image and the place that it shows."""
-    return await _forward(request, gateway)
+    return await forward(request, gateway)
 
 
 @router.get(
@@ -88,7 +67,7 @@ async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDepend
 )
 async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """The photo as it was sent, byte for byte."""
-    return await _forward(request, gateway)
+    return await forward(request, gateway)
 
 
 @router.get(
@@ -99,7 +78,7 @@ async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDep
 )
 async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """A small JPEG of the photo, without any metadata."""
-    return await _forward(request, gateway)
+    return await forward(request, gateway)
 
 
 @router.patch(
@@ -112,13 +91,13 @@ async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDepe
 )
 async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Change what the image shows: `place_id` moves it, the other fields change its place for all its images."""
-    return await _forward(request, gateway, body=await read_body(request, _MAX_CHANGE_BYTES))
+    return await forward(request, gateway, body=await read_body(request, _MAX_CHANGE_BYTES))
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
 async def delete_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Remove the image. When this has been answered, the image is never found again."""
-    return await _forward(request, gateway)
+    return await forward(request, gateway)
 
 
 @router.get("/places", response_model=PlacePage, summary="List places", responses=error_answers(404, 422, 503))
@@ -126,49 +105,10 @@ async def list_places(
     request: Request, gateway: GatewayDependency, _filter: Annotated[PlaceFilter, Query()]
 ) -> Response:
     """List places by name, page by page; `q` looks in names and ids."""
-    return await _forward(request, gateway)
+    return await forward(request, gateway)
 
 
 @router.get("/collections", response_model=CollectionList, summary="List collections", responses=error_answers(503))
 async def list_collections(request: Request, gateway: GatewayDependency) -> Response:
     """List the collections, with how much each holds."""
-    return await _forward(request, gateway)
-
-
-async def _forward(
-    request: Request, gateway: Gateway, *, body: bytes | None = None, timeout_s: float | None = None
-) -> Response:
-    hung_up = False
-
-    async def stream_body() -> AsyncIterator[bytes]:
-        nonlocal hung_up
-        try:
-            async for chunk in request.stream():
-                yield chunk
-        except ClientDisconnect:
-            hung_up = True
-            raise
-
-    try:
-        answer = await gateway.pipeline.retrieval.forward(
-            request.method,
-            request.url.path,
-            query=request.url.query,
-            # A header that is no ASCII says nothing to anybody, and the client would refuse to send it.
-            headers={
-                name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) and value.isascii()
-            },
-            body=stream_body() if request.method == "POST" else body,
-            timeout_s=timeout_s,
-        )
-    except Exception as exc:
-        # Sockets and the transport within one process each make something else of a body that breaks off.
-        if hung_up:
-            raise ClientDisconnect from exc
-        raise
-    return StreamingResponse(
-        answer.aiter_raw(),
-        answer.status_code,
-        {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers},
-        background=BackgroundTask(answer.aclose),
-    )
+    return await forward(request, gateway)

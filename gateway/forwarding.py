@@ -1,0 +1,79 @@
+"""Requests passed on to the retrieval service as they come, and its answers as they come back."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
+
+from gateway.dependencies import Gateway, get_gateway
+
+GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
+
+# Everything else belongs to one hop, or is nobody's business behind the gateway.
+_REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-none-match", "if-modified-since", "range")
+_RESPONSE_HEADERS = (
+    "accept-ranges",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "etag",
+    "last-modified",
+    "retry-after",
+    "x-content-type-options",
+)
+
+
+async def forward(
+    request: Request, gateway: Gateway, *, body: bytes | None = None, timeout_s: float | None = None
+) -> Response:
+    """Answer with what the retrieval service answers to the same request.
+
+    Args:
+        request: to pass on; the body of a POST is streamed through unless ``body`` is given.
+        gateway: the running gateway.
+        body: already read, instead of the request's own.
+        timeout_s: until the answer begins; None is the setting for searches.
+
+    Raises:
+        GatewayError: the service cannot be reached, or its answer does not begin in time.
+    """
+    hung_up = False
+
+    async def stream_body() -> AsyncIterator[bytes]:
+        nonlocal hung_up
+        try:
+            async for chunk in request.stream():
+                yield chunk
+        except ClientDisconnect:
+            hung_up = True
+            raise
+
+    try:
+        answer = await gateway.pipeline.retrieval.forward(
+            request.method,
+            request.url.path,
+            query=request.url.query,
+            # A header that is no ASCII says nothing to anybody, and the client would refuse to send it.
+            headers={
+                name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) and value.isascii()
+            },
+            body=stream_body() if request.method == "POST" and body is None else body,
+            timeout_s=timeout_s,
+        )
+    except Exception as exc:
+        # Sockets and the transport within one process each make something else of a body that breaks off.
+        if hung_up:
+            raise ClientDisconnect from exc
+        raise
+    return StreamingResponse(
+        answer.aiter_raw(),
+        answer.status_code,
+        {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers},
+        background=BackgroundTask(answer.aclose),
+    )
