@@ -5,7 +5,7 @@ from core.gallery.database import Database, translating_failures
 from core.gallery.files import PhotoFiles
 from core.gallery.image_rows import content_hashes
 from core.gallery.manifest import read_fingerprint, refuse_other_encoder, write_fingerprint
-from core.gallery.migrations import MIGRATIONS, apply_migrations, schema_version
+from core.gallery.migrations import MIGRATIONS, apply_migrations, refuse_newer, schema_version
 from core.results import EncoderFingerprint
 
 
@@ -60,6 +60,7 @@ def check_for_reading(database: Database, fingerprint: EncoderFingerprint | None
         raise _missing(database)
     with database.reading() as connection:
         version = schema_version(connection)
+        refuse_newer(version)
         recorded = read_fingerprint(connection) if version == len(MIGRATIONS) else None
     if recorded is None:
         raise GalleryUnavailable(
