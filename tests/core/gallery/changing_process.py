@@ -1,8 +1,9 @@
-"""Run by the tests as a process of its own: several threads add and delete images, and say so line by line.
+"""Run by the tests as a process of its own: several threads add, edit and delete images, and say so line by line.
 
 python changing_process.py FOLDER FIRST_SEED
 
-"added ID" and "deleted ID" are printed once the gallery has acknowledged, "deleting ID" before it is asked.
+"added ID", "edited ID NUMBER" and "deleted ID" are printed once the gallery has acknowledged, "editing ID NUMBER" and
+"deleting ID" before it is asked.
 """
 
 import os
@@ -11,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from edited_places import edited_place
 
-from core.gallery import Gallery, NewImage
+from core.gallery import Gallery, ImageChange, NewImage
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures
 
 THREADS = 3
@@ -28,14 +30,31 @@ def main(folder: str, first_seed: str) -> None:
 
 
 def _change(gallery: Gallery, first_seed: int) -> None:
-    """Add images, two at a time, and delete about every second one."""
+    """Add images, two at a time, edit one of them and delete about every second other one."""
     for seed in range(first_seed, first_seed + 100_000, 2):
         kept, other = (result.image.image_id for result in gallery.add([_new_image(seed), _new_image(seed + 1)]))
         _say(f"added {kept}\nadded {other}\n")
+        for number in (1, 2):
+            _say(f"editing {kept} {number}\n")
+            _edit(gallery, kept, number)
+            _say(f"edited {kept} {number}\n")
         if seed % 4:
             _say(f"deleting {other}\n")
             gallery.delete(other)
             _say(f"deleted {other}\n")
+
+
+def _edit(gallery: Gallery, image_id: str, number: int) -> None:
+    place = edited_place(image_id, number)
+    change = ImageChange(
+        place_id=place.place_id,
+        place_name=place.name,
+        description=place.description,
+        metadata=place.metadata,
+        latitude=place.latitude,
+        longitude=place.longitude,
+    )
+    gallery.update(image_id, change)
 
 
 def _new_image(seed: int) -> NewImage:

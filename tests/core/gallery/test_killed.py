@@ -1,4 +1,4 @@
-"""A process whose threads add and delete is killed again and again."""
+"""A process whose threads add, edit and delete is killed again and again."""
 
 import hashlib
 import os
@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from edited_places import check_edits
 
 from core.gallery import Gallery
 
@@ -17,17 +18,18 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
-def test_acknowledged_adds_and_deletes_survive_kill_9(folder, fingerprint, kills):
-    """Whenever the process is killed, every acknowledged image is there, whole, and no deleted one is."""
+def test_acknowledged_changes_survive_kill_9(folder, fingerprint, kills):
+    """Whenever the process is killed, every acknowledged image and edit is there, whole, and no deleted one is."""
     choose = random.Random(kills)
-    added, asked_to_go, gone = set[str](), set[str](), set[str]()
+    said = {word: dict[str, int]() for word in ("added", "editing", "edited", "deleting", "deleted")}
     for round_number in range(kills):
         for line in lines_until_killed(folder, 1_000_000 * round_number, choose):
-            word, image_id = line.split()
-            {"added": added, "deleting": asked_to_go, "deleted": gone}[word].add(image_id)
+            word, image_id, *number = line.split()
+            said[word][image_id] = int(number[0]) if number else 0
 
-    expected = added - asked_to_go
+    expected, gone = said["added"].keys() - said["deleting"].keys(), said["deleted"].keys()
     assert len(expected) >= 2 * kills
+    assert len(said["edited"]) >= kills
     assert len(gone) >= kills // 5
     with Gallery.open(folder, fingerprint) as gallery:
         image_ids, embeddings = gallery.embeddings()
@@ -39,6 +41,8 @@ def test_acknowledged_adds_and_deletes_survive_kill_9(folder, fingerprint, kills
             image = gallery.get(image_id)
             assert hashlib.sha256(Path(image.path).read_bytes()).hexdigest() == image.content_hash
             assert gallery.preview_path(image_id).stat().st_size == 2_000
+            check_edits(image_id, image.place, said["edited"].get(image_id, 0), said["editing"].get(image_id, 0))
+        assert gallery.places().total == len(image_ids)
         for kind in ("originals", "previews"):
             assert sum(1 for path in (folder / kind).rglob("*") if path.is_file()) == len(image_ids)
 
@@ -49,9 +53,9 @@ def lines_until_killed(folder: Path, first_seed: int, choose: random.Random) -> 
     One time in ten it is killed while it still opens the gallery.
     """
     command = [sys.executable, Path(__file__).with_name("changing_process.py"), folder, str(first_seed)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        said = [] if choose.random() < 0.1 else [process.stdout.readline() for _ in range(choose.randint(1, 20))]
+        said = [] if choose.random() < 0.1 else [process.stdout.readline() for _ in range(choose.randint(1, 40))]
         with suppress(subprocess.TimeoutExpired):
             process.wait(choose.uniform(0, 0.02 if said else 1))
         process.kill()
