@@ -75,7 +75,7 @@ class Clients:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kills", [1, pytest.param(100, marks=pytest.mark.slow)])
 def test_acknowledged_changes_survive_a_killed_service(tmp_path, kills):
-    """Whenever the service is killed, what it had answered is so: images are there, whole, as edited; deleted ones not."""
+    """Whenever the service is killed, what it had answered is so: images are there, as edited; deleted ones not."""
     folder, clients, choose = tmp_path / "gallery", Clients(), random.Random(kills)
     for round_number in range(kills):
         clients.answers = SimpleQueue()
