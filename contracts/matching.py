@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from contracts import examples
 from contracts.images import PlaceBody
-from contracts.verification import VerdictBody
+from contracts.verification import Language, VerdictBody
 
 
 class MatchFields(BaseModel):
@@ -16,7 +16,12 @@ class MatchFields(BaseModel):
     collection: str = Field(default="default", min_length=1, max_length=200)
     verify: bool = Field(default=True, description="false: answer from retrieval alone, faster and stricter")
     prompt_style: str | None = Field(default=None, max_length=50, description="for verifiers that read a prompt")
-    explain: bool = Field(default=False, description="also ask for the evidence: agreeing points, reasons")
+    explain: bool = Field(
+        default=False, description="also ask for the evidence: agreeing points, matched regions, reasons"
+    )
+    language: Language | None = Field(
+        default=None, description="of the reasons; default: the first of Accept-Language that is spoken, else en"
+    )
 
 
 class MatchCandidate(BaseModel):
@@ -48,6 +53,9 @@ class MatchReply(BaseModel):
     place: PlaceBody | None = Field(description="the place, or null: not in the collection")
     confidence: float = Field(ge=0, le=1, description="that the first candidate shows the query's place")
     reason: str
+    reasons: list[str] = Field(
+        default_factory=list, description="with explain=true, where it was verified: why, in the language asked for"
+    )
     verification: Literal["done", "skipped", "unavailable"]
     collection: str
     candidates: list[MatchCandidate]

@@ -4,7 +4,12 @@
 format) and optionally ``features`` (the bytes of SearchReply.query_features).
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
+
+Language = Literal["en", "zh"]
+"""In which reasons are given."""
 
 
 class CandidateRef(BaseModel):
@@ -21,6 +26,7 @@ class VerifyRequest(BaseModel):
     candidates: list[CandidateRef] = Field(max_length=100)
     prompt_style: str | None = Field(default=None, max_length=50)
     explain: bool = False
+    language: Language = "en"
 
 
 class CorrespondencesBody(BaseModel):
@@ -29,6 +35,17 @@ class CorrespondencesBody(BaseModel):
     query_points: list[tuple[float, float]]
     candidate_points: list[tuple[float, float]]
     rotation: int = Field(description="degrees the query was turned counter-clockwise: 0, 90, 180 or 270")
+    query_region: list[tuple[float, float]] = Field(
+        default_factory=list, description="corners of the matched region in the query; empty with fewer than 3 points"
+    )
+    candidate_region: list[tuple[float, float]] = Field(
+        default_factory=list, description="the same region in the candidate's photo"
+    )
+    is_planar: bool = Field(
+        default=False,
+        description="true: the points lie in one plane and the regions are its part that both photos show; "
+        "false: the regions are the hulls of the points",
+    )
 
 
 class VerdictBody(BaseModel):
@@ -38,6 +55,9 @@ class VerdictBody(BaseModel):
     confidence: float = Field(ge=0, le=1)
     response: str
     correspondences: CorrespondencesBody | None = Field(default=None, description="with explain=true, where known")
+    reasons: list[str] = Field(
+        default_factory=list, description="with explain=true: what was seen when these two photos were compared"
+    )
 
 
 class RankedVerdict(BaseModel):
@@ -60,5 +80,8 @@ class VerifyReply(BaseModel):
     matched: bool
     confidence: float = Field(ge=0, le=1)
     reason: str
+    reasons: list[str] = Field(
+        default_factory=list, description="with explain=true: why this answer, in sentences of the language asked for"
+    )
     verifier: str
     timings_ms: dict[str, float]

@@ -7,7 +7,7 @@ from contracts.retrieval import RetrievedCandidate, SearchReply
 from contracts.verification import CandidateRef, VerdictBody, VerifyReply, VerifyRequest
 from gateway.breaker import CircuitBreaker
 from gateway.clients import RetrievalClient, VerifierClient
-from gateway.errors import DeadlineExceeded, ServiceRefused, UnusableReply, VerifierUnavailable
+from gateway.errors import DeadlineExceeded, OutOfTime, ServiceRefused, UnusableReply, VerifierUnavailable
 from serving.observability import StageTimer, current_request_id
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,12 @@ class MatchPipeline:
             CandidateRef(image_id=each.image.id, place_id=each.image.place.id, similarity=each.similarity)
             for each in found.candidates
         ]
-        request = VerifyRequest(candidates=candidates, prompt_style=fields.prompt_style, explain=fields.explain)
+        request = VerifyRequest(
+            candidates=candidates,
+            prompt_style=fields.prompt_style,
+            explain=fields.explain,
+            language=fields.language or "en",
+        )
         try:
             with self.breaker.attempt():
                 return await self.verifier.verify(photo, found.query_features, request)
@@ -74,7 +79,7 @@ class MatchPipeline:
             if exc.status < 500:
                 raise
             failure: Exception = exc
-        except VERIFIER_FAILURES as exc:
+        except (*VERIFIER_FAILURES, OutOfTime) as exc:
             failure = exc
         if self.verification_required:
             raise VerifierUnavailable(f"the photo could not be verified: {failure}") from failure
@@ -111,6 +116,7 @@ def _verified_answer(found: SearchReply, verified: VerifyReply, fields: MatchFie
         place=candidates[0].place if verified.matched and candidates else None,
         confidence=verified.confidence,
         reason=verified.reason,
+        reasons=verified.reasons,
         verification="done",
         collection=fields.collection,
         candidates=candidates,

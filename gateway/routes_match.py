@@ -6,6 +6,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.matching import MatchFields, MatchReply
 from gateway.dependencies import Gateway, get_gateway
+from gateway.languages import preferred_language
+from serving.callers import RequestTimeout, answering
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
@@ -24,7 +26,9 @@ router = APIRouter(tags=["matching"])
     responses=error_answers(400, 404, 409, 413, 415, 422, 502, 503, 504),
     openapi_extra=form_body(MatchFields, file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC."),
 )
-async def match(request: Request, gateway: Annotated[Gateway, Depends(get_gateway)]) -> Response:
+async def match(
+    request: Request, gateway: Annotated[Gateway, Depends(get_gateway)], timeout_s: RequestTimeout = None
+) -> Response:
     """Read the form, ask the pipeline."""
     timer = StageTimer()
     with gateway.gate.admit():
@@ -32,8 +36,10 @@ async def match(request: Request, gateway: Annotated[Gateway, Depends(get_gatewa
             limit = gateway.settings.max_photo_bytes + MAX_FIELD_BYTES
             async with open_form(request, max_bytes=limit, in_memory=True) as form:
                 fields = parse_fields(MatchFields, form)
+                fields.language = fields.language or preferred_language(request.headers.get("Accept-Language"))
                 photo = await uploaded_files(form, "file")[0].read()
-        reply = await gateway.pipeline.match(photo, fields, timer)
+        async with answering(request, timeout_s):
+            reply = await gateway.pipeline.match(photo, fields, timer)
     gateway.answers.observe(reply)
     request.state.timings_ms = reply.timings_ms
     # Serialised once, here: the reply was validated when it was built.

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from contracts.verification import CandidateRef, VerifyRequest
+from core.explanations import Explanation, Judged, explain
 from core.images import decode_image
 from core.local_features.codec import unpack
 from core.reranking import Decision, decide, rerank
 from core.results import Photo, Verdict
+from core.stopping import stop_if_unwanted, stopping_by
 from core.verifiers.base import Verifier
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
 from services.verifier.settings import VerifierSettings
 from serving.admission import Gate
+from serving.callers import current_caller
 from serving.observability import StageTimer
 from serving.workers import Workers
 
@@ -28,11 +31,13 @@ class Verified:
         ranking: those that could be judged, with their verdicts, best first.
         decision: drawn from them.
         dropped: ids of the others: deleted meanwhile, or of a photo that cannot be read.
+        explanation: of the ranking and the decision, where it was asked for.
     """
 
     ranking: list[tuple[CandidateRef, Verdict]]
     decision: Decision
     dropped: list[str]
+    explanation: Explanation | None = None
 
 
 class VerifierEngine:
@@ -67,9 +72,10 @@ class VerifierEngine:
             GalleryUnavailable: the candidates cannot be looked up.
             BackendUnavailable: no verdict could be had.
             Overloaded: too many photos are waiting.
+            NobodyWaits: the caller is gone; noticed before each step, and by some backends between candidates.
         """
         asked = perf_counter()
-        with self.gate.admit():
+        with self.gate.admit(), stopping_by(current_caller().check):
             return await self._worker.run(self._verify, photo, features, request, timer, asked)
 
     def _verify(
@@ -81,6 +87,7 @@ class VerifierEngine:
             content_hash=hashlib.sha256(photo).hexdigest(),
             local_features=None if features is None else unpack(features),
         )
+        stop_if_unwanted()
         with timer.stage("gallery"):
             found = self._gallery.photos([candidate.image_id for candidate in request.candidates])
         with timer.stage("verify"):
@@ -88,10 +95,13 @@ class VerifierEngine:
         existing = {candidate.image.image_id for candidate in found}
         candidates = [candidate for candidate in request.candidates if candidate.image_id in existing]
         order = rerank(candidates, verdicts, self._accept_threshold)
+        ranking = [(candidates[index], verdicts[index]) for index in order]
+        decision = decide(verdicts, order, self._accept_threshold)
         return Verified(
-            ranking=[(candidates[index], verdicts[index]) for index in order],
-            decision=decide(verdicts, order, self._accept_threshold),
+            ranking=ranking,
+            decision=decision,
             dropped=[each.image_id for each in request.candidates if each.image_id not in existing],
+            explanation=_explanation(ranking, found, decision) if request.explain else None,
         )
 
     def _judge(
@@ -99,6 +109,7 @@ class VerifierEngine:
     ) -> tuple[list[CandidatePhoto], list[Verdict]]:
         """Have the candidates judged without those whose photo turns out to be unusable."""
         while True:
+            stop_if_unwanted()
             try:
                 return found, self.verifier.verify(
                     query,
@@ -109,3 +120,14 @@ class VerifierEngine:
             except UnusableCandidate as exc:
                 logger.warning("verifying without a candidate: %s", exc)
                 found = [candidate for candidate in found if candidate.image.image_id != exc.image_id]
+
+
+def _explanation(
+    ranking: list[tuple[CandidateRef, Verdict]], found: list[CandidatePhoto], decision: Decision
+) -> Explanation:
+    names = {each.image.image_id: each.image.place.name for each in found}
+    judged = [
+        Judged(candidate.place_id, names[candidate.image_id], candidate.similarity, verdict)
+        for candidate, verdict in ranking
+    ]
+    return explain(judged, matched=decision.matched)

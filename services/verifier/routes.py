@@ -2,15 +2,20 @@
 
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
+from numpy.typing import NDArray
 from pydantic import BaseModel, Json
 from starlette.datastructures import UploadFile
 
 from contracts.verification import CorrespondencesBody, RankedVerdict, VerdictBody, VerifyReply, VerifyRequest
+from core.explanations import Explanation, Language
+from core.matched_region import MatchedRegion
 from core.results import Correspondences, Verdict
 from services.verifier.engine import VerifierEngine
 from services.verifier.settings import VerifierSettings
 from serving.loading import Loading
+from serving.callers import RequestTimeout, answering
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
@@ -50,13 +55,14 @@ async def get_settings(request: Request) -> VerifierSettings:
     summary="Which of these candidates show this photo's place?",
     description="Verdicts come best first. Candidates deleted meanwhile, or whose photo in the gallery cannot be read, "
     "are listed in `dropped`, not an error.",
-    responses=error_answers(400, 413, 415, 422, 503),
+    responses=error_answers(400, 413, 415, 422, 503, 504),
     openapi_extra=form_body(VerifyFields, file="The query photo.", optional=("features",)),
 )
 async def verify(
     request: Request,
     engine: Annotated[VerifierEngine, Depends(get_engine)],
     settings: Annotated[VerifierSettings, Depends(get_settings)],
+    timeout_s: RequestTimeout = None,
 ) -> Response:
     """Read the form, verify."""
     timer = StageTimer()
@@ -66,16 +72,19 @@ async def verify(
         photo = await uploaded_files(form, "file")[0].read()
         sent = form.get("features")
         features = await sent.read() if isinstance(sent, UploadFile) else None
-    verified = await engine.verify(photo, features, fields.request, timer)
+    async with answering(request, timeout_s):
+        verified = await engine.verify(photo, features, fields.request, timer)
+    explanation, language = verified.explanation, fields.request.language
     reply = VerifyReply(
         ranking=[
-            RankedVerdict(image_id=candidate.image_id, verdict=_verdict_body(verdict, explain=fields.request.explain))
-            for candidate, verdict in verified.ranking
+            RankedVerdict(image_id=candidate.image_id, verdict=_verdict_body(verdict, rank, explanation, language))
+            for rank, (candidate, verdict) in enumerate(verified.ranking)
         ],
         dropped=verified.dropped,
         matched=verified.decision.matched,
         confidence=verified.decision.confidence,
         reason=verified.decision.reason,
+        reasons=[reason.say(language) for reason in explanation.reasons] if explanation is not None else [],
         verifier=engine.verifier.fingerprint,
         timings_ms=timer.finish(),
     )
@@ -83,19 +92,25 @@ async def verify(
     return Response(reply.model_dump_json(), media_type="application/json")
 
 
-def _verdict_body(verdict: Verdict, *, explain: bool) -> VerdictBody:
-    points = verdict.correspondences
-    return VerdictBody(
-        is_match=verdict.is_match,
-        confidence=verdict.confidence,
-        response=verdict.response,
-        correspondences=_correspondences_body(points) if explain and points is not None else None,
-    )
+def _verdict_body(verdict: Verdict, rank: int, explanation: Explanation | None, language: Language) -> VerdictBody:
+    body = VerdictBody(is_match=verdict.is_match, confidence=verdict.confidence, response=verdict.response)
+    if explanation is not None:
+        body.reasons = [reason.say(language) for reason in explanation.pair_reasons[rank]]
+        if verdict.correspondences is not None:
+            body.correspondences = _correspondences_body(verdict.correspondences, explanation.regions[rank])
+    return body
 
 
-def _correspondences_body(points: Correspondences) -> CorrespondencesBody:
+def _correspondences_body(points: Correspondences, region: MatchedRegion | None) -> CorrespondencesBody:
     return CorrespondencesBody(
-        query_points=[(x, y) for x, y in points.query_points.round(4).tolist()],
-        candidate_points=[(x, y) for x, y in points.candidate_points.round(4).tolist()],
+        query_points=_fractions(points.query_points),
+        candidate_points=_fractions(points.candidate_points),
         rotation=points.rotation,
+        query_region=[] if region is None else _fractions(region.query),
+        candidate_region=[] if region is None else _fractions(region.candidate),
+        is_planar=region is not None and region.is_planar,
     )
+
+
+def _fractions(points: NDArray[np.floating]) -> list[tuple[float, float]]:
+    return [(x, y) for x, y in points.round(4).tolist()]

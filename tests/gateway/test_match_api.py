@@ -123,3 +123,21 @@ def test_the_version_names_the_models(product: AppClient):
     assert "thumbnail" in body["encoder"]
     assert body["verifier"] == "scripted (fake)"
     assert body["version"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "header", "language"),
+    [({}, "zh-CN, en;q=0.5", "zh"), ({"language": "en"}, "zh-CN", "en"), ({}, "fr", "en")],
+)
+def test_reasons_speak_the_visitors_language(filled: AppClient, fields: dict, header: str, language: str):
+    """The field decides, then Accept-Language, then English; without explain=true no reasons are made."""
+    told = filled.post(
+        "/match",
+        files={"file": ("q.jpg", encode(draw_place(3)))},
+        data={"explain": "true", "top_k": "1", **fields},
+        headers={"Accept-Language": header},
+    ).json()
+
+    nearest = {"en": "The nearest is place-3.", "zh": "最接近的是“place-3”。"}
+    assert (told["matched"], told["reasons"][0]) == (False, nearest[language])
+    assert match(filled)["reasons"] == []

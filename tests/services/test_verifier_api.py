@@ -192,10 +192,41 @@ def test_a_backend_gets_pixels_and_features_of_both_sides(folder: Path, gallery:
 def test_evidence_is_sent_where_asked_for(folder: Path, gallery: Gallery, explain: bool):
     """Agreeing points are in the reply with explain=true, and cost nobody else their bytes."""
     with AppClient(create_app(VerifierSettings(data_dir=folder), verifier=PixelVerifier())) as client:
-        verdict = ask(client, gallery, explain=explain).json()["ranking"][0]["verdict"]
+        reply = ask(client, gallery, explain=explain).json()
 
-    expected = {"query_points": [[0.25, 0.5]], "candidate_points": [[0.25, 0.5]], "rotation": 90}
+    verdict = reply["ranking"][0]["verdict"]
+    expected = {
+        "query_points": [[0.25, 0.5]],
+        "candidate_points": [[0.25, 0.5]],
+        "rotation": 90,
+        "query_region": [],
+        "candidate_region": [],
+        "is_planar": False,
+    }
     assert verdict["correspondences"] == (expected if explain else None)
+    assert ("1 point agrees in one scene." in verdict["reasons"]) is explain
+    assert bool(reply["reasons"]) is explain
+
+
+class PlaneVerifier(ScriptedVerifier):
+    """Sees the candidate whole, in the left half of the query."""
+
+    def verify(self, query, candidates, *, prompt_style=None, explain=False):
+        points = np.random.default_rng(1).uniform(0.05, 0.95, (40, 2)).astype(np.float32)
+        found = Correspondences(points * np.float32([0.5, 1]), points)
+        return [Verdict(True, 0.9, "same", found) for _ in candidates]
+
+
+def test_the_matched_region_and_the_reasons_are_sent(folder: Path, gallery: Gallery):
+    """With explain=true come both photos' regions, as fractions of their sides, and reasons in the language wanted."""
+    with AppClient(create_app(VerifierSettings(data_dir=folder), verifier=PlaneVerifier())) as client:
+        reply = ask(client, gallery, explain=True, language="zh").json()
+
+    found = reply["ranking"][0]["verdict"]["correspondences"]
+    assert found["is_planar"]
+    assert np.ptp(found["candidate_region"], axis=0) == pytest.approx([1, 1], abs=0.01)
+    assert np.ptp(found["query_region"], axis=0) == pytest.approx([0.5, 1], abs=0.01)
+    assert reply["reasons"][0] == "40 个点在同一平面上吻合。"
 
 
 @pytest.mark.parametrize("name", BAD_PHOTOS)

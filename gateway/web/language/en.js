@@ -73,10 +73,6 @@ export default {
 
   "comparison.title": "Side by side",
   "comparison.query": "Your photo",
-  "comparison.points.one": "{count} point agrees",
-  "comparison.points.other": "{count} points agree",
-  "comparison.nopoints": "No agreeing points to show for this pair.",
-  "comparison.turned": "Your photo was turned by {degrees}° to compare.",
   "comparison.show": "Show the points",
   "comparison.previous": "Previous place",
   "comparison.next": "Next place",

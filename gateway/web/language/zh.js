@@ -69,9 +69,6 @@ export default {
 
   "comparison.title": "并排对比",
   "comparison.query": "您的照片",
-  "comparison.points.other": "{count} 个点吻合",
-  "comparison.nopoints": "这两张照片没有可显示的吻合点。",
-  "comparison.turned": "比对时将您的照片旋转了 {degrees}°。",
   "comparison.show": "显示吻合点",
   "comparison.previous": "上一个地点",
   "comparison.next": "下一个地点",

@@ -122,7 +122,7 @@ function details(reply) {
     { class: "details" },
     h("summary", {}, t("answer.details")),
     facts([
-      [t("answer.reason"), reply.reason],
+      [t("answer.reason"), reply.reasons.length > 0 ? reply.reasons.join(" ") : reply.reason],
       [t("answer.collection"), reply.collection],
       [t("answer.encoder"), reply.models.encoder],
       [t("answer.verifier"), reply.models.verifier ?? t("status.none")],

@@ -4,7 +4,7 @@ import { openDialog } from "../page/dialogs.js";
 import { h, svg } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
-import { hull, spread } from "./points.js";
+import { spread } from "./points.js";
 
 // More become a carpet that hides the photos.
 const MAX_LINES = 32;
@@ -72,16 +72,11 @@ export function openComparison(photo, candidates, index) {
       "div",
       { class: "comparison-words", "aria-live": "polite" },
       h("h2", { class: "place-name" }, candidate.place.name),
+      h("p", {}, (candidate.verdict?.reasons ?? []).join(" ")),
       h(
         "p",
         { class: "muted" },
-        [
-          count > 0 ? t("comparison.points", { count }) : t("comparison.nopoints"),
-          found?.rotation > 0 && t("comparison.turned", { degrees: found.rotation }),
-          t("comparison.similarity", { percent: Math.round(Math.max(0, candidate.similarity) * 100) }),
-        ]
-          .filter(Boolean)
-          .join(" · "),
+        t("comparison.similarity", { percent: Math.round(Math.max(0, candidate.similarity) * 100) }),
       ),
       count > 0 &&
         h(
@@ -106,7 +101,7 @@ function picture(url, caption) {
   return h("figure", {}, url ? h("img", { src: url, alt: caption }) : null, h("figcaption", {}, caption));
 }
 
-/** Points as dots, the region they cover, and lines for a spread-out few of them. */
+/** Points as dots, the region both photos show, and lines for a spread-out few of the points. */
 function drawCorrespondences(overlay, pair, found) {
   overlay.replaceChildren();
   const [first, second] = pair.querySelectorAll("img");
@@ -119,15 +114,8 @@ function drawCorrespondences(overlay, pair, found) {
   };
   const from = placed(first, found.query_points);
   const to = placed(second, found.candidate_points);
-  for (const points of [from, to]) {
-    overlay.append(
-      svg("polygon", {
-        class: "region",
-        points: hull(points)
-          .map((point) => point.join())
-          .join(" "),
-      }),
-    );
+  for (const corners of [placed(first, found.query_region), placed(second, found.candidate_region)]) {
+    overlay.append(svg("polygon", { class: "region", points: corners.map((point) => point.join()).join(" ") }));
   }
   const shown = spread(from, MAX_DOTS); // far apart from the first on: its beginning serves for the lines
   for (const each of shown.slice(0, MAX_LINES)) {

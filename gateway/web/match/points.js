@@ -1,20 +1,4 @@
-/** Small geometry on lists of [x, y]. */
-
-/** Corners of the convex hull, in order (Andrew's monotone chain). */
-export function hull(points) {
-  const sorted = [...points].sort(([ax, ay], [bx, by]) => ax - bx || ay - by);
-  if (sorted.length < 3) return sorted;
-  const turn = ([ox, oy], [ax, ay], [bx, by]) => (ax - ox) * (by - oy) - (ay - oy) * (bx - ox);
-  const half = (ordered) => {
-    const chain = [];
-    for (const point of ordered) {
-      while (chain.length > 1 && turn(chain.at(-2), chain.at(-1), point) <= 0) chain.pop();
-      chain.push(point);
-    }
-    return chain.slice(0, -1);
-  };
-  return [...half(sorted), ...half(sorted.reverse())];
-}
+/** Which of many points to draw. */
 
 /**
  * Indices of at most `count` points that lie far apart: each next one is the farthest from those taken.

@@ -1,6 +1,7 @@
 /** One photo's way from the file to the answer, independent of what is on screen. */
 
 import { match } from "../page/api.js";
+import { currentLanguage } from "../page/language.js";
 import { preparePhoto } from "./photo.js";
 
 /**
@@ -52,6 +53,7 @@ export class MatchSession extends EventTarget {
     try {
       const reply = await match(this.photo.blob, {
         collection: this.collection,
+        language: currentLanguage(),
         signal: stop.signal,
         onprogress: (share) => this.#advance(share),
       });

@@ -74,11 +74,12 @@ function query(values) {
 const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
 /** Ask what a photo shows. @returns {Promise<object>} MatchReply */
-export function match(photo, { collection, topK = 5, ...options }) {
+export function match(photo, { collection, language, topK = 5, ...options }) {
   const fields = [
     ["file", photo, "photo.jpg"],
     ["top_k", String(topK)],
     ["explain", "true"],
+    ["language", language],
   ];
   if (collection) fields.push(["collection", collection]);
   return upload("match", fields, options);
