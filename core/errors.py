@@ -5,6 +5,7 @@ SemanticMatchError
 │   ├── UnsupportedFormat    a file, but of a kind we do not decode
 │   └── ImageTooLarge        too many bytes or too many pixels
 ├── InvalidRequest           a value outside what is accepted (top_k=0, unknown style, bad field)
+├── UnknownMatch             no match of that request is on record
 ├── UnknownBackend           no encoder or verifier of that name
 ├── BackendUnavailable       the backend exists but cannot work here (weights missing, endpoint down)
 │   └── OutOfMemory          the batch did not fit the device; a smaller one may
@@ -37,6 +38,10 @@ class ImageTooLarge(InvalidImage):
 
 class InvalidRequest(SemanticMatchError):
     """A value lies outside what is accepted."""
+
+
+class UnknownMatch(SemanticMatchError):
+    """No match of that request is on record, or no longer."""
 
 
 class UnknownBackend(SemanticMatchError):

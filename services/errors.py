@@ -15,6 +15,7 @@ from core.errors import (
     UnknownBackend,
     UnknownCollection,
     UnknownImage,
+    UnknownMatch,
     UnsupportedFormat,
 )
 from core.images import ACCEPTED_FORMATS
@@ -28,6 +29,7 @@ CORE_ERRORS: ErrorTable = {
     EmptyGallery: ErrorRow(409, ErrorCode.EMPTY_GALLERY, accepted="add photos first: POST /index/images"),
     UnknownCollection: ErrorRow(404, ErrorCode.UNKNOWN_COLLECTION, accepted="one listed by GET /index/collections"),
     UnknownImage: ErrorRow(404, ErrorCode.UNKNOWN_IMAGE, accepted="one listed by GET /index/images"),
+    UnknownMatch: ErrorRow(404, ErrorCode.UNKNOWN_MATCH, accepted="the request_id of a recent match"),
     EncoderMismatch: ErrorRow(409, ErrorCode.ENCODER_MISMATCH),
     GalleryUnavailable: ErrorRow(503, ErrorCode.GALLERY_UNAVAILABLE, retry_after_s=5),
     GalleryError: ErrorRow(503, ErrorCode.GALLERY_UNAVAILABLE),

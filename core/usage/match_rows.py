@@ -1,0 +1,63 @@
+"""The tables of matches and feedback, version 1.
+
+matches.at          seconds since 1970 UTC
+matches.evidence    JSON object of numbers
+feedback.match      the match it is about; the latest counts
+feedback.embedding  little-endian float32 [D] of the query, and ``packed`` its local features; NULL unless the
+                    operator allows them to be kept, and NULL again after the days allowed
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from core.usage.records import GivenFeedback, MatchRecord, StoredMatch
+
+SCHEMA = (
+    """
+    CREATE TABLE matches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        request_id TEXT NOT NULL,
+        at REAL NOT NULL,
+        collection TEXT NOT NULL,
+        matched INTEGER NOT NULL,
+        place_id TEXT,
+        place_name TEXT,
+        confidence REAL NOT NULL,
+        score REAL NOT NULL,
+        verification TEXT NOT NULL,
+        encoder TEXT NOT NULL,
+        verifier TEXT,
+        evidence TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX matches_by_request ON matches (request_id)",
+    "CREATE INDEX matches_by_time ON matches (collection, at)",
+    """
+    CREATE TABLE feedback (
+        match INTEGER PRIMARY KEY REFERENCES matches (id) ON DELETE CASCADE,
+        verdict TEXT NOT NULL,
+        place_id TEXT,
+        at REAL NOT NULL,
+        embedding BLOB,
+        packed BLOB
+    )
+    """,
+)
+SELECT = """
+    SELECT id, request_id, matches.at, collection, matched, matches.place_id, place_name, confidence, score,
+           verification, encoder, verifier, evidence, verdict, feedback.place_id, feedback.at, embedding IS NOT NULL
+    FROM matches LEFT JOIN feedback ON feedback.match = matches.id
+"""
+
+
+def to_match(row: Sequence[Any]) -> StoredMatch:
+    """Build a match of a row of ``SELECT``."""
+    number, request_id, at, collection, matched, place_id, place_name, confidence, score = row[:9]
+    verification, encoder, verifier, evidence, verdict, true_place, said_at, has_features = row[9:]
+    match = MatchRecord(
+        request_id, at, collection, bool(matched), place_id, place_name, confidence, score, verification, encoder,
+        verifier, json.loads(evidence),
+    )  # fmt: skip
+    feedback = GivenFeedback(verdict, true_place, said_at, bool(has_features)) if verdict is not None else None
+    return StoredMatch(number, match, feedback)

@@ -1,0 +1,287 @@
+"""The database of matches and feedback, ``usage.sqlite3`` beside the gallery's.
+
+A file of its own, not tables of the gallery: it is written at every match, holds traces of visitors, which neither a
+backup of the gallery nor its former database may keep longer than allowed, and may be deleted at any time.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from core.errors import GalleryUnavailable, InvalidRequest, UnknownMatch
+from core.gallery.database import Database
+from core.gallery.pages import check_limit, read_cursor, write_cursor
+from core.usage.drift import MatchColumns
+from core.usage.match_rows import SCHEMA, SELECT, to_match
+from core.usage.records import FeedbackVerdict, MatchRecord, QueryFeatures, StoredMatch
+
+USAGE_NAME = "usage.sqlite3"
+MOST_MATCHES = 1_000_000
+"""Older ones are forgotten before their time, so that the file stays below about 500 MB."""
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is kept.
+
+    Attributes:
+        match_days: numbers of a match and what was said of it; 0 keeps nothing at all.
+        feature_days: embedding and local features of a query that somebody commented; 0 keeps none.
+    """
+
+    match_days: float = 180
+    feature_days: float = 0
+
+
+class UsageLog:
+    """Matches and feedback. Safe for several threads, and for several processes on one folder.
+
+    The file is made when it is first needed: a log that cannot be written stops nobody from searching.
+    """
+
+    def __init__(self, folder: Path, retention: Retention, *, lock_timeout_s: float = 10.0) -> None:
+        """Prepare; nothing is read or written yet.
+
+        Args:
+            folder: of the gallery.
+            retention: what may be kept; enforced by ``forget``.
+            lock_timeout_s: how long to wait for another process that is writing.
+        """
+        self.retention = retention
+        self._database = Database(folder.absolute() / USAGE_NAME, read_only=False, lock_timeout_s=lock_timeout_s)
+        self._is_ready = False
+        self._preparing = Lock()
+
+    def close(self) -> None:
+        """Release the file. Closing twice is fine."""
+        self._database.close()
+
+    def record(self, matches: Sequence[MatchRecord]) -> None:
+        """Keep matches, all or none; nothing where retention keeps nothing.
+
+        Raises:
+            GalleryUnavailable: they were not kept.
+        """
+        if not self.retention.match_days or not matches:
+            return
+        rows = [
+            (
+                match.request_id, match.at, match.collection, match.matched, match.place_id, match.place_name,
+                match.confidence, match.score, match.verification, match.encoder, match.verifier,
+                json.dumps(dict(match.evidence), allow_nan=False),
+            )
+            for match in matches
+        ]  # fmt: skip
+        with self._writing() as connection:
+            connection.executemany(
+                """
+                INSERT INTO matches (request_id, at, collection, matched, place_id, place_name, confidence, score,
+                                     verification, encoder, verifier, evidence)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                rows,
+            )
+            connection.execute("COMMIT")
+
+    def find(self, request_id: str) -> StoredMatch:
+        """Read the newest match of a request.
+
+        Raises:
+            UnknownMatch: there is none, or it was forgotten.
+            GalleryUnavailable: the log cannot be read.
+        """
+        with self._reading() as connection:
+            row = connection.execute(
+                f"{SELECT} WHERE request_id = ? ORDER BY id DESC LIMIT 1", (request_id,)
+            ).fetchone()
+        if row is None:
+            raise UnknownMatch(
+                f"no match of request {request_id[:100]!r} is on record; give the request_id of a match of the last "
+                f"{self.retention.match_days:g} days"
+            )
+        return to_match(row)
+
+    def give_feedback(
+        self,
+        request_id: str,
+        verdict: FeedbackVerdict,
+        place_id: str | None,
+        at: float,
+        features: QueryFeatures | None = None,
+    ) -> StoredMatch:
+        """Keep what was said of a match; said again, it replaces what was said before.
+
+        Args:
+            request_id: of the match; the newest of that id.
+            verdict: what was said.
+            place_id: the true place; with ``other_place`` alone.
+            at: when, seconds since 1970 UTC.
+            features: of the query; kept only as far as retention allows.
+
+        Returns:
+            The match with this feedback. It is on the disk.
+
+        Raises:
+            UnknownMatch: no such match is on record.
+            InvalidRequest: a place is missing, or given where none belongs.
+            GalleryUnavailable: nothing was kept.
+        """
+        if (verdict == "other_place") != (place_id is not None):
+            raise InvalidRequest("place_id belongs to the verdict other_place, and to no other; give both or neither")
+        number = self.find(request_id).number
+        kept = features if self.retention.feature_days else None
+        with self._writing() as connection:
+            connection.execute(
+                """
+                INSERT INTO feedback SELECT id, ?, ?, ?, ?, ? FROM matches WHERE id = ?
+                ON CONFLICT (match) DO UPDATE SET
+                    verdict = excluded.verdict, place_id = excluded.place_id, at = excluded.at,
+                    embedding = coalesce(excluded.embedding, embedding), packed = coalesce(excluded.packed, packed)
+                """,
+                (
+                    verdict,
+                    place_id,
+                    at,
+                    kept.embedding.astype("<f4").tobytes() if kept is not None else None,
+                    kept.packed if kept is not None else None,
+                    number,
+                ),
+            )
+            connection.execute("COMMIT")
+        return self.find(request_id)
+
+    def page(
+        self, collection: str, cursor: str | None = None, limit: int = 50, *, commented: bool = False
+    ) -> tuple[list[StoredMatch], str | None]:
+        """List matches of a collection, newest first.
+
+        Args:
+            collection: asked about.
+            cursor: of the page before.
+            limit: at most so many, [1, 1000].
+            commented: only those that somebody said something of.
+
+        Returns:
+            The matches, and the cursor of the next page; None on the last.
+
+        Raises:
+            InvalidRequest: bad cursor or limit.
+            GalleryUnavailable: the log cannot be read.
+        """
+        before = read_cursor(cursor, float, int) if cursor is not None else [float("inf"), 0]
+        condition = "AND feedback.match IS NOT NULL" if commented else ""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"{SELECT} WHERE collection = ? AND (matches.at, id) < (?, ?) {condition} "
+                "ORDER BY matches.at DESC, id DESC LIMIT ?",
+                (collection, *before, check_limit(limit) + 1),
+            ).fetchall()
+        more = len(rows) > limit
+        matches = [to_match(row) for row in rows[:limit]]
+        return matches, write_cursor(matches[-1].match.at, matches[-1].number) if more else None
+
+    def columns(self, collection: str) -> MatchColumns:
+        """Read the verified matches that the present models answered, for the drift report.
+
+        The present models are those of the newest verified match.
+
+        Raises:
+            GalleryUnavailable: the log cannot be read.
+        """
+        with self._reading() as connection:
+            newest = connection.execute(
+                "SELECT encoder, verifier FROM matches WHERE collection = ? AND verification = 'done' "
+                "ORDER BY at DESC, id DESC LIMIT 1",
+                (collection,),
+            ).fetchone()
+            total = connection.execute("SELECT count(*) FROM matches WHERE collection = ?", (collection,)).fetchone()[0]
+            rows = connection.execute(
+                """
+                SELECT matches.at, matched, score,
+                       CASE WHEN NOT matched OR verdict IS NULL THEN -1
+                            ELSE verdict = 'right' OR (verdict = 'other_place' AND feedback.place_id = matches.place_id)
+                       END
+                FROM matches LEFT JOIN feedback ON feedback.match = matches.id
+                WHERE collection = ? AND verification = 'done' AND (encoder, verifier) = (?, ?)
+                ORDER BY matches.at, id
+                """,
+                (collection, *(newest or ("", ""))),
+            ).fetchall()
+        table = np.array(rows, np.float64).reshape(len(rows), 4)
+        return MatchColumns(
+            at=table[:, 0],
+            matched=table[:, 1].astype(np.bool_),
+            score=table[:, 2],
+            right=table[:, 3].astype(np.int8),
+            left_out=total - len(rows),
+        )
+
+    def forget(self, now: float) -> int:
+        """Delete what may not be kept any longer; the bytes are overwritten, not only unlinked.
+
+        Args:
+            now: seconds since 1970 UTC.
+
+        Returns:
+            How many matches were forgotten.
+
+        Raises:
+            GalleryUnavailable: nothing was deleted.
+        """
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE feedback SET embedding = NULL, packed = NULL WHERE at < ?",
+                (now - self.retention.feature_days * _DAY_S,),
+            )
+            forgotten = connection.execute(
+                "DELETE FROM matches WHERE at < ? OR id <= (SELECT max(id) FROM matches) - ?",
+                (now - self.retention.match_days * _DAY_S, MOST_MATCHES),
+            ).rowcount
+            connection.execute("COMMIT")
+        return forgotten
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        self._prepare()
+        with _naming_the_log(), self._database.writing() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        self._prepare()
+        with _naming_the_log(), self._database.reading() as connection:
+            yield connection
+
+    def _prepare(self) -> None:
+        with self._preparing:
+            if self._is_ready:
+                return
+            with _naming_the_log(), self._database.writing() as connection:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version > 1:
+                    raise GalleryUnavailable(f"it has version {version}, this program knows 1; use a newer program")
+                if version == 0:
+                    for statement in SCHEMA:
+                        connection.execute(statement)
+                    connection.execute("PRAGMA user_version = 1")
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.execute("COMMIT")
+            self._is_ready = True
+
+
+@contextmanager
+def _naming_the_log() -> Iterator[None]:
+    try:
+        yield
+    except GalleryUnavailable as exc:
+        raise GalleryUnavailable(
+            f"the log of matches ({USAGE_NAME}, which may be deleted) cannot be used: {exc}"
+        ) from exc

@@ -1,0 +1,134 @@
+"""Quiet while nothing changes, and plain about what does."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from core.usage.drift import MatchColumns, Reference, Share, kolmogorov_smirnov, population_stability, report_drift
+from core.usage.intervals import clopper_pearson
+
+MONDAY = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+WEEK = 7 * 86_400.0
+
+
+def some_weeks(seed: int, *weeks: tuple[int, float, float]) -> MatchColumns:
+    """Weeks of (matches, share answered, shift of the scores); 80 % of the scores lie high, as real ones do."""
+    rng = np.random.default_rng(seed)
+    at, matched, score = [], [], []
+    for number, (count, share, shift) in enumerate(weeks):
+        at.append(np.sort(MONDAY + WEEK * (number + rng.random(count))))
+        matched.append(rng.random(count) < share)
+        score.append(np.where(rng.random(count) < 0.8, rng.beta(8, 1, count), rng.beta(1, 8, count)) - shift)
+    matched_all = np.concatenate(matched)
+    return MatchColumns(np.concatenate(at), matched_all, np.concatenate(score), np.full(len(matched_all), -1, np.int8))
+
+
+def test_too_few_matches_are_said_to_be_too_few():
+    """No verdict is drawn from a handful of photos, and it says how many are needed."""
+    drift = report_drift(some_weeks(0, (50, 0.8, 0)), MONDAY + WEEK)
+
+    assert (drift.state, drift.reference_source) == ("too_few", None)
+    assert "50 so far; 200 are needed" in drift.en
+
+
+def test_no_matches_at_all():
+    """A collection nobody asked about has a report too."""
+    assert report_drift(some_weeks(0, (0, 0.8, 0)), MONDAY).state == "too_few"
+
+
+def test_steady_use_is_nothing_unusual():
+    """Half a year of the same, small weeks and large, raises an alarm in at most one of fifty cases."""
+    sizes = (250, 40, 60, 100, 400, 30, 80, 35, 1000, 50, 31, 200) * 2
+
+    alarms = sum(
+        report_drift(some_weeks(seed, *((size, 0.8, 0.0) for size in sizes)), MONDAY + 30 * WEEK).state == "unusual"
+        for seed in range(50)
+    )
+
+    assert alarms <= 1
+
+
+def test_a_fall_of_the_answers_is_said_in_numbers():
+    """Fewer photos answered than before: the sentence says from what to what, in both languages."""
+    drift = report_drift(some_weeks(1, (400, 0.8, 0), (200, 0.8, 0), (200, 0.5, 0)), MONDAY + 3 * WEEK)
+
+    assert drift.state == "unusual"
+    assert [week.answers_changed for week in drift.weeks] == [False, False, True]
+    assert "In the week of 2026-06-15 the share of answered photos fell from 76% to 46% (200 photos)" in drift.en
+    assert "下降" in drift.zh
+
+
+def test_scores_that_moved_are_noticed_before_answers_change():
+    """The same share answered at other scores is drift as well."""
+    drift = report_drift(some_weeks(2, (400, 0.8, 0), (200, 0.8, 0.1)), MONDAY + 2 * WEEK)
+
+    assert (drift.weeks[1].scores_changed, drift.weeks[1].answers_changed) == (True, False)
+    assert "scores lie elsewhere" in drift.en
+
+
+def test_a_calibration_set_is_the_reference_where_there_is_one():
+    """Then the first week is judged as well."""
+    reference = Reference("calibration", Share(160, 200), np.linspace(0, 1, 200))
+
+    drift = report_drift(some_weeks(3, (300, 0.4, 0)), MONDAY + WEEK, reference)
+
+    assert drift.reference_source == "calibration"
+    assert drift.weeks[0].answers_changed
+
+
+def test_the_week_that_is_not_over_says_so():
+    """The present week is counted and marked."""
+    drift = report_drift(some_weeks(4, (300, 0.8, 0), (40, 0.8, 0)), MONDAY + 1.9 * WEEK)
+
+    assert [week.is_complete for week in drift.weeks] == [True, False]
+    assert [week.is_reference for week in drift.weeks] == [True, False]
+
+
+def test_feedback_counts_as_labels():
+    """Precision is the share of right ones among commented answers, with its exact interval."""
+    columns = some_weeks(5, (300, 0.8, 0))
+    columns.right[:10] = (1, 1, 1, 1, 1, 1, 1, 1, 1, 0)
+
+    precision = report_drift(columns, MONDAY + WEEK).precision
+
+    assert (precision.count, precision.total) == (9, 10)
+    assert precision.interval() == pytest.approx((0.5550, 0.9975), abs=1e-4)  # tables of Clopper and Pearson
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "bounds"),
+    [
+        (0, 10, (0, 0.3085)),
+        (10, 10, (0.6915, 1)),
+        (1, 20, (0.0013, 0.2487)),
+        (0, 0, (0, 1)),
+        (50, 100, (0.3983, 0.6017)),
+    ],
+)
+def test_exact_intervals(successes: int, trials: int, bounds: tuple[float, float]):
+    """The bounds are those of the published tables."""
+    assert clopper_pearson(successes, trials) == pytest.approx(bounds, abs=1e-4)
+
+
+def test_the_interval_of_many_holds_the_share():
+    """Large samples neither overflow nor lose the share from their interval."""
+    low, high = clopper_pearson(30_000, 100_000)
+
+    assert low < 0.3 < high
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.21 / 100_000), rel=0.05)
+
+
+def test_equal_samples_have_not_moved():
+    """No distance, no shift."""
+    values = np.linspace(0, 1, 100)
+
+    assert kolmogorov_smirnov(values, values) == 1.0
+    assert population_stability(values, values) == pytest.approx(0)
+
+
+def test_the_smirnov_test_is_scipys():
+    """The probability equals that of a known implementation's exact one within a few percent."""
+    first, second = np.random.default_rng(0).random(200), np.random.default_rng(1).random(150) ** 1.3
+
+    assert kolmogorov_smirnov(first, second) == pytest.approx(0.0296, rel=0.05)

@@ -1,0 +1,200 @@
+"""Matches and feedback kept, found, and forgotten in time."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import GalleryUnavailable, InvalidRequest, UnknownMatch
+from core.usage import MatchRecord, QueryFeatures, Retention, UsageLog
+from core.usage import usage_log as module
+from core.usage.usage_log import USAGE_NAME
+
+DAY = 86_400.0
+NOW = 1_700_000_000.0
+
+
+def a_match(request_id: str = "r1", at: float = NOW, **fields) -> MatchRecord:
+    """A verified match of the gate."""
+    given = {
+        "collection": "default", "matched": True, "place_id": "gate", "place_name": "Gate", "confidence": 0.9,
+        "score": 0.9, "verification": "done", "encoder": "e", "verifier": "v", "evidence": {"similarity": 0.5},
+    }  # fmt: skip
+    return MatchRecord(request_id=request_id, at=at, **{**given, **fields})
+
+
+FEATURES = QueryFeatures(np.array([0.6, 0.8], np.float32), b"packed")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[UsageLog]:
+    """A log that keeps matches for 100 days and features for 10."""
+    usage = UsageLog(tmp_path, Retention(match_days=100, feature_days=10))
+    yield usage
+    usage.close()
+
+
+def features_on_disk(folder: Path) -> list[tuple[bytes | None, bytes | None]]:
+    """Embedding and local features of each feedback."""
+    connection = sqlite3.connect(folder / USAGE_NAME)
+    rows = connection.execute("SELECT embedding, packed FROM feedback").fetchall()
+    connection.close()
+    return rows
+
+
+def test_a_match_comes_back_as_it_was_kept(log: UsageLog):
+    """Nothing of a match's numbers is lost or changed."""
+    log.record([a_match(), a_match("r2", matched=False, place_id=None, place_name=None, verifier=None, evidence={})])
+
+    assert log.find("r1").match == a_match()
+    assert log.find("r2").match.place_id is None
+    assert log.find("r1").feedback is None
+
+
+def test_a_request_id_used_twice_means_the_newer_match(log: UsageLog):
+    """Callers may choose ids; the latest match of an id is the one talked about, and none is overwritten."""
+    log.record([a_match(), a_match(at=NOW + 1, place_id="tower")])
+
+    assert log.give_feedback("r1", "right", None, NOW + 2).match.place_id == "tower"
+    assert [each.feedback is None for each in log.page("default")[0]] == [False, True]
+
+
+def test_feedback_needs_a_match(log: UsageLog):
+    """Nobody can write into the log about matches that never were."""
+    with pytest.raises(UnknownMatch, match="'r9'"):
+        log.give_feedback("r9", "right", None, NOW)
+
+
+@pytest.mark.parametrize(("verdict", "place_id"), [("other_place", None), ("right", "gate"), ("wrong", "gate")])
+def test_a_place_belongs_to_other_place_alone(log: UsageLog, verdict, place_id):
+    """A verdict that contradicts itself is refused."""
+    log.record([a_match()])
+
+    with pytest.raises(InvalidRequest, match="place_id"):
+        log.give_feedback("r1", verdict, place_id, NOW)
+
+
+def test_the_last_word_counts(log: UsageLog):
+    """Feedback given twice replaces the first, and keeps the features that came with it."""
+    log.record([a_match()])
+    log.give_feedback("r1", "wrong", None, NOW, FEATURES)
+
+    said = log.give_feedback("r1", "other_place", "tower", NOW + 1).feedback
+
+    assert (said.verdict, said.place_id, said.at, said.has_features) == ("other_place", "tower", NOW + 1, True)
+
+
+def test_features_are_kept_only_where_allowed(tmp_path: Path):
+    """Without a retention for features, none reach the disk."""
+    log = UsageLog(tmp_path, Retention(match_days=100))
+    log.record([a_match()])
+
+    said = log.give_feedback("r1", "right", None, NOW, FEATURES).feedback
+
+    assert not said.has_features
+    assert features_on_disk(tmp_path) == [(None, None)]
+    log.close()
+
+
+def test_features_are_forgotten_before_numbers(log: UsageLog, tmp_path: Path):
+    """After their days, features go and the feedback's numbers stay; after theirs, the match goes with all of it."""
+    log.record([a_match()])
+    log.give_feedback("r1", "right", None, NOW, FEATURES)
+    assert features_on_disk(tmp_path) == [(FEATURES.embedding.tobytes(), b"packed")]
+
+    assert log.forget(NOW + 11 * DAY) == 0
+    assert features_on_disk(tmp_path) == [(None, None)]
+    assert log.find("r1").feedback.verdict == "right"
+
+    assert log.forget(NOW + 101 * DAY) == 1
+    assert features_on_disk(tmp_path) == []
+    with pytest.raises(UnknownMatch):
+        log.find("r1")
+
+
+def test_forgotten_features_leave_no_bytes_behind(log: UsageLog, tmp_path: Path):
+    """What is forgotten is overwritten in the database file, not only unlinked."""
+    secret = b"a visitor's photo, described " * 400
+    log.record([a_match()])
+    log.give_feedback("r1", "right", None, NOW, QueryFeatures(FEATURES.embedding, secret))
+    log.forget(NOW + 11 * DAY)
+    log.close()  # the write-ahead log goes with the last connection
+
+    assert secret[:29] not in (tmp_path / USAGE_NAME).read_bytes()
+    assert not (tmp_path / f"{USAGE_NAME}-wal").exists()
+
+
+def test_the_log_is_bounded(log: UsageLog, monkeypatch):
+    """However many matches there are, only the newest so many are kept."""
+    monkeypatch.setattr(module, "MOST_MATCHES", 3)
+    log.record([a_match(f"r{number}", NOW + number) for number in range(5)])
+
+    assert log.forget(NOW + 5) == 2
+    assert [each.match.request_id for each in log.page("default")[0]] == ["r4", "r3", "r2"]
+
+
+def test_keeping_nothing_keeps_nothing(tmp_path: Path):
+    """Zero days means that no match is written down at all."""
+    log = UsageLog(tmp_path, Retention(match_days=0))
+    log.record([a_match()])
+
+    assert log.page("default") == ([], None)
+    log.close()
+
+
+def test_pages_join_without_gap_or_overlap(log: UsageLog):
+    """Newest first, page by page, each match once, even where several have one time."""
+    log.record([a_match(f"r{number}", NOW + number // 3) for number in range(10)])
+    log.record([a_match("elsewhere", collection="other")])
+    seen, cursor = [], None
+    while True:
+        matches, cursor = log.page("default", cursor, 4)
+        seen += [each.match.request_id for each in matches]
+        if cursor is None:
+            break
+
+    assert seen == [f"r{number}" for number in range(9, -1, -1)]
+
+
+def test_only_commented_matches_on_request(log: UsageLog):
+    """Labels can be listed without all the matches between them."""
+    log.record([a_match("r1"), a_match("r2")])
+    log.give_feedback("r2", "not_in_collection", None, NOW)
+
+    assert [each.match.request_id for each in log.page("default", commented=True)[0]] == ["r2"]
+
+
+def test_columns_hold_one_pair_of_models(log: UsageLog):
+    """The drift report sees verified matches of the present models only, and how many others there were."""
+    log.record([a_match("old", NOW - 1, verifier="former"), a_match("r1"), a_match("r2", NOW + 1, matched=False)])
+    log.record([a_match("r3", NOW + 2, verification="unavailable", verifier=None), a_match("r4", NOW + 3)])
+    log.give_feedback("r1", "other_place", "gate", NOW)
+    log.give_feedback("r2", "right", None, NOW)
+    log.give_feedback("r4", "not_in_collection", None, NOW)
+
+    columns = log.columns("default")
+
+    assert columns.left_out == 2
+    assert columns.right.tolist() == [1, -1, 0]  # naming the place that was given says that it was right
+    assert columns.matched.tolist() == [True, False, True]
+
+
+def test_a_damaged_log_says_that_it_may_be_deleted(tmp_path: Path):
+    """A log that cannot be used names itself, so that nobody restores the gallery for it."""
+    (tmp_path / USAGE_NAME).write_bytes(b"no database" * 100)
+    log = UsageLog(tmp_path, Retention())
+
+    with pytest.raises(GalleryUnavailable, match=USAGE_NAME):
+        log.record([a_match()])
+    log.close()
+
+
+def test_several_processes_share_one_log(log: UsageLog, tmp_path: Path):
+    """What one replica records, another finds at once."""
+    other = UsageLog(tmp_path, Retention())
+    log.record([a_match()])
+
+    assert other.find("r1").match == a_match()
+    other.close()
