@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with gallery:
             _time_searches(gallery, vectors, options.rounds)
             _time_changes(gallery, _unit_rows(rng, 64, options.dim), rng)
+            for writers in (1, 8):
+                _time_writers(gallery, writers, _unit_rows(rng, 96, options.dim), rng)
     return 0
 
 
@@ -93,11 +96,18 @@ def _time_changes(gallery: Gallery, vectors: NDArray[np.float32], rng: np.random
     print(f"list, text in all names  {page_s * 1000:8.2f} ms")
 
 
+def _time_writers(gallery: Gallery, writers: int, vectors: NDArray[np.float32], rng: np.random.Generator) -> None:
+    photos = [[_new_image(vector, rng.bytes(300_000), _features(rng))] for vector in vectors]
+    with ThreadPoolExecutor(writers) as pool:
+        adding_s, _ = _timed(lambda: list(pool.map(gallery.add, photos)))
+    print(f"add, {writers} at a time         {len(photos) / adding_s:8.0f} images per second")
+
+
 def _fill(folder: Path, fingerprint: EncoderFingerprint, vectors: NDArray[np.float32]) -> None:
     database = Database(folder / DATABASE_NAME, read_only=False, lock_timeout_s=10)
     files = UnsyncedFiles(folder)
     prepare_for_writing(database, files, fingerprint)
-    with Gallery(database, files, fingerprint, feature_cache_bytes=0) as gallery:
+    with Gallery(database, files, fingerprint, feature_cache_bytes=0, gpu=None) as gallery:
         for start in range(0, len(vectors), 1000):
             rows = range(start, min(start + 1000, len(vectors)))
             gallery.add([_new_image(vectors[row], str(row).encode()) for row in rows])

@@ -20,7 +20,8 @@ from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
 from core.gallery.entries import AddResult, ImageChange, NewImage, Unchanged, check_name, printable
 from core.gallery.files import PhotoFiles
-from core.gallery.gpu_search import find_gpu_search
+from core.gallery.gpu_search import GpuSearch, find_gpu_search
+from core.gallery.group_commit import GroupCommit
 from core.gallery.image_rows import uses_content
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.reader import GalleryReader
@@ -32,12 +33,27 @@ DATABASE_NAME = "gallery.sqlite3"
 
 _log = logging.getLogger(__name__)
 
+_Hashed = tuple[NewImage, str]
+"""An image and the sha256 of its bytes, hex."""
+
 
 class Gallery(GalleryReader):
     """Images by collection and place: add, change, delete, and all that ``GalleryReader`` answers.
 
     Safe for several threads, and for several processes on one folder.
     """
+
+    def __init__(
+        self,
+        database: Database,
+        files: PhotoFiles,
+        fingerprint: EncoderFingerprint,
+        feature_cache_bytes: int,
+        gpu: GpuSearch | None,
+    ) -> None:
+        """Compose the parts; callers use ``open``."""
+        super().__init__(database, files, fingerprint, feature_cache_bytes, gpu)
+        self._adds = GroupCommit[_Hashed, AddResult](self._add_all)
 
     @classmethod
     def open(
@@ -102,6 +118,8 @@ class Gallery(GalleryReader):
     def add(self, images: Sequence[NewImage]) -> list[AddResult]:
         """Store images, all or none. When this returns they are on the disk and found by ``search``.
 
+        Calls of several threads share their commits.
+
         A new place is made; of a known one only what it lacks (name, description...) is filled in.
 
         Returns:
@@ -114,29 +132,7 @@ class Gallery(GalleryReader):
         for new in images:
             self._check_new(new)
         hashes = [hashlib.sha256(new.data).hexdigest() for new in images]
-        results: list[AddResult] = []
-        added: list[tuple[int, NewImage]] = []
-        photos: list[tuple[str, bytes]] = []
-        with self._database.writing() as connection:
-            for new, content_hash in zip(images, hashes, strict=True):
-                known = self._images.by_content(connection, new.collection, content_hash)
-                if known is not None:
-                    results.append(AddResult("duplicate", known))
-                    continue
-                image_id = uuid4().hex
-                place = place_rows.ensure_place(connection, new.collection, new.place or _own_place(new, image_id))
-                seq = self._images.insert(connection, new, image_id, content_hash, place)
-                vector_rows.insert_embedding(connection, seq, new.embedding)
-                if new.local_features is not None:
-                    vector_rows.insert_local_features(connection, seq, new.local_features)
-                photos.append((self._files.original_path(content_hash, new.media_type), new.data))
-                photos.append((self._files.preview_path(content_hash), new.preview))
-                results.append(AddResult("added", self._images.by_id(connection, image_id)))
-                added.append((seq, new))
-            if added:
-                self._files.store(photos)
-                self._commit(connection, lambda index: _add_to(index, added))
-        return results
+        return self._adds.submit(list(zip(images, hashes, strict=True)))
 
     def update(self, image_id: str, change: ImageChange) -> GalleryImage:
         """Change what an image shows, or what is on record of its place; all images of that place show the change.
@@ -176,6 +172,31 @@ class Gallery(GalleryReader):
             self._commit(connection, lambda index: index.remove(np.array([seq])))
         self._features.discard(image_id)
         self._remove_files(image)
+
+    def _add_all(self, images: Sequence[_Hashed]) -> list[AddResult]:
+        results: list[AddResult] = []
+        added: list[tuple[int, NewImage]] = []
+        photos: list[tuple[str, bytes]] = []
+        with self._database.writing() as connection:
+            for new, content_hash in images:
+                known = self._images.by_content(connection, new.collection, content_hash)
+                if known is not None:
+                    results.append(AddResult("duplicate", known))
+                    continue
+                image_id = uuid4().hex
+                place = place_rows.ensure_place(connection, new.collection, new.place or _own_place(new, image_id))
+                seq = self._images.insert(connection, new, image_id, content_hash, place)
+                vector_rows.insert_embedding(connection, seq, new.embedding)
+                if new.local_features is not None:
+                    vector_rows.insert_local_features(connection, seq, new.local_features)
+                photos.append((self._files.original_path(content_hash, new.media_type), new.data))
+                photos.append((self._files.preview_path(content_hash), new.preview))
+                results.append(AddResult("added", self._images.by_id(connection, image_id)))
+                added.append((seq, new))
+            if added:
+                self._files.store(photos)
+                self._commit(connection, lambda index: _add_to(index, added))
+        return results
 
     def _commit(self, connection: sqlite3.Connection, apply: Callable[[VectorIndex], None]) -> None:
         self._index.commit(connection, manifest.next_generation(connection), apply)

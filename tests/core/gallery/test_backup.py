@@ -65,18 +65,18 @@ def test_a_verifier_may_open_a_restored_gallery_first(gallery, folder, fingerpri
 
 
 def test_backups_of_a_gallery_in_use_are_whole(folder, backup):
-    """While another process adds and deletes, every backup shows what it had acknowledged, with its files."""
+    """While another process adds, edits and deletes, every backup shows what it had acknowledged, with its files."""
     command = [sys.executable, Path(__file__).with_name("changing_process.py"), folder, "0"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     added, gone, ever_deleted = set[str](), set[str](), set[str]()
     backups = list[tuple[set[str], set[str]]]()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             for number in range(6):
-                said = [process.stdout.readline().split() for _ in range(12)]
-                added |= {image_id for word, image_id in said if word == "added"}
-                ever_deleted |= {image_id for word, image_id in said if word == "deleting"}
-                gone |= {image_id for word, image_id in said if word == "deleted"}
+                said = [process.stdout.readline().split() for _ in range(24)]
+                added |= {image_id for word, image_id, *_ in said if word == "added"}
+                ever_deleted |= {image_id for word, image_id, *_ in said if word == "deleting"}
+                gone |= {image_id for word, image_id, *_ in said if word == "deleted"}
                 back_up(folder, backup / str(number))
                 with Gallery.open(backup / str(number), None, read_only=True) as copied:
                     backups.append((set(added), set(copied.embeddings()[0])))
