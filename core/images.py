@@ -4,8 +4,8 @@ The bytes alone decide the format: half of the ``.heic`` files in the wild are J
 Colour profiles are not applied: no encoder or verifier here is sensitive to them.
 """
 
-import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +14,8 @@ from types import MappingProxyType
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, features
 from PIL.Image import Resampling, Transpose
 
-from core.errors import ImageTooLarge, InvalidImage, InvalidRequest, UnsupportedFormat
+from core.decoding_budget import DecodingBudget
+from core.errors import ImageTooLarge, InvalidImage, UnsupportedFormat
 from core.image_headers import SCAN_MARKER, count_scans, webp_canvas
 from core.pixels import reduce_to_rgb
 
@@ -30,11 +31,6 @@ EXTENSIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The file name extension of each accepted media type."""
-
-# Names under which folders hold photos. Those of unaccepted kinds are walked too, so that they get reported.
-_PHOTO_SUFFIXES = frozenset({*EXTENSIONS.values(), ".jpeg", ".jpe", ".jfif", ".heif", ".hif"}) | frozenset(
-    {".gif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".cr2", ".nef", ".arw"}
-)
 
 _PILLOW_READERS: Mapping[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "image/jpeg": JpegImagePlugin.JpegImageFile,
@@ -79,12 +75,18 @@ class ImageLimits:
             that is more, so that raising the one limit raises both.
         max_scans: of a JPEG. Each costs a pass over all pixels, even an empty one of a few bytes; cameras and
             optimisers write at most about 20.
+        budget: shared by all who decode under these limits: a photo waits until it has room. None: nobody waits.
     """
 
     max_bytes: int = 32 * 1024 * 1024
     max_pixels: int = 100_000_000
     max_pixels_undrafted: int | None = None
     max_scans: int = 100
+    budget: DecodingBudget | None = None
+
+    def hold(self, size: tuple[int, int]) -> AbstractContextManager[None]:
+        """Wait for room in the budget, and take it while a photo of (width, height) is decoded."""
+        return self.budget.hold(size[0] * size[1]) if self.budget else nullcontext()
 
     def pixels_of(self, media_type: str) -> int:
         """The most pixels that a photo of this media type may have."""
@@ -209,25 +211,6 @@ def sniff_media_type(data: bytes) -> str | None:
     return None
 
 
-def walk_images(folder: Path) -> list[Path]:
-    """List the photos under ``folder``, recursively, in an order that never changes between runs.
-
-    A file counts as a photo by its name or by its first bytes, so that damaged photos are listed (and later
-    reported) and nameless ones are found. Hidden files and folders are skipped.
-
-    Raises:
-        InvalidRequest: ``folder`` is no folder.
-    """
-    if not folder.is_dir():
-        raise InvalidRequest(f"no such folder: {folder}")
-    found = []
-    for parent, subfolders, names in os.walk(folder):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
-        paths = (Path(parent, name) for name in names if not name.startswith("."))
-        found += [path for path in paths if path.suffix.lower() in _PHOTO_SUFFIXES or _starts_like_a_photo(path)]
-    return sorted(found, key=lambda path: path.relative_to(folder).parts)
-
-
 def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: ImageLimits) -> DecodedImage:
     if media_type == "image/avif" and not features.check("avif"):
         raise UnsupportedFormat("this installation of Pillow decodes no AVIF; send JPEG, PNG or WebP")
@@ -242,9 +225,10 @@ def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: Ima
         _refuse_scans(data, limits)
         shrink = min(1.0, max_side / max(width, height))
         opened.draft(None, (max(1, round(width * shrink)), max(1, round(height * shrink))))
-    opened.load()
-    turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(_exif_orientation(opened))
-    image = reduce_to_rgb(opened, max_side)
+    with limits.hold((width, height)):
+        opened.load()
+        turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(_exif_orientation(opened))
+        image = reduce_to_rgb(opened, max_side)
     if turn is not None:
         image = image.transpose(turn)
         if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90):
@@ -261,10 +245,11 @@ def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImag
         ) from exc
     opened = pillow_heif.open_heif(BytesIO(data))
     _refuse_pixels(opened.size, "image/heic", limits)
-    # libheif applies the container's rotation; the EXIF orientation beside it must not be applied again.
-    image: Image.Image = opened.to_pillow()
-    width, height = image.size
-    return DecodedImage(reduce_to_rgb(image, max_side), "image/heic", width, height)
+    with limits.hold(opened.size):
+        # libheif applies the container's rotation; the EXIF orientation beside it must not be applied again.
+        image: Image.Image = opened.to_pillow()
+        width, height = image.size
+        return DecodedImage(reduce_to_rgb(image, max_side), "image/heic", width, height)
 
 
 def _exif_orientation(image: Image.Image) -> int:
@@ -308,11 +293,3 @@ def _kind_of(data: bytes) -> str:
         if data.startswith(prefix):
             return name
     return f"unknown bytes {data[:8].hex(' ')}"
-
-
-def _starts_like_a_photo(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return sniff_media_type(file.read(256)) is not None
-    except OSError:
-        return False

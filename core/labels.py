@@ -9,17 +9,23 @@ the right answer is "not in the collection".
 import csv
 import io
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from core.errors import InvalidRequest
-from core.images import walk_images
+from core.images import EXTENSIONS, sniff_media_type
 from core.results import Place
 
 MANIFEST = "manifest.csv"
 # Far more than anyone names; every row is filled up to the header's length, so rows cost what columns cost.
 _MAX_COLUMNS = 256
+# Names under which folders hold photos. Those of unaccepted kinds are walked too, so that they get reported.
+_PHOTO_SUFFIXES = frozenset({*EXTENSIONS.values(), ".jpeg", ".jpe", ".jfif", ".heif", ".hif"}) | frozenset(
+    {".gif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".cr2", ".nef", ".arw"}
+)
+
 Role = Literal["reference", "query"]
 
 
@@ -81,6 +87,25 @@ def read_folder(folder: Path, role: Role) -> list[LabelledPhoto]:
 def place_of_path(relative: PurePosixPath) -> Place | None:
     """The place that a file's first folder names; None for a file in no folder."""
     return Place(relative.parts[0], relative.parts[0]) if len(relative.parts) > 1 else None
+
+
+def walk_images(folder: Path) -> list[Path]:
+    """List the photos under ``folder``, recursively, in an order that never changes between runs.
+
+    A file counts as a photo by its name or by its first bytes, so that damaged photos are listed (and later
+    reported) and nameless ones are found. Hidden files and folders are skipped.
+
+    Raises:
+        InvalidRequest: ``folder`` is no folder.
+    """
+    if not folder.is_dir():
+        raise InvalidRequest(f"no such folder: {folder}")
+    found = []
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
+        paths = (Path(parent, name) for name in names if not name.startswith("."))
+        found += [path for path in paths if path.suffix.lower() in _PHOTO_SUFFIXES or _starts_like_a_photo(path)]
+    return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
 def parse_manifest(data: bytes, *, max_rows: int | None = None) -> list[ManifestRow]:
@@ -167,3 +192,11 @@ def _degrees(text: str, column: str, line: int) -> float | None:
         return float(text)
     except ValueError:
         raise InvalidRequest(f"{MANIFEST}, line {line}: {column} {text!r:.80} is no number of degrees") from None
+
+
+def _starts_like_a_photo(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return sniff_media_type(file.read(256)) is not None
+    except OSError:
+        return False

@@ -27,6 +27,7 @@ from serving.health import health_router
 from serving.metrics import Metrics
 from serving.observability import REQUEST_ID_HEADER
 from serving.process import build_api
+from serving.reception import Reception
 
 _DESCRIPTION = (
     "Send a photo, get the exhibit or place it shows, or an honest *not in the collection*. "
@@ -90,7 +91,9 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
             )
             gate = Gate(settings.max_concurrent)
             metrics.watch_gate("matches", lambda: gate.inside, gate.capacity)
-            app.state.gateway = Gateway(settings, pipeline, gate, answers)
+            reception = Reception(settings.max_receiving, settings.max_received_bytes, settings.pace)
+            metrics.watch_gate("receiving", lambda: reception.inside, reception.capacity)
+            app.state.gateway = Gateway(settings, pipeline, reception, gate, answers)
             yield
 
     app = build_api(

@@ -11,14 +11,16 @@ from gateway.match_metrics import MatchMetrics
 from gateway.pipeline import MatchPipeline
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
+from serving.reception import Reception
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The collaborators of one running gateway."""
+    """The collaborators of one running gateway; photos arrive in the reception, and pass the gate when complete."""
 
     settings: GatewaySettings
     pipeline: MatchPipeline
+    reception: Reception
     gate: Gate
     answers: MatchMetrics
 

@@ -71,9 +71,12 @@ async def forward(
         if hung_up:
             raise ClientDisconnect from exc
         raise
+    headers = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
+    if answer.status_code == 408:
+        headers["connection"] = "close"  # said by the service to its caller, and meant for ours
     return StreamingResponse(
         answer.aiter_raw(),
         answer.status_code,
-        {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers},
+        headers,
         background=BackgroundTask(answer.aclose),
     )

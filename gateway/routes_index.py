@@ -35,7 +35,7 @@ _MAX_CHANGE_BYTES = 1024 * 1024
         "`manifest.csv`. Each file has its own outcome: `added`, `duplicate` (the same bytes are already in the "
         "collection) or `rejected` with the reason. A bad file never fails the others."
     ),
-    responses=error_answers(409, 413, 422, 503, 504),
+    responses=error_answers(408, 409, 413, 422, 503, 504),
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
 async def add_images(request: Request, gateway: GatewayDependency) -> Response:
@@ -86,12 +86,14 @@ async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDepe
     response_model=ImageBody,
     summary="Change what an image shows",
     description="Fields left out stay. `place_id` moves the image; the other fields belong to the place it then shows.",
-    responses=error_answers(404, 413, 422, 503),
+    responses=error_answers(404, 408, 413, 422, 503),
     openapi_extra=json_body(ImageChange),
 )
 async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Change what the image shows: `place_id` moves it, the other fields change its place for all its images."""
-    return await forward(request, gateway, body=await read_body(request, _MAX_CHANGE_BYTES))
+    with gateway.reception.admit() as incoming:
+        body = await read_body(request, incoming, _MAX_CHANGE_BYTES)
+    return await forward(request, gateway, body=body)
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))

@@ -10,9 +10,10 @@ from gateway.languages import preferred_language
 from serving.callers import RequestTimeout, answering
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
+from serving.roles import Role, requires
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
 
-router = APIRouter(tags=["matching"])
+router = APIRouter(tags=["matching"], responses=error_answers(401, 403, 429))
 
 
 @router.post(
@@ -23,23 +24,26 @@ router = APIRouter(tags=["matching"])
         "Answers with the place, or with `matched: false` when the photo shows nothing of the collection; both are "
         "HTTP 200. `candidates` lists what was considered, at most one image per place, best first."
     ),
-    responses=error_answers(400, 404, 409, 413, 415, 422, 502, 503, 504),
+    responses=error_answers(400, 404, 408, 409, 413, 415, 422, 502, 503, 504),
     openapi_extra=form_body(MatchFields, file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC."),
 )
+@requires(Role.MATCH)
 async def match(
     request: Request, gateway: Annotated[Gateway, Depends(get_gateway)], timeout_s: RequestTimeout = None
 ) -> Response:
     """Read the form, ask the pipeline."""
     timer = StageTimer()
-    with gateway.gate.admit():
+    gateway.gate.refuse_if_full()
+    with gateway.reception.admit() as incoming:
         with timer.stage("receive"):
             limit = gateway.settings.max_photo_bytes + MAX_FIELD_BYTES
-            async with open_form(request, max_bytes=limit, in_memory=True) as form:
+            async with open_form(request, incoming, max_bytes=limit, in_memory=True) as form:
                 fields = parse_fields(MatchFields, form)
                 fields.language = fields.language or preferred_language(request.headers.get("Accept-Language"))
                 photo = await uploaded_files(form, "file")[0].read()
         async with answering(request, timeout_s):
-            reply = await gateway.pipeline.match(photo, fields, timer)
+            with gateway.gate.admit():
+                reply = await gateway.pipeline.match(photo, fields, timer)
     gateway.answers.observe(reply)
     request.state.timings_ms = reply.timings_ms
     # Serialised once, here: the reply was validated when it was built.

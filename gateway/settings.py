@@ -54,4 +54,10 @@ class GatewaySettings(ProcessSettings):
         default=(), description="web origins whose scripts may call the API, separated by commas; unset: none"
     )
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo taken for matching")
+    max_receiving: int = Field(
+        default=512, ge=1, description="photos being received at once; more are refused with 503"
+    )
+    max_received_bytes: int = Field(
+        default=1024**3, gt=0, description="what photos being received or at work take of memory together, bytes"
+    )
     max_concurrent: int = Field(default=128, gt=0, description="matches at work at once; more are refused with 503")

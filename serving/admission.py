@@ -18,6 +18,15 @@ class Gate:
         self.capacity = capacity
         self.inside = 0
 
+    def refuse_if_full(self) -> None:
+        """Refuse now what would be refused once its body has arrived.
+
+        Raises:
+            Overloaded: ``capacity`` others are inside.
+        """
+        if self.inside >= self.capacity:
+            raise Overloaded(f"{self.inside} requests are being worked on, which is the limit; try again shortly")
+
     @contextmanager
     def admit(self) -> Iterator[None]:
         """Be inside for a while.
@@ -25,8 +34,7 @@ class Gate:
         Raises:
             Overloaded: ``capacity`` others are inside.
         """
-        if self.inside >= self.capacity:
-            raise Overloaded(f"{self.inside} requests are being worked on, which is the limit; try again shortly")
+        self.refuse_if_full()
         self.inside += 1
         try:
             yield

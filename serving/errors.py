@@ -62,6 +62,10 @@ class UploadTooLarge(ServingError):
     """The body exceeds its byte limit; it was not read further."""
 
 
+class UploadTooSlow(ServingError):
+    """The body stalled or trickled; its connection ends with the answer."""
+
+
 class Overloaded(ServingError):
     """As much work is waiting as will be accepted."""
 
@@ -73,6 +77,7 @@ class NotReady(ServingError):
 SERVING_ERRORS: ErrorTable = {
     InvalidUpload: ErrorRow(422, ErrorCode.INVALID_REQUEST),
     UploadTooLarge: ErrorRow(413, ErrorCode.IMAGE_TOO_LARGE),
+    UploadTooSlow: ErrorRow(408, ErrorCode.UPLOAD_TOO_SLOW),
     Overloaded: ErrorRow(503, ErrorCode.OVERLOADED, retry_after_s=2),
     NotReady: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE, retry_after_s=5),
 }
@@ -94,7 +99,9 @@ def install_error_table(app: FastAPI, table: ErrorTable) -> None:
         row = find_row(rows, exc)
         if row.status >= 500:
             logger.warning("%s %s: %s: %s", request.method, shown_path(request.url.path), type(exc).__name__, exc)
-        headers = {"Retry-After": str(row.retry_after_s)} if row.retry_after_s is not None else None
+        headers = {"Retry-After": str(row.retry_after_s)} if row.retry_after_s is not None else {}
+        if row.status == 408:
+            headers["Connection"] = "close"  # RFC 9110, section 15.5.9: what is left of the request is not waited for
         return error_response(
             row.status,
             row.code,

@@ -79,6 +79,7 @@ def _self_contained(model: type[BaseModel]) -> dict[str, Any]:
 _MEANINGS = {
     400: "The photo cannot be read.",
     404: "No such thing.",
+    408: "The upload came too slowly.",
     409: "The gallery's state does not allow it.",
     413: "Too large.",
     415: "Not an accepted kind of file.",

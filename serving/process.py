@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from serving.connections import ImpatientConnection
 from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
 from serving.metrics import Metrics, serve_metrics
@@ -43,6 +45,7 @@ def build_api(
         lifespan=lifespan,
         docs_url=None,  # its page comes from a CDN; see gateway.docs
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would be to whatever host the request names
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
     )
     install_error_table(app, errors)
@@ -62,6 +65,7 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=partial(ImpatientConnection, stall_s=settings.stall_timeout_s),  # type: ignore[arg-type]  # made by a call
         log_config=None,
         access_log=False,  # observability logs each request, with its id
         server_header=False,

@@ -6,6 +6,8 @@ from typing import Literal, Self, TypeVar
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from serving.reception import Pace
+
 Settings = TypeVar("Settings", bound="ProcessSettings")
 
 
@@ -20,9 +22,20 @@ class ProcessSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(ge=0, le=65535, description="port to listen on")
+    stall_timeout_s: float = Field(
+        default=20, gt=0, description="a request that sends nothing for so long, or an answer nobody reads, is ended"
+    )
+    min_upload_rate: int = Field(
+        default=16384, ge=1, description="bytes per second that an upload must make on average, after that time"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="the quietest log lines shown"
     )
+
+    @property
+    def pace(self) -> Pace:
+        """How slowly a body may arrive."""
+        return Pace(self.stall_timeout_s, self.min_upload_rate)
 
     @model_validator(mode="after")
     def _refuse_unknown_variables(self) -> Self:

@@ -8,43 +8,53 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from serving.errors import InvalidUpload, UploadTooLarge
+from serving.errors import InvalidUpload, Overloaded, UploadTooLarge
+from serving.reception import Incoming
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
 MAX_FIELD_BYTES = 256 * 1024
 """Of one text field of a form."""
 
+# Of an upload's files, which may be a thousand, so much each stays in memory.
+_SPOOLED_BYTES = 64 * 1024
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
+
+async def read_body(request: Request, incoming: Incoming, max_bytes: int) -> bytes:
     """Read a raw body.
 
     Raises:
         UploadTooLarge: it announces or turns out to be more than ``max_bytes``.
+        UploadTooSlow: it stalls.
+        Overloaded: too much is being received.
     """
     body = bytearray()
-    async for chunk in _limited_stream(request, max_bytes):
-        body += chunk
+    async with incoming.arriving():
+        async for chunk in _limited_stream(request, incoming, max_bytes):
+            body += chunk
     return bytes(body)
 
 
 @asynccontextmanager
 async def open_form(
-    request: Request, *, max_bytes: int, max_files: int = 1, in_memory: bool = False
+    request: Request, incoming: Incoming, *, max_bytes: int, max_files: int = 1, in_memory: bool = False
 ) -> AsyncIterator[FormData]:
     """Read a multipart form; its files live until the block ends.
 
     Args:
         request: whose body was not read yet.
+        incoming: its place in the reception.
         max_bytes: of the whole body.
         max_files: parts with a file name.
-        in_memory: keep files of any size in memory; else those above 1 MB go to a temporary file.
+        in_memory: keep files of any size in memory; else those above 64 kB go to temporary files.
 
     Raises:
         UploadTooLarge: the body announces or turns out to be more than ``max_bytes``.
         InvalidUpload: no multipart form, a damaged one, or one with too many parts.
+        UploadTooSlow: it stalls.
+        Overloaded: too much is being received, or the disk for temporary files is full.
     """
     content_type = request.headers.get("content-type", "")
     if not content_type.lower().startswith("multipart/form-data"):
@@ -52,14 +62,24 @@ async def open_form(
             f"the body is {content_type or 'of no declared type'}, not a form", accepted="multipart/form-data"
         )
     parser = _StrictParser(
-        request.headers, _limited_stream(request, max_bytes), max_files=max_files, max_part_size=MAX_FIELD_BYTES
+        request.headers,
+        _limited_stream(request, incoming, max_bytes),
+        max_files=max_files,
+        max_part_size=MAX_FIELD_BYTES,
     )
-    if in_memory:
-        parser.spool_max_size = max_bytes
+    parser.spool_max_size = max_bytes if in_memory else _SPOOLED_BYTES
     try:
-        form = await parser.parse_whole()
+        async with incoming.arriving():
+            form = await parser.parse_whole()
     except MultiPartException as exc:
         raise InvalidUpload(f"the form cannot be read: {exc.message}", accepted="multipart/form-data") from exc
+    # A charset is looked up among all of Python's codecs, and some of those fail in ways of their own.
+    except (ValueError, LookupError) as exc:
+        raise InvalidUpload("the form's encoding cannot be read", accepted="multipart/form-data in UTF-8") from exc
+    except ClientDisconnect:
+        raise
+    except OSError as exc:
+        raise Overloaded(f"the upload cannot be kept: {exc.strerror or type(exc).__name__}; try again later") from exc
     try:
         yield form
     finally:
@@ -123,7 +143,7 @@ class _StrictParser(MultiPartParser):
         return form
 
 
-async def _limited_stream(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _limited_stream(request: Request, incoming: Incoming, max_bytes: int) -> AsyncGenerator[bytes, None]:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > max_bytes:
         raise _too_large(f"{int(announced):,} bytes", max_bytes)
@@ -132,6 +152,7 @@ async def _limited_stream(request: Request, max_bytes: int) -> AsyncGenerator[by
         received += len(chunk)
         if received > max_bytes:
             raise _too_large(f"more than {max_bytes:,} bytes", max_bytes)
+        incoming.receive(len(chunk))
         yield chunk
 
 

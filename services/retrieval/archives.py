@@ -140,7 +140,8 @@ def _submission(
     danger = _danger_of(entry)
     if danger is not None:
         return refuse(name, InvalidRequest(f"{entry.filename[:200]!r} {danger}"))
-    return Submission(name, partial(_read, archive, entry, limits.max_photo_bytes), place)
+    byte_size = min(entry.file_size, limits.max_photo_bytes)
+    return Submission(name, partial(_read, archive, entry, limits.max_photo_bytes), place, byte_size)
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:

@@ -1,12 +1,14 @@
 """The asynchronous face of the library: decode in threads, encode in batches, search in threads."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from PIL import Image
 
+from core.decoding_budget import DecodingBudget
 from core.encoders.base import Encoder
 from core.errors import OutOfMemory
 from core.gallery import Gallery
@@ -20,10 +22,16 @@ from serving.admission import Gate
 from serving.batching import DynamicBatcher
 from serving.metrics import Metrics
 from serving.observability import StageTimer
+from serving.reception import Reception
 from serving.workers import Workers
 
 CHUNK_SIZE = 16
 """Photos per transaction of an upload: one commit costs as much as many."""
+
+CHUNK_BYTES = 64 * 1024 * 1024
+"""Of their originals together, unless one has more."""
+
+_MOST_RECEIVING = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +58,9 @@ class RetrievalEngine:
         health_worker: a thread for the health checks alone, which must answer while searches are slow.
         indexer: adds photos.
         gate: admits searches.
-        uploads: admits uploads.
+        reception: where photos to search with arrive.
+        uploads: where uploads arrive, and wait for their turn.
+        upload_turns: lets so many complete uploads work at once.
     """
 
     def __init__(
@@ -68,8 +78,15 @@ class RetrievalEngine:
         self.workers = workers
         self.health_worker = health_worker
         self.gate = Gate(settings.most_waiting)
-        self.uploads = Gate(settings.max_uploads)
-        self.indexer = Indexer(gallery, batcher, index_workers, limits=settings.image_limits, chunk_size=CHUNK_SIZE)
+        self.reception = Reception(_MOST_RECEIVING, settings.most_waiting * settings.max_photo_bytes, settings.pace)
+        self.uploads = Reception(
+            settings.max_receiving, settings.max_uploads * settings.max_upload_bytes, settings.pace
+        )
+        self.upload_turns = asyncio.Semaphore(settings.max_uploads)
+        self._limits = replace(settings.image_limits, budget=DecodingBudget(settings.max_photo_pixels))
+        self.indexer = Indexer(
+            gallery, batcher, index_workers, limits=self._limits, chunk_size=CHUNK_SIZE, chunk_bytes=CHUNK_BYTES
+        )
         self._retriever = retriever
         self._batcher = batcher
         self._limits = settings.image_limits

@@ -35,6 +35,7 @@ class Indexer:
         *,
         limits: ImageLimits,
         chunk_size: int,
+        chunk_bytes: int,
     ) -> None:
         """Compose.
 
@@ -44,12 +45,14 @@ class Indexer:
             workers: read, decode and store.
             limits: of photos.
             chunk_size: photos per transaction, >= 1.
+            chunk_bytes: of their originals, where they are more than one; two chunks are in memory at a time.
         """
         self._gallery = gallery
         self._batcher = batcher
         self._workers = workers
         self._limits = limits
         self._chunk_size = chunk_size
+        self._chunk_bytes = chunk_bytes
 
     async def add(self, collection: str, submissions: Sequence[Submission]) -> list[AddOutcome]:
         """Add what can be added. When this returns, everything reported as added is on the disk.
@@ -60,8 +63,7 @@ class Indexer:
         Raises:
             GalleryUnavailable: nothing at all could be stored.
         """
-        starts = range(0, len(submissions), self._chunk_size)
-        chunks = [submissions[start : start + self._chunk_size] for start in starts]
+        chunks = self._chunks(submissions)
         outcomes: list[AddOutcome] = []
         preparing: asyncio.Task[list[PreparedPhoto | AddOutcome]] | None = None
         try:
@@ -82,6 +84,17 @@ class Indexer:
         if broken is not None and not any(isinstance(outcome, AddResult) for outcome in outcomes):
             raise broken
         return outcomes
+
+    def _chunks(self, submissions: Sequence[Submission]) -> list[list[Submission]]:
+        chunks: list[list[Submission]] = []
+        byte_size = 0
+        for submission in submissions:
+            byte_size += submission.byte_size
+            if not chunks or len(chunks[-1]) == self._chunk_size or byte_size > self._chunk_bytes:
+                chunks.append([])
+                byte_size = submission.byte_size
+            chunks[-1].append(submission)
+        return chunks
 
     async def _prepare(self, collection: str, chunk: Sequence[Submission]) -> list[PreparedPhoto | AddOutcome]:
         return await asyncio.gather(*(self._workers.run(self._prepare_one, collection, each) for each in chunk))

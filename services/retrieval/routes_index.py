@@ -39,17 +39,21 @@ ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
     response_model=AddReply,
     summary="Add photos to the gallery",
     description="See the gateway's route of the same name.",
-    responses=error_answers(413, 422, 503),
+    responses=error_answers(408, 413, 422, 503),
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
 async def add_images(request: Request, engine: Engine, settings: Settings) -> AddReply:
     """Read the form, add what it holds."""
-    with engine.uploads.admit():
-        async with open_form(request, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files) as form:
+    with engine.uploads.admit() as incoming:
+        async with open_form(
+            request, incoming, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files
+        ) as form:
             fields = parse_fields(AddFields, form, files=frozenset({"file", "files"}))
             files = uploaded_files(form, "file", "files")
-            submissions = await engine.workers.run(_submissions, files, fields, settings)
-            outcomes = await engine.indexer.add(fields.collection, submissions)
+            # What has arrived waits for its turn; what still arrives keeps nobody from theirs.
+            async with engine.upload_turns:
+                submissions = await engine.workers.run(_submissions, files, fields, settings)
+                outcomes = await engine.indexer.add(fields.collection, submissions)
     return add_reply(fields.collection, submissions, outcomes)
 
 
@@ -141,7 +145,8 @@ def _submissions(files: list[UploadFile], fields: AddFields, settings: Retrieval
         if is_archive(file.file):
             submissions += submit_archive(file.filename, file.file, limits, fields)
         else:
-            submissions.append(submit_file(file.filename, file.file, settings.max_photo_bytes, fields))
+            byte_size = file.size or 0
+            submissions.append(submit_file(file.filename, file.file, byte_size, settings.max_photo_bytes, fields))
     return submissions
 
 

@@ -21,14 +21,15 @@ router = APIRouter(tags=["search"])
     response_model=SearchReply,
     summary="Which gallery images may show this photo's place?",
     description="The body is the photo itself. Candidates come best first, at most one image per place if possible.",
-    responses=error_answers(400, 404, 409, 413, 415, 422, 503),
+    responses=error_answers(400, 404, 408, 409, 413, 415, 422, 503),
     openapi_extra=PHOTO_BODY,
 )
 async def search(
     request: Request, engine: Engine, settings: Settings, params: Annotated[SearchParams, Query()]
 ) -> Response:
     """Read the photo, search."""
-    photo = await read_body(request, settings.max_photo_bytes)
+    with engine.reception.admit() as incoming:
+        photo = await read_body(request, incoming, settings.max_photo_bytes)
     timer = StageTimer()
     found = await engine.search(
         photo, collection=params.collection, top_k=params.top_k, features=params.features, timer=timer

@@ -39,6 +39,9 @@ class RetrievalSettings(ProcessSettings):
         description="searches at work or waiting, more are refused with 503; unset: 16 with `embedded`, else 64",
     )
     max_uploads: int = Field(default=4, ge=1, description="uploads to the gallery at work at once")
+    max_receiving: int = Field(
+        default=32, ge=1, description="uploads being received or waiting for work; more are refused with 503"
+    )
     workers: int = Field(default=2, ge=1, description="threads that decode photos and search")
 
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")

@@ -19,31 +19,29 @@ class Submission:
         filename: the owner's name for it, shown in the outcome.
         read: gives its bytes; called in a worker thread; raises a ``SemanticMatchError`` that says why it is refused.
         place: what it shows; None makes it a place of its own.
+        byte_size: how many bytes ``read`` will give at most.
     """
 
     filename: str
     read: Callable[[], bytes]
     place: Place | None
+    byte_size: int
 
 
-def submit_file(filename: str | None, file: BinaryIO, max_bytes: int, fields: AddFields) -> Submission:
+def submit_file(filename: str | None, file: BinaryIO, byte_size: int, max_bytes: int, fields: AddFields) -> Submission:
     """Take one uploaded file.
 
     Args:
         filename: as the browser sent it, which may be a path or nothing.
         file: at its beginning.
+        byte_size: of the file.
         max_bytes: of the photo.
         fields: of the form.
     """
-
-    def read() -> bytes:
-        data = file.read(max_bytes + 1)
-        if len(data) > max_bytes:
-            raise ImageTooLarge(f"too many bytes: more than {max_bytes:,}")
-        return data
-
     name = shown_name(filename)
-    return Submission(name, read, place_from_fields(fields, stem=PurePosixPath(name).stem))
+    if byte_size > max_bytes:
+        return refuse(name, ImageTooLarge(f"too many bytes: {byte_size:,}; at most {max_bytes:,} are accepted"))
+    return Submission(name, file.read, place_from_fields(fields, stem=PurePosixPath(name).stem), byte_size)
 
 
 def refuse(filename: str, reason: Exception) -> Submission:
@@ -52,7 +50,7 @@ def refuse(filename: str, reason: Exception) -> Submission:
     def read() -> bytes:
         raise reason
 
-    return Submission(filename, read, None)
+    return Submission(filename, read, None, 0)
 
 
 def place_from_fields(fields: AddFields, *, stem: str) -> Place | None:

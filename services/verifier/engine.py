@@ -18,9 +18,12 @@ from services.verifier.settings import VerifierSettings
 from serving.admission import Gate
 from serving.callers import current_caller
 from serving.observability import StageTimer
+from serving.reception import Reception
 from serving.workers import Workers
 
 logger = logging.getLogger(__name__)
+
+_MOST_RECEIVING = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,7 @@ class VerifierEngine:
         """Compose running parts; ``worker`` has one thread."""
         self.verifier = verifier
         self.gate = Gate(settings.max_waiting)
+        self.reception = Reception(_MOST_RECEIVING, settings.max_waiting * settings.max_photo_bytes, settings.pace)
         self._gallery = gallery
         self._worker = worker
         self._limits = settings.image_limits

@@ -55,7 +55,7 @@ async def get_settings(request: Request) -> VerifierSettings:
     summary="Which of these candidates show this photo's place?",
     description="Verdicts come best first. Candidates deleted meanwhile, or whose photo in the gallery cannot be read, "
     "are listed in `dropped`, not an error.",
-    responses=error_answers(400, 413, 415, 422, 503, 504),
+    responses=error_answers(400, 408, 413, 415, 422, 503, 504),
     openapi_extra=form_body(VerifyFields, file="The query photo.", optional=("features",)),
 )
 async def verify(
@@ -67,11 +67,12 @@ async def verify(
     """Read the form, verify."""
     timer = StageTimer()
     limit = settings.max_photo_bytes + _MAX_FEATURES_BYTES + MAX_FIELD_BYTES
-    async with open_form(request, max_bytes=limit, max_files=2, in_memory=True) as form:
-        fields = parse_fields(VerifyFields, form, files=frozenset({"file", "features"}))
-        photo = await uploaded_files(form, "file")[0].read()
-        sent = form.get("features")
-        features = await sent.read() if isinstance(sent, UploadFile) else None
+    with engine.reception.admit() as incoming:
+        async with open_form(request, incoming, max_bytes=limit, max_files=2, in_memory=True) as form:
+            fields = parse_fields(VerifyFields, form, files=frozenset({"file", "features"}))
+            photo = await uploaded_files(form, "file")[0].read()
+            sent = form.get("features")
+            features = await sent.read() if isinstance(sent, UploadFile) else None
     async with answering(request, timeout_s):
         verified = await engine.verify(photo, features, fields.request, timer)
     explanation, language = verified.explanation, fields.request.language

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from core.errors import ImageTooLarge, InvalidImage, InvalidRequest, UnsupportedFormat
-from core.images import EXTENSIONS, ImageLimits, decode_image, encode_preview, open_image, sniff_media_type, walk_images
+from core.images import EXTENSIONS, ImageLimits, decode_image, encode_preview, open_image, sniff_media_type
+from core.labels import walk_images
 
 PLACE = draw_place(1, (96, 64))
 FILES = {kind: encode(PLACE, kind) for kind in FORMATS}

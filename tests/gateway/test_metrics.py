@@ -50,6 +50,7 @@ def test_one_process_shows_all_three(filled: AppClient):
     }
     assert series(filled, "matcher_capacity", "process", "gate").keys() == {
         ("gateway", "matches"),
+        ("gateway", "receiving"),
         ("retrieval", "searches"),
         ("retrieval", "uploads"),
         ("verifier", "photos"),

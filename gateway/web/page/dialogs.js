@@ -62,6 +62,7 @@ const TITLES = {
   backend_unavailable: "error.unavailable",
   gallery_unavailable: "error.unavailable",
   deadline_exceeded: "error.slow",
+  upload_too_slow: "error.network",
 };
 
 function errorKey(error) {

@@ -1,0 +1,121 @@
+"""Connections that nobody can hold for nothing: uvicorn's own, with an end to its patience.
+
+uvicorn waits forever for a request's head and for a reader of its answer, takes a head of any size, and says of a
+broken one in plain text that it is.
+"""
+
+import asyncio
+import socket
+import struct
+from asyncio import TimerHandle
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from contracts.errors import ErrorBody, ErrorCode, ErrorDetail
+
+_MAX_HEAD_BYTES = 64 * 1024
+
+
+class ImpatientConnection(HttpToolsProtocol):
+    """One client's connection."""
+
+    def __init__(self, *args: Any, stall_s: float, **kwargs: Any) -> None:
+        """Prepare, as uvicorn does.
+
+        Args:
+            args: uvicorn's.
+            stall_s: how long a request's head may take to arrive, and how long an answer may not be read.
+            kwargs: uvicorn's.
+        """
+        super().__init__(*args, **kwargs)
+        self._stall_s = stall_s
+        self._head_timer: TimerHandle | None = None
+        self._write_timer: TimerHandle | None = None
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a first head, for a while."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        super().connection_lost(exc)
+        self._stop_head_timer()
+        self._stop_write_timer()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived; refuse a head that grows too large."""
+        super().data_received(data)
+        if self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete):
+            return
+        # Part of a head, or the rest of a body whose request has been answered: neither may trickle in forever.
+        self._await_head()
+        self._head_bytes += len(data)
+        if self._head_bytes > _MAX_HEAD_BYTES and self.cycle is None:
+            self._refuse(
+                431, f"the request's head is larger than {_MAX_HEAD_BYTES:,} bytes", accepted="shorter headers"
+            )
+
+    def on_headers_complete(self) -> None:
+        """Start the request."""
+        self._stop_head_timer()
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request; what is left of an answered one is awaited no longer than a head."""
+        super().on_response_complete()
+        if self.cycle.more_body and not self.transport.is_closing():
+            self._await_head()
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read, for a while."""
+        super().pause_writing()
+        self._stop_write_timer()
+        self._write_timer = self.loop.call_later(self._stall_s, self._reset)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        self._stop_write_timer()
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn says it
+        """Answer what is no HTTP as everything is answered."""
+        self._refuse(400, "what was sent is no valid HTTP request", accepted="HTTP/1.1")
+
+    def _await_head(self) -> None:
+        self._head_timer = self._head_timer or self.loop.call_later(self._stall_s, self._give_up)
+
+    def _give_up(self) -> None:
+        self._head_timer = None
+        if self._head_bytes:
+            self._refuse(408, f"the request did not arrive within {self._stall_s:g} s", accepted="a faster request")
+        else:
+            self.transport.close()
+
+    def _reset(self) -> None:
+        # Or the kernel would hold what is not read for as long as the client lives.
+        at_once = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        self.transport.abort()
+
+    def _refuse(self, status: int, message: str, *, accepted: str) -> None:
+        if self.transport.is_closing():
+            return
+        code = ErrorCode.UPLOAD_TOO_SLOW if status == 408 else ErrorCode.INVALID_REQUEST
+        body = ErrorBody(error=ErrorDetail(code=code, message=message, accepted=accepted)).model_dump_json().encode()
+        head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head.encode() + body)
+        self.transport.close()
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None

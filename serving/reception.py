@@ -1,0 +1,150 @@
+"""Bodies on their way in: how many, of how many bytes, and how slow, before any work is done for them.
+
+A connection that sends nothing costs its owner nothing. So a body that is still arriving holds no place where work is
+done; and where places run out, the body that has been silent longest gives way to the next that comes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from serving.errors import Overloaded, UploadTooSlow
+
+# Silent for so long, a body may have to give way; a working one is silent for fractions of it.
+_SILENCE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How slowly a body may arrive.
+
+    Attributes:
+        stall_s: the longest silence, seconds.
+        min_rate: bytes per second on average; the first ``stall_s`` seconds are free.
+    """
+
+    stall_s: float
+    min_rate: int
+
+
+class Incoming:
+    """One body; made by ``Reception.admit``.
+
+    Attributes:
+        received: bytes so far.
+        last_byte_at: in the event loop's time.
+    """
+
+    def __init__(self, reception: "Reception", pace: Pace) -> None:
+        self._reception = reception
+        self._pace = pace
+        self._timeout: asyncio.Timeout | None = None
+        self._started_at = self.last_byte_at = asyncio.get_running_loop().time()
+        self.received = 0
+
+    @property
+    def is_arriving(self) -> bool:
+        """Whether bytes are being waited for."""
+        return self._timeout is not None
+
+    @asynccontextmanager
+    async def arriving(self) -> AsyncIterator[None]:
+        """Receive the body inside this block, telling ``receive`` of every piece.
+
+        Raises:
+            UploadTooSlow: the body stalled, came too slowly, or was silent while others needed its place.
+        """
+        try:
+            async with asyncio.timeout(self._pace.stall_s) as self._timeout:
+                yield
+        except TimeoutError as exc:
+            silent_s = asyncio.get_running_loop().time() - self.last_byte_at
+            raise UploadTooSlow(
+                f"the upload came too slowly: {self.received:,} bytes, the last {silent_s:.0f} s ago",
+                accepted=f"at least {self._pace.min_rate:,} bytes per second, and no pause of {self._pace.stall_s:g} s",
+            ) from exc
+        finally:
+            self._timeout = None
+
+    def receive(self, byte_size: int) -> None:
+        """Count a piece that has arrived.
+
+        Raises:
+            Overloaded: the bodies held already are as many bytes as will be held.
+        """
+        self._reception.hold(self, byte_size)
+        self.last_byte_at = asyncio.get_running_loop().time()
+        if self._timeout is not None:
+            earned_s = self.received / self._pace.min_rate
+            patience = self._started_at + self._pace.stall_s + earned_s
+            self._timeout.reschedule(min(patience, self.last_byte_at + self._pace.stall_s))
+
+    def give_way(self) -> None:
+        """Stop arriving: ``arriving`` raises as soon as its task runs."""
+        if self._timeout is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
+
+
+class Reception:
+    """Admits bodies. Belongs to one event loop.
+
+    Attributes:
+        capacity: how many bodies may be held, whether they still arrive or wait for work.
+        max_bytes: of all of them together.
+        held_bytes: of those held now.
+    """
+
+    def __init__(self, capacity: int, max_bytes: int, pace: Pace) -> None:
+        self.capacity = capacity
+        self.max_bytes = max_bytes
+        self.held_bytes = 0
+        self._pace = pace
+        self._bodies: set[Incoming] = set()
+
+    @property
+    def inside(self) -> int:
+        """How many bodies are held."""
+        return len(self._bodies)
+
+    @contextmanager
+    def admit(self) -> Iterator[Incoming]:
+        """Hold one body, until the block ends.
+
+        Raises:
+            Overloaded: ``capacity`` others are held, and none is silent.
+        """
+        if len(self._bodies) >= self.capacity and not self._dismiss_silent():
+            raise Overloaded(f"{len(self._bodies)} uploads are being received, which is the limit; try again shortly")
+        incoming = Incoming(self, self._pace)
+        self._bodies.add(incoming)
+        try:
+            yield incoming
+        finally:
+            self._release(incoming)
+
+    def hold(self, incoming: Incoming, byte_size: int) -> None:
+        """Count bytes of a body; see ``Incoming.receive``."""
+        incoming.received += byte_size
+        if incoming not in self._bodies:
+            return  # has given way, and will notice at once
+        self.held_bytes += byte_size
+        while self.held_bytes > self.max_bytes:
+            if not self._dismiss_silent():
+                raise Overloaded(
+                    f"uploads of {self.held_bytes:,} bytes are held, which is the limit; try again shortly"
+                )
+
+    def _dismiss_silent(self) -> bool:
+        arriving = [body for body in self._bodies if body.is_arriving]
+        silent = min(arriving, key=lambda body: body.last_byte_at, default=None)
+        if silent is None or asyncio.get_running_loop().time() - silent.last_byte_at < _SILENCE_S:
+            return False
+        silent.give_way()
+        self._release(silent)
+        return True
+
+    def _release(self, incoming: Incoming) -> None:
+        if incoming in self._bodies:
+            self._bodies.remove(incoming)
+            self.held_bytes -= incoming.received
