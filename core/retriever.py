@@ -13,6 +13,7 @@ from PIL import Image
 
 from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.results import Candidate, LocalFeatures
+from core.stopping import stop_if_unwanted
 
 SHORTLIST = 50
 # So many are tested before asking whether the rest need be. Different places were never seen to reach CERTAIN_SCORE.
@@ -93,6 +94,7 @@ class Retriever:
         looks = 1
         if max((score for score in local if score is not None), default=0.0) < CLEAR_SCORE:
             looks = 2
+            stop_if_unwanted()
             further = self._look_again(image) if self._look_again else None
             if further is not None:
                 local_features = LocalFeatures(local_features.views + further.views, local_features.extractor)
@@ -123,6 +125,7 @@ class Retriever:
         local: list[float | None] = []
         references: list[LocalFeatures | None] = []
         for part in (found[:FIRST_TESTED], found[FIRST_TESTED:SHORTLIST]):
+            stop_if_unwanted()
             stored = self._gallery.local_features([candidate.image.image_id for candidate in part])
             references += stored
             local += [_local_score(query, reference, range(1)) for reference in stored]

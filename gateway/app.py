@@ -17,7 +17,7 @@ from gateway.breaker import CircuitBreaker
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
 from gateway.docs import serve_docs
-from gateway.errors import GATEWAY_ERRORS, ServiceRefused, VerifierUnavailable
+from gateway.errors import GATEWAY_ERRORS, OutOfTime, ServiceRefused, VerifierUnavailable
 from gateway.match_metrics import MatchMetrics
 from gateway.page import serve_page
 from gateway.pipeline import VERIFIER_FAILURES, MatchPipeline
@@ -81,6 +81,7 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
                 rest_s=settings.verifier_rest_s,
                 counted=VERIFIER_FAILURES,
                 refuse=lambda why: VerifierUnavailable(f"the verifier service {why}"),
+                telling_nothing=(OutOfTime,),
             )
             answers.watch_breaker(lambda: breaker.is_open)
             pipeline = MatchPipeline(

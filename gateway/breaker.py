@@ -19,6 +19,7 @@ class CircuitBreaker:
         rest_s: float,
         counted: tuple[type[Exception], ...],
         refuse: Callable[[str], Exception],
+        telling_nothing: tuple[type[Exception], ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start closed.
@@ -28,12 +29,14 @@ class CircuitBreaker:
             rest_s: seconds until one request may try again, and again after each that fails.
             counted: what is a failure; any other exception is an answer, and shows that the service works.
             refuse: makes the exception for those not let through, from its message.
+            telling_nothing: neither a failure nor a sign of life.
             clock: seconds, never going back.
         """
         self._failures = failures
         self._rest_s = rest_s
         self._counted = counted
         self._refuse = refuse
+        self._telling_nothing = telling_nothing
         self._clock = clock
         self._in_a_row = 0
         self._opened_s = 0.0
@@ -62,6 +65,8 @@ class CircuitBreaker:
         except self._counted:
             self._in_a_row += 1
             self._opened_s = self._clock()
+            raise
+        except self._telling_nothing:
             raise
         except Exception:
             self._in_a_row = 0

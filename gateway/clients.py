@@ -19,11 +19,13 @@ from contracts.verification import VerifyReply, VerifyRequest
 from gateway.errors import (
     DeadlineExceeded,
     GatewayError,
+    OutOfTime,
     RetrievalUnavailable,
     ServiceRefused,
     UnusableReply,
     VerifierUnavailable,
 )
+from serving.callers import TIMEOUT_HEADER, current_caller
 from serving.observability import REQUEST_ID_HEADER, current_request_id
 
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -32,20 +34,23 @@ _PROBE_TIMEOUT_S = 2.0
 
 
 @contextmanager
-def map_transport_errors(service: str, unavailable: type[GatewayError]) -> Iterator[None]:
+def map_transport_errors(
+    service: str, unavailable: type[GatewayError], late: type[GatewayError] = DeadlineExceeded
+) -> Iterator[None]:
     """Turn whatever goes wrong between the processes into the gateway's errors.
 
     Args:
         service: for the message.
         unavailable: raised where the service cannot be reached.
+        late: raised where the time budget of the call ran out.
 
     Raises:
-        DeadlineExceeded: the time budget of the call ran out.
+        GatewayError: one of the two.
     """
     try:
         yield
     except TimeoutError as exc:
-        raise DeadlineExceeded(f"the {service} service took too long") from exc
+        raise late(f"the {service} service took too long") from exc
     except httpx.HTTPError as exc:
         raise unavailable(f"the {service} service cannot be reached ({type(exc).__name__})") from exc
 
@@ -55,13 +60,15 @@ class ServiceClient:
 
     service: ClassVar[str]
     unavailable: ClassVar[type[GatewayError]]
+    kept_back_s: ClassVar[float] = 0.0
+    """Of the caller's time, for what comes after this service."""
 
     def __init__(self, http: httpx.AsyncClient, timeout_s: float) -> None:
         """Wrap a client.
 
         Args:
             http: with the service's base URL and a transport; closed by whoever made it.
-            timeout_s: for one call.
+            timeout_s: for one call; less where the caller will not wait that long.
         """
         self._http = http
         self._timeout_s = timeout_s
@@ -92,18 +99,25 @@ class ServiceClient:
         Raises:
             ServiceRefused: the service's own error answer: 4xx, or 503 with a reason.
             UnusableReply: any other failure of the service.
-            DeadlineExceeded: it took longer than allowed.
+            DeadlineExceeded: it took longer than ``timeout_s``.
+            OutOfTime: it took longer than the caller would wait, or would have had to.
             GatewayError: it cannot be reached; the subclass says which service.
         """
-        headers = {**_hop_headers(), **body.pop("headers", {})}
-        with map_transport_errors(self.service, self.unavailable):
-            async with asyncio.timeout(self._timeout_s):
+        timeout_s = min(self._timeout_s, current_caller().seconds_left - self.kept_back_s)
+        late = DeadlineExceeded if timeout_s == self._timeout_s else OutOfTime
+        if timeout_s <= 0:
+            raise late(f"no time is left for the {self.service} service")
+        headers = {**_hop_headers(), TIMEOUT_HEADER: f"{timeout_s:.3f}", **body.pop("headers", {})}
+        with map_transport_errors(self.service, self.unavailable, late):
+            async with asyncio.timeout(timeout_s):
                 try:
                     response = await self._http.post(path, headers=headers, **body)
                 except httpx.TransportError:
                     # A kept connection may have died with a restarted service. These calls change nothing, so
                     # one more try on a fresh connection is safe.
                     response = await self._http.post(path, headers=headers, **body)
+        if response.status_code == 504:  # its own clock was the quicker one
+            raise late(f"the {self.service} service took too long")
         if 400 <= response.status_code < 500 or response.status_code == 503:
             try:
                 ErrorBody.model_validate_json(response.content)
@@ -174,6 +188,7 @@ class VerifierClient(ServiceClient):
 
     service = "verifier"
     unavailable = VerifierUnavailable
+    kept_back_s = 0.1  # in which an answer without verdicts is made and sent
 
     async def verify(self, photo: bytes, features: str | None, request: VerifyRequest) -> VerifyReply:
         """Have all candidates of one photo verified.

@@ -5,7 +5,8 @@ GatewayError
 ├── RetrievalUnavailable     cannot be reached
 ├── VerifierUnavailable      cannot be reached or failed, and verification is required
 ├── UnusableReply            a service failed or answered something that is no reply
-└── DeadlineExceeded         a service took longer than its budget
+├── DeadlineExceeded         a service took longer than its budget
+└── OutOfTime                the caller would not wait as long as the service may take
 """
 
 from contracts.errors import ErrorCode
@@ -48,10 +49,15 @@ class DeadlineExceeded(GatewayError):
     """A service took longer than its budget."""
 
 
+class OutOfTime(GatewayError):
+    """The caller's own limit left a service less than its budget, and that was not enough: no fault of the service."""
+
+
 GATEWAY_ERRORS: ErrorTable = {
     RetrievalUnavailable: ErrorRow(503, ErrorCode.RETRIEVAL_UNAVAILABLE, retry_after_s=5),
     VerifierUnavailable: ErrorRow(503, ErrorCode.VERIFIER_UNAVAILABLE, retry_after_s=5),
     UnusableReply: ErrorRow(502, ErrorCode.RETRIEVAL_UNAVAILABLE),
     DeadlineExceeded: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
+    OutOfTime: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
     GatewayError: ErrorRow(502, ErrorCode.INTERNAL),
 }

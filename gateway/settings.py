@@ -36,9 +36,9 @@ class GatewaySettings(ProcessSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
     retrieval_url: str = Field(default="http://127.0.0.1:8001", description="the retrieval service")
     verifier_url: str = Field(default="http://127.0.0.1:8002", description="the verifier service")
-    retrieval_timeout_s: float = Field(default=30, gt=0, description="for finding candidates")
+    retrieval_timeout_s: float = Field(default=30, gt=0, le=3600, description="for finding candidates")
     verifier_timeout_s: float = Field(
-        default=60, gt=0, description="for verifying them; after that the answer is retrieval's own"
+        default=60, gt=0, le=3600, description="for verifying them; after that the answer is retrieval's own"
     )
     verifier_failures: int = Field(
         default=5, ge=1, description="failures of the verifier in a row after which it is left alone"

@@ -74,12 +74,17 @@ class NotReady(ServingError):
     """The process is starting or stopping."""
 
 
+class NobodyWaits(ServingError):
+    """The caller hung up, or said how long to wait and that is over."""
+
+
 SERVING_ERRORS: ErrorTable = {
     InvalidUpload: ErrorRow(422, ErrorCode.INVALID_REQUEST),
     UploadTooLarge: ErrorRow(413, ErrorCode.IMAGE_TOO_LARGE),
     UploadTooSlow: ErrorRow(408, ErrorCode.UPLOAD_TOO_SLOW),
     Overloaded: ErrorRow(503, ErrorCode.OVERLOADED, retry_after_s=2),
     NotReady: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE, retry_after_s=5),
+    NobodyWaits: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
 }
 
 _CODE_BY_STATUS = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}

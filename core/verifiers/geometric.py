@@ -21,6 +21,7 @@ from core.local_features.matching import CLEAR_SCORE, LocalEvidence, local_evide
 from core.local_features.rotation import to_upright
 from core.local_features.xfeat import FIRST_LOOK, SECOND_LOOK, XFeatExtractor
 from core.results import Correspondences, LocalFeatures, Photo, Verdict
+from core.stopping import stop_if_unwanted, unless_unwanted
 
 _EPIPOLAR_PX, _HOMOGRAPHY_PX = 2.0, 8.0
 _LEAST_FUNDAMENTAL, _LEAST_HOMOGRAPHY = 8, 5
@@ -122,7 +123,7 @@ class GeometricVerifier:
             return []
         references = [self._features(candidate) for candidate in candidates]
         features, agreements = self._compare(query, references)
-        return list(self._pool.map(partial(self._measure, features), references, agreements))
+        return list(self._pool.map(unless_unwanted(partial(self._measure, features)), references, agreements))
 
     def close(self) -> None:
         """Let the worker threads end."""
@@ -145,6 +146,7 @@ class GeometricVerifier:
         # More views than the first look gives mean that retrieval has looked twice already.
         if len(features.views) > len(FIRST_LOOK) or max(each.score for each in agreements) >= CLEAR_SCORE:
             return features, agreements
+        stop_if_unwanted()
         again = self._extractor.extract(query.load(), SECOND_LOOK)
         known = len(features.views)
         features = LocalFeatures(features.views + again.views, features.extractor)

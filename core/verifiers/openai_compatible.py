@@ -15,6 +15,7 @@ import httpx
 from core.bounded_cache import BoundedCache
 from core.errors import BackendUnavailable, InvalidRequest
 from core.results import Photo, Verdict
+from core.stopping import unless_unwanted
 from core.verifiers.chat_completions import encode_data_uri, read_text, to_messages, weigh_first_word
 from core.verifiers.judging import Talk, judge
 from core.verifiers.prompts import DEFAULT_STYLE, PromptStyle, Shown, Turn, compose, load_styles
@@ -170,7 +171,7 @@ class _RemotePairs:
             for talk, pair in zip(talks, self.pairs, strict=True)
             for candidate_first in self.orders
         ]
-        answers = list(self.threads.map(lambda job: self._weigh_pair(*job), jobs))
+        answers = list(self.threads.map(unless_unwanted(lambda job: self._weigh_pair(*job)), jobs))
         width = len(self.orders)
         return [average(answers[start : start + width]) for start in range(0, len(answers), width)]
 
@@ -179,7 +180,8 @@ class _RemotePairs:
         jobs = [(compose(self.style, *talk), pair) for talk, pair in zip(talks, self.pairs, strict=True)]
         return list(
             self.threads.map(
-                lambda job: read_text(self.server.complete(to_messages(*job), max_tokens=max_tokens)), jobs
+                unless_unwanted(lambda job: read_text(self.server.complete(to_messages(*job), max_tokens=max_tokens))),
+                jobs,
             )
         )
 

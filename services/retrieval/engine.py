@@ -16,10 +16,12 @@ from core.images import DecodedImage, decode_image
 from core.local_features.codec import pack
 from core.results import Candidate
 from core.retriever import Retriever
+from core.stopping import stopping_by
 from services.retrieval.indexing import Encoding, Indexer
 from services.retrieval.settings import RetrievalSettings
 from serving.admission import Gate
 from serving.batching import DynamicBatcher
+from serving.callers import current_caller
 from serving.metrics import Metrics
 from serving.observability import StageTimer
 from serving.reception import Reception
@@ -112,7 +114,7 @@ class RetrievalEngine:
             EmptyGallery: nothing to search in.
             Overloaded: too many searches are waiting.
         """
-        with self.gate.admit():
+        with self.gate.admit(), stopping_by(current_caller().check):
             with timer.stage("decode"):
                 query = await self.workers.run(decode_image, photo, limits=self._limits)
             with timer.stage("encode"):

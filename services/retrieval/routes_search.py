@@ -9,6 +9,7 @@ from contracts.retrieval import RetrievalDecision, SearchParams, SearchReply
 from core.reranking import decide_by_retrieval
 from services.retrieval.dependencies import Engine, Settings
 from services.retrieval.replies import candidate_body
+from serving.callers import RequestTimeout, answering
 from serving.observability import StageTimer
 from serving.openapi import PHOTO_BODY, error_answers
 from serving.uploads import read_body
@@ -21,19 +22,24 @@ router = APIRouter(tags=["search"])
     response_model=SearchReply,
     summary="Which gallery images may show this photo's place?",
     description="The body is the photo itself. Candidates come best first, at most one image per place if possible.",
-    responses=error_answers(400, 404, 408, 409, 413, 415, 422, 503),
+    responses=error_answers(400, 404, 408, 409, 413, 415, 422, 503, 504),
     openapi_extra=PHOTO_BODY,
 )
 async def search(
-    request: Request, engine: Engine, settings: Settings, params: Annotated[SearchParams, Query()]
+    request: Request,
+    engine: Engine,
+    settings: Settings,
+    params: Annotated[SearchParams, Query()],
+    timeout_s: RequestTimeout = None,
 ) -> Response:
     """Read the photo, search."""
     with engine.reception.admit() as incoming:
         photo = await read_body(request, incoming, settings.max_photo_bytes)
     timer = StageTimer()
-    found = await engine.search(
-        photo, collection=params.collection, top_k=params.top_k, features=params.features, timer=timer
-    )
+    async with answering(request, timeout_s):
+        found = await engine.search(
+            photo, collection=params.collection, top_k=params.top_k, features=params.features, timer=timer
+        )
     decision = decide_by_retrieval(found.candidates)
     reply = SearchReply(
         candidates=[candidate_body(candidate) for candidate in found.candidates],

@@ -14,8 +14,8 @@ from core.matched_region import MatchedRegion
 from core.results import Correspondences, Verdict
 from services.verifier.engine import VerifierEngine
 from services.verifier.settings import VerifierSettings
-from serving.loading import Loading
 from serving.callers import RequestTimeout, answering
+from serving.loading import Loading
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files

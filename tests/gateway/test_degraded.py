@@ -272,6 +272,50 @@ def test_a_verifier_that_has_recovered_is_asked_again():
     assert [answer["verification"] for answer in answers] == ["unavailable", "done", "done"]
 
 
+def test_little_time_is_kept_for_an_answer():
+    """A caller with little time gets retrieval's answer within it, and is told to both services; nobody is blamed."""
+    told = []
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        told.append(float(request.headers["x-request-timeout-s"]))
+        return await never(request)
+
+    def quick(request: httpx.Request) -> httpx.Response:
+        told.append(float(request.headers["x-request-timeout-s"]))
+        return httpx.Response(200, json=FOUND)
+
+    limit = {"X-Request-Timeout-S": "0.2"}
+    with gateway(quick, slow, verifier_failures=1) as client:
+        answer = client.post("/match", files={"file": ("q.jpg", GOOD_PHOTO)}, headers=limit)
+        metrics = client.get("/metrics").text
+
+    assert (answer.status_code, answer.json()["verification"]) == (200, "unavailable")
+    assert 0.1 < told[0] <= 0.2
+    assert 0 < told[1] <= 0.1
+    assert 'matcher_verifier_left_alone{process="gateway"} 0.0' in metrics
+
+
+def test_no_time_for_verification_does_not_ask_the_verifier():
+    """With less time than an answer takes to be sent, the verifier is not troubled at all."""
+    asked = []
+    limit = {"X-Request-Timeout-S": "0.09"}
+    with gateway(verifier=lambda request: asked.append(request)) as client:
+        answer = client.post("/match", files={"file": ("q.jpg", GOOD_PHOTO)}, headers=limit)
+
+    assert (answer.status_code, answer.json()["verification"], asked) == (200, "unavailable", [])
+
+
+def test_a_verifier_that_gives_up_in_time_was_too_slow():
+    """A 504 of the verifier's own counts like a deadline that the gateway had to enforce."""
+    late = {"error": {"code": "deadline_exceeded", "message": "late", "accepted": None, "field": None}}
+    with gateway(verifier=says(late, 504), verifier_failures=1, verifier_rest_s=3600) as client:
+        answer = match(client)
+        metrics = client.get("/metrics").text
+
+    assert (answer.status_code, answer.json()["verification"]) == (200, "unavailable")
+    assert 'matcher_verifier_left_alone{process="gateway"} 1.0' in metrics
+
+
 def test_left_alone_and_required_is_503_at_once():
     """Where verification is required, its lack is told without asking again."""
     with gateway(verifier=refuses, verifier_failures=1, verifier_rest_s=3600, require_verification=True) as client:

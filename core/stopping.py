@@ -1,0 +1,48 @@
+"""Long work asks between its steps whether anybody still waits for it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+Check = Callable[[], None]
+"""Returns while the work is wanted, else raises."""
+
+_check: ContextVar[Check | None] = ContextVar("check", default=None)
+
+
+@contextmanager
+def stopping_by(check: Check) -> Iterator[None]:
+    """Let the work inside stop where ``check`` raises. Holds for this thread, and for those given its context."""
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
+
+
+def stop_if_unwanted() -> None:
+    """Put between two steps of long work.
+
+    Raises:
+        Exception: the check's, where nobody wants the work any more.
+    """
+    check = _check.get()
+    if check is not None:
+        check()
+
+
+def unless_unwanted(work: Callable[Params, Result]) -> Callable[Params, Result]:
+    """``work`` for the threads of a pool, which have contexts of their own: each call begins with this thread's check."""
+    check = _check.get()
+    if check is None:
+        return work
+
+    def checked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+        check()
+        return work(*args, **kwargs)
+
+    return checked
