@@ -112,8 +112,8 @@ async def one_process() -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncCli
     app = create_app(GatewaySettings(), services=in_process)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as gateway,
-        httpx.AsyncClient(transport=httpx.ASGITransport(services), base_url="http://services") as direct,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as gateway,
+        httpx.AsyncClient(transport=httpx.ASGITransport(services), base_url="http://localhost") as direct,
     ):
         yield gateway, direct
 

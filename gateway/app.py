@@ -11,8 +11,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import health, routes_index, routes_match
+from gateway import health, routes_index, routes_match, routes_session
+from gateway.access import gateway_access
 from gateway.breaker import CircuitBreaker
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
@@ -23,6 +25,7 @@ from gateway.page import serve_page
 from gateway.pipeline import VERIFIER_FAILURES, MatchPipeline
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
+from serving.auth.sessions import Sessions
 from serving.health import health_router
 from serving.metrics import Metrics
 from serving.observability import REQUEST_ID_HEADER
@@ -68,13 +71,19 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     """
     metrics = Metrics("gateway")
     answers = MatchMetrics(metrics)
+    sessions = Sessions()
+    hop_headers = {"Authorization": f"Bearer {settings.service_key.get_secret_value()}"} if settings.service_key else {}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             services() as transports,
-            httpx.AsyncClient(base_url=settings.retrieval_url, transport=transports.retrieval, timeout=None) as m1,
-            httpx.AsyncClient(base_url=settings.verifier_url, transport=transports.verifier, timeout=None) as m3,
+            httpx.AsyncClient(
+                base_url=settings.retrieval_url, transport=transports.retrieval, timeout=None, headers=hop_headers
+            ) as m1,
+            httpx.AsyncClient(
+                base_url=settings.verifier_url, transport=transports.verifier, timeout=None, headers=hop_headers
+            ) as m3,
         ):
             breaker = CircuitBreaker(
                 failures=settings.verifier_failures,
@@ -103,11 +112,14 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
         lifespan=lifespan,
         errors=GATEWAY_ERRORS,
         metrics=metrics,
+        access=gateway_access(settings, sessions),
         middleware=_middleware(settings),
     )
+    app.state.sessions = sessions
     app.add_exception_handler(ServiceRefused, _pass_on)
     app.include_router(routes_match.router)
     app.include_router(routes_index.router)
+    app.include_router(routes_session.router)
     app.include_router(
         health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
     )
@@ -120,8 +132,9 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
     """What browsers need of a public door."""
     # Photos are compressed already, and archives of them; a level above 5 costs more time than it saves bytes.
     compression = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=_INCOMPRESSIBLE)
+    proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))  # type: ignore[arg-type]
     if not settings.cors_origins:
-        return [compression]
+        return [compression, proxies]
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -129,7 +142,7 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
         allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
         expose_headers=["Retry-After", "Server-Timing", REQUEST_ID_HEADER],
     )
-    return [compression, cors]
+    return [compression, cors, proxies]
 
 
 async def _pass_on(_: Request, exc: Exception) -> Response:

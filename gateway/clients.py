@@ -25,6 +25,7 @@ from gateway.errors import (
     UnusableReply,
     VerifierUnavailable,
 )
+from serving.auth.identity import identity_headers
 from serving.callers import TIMEOUT_HEADER, current_caller
 from serving.observability import REQUEST_ID_HEADER, current_request_id
 
@@ -91,6 +92,7 @@ class ServiceClient:
         with map_transport_errors(self.service, self.unavailable):
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 response = await self._http.get(path, headers=_hop_headers())
+        self._check_key_accepted(response)
         return self._parse(response, reply)
 
     async def _post(self, path: str, reply: type[Reply], **body: Any) -> Reply:
@@ -118,6 +120,7 @@ class ServiceClient:
                     response = await self._http.post(path, headers=headers, **body)
         if response.status_code == 504:  # its own clock was the quicker one
             raise late(f"the {self.service} service took too long")
+        self._check_key_accepted(response)
         if 400 <= response.status_code < 500 or response.status_code == 503:
             try:
                 ErrorBody.model_validate_json(response.content)
@@ -127,6 +130,17 @@ class ServiceClient:
         if response.status_code != 200:
             raise UnusableReply(f"the {self.service} service failed ({response.status_code})")
         return self._parse(response, reply)
+
+    def _check_key_accepted(self, response: httpx.Response) -> None:
+        """Never tell a visitor to show a key, where it is the gateway's own that is wrong.
+
+        Raises:
+            GatewayError: the service refuses this gateway; the subclass says which service.
+        """
+        if response.status_code in {401, 403}:
+            raise self.unavailable(
+                f"the {self.service} service refuses this gateway; GATEWAY_SERVICE_KEY must be the service's own"
+            )
 
     def _parse(self, response: httpx.Response, reply: type[Reply]) -> Reply:
         try:
@@ -180,7 +194,11 @@ class RetrievalClient(ServiceClient):
         request = self._http.build_request(method, url, headers={**headers, **_hop_headers()}, content=body)
         with map_transport_errors(self.service, self.unavailable):
             async with asyncio.timeout(timeout_s or self._timeout_s):
-                return await self._http.send(request, stream=True)
+                response = await self._http.send(request, stream=True)
+        if response.status_code in {401, 403}:
+            await response.aclose()
+        self._check_key_accepted(response)
+        return response
 
 
 class VerifierClient(ServiceClient):
@@ -211,4 +229,4 @@ class VerifierClient(ServiceClient):
 
 
 def _hop_headers() -> dict[str, str]:
-    return {REQUEST_ID_HEADER: current_request_id()}
+    return {REQUEST_ID_HEADER: current_request_id(), **identity_headers()}

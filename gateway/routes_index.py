@@ -18,9 +18,10 @@ from contracts.images import (
 )
 from gateway.forwarding import GatewayDependency, forward
 from serving.openapi import error_answers, form_body, json_body
+from serving.roles import Role, requires
 from serving.uploads import read_body
 
-router = APIRouter(prefix="/index", tags=["gallery"])
+router = APIRouter(prefix="/index", tags=["gallery"], responses=error_answers(401, 403, 429))
 
 ImageId = Annotated[str, Path(alias="image_id", pattern=IMAGE_ID_PATTERN)]
 _MAX_CHANGE_BYTES = 1024 * 1024
@@ -38,12 +39,14 @@ _MAX_CHANGE_BYTES = 1024 * 1024
     responses=error_answers(408, 409, 413, 422, 503, 504),
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
+@requires(Role.MANAGE)
 async def add_images(request: Request, gateway: GatewayDependency) -> Response:
     """Stream the upload through, unread."""
     return await forward(request, gateway, timeout_s=gateway.settings.upload_timeout_s)
 
 
 @router.get("/images", response_model=ImagePage, summary="List gallery images", responses=error_answers(404, 422, 503))
+@requires(Role.MANAGE)
 async def list_images(
     request: Request, gateway: GatewayDependency, _filter: Annotated[ImageFilter, Query()]
 ) -> Response:
@@ -54,6 +57,7 @@ async def list_images(
 @router.get(
     "/images/{image_id}", response_model=ImageBody, summary="One gallery image", responses=error_answers(404, 422, 503)
 )
+@requires(Role.MANAGE)
 async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """One image and the place that it shows."""
     return await forward(request, gateway)
@@ -65,6 +69,7 @@ async def get_image(request: Request, _image_id: ImageId, gateway: GatewayDepend
     summary="The original photo, as it was uploaded",
     responses={200: {"content": {"image/*": {}}}, **error_answers(404, 422, 503)},
 )
+@requires(Role.MATCH)
 async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """The photo as it was sent, byte for byte."""
     return await forward(request, gateway)
@@ -76,6 +81,7 @@ async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDep
     summary="A small JPEG of it",
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
 )
+@requires(Role.MATCH)
 async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """A small JPEG of the photo, without any metadata."""
     return await forward(request, gateway)
@@ -89,6 +95,7 @@ async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDepe
     responses=error_answers(404, 408, 413, 422, 503),
     openapi_extra=json_body(ImageChange),
 )
+@requires(Role.MANAGE)
 async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Change what the image shows: `place_id` moves it, the other fields change its place for all its images."""
     with gateway.reception.admit() as incoming:
@@ -97,12 +104,14 @@ async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDep
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
+@requires(Role.MANAGE)
 async def delete_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Remove the image. When this has been answered, the image is never found again."""
     return await forward(request, gateway)
 
 
 @router.get("/places", response_model=PlacePage, summary="List places", responses=error_answers(404, 422, 503))
+@requires(Role.MATCH)
 async def list_places(
     request: Request, gateway: GatewayDependency, _filter: Annotated[PlaceFilter, Query()]
 ) -> Response:
@@ -111,6 +120,7 @@ async def list_places(
 
 
 @router.get("/collections", response_model=CollectionList, summary="List collections", responses=error_answers(503))
+@requires(Role.MATCH)
 async def list_collections(request: Request, gateway: GatewayDependency) -> Response:
     """List the collections, with how much each holds."""
     return await forward(request, gateway)

@@ -1,11 +1,14 @@
 """Settings of the gateway, ``GATEWAY_*`` in the environment."""
 
 import re
-from typing import Annotated
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from serving.auth.browsers import is_host_name
 from serving.settings import ProcessSettings
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
@@ -25,13 +28,35 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return origins
 
 
+def _check_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    for host in hosts:
+        if not is_host_name(host):
+            raise ValueError(f"{host} is no host name; accepted: names such as guide.example.org, separated by commas")
+    return tuple(host.lower() for host in hosts)
+
+
+def _check_proxies(proxies: tuple[str, ...]) -> tuple[str, ...]:
+    for proxy in proxies:
+        try:
+            ip_network(proxy)
+        except ValueError as exc:
+            raise ValueError(
+                f"{proxy} is no address; accepted: 10.0.0.5 or 10.0.0.0/24 and their like, separated by commas"
+            ) from exc
+    return proxies
+
+
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_hosts)]
+Proxies = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_proxies)]
 
 
 class GatewaySettings(ProcessSettings):
     """Where the services are and how long they may take."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+
+    guarded_by = "keys_file"
 
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
     retrieval_url: str = Field(default="http://127.0.0.1:8001", description="the retrieval service")
@@ -53,6 +78,32 @@ class GatewaySettings(ProcessSettings):
     cors_origins: Origins = Field(
         default=(), description="web origins whose scripts may call the API, separated by commas; unset: none"
     )
+    allowed_hosts: Hosts = Field(
+        default=(),
+        description="host names it is reached by, separated by commas; without keys and on loopback, "
+        "localhost is always one, and no other name is answered",
+    )
+    trusted_proxies: Proxies = Field(
+        default=(), description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed"
+    )
+    keys_file: Path | None = Field(
+        default=None, description="file of hashed API keys; unset: everybody who reaches the gateway may do everything"
+    )
+    anonymous_role: Literal["none", "match"] = Field(
+        default="none", description="what people may do without a key, where there are keys: nothing, or `match`"
+    )
+    rate_per_minute: int = Field(
+        default=600, ge=0, description="requests a minute for each key; one that only reads counts a tenth; 0: no limit"
+    )
+    anonymous_rate_per_minute: int = Field(
+        default=120, ge=0, description="the same for each address from which people come without a key"
+    )
+    service_key: SecretStr | None = Field(
+        default=None, min_length=20, description="secret sent to both services; the same as their SERVICE_KEY"
+    )
+    audit_file: Path | None = Field(
+        default=None, description="file to which every key that is made or revoked is appended; see M1_AUDIT_FILE"
+    )
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo taken for matching")
     max_receiving: int = Field(
         default=512, ge=1, description="photos being received at once; more are refused with 503"
@@ -61,3 +112,12 @@ class GatewaySettings(ProcessSettings):
         default=1024**3, gt=0, description="what photos being received or at work take of memory together, bytes"
     )
     max_concurrent: int = Field(default=128, gt=0, description="matches at work at once; more are refused with 503")
+
+    @model_validator(mode="after")
+    def _refuse_a_role_without_keys(self) -> Self:
+        if self.anonymous_role != "none" and self.keys_file is None:
+            raise ValueError(
+                "GATEWAY_ANONYMOUS_ROLE says what people may do without a key, but there are no keys, so everybody may "
+                "do everything; set GATEWAY_KEYS_FILE as well"
+            )
+        return self

@@ -37,6 +37,9 @@ class ErrorRow:
     retry_after_s: int | None = None
 
 
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="semantic-image-matcher"'}
+"""Header of every answer that asks for a key."""
+
 ErrorTable = Mapping[type[Exception], ErrorRow]
 
 
@@ -70,6 +73,26 @@ class Overloaded(ServingError):
     """As much work is waiting as will be accepted."""
 
 
+class Unauthorized(ServingError):
+    """The route needs a key, and none that is known was sent."""
+
+
+class Forbidden(ServingError):
+    """The caller is known and may not do this."""
+
+
+class RateLimited(ServingError):
+    """The caller sends more requests than they may.
+
+    Attributes:
+        retry_after_s: until the next one would be answered.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class NotReady(ServingError):
     """The process is starting or stopping."""
 
@@ -82,6 +105,9 @@ SERVING_ERRORS: ErrorTable = {
     InvalidUpload: ErrorRow(422, ErrorCode.INVALID_REQUEST),
     UploadTooLarge: ErrorRow(413, ErrorCode.IMAGE_TOO_LARGE),
     UploadTooSlow: ErrorRow(408, ErrorCode.UPLOAD_TOO_SLOW),
+    Unauthorized: ErrorRow(401, ErrorCode.UNAUTHORIZED, accepted="Authorization: Bearer and a key of this server"),
+    Forbidden: ErrorRow(403, ErrorCode.FORBIDDEN),
+    RateLimited: ErrorRow(429, ErrorCode.RATE_LIMITED),
     Overloaded: ErrorRow(503, ErrorCode.OVERLOADED, retry_after_s=2),
     NotReady: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE, retry_after_s=5),
     NobodyWaits: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
@@ -104,7 +130,10 @@ def install_error_table(app: FastAPI, table: ErrorTable) -> None:
         row = find_row(rows, exc)
         if row.status >= 500:
             logger.warning("%s %s: %s: %s", request.method, shown_path(request.url.path), type(exc).__name__, exc)
-        headers = {"Retry-After": str(row.retry_after_s)} if row.retry_after_s is not None else {}
+        retry_after_s = getattr(exc, "retry_after_s", row.retry_after_s)
+        headers = {"Retry-After": str(retry_after_s)} if retry_after_s is not None else {}
+        if row.status == 401:
+            headers |= CHALLENGE
         if row.status == 408:
             headers["Connection"] = "close"  # RFC 9110, section 15.5.9: what is left of the request is not waited for
         return error_response(

@@ -4,9 +4,10 @@ import platform
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from contracts.health import LiveBody, ReadyBody, VersionBody
+from serving.roles import Role, requires
 
 Probe = Callable[[], Awaitable[ReadyBody]]
 VersionProbe = Callable[[], Awaitable[VersionBody]]
@@ -22,25 +23,36 @@ def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
     router = APIRouter(tags=["operation"])
 
     @router.get("/health/live", summary="Does the process answer?")
+    @requires(Role.OPEN)
     async def live() -> LiveBody:
         return LiveBody()
 
     @router.get(
         "/health/ready",
         summary="Would work succeed now?",
-        description="200 when a real forward pass has succeeded, else 503 and the reason.",
+        description="200 when a real forward pass has succeeded, else 503 and the reason. Details are for admins.",
         responses={503: {"model": ReadyBody, "description": "not ready, and why"}},
     )
-    async def ready(response: Response) -> ReadyBody:
+    @requires(Role.OPEN)
+    async def ready(request: Request, response: Response) -> ReadyBody:
         body = await probe()
+        if request.state.identity.role < Role.ADMIN:
+            body = _without_details(body)
         response.status_code = 200 if body.ready else 503
         return body
 
     @router.get("/version", summary="What is running?")
+    @requires(Role.MATCH)
     async def show_version() -> VersionBody:
         return await version_probe()
 
     return router
+
+
+def _without_details(body: ReadyBody) -> ReadyBody:
+    """What a stranger may know: whether it works, and in general why not."""
+    parts = {name: _without_details(part) for name, part in body.parts.items()}
+    return body.model_copy(update={"details": {}, "parts": parts})
 
 
 def describe_version(*, encoder: str | None = None, verifier: str | None = None) -> VersionBody:

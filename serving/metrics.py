@@ -6,7 +6,7 @@ by side. Label values that come from outside are bounded: a series is never drop
 
 from collections.abc import Callable, Iterator, Mapping
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
@@ -143,10 +143,10 @@ class Metrics:
 def serve_metrics(app: FastAPI, metrics: Metrics) -> None:
     """Answer ``GET /metrics``, undocumented: it is for the operator's own Prometheus."""
 
-    async def show(_: Request) -> Response:
+    async def show() -> Response:
         return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
-    app.add_route(PATH, show, include_in_schema=False)
+    app.add_api_route(PATH, show, include_in_schema=False, response_class=Response)
 
 
 class _CacheUses(Collector):

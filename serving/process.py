@@ -5,9 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
+from serving.auth.guard import Access, Guard, authorize
 from serving.connections import ImpatientConnection
 from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
@@ -26,6 +27,7 @@ def build_api(
     lifespan: Lifespan,
     errors: ErrorTable,
     metrics: Metrics,
+    access: Access,
     middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """Build an application that answers every failure alike, gives every request an id and counts it.
@@ -36,6 +38,7 @@ def build_api(
         lifespan: of its resources.
         errors: how its exceptions are answered.
         metrics: shown at ``/metrics``; also found at ``app.state.metrics``.
+        access: who may reach it, and how.
         middleware: what this application alone has around its routes and their error answers, innermost first.
     """
     app = FastAPI(
@@ -45,10 +48,12 @@ def build_api(
         lifespan=lifespan,
         docs_url=None,  # its page comes from a CDN; see gateway.docs
         redoc_url=None,
+        dependencies=[Depends(authorize)],
         redirect_slashes=False,  # a redirect would be to whatever host the request names
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
     )
     install_error_table(app, errors)
+    app.add_middleware(Guard, access=access)
     for each in middleware:
         app.add_middleware(each.cls, *each.args, **each.kwargs)
     app.add_middleware(SecurityHeaders)
@@ -71,6 +76,8 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         server_header=False,
         # Longer than any client of ours keeps an idle connection, so that none is reused while it is being closed.
         timeout_keep_alive=75,
+        # uvicorn would believe whatever runs on this machine; see GATEWAY_TRUSTED_PROXIES.
+        proxy_headers=False,
         timeout_graceful_shutdown=20,
     )
     # Before the start, which loads models: a taken port is known at once.

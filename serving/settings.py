@@ -1,11 +1,14 @@
 """What the settings of all processes have in common. Values come from the environment, one prefix per process."""
 
 import os
-from typing import Literal, Self, TypeVar
+from typing import ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from serving.auth.exposure import NOWHERE, is_loopback
+from serving.auth.guard import Access
+from serving.auth.identity import Everybody, ServiceKeyHolders
 from serving.reception import Pace
 
 Settings = TypeVar("Settings", bound="ProcessSettings")
@@ -20,7 +23,14 @@ class ProcessSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
 
+    guarded_by: ClassVar[str]
+    """The setting that names the keys of this process."""
+
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    published_on: str | None = Field(
+        default=None,
+        description="in a container: address that its port is published on, or `none`; unset: HOST is what others see",
+    )
     port: int = Field(ge=0, le=65535, description="port to listen on")
     stall_timeout_s: float = Field(
         default=20, gt=0, description="a request that sends nothing for so long, or an answer nobody reads, is ended"
@@ -37,6 +47,28 @@ class ProcessSettings(BaseSettings):
         """How slowly a body may arrive."""
         return Pace(self.stall_timeout_s, self.min_upload_rate)
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether callers are asked for a key."""
+        return getattr(self, self.guarded_by) is not None
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether programs of this machine alone reach it, its browsers among them."""
+        return is_loopback(self.published_on or self.host)
+
+    @model_validator(mode="after")
+    def _refuse_open_doors(self) -> Self:
+        if self.is_guarded or self.is_on_loopback or self.published_on == NOWHERE:
+            return self
+        prefix = self.model_config.get("env_prefix", "")
+        address = f"{prefix}PUBLISHED_ON={self.published_on}" if self.published_on else f"{prefix}HOST={self.host}"
+        raise ValueError(
+            f"{address} lets other machines reach this process, and nobody is asked for a key: they could read and "
+            f"change everything. Set {prefix}{self.guarded_by.upper()}, or listen on 127.0.0.1; inside a container, "
+            f"{prefix}PUBLISHED_ON says where its port is published. See docs/security.md"
+        )
+
     @model_validator(mode="after")
     def _refuse_unknown_variables(self) -> Self:
         prefix = self.model_config.get("env_prefix", "")
@@ -45,6 +77,23 @@ class ProcessSettings(BaseSettings):
         if prefix and unknown:
             raise ValueError(f"unknown settings: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
         return self
+
+
+class ServiceSettings(ProcessSettings):
+    """Base of the two services' settings: only the gateway is to reach them."""
+
+    guarded_by = "service_key"
+
+    service_key: SecretStr | None = Field(
+        default=None, min_length=20, description="secret that the gateway must send; the same as GATEWAY_SERVICE_KEY"
+    )
+
+    @property
+    def access(self) -> Access:
+        """Who may reach the service, and how."""
+        if self.service_key is not None:
+            return Access(ServiceKeyHolders(self.service_key.get_secret_value()), strangers=False)
+        return Access(Everybody(), allowed_hosts=() if self.is_on_loopback else None)
 
 
 def read_settings(kind: type[Settings]) -> Settings:

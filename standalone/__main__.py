@@ -1,10 +1,15 @@
 """Run the whole product in one process: ``python -m standalone``."""
 
+import secrets
+
+from pydantic import SecretStr
+
 from gateway.settings import GatewaySettings
 from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings
 from services.verifier.app import create_app as create_verifier
 from services.verifier.settings import VerifierSettings
+from serving.auth.keys import KeysError
 from serving.process import run_server
 from serving.settings import read_settings
 from standalone.app import compose
@@ -13,13 +18,20 @@ from standalone.app import compose
 def main() -> None:
     """Serve until told to stop. The verifier reads the gallery that retrieval writes."""
     gateway, retrieval = read_settings(GatewaySettings), read_settings(RetrievalSettings)
-    verifier = read_settings(VerifierSettings).model_copy(update={"data_dir": retrieval.data_dir})
+    # By this the services know that it is their own gateway that says who asks; see the audit log.
+    shared = {"service_key": SecretStr(secrets.token_urlsafe(32))}
+    gateway, retrieval = gateway.model_copy(update=shared), retrieval.model_copy(update=shared)
+    verifier = read_settings(VerifierSettings).model_copy(update={"data_dir": retrieval.data_dir, **shared})
 
     def announce() -> None:
         print(f"semantic-image-matcher is ready: http://{gateway.host}:{gateway.port}", flush=True)
         print(f"the gallery lies in {retrieval.data_dir.absolute()}", flush=True)
 
-    app = compose(gateway, retrieval=create_retrieval(retrieval), verifier=create_verifier(verifier), on_ready=announce)
+    services = {"retrieval": create_retrieval(retrieval), "verifier": create_verifier(verifier)}
+    try:
+        app = compose(gateway, **services, on_ready=announce)
+    except KeysError as exc:
+        raise SystemExit(str(exc)) from exc
     run_server(app, gateway)
 
 

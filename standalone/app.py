@@ -38,7 +38,9 @@ def compose(
                 if announcing is not None:
                     announcing.cancel()
 
-    app = gateway.app.create_app(settings, services=in_process)
+    # A name that both services answer to, whatever the setting for processes of their own says.
+    urls = {"retrieval_url": "http://localhost", "verifier_url": "http://localhost"}
+    app = gateway.app.create_app(settings.model_copy(update=urls), services=in_process)
     for service in (retrieval, verifier):
         app.state.metrics.include(service.state.metrics)
     return app

@@ -25,7 +25,7 @@ class AppClient:
         self._portal = self._stack.enter_context(start_blocking_portal("asyncio"))
         self._stack.enter_context(self._portal.wrap_async_context_manager(self.app.router.lifespan_context(self.app)))
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        client = httpx.AsyncClient(transport=transport, base_url="http://test", timeout=None)
+        client = httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None)
         self._client = self._stack.enter_context(self._portal.wrap_async_context_manager(client))
         engine = getattr(self.app.state, "engine", None)
         if engine is not None and self._wait_until_loaded:

@@ -51,7 +51,12 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
                 yield
 
     app = build_api(
-        "semantic-image-matcher: retrieval", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS, metrics=metrics
+        "semantic-image-matcher: retrieval",
+        _DESCRIPTION,
+        lifespan=lifespan,
+        errors=CORE_ERRORS,
+        metrics=metrics,
+        access=settings.access,
     )
     app.state.settings = settings
     app.include_router(routes_search.router)

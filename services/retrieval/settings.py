@@ -7,10 +7,10 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from core.images import ImageLimits
-from serving.settings import ProcessSettings
+from serving.settings import ServiceSettings
 
 
-class RetrievalSettings(ProcessSettings):
+class RetrievalSettings(ServiceSettings):
     """Which encoder, which gallery, how much at once."""
 
     model_config = SettingsConfigDict(env_prefix="M1_", protected_namespaces=())

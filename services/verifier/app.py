@@ -55,7 +55,12 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
                 yield
 
     app = build_api(
-        "semantic-image-matcher: verifier", _DESCRIPTION, lifespan=lifespan, errors=CORE_ERRORS, metrics=metrics
+        "semantic-image-matcher: verifier",
+        _DESCRIPTION,
+        lifespan=lifespan,
+        errors=CORE_ERRORS,
+        metrics=metrics,
+        access=settings.access,
     )
     app.state.settings = settings
     app.include_router(routes.router)

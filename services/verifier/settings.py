@@ -7,10 +7,10 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from core.images import ImageLimits
-from serving.settings import ProcessSettings
+from serving.settings import ServiceSettings
 
 
-class VerifierSettings(ProcessSettings):
+class VerifierSettings(ServiceSettings):
     """Which verifier, which gallery, how much at once."""
 
     model_config = SettingsConfigDict(env_prefix="M3_", protected_namespaces=())

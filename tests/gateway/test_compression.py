@@ -16,7 +16,7 @@ def fetch(product: AppClient, path: str, accepted: str) -> tuple[httpx.Response,
     async def stream() -> tuple[httpx.Response, bytes]:
         transport = httpx.ASGITransport(product.app)
         async with (
-            httpx.AsyncClient(transport=transport, base_url="http://test") as http,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
             http.stream("GET", path, headers={"Accept-Encoding": accepted}) as answer,
         ):
             return answer, b"".join([part async for part in answer.aiter_raw()])

@@ -208,7 +208,7 @@ def test_too_many_matches_are_refused_at_once():
 
     async def scenario(client: AppClient) -> list[int]:
         transport = httpx.ASGITransport(client.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             files = {"file": ("q.jpg", GOOD_PHOTO)}
             answers = await asyncio.gather(*(http.post("/match", files=files) for _ in range(3)))
         return sorted(answer.status_code for answer in answers)

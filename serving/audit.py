@@ -1,0 +1,101 @@
+"""Who changed what, when: one JSON line for each change, appended to a file that this program never shortens.
+
+The file is opened for each line, so logrotate may rename it at any time. A line is with the operating system before the
+change is acknowledged: it survives a killed process, but it is not forced onto the disk as the gallery's rows are.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from serving.auth.identity import current_identity
+from serving.observability import current_request_id
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Change:
+    """What a line says of the change itself; filled in while it is made.
+
+    Attributes:
+        ids: of what was changed.
+        details: further facts, JSON; never a key, never a description's text.
+    """
+
+    ids: Sequence[str] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class AuditLog:
+    """Appends to one file, which several processes may share."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Remember where.
+
+        Args:
+            path: of the file, made with its first line; None to write nothing.
+        """
+        self._path = path
+
+    @contextmanager
+    def change(self, action: str, *ids: str, **details: Any) -> Iterator[Change]:
+        """Put around a change: its line is written at the end, also where it failed.
+
+        Args:
+            action: what is done, such as ``image.delete``.
+            ids: of what is changed, where they are known before.
+            details: further facts, JSON.
+        """
+        change = Change(ids, details)
+        outcome = "interrupted"
+        try:
+            yield change
+            outcome = "done"
+        except Exception as exc:
+            outcome = f"failed: {type(exc).__name__}"
+            raise
+        finally:
+            self.record(action, change, outcome)
+
+    def record(self, action: str, change: Change, outcome: str, *, who: str | None = None) -> None:
+        """Write one line.
+
+        Args:
+            action: what was done.
+            change: to what.
+            outcome: ``done``, ``failed: `` and the class of the error, or ``interrupted``.
+            who: did it, where that is not the caller of the request.
+        """
+        if self._path is None:
+            return
+        identity = current_identity()
+        line = json.dumps(
+            {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "action": action,
+                "who": who or identity.name,
+                "address": identity.address,
+                "ids": list(change.ids),
+                **change.details,
+                "outcome": outcome,
+                "request_id": current_request_id(),
+            },
+            ensure_ascii=False,
+        )
+        try:
+            # One write to a file opened for appending: lines of several processes do not mix.
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+            try:
+                os.write(handle, line.encode() + b"\n")
+            finally:
+                os.close(handle)
+        except OSError as exc:
+            # The change has happened; refusing to acknowledge it would be a second lie.
+            logger.error("not in the audit log (%s): %s", exc, line)

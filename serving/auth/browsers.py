@@ -1,0 +1,63 @@
+"""Which web pages may send requests here. Programs that are no browsers are not concerned.
+
+A page of another site can make a visitor's browser send a form to any address, also to one that only that browser
+reaches. Such a request says so in ``Sec-Fetch-Site`` or ``Origin``, which scripts cannot forge; the order in which the
+two are asked is that of Go's ``http.CrossOriginProtection``. And a page can give its own name this machine's address
+(DNS rebinding), after which nothing but the ``Host`` header tells.
+"""
+
+from collections.abc import Collection
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+
+from serving.auth.exposure import is_loopback
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_cross_site(method: str, headers: Headers, allowed_origins: Collection[str]) -> bool:
+    """Whether a page of a site that is not allowed to made the browser send this.
+
+    Args:
+        method: of the request; reading is left to the browser, which shows the answer to nobody else.
+        headers: of the request.
+        allowed_origins: whose pages may, as browsers write them, or ``*``.
+    """
+    origin = headers.get("origin")
+    if method in _READING or "*" in allowed_origins or origin in allowed_origins:
+        return False
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    if origin is None:
+        return False
+    return origin.partition("://")[2].lower() != headers.get("host", "").lower()
+
+
+def is_addressed(headers: Headers, allowed_hosts: Collection[str]) -> bool:
+    """Whether the request was sent to a name of this machine's loopback address, or to one of ``allowed_hosts``.
+
+    Every browser says where it sends a request; what does not is none.
+    """
+    hosts = headers.getlist("host")
+    if len(hosts) != 1:
+        return not hosts
+    name = _without_port(hosts[0].strip().lower())
+    return is_loopback(name) or name.removesuffix(".") in allowed_hosts
+
+
+def is_host_name(text: str) -> bool:
+    """Whether ``text`` can stand in a list of allowed hosts: a name or an address, without scheme, port or path."""
+    if text.startswith("["):
+        try:
+            return text.endswith("]") and ip_address(text[1:-1]).version == 6
+        except ValueError:
+            return False
+    return 0 < len(text) <= 253 and all(part.replace("-", "").isalnum() and part.isascii() for part in text.split("."))
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]

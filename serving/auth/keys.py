@@ -1,0 +1,220 @@
+"""The keys file: names, roles and hashes of API keys, as JSON. The keys themselves are written nowhere.
+
+A key has 256 random bits. One round of SHA-256 is enough for those: nobody guesses them, so there is nothing for a slow
+password hash to slow down, and every request would pay for it.
+"""
+
+import fcntl
+import hmac
+import logging
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from serving.roles import Role
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "sim_"
+"""Of every key, so that people and scanners for leaked secrets recognise one."""
+
+ANONYMOUS = "anonymous"
+
+_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class KeysError(Exception):
+    """The keys file cannot be read or does not allow what was asked; the message is for its operator."""
+
+
+class ApiKey(BaseModel):
+    """What is kept of a key."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+    name: str = Field(pattern=_NAME_PATTERN)
+    role: Literal["match", "manage", "admin"]
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of the key's characters, hex")
+    created: datetime
+
+    @field_validator("name")
+    @classmethod
+    def _refuse_reserved(cls, name: str) -> str:
+        if name == ANONYMOUS:
+            raise ValueError(f"{ANONYMOUS} is who comes without a key; choose another name")
+        return name
+
+    @property
+    def granted(self) -> Role:
+        """What it may do."""
+        return Role[self.role.upper()]
+
+
+class KeyList(BaseModel):
+    """The content of the file."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+    keys: tuple[ApiKey, ...] = ()
+
+    @field_validator("keys")
+    @classmethod
+    def _refuse_namesakes(cls, keys: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
+        names = [key.name for key in keys]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"more than one key is called {', '.join(twice)}")
+        return keys
+
+    def find(self, token: str) -> ApiKey | None:
+        """The key that ``token`` is. Takes as long for a wrong one as for a right one, wherever they differ."""
+        return self.with_digest(digest_of(token))
+
+    def with_digest(self, digest: str) -> ApiKey | None:
+        """The key of that hash."""
+        found = None
+        for key in self.keys:
+            if hmac.compare_digest(key.sha256, digest):
+                found = key
+        return found
+
+
+def digest_of(token: str) -> str:
+    """SHA-256 of a key, hex."""
+    return sha256(token.encode()).hexdigest()
+
+
+def read_keys(path: Path) -> KeyList:
+    """Read a keys file.
+
+    Raises:
+        KeysError: it cannot be read, or is none.
+    """
+    try:
+        return KeyList.model_validate_json(path.read_bytes())
+    except OSError as exc:
+        raise KeysError(f"the keys file {path} cannot be read: {exc.strerror}") from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise KeysError(f"the keys file {path} is damaged: {where + ': ' if where else ''}{first['msg']}") from exc
+
+
+def create_key(path: Path, name: str, role: str) -> str:
+    """Add a key to the file, which is made where it is missing.
+
+    Returns:
+        The key. It cannot be had again.
+
+    Raises:
+        KeysError: the name is taken or none, or the file cannot be written.
+    """
+    token = PREFIX + secrets.token_urlsafe(32)
+    entry = {"name": name, "role": role, "sha256": digest_of(token), "created": datetime.now(UTC)}
+
+    def add(known: KeyList) -> KeyList:
+        if any(key.name == name for key in known.keys):
+            raise KeysError(f"a key is called {name} already; revoke it first or choose another name")
+        try:
+            return KeyList(keys=(*known.keys, ApiKey.model_validate(entry)))
+        except ValidationError as exc:
+            first = exc.errors(include_url=False)[0]
+            accepted = "letters, digits and . _ -, 64 at most; match, manage or admin"
+            raise KeysError(f"{first['loc'][0]}: {first['msg']} (accepted: {accepted})") from exc
+
+    _change(path, add)
+    return token
+
+
+def revoke_key(path: Path, name: str) -> ApiKey:
+    """Take a key out of the file. Running processes refuse it from their next request on.
+
+    Raises:
+        KeysError: there is no key of that name, or the file cannot be written.
+    """
+    revoked: list[ApiKey] = []
+
+    def remove(known: KeyList) -> KeyList:
+        revoked.extend(key for key in known.keys if key.name == name)
+        if not revoked:
+            raise KeysError(f"no key is called {name}; known: {', '.join(key.name for key in known.keys) or 'none'}")
+        return KeyList(keys=tuple(key for key in known.keys if key.name != name))
+
+    _change(path, remove)
+    return revoked[0]
+
+
+class WatchedKeys:
+    """A keys file as it is now: read again whenever it has changed, so that revoking needs no restart.
+
+    A file that cannot be read any more holds no keys: better nobody than somebody whose key was revoked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read it for the first time.
+
+        Raises:
+            KeysError: there is no usable file; a start is the moment to say so.
+        """
+        self._path = path
+        self._seen = _state_of(path)
+        self._known = read_keys(path)
+
+    def current(self) -> KeyList:
+        """The keys that are accepted at this moment."""
+        state = _state_of(self._path)
+        if state != self._seen:
+            self._seen = state
+            try:
+                self._known = read_keys(self._path)
+                logger.info("the keys file has changed: %d keys", len(self._known.keys))
+            except KeysError as exc:
+                self._known = KeyList()
+                logger.error("every key is refused: %s", exc)
+        return self._known
+
+
+def _state_of(path: Path) -> tuple[int, ...] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size
+
+
+def _change(path: Path, change: Callable[[KeyList], KeyList]) -> None:
+    """Replace the file by one rename, while no other process does."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path.parent):
+            changed = change(read_keys(path) if path.exists() else KeyList())
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # readable by its owner alone
+            try:
+                with os.fdopen(handle, "w") as file:
+                    file.write(changed.model_dump_json(indent=2) + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(temporary).replace(path)
+            except BaseException:
+                Path(temporary).unlink()
+                raise
+    except OSError as exc:
+        raise KeysError(f"the keys file {path} cannot be written: {exc.strerror}") from exc
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

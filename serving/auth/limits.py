@@ -1,0 +1,90 @@
+"""How many requests somebody may send in a minute: a token bucket for each."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+from serving.auth.identity import Identity
+
+READING = 0.1
+"""What a request that only reads costs, in requests that change or match: a page shows dozens of previews at once."""
+
+_MINUTE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a bucket answered.
+
+    Attributes:
+        per_minute: its size.
+        remaining: whole requests left.
+        retry_after_s: seconds until the refused request would pass; None where it was not refused.
+    """
+
+    per_minute: int
+    remaining: int
+    retry_after_s: int | None
+
+
+class TokenBuckets:
+    """One bucket for each name, refilled steadily; a minute's worth may be taken at once. Belongs to one event loop."""
+
+    def __init__(self, per_minute: int, *, capacity: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with full buckets.
+
+        Args:
+            per_minute: requests, 0 for no limit.
+            capacity: buckets kept; the one unused for longest gives way, and would be full again soonest anyway.
+            clock: seconds, never going back.
+        """
+        self._per_minute = per_minute
+        self._capacity = capacity
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, name: str, cost: float) -> Allowance | None:
+        """Take ``cost`` requests out of a bucket, or nothing where it holds less; None where there is no limit."""
+        if self._per_minute == 0:
+            return None
+        size, now = float(self._per_minute), self._clock()
+        held, since = self._buckets.pop(name, (size, now))
+        per_s = size / _MINUTE_S
+        held = min(size, held + (now - since) * per_s)
+        refused = held < cost
+        if not refused:
+            held -= cost
+        self._buckets[name] = (held, now)
+        if len(self._buckets) > self._capacity:
+            self._buckets.popitem(last=False)
+        wait_s = math.ceil((cost - held) / per_s) if refused else None
+        return Allowance(self._per_minute, int(held), wait_s)
+
+
+class RequestLimits:
+    """A bucket for each key, and one for each address from which people come without."""
+
+    def __init__(self, keyed: TokenBuckets, anonymous: TokenBuckets) -> None:
+        self._keyed = keyed
+        self._anonymous = anonymous
+
+    def take(self, identity: Identity, method: str) -> Allowance | None:
+        """Count a request."""
+        cost = READING if method in {"GET", "HEAD", "OPTIONS"} else 1.0
+        if identity.is_anonymous:
+            return self._anonymous.take(_network_of(identity.address), cost)
+        return self._keyed.take(identity.name, cost)
+
+
+def _network_of(address: str) -> str:
+    """Who shares a bucket: an IPv4 address, or the /64 that one household or phone chooses its IPv6 addresses from."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
+    return address
