@@ -18,6 +18,7 @@ from services.errors import CORE_ERRORS
 from services.retrieval import routes_index, routes_search
 from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine
 from services.retrieval.settings import RetrievalSettings
+from serving.audit import AuditLog
 from serving.health import describe_version, health_router
 from serving.loading import Loading
 from serving.metrics import Metrics
@@ -59,6 +60,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
         access=settings.access,
     )
     app.state.settings = settings
+    app.state.audit = AuditLog(settings.audit_file)
     app.include_router(routes_search.router)
     app.include_router(routes_index.router)
     app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from services.retrieval.engine import RetrievalEngine
 from services.retrieval.settings import RetrievalSettings
+from serving.audit import AuditLog
 from serving.loading import Loading
 
 
@@ -29,5 +30,12 @@ async def get_settings(request: Request) -> RetrievalSettings:
     return settings
 
 
+async def get_audit(request: Request) -> AuditLog:
+    """Where changes are written down."""
+    audit: AuditLog = request.app.state.audit
+    return audit
+
+
+Audit = Annotated[AuditLog, Depends(get_audit)]
 Engine = Annotated[RetrievalEngine, Depends(get_engine)]
 Settings = Annotated[RetrievalSettings, Depends(get_settings)]

@@ -18,6 +18,10 @@ class RetrievalSettings(ServiceSettings):
     port: int = Field(default=8001, ge=0, le=65535, description="port to listen on")
     data_dir: Path = Field(default=Path("data/gallery"), description="the gallery's folder; made if missing")
 
+    audit_file: Path | None = Field(
+        default=None, description="file to which every change of the gallery is appended, a JSON line each; unset: none"
+    )
+
     encoder: str = Field(default="embedded", description="backend: `embedded` (CPU) or `dinov3`")
     model: str | None = Field(default=None, description="weights of the backend: a folder or a hub id")
     device: str | None = Field(default=None, description="`auto`, `cpu`, `cuda` or `cuda:N`, for backends that choose")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from gateway.settings import GatewaySettings
 from services.retrieval.settings import RetrievalSettings
@@ -23,7 +24,7 @@ SETTINGS: dict[str, type[ProcessSettings]] = {
 }  # fmt: skip
 
 # Fixed by the images and the compose file: an operator has no reason to change them inside a container.
-FIXED = {"HOST", "PORT", "DATA_DIR", "RETRIEVAL_URL", "VERIFIER_URL"}
+FIXED = {"HOST", "PORT", "PUBLISHED_ON", "SERVICE_KEY", "DATA_DIR", "RETRIEVAL_URL", "VERIFIER_URL"}
 
 
 class ComposeLoader(yaml.SafeLoader):
@@ -143,6 +144,29 @@ def test_only_the_gateway_is_published():
     services = read_compose("docker-compose.yml")
     assert [name for name, service in services.items() if "ports" in service] == ["gateway"]
     assert services["gateway"]["ports"] == ["${PUBLIC_ADDRESS:-127.0.0.1}:${PUBLIC_PORT:-8000}:8000"]
+
+
+@pytest.mark.parametrize(("service", "published"), [("m1", "none"), ("m3", "none"), ("gateway", "127.0.0.1")])
+def test_the_containers_start_as_they_are(service: str, published: str, monkeypatch: pytest.MonkeyPatch):
+    """Listening on all of a container's addresses is accepted for what the compose file says of its port."""
+    kind = SETTINGS[service]
+    prefix = kind.model_config["env_prefix"]
+    stated = read_compose("docker-compose.yml")[service]["environment"][f"{prefix}PUBLISHED_ON"]
+    monkeypatch.setenv(f"{prefix}HOST", "0.0.0.0")
+    monkeypatch.setenv(f"{prefix}PUBLISHED_ON", re.sub(r"\$\{PUBLIC_ADDRESS:-(.*)\}", r"\1", stated))
+
+    assert kind().published_on == published
+
+
+def test_a_gateway_published_to_the_network_needs_keys(monkeypatch: pytest.MonkeyPatch):
+    """PUBLIC_ADDRESS alone opens nothing."""
+    monkeypatch.setenv("GATEWAY_HOST", "0.0.0.0")
+    monkeypatch.setenv("GATEWAY_PUBLISHED_ON", "0.0.0.0")
+    with pytest.raises(ValidationError, match=r"GATEWAY_PUBLISHED_ON=0\.0\.0\.0 lets other machines reach this"):
+        GatewaySettings()
+
+    monkeypatch.setenv("GATEWAY_KEYS_FILE", "/keys/keys.json")
+    assert GatewaySettings().is_guarded
 
 
 def test_images_run_as_an_ordinary_user(dockerfile: str):

@@ -1,0 +1,69 @@
+"""Make, list and revoke API keys: ``python -m gateway.manage_keys create --name curator --role manage``.
+
+The file is ``GATEWAY_KEYS_FILE``, the one that the running gateway watches: what is done here holds from its next
+request on.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.settings import GatewaySettings
+from serving.audit import AuditLog, Change
+from serving.auth.keys import KeysError, create_key, read_keys, revoke_key
+from serving.roles import Role
+from serving.settings import read_settings
+
+ROLES = tuple(role.word for role in Role if role is not Role.OPEN)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.manage_keys", description=__doc__)
+    parser.add_argument("--keys-file", type=Path, help="instead of GATEWAY_KEYS_FILE")
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("create", help="make a key and print it, once")
+    create.add_argument("--name", required=True, help="who or what will use it: letters, digits and . _ -")
+    create.add_argument(
+        "--role", required=True, choices=ROLES, help="match: ask; manage: change the gallery too; admin: /metrics too"
+    )
+    commands.add_parser("list", help="show the keys' names and roles")
+    revoke = commands.add_parser("revoke", help="make a key worthless at once")
+    revoke.add_argument("--name", required=True)
+    given = parser.parse_args(arguments)
+    settings = read_settings(GatewaySettings)
+    keys_file = given.keys_file or settings.keys_file
+    if keys_file is None:
+        parser.error("which keys file? Set GATEWAY_KEYS_FILE, or give --keys-file")
+    audit = AuditLog(settings.audit_file)
+    try:
+        if given.command == "list":
+            _list(keys_file)
+        elif given.command == "create":
+            token = create_key(keys_file, given.name, given.role)
+            _write_down(audit, "key.create", given.name, role=given.role)
+            print(f"the key {given.name} ({given.role}); it is kept nowhere, so note it now:", file=sys.stderr)
+            print(token)
+        else:
+            revoked = revoke_key(keys_file, given.name)
+            _write_down(audit, "key.revoke", given.name, role=revoked.role)
+            print(f"the key {given.name} is revoked")
+    except KeysError as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _list(keys_file: Path) -> None:
+    for key in read_keys(keys_file).keys:
+        print(f"{key.name:<30} {key.role:<7} made {key.created:%Y-%m-%d}")
+
+
+def _write_down(audit: AuditLog, action: str, name: str, **details: str) -> None:
+    audit.record(action, Change([name], dict(details)), "done", who=f"user {os.getuid()} of the machine")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
