@@ -4,29 +4,36 @@
 
 The query folder holds one folder per place (named by the gallery's place ids), a manifest.csv, or unlabelled photos.
 A folder that names no place of the gallery, and a manifest row without place_id, are queries of nothing: the right
-answer is "not in the collection". Writes results.json and results.csv.
+answer is "not in the collection". Writes results.json, results.csv and report.html, a page with pictures that needs no
+network.
 """
 
 import argparse
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from core.errors import InvalidImage, SemanticMatchError
 from core.evaluation import QueryOutcome, Summary, by_source, summarise
+from core.explanations import Judged, explain
 from core.gallery import DEFAULT_COLLECTION
 from core.images import read_photo
 from core.labels import LabelledPhoto, read_folder
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
-from core.matching import match_photo
+from core.matching import Match, match_photo
+from core.results import Verdict
 from core.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
 from scripts.options import json_object
+from scripts.report.page import write_report
+from scripts.report.records import ReportedCandidate, ReportedQuery, RunFacts
+
+_WRITTEN = ("results.json", "results.csv", "report.html")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--query-dir", type=Path, required=True, help="photos to ask about")
     parser.add_argument("--db-dir", type=Path, required=True, help="the gallery, from build_database.py or a service")
-    parser.add_argument("--output-dir", type=Path, required=True, help="where results.json and results.csv go")
+    parser.add_argument("--output-dir", type=Path, required=True, help="where the results and the report go")
     parser.add_argument("--collection", default=DEFAULT_COLLECTION)
     parser.add_argument("--top-k", type=int, default=5, help="candidates to verify")
     parser.add_argument(
@@ -56,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="model id or folder of the verifier")
     parser.add_argument("--prompt-style", default="simple")
     parser.add_argument("--accept-threshold", type=float, help="confidence from which to answer, [0, 1]")
+    parser.add_argument(
+        "--all-pictures", action="store_true", help="report.html shows every query, not a sample of the right ones"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
     return parser
@@ -71,29 +81,40 @@ def _run(arguments: argparse.Namespace) -> int:
         return 2
     with M1GlobalRetrieval(arguments.device, **arguments.encoder_options) as retrieval:
         retrieval.load_index(arguments.db_dir)
-        places = _place_ids(retrieval, arguments.collection)
+        places = _place_names(retrieval, arguments.collection)
         verifier = _verifier(arguments)
-        outcomes = [
+        queries = [
             _ask(photo, places, retrieval, verifier, arguments) for photo in tqdm(photos, unit="query", disable=None)
         ]
+        facts = RunFacts(
+            query_folder=arguments.query_dir.resolve().name,
+            collection=arguments.collection,
+            encoder=str(retrieval.gallery.fingerprint),
+            verifier=verifier.fingerprint if verifier is not None else None,
+            accept_threshold=arguments.accept_threshold,
+            top_k=arguments.top_k,
+            place_names=places,
+        )
+    outcomes = [query.outcome for query in queries]
     strangers = {p.place.place_id for p in photos if p.place is not None and p.place.place_id not in places}
     if strangers:
         print(f"not in the gallery, so counted as queries of nothing: {', '.join(sorted(strangers))}")
     _write(arguments.output_dir, outcomes)
     print_summary(outcomes)
-    print(f"written: {arguments.output_dir / 'results.json'}, {arguments.output_dir / 'results.csv'}")
+    write_report(arguments.output_dir / "report.html", queries, facts, all_pictures=arguments.all_pictures)
+    print("written: " + ", ".join(str(arguments.output_dir / name) for name in _WRITTEN))
     return 1 if any(outcome.error for outcome in outcomes) else 0
 
 
-def _place_ids(retrieval: M1GlobalRetrieval, collection: str) -> set[str]:
-    ids: set[str] = set()
+def _place_names(retrieval: M1GlobalRetrieval, collection: str) -> dict[str, str]:
+    names: dict[str, str] = {}
     cursor = None
     while True:
         page = retrieval.gallery.places(collection, cursor=cursor, limit=500)
-        ids |= {summary.place.place_id for summary in page.places}
+        names |= {summary.place.place_id: summary.place.name for summary in page.places}
         cursor = page.next_cursor
         if cursor is None:
-            return ids
+            return names
 
 
 def _verifier(arguments: argparse.Namespace) -> Verifier | None:
@@ -107,11 +128,11 @@ def _verifier(arguments: argparse.Namespace) -> Verifier | None:
 
 def _ask(
     photo: LabelledPhoto,
-    places: set[str],
+    places: Mapping[str, str],
     retrieval: M1GlobalRetrieval,
     verifier: Verifier | None,
     arguments: argparse.Namespace,
-) -> QueryOutcome:
+) -> ReportedQuery:
     name = str(photo.path.relative_to(arguments.query_dir))
     truth = photo.place.place_id if photo.place is not None and photo.place.place_id in places else None
     try:
@@ -125,9 +146,10 @@ def _ask(
             accept_threshold=arguments.accept_threshold,
         )
     except InvalidImage as error:
-        return QueryOutcome(name, photo.labelled, truth, photo.source, (), None, False, 0.0, 0.0, error=str(error))
+        outcome = QueryOutcome(name, photo.labelled, truth, photo.source, (), None, False, 0.0, 0.0, error=str(error))
+        return ReportedQuery(outcome, photo.path)
     first = match.ranked[0] if match.ranked else None
-    return QueryOutcome(
+    outcome = QueryOutcome(
         file=name,
         labelled=photo.labelled,
         true_place=truth,
@@ -139,6 +161,39 @@ def _ask(
         similarity=first.similarity if first else 0.0,
         timings_ms=match.timings_ms,
     )
+    return _reported(outcome, photo.path, match, _a_photo_of(truth, retrieval, arguments.collection))
+
+
+def _reported(outcome: QueryOutcome, photo: Path, match: Match, true_photo: Path | None) -> ReportedQuery:
+    verdicts: list[Verdict | None] = [*match.verdicts] or [None] * len(match.ranked)
+    judged = [
+        Judged(candidate.image.place.place_id, candidate.image.place.name, candidate.similarity, verdict)
+        for candidate, verdict in zip(match.ranked, match.verdicts, strict=False)
+    ]
+    return ReportedQuery(
+        outcome=outcome,
+        photo=photo,
+        candidates=tuple(
+            ReportedCandidate(
+                candidate.image.place.place_id,
+                Path(candidate.image.path),
+                candidate.similarity,
+                candidate.rank,
+                verdict,
+            )
+            for candidate, verdict in zip(match.ranked, verdicts, strict=True)
+        ),
+        reason=match.decision.reason,
+        explanation=explain(judged, matched=match.decision.matched) if judged else None,
+        true_photo=true_photo,
+    )
+
+
+def _a_photo_of(place_id: str | None, retrieval: M1GlobalRetrieval, collection: str) -> Path | None:
+    if place_id is None:
+        return None
+    images = retrieval.gallery.list_images(collection, place_id=place_id, limit=1).images
+    return Path(images[0].path) if images else None
 
 
 def _write(folder: Path, outcomes: Sequence[QueryOutcome]) -> None:

@@ -81,7 +81,7 @@ def test_no_photos_is_an_error(folder, tmp_path, capsys):
 
 
 def test_matching_reports_right_and_wrong(queries, database, tmp_path, capsys):
-    """Known places are answered, unknown ones refused, and the files say the same as the summary."""
+    """Known places are answered, unknown ones refused, and files and report say the same as the summary."""
     code = test_matching.main(
         [
             "--query-dir",
@@ -102,6 +102,9 @@ def test_matching_reports_right_and_wrong(queries, database, tmp_path, capsys):
     assert report["summary"]["false_accepts"] == 0.0
     assert [row["verdict"] for row in rows] == ["right"] * 2 + ["rightly refused"] * 2 + ["right"] * 2
     assert "place100, place101" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('class="chip"') == len(rows)
+    assert "points agree in one plane." in page
 
 
 def test_unlabelled_photos_are_answered_too(queries, database, tmp_path):
