@@ -9,6 +9,9 @@ from contracts import examples
 IMAGE_ID_PATTERN = "^[0-9A-Za-z_-]{1,100}$"
 """What an image id can look like; anything else is a fault of the request."""
 
+MAX_PLACE_ID = 200
+"""Characters of a place's id; names may be longer."""
+
 
 class PlaceBody(BaseModel):
     """A physical spot or exhibit."""

@@ -16,7 +16,7 @@ class CandidateRef(BaseModel):
     """A candidate as the gateway hands it on."""
 
     image_id: str = Field(min_length=1, max_length=100)
-    place_id: str = Field(min_length=1, max_length=200)
+    place_id: str = Field(min_length=1)
     similarity: float
 
 

@@ -13,14 +13,12 @@ from gateway.dependencies import Gateway, get_gateway
 GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
 
 # Everything else belongs to one hop, or is nobody's business behind the gateway.
-_REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-none-match", "if-modified-since", "range")
+_REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-none-match", "if-modified-since")
 _RESPONSE_HEADERS = (
-    "accept-ranges",
     "cache-control",
     "content-disposition",
     "content-encoding",
     "content-length",
-    "content-range",
     "content-type",
     "etag",
     "last-modified",

@@ -211,7 +211,7 @@ class Gallery(GalleryReader):
             _log.warning("files of deleted image %s stay until the gallery is next opened: %s", image.image_id, exc)
 
     def _check_new(self, new: NewImage) -> None:
-        check_name("collection", new.collection, 100)
+        check_name("collection", new.collection, 200)
         if new.media_type not in EXTENSIONS:
             raise InvalidRequest(f"invalid media type: {new.media_type!r}; give one of {', '.join(EXTENSIONS)}")
         self.check_embedding(new.embedding)

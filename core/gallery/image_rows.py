@@ -148,6 +148,11 @@ def count_by_collection(connection: sqlite3.Connection, after_seq: int = 0) -> d
     return dict(rows.fetchall())
 
 
+def has_images(connection: sqlite3.Connection, collection: str) -> bool:
+    """Say whether a collection holds any image."""
+    return connection.execute("SELECT 1 FROM images WHERE collection = ? LIMIT 1", (collection,)).fetchone() is not None
+
+
 def content_hashes(connection: sqlite3.Connection) -> set[str]:
     """Read the hashes of all images."""
     return {row[0] for row in connection.execute("SELECT content_hash FROM images")}

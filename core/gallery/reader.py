@@ -13,7 +13,7 @@ from core.gallery.database import Database
 from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
 from core.gallery.files import PhotoFiles
 from core.gallery.gpu_search import GpuSearch
-from core.gallery.image_rows import ImageRows, count_by_collection
+from core.gallery.image_rows import ImageRows, count_by_collection, has_images
 from core.gallery.index_follower import IndexFollower
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures
 
@@ -84,6 +84,17 @@ class GalleryReader:
             if seq in images
         ]
         return [Candidate(image, similarity, rank) for rank, (image, similarity) in enumerate(found, start=1)]
+
+    def check_collection(self, collection: str) -> None:
+        """Say, without any vector, what ``search`` would find missing.
+
+        Raises:
+            EmptyGallery: there is no image at all.
+            UnknownCollection: the collection holds none.
+        """
+        with self._database.reading() as connection:
+            if not has_images(connection, collection):
+                raise _nothing_to_search(collection, count_by_collection(connection))
 
     def get(self, image_id: str) -> GalleryImage:
         """Read one image.

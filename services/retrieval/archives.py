@@ -22,6 +22,8 @@ from services.retrieval.submissions import Submission, place_from_fields, refuse
 # Photos are compressed already. An entry that shrank more than this is a bomb, not a photo.
 _MAX_RATIO = 200
 _MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+_ENTRY_SIGNATURE = b"PK\1\2"
+_MAX_END_BYTES = 128 * 1024  # of an archive's end, with the longest comment
 _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini"})
 # What zipfile raises on a damaged directory: besides its own error, those of an unknown version, of a name that is no
 # UTF-8, and of numbers that are no offsets.
@@ -64,10 +66,8 @@ def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, 
         fields: of the form; they say what photos show whose place the manifest leaves open.
     """
     try:
-        archive = _open(file)
+        archive = _open(file, limits.max_entries)
         entries = archive.infolist()
-        if len(entries) > limits.max_entries:
-            raise InvalidRequest(f"too many entries: {len(entries):,}; at most {limits.max_entries:,} are accepted")
         unpacked = sum(entry.file_size for entry in entries)
         if unpacked > limits.max_total_bytes:
             raise ImageTooLarge(
@@ -79,9 +79,43 @@ def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, 
     return submissions or [refuse(shown_name(filename), InvalidImage("the archive holds no files"))]
 
 
-def _open(file: BinaryIO) -> zipfile.ZipFile:
+class _GuardedDirectory:
+    """A file whose directory of entries zipfile may only read if it is not too long.
+
+    zipfile reads it in one piece and makes an object of every entry, before anybody can ask how many there are.
+    """
+
+    def __init__(self, file: BinaryIO, max_entries: int) -> None:
+        self._file = file
+        self._max_entries = max_entries
+        self.is_open = False
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Read.
+
+        Raises:
+            InvalidRequest: it is the directory, and too long.
+        """
+        # Nobody's names are a kilobyte each; a count or length that lies is caught by counting.
+        if not self.is_open and size > self._max_entries * 1024 + _MAX_END_BYTES:
+            raise self._refusal(f"a directory of {size:,} bytes")
+        data = self._file.read(size)
+        entries = 0 if self.is_open else data.count(_ENTRY_SIGNATURE)
+        if entries > self._max_entries:
+            raise self._refusal(f"{entries:,}")
+        return data
+
+    def _refusal(self, what: str) -> InvalidRequest:
+        return InvalidRequest(f"too many entries: {what}; at most {self._max_entries:,} are accepted")
+
+
+def _open(file: BinaryIO, max_entries: int) -> zipfile.ZipFile:
+    guarded = _GuardedDirectory(file, max_entries)
     try:
-        return zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(guarded)
+        guarded.is_open = True
+        return archive
     except _DAMAGE as exc:
         raise InvalidRequest(
             f"the ZIP archive is damaged or needs a newer format than is read here: {str(exc)[:200]}; pack it again"

@@ -91,7 +91,6 @@ class RetrievalEngine:
         )
         self._retriever = retriever
         self._batcher = batcher
-        self._limits = settings.image_limits
 
     @property
     def waiting(self) -> int:
@@ -116,7 +115,7 @@ class RetrievalEngine:
         """
         with self.gate.admit(), stopping_by(current_caller().check):
             with timer.stage("decode"):
-                query = await self.workers.run(decode_image, photo, limits=self._limits)
+                query = await self.workers.run(self._decode, photo, collection)
             with timer.stage("encode"):
                 embedding, local_features = await self._batcher.submit(query.image)
             with timer.stage("search"):
@@ -126,6 +125,10 @@ class RetrievalEngine:
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
             return Found(retrieved.candidates, query, packed)
+
+    def _decode(self, photo: bytes, collection: str) -> DecodedImage:
+        self.gallery.check_collection(collection)  # before any work for what cannot be answered
+        return decode_image(photo, limits=self._limits)
 
 
 @asynccontextmanager

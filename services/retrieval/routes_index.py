@@ -1,12 +1,10 @@
 """The ``/index`` routes: what is in the gallery, and changes to it."""
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParameter
 from starlette.datastructures import UploadFile
-from starlette.responses import FileResponse
 
 from contracts.images import (
     IMAGE_ID_PATTERN,
@@ -20,9 +18,9 @@ from contracts.images import (
     PlaceFilter,
     PlacePage,
 )
-from core.errors import UnknownImage
 from services.retrieval.archives import ArchiveLimits, is_archive, submit_archive
 from services.retrieval.dependencies import Engine, Settings
+from services.retrieval.photo_answers import open_original, open_preview, photo_answer
 from services.retrieval.replies import add_reply, change_from_body, collection_list, image_body, image_page, place_page
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.submissions import Submission, submit_file
@@ -85,9 +83,8 @@ async def get_image(image_id: ImageId, engine: Engine) -> ImageBody:
 )
 async def get_original(image_id: ImageId, request: Request, engine: Engine) -> Response:
     """The bytes that were uploaded."""
-    image = await engine.workers.run(engine.gallery.get, image_id)
-    path = await engine.workers.run(engine.gallery.original_path, image_id)
-    return _file_answer(request, path, image.media_type, etag=image.content_hash, filename=image.filename)
+    image, file = await engine.workers.run(open_original, engine.gallery, image_id)
+    return photo_answer(request, file, image.media_type, etag=image.content_hash, filename=image.filename)
 
 
 @router.get(
@@ -98,9 +95,8 @@ async def get_original(image_id: ImageId, request: Request, engine: Engine) -> R
 )
 async def get_preview(image_id: ImageId, request: Request, engine: Engine) -> Response:
     """A small JPEG without metadata."""
-    image = await engine.workers.run(engine.gallery.get, image_id)
-    path = await engine.workers.run(engine.gallery.preview_path, image_id)
-    return _file_answer(request, path, "image/jpeg", etag=f"{image.content_hash}-preview")
+    image, file = await engine.workers.run(open_preview, engine.gallery, image_id)
+    return photo_answer(request, file, "image/jpeg", etag=f"{image.content_hash}-preview")
 
 
 @router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 422, 503))
@@ -148,20 +144,3 @@ def _submissions(files: list[UploadFile], fields: AddFields, settings: Retrieval
             byte_size = file.size or 0
             submissions.append(submit_file(file.filename, file.file, byte_size, settings.max_photo_bytes, fields))
     return submissions
-
-
-def _file_answer(request: Request, path: Path, media_type: str, *, etag: str, filename: str | None = None) -> Response:
-    if not path.is_file():
-        raise UnknownImage(f"the photo was deleted a moment ago: {path.stem}")
-    headers = {
-        "ETag": f'"{etag}"',
-        # An image's photo never changes; an hour bounds how long a deleted one is still shown.
-        "Cache-Control": "private, max-age=3600",
-        # What visitors upload is served as the picture it was decoded as, and as nothing else.
-        "X-Content-Type-Options": "nosniff",
-    }
-    if f'"{etag}"' in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return FileResponse(
-        path, headers=headers, media_type=media_type, filename=filename, content_disposition_type="inline"
-    )

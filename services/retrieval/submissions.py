@@ -1,12 +1,13 @@
 """Uploaded files as what they are meant to become: photos with a name and a place, read when their turn comes."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 from uuid import uuid4
 
-from contracts.images import AddFields
+from contracts.images import MAX_PLACE_ID, AddFields
 from core.errors import ImageTooLarge
 from core.results import Place
 
@@ -63,8 +64,7 @@ def place_from_fields(fields: AddFields, *, stem: str) -> Place | None:
     described = fields.description or fields.metadata or fields.latitude is not None or fields.longitude is not None
     if not (fields.place_id or fields.place_name or described):
         return None
-    # The same name in a later upload means the same place, so that photos can be added one by one.
-    place_id = fields.place_id or fields.place_name or uuid4().hex
+    place_id = fields.place_id or _id_of(fields.place_name) or uuid4().hex
     return Place(
         place_id=place_id,
         name=fields.place_name or fields.place_id or stem,
@@ -73,6 +73,14 @@ def place_from_fields(fields: AddFields, *, stem: str) -> Place | None:
         latitude=fields.latitude,
         longitude=fields.longitude,
     )
+
+
+def _id_of(place_name: str | None) -> str | None:
+    """The same name in a later upload means the same place, so that photos can be added one by one."""
+    if place_name is None or len(place_name) <= MAX_PLACE_ID:
+        return place_name
+    digest = hashlib.sha256(place_name.encode()).hexdigest()[:16]
+    return f"{place_name[: MAX_PLACE_ID - 17]}-{digest}"
 
 
 def shown_name(filename: str | None) -> str:

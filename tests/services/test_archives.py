@@ -3,6 +3,7 @@
 import io
 import stat
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -286,6 +287,23 @@ def test_archives_beyond_the_limits_are_refused_whole(folder: Path, limits: dict
 
     assert [result[:2] for result in results] == [("photos.zip", "rejected")]
     assert hint in str(results[0][2])
+
+
+@pytest.mark.parametrize("lie", [False, True])
+def test_a_directory_of_a_million_entries_is_not_read(retrieval: AppClient, lie: bool):
+    """An archive's directory is held to the limit before it is taken apart, whatever number of entries it claims."""
+    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    directory = entry * (30_000 if lie else 1_000_000)
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(directory), 4, 0)
+    tracemalloc.start()
+
+    ((name, status, reason),) = upload(retrieval, b"PK\3\4" + directory + end)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (name, status) == ("photos.zip", "rejected")
+    assert "too many entries" in str(reason)
+    assert peak < 4 * len(directory) + 10_000_000
 
 
 def test_photos_and_archives_may_come_together(retrieval: AppClient):

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -322,3 +323,88 @@ def test_an_upload_that_ends_early_adds_nothing(retrieval: AppClient):
 
     assert (answer.status_code, error_of(answer)["code"]) == (422, "invalid_request")
     assert retrieval.get("/index/images").json()["total"] == 0
+
+
+def test_deleting_a_photo_spoils_no_answer(retrieval: AppClient):
+    """Who asks for a photo while it is deleted gets it whole or is told that there is none."""
+    images = [add(retrieval, (f"{seed}.jpg", photo(seed)))["results"][0]["image"] for seed in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        asked = [
+            threads.submit(retrieval.get, image[url]) for image in images for url in ("file_url", "preview_url") * 2
+        ]
+        for image in images:
+            assert retrieval.request("DELETE", f"/index/images/{image['id']}").status_code == 204
+        answers = [each.result() for each in asked]
+
+    assert {answer.status_code for answer in answers} <= {200, 404}
+    for answer in answers:
+        if answer.status_code == 404:
+            assert error_of(answer)["code"] == "unknown_image"
+        else:
+            assert decode_image(answer.content)
+
+
+def test_a_photo_is_answered_whole_whatever_part_is_asked_for(retrieval: AppClient):
+    """A range, sound or not, is ignored, as HTTP allows: parts of photos are no use."""
+    image = add(retrieval, ("a.jpg", photo(1)))["results"][0]["image"]
+
+    for asked in ("bytes=0-99", "bytes=99999999-", "bytes=9-1", "lines=1", "bytes=a-b"):
+        answer = retrieval.get(image["file_url"], headers={"Range": asked})
+        assert (answer.status_code, answer.content) == (200, photo(1))
+
+
+def test_a_photo_lost_from_the_disk_is_said_to_be_missing(retrieval: AppClient, folder: Path):
+    """A file that somebody else removed is the gallery's damage, not an unknown image."""
+    image = add(retrieval, ("a.jpg", photo(1)))["results"][0]["image"]
+    for path in (folder / "originals").glob("*/*"):
+        path.unlink()
+
+    answer = retrieval.get(image["file_url"])
+
+    assert (answer.status_code, error_of(answer)["code"]) == (503, "gallery_unavailable")
+
+
+def test_a_long_name_names_one_place(retrieval: AppClient):
+    """A place's name that is too long for its id still means the same place in the next upload, and no other."""
+    name = "The " + "very " * 80 + "long bridge"
+    replies = [
+        add(retrieval, (f"{seed}.jpg", photo(seed)), place_name=each)
+        for seed, each in enumerate([name, name, f"{name}s"])
+    ]
+
+    places = [reply["results"][0]["image"]["place"] for reply in replies]
+    assert [place["name"] for place in places] == [name, name, f"{name}s"]
+    assert places[0]["id"] == places[1]["id"] != places[2]["id"]
+    assert len(places[0]["id"]) <= 200
+
+
+def test_a_collections_name_is_as_long_everywhere(retrieval: AppClient):
+    """What may be searched may be filled."""
+    added = add(retrieval, ("a.jpg", photo(1)), collection="c" * 200)
+
+    assert added["added"] == 1
+    assert retrieval.post("/search", params={"collection": "c" * 200}, content=photo(1)).status_code == 200
+
+
+@pytest.mark.parametrize("charset", ["idna", "punycode", "undefined", "hex", "rot13", "utf-16", "utf-7", "no-such"])
+def test_an_odd_charset_is_the_callers_fault(retrieval: AppClient, charset: str):
+    """A form in any encoding that Python knows is read or refused, never a crash."""
+    body = (
+        '--x\r\nContent-Disposition: form-data; name="place_name"\r\n\r\n\udcff瓶\r\n'
+        '--x\r\nContent-Disposition: form-data; name="file"; filename="\udcffé.jpg"\r\n\r\nnothing\r\n--x--\r\n'
+    )
+
+    answer = retrieval.post(
+        "/index/images",
+        content=body.encode(errors="surrogateescape"),
+        headers={"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"},
+    )
+
+    assert answer.status_code in (200, 422)
+
+
+def test_no_redirect_to_the_host_a_request_names(retrieval: AppClient):
+    """A path with one slash too many is unknown, not sent elsewhere."""
+    answer = retrieval.get("/index/images/")
+
+    assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")

@@ -55,6 +55,15 @@ def test_the_photos_local_features_come_back_for_the_verifier(retrieval: AppClie
     assert unwanted["query_features"] is None
 
 
+def test_an_unknown_collection_is_refused_before_any_work(retrieval: AppClient):
+    """A photo for a collection that does not exist is not even decoded."""
+    add(retrieval, 1)
+
+    answer = retrieval.post("/search", params={"collection": "nowhere"}, content=b"no photo at all")
+
+    assert (answer.status_code, error_of(answer)["code"]) == (404, "unknown_collection")
+
+
 def test_stage_times_are_told(retrieval: AppClient):
     """The reply and its Server-Timing header name the stages and their milliseconds."""
     add(retrieval, 1)
@@ -285,6 +294,7 @@ def test_an_unexpected_error_answers_500_without_details(folder: Path):
             return super().encode(images)
 
     with AppClient(create_app(RetrievalSettings(data_dir=folder), encoder=BrokenLater())) as client:
+        client.post("/index/images", files={"file": ("small.jpg", encode(draw_place(2, (96, 64))))})
         answer = client.post("/search", content=GOOD_PHOTO)
 
     assert (answer.status_code, error_of(answer)["code"]) == (500, "internal")

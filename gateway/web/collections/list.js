@@ -46,7 +46,7 @@ function firstSteps() {
 
 /** A collection needs only a name: it comes into being with its first photo. */
 function creation() {
-  const name = h("input", { name: "collection", required: true, maxlength: 100, autocomplete: "off" });
+  const name = h("input", { name: "collection", required: true, maxlength: 200, autocomplete: "off" });
   return h(
     "form",
     {
