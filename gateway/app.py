@@ -99,8 +99,8 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
                 breaker,
                 verification_required=settings.require_verification,
             )
-            gate = Gate(settings.max_concurrent)
-            metrics.watch_gate("matches", lambda: gate.inside, gate.capacity)
+            gate = Gate(settings.max_concurrent, longest_s=settings.longest_match_s)
+            metrics.watch_gate("matches", lambda: gate.inside, lambda: gate.room)
             reception = Reception(settings.max_receiving, settings.max_received_bytes, settings.pace)
             metrics.watch_gate("receiving", lambda: reception.inside, reception.capacity)
             app.state.gateway = Gateway(settings, pipeline, reception, gate, answers)

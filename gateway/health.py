@@ -23,7 +23,7 @@ async def probe(gateway: Gateway) -> ReadyBody:
         reason=reason,
         details={
             "matches_at_work": gateway.gate.inside,
-            "matches_at_most": gateway.gate.capacity,
+            "matches_at_most": gateway.gate.room,
             "verifier_left_alone": pipeline.breaker.is_open,
         },
         parts={"retrieval": retrieval, "verifier": verifier},

@@ -112,6 +112,9 @@ class GatewaySettings(ProcessSettings):
         default=1024**3, gt=0, description="what photos being received or at work take of memory together, bytes"
     )
     max_concurrent: int = Field(default=128, gt=0, description="matches at work at once; more are refused with 503")
+    longest_match_s: float = Field(
+        default=5, gt=0, description="a match expected to take longer, by the pace of the latest, is refused with 503"
+    )
 
     @model_validator(mode="after")
     def _refuse_a_role_without_keys(self) -> Self:

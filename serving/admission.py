@@ -1,42 +1,81 @@
-"""Lets so many requests work at once and refuses the rest at once, instead of piling them up in memory."""
+"""Lets so many requests work at once and refuses the rest at once, instead of piling them up in memory or in time."""
 
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from serving.errors import Overloaded
 
+_AT_LEAST = 2  # one may be received or sent while the other is worked on, however slow the work is
+_FIRST_GUESS_S = 0.3
+_LEAST_WEIGHT = 0.1  # of the latest answer in the running average
+
 
 class Gate:
-    """Counts who is inside. Belongs to one event loop.
+    """Counts who is inside, and how quickly they get done. Belongs to one event loop.
+
+    By Little's law somebody who comes when ``n`` are inside is done after ``n + 1`` times the seconds between two
+    answers. Where that is too long they are refused: waiting would help nobody, and those behind them even less.
 
     Attributes:
-        capacity: how many may be inside, waiting or working.
+        capacity: how many may be inside, waiting or working, however quick the work is.
         inside: how many are.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(
+        self, capacity: int, *, longest_s: float = math.inf, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Start empty.
+
+        Args:
+            capacity: at least 1.
+            longest_s: nobody is admitted who is expected to be inside longer, except that two always may be.
+            clock: seconds, never going back.
+        """
         self.capacity = capacity
         self.inside = 0
+        self._longest_s = longest_s
+        self._clock = clock
+        self._between_answers_s = _FIRST_GUESS_S
+        self._answers = 0
+        self._busy_since_s = 0.0
+
+    @property
+    def room(self) -> int:
+        """How many may be inside at the present pace, at most ``capacity``."""
+        in_time = min(self.capacity, self._longest_s / self._between_answers_s)
+        return min(self.capacity, max(_AT_LEAST, int(in_time)))
 
     def refuse_if_full(self) -> None:
         """Refuse now what would be refused once its body has arrived.
 
         Raises:
-            Overloaded: ``capacity`` others are inside.
+            Overloaded: ``room`` others are inside.
         """
-        if self.inside >= self.capacity:
+        if self.inside >= self.room:
             raise Overloaded(f"{self.inside} requests are being worked on, which is the limit; try again shortly")
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Be inside for a while.
+        """Be inside for a while. Only what ends without an exception tells of the pace: failures may be quick or slow.
 
         Raises:
-            Overloaded: ``capacity`` others are inside.
+            Overloaded: ``room`` others are inside.
         """
         self.refuse_if_full()
+        if self.inside == 0:
+            self._busy_since_s = self._clock()
         self.inside += 1
         try:
             yield
+            self._note_answer()
         finally:
             self.inside -= 1
+
+    def _note_answer(self) -> None:
+        now_s = self._clock()
+        self._answers += 1
+        taken_s = max(now_s - self._busy_since_s, 1e-6)  # never zero, by which room could not be divided
+        self._between_answers_s += max(_LEAST_WEIGHT, 1 / self._answers) * (taken_s - self._between_answers_s)
+        self._busy_since_s = now_s

@@ -115,10 +115,10 @@ class Metrics:
         """Note how many items are worked on together."""
         self._batch_size.labels(self.process, queue).observe(size)
 
-    def watch_gate(self, gate: str, inside: Callable[[], int], capacity: int) -> None:
-        """Show how many requests are inside a gate, asked whenever the metrics are."""
+    def watch_gate(self, gate: str, inside: Callable[[], int], capacity: int | Callable[[], int]) -> None:
+        """Show how many requests are inside a gate and may be, asked whenever the metrics are."""
         self._inside.labels(self.process, gate).set_function(inside)
-        self._capacity.labels(self.process, gate).set(capacity)
+        self._capacity.labels(self.process, gate).set_function(capacity if callable(capacity) else lambda: capacity)
 
     def watch_queue(self, queue: str, depth: Callable[[], int]) -> None:
         """Show how many items wait in a queue, asked whenever the metrics are."""

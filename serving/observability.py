@@ -1,11 +1,13 @@
 """Who asked what, how long it took: request ids over all hops, one log line per request, Server-Timing."""
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from time import perf_counter
 from urllib.parse import quote
 from uuid import uuid4
@@ -31,10 +33,29 @@ def current_request_id() -> str:
     return _request_id.get()
 
 
-def configure_logging(level: str) -> None:
-    """Send log lines to stderr, each with its request's id."""
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line; lines about a finished request have its method, path, status and times as well."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record, whose ``request`` may hold further fields."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": getattr(record, "request_id", "-"),
+            **getattr(record, "request", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def configure_logging(level: str, log_format: str = "text") -> None:
+    """Send log lines to stderr, each with its request's id, as ``text`` or ``json``."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s"))
+    text = logging.Formatter("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s")
+    handler.setFormatter(JsonFormatter() if log_format == "json" else text)
     handler.addFilter(_add_request_id)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("httpx", "httpcore", "PIL", "python_multipart"):
@@ -116,7 +137,22 @@ class RequestContext:
             self._metrics.observe_request(scope, status, elapsed_s, state.get("timings_ms", {}))
             # Health checks come every few seconds and would bury everything else.
             level = logging.DEBUG if scope["path"].startswith(("/health/", METRICS_PATH)) else logging.INFO
-            logger.log(level, "%s %s %d %.1f ms", scope["method"], shown_path(scope["path"]), status, elapsed_s * 1000)
+            path, stages_ms = shown_path(scope["path"]), state.get("timings_ms", {})
+            fields = {
+                "method": scope["method"],
+                "path": path,
+                "status": status,
+                "duration_ms": round(elapsed_s * 1000, 1),
+            }
+            logger.log(
+                level,
+                "%s %s %d %.1f ms",
+                scope["method"],
+                path,
+                status,
+                elapsed_s * 1000,
+                extra={"request": {**fields, "stages_ms": stages_ms}},
+            )
             _request_id.reset(token)
 
 

@@ -65,7 +65,7 @@ def build_api(
 
 def run_server(app: FastAPI, settings: ProcessSettings) -> None:
     """Serve ``app`` until told to stop; requests in flight get 20 s to finish."""
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -41,6 +41,9 @@ class ProcessSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="the quietest log lines shown"
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="of log lines: `text`, or `json` with one object per line"
+    )
 
     @property
     def pace(self) -> Pace:

@@ -1,4 +1,4 @@
-"""A visitor who hangs up costs nothing more, wherever their match is at that moment: the whole product, counting its work."""
+"""A visitor who hangs up costs nothing more, wherever their match is: the whole product, counting its work."""
 
 import asyncio
 import threading
@@ -92,7 +92,7 @@ def product(tmp_path: Path, work: Work) -> Iterator[AppClient]:
 
 
 def test_photos_in_the_queue_are_never_encoded(product: AppClient, work: Work):
-    """Of four visitors who leave while the first is being encoded, the other three cost nothing, and nothing is verified."""
+    """Of four visitors who leave while the first is encoded, the others cost nothing, and nothing is verified."""
 
     async def scenario() -> None:
         transport = httpx.ASGITransport(product.app)
@@ -134,7 +134,7 @@ def test_verification_stops_between_candidates(product: AppClient, work: Work):
 
 
 def test_a_match_nobody_waits_for_stops_at_its_limit(product: AppClient, work: Work):
-    """With a limit of its own a request whose photo is stuck in the queue is answered 504, and its photo never encoded."""
+    """A request whose time is over while its photo waits is answered 504, and the photo never encoded."""
 
     async def scenario() -> httpx.Response:
         transport = httpx.ASGITransport(product.app)

@@ -9,6 +9,8 @@ from fastapi import FastAPI, Request
 from in_process import AppClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from serving.auth.guard import Access
+from serving.auth.identity import Everybody
 from serving.metrics import OTHER, BoundedLabels, Metrics
 from serving.process import build_api
 
@@ -26,7 +28,7 @@ def app_of(process: str) -> FastAPI:
         request.state.timings_ms = {"decode": 20.0, "total": 300.0}
         return "ok"
 
-    app = build_api("test", "test", lifespan=nothing, errors={}, metrics=Metrics(process))
+    app = build_api("test", "test", lifespan=nothing, errors={}, metrics=Metrics(process), access=Access(Everybody()))
     app.add_api_route("/things/{_name}", handler)
     return app
 

@@ -1,15 +1,18 @@
 """Request ids, stage times and log lines."""
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from in_process import AppClient, error_of
 
+from serving.auth.guard import Access
+from serving.auth.identity import Everybody
 from serving.metrics import Metrics
-from serving.observability import StageTimer, current_request_id
+from serving.observability import JsonFormatter, StageTimer, current_request_id
 from serving.process import build_api
 
 
@@ -21,7 +24,7 @@ async def nothing(app: FastAPI) -> AsyncIterator[None]:
 
 def app_with(handler) -> FastAPI:
     """An application with one route."""
-    app = build_api("test", "test", lifespan=nothing, errors={}, metrics=Metrics("test"))
+    app = build_api("test", "test", lifespan=nothing, errors={}, metrics=Metrics("test"), access=Access(Everybody()))
     app.add_api_route("/", handler)
     return app
 
@@ -95,3 +98,37 @@ def test_stages_add_up():
 
     assert timings["decode"] == 5.0
     assert set(timings) == {"decode", "encode", "total"}
+
+
+def test_json_lines_have_every_field():
+    """A line is one JSON object, with the request's id, status and stages; a bug's traceback is inside it."""
+    request = {"method": "GET", "path": "/", "status": 200, "duration_ms": 1.5, "stages_ms": {"decode": 1.0}}
+    record = logging.LogRecord("serving", logging.INFO, "f.py", 1, "GET %s\n", ("/",), None)
+    record.request_id, record.request = "visit-7", request
+    failed = logging.LogRecord("serving", logging.ERROR, "f.py", 1, "failed", (), (ValueError, ValueError("no"), None))
+
+    line, failure = (JsonFormatter().format(each) for each in (record, failed))
+
+    assert "\n" not in line + failure
+    assert json.loads(line) == {
+        "time": json.loads(line)["time"], "level": "INFO", "logger": "serving", "message": "GET /\n",
+        "request_id": "visit-7", **request,
+    }  # fmt: skip
+    assert json.loads(line)["time"].endswith("+00:00")
+    assert "ValueError: no" in json.loads(failure)["exception"]
+
+
+def test_a_request_is_logged_with_its_fields(caplog: pytest.LogCaptureFixture):
+    """What a JSON line tells of a request besides its text."""
+
+    async def handler(request: Request) -> str:
+        request.state.timings_ms = {"decode": 2.0}
+        return "ok"
+
+    with caplog.at_level(logging.INFO, logger="serving"), AppClient(app_with(handler)) as client:
+        client.get("/")
+
+    (record,) = [record for record in caplog.records if record.name == "serving.observability"]
+    assert {**record.request, "duration_ms": 0} == {
+        "method": "GET", "path": "/", "status": 200, "duration_ms": 0, "stages_ms": {"decode": 2.0},
+    }  # fmt: skip

@@ -1,0 +1,105 @@
+"""Who is let in, who is refused at once, and how the pace of the work decides."""
+
+import pytest
+
+from serving.admission import Gate
+from serving.errors import Overloaded
+
+
+class Clock:
+    """Goes on when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def answer(gate: Gate, clock: Clock, *, times: int, each_s: float) -> None:
+    """Let so many through, one after another."""
+    for _ in range(times):
+        with gate.admit():
+            clock.now_s += each_s
+
+
+def test_what_is_beyond_the_capacity_is_refused():
+    """A full gate refuses at once, and lets in again what leaves room."""
+    gate = Gate(1)
+    with gate.admit():
+        with pytest.raises(Overloaded, match="1 requests"), gate.admit():
+            raise AssertionError("unreachable")
+        with pytest.raises(Overloaded):
+            gate.refuse_if_full()
+    with gate.admit():
+        assert gate.inside == 1
+
+
+def test_slow_work_leaves_room_for_fewer(clock: Clock):
+    """With an answer a second and five seconds of patience, five may be inside; at twice the pace, ten."""
+    gate = Gate(128, longest_s=5, clock=clock)
+
+    answer(gate, clock, times=1, each_s=1.0)
+    slow = gate.room
+    answer(gate, clock, times=100, each_s=0.49)
+
+    assert (slow, gate.room) == (5, 10)
+
+
+def test_the_capacity_holds_however_quick_the_work():
+    """Work that takes no time at all does not open the gate to everybody."""
+    clock = Clock()
+    gate = Gate(8, longest_s=5, clock=clock)
+
+    answer(gate, clock, times=10, each_s=0.0)
+
+    assert gate.room == 8
+
+
+def test_two_are_always_let_in(clock: Clock):
+    """Work slower than the patience is still done, two at a time."""
+    gate = Gate(128, longest_s=5, clock=clock)
+
+    answer(gate, clock, times=3, each_s=60.0)
+
+    assert gate.room == 2
+
+
+def test_the_pace_is_that_of_all_together(clock: Clock):
+    """Three that are answered within one second, having come together, are three answers a second."""
+    gate = Gate(128, longest_s=5, clock=clock)
+    inside = [gate.admit() for _ in range(3)]
+    for each in inside:
+        each.__enter__()
+    for each in inside:
+        clock.now_s += 0.25
+        each.__exit__(None, None, None)
+
+    assert gate.room == 20
+
+
+def test_failures_do_not_tell_the_pace(clock: Clock):
+    """Requests refused as bad in no time do not let a crowd in."""
+    gate = Gate(128, longest_s=5, clock=clock)
+    answer(gate, clock, times=1, each_s=1.0)
+
+    for _ in range(50):
+        with pytest.raises(ValueError, match="bad"), gate.admit():
+            raise ValueError("bad photo")
+
+    assert (gate.room, gate.inside) == (5, 0)
+
+
+def test_idle_time_is_no_work(clock: Clock):
+    """A night without visitors does not make the morning's first one wait alone."""
+    gate = Gate(128, longest_s=5, clock=clock)
+    answer(gate, clock, times=1, each_s=1.0)
+    clock.now_s += 36_000
+    answer(gate, clock, times=1, each_s=1.0)
+
+    assert gate.room == 5
