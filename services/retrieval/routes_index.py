@@ -19,7 +19,7 @@ from contracts.images import (
     PlacePage,
 )
 from services.retrieval.archives import ArchiveLimits, is_archive, submit_archive
-from services.retrieval.dependencies import Engine, Settings
+from services.retrieval.dependencies import Audit, Engine, Settings
 from services.retrieval.photo_answers import open_original, open_preview, photo_answer
 from services.retrieval.replies import add_reply, change_from_body, collection_list, image_body, image_page, place_page
 from services.retrieval.settings import RetrievalSettings
@@ -40,7 +40,7 @@ ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
     responses=error_answers(408, 413, 422, 503),
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
-async def add_images(request: Request, engine: Engine, settings: Settings) -> AddReply:
+async def add_images(request: Request, engine: Engine, settings: Settings, audit: Audit) -> AddReply:
     """Read the form, add what it holds."""
     with engine.uploads.admit() as incoming:
         async with open_form(
@@ -51,8 +51,12 @@ async def add_images(request: Request, engine: Engine, settings: Settings) -> Ad
             # What has arrived waits for its turn; what still arrives keeps nobody from theirs.
             async with engine.upload_turns:
                 submissions = await engine.workers.run(_submissions, files, fields, settings)
-                outcomes = await engine.indexer.add(fields.collection, submissions)
-    return add_reply(fields.collection, submissions, outcomes)
+                with audit.change("image.add", collection=fields.collection) as change:
+                    outcomes = await engine.indexer.add(fields.collection, submissions)
+                    reply = add_reply(fields.collection, submissions, outcomes)
+                    change.ids = [each.image.id for each in reply.results if each.image and each.status == "added"]
+                    change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
+    return reply
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
@@ -100,15 +104,17 @@ async def get_preview(image_id: ImageId, request: Request, engine: Engine) -> Re
 
 
 @router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 422, 503))
-async def change_image(image_id: ImageId, change: ImageChange, engine: Engine) -> ImageBody:
+async def change_image(image_id: ImageId, change: ImageChange, engine: Engine, audit: Audit) -> ImageBody:
     """Change the fields given; the others stay."""
-    return image_body(await engine.workers.run(engine.gallery.update, image_id, change_from_body(change)))
+    with audit.change("image.edit", image_id, fields=sorted(change.model_fields_set)):
+        return image_body(await engine.workers.run(engine.gallery.update, image_id, change_from_body(change)))
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
-async def delete_image(image_id: ImageId, engine: Engine) -> None:
+async def delete_image(image_id: ImageId, engine: Engine, audit: Audit) -> None:
     """Remove an image, its files, and its place when it was the last to show it."""
-    await engine.workers.run(engine.gallery.delete, image_id)
+    with audit.change("image.delete", image_id):
+        await engine.workers.run(engine.gallery.delete, image_id)
 
 
 @router.get("/places", summary="List places", responses=error_answers(404, 422, 503))

@@ -59,5 +59,5 @@ def is_host_name(text: str) -> bool:
 
 def _without_port(host: str) -> str:
     if host.startswith("["):
-        return host.partition("]")[0] + "]"
+        return host[: host.find("]") + 1]
     return host.partition(":")[0]
