@@ -11,7 +11,8 @@ from core.evaluation import Summary
 from core.evaluation_curves import BINS, ConfidenceBin, ThresholdPoint
 from scripts.report.words import LANGUAGES, plain
 
-_WIDTH, _HEIGHT = 380, 260
+_SIZE = (380, 260)
+_SMALL = (250, 150)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 22, 24, 44
 _HISTOGRAM_BARS = 24
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -29,7 +30,7 @@ def recall_chart(recalls: Sequence[float]) -> Markup:
     """Recall@k for k = 1 ..., each point with its value while there is room."""
     points = [(float(k), recall) for k, recall in enumerate(recalls, start=1)]
     last = max(2, len(points))
-    frame = _Frame(1.0, float(last))
+    frame = _Frame(0.6, last + 0.4)  # the first value would stand on the axis
     step = math.ceil(last / 10)
     labels = [
         Markup('<text class="value" x="{:.1f}" y="{:.1f}">{:.3f}</text>').format(*frame.at(x, y, up=-9), y)
@@ -40,7 +41,7 @@ def recall_chart(recalls: Sequence[float]) -> Markup:
     ]
     ticks = [(float(k), str(k)) for k in range(1, last + 1, step)]
     body = [frame.grid("k", "recall", ticks), _line(frame, Series("right", points)), *dots, *labels]
-    return _svg("recall.title", body)
+    return _svg(plain("recall.title")[0], body)
 
 
 def precision_recall_chart(curve: Sequence[ThresholdPoint], summary: Summary) -> Markup:
@@ -55,7 +56,7 @@ def precision_recall_chart(curve: Sequence[ThresholdPoint], summary: Summary) ->
         body.append(
             Markup('<circle class="here" cx="{:.1f}" cy="{:.1f}" r="6"/>').format(*frame.at(summary.right, precision))
         )
-    return _svg("pr.title", body)
+    return _svg(plain("pr.title")[0], body)
 
 
 def threshold_chart(curve: Sequence[ThresholdPoint]) -> Markup:
@@ -67,7 +68,7 @@ def threshold_chart(curve: Sequence[ThresholdPoint]) -> Markup:
         Series("false", [(point.threshold, point.false_accepts) for point in curve]),
     ]
     body = [frame.grid("threshold", "share", _percent_ticks()), *(_line(frame, each) for each in lines)]
-    return _svg("threshold.title", body)
+    return _svg(plain("threshold.title")[0], body)
 
 
 def reliability_chart(bins: Sequence[ConfidenceBin]) -> Markup:
@@ -91,14 +92,14 @@ def reliability_chart(bins: Sequence[ConfidenceBin]) -> Markup:
     body.append(
         Markup('<line class="diagonal" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>').format(x0, y0, x1, y1)
     )
-    return _svg("reliability.title", body)
+    return _svg(plain("reliability.title")[0], body)
 
 
 def time_histogram(stage: str, milliseconds: Sequence[float]) -> Markup:
     """How the times of one stage spread, up to their 99th percentile; what is above counts in the last bar."""
     top = max(float(np.percentile(milliseconds, 99)), 1.0)
     counts, edges = np.histogram(np.minimum(milliseconds, top), bins=_HISTOGRAM_BARS, range=(0.0, top))
-    frame = _Frame(0.0, top, y_high=float(counts.max()), height=150)
+    frame = _Frame(0.0, top, y_high=float(counts.max()), size=_SMALL, left=_RIGHT)
     step = _round_step(top / 4)
     ticks = [(step * count, f"{step * count:,g}") for count in range(int(top / step) + 1)]
     body = [frame.grid("milliseconds", None, ticks)]
@@ -111,47 +112,50 @@ def time_histogram(stage: str, milliseconds: Sequence[float]) -> Markup:
         )
     x, _ = frame.at(float(np.median(milliseconds)), 0.0)
     body.append(
-        Markup('<line class="median" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>').format(x, _TOP, 150 - _BOTTOM)
+        Markup('<line class="median" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>').format(
+            x, _TOP, _SMALL[1] - _BOTTOM
+        )
     )
-    return _svg(f"stage.{stage}", body, height=150)
+    return _svg(stage, body, _SMALL)
 
 
 class _Frame:
     """The plot area: data to picture coordinates, and its grid."""
 
-    def __init__(self, x_low: float, x_high: float, *, y_high: float = 1.0, height: int = _HEIGHT) -> None:
+    def __init__(
+        self, x_low: float, x_high: float, *, y_high: float = 1.0, size: tuple[int, int] = _SIZE, left: int = _LEFT
+    ) -> None:
         self._x = (x_low, x_high)
         self._y_high = y_high
-        self._height = height
+        self._left, self._right = left, size[0] - _RIGHT
+        self._floor = size[1] - _BOTTOM
 
     def at(self, x: float, y: float, *, up: float = 0.0) -> tuple[float, float]:
         low, high = self._x
-        across = _LEFT + (x - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
-        floor = self._height - _BOTTOM
-        return across, floor - y / self._y_high * (floor - _TOP) + up
+        across = self._left + (x - low) / (high - low) * (self._right - self._left)
+        return across, self._floor - y / self._y_high * (self._floor - _TOP) + up
 
     def grid(self, x_key: str, y_key: str | None, x_ticks: Sequence[tuple[float, str]]) -> Markup:
         """Lines and labels; without ``y_key`` the height is told by the bars alone."""
-        floor = self._height - _BOTTOM
         parts = []
         for tick in _TICKS if y_key is not None else (0.0,):
             _, y = self.at(self._x[0], tick)
             parts.append(
                 Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>').format(
-                    _LEFT, _WIDTH - _RIGHT, y, y
+                    self._left, self._right, y, y
                 )
             )
             if y_key is not None:
                 parts.append(
-                    Markup('<text class="tick y" x="{}" y="{:.1f}">{:g}</text>').format(_LEFT - 6, y + 4, tick)
+                    Markup('<text class="tick y" x="{}" y="{:.1f}">{:g}</text>').format(self._left - 6, y + 4, tick)
                 )
         for value, label in x_ticks:
             x, _ = self.at(value, 0.0)
-            parts.append(Markup('<text class="tick x" x="{:.1f}" y="{}">{}</text>').format(x, floor + 16, label))
-        middle = (_LEFT + _WIDTH - _RIGHT) / 2
-        parts.append(_axis_label(x_key, f'x="{middle:.0f}" y="{self._height - 8}"'))
+            parts.append(Markup('<text class="tick x" x="{:.1f}" y="{}">{}</text>').format(x, self._floor + 16, label))
+        middle = (self._left + self._right) / 2
+        parts.append(_axis_label(x_key, f'x="{middle:.0f}" y="{self._floor + _BOTTOM - 8}"'))
         if y_key is not None:
-            height = (floor + _TOP) / 2
+            height = (self._floor + _TOP) / 2
             parts.append(_axis_label(y_key, f'transform="translate(12 {height:.0f}) rotate(-90)"'))
         return Markup("").join(parts)
 
@@ -180,7 +184,7 @@ def _line(frame: _Frame, series: Series) -> Markup:
     return Markup('<polyline class="line {}" points="{}"/>').format(series.name, path) if known else Markup("")
 
 
-def _svg(title_key: str, body: Sequence[Markup], *, height: int = _HEIGHT) -> Markup:
+def _svg(title: str, body: Sequence[Markup], size: tuple[int, int] = _SIZE) -> Markup:
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _WIDTH, height, plain(title_key)[0], Markup("").join(body)
+        *size, title, Markup("").join(body)
     )

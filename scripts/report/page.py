@@ -15,7 +15,7 @@ from core.evaluation import QueryOutcome, by_source, summarise
 from scripts.report import charts
 from scripts.report.pictures import THUMBNAIL_SIDE, Album, Picture, pair, single
 from scripts.report.records import ReportedCandidate, ReportedQuery, RunFacts
-from scripts.report.words import both, plain, say
+from scripts.report.words import both, plain, say, say_stage
 
 WRONG_FIRST = ("false accept", "wrong place", "missed", "unreadable")
 # Some 90 KB each; a page of a hundred opens on a phone.
@@ -71,6 +71,7 @@ def render(queries: Sequence[ReportedQuery], facts: RunFacts, *, all_pictures: b
     )
     environment.globals |= {
         "say": say,
+        "say_stage": say_stage,
         "plain": plain,
         "style": Markup((folder / "page.css").read_text(encoding="utf-8")),
         "script": Markup((folder / "page.js").read_text(encoding="utf-8")),

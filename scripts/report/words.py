@@ -129,6 +129,12 @@ def both(english: str, chinese: str) -> Markup:
     return Markup("").join(parts)
 
 
+def say_stage(stage: str) -> Markup:
+    """The name of a stage of matching, as it is where nobody translated it."""
+    key = f"stage.{stage}"
+    return say(key) if key in _WORDS else Markup(escape(stage.replace("_", " ")))
+
+
 def plain(key: str) -> tuple[str, str]:
     """Both wordings, for places that take no markup."""
     return _WORDS[key]

@@ -33,7 +33,17 @@ def photos(tmp_path_factory) -> list[Path]:
 
 def asked(photos, true_place, final_place, *, matched=True, labelled=True, file="q.jpg", error="", points=40):
     outcome = QueryOutcome(
-        file, labelled, true_place, "s", ("a", "b"), final_place, matched, 0.8, 0.5, {"total": 12.0}, error
+        file,
+        labelled,
+        true_place,
+        "s",
+        ("a", "b"),
+        final_place,
+        matched,
+        0.8,
+        0.5,
+        {"total": 12.0, "second_look": 3.0},
+        error,
     )
     grid = np.random.default_rng(1).uniform(0, 1, (points, 2)).astype(np.float32)
     verdict = Verdict(matched, 0.8, f"{points} points agree", Correspondences(grid, grid))
