@@ -28,7 +28,9 @@ class DynamicBatcher(Generic[Item, Result]):
     A batch closes at ``max_batch_size`` items or ``max_wait_s`` after its first; while the worker is busy the next
     batch grows. An exception from ``run_batch`` reaches exactly the callers of that batch, and the worker lives on.
     A cancelled caller's item is dropped before it costs anything. Background items (bulk indexing) fill batches
-    only behind everything urgent, so a visitor waits for at most the batch that is running.
+    behind everything urgent, so a visitor waits for the batch that is running. So that a stream of visitors that never
+    ends does not stop an upload for ever, background items go first in every ``background_every``-th batch; that is
+    one more batch for a visitor to wait, at most.
 
     Use as an async context manager; leaving it answers everything that was accepted, then stops the worker.
     """
@@ -40,6 +42,7 @@ class DynamicBatcher(Generic[Item, Result]):
         max_batch_size: int,
         max_wait_s: float,
         max_queue: int,
+        background_every: int = 8,
         name: str = "batcher",
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
@@ -50,6 +53,7 @@ class DynamicBatcher(Generic[Item, Result]):
             max_batch_size: >= 1.
             max_wait_s: how long the first item of a batch waits for company, >= 0.
             max_queue: urgent items that may wait; the callers of background items bound those themselves.
+            background_every: of so many batches in a row, one begins with the background items that wait, >= 2.
             name: of the worker thread.
             on_batch: told each batch's size, in the event loop.
         """
@@ -57,6 +61,8 @@ class DynamicBatcher(Generic[Item, Result]):
         self._max_batch_size = max_batch_size
         self._max_wait_s = max_wait_s
         self._max_queue = max_queue
+        self._background_every = background_every
+        self._without_background = 0
         self._on_batch = on_batch
         self._urgent: deque[_Waiting[Item, Result]] = deque()
         self._background: deque[_Waiting[Item, Result]] = deque()
@@ -134,11 +140,17 @@ class DynamicBatcher(Generic[Item, Result]):
 
     def _cut_batch(self) -> list[_Waiting[Item, Result]]:
         batch: list[_Waiting[Item, Result]] = []
-        for lane in (self._urgent, self._background):
+        lanes = [self._urgent, self._background]
+        if self._without_background >= self._background_every - 1:
+            lanes.reverse()
+        before = len(self._background)
+        for lane in lanes:
             while lane and len(batch) < self._max_batch_size:
                 waiting = lane.popleft()
                 if not waiting.answer.done():
                     batch.append(waiting)
+        starved = bool(self._background) and len(self._background) == before
+        self._without_background = self._without_background + 1 if starved else 0
         return batch
 
     async def _answer(self, batch: list[_Waiting[Item, Result]]) -> None:

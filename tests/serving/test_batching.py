@@ -215,3 +215,25 @@ def test_a_worker_that_loses_answers_fails_its_batch():
             return await asyncio.gather(batches.submit("a"), batches.submit("b"), return_exceptions=True)
 
     assert [str(error) for error in asyncio.run(scenario())] == ["the worker answered 1 results for 2 items"] * 2
+
+
+def test_a_stream_of_visitors_does_not_stop_an_upload():
+    """With visitors always waiting, each third batch begins with bulk work; no visitor waits for two such."""
+
+    async def scenario():
+        async with batcher(worker, max_batch_size=2, background_every=3) as batches:
+            tasks = [asyncio.create_task(batches.submit("first"))]
+            await when_busy(worker)
+            tasks += [asyncio.create_task(batches.submit(f"bulk{n}", background=True)) for n in range(3)]
+            tasks += [asyncio.create_task(batches.submit(f"visitor{n}")) for n in range(10)]
+            await queued(batches, 13)
+            worker.gate.set()
+            await asyncio.gather(*tasks)
+
+    worker = Worker(gated=True)
+    asyncio.run(scenario())
+
+    assert [batch[0].rstrip("0123456789") for batch in worker.batches] == [
+        "first", "visitor", "visitor", "bulk", "visitor", "visitor", "bulk", "visitor",
+    ]  # fmt: skip
+    assert worker.batches[6] == ["bulk2", "visitor8"]
