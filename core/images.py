@@ -107,12 +107,14 @@ class DecodedImage:
         media_type: of the bytes, one of the keys of ``EXTENSIONS``.
         width: of the upright original, pixels; not of ``image``.
         height: of the upright original, pixels; not of ``image``.
+        orientation: by which EXIF had the original turned, 1 to 8; 1 where its container or nothing did.
     """
 
     image: Image.Image
     media_type: str
     width: int
     height: int
+    orientation: int = 1
 
 
 def decode_image(data: bytes, *, max_side: int = 1280, limits: ImageLimits | None = None) -> DecodedImage:
@@ -227,13 +229,14 @@ def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: Ima
         opened.draft(None, (max(1, round(width * shrink)), max(1, round(height * shrink))))
     with limits.hold((width, height)):
         opened.load()
-        turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(_exif_orientation(opened))
+        orientation = _exif_orientation(opened)
+        turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(orientation)
         image = reduce_to_rgb(opened, max_side)
     if turn is not None:
         image = image.transpose(turn)
         if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90):
             width, height = height, width
-    return DecodedImage(image, media_type, width, height)
+    return DecodedImage(image, media_type, width, height, orientation if turn is not None else 1)
 
 
 def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImage:

@@ -18,6 +18,7 @@ from core.encoders.base import Encoder
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, SemanticMatchError
 from core.gallery import AddResult, Gallery, NewImage
 from core.images import DecodedImage, ImageLimits, decode_image, encode_preview, read_photo
+from core.metadata import strip_metadata
 from core.results import Encodings, LocalFeatures, Place
 
 
@@ -43,7 +44,7 @@ class PreparedPhoto:
     """A photo read and decoded, waiting for its encoding.
 
     Attributes:
-        data: the file as its owner sent it.
+        data: the file that is kept.
         filename: the owner's name for it.
         place: what it shows; None makes it a place of its own.
         decoded: what the encoder gets.
@@ -79,17 +80,43 @@ def prepare_photo(
     filename: str,
     place: Place | None,
     limits: ImageLimits | None = None,
+    *,
+    without_metadata: bool = False,
 ) -> PreparedPhoto | AddResult:
     """Decode a photo, unless the collection holds the same bytes already.
 
+    Args:
+        gallery: where it is to go.
+        collection: likewise.
+        data: the file as its owner sent it.
+        filename: the owner's name for it.
+        place: what it shows; None makes it a place of its own.
+        limits: refuse larger files.
+        without_metadata: keep the file without its metadata. The bytes that are kept are those that photos are told
+            apart by, so the same photo is known again whatever metadata it comes with.
+
     Raises:
-        InvalidImage: the bytes are no photo that is accepted.
+        InvalidImage: the bytes are no photo that is accepted, or their metadata cannot be told from the picture.
     """
     known = gallery.find_by_content(collection, hashlib.sha256(data).hexdigest())
     if known is not None:
         return AddResult("duplicate", known)
     decoded = decode_image(data, limits=limits)
+    if without_metadata:
+        data = _without_metadata(data, decoded, limits)
+        known = gallery.find_by_content(collection, hashlib.sha256(data).hexdigest())
+        if known is not None:
+            return AddResult("duplicate", known)
     return PreparedPhoto(data, filename, place, decoded, encode_preview(decoded.image))
+
+
+def _without_metadata(data: bytes, decoded: DecodedImage, limits: ImageLimits | None) -> bytes:
+    """Strip a photo's file, and prove that it still shows the same picture."""
+    stripped = strip_metadata(data, decoded.media_type, decoded.orientation)
+    again = decode_image(stripped, limits=limits)
+    if again.image.size != decoded.image.size or again.image.tobytes() != decoded.image.tobytes():
+        raise InvalidImage("this photo would look different without its metadata; save it anew with a photo program")
+    return stripped
 
 
 def store_each(gallery: Gallery, images: Sequence[NewImage]) -> list[AddResult | SemanticMatchError]:

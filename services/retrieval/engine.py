@@ -87,7 +87,13 @@ class RetrievalEngine:
         self.upload_turns = asyncio.Semaphore(settings.max_uploads)
         self._limits = replace(settings.image_limits, budget=DecodingBudget(settings.max_photo_pixels))
         self.indexer = Indexer(
-            gallery, batcher, index_workers, limits=self._limits, chunk_size=CHUNK_SIZE, chunk_bytes=CHUNK_BYTES
+            gallery,
+            batcher,
+            index_workers,
+            limits=self._limits,
+            chunk_size=CHUNK_SIZE,
+            chunk_bytes=CHUNK_BYTES,
+            without_metadata=settings.strip_metadata,
         )
         self._retriever = retriever
         self._batcher = batcher

@@ -36,6 +36,7 @@ class Indexer:
         limits: ImageLimits,
         chunk_size: int,
         chunk_bytes: int,
+        without_metadata: bool,
     ) -> None:
         """Compose.
 
@@ -46,6 +47,7 @@ class Indexer:
             limits: of photos.
             chunk_size: photos per transaction, >= 1.
             chunk_bytes: of their originals, where they are more than one; two chunks are in memory at a time.
+            without_metadata: keep originals without theirs.
         """
         self._gallery = gallery
         self._batcher = batcher
@@ -53,6 +55,7 @@ class Indexer:
         self._limits = limits
         self._chunk_size = chunk_size
         self._chunk_bytes = chunk_bytes
+        self._without_metadata = without_metadata
 
     async def add(self, collection: str, submissions: Sequence[Submission]) -> list[AddOutcome]:
         """Add what can be added. When this returns, everything reported as added is on the disk.
@@ -103,7 +106,9 @@ class Indexer:
         try:
             data = submission.read()
             name, place = submission.filename, submission.place
-            return prepare_photo(self._gallery, collection, data, name, place, self._limits)
+            return prepare_photo(
+                self._gallery, collection, data, name, place, self._limits, without_metadata=self._without_metadata
+            )
         except SemanticMatchError as exc:
             return exc
 

@@ -52,6 +52,9 @@ class RetrievalSettings(ServiceSettings):
     max_photo_pixels: int = Field(
         default=100_000_000, gt=0, description="largest photo, width x height; half of it for all but JPEG"
     )
+    strip_metadata: bool = Field(
+        default=False, description="keep originals without position, camera, dates and texts; their pixels stay as sent"
+    )
     max_upload_bytes: int = Field(default=4 * 1024**3, gt=0, description="largest upload to the gallery, bytes")
     max_upload_files: int = Field(default=1000, ge=1, description="files in one upload")
     max_archive_entries: int = Field(default=20_000, ge=1, description="entries of one ZIP archive")
