@@ -28,7 +28,8 @@ _SENTENCES: Mapping[str, tuple[str, str, str]] = {
     "few": ("Only {count} point agrees.", "Only {count} points agree.", "只有 {count} 个点吻合。"),
     "none": ("No points agree.",) * 2 + ("没有吻合的点。",),
     "too_little": ("That is too little to be sure.",) * 2 + ("不足以确认。",),
-    "coverage": ("They cover {percent} % of the collection's photo.",) * 2 + ("吻合区域占馆藏照片的 {percent}%。",),
+    "coverage": ("What agrees covers {percent} % of the collection's photo.",) * 2
+    + ("吻合区域占馆藏照片的 {percent}%。",),
     "turned": ("The photo was turned by {degrees} degrees to compare.",) * 2 + ("比对时将照片旋转了 {degrees} 度。",),
     "next": ("The next place, {place}, has {count}.",) * 2 + ("其次是“{place}”，有 {count} 个吻合点。",),
     "alike": ("This place looks like {place} as well.",) * 2 + ("它与“{place}”也很相像。",),

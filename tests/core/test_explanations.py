@@ -28,8 +28,8 @@ def test_an_answer_is_explained_by_its_numbers():
     explanation = explain([judged("Vase", 132, is_match=True, rotation=90), judged("Bowl", 4)], matched=True)
 
     assert said(explanation.reasons) == (
-        "132 points agree in one plane. The next place, Bowl, has 4. They cover 100 % of the collection's photo. "
-        "The photo was turned by 90 degrees to compare."
+        "132 points agree in one plane. The next place, Bowl, has 4. "
+        "What agrees covers 100 % of the collection's photo. The photo was turned by 90 degrees to compare."
     )
     assert said(explanation.reasons, "zh") == (
         "132 个点在同一平面上吻合。 其次是“Bowl”，有 4 个吻合点。 吻合区域占馆藏照片的 100%。 "
