@@ -74,5 +74,5 @@ $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)
 	@$(PIP_INSTALL) --editable ".[cpu,transformers]" --group test --group lint
 	@touch $@
 
-include deploy.mk e2e.mk
+include deploy.mk e2e.mk audit.mk
 

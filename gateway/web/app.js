@@ -3,6 +3,7 @@
 import { IngestQueue } from "./ingest/queue.js";
 import { MatchSession } from "./match/session.js";
 import { matchView } from "./match/view.js";
+import { whenKeyIsNeeded } from "./page/api.js";
 import { focusHeading, h } from "./page/dom.js";
 import { icon } from "./page/icons.js";
 import { currentLanguage, preferredLanguage, t, useLanguage } from "./page/language.js";
@@ -76,6 +77,7 @@ async function keepForOffline() {
 }
 
 async function start() {
+  whenKeyIsNeeded(async (error) => (await import("./page/sign_in.js")).askForKey(error));
   await useLanguage(preferredLanguage());
   addEventListener("hashchange", () => show({ moveFocus: true }));
   document.getElementById("skip").addEventListener("click", (event) => {

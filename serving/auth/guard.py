@@ -60,7 +60,7 @@ class Guard:
         if access.allowed_hosts is not None and not is_addressed(headers, access.allowed_hosts):
             answer = error_response(
                 403,
-                ErrorCode.FORBIDDEN,
+                ErrorCode.INVALID_REQUEST,
                 "the request was sent to a host name that is not known here",
                 accepted=", ".join(["localhost", "127.0.0.1", "[::1]", *sorted(access.allowed_hosts)]),
             )
@@ -68,7 +68,7 @@ class Guard:
             return
         if is_cross_site(scope["method"], headers, access.allowed_origins):
             message = "a web page of another site may not send this; its origin would have to be allowed"
-            await error_response(403, ErrorCode.FORBIDDEN, message)(scope, receive, send)
+            await error_response(403, ErrorCode.INVALID_REQUEST, message)(scope, receive, send)
             return
         identity = access.authenticator.identify(HTTPConnection(scope))
         if identity.role is Role.OPEN and not access.strangers and scope["path"] not in _HEALTH:

@@ -38,19 +38,20 @@ class Product:
 
 
 @contextmanager
-def start_product(gallery: Path) -> Iterator[Product]:
-    """Run ``python -m standalone`` on a free port with a gallery of its own until the block ends."""
+def start_product(gallery: Path, **settings: str) -> Iterator[Product]:
+    """Run ``python -m standalone`` on a free port with a gallery and settings of its own until the block ends."""
     port = _free_port()
     log = gallery / "product.log"
-    settings = {
+    environment = {
         "GATEWAY_PORT": str(port),
         "M1_DATA_DIR": str(gallery / "data"),
+        **settings,
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "standalone"],
             cwd=REPOSITORY,
-            env={**os.environ, **settings},
+            env={**os.environ, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

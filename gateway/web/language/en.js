@@ -28,6 +28,15 @@ export default {
   "error.unknown": "That did not work",
   "error.accepted": "Accepted: {accepted}",
 
+  "key.title": "This needs a key",
+  "key.text": "You get one from whoever runs this server.",
+  "key.label": "Key",
+  "key.remember": "Remember me on this device for 30 days",
+  "key.send": "Sign in",
+  "key.out": "Sign out",
+  "key.none": "You are not signed in.",
+  "key.unknown": "This key is not known here, or has been revoked.",
+
   "match.title": "What are you looking at?",
   "match.lead": "Photograph the exhibit or the place in front of you, and find out what it is.",
   "match.camera": "Take a photo",

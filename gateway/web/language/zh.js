@@ -26,6 +26,15 @@ export default {
   "error.unknown": "操作未成功",
   "error.accepted": "可接受：{accepted}",
 
+  "key.title": "需要密钥",
+  "key.text": "密钥由本服务器的管理员发放。",
+  "key.label": "密钥",
+  "key.remember": "在此设备上保持登录 30 天",
+  "key.send": "登录",
+  "key.out": "退出登录",
+  "key.none": "尚未登录。",
+  "key.unknown": "密钥无效，或已被吊销。",
+
   "match.title": "您眼前的是什么？",
   "match.lead": "拍下面前的展品或景点，即可知道它是什么。",
   "match.camera": "拍照",

@@ -11,6 +11,11 @@ export class ApiError extends Error {
   get isTransient() {
     return this.code === "network" || [429, 502, 503, 504].includes(this.status);
   }
+
+  /** Whether the same request may succeed with another key. */
+  get needsKey() {
+    return ["unauthorized", "forbidden"].includes(this.code);
+  }
 }
 
 function apiError(status, body, retryAfter) {
@@ -30,7 +35,31 @@ function parsed(text) {
   }
 }
 
-async function json(path, options = {}) {
+let askForKey = async () => false;
+let asking = null;
+
+/** Who asks the person for a key where the server wants one: a function of the error, true once they have signed in. */
+export function whenKeyIsNeeded(ask) {
+  askForKey = ask;
+}
+
+/** Send; where a key is needed, ask for one and send again, until one is good enough or the person gives up. */
+async function keyed(send) {
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      // What fails at the same time waits for the same dialog.
+      asking ??= error.needsKey ? askForKey(error).finally(() => (asking = null)) : null;
+      if (!error.needsKey || !(await asking)) throw error;
+    }
+  }
+}
+
+const json = (path, options) => keyed(() => fetchJson(path, options));
+const upload = (path, fields, options) => keyed(() => send(path, fields, options));
+
+async function fetchJson(path, options = {}) {
   let response;
   try {
     response = await fetch(path, options);
@@ -43,7 +72,7 @@ async function json(path, options = {}) {
 }
 
 /** Multipart POST. XMLHttpRequest, because fetch tells nothing about the upload's progress. */
-function upload(path, fields, { onprogress = () => {}, signal } = {}) {
+function send(path, fields, { onprogress = () => {}, signal } = {}) {
   const form = new FormData();
   for (const [name, value, filename] of fields) {
     if (filename) form.append(name, value, filename);
@@ -113,6 +142,15 @@ export const changeImage = (imageId, change) =>
 export const deleteImage = (imageId) => json(imagePath(imageId), { method: "DELETE" });
 
 export const version = () => json("version");
+
+/** Who we are to the server: {name, role}. */
+export const session = () => fetchJson("session");
+
+/** Show a key; the answer is a cookie. */
+export const signIn = (key, remember) =>
+  fetchJson(`session?remember=${remember}`, { method: "POST", headers: { Authorization: `Bearer ${key}` } });
+
+export const signOut = () => fetchJson("session", { method: "DELETE" });
 
 /** ReadyBody, whether or not the answer is "ready": a 503 carries the same body. */
 export async function readiness() {

@@ -1,11 +1,12 @@
 /** What runs and whether it is ready. */
 
-import { readiness, version } from "../page/api.js";
+import { readiness, session, signOut, version } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { facts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
+import { askForKey } from "../page/sign_in.js";
 
 export function statusView() {
   const content = h("div", { "aria-live": "polite" }, h("p", { class: "muted" }, t("loading")));
@@ -24,11 +25,23 @@ export function statusView() {
 
   async function load() {
     try {
-      const [ready, running] = await Promise.all([readiness(), version()]);
-      content.replaceChildren(...report(ready, running));
+      const running = await version(); // may ask for a key, which shows more of the rest
+      const [ready, who] = await Promise.all([readiness(), session()]);
+      content.replaceChildren(...report(ready, running), ...keyOf(who));
     } catch (error) {
       content.replaceChildren(errorNotice(error, { retry: load }));
     }
+  }
+
+  /** The way in and out; nothing where the server asks nobody for a key. */
+  function keyOf({ name, role }) {
+    if (!name && role === "admin") return [];
+    const change = async () => (name ? await signOut() : await askForKey()) !== false && load();
+    return [
+      h("h2", {}, t("key.label")),
+      h("p", {}, name ? `${name} (${role})` : t("key.none")),
+      h("button", { class: "button", onclick: change }, t(name ? "key.out" : "key.send")),
+    ];
   }
 
   load();

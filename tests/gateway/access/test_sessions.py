@@ -87,7 +87,7 @@ def test_a_cookie_in_another_sites_request_is_refused(guarded: Guarded):
 
     answer = guarded.request("DELETE", f"/index/images/{'0' * 32}", headers={**cookie, "Sec-Fetch-Site": "cross-site"})
 
-    assert (answer.status_code, error_of(answer)["code"]) == (403, "forbidden")
+    assert (answer.status_code, error_of(answer)["code"]) == (403, "invalid_request")
 
 
 def test_sessions_end_and_are_bounded():

@@ -1,0 +1,51 @@
+/** Asks for a key. It is sent once and kept nowhere: the cookie that comes back is out of scripts' reach. */
+
+import { signIn } from "./api.js";
+import { openDialog } from "./dialogs.js";
+import { h } from "./dom.js";
+import { t } from "./language.js";
+
+/**
+ * @param {ApiError} [error] what was refused
+ * @returns {Promise<boolean>} whether a key was accepted
+ */
+export function askForKey(error) {
+  return new Promise((resolve) => {
+    const key = h("input", { type: "password", required: true, autocomplete: "current-password", autofocus: true });
+    const remember = h("input", { type: "checkbox" });
+    const problem = h("p", { class: "problem", role: "alert" }, error?.code === "forbidden" && error.message);
+    const dialog = h(
+      "dialog",
+      { class: "question", "aria-labelledby": "key-title" },
+      h("h2", { id: "key-title" }, t("key.title")),
+      h("p", {}, t("key.text")),
+      h(
+        "form",
+        { onsubmit: submit },
+        h("label", { class: "field" }, h("span", {}, t("key.label")), key),
+        h("label", { class: "check" }, remember, t("key.remember")),
+        problem,
+        h(
+          "div",
+          { class: "row end" },
+          h("button", { class: "button", type: "button", onclick: () => dialog.close() }, t("cancel")),
+          h("button", { class: "button primary" }, t("key.send")),
+        ),
+      ),
+    );
+
+    async function submit(event) {
+      event.preventDefault();
+      try {
+        await signIn(key.value.trim(), remember.checked);
+        dialog.close("accepted");
+      } catch (refusal) {
+        problem.textContent = refusal.code === "unauthorized" ? t("key.unknown") : refusal.message || t("error.network");
+        key.select();
+      }
+    }
+
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "accepted"));
+    openDialog(dialog);
+  });
+}
