@@ -29,6 +29,7 @@ from serving.auth.identity import identity_headers
 from serving.callers import TIMEOUT_HEADER, current_caller
 from serving.observability import REQUEST_ID_HEADER, current_request_id
 
+from serving.tracing import span, trace_headers
 Reply = TypeVar("Reply", bound=BaseModel)
 
 _PROBE_TIMEOUT_S = 2.0
@@ -110,7 +111,8 @@ class ServiceClient:
         if timeout_s <= 0:
             raise late(f"no time is left for the {self.service} service")
         headers = {**_hop_headers(), TIMEOUT_HEADER: f"{timeout_s:.3f}", **body.pop("headers", {})}
-        with map_transport_errors(self.service, self.unavailable, late):
+        with map_transport_errors(self.service, self.unavailable, late), span(f"POST {self.service}{path}"):
+            headers |= trace_headers()
             async with asyncio.timeout(timeout_s):
                 try:
                     response = await self._http.post(path, headers=headers, **body)

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.metrics import PATH as METRICS_PATH
 from serving.metrics import Metrics
+from serving.tracing import span
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,8 @@ class StageTimer:
         """Add the time spent inside to ``name``."""
         started = perf_counter()
         try:
-            yield
+            with span(name):
+                yield
         finally:
             self.record(name, (perf_counter() - started) * 1000)
 

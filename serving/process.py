@@ -1,7 +1,8 @@
 """A FastAPI application with all the plumbing installed, and the uvicorn that runs it."""
 
+import resource
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 
 import uvicorn
@@ -16,6 +17,9 @@ from serving.metrics import Metrics, serve_metrics
 from serving.observability import RequestContext, configure_logging
 from serving.security import SecurityHeaders
 from serving.settings import ProcessSettings
+from serving.tracing import TraceRequests, open_tracing
+
+_OPEN_FILES = 65536
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -66,6 +70,9 @@ def build_api(
 def run_server(app: FastAPI, settings: ProcessSettings) -> None:
     """Serve ``app`` until told to stop; requests in flight get 20 s to finish."""
     configure_logging(settings.log_level, settings.log_format)
+    provider = open_tracing(app.state.metrics.process) if settings.tracing else None
+    if provider is not None:
+        app.add_middleware(TraceRequests, provider=provider)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -80,8 +87,21 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=20,
     )
+    _allow_open_files()
     # Before the start, which loads models: a taken port is known at once.
     server = uvicorn.Server(config)
-    server.run(sockets=[config.bind_socket()])
+    try:
+        server.run(sockets=[config.bind_socket()])
+    finally:
+        if provider is not None:
+            provider.shutdown()
     if not server.started:
         raise SystemExit("the server did not start; its log says why")
+
+
+def _allow_open_files() -> None:
+    """Raise the usual limit of 1024: each connection is a file, and so is each photo of an upload on its way in."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if allowed == resource.RLIM_INFINITY else min(allowed, _OPEN_FILES)
+    with suppress(ValueError, OSError):  # some systems allow less than they say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))

@@ -44,6 +44,9 @@ class ProcessSettings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="of log lines: `text`, or `json` with one object per line"
     )
+    tracing: bool = Field(
+        default=False, description="send OpenTelemetry spans, where to is said by the standard OTEL_* variables"
+    )
 
     @property
     def pace(self) -> Pace:

@@ -1,0 +1,248 @@
+"""What becomes of visitors when four times as many come as can be served: real models in real processes.
+
+    python -m benchmarks.load [--processes one|three|both] [--seconds 60]
+
+Photos are those of scikit-image. Arrivals are a Poisson process that does not wait for answers (an open loop). In one
+run, so that only ratios matter on a noisy machine: matches one at a time (unloaded), rates rising until some are
+refused (the last rate before that is sustainable, the best throughput the peak), then four times the sustainable rate.
+Exit status 1 where the 99th percentile of accepted matches is above 3 times its unloaded value, or throughput below
+0.9 of the peak.
+"""
+
+import argparse
+import asyncio
+import io
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+import skimage
+from httpx_aiohttp import AiohttpTransport
+from PIL import Image
+
+LATENCY_BAR, THROUGHPUT_BAR = 3.0, 0.9
+OVERLOAD = 4.0
+_KNOWN = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "hubble_deep_field.jpg", "retina.jpg")
+_UNKNOWN = ("astronaut.png", "brick.png", "moon.png")
+_BOUNDARY = "load"
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """What became of the matches of one phase; seconds.
+
+    Attributes:
+        accepted: how long each answered match took.
+        refused: how long each refusal (503 with Retry-After) took.
+        failed: anything else, by its status.
+        unverified: of the accepted.
+        in_time: accepted matches that were answered while the phase lasted.
+        seconds: the phase.
+    """
+
+    seconds: float = 0.0
+    accepted: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    unverified: int = 0
+    in_time: int = 0
+
+    @property
+    def throughput(self) -> float:
+        """Verified answers per second."""
+        return (self.in_time - self.unverified) / self.seconds
+
+    @property
+    def refused_share(self) -> float:
+        """Of all."""
+        return len(self.refused) / max(1, len(self.refused) + len(self.accepted) + len(self.failed))
+
+    def __str__(self) -> str:
+        text = f"{self.throughput:5.2f} answers/s  accepted {_percentiles(self.accepted)}"
+        text += f"  refused {self.refused_share:4.0%}" + (f" {_percentiles(self.refused)}" if self.refused else "")
+        text += f"  unverified {self.unverified}" if self.unverified else ""
+        return text + (f"  FAILED {self.failed}" if self.failed else "")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and say by the exit status whether both bars are kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", choices=["one", "three", "both"], default="both")
+    parser.add_argument("--seconds", type=float, default=60, help="of each rate, and of the overload")
+    options = parser.parse_args(arguments)
+    kept = []
+    for kind in ("one", "three") if options.processes == "both" else (options.processes,):
+        with tempfile.TemporaryDirectory() as folder:
+            kept.append(asyncio.run(_measure(kind, Path(folder), options.seconds)))
+    return 0 if all(kept) else 1
+
+
+async def _measure(kind: str, folder: Path, seconds: float) -> bool:
+    print(
+        f"== {kind} process{'es' if kind == 'three' else ''}, {os.cpu_count()} processors, load average before", end=" "
+    )
+    print("{:.1f} {:.1f} {:.1f}".format(*os.getloadavg()), flush=True)
+    rng = np.random.default_rng(4)
+    async with product(kind, folder) as http:
+        photos = await _fill(http, rng)
+        await one_at_a_time(http, photos)  # warms everything up
+        cpu, began = time.process_time(), time.perf_counter()
+        unloaded = await one_at_a_time(http, photos * 3)
+        print(f"unloaded              {unloaded}", flush=True)
+        sustainable, peak = 0.0, unloaded.throughput
+        rate = 0.6 * unloaded.throughput
+        while True:
+            phase = await poisson(http, photos, rate, seconds, rng)
+            print(f"{rate:5.2f}/s               {phase}", flush=True)
+            peak = max(peak, phase.throughput)
+            if phase.refused_share > 0.02 and sustainable:
+                break
+            sustainable = rate
+            if phase.refused_share > 0.02:
+                break
+            rate *= 1.3
+        overload = await poisson(http, photos, OVERLOAD * sustainable, seconds, rng)
+        share = (time.process_time() - cpu) / (time.perf_counter() - began)
+    print(f"{OVERLOAD * sustainable:5.2f}/s = {OVERLOAD:g} x        {overload}")
+    slower = float(np.percentile(overload.accepted, 99) / np.percentile(unloaded.accepted, 99))
+    busier = overload.throughput / peak
+    print(f"sustainable {sustainable:.2f}/s, peak {peak:.2f}/s; this generator used {share:.1%} of one processor")
+    print("load average after {:.1f} {:.1f} {:.1f}".format(*os.getloadavg()))
+    print(f"p99 of accepted / unloaded  {slower:.2f}  (bar: <= {LATENCY_BAR:g})")
+    print(f"throughput / peak           {busier:.2f}  (bar: >= {THROUGHPUT_BAR:g})")
+    kept = slower <= LATENCY_BAR and busier >= THROUGHPUT_BAR and not overload.failed
+    print("kept" if kept else "MISSED", flush=True)
+    return kept
+
+
+async def one_at_a_time(http: httpx.AsyncClient, photos: Sequence[bytes]) -> Outcomes:
+    """Match photos, each when the one before it is answered."""
+    outcomes = Outcomes()
+    began = time.perf_counter()
+    for photo in photos:
+        await _match(http, photo, outcomes, float("inf"))
+    outcomes.seconds = time.perf_counter() - began
+    return outcomes
+
+
+async def poisson(
+    http: httpx.AsyncClient, photos: Sequence[bytes], rate: float, seconds: float, rng: np.random.Generator
+) -> Outcomes:
+    """Match photos that arrive at random, ``rate`` per second on average, whatever became of those before."""
+    outcomes = Outcomes(seconds)
+    arrivals = np.cumsum(rng.exponential(1 / rate, size=int(2 * rate * seconds) + 20))
+    began = time.perf_counter()
+    asked = set()
+    for number, arrival in enumerate(arrivals[arrivals < seconds]):
+        await asyncio.sleep(began + arrival - time.perf_counter())
+        asking = _match(http, photos[number % len(photos)], outcomes, began + seconds)
+        asked.add(asyncio.create_task(asking))
+    await asyncio.gather(*asked)
+    return outcomes
+
+
+async def _match(http: httpx.AsyncClient, form: bytes, outcomes: Outcomes, until: float) -> None:
+    began = time.perf_counter()
+    headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+    answer = await http.post("/match", content=form, headers=headers)
+    ended = time.perf_counter()
+    if answer.status_code == 503 and "retry-after" in answer.headers:
+        outcomes.refused.append(ended - began)
+    elif answer.status_code != 200:
+        outcomes.failed.append(answer.status_code)
+    else:
+        outcomes.accepted.append(ended - began)
+        outcomes.in_time += ended <= until
+        outcomes.unverified += b'"verification":"unavailable"' in answer.content
+
+
+@asynccontextmanager
+async def product(kind: str, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Start the product as ``one`` process or ``three``, and stop it at the end."""
+    ports = [_free_port() for _ in range(3)]
+    environment = {
+        "GATEWAY_PORT": str(ports[0]),
+        "M1_PORT": str(ports[1]),
+        "M3_PORT": str(ports[2]),
+        "GATEWAY_RETRIEVAL_URL": f"http://127.0.0.1:{ports[1]}",
+        "GATEWAY_VERIFIER_URL": f"http://127.0.0.1:{ports[2]}",
+        "GATEWAY_ANONYMOUS_RATE_PER_MINUTE": "0",
+        "M1_DATA_DIR": str(folder),
+        "M3_DATA_DIR": str(folder),
+        **{f"{prefix}_LOG_LEVEL": "ERROR" for prefix in ("GATEWAY", "M1", "M3")},
+    }
+    modules = ["standalone"] if kind == "one" else ["services.retrieval", "services.verifier", "gateway"]
+    async with AsyncExitStack() as stack:
+        for module in modules:
+            process = subprocess.Popen(  # noqa: ASYNC220 - at start only
+                [sys.executable, "-m", module], env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+            )
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+        http = httpx.AsyncClient(transport=AiohttpTransport(), base_url=f"http://127.0.0.1:{ports[0]}", timeout=300)
+        yield await _when_ready(await stack.enter_async_context(http))
+
+
+async def _when_ready(http: httpx.AsyncClient) -> httpx.AsyncClient:
+    for _ in range(600):
+        try:
+            parts = (await http.get("/health/ready")).json().get("parts", {})
+            if parts and all(part["ready"] for part in parts.values()):
+                return http
+        except httpx.TransportError:
+            pass
+        await asyncio.sleep(0.2)
+    raise RuntimeError("the product did not become ready")
+
+
+async def _fill(http: httpx.AsyncClient, rng: np.random.Generator) -> list[bytes]:
+    """Add the known photographs as places; return forms with other views of them, and of photographs unknown here."""
+    for name in _KNOWN:
+        files = {"file": (name, _jpeg(_photograph(name)))}
+        (await http.post("/index/images", files=files, data={"place_id": name})).raise_for_status()
+    views = [_see_again(_photograph(name), rng) for name in (*_KNOWN, *_UNKNOWN)]
+    rng.shuffle(views)
+    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="q.jpg"\r\n\r\n'.encode()
+    return [head + _jpeg(view) + f"\r\n--{_BOUNDARY}--\r\n".encode() for view in views]
+
+
+def _photograph(name: str) -> Image.Image:
+    return Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB").resize((1024, 768))
+
+
+def _see_again(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A part of it, somewhat turned."""
+    left, top = rng.integers(0, 120, size=2)
+    return image.rotate(rng.uniform(-8, 8)).crop((60 + left, 60 + top, 840 + left, 640 + top))
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _percentiles(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "none"
+    middle, late = np.percentile(seconds, [50, 99])
+    return f"p50 {middle:.3f} s p99 {late:.3f} s (n={len(seconds)})"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
