@@ -64,6 +64,15 @@ NOT_MATCHED: dict[str, Any] = {
     "reason": "no candidate was verified; the nearest: only 6 points agree",
 }
 
+FEEDBACK: dict[str, Any] = {"request_id": MATCHED["request_id"], "verdict": "other_place", "place_id": "hall-3-vase"}
+
+FEEDBACK_KEPT: dict[str, Any] = {
+    **FEEDBACK,
+    "collection": "default",
+    "at": "2026-01-31T09:30:00+00:00",
+    "features_kept": False,
+}
+
 ADDED: dict[str, Any] = {
     "collection": "default",
     "added": 1,

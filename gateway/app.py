@@ -13,13 +13,14 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.responses import Response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import health, routes_index, routes_match, routes_session
+from gateway import health, routes_collections, routes_feedback, routes_index, routes_match, routes_session
 from gateway.access import gateway_access
 from gateway.breaker import CircuitBreaker
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
 from gateway.docs import serve_docs
 from gateway.errors import GATEWAY_ERRORS, OutOfTime, ServiceRefused, VerifierUnavailable
+from gateway.match_log import open_match_log
 from gateway.match_metrics import MatchMetrics
 from gateway.page import serve_page
 from gateway.pipeline import VERIFIER_FAILURES, MatchPipeline
@@ -103,8 +104,9 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
             metrics.watch_gate("matches", lambda: gate.inside, lambda: gate.room)
             reception = Reception(settings.max_receiving, settings.max_received_bytes, settings.pace)
             metrics.watch_gate("receiving", lambda: reception.inside, reception.capacity)
-            app.state.gateway = Gateway(settings, pipeline, reception, gate, answers)
-            yield
+            async with open_match_log(pipeline.retrieval) as match_log:
+                app.state.gateway = Gateway(settings, pipeline, reception, gate, answers, match_log)
+                yield
 
     app = build_api(
         "semantic-image-matcher",
@@ -119,6 +121,8 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     app.add_exception_handler(ServiceRefused, _pass_on)
     app.include_router(routes_match.router)
     app.include_router(routes_index.router)
+    app.include_router(routes_collections.router)
+    app.include_router(routes_feedback.router)
     app.include_router(routes_session.router)
     app.include_router(
         health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))

@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from contracts.errors import ErrorBody
+from contracts.feedback import MatchRecords, RecordReply
 from contracts.health import ReadyBody, VersionBody
 from contracts.retrieval import SearchReply
 from contracts.verification import VerifyReply, VerifyRequest
@@ -28,8 +29,8 @@ from gateway.errors import (
 from serving.auth.identity import identity_headers
 from serving.callers import TIMEOUT_HEADER, current_caller
 from serving.observability import REQUEST_ID_HEADER, current_request_id
-
 from serving.tracing import span, trace_headers
+
 Reply = TypeVar("Reply", bound=BaseModel)
 
 _PROBE_TIMEOUT_S = 2.0
@@ -175,6 +176,19 @@ class RetrievalClient(ServiceClient):
             params={"collection": collection, "top_k": top_k, "features": features},
             content=photo,
             headers={"Content-Type": "application/octet-stream"},
+        )
+
+    async def record(self, answered: MatchRecords) -> RecordReply:
+        """Have the numbers of answers kept; sent twice, they are kept once.
+
+        Raises:
+            GatewayError: see ``_post``.
+        """
+        return await self._post(
+            "/matches",
+            RecordReply,
+            content=answered.model_dump_json(),
+            headers={"Content-Type": "application/json"},
         )
 
     async def forward(

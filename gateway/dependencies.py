@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from gateway.match_log import MatchLog
 from gateway.match_metrics import MatchMetrics
 from gateway.pipeline import MatchPipeline
 from gateway.settings import GatewaySettings
@@ -23,6 +24,7 @@ class Gateway:
     reception: Reception
     gate: Gate
     answers: MatchMetrics
+    match_log: MatchLog
 
 
 async def get_gateway(request: Request) -> Gateway:

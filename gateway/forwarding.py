@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Depends, Request, Response
 from starlette.background import BackgroundTask
@@ -11,6 +12,8 @@ from starlette.responses import StreamingResponse
 from gateway.dependencies import Gateway, get_gateway
 
 GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
+
+_UNQUOTED = "/:@!$&'()*+,;=~"
 
 # Everything else belongs to one hop, or is nobody's business behind the gateway.
 _REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-none-match", "if-modified-since")
@@ -55,7 +58,7 @@ async def forward(
     try:
         answer = await gateway.pipeline.retrieval.forward(
             request.method,
-            request.url.path,
+            quote(request.scope["path"], safe=_UNQUOTED),  # arrives decoded; names may hold % and ?
             query=request.url.query,
             # A header that is no ASCII says nothing to anybody, and the client would refuse to send it.
             headers={

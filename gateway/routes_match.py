@@ -45,6 +45,7 @@ async def match(
             with gateway.gate.admit():
                 reply = await gateway.pipeline.match(photo, fields, timer)
     gateway.answers.observe(reply)
+    gateway.match_log.note(reply)
     request.state.timings_ms = reply.timings_ms
     # Serialised once, here: the reply was validated when it was built.
     return Response(reply.model_dump_json(), media_type="application/json")

@@ -31,7 +31,7 @@ SCHEMA = (
         evidence TEXT NOT NULL
     )
     """,
-    "CREATE INDEX matches_by_request ON matches (request_id)",
+    "CREATE UNIQUE INDEX matches_by_request ON matches (request_id, at)",
     "CREATE INDEX matches_by_time ON matches (collection, at)",
     """
     CREATE TABLE feedback (

@@ -65,7 +65,7 @@ class UsageLog:
         self._database.close()
 
     def record(self, matches: Sequence[MatchRecord]) -> None:
-        """Keep matches, all or none; nothing where retention keeps nothing.
+        """Keep matches, all or none; nothing where retention keeps nothing. One that is kept already is passed over.
 
         Raises:
             GalleryUnavailable: they were not kept.
@@ -83,8 +83,8 @@ class UsageLog:
         with self._writing() as connection:
             connection.executemany(
                 """
-                INSERT INTO matches (request_id, at, collection, matched, place_id, place_name, confidence, score,
-                                     verification, encoder, verifier, evidence)
+                INSERT OR IGNORE INTO matches (request_id, at, collection, matched, place_id, place_name, confidence,
+                                               score, verification, encoder, verifier, evidence)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 rows,
@@ -236,6 +236,8 @@ class UsageLog:
         Raises:
             GalleryUnavailable: nothing was deleted.
         """
+        if not self._database.path.exists():
+            return 0
         with self._writing() as connection:
             connection.execute(
                 "UPDATE feedback SET embedding = NULL, packed = NULL WHERE at < ?",

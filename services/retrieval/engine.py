@@ -17,8 +17,10 @@ from core.local_features.codec import pack
 from core.results import Candidate
 from core.retriever import Retriever
 from core.stopping import stopping_by
+from services.retrieval.checkups import Checkups, open_checkups
 from services.retrieval.indexing import Encoding, Indexer
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.usage import Usage, open_usage
 from serving.admission import Gate
 from serving.batching import DynamicBatcher
 from serving.callers import current_caller
@@ -63,6 +65,8 @@ class RetrievalEngine:
         reception: where photos to search with arrive.
         uploads: where uploads arrive, and wait for their turn.
         upload_turns: lets so many complete uploads work at once.
+        usage: keeps what visitors asked, as numbers.
+        checkups: checks collections on request.
     """
 
     def __init__(
@@ -73,12 +77,16 @@ class RetrievalEngine:
         workers: Workers,
         index_workers: Workers,
         health_worker: Workers,
+        usage: Usage,
+        checkups: Checkups,
         settings: RetrievalSettings,
     ) -> None:
         """Compose running parts; indexing has threads of its own, so that no visitor queues behind an upload."""
         self.gallery = gallery
         self.workers = workers
         self.health_worker = health_worker
+        self.usage = usage
+        self.checkups = checkups
         self.gate = Gate(settings.most_waiting)
         self.reception = Reception(_MOST_RECEIVING, settings.most_waiting * settings.max_photo_bytes, settings.pace)
         self.uploads = Reception(
@@ -118,6 +126,7 @@ class RetrievalEngine:
             UnknownCollection: no such collection.
             EmptyGallery: nothing to search in.
             Overloaded: too many searches are waiting.
+            NobodyWaits: the caller is gone; noticed between decoding, encoding, searching and the second look.
         """
         with self.gate.admit(), stopping_by(current_caller().check):
             with timer.stage("decode"):
@@ -130,6 +139,7 @@ class RetrievalEngine:
                 )
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
+            self.usage.remember(embedding, packed)
             return Found(retrieved.candidates, query, packed)
 
     def _decode(self, photo: bytes, collection: str) -> DecodedImage:
@@ -146,6 +156,8 @@ async def open_engine(
         workers = stack.enter_context(Workers(settings.workers, "retrieval"))
         index_workers = stack.enter_context(Workers(settings.workers, "indexing"))
         health_worker = stack.enter_context(Workers(1, "health"))
+        usage = await stack.enter_async_context(open_usage(gallery.folder, settings.retention))
+        checkups = await stack.enter_async_context(open_checkups(gallery))
         batcher = await stack.enter_async_context(
             DynamicBatcher(
                 partial(encode_batch, encoder),
@@ -157,7 +169,15 @@ async def open_engine(
             )
         )
         engine = RetrievalEngine(
-            gallery, Retriever(gallery, encoder.look_again), batcher, workers, index_workers, health_worker, settings
+            gallery,
+            Retriever(gallery, encoder.look_again),
+            batcher,
+            workers,
+            index_workers,
+            health_worker,
+            usage,
+            checkups,
+            settings,
         )
         metrics.watch_queue("encode", lambda: batcher.waiting)
         metrics.watch_gate("searches", lambda: engine.gate.inside, engine.gate.capacity)

@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from core.images import ImageLimits
+from core.usage import Retention
 from serving.settings import ServiceSettings
 
 
@@ -20,6 +21,15 @@ class RetrievalSettings(ServiceSettings):
 
     audit_file: Path | None = Field(
         default=None, description="file to which every change of the gallery is appended, a JSON line each; unset: none"
+    )
+
+    match_log_days: float = Field(
+        default=180, ge=0, description="how long the numbers of a match are kept, without the photo; 0 keeps none"
+    )
+    feedback_features_days: float = Field(
+        default=0,
+        ge=0,
+        description="how long the features of a photo are kept that feedback was given on; 0 keeps none",
     )
 
     encoder: str = Field(default="embedded", description="backend: `embedded` (CPU) or `dinov3`")
@@ -59,6 +69,11 @@ class RetrievalSettings(ServiceSettings):
     max_upload_files: int = Field(default=1000, ge=1, description="files in one upload")
     max_archive_entries: int = Field(default=20_000, ge=1, description="entries of one ZIP archive")
     max_archive_bytes: int = Field(default=16 * 1024**3, gt=0, description="what one ZIP archive may unpack to")
+
+    @property
+    def retention(self) -> Retention:
+        """How long what visitors asked is kept."""
+        return Retention(self.match_log_days, self.feedback_features_days)
 
     @property
     def image_limits(self) -> ImageLimits:

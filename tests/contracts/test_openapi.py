@@ -9,6 +9,7 @@ from in_process import AppClient
 from pydantic import BaseModel
 
 from contracts.errors import ErrorBody
+from contracts.feedback import FeedbackReply, FeedbackRequest
 from contracts.images import AddReply, ImageBody, PlaceBody
 from contracts.matching import MatchFields, MatchReply
 from gateway.app import create_app as create_gateway
@@ -30,7 +31,9 @@ def operations(app: FastAPI) -> dict[tuple[str, str], dict[str, Any]]:
     return {(method, path): each for path, item in app.openapi()["paths"].items() for method, each in item.items()}
 
 
-@pytest.mark.parametrize("model", [PlaceBody, ImageBody, MatchReply, AddReply, ErrorBody])
+@pytest.mark.parametrize(
+    "model", [PlaceBody, ImageBody, MatchReply, AddReply, ErrorBody, FeedbackRequest, FeedbackReply]
+)
 def test_the_examples_are_valid(model: type[BaseModel]):
     """Nobody copies an example that the product would not send."""
     for example in model.model_config["json_schema_extra"]["examples"]:
@@ -61,9 +64,12 @@ def test_every_reference_resolves(name: str):
 def test_the_gateway_documents_the_gallery_as_the_service_does():
     """Both doors to the gallery take the same parameters and bodies and give the same replies."""
     gateway, retrieval = operations(APPS["gateway"]), operations(APPS["retrieval"])
-    shared = [key for key in retrieval if key[1].startswith("/index")]
+    shared = [key for key in retrieval if key[1].startswith(("/index", "/collections"))]
 
-    assert len(shared) == 9
+    assert len([key for key in shared if key[1].startswith("/index")]) == 9
+    assert {path for _, path in shared if path.startswith("/collections")} >= {
+        f"/collections/{{collection}}/{what}" for what in ("health", "matches", "drift")
+    }
     for key in shared:
         own, inner = gateway[key], retrieval[key]
         assert own["summary"] == inner["summary"]

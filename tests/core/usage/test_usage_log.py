@@ -198,3 +198,20 @@ def test_several_processes_share_one_log(log: UsageLog, tmp_path: Path):
 
     assert other.find("r1").match == a_match()
     other.close()
+
+
+def test_a_match_recorded_twice_is_kept_once(log: UsageLog):
+    """A record sent again after a broken connection counts once."""
+    log.record([a_match()])
+    log.record([a_match(), a_match("r2")])
+
+    assert len(log.page("default")[0]) == 2
+
+
+def test_forgetting_makes_no_log(tmp_path: Path):
+    """Where nothing was kept, nothing is made in order to forget it."""
+    log = UsageLog(tmp_path, Retention())
+
+    assert log.forget(NOW) == 0
+    assert not (tmp_path / USAGE_NAME).exists()
+    log.close()

@@ -1,0 +1,203 @@
+"""What operators ask about a collection: its health, its recent matches, and whether it answers as it used to."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from contracts.feedback import FeedbackVerdict, Verification
+
+MAX_COLLECTION = 200
+
+
+class PlaceRef(BaseModel):
+    """A place, and how many photos show it."""
+
+    place_id: str
+    name: str
+    images: int
+
+
+class FaultyPhoto(BaseModel):
+    """A photo that should be taken again."""
+
+    image_id: str
+    filename: str
+    place: PlaceRef
+    faults: list[Literal["dark", "overexposed", "flat", "blurred", "small"]]
+    blur: float = Field(description="0 to 1; sharp photos 0.2 to 0.45, clearly blurred ones from 0.55")
+    brightness: int = Field(description="grey level that a twentieth of the photo exceeds, 0 to 255")
+    preview_url: str
+
+
+class SimilarPlaces(BaseModel):
+    """Two places whose photos resemble each other, by their most similar pair of photos."""
+
+    kind: Literal["same_picture", "confused", "look_alike"] = Field(
+        description="one picture filed under both; photos that the verifier takes for one thing; photos that are alike"
+    )
+    first: PlaceRef
+    first_image_id: str
+    first_preview_url: str
+    second: PlaceRef
+    second_image_id: str
+    second_preview_url: str
+    similarity: float
+    local_score: float | None
+    confidence: float | None = Field(description="of the verifier that both are one; null where it was not asked")
+
+
+class Advice(BaseModel):
+    """What to do about one place."""
+
+    place: PlaceRef
+    reasons: list[Literal["no_usable_photo", "confusable", "one_view", "faulty_photo"]]
+    en: str
+    zh: str
+
+
+class FaultyPhotos(BaseModel):
+    """The worst photos, and how many there are."""
+
+    total: int
+    entries: list[FaultyPhoto]
+
+
+class SimilarPlacesList(BaseModel):
+    """The pairs most likely to be confused, and how many there are."""
+
+    total: int
+    entries: list[SimilarPlaces]
+
+
+class PlaceRefs(BaseModel):
+    """Some places, and how many there are."""
+
+    total: int
+    entries: list[PlaceRef]
+
+
+class AdviceList(BaseModel):
+    """What to do first, and how much there is to do."""
+
+    total: int
+    entries: list[Advice]
+
+
+class HealthBody(BaseModel):
+    """One check of a collection."""
+
+    generation: int = Field(description="the gallery's count of changes when the check began")
+    computed_at: str = Field(description="UTC, ISO 8601")
+    took_s: float
+    is_complete: bool = Field(description="false: the time ran out before everything was looked at")
+    images: int
+    places: int
+    photos_measured: int
+    photos_compared: int
+    pairs_tested: int
+    pairs_verified: int
+    faulty_photos: FaultyPhotos
+    pairs: SimilarPlacesList
+    one_view: PlaceRefs
+    unnamed: PlaceRefs
+    undescribed: PlaceRefs
+    advice: AdviceList
+
+
+class HealthReply(BaseModel):
+    """The newest check there is, and whether it still holds."""
+
+    collection: str
+    state: Literal["fresh", "stale", "computing"] = Field(
+        description="`fresh`: of the gallery as it is; `stale`: it has changed since, a new check is running; "
+        "`computing`: the first check is running, ask again"
+    )
+    generation: int = Field(description="the gallery's count of changes now")
+    report: HealthBody | None = Field(description="null while `computing`")
+
+
+class HealthParams(BaseModel):
+    """How long to wait, and how much to list."""
+
+    model_config = {"extra": "forbid"}
+
+    limit: int = Field(default=20, ge=1, le=500, description="entries of each list")
+    wait_s: float = Field(default=2, ge=0, le=20, description="how long to wait for a check that is running")
+
+
+class MatchParams(BaseModel):
+    """Which matches to list."""
+
+    model_config = {"extra": "forbid"}
+
+    limit: int = Field(default=50, ge=1, le=500)
+    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the page before")
+    commented: bool = Field(default=False, description="only those that somebody gave feedback on")
+
+
+class FeedbackEntry(BaseModel):
+    """What was said of an answer."""
+
+    verdict: FeedbackVerdict
+    place_id: str | None
+    at: str
+
+
+class MatchEntry(BaseModel):
+    """One answer, without the photo, which is not kept."""
+
+    request_id: str
+    at: str = Field(description="UTC, ISO 8601")
+    matched: bool
+    place_id: str | None = Field(description="of the first candidate: the answer where `matched`")
+    place_name: str | None
+    confidence: float
+    score: float
+    verification: Verification
+    evidence: dict[str, float]
+    feedback: FeedbackEntry | None
+
+
+class MatchPage(BaseModel):
+    """One page of matches, newest first."""
+
+    matches: list[MatchEntry]
+    next_cursor: str | None = None
+
+
+class ShareBody(BaseModel):
+    """A share and its exact 95 % interval (Clopper and Pearson)."""
+
+    count: int
+    total: int
+    share: float | None
+    low: float
+    high: float
+
+
+class DriftWeek(BaseModel):
+    """One week's answers."""
+
+    start: str = Field(description="its Monday")
+    is_complete: bool
+    is_reference: bool = Field(description="one of the weeks that the others are compared with")
+    answered: ShareBody
+    precision: ShareBody = Field(description="right ones among the answers that feedback was given on")
+    psi: float | None = Field(description="population stability index of the scores beyond chance; null: not judged")
+    ks_p: float | None = Field(description="of the two-sample Kolmogorov-Smirnov test of the scores; null: not judged")
+    answers_changed: bool
+    scores_changed: bool
+
+
+class DriftReply(BaseModel):
+    """Does the collection answer as it used to?"""
+
+    collection: str
+    state: Literal["too_few", "usual", "unusual"]
+    en: str
+    zh: str
+    reference_source: Literal["calibration", "first_weeks"] | None
+    reference: ShareBody = Field(description="photos answered in the reference")
+    weeks: list[DriftWeek] = Field(description="oldest first, at most the last 60")
+    precision: ShareBody = Field(description="over all weeks")
+    left_out: int = Field(description="matches that were not verified, or answered by other models")

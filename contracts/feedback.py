@@ -1,0 +1,80 @@
+"""What is said of an answer, and how the gateway tells the retrieval service, which keeps the numbers, of answers."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from contracts import examples
+
+FeedbackVerdict = Literal["right", "wrong", "other_place", "not_in_collection"]
+Verification = Literal["done", "skipped", "unavailable"]
+
+_REQUEST_ID = r"^[A-Za-z0-9._-]{1,64}$"
+
+
+class FeedbackRequest(BaseModel):
+    """What somebody who knows says of an answer."""
+
+    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [examples.FEEDBACK]}}
+
+    request_id: str = Field(pattern=_REQUEST_ID, description="`request_id` of the answer of `POST /match`")
+    verdict: FeedbackVerdict = Field(
+        description="`right`, `wrong`, `other_place` (then `place_id` says which), or `not_in_collection`"
+    )
+    place_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="the place that the photo shows; with `other_place` alone",
+    )
+
+    @model_validator(mode="after")
+    def check_place(self) -> "FeedbackRequest":
+        """Refuse a place without the verdict that takes one, and the reverse."""
+        if (self.verdict == "other_place") != (self.place_id is not None):
+            raise ValueError("place_id belongs to the verdict other_place, and to no other")
+        return self
+
+
+class FeedbackReply(BaseModel):
+    """It is on the disk."""
+
+    model_config = {"json_schema_extra": {"examples": [examples.FEEDBACK_KEPT]}}
+
+    request_id: str
+    collection: str
+    verdict: FeedbackVerdict
+    place_id: str | None
+    at: str = Field(description="UTC, ISO 8601")
+    features_kept: bool = Field(
+        description="whether the photo's embedding and keypoints are kept for a while; never the photo"
+    )
+
+
+class MatchRecord(BaseModel):
+    """The numbers of one answer."""
+
+    request_id: str = Field(pattern=_REQUEST_ID)
+    at: float = Field(ge=0, allow_inf_nan=False, description="seconds since 1970 UTC")
+    collection: str = Field(min_length=1, max_length=200)
+    matched: bool
+    place_id: str | None = Field(max_length=200)
+    place_name: str | None = Field(max_length=500)
+    confidence: float = Field(ge=0, le=1)
+    score: float = Field(allow_inf_nan=False)
+    verification: Verification
+    encoder: str = Field(max_length=1000)
+    verifier: str | None = Field(max_length=1000)
+    evidence: dict[str, float] = Field(default_factory=dict, max_length=30)
+
+
+class MatchRecords(BaseModel):
+    """Answers, oldest first."""
+
+    matches: list[MatchRecord] = Field(max_length=1000)
+
+
+class RecordReply(BaseModel):
+    """They are on the disk."""
+
+    recorded: int

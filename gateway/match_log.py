@@ -1,0 +1,121 @@
+"""Tells the retrieval service what was answered, after the answer: no visitor waits for it.
+
+What waits is sent as soon as the former batch has arrived. A crash loses what was not sent yet, usually a few
+milliseconds' worth; while the service cannot be reached, the newest answers are held and the oldest of them given up.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from contracts.feedback import MatchRecord, MatchRecords
+from contracts.matching import MatchReply
+from gateway.clients import RetrievalClient
+from gateway.errors import GatewayError
+
+MOST_WAITING = 5_000
+_BATCH = 500
+
+logger = logging.getLogger(__name__)
+
+
+class MatchLog:
+    """A queue of answers on their way; made by ``open_match_log``."""
+
+    def __init__(self, retrieval: RetrievalClient, pause_s: float) -> None:
+        """Start empty; after a failure nothing is sent for ``pause_s`` seconds."""
+        self._retrieval = retrieval
+        self._pause_s = pause_s
+        self._waiting: deque[MatchRecord] = deque(maxlen=MOST_WAITING)
+        self._has_work = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    @property
+    def waiting(self) -> int:
+        """Answers not sent yet."""
+        return len(self._waiting)
+
+    def note(self, reply: MatchReply) -> None:
+        """Let an answer be kept."""
+        self._waiting.append(record_of(reply, time.time()))
+        self._is_idle.clear()
+        self._has_work.set()
+
+    async def sent(self, timeout_s: float) -> None:
+        """Wait until everything noted has arrived, or for so long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._is_idle.wait()
+        except TimeoutError:
+            logger.warning("%d answers are still on their way to the log of matches", len(self._waiting))
+
+    async def keep_sending(self) -> None:
+        """Send what is noted, batch after batch."""
+        while True:
+            await self._has_work.wait()
+            self._has_work.clear()
+            while self._waiting:
+                if not await self._send():
+                    await asyncio.sleep(self._pause_s)
+            self._is_idle.set()
+
+    async def _send(self) -> bool:
+        batch = [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
+        try:
+            await self._retrieval.record(MatchRecords(matches=batch))
+        except GatewayError as exc:
+            logger.warning("%d answers wait for the log of matches: %s", len(self._waiting), exc)
+            return False
+        for record in batch:
+            # A full queue has dropped its oldest meanwhile, which may be some of these.
+            if self._waiting and self._waiting[0] is record:
+                self._waiting.popleft()
+        return True
+
+
+def record_of(reply: MatchReply, at: float) -> MatchRecord:
+    """Take the numbers of an answer.
+
+    Args:
+        reply: the answer.
+        at: when, seconds since 1970 UTC.
+    """
+    first = reply.candidates[0] if reply.candidates else None
+    second = reply.candidates[1] if len(reply.candidates) > 1 else None
+    evidence: dict[str, float] = {}
+    if first is not None:
+        evidence["similarity"] = first.similarity
+        if second is not None:
+            evidence["similarity_margin"] = first.similarity - second.similarity
+        if second is not None and second.verdict is not None:
+            evidence["runner_up_confidence"] = second.verdict.confidence
+    return MatchRecord(
+        request_id=reply.request_id,
+        at=at,
+        collection=reply.collection,
+        matched=reply.matched,
+        place_id=first.place.id if first is not None else None,
+        place_name=first.place.name if first is not None else None,
+        confidence=reply.confidence,
+        score=reply.confidence,
+        verification=reply.verification,
+        encoder=reply.models.encoder,
+        verifier=reply.models.verifier,
+        evidence=evidence,
+    )
+
+
+@asynccontextmanager
+async def open_match_log(retrieval: RetrievalClient, *, pause_s: float = 2.0) -> AsyncIterator[MatchLog]:
+    """Send in the background; at the end, what waits is sent if the service still answers."""
+    log = MatchLog(retrieval, pause_s)
+    sending = asyncio.create_task(log.keep_sending())
+    try:
+        yield log
+    finally:
+        await log.sent(timeout_s=pause_s)
+        sending.cancel()

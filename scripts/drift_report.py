@@ -1,0 +1,74 @@
+"""Say whether a collection answers visitors as it used to, week by week.
+
+    python scripts/drift_report.py --db-dir data/gallery --collection default
+
+Reads the log of matches that the services keep beside the gallery (M1_MATCH_LOG_DAYS); they may be running.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from core.errors import SemanticMatchError
+from core.gallery import DEFAULT_COLLECTION
+from core.usage import Retention, UsageLog
+from core.usage.drift import Drift, Share, report_drift
+from core.usage.usage_log import USAGE_NAME
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Report; 0 when nothing is unusual or known, 1 when something is unusual, 2 when the log cannot be read."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--db-dir", type=Path, required=True, help="the gallery's folder")
+    parser.add_argument("--collection", default=DEFAULT_COLLECTION)
+    parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the verdict")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report")
+    arguments = parser.parse_args(argv)
+    if not (arguments.db_dir / USAGE_NAME).is_file():
+        print(f"error: no match has been logged in {arguments.db_dir}: {USAGE_NAME} is missing", file=sys.stderr)
+        return 2
+    log = UsageLog(arguments.db_dir, Retention())
+    try:
+        drift = report_drift(log.columns(arguments.collection), time.time())
+    except SemanticMatchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        log.close()
+    print_drift(drift, arguments.language)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(asdict(drift), indent=2, ensure_ascii=False))
+        print(f"written: {arguments.json}")
+    return 1 if drift.state == "unusual" else 0
+
+
+def print_drift(drift: Drift, language: str) -> None:
+    """Print the verdict, the weeks, and what feedback says."""
+    print(drift.zh if language == "zh" else drift.en)
+    if drift.reference_source:
+        print(f"compared with {drift.reference_source.replace('_', ' ')}: answered {_say(drift.reference)}")
+    print("  week of      answered                      PSI   KS p      said to be right")
+    for week in drift.weeks:
+        marks = "reference" if week.is_reference else "unusual" if week.answers_changed or week.scores_changed else ""
+        psi, ks_p = (f"{value:.3f}" if value is not None else "-" for value in (week.psi, week.ks_p))
+        print(
+            f"  {week.start}   {_say(week.answered):28}  {psi:5} {ks_p:8}  {_say(week.precision):28} {marks}".rstrip()
+        )
+    print(f"right answers among those commented on: {_say(drift.precision)}")
+    if drift.left_out:
+        print(f"{drift.left_out} matches left out: not verified, or answered by other models")
+
+
+def _say(share: Share) -> str:
+    if share.value is None:
+        return "-"
+    low, high = share.interval()
+    return f"{share.value:.2f} [{low:.2f}, {high:.2f}] of {share.total}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

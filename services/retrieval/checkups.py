@@ -1,0 +1,127 @@
+"""Checks of collections on request: one at a time, in a thread of their own; a report holds until a change."""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from core.gallery import Gallery
+from core.gallery_health import HealthCheck, HealthReport
+from core.verifiers import VERIFIERS
+from serving.workers import Workers
+
+BUDGET_S = 60.0
+_KEPT = 50  # collections
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """The newest report there is.
+
+    Attributes:
+        report: None while the first is being made.
+        generation: of the gallery now; the report holds if it is the report's.
+    """
+
+    report: HealthReport | None
+    generation: int
+
+    @property
+    def state(self) -> str:
+        """``fresh``, ``stale`` or ``computing``."""
+        if self.report is None:
+            return "computing"
+        return "fresh" if self.report.generation == self.generation else "stale"
+
+
+class Checkups:
+    """Reports by collection; made by ``open_checkups``."""
+
+    def __init__(self, gallery: Gallery, workers: Workers) -> None:
+        """Compose; ``workers`` has one thread, so checks never crowd out visitors."""
+        self._gallery = gallery
+        self._workers = workers
+        self._check: HealthCheck | None = None
+        self._reports: dict[str, HealthReport] = {}
+        self._running: dict[str, asyncio.Task[HealthReport]] = {}
+        self._is_closed = False
+
+    async def ask(self, collection: str, wait_s: float) -> Checkup:
+        """Return the report of a collection; begin a new one if the gallery has changed since.
+
+        Args:
+            collection: to check.
+            wait_s: how long to wait for a report that is being made.
+
+        Raises:
+            EmptyGallery: there is no image at all.
+            UnknownCollection: the collection holds none.
+        """
+        await asyncio.to_thread(self._gallery.check_collection, collection)
+        checkup = await self._look(collection)
+        if checkup.state == "fresh":
+            return checkup
+        task = self._running.get(collection)
+        if task is None:
+            task = self._running[collection] = asyncio.create_task(self._workers.run(self._run, collection))
+            task.add_done_callback(partial(self._keep, collection))
+        # Shielded: whoever asked may hang up, the report is of use to the next.
+        await asyncio.wait({task}, timeout=wait_s)
+        if task.done():
+            task.result()
+        return await self._look(collection)
+
+    def close(self) -> None:
+        """Let the check that is running end soon."""
+        self._is_closed = True
+        if self._check is not None:
+            self._check.stop()
+
+    async def _look(self, collection: str) -> Checkup:
+        generation = await asyncio.to_thread(lambda: self._gallery.generation)
+        return Checkup(self._reports.get(collection), generation)
+
+    def _run(self, collection: str) -> HealthReport:
+        """Check; in the thread of the checks."""
+        if sys.platform == "linux":
+            # There a thread has a priority of its own: visitors go first.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        if self._check is None:
+            # The geometric verifier reads the embedded encoder's features; it is loaded when it is first of use.
+            is_embedded = self._gallery.fingerprint.name == "embedded"
+            verifier = VERIFIERS.create("geometric", threads=1) if is_embedded else None
+            self._check = HealthCheck(self._gallery, verifier)
+            if self._is_closed:
+                self._check.stop()
+        return self._check.run(collection, budget_s=BUDGET_S)
+
+    def _keep(self, collection: str, task: asyncio.Task[HealthReport]) -> None:
+        del self._running[collection]
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            logger.warning("checking a collection failed: %s: %s", type(error).__name__, error)
+            return
+        self._reports.pop(collection, None)
+        self._reports[collection] = task.result()
+        while len(self._reports) > _KEPT:
+            del self._reports[next(iter(self._reports))]
+
+
+@asynccontextmanager
+async def open_checkups(gallery: Gallery) -> AsyncIterator[Checkups]:
+    """Start the thread of the checks; at the end, one that is running is cut short."""
+    with Workers(1, "checkups") as workers:
+        checkups = Checkups(gallery, workers)
+        try:
+            yield checkups
+        finally:
+            checkups.close()
