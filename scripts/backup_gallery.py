@@ -2,9 +2,11 @@
 
     python scripts/backup_gallery.py --gallery data/gallery --output backups/monday
     python scripts/backup_gallery.py --restore backups/monday --gallery data/gallery
+    python scripts/backup_gallery.py --verify --gallery data/gallery
 
 The copy is read through afterwards, and again before it is restored. Nothing is ever overwritten: the folder that is
-written to must be empty or new.
+written to must be empty or new. --verify copies nothing: it reads the gallery's database and every original, and names
+those that are no longer as they were written.
 """
 
 import argparse
@@ -14,16 +16,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import SemanticMatchError
-from core.gallery.backup import back_up, restore
+from core.gallery.backup import back_up, check_gallery, restore
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Back up or restore; 0 when the result is whole."""
+    """Back up, restore or verify; 0 when the result is whole."""
     arguments = _parser().parse_args(argv)
     started = time.perf_counter()
     try:
         if arguments.restore:
             summary, target = restore(arguments.restore, arguments.gallery), arguments.gallery
+        elif arguments.verify:
+            summary, target = check_gallery(arguments.gallery), arguments.gallery
         else:
             summary, target = back_up(arguments.gallery, arguments.output), arguments.output
     except SemanticMatchError as error:
@@ -42,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     direction = parser.add_mutually_exclusive_group(required=True)
     direction.add_argument("--output", type=Path, help="back up into this folder, empty or new")
     direction.add_argument("--restore", type=Path, metavar="BACKUP", help="fill the empty gallery from this backup")
+    direction.add_argument("--verify", action="store_true", help="read the gallery through and name what is damaged")
     return parser
 
 

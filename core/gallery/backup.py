@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,35 @@ def back_up(gallery: Path, output: Path) -> BackupSummary:
     return check_backup(output)
 
 
+def check_gallery(gallery: Path) -> BackupSummary:
+    """Read a gallery through, which may be in use: the database is sound, every original as it was written.
+
+    Previews are left out: a damaged one is made again when it is asked for.
+
+    Raises:
+        GalleryUnavailable: something is damaged; the message names the files.
+    """
+    gallery = gallery.absolute()
+    files, damaged, byte_size = PhotoFiles(gallery), list[str](), 0
+    with closing(Database(gallery / DATABASE_NAME, read_only=True, lock_timeout_s=10)) as source:
+        check_for_reading(source, None)
+        with source.reading() as connection:
+            _refuse_unsound("the gallery", gallery, connection)
+            images = connection.execute("SELECT count(*) FROM images").fetchone()[0]
+            contents = connection.execute("SELECT DISTINCT content_hash, media_type FROM images").fetchall()
+        for content_hash, media_type in contents:
+            original = Path(files.original_path(content_hash, media_type))
+            with translating_failures(gallery), suppress(FileNotFoundError):
+                byte_size += original.stat().st_size
+                if _digest(original) == content_hash:
+                    continue
+            with source.reading() as connection:
+                if uses_content(connection, content_hash):  # else it was deleted meanwhile
+                    damaged.append(str(original))
+    _refuse_damaged("the gallery", damaged)
+    return BackupSummary(images, len(contents), byte_size)
+
+
 def check_backup(backup: Path) -> BackupSummary:
     """Read a backup through: every file as it was written, every row with its files, the database sound.
 
@@ -82,9 +111,7 @@ def check_backup(backup: Path) -> BackupSummary:
         _refuse_damaged("the backup", damaged)
         files = PhotoFiles(backup)
         with closing(sqlite3.connect(f"{(backup / DATABASE_NAME).as_uri()}?mode=ro&immutable=1", uri=True)) as rows:
-            soundness = rows.execute("PRAGMA quick_check").fetchone()[0]
-            if soundness != "ok":
-                raise GalleryUnavailable(f"the backup's database in {backup} is damaged: {soundness}")
+            _refuse_unsound("the backup", backup, rows)
             contents = rows.execute("SELECT content_hash, media_type FROM images").fetchall()
         needed = {Path(files.original_path(*content)) for content in contents}
         needed |= {Path(files.preview_path(content_hash)) for content_hash, _ in contents}
@@ -176,6 +203,12 @@ def _refuse_occupied(folder: Path) -> None:
     with translating_failures(folder):
         if folder.exists() and any(folder.iterdir()):
             raise InvalidRequest(f"{folder} is not empty; nothing is overwritten: give an empty folder or a new one")
+
+
+def _refuse_unsound(what: str, folder: Path, connection: sqlite3.Connection) -> None:
+    soundness = connection.execute("PRAGMA quick_check").fetchone()[0]
+    if soundness != "ok":
+        raise GalleryUnavailable(f"{what}'s database in {folder} is damaged: {soundness}")
 
 
 def _refuse_damaged(what: str, paths: list[str]) -> None:

@@ -14,6 +14,7 @@ from core.images import EXTENSIONS
 
 _UNFINISHED = ".unfinished-"
 _SYNCS_AT_ONCE = 8
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 class PhotoFiles:
@@ -47,7 +48,11 @@ class PhotoFiles:
         Args:
             contents: where and what. The name tells the content, so a file already there is kept.
         """
-        missing = [(Path(path), data) for path, data in contents if not _holds(Path(path), len(data))]
+        self.replace((path, data) for path, data in contents if not holds(Path(path), len(data)))
+
+    def replace(self, contents: Iterable[tuple[str, bytes]]) -> None:
+        """Write files as ``store`` does, in place of those already there."""
+        missing = [(Path(path), data) for path, data in contents]
         if not missing:
             return
         touched = {path.parent for path, _ in missing}
@@ -85,8 +90,19 @@ class PhotoFiles:
         return len(leftovers)
 
 
-def _holds(path: Path, byte_size: int) -> bool:
+def holds(path: Path, byte_size: int) -> bool:
+    """Say whether the file is there and as long as that."""
     return path.is_file() and path.stat().st_size == byte_size
+
+
+def is_whole_preview(path: Path) -> bool:
+    """Say whether the file is there and begins and ends as a JPEG does."""
+    if not path.is_file() or path.stat().st_size < len(_JPEG_START + _JPEG_END):
+        return False
+    with path.open("rb") as file:
+        start = file.read(len(_JPEG_START))
+        file.seek(-len(_JPEG_END), os.SEEK_END)
+        return (start, file.read()) == (_JPEG_START, _JPEG_END)
 
 
 def _write(path: Path, data: bytes) -> None:

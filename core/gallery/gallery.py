@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from core.errors import GalleryUnavailable, InvalidRequest
+from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
 from core.gallery.entries import AddResult, ImageChange, NewImage, Unchanged, check_name, printable
@@ -26,7 +26,7 @@ from core.gallery.image_rows import uses_content
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.reader import GalleryReader
 from core.gallery.vector_index import VectorIndex
-from core.images import EXTENSIONS
+from core.images import EXTENSIONS, encode_preview, open_image
 from core.results import EncoderFingerprint, GalleryImage, Place
 
 DATABASE_NAME = "gallery.sqlite3"
@@ -172,6 +172,30 @@ class Gallery(GalleryReader):
             self._commit(connection, lambda index: index.remove(np.array([seq])))
         self._features.discard(image_id)
         self._remove_files(image)
+
+    def preview_path(self, image_id: str) -> Path:
+        """Say where the preview lies; one that is missing or torn is made again of its original.
+
+        Raises:
+            UnknownImage: there is none of that id.
+            GalleryUnavailable: neither can be read.
+        """
+        try:
+            return super().preview_path(image_id)
+        except GalleryUnavailable:
+            if self._database.read_only:
+                raise
+        original = self.original_path(image_id)
+        try:
+            preview = encode_preview(open_image(original).image)
+        except InvalidImage as exc:
+            raise GalleryUnavailable(f"the gallery is damaged: {original} of image {image_id}: {exc}") from exc
+        # Under the lock, so that no preview outlives an image deleted meanwhile.
+        with self._database.writing() as connection:
+            image = self._images.by_id(connection, image_id)
+            self._files.replace([(self._files.preview_path(image.content_hash), preview)])
+        _log.warning("the preview of image %s was missing or torn, and has been made again", image_id)
+        return super().preview_path(image_id)
 
     def _add_all(self, images: Sequence[_Hashed]) -> list[AddResult]:
         results: list[AddResult] = []

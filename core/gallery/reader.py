@@ -11,7 +11,7 @@ from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, Unknow
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
 from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
-from core.gallery.files import PhotoFiles
+from core.gallery.files import PhotoFiles, holds, is_whole_preview
 from core.gallery.gpu_search import GpuSearch
 from core.gallery.image_rows import ImageRows, count_by_collection, has_images
 from core.gallery.index_follower import IndexFollower
@@ -184,18 +184,21 @@ class GalleryReader:
 
         Raises:
             UnknownImage: there is none of that id.
-            GalleryUnavailable: the file is gone.
+            GalleryUnavailable: the file is gone, or is not as long as it was.
         """
-        return self._existing(self.get(image_id).path, image_id)
+        image = self.get(image_id)
+        if not holds(Path(image.path), image.byte_size):
+            raise GalleryUnavailable(
+                f"the gallery is damaged: {image.path} of image {image_id} is missing or torn; restore it"
+            )
+        return Path(image.path)
 
     def preview_path(self, image_id: str) -> Path:
         """Say where the preview (a JPEG) lies; errors as ``original_path``."""
-        return self._existing(self._files.preview_path(self.get(image_id).content_hash), image_id)
-
-    def _existing(self, path: str, image_id: str) -> Path:
-        if not Path(path).is_file():
-            raise GalleryUnavailable(f"the gallery is damaged: {path} of image {image_id} is missing; restore it")
-        return Path(path)
+        path = Path(self._files.preview_path(self.get(image_id).content_hash))
+        if not is_whole_preview(path):
+            raise GalleryUnavailable(f"the gallery is damaged: {path} of image {image_id} is missing or torn")
+        return path
 
     def check_embedding(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the embedding, float32 [D] and contiguous.

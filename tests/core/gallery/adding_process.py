@@ -24,7 +24,16 @@ def main(folder: str, first_seed: str, count: str) -> None:
             rng = np.random.default_rng(seed)
             vector = rng.standard_normal(16).astype(np.float32)
             vector /= np.linalg.norm(vector)
-            new = NewImage(rng.bytes(20_000), f"{seed}.jpg", "image/jpeg", 4, 3, rng.bytes(2_000), vector, features)
+            new = NewImage(
+                rng.bytes(20_000),
+                f"{seed}.jpg",
+                "image/jpeg",
+                4,
+                3,
+                b"\xff\xd8%s\xff\xd9" % rng.bytes(1_996),
+                vector,
+                features,
+            )
             sys.stdout.write(f"{gallery.add([new])[0].image.image_id}\n")
             sys.stdout.flush()
 

@@ -62,7 +62,9 @@ def _new_image(seed: int) -> NewImage:
     vector = rng.standard_normal(16).astype(np.float32)
     vector /= np.linalg.norm(vector)
     features = LocalFeatures((VIEW,), "drawn")
-    return NewImage(rng.bytes(20_000), f"{seed}.jpg", "image/jpeg", 4, 3, rng.bytes(2_000), vector, features)
+    return NewImage(
+        rng.bytes(20_000), f"{seed}.jpg", "image/jpeg", 4, 3, b"\xff\xd8%s\xff\xd9" % rng.bytes(1_996), vector, features
+    )
 
 
 def _say(lines: str) -> None:

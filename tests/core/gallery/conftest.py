@@ -51,7 +51,7 @@ def new_image() -> Callable[..., NewImage]:
             "media_type": "image/jpeg",
             "width": 640,
             "height": 480,
-            "preview": rng.bytes(50),
+            "preview": b"\xff\xd8" + rng.bytes(46) + b"\xff\xd9",
             "embedding": embedding / np.linalg.norm(embedding),
             "local_features": LocalFeatures((view,), "drawn"),
         }

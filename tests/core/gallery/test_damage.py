@@ -1,0 +1,88 @@
+"""Photos that were torn, changed or lost on the disk are noticed, and never shown as if nothing were wrong."""
+
+import pytest
+from fakes.images import draw_place, encode
+
+from core.errors import GalleryUnavailable, UnknownImage
+from core.gallery import Gallery
+from core.gallery.backup import check_gallery
+from core.images import encode_preview, open_image
+from scripts import backup_gallery
+
+PHOTO = encode(draw_place(1))
+
+
+@pytest.fixture
+def image(gallery, new_image):
+    """A real photo in the gallery."""
+    return gallery.add([new_image(1, data=PHOTO, preview=encode_preview(draw_place(1)))])[0].image
+
+
+def test_a_torn_original_is_not_served(gallery, image):
+    """Half a photo is refused with its path; the image itself is still on record."""
+    path = gallery.original_path(image.image_id)
+    path.write_bytes(PHOTO[: len(PHOTO) // 2])
+
+    with pytest.raises(GalleryUnavailable, match=path.name):
+        gallery.original_path(image.image_id)
+
+    assert gallery.get(image.image_id) == image
+
+
+@pytest.mark.parametrize("damage", ["lost", "empty", "torn", "of something else"])
+def test_a_damaged_preview_is_made_again(gallery, image, damage):
+    """A preview is the original's child: whatever has become of it, the next who asks gets a whole one."""
+    path = gallery.preview_path(image.image_id)
+    whole = path.read_bytes()
+    path.unlink()
+    if damage != "lost":
+        path.write_bytes({"empty": b"", "torn": whole[:-100], "of something else": b"text"}[damage])
+
+    again = gallery.preview_path(image.image_id)
+
+    assert again == path
+    assert open_image(again).image.size == open_image(gallery.original_path(image.image_id)).image.size
+    assert again.read_bytes()[-2:] == whole[-2:]
+
+
+def test_a_reader_makes_no_preview(gallery, folder, image):
+    """A reader, which may write nothing, says what is damaged."""
+    path = gallery.preview_path(image.image_id)
+    path.write_bytes(b"")
+
+    with Gallery.open(folder, None, read_only=True) as reader, pytest.raises(GalleryUnavailable, match=path.name):
+        reader.preview_path(image.image_id)
+
+
+def test_without_its_original_there_is_no_preview(gallery, image):
+    """Where neither can be read, the damage is said; a deleted image stays unknown."""
+    gallery.preview_path(image.image_id).unlink()
+    gallery.original_path(image.image_id).write_bytes(bytes(len(PHOTO)))
+
+    with pytest.raises(GalleryUnavailable, match="damaged"):
+        gallery.preview_path(image.image_id)
+
+    gallery.delete(image.image_id)
+    with pytest.raises(UnknownImage):
+        gallery.preview_path(image.image_id)
+
+
+class TestVerify:
+    def test_a_whole_gallery_passes(self, gallery, folder, image, capsys):
+        """Everything is read, and counted."""
+        assert check_gallery(folder).images == 1
+
+        assert backup_gallery.main(["--verify", "--gallery", str(folder)]) == 0
+        assert "1 images, 1 files" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("damage", ["lost", "torn", "one bit"])
+    def test_a_changed_original_is_named(self, gallery, folder, image, damage, capsys):
+        """Even a single bit that has changed is found, and the file named."""
+        path = gallery.original_path(image.image_id)
+        path.unlink()
+        if damage != "lost":
+            path.write_bytes(PHOTO[:-9] if damage == "torn" else PHOTO[:-9] + bytes([PHOTO[-9] ^ 1]) + PHOTO[-8:])
+
+        assert backup_gallery.main(["--verify", "--gallery", str(folder)]) == 2
+
+        assert path.name in capsys.readouterr().err
