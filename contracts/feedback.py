@@ -1,14 +1,15 @@
 """What is said of an answer, and how the gateway tells the retrieval service, which keeps the numbers, of answers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, FiniteFloat, model_validator
 
 from contracts import examples
 
 FeedbackVerdict = Literal["right", "wrong", "other_place", "not_in_collection"]
 Verification = Literal["done", "skipped", "unavailable"]
 
+_YEAR_9000 = 221_845_392_000  # what calendars can show
 _REQUEST_ID = r"^[A-Za-z0-9._-]{1,64}$"
 
 
@@ -55,7 +56,7 @@ class MatchRecord(BaseModel):
     """The numbers of one answer."""
 
     request_id: str = Field(pattern=_REQUEST_ID)
-    at: float = Field(ge=0, allow_inf_nan=False, description="seconds since 1970 UTC")
+    at: float = Field(ge=0, le=_YEAR_9000, allow_inf_nan=False, description="seconds since 1970 UTC")
     collection: str = Field(min_length=1, max_length=200)
     matched: bool
     place_id: str | None = Field(max_length=200)
@@ -65,7 +66,7 @@ class MatchRecord(BaseModel):
     verification: Verification
     encoder: str = Field(max_length=1000)
     verifier: str | None = Field(max_length=1000)
-    evidence: dict[str, float] = Field(default_factory=dict, max_length=30)
+    evidence: dict[Annotated[str, Field(max_length=50)], FiniteFloat] = Field(default_factory=dict, max_length=30)
 
 
 class MatchRecords(BaseModel):

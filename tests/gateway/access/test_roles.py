@@ -35,6 +35,10 @@ ROLES = {
     "GET /index/images/{image_id}": MANAGE,
     "PATCH /index/images/{image_id}": MANAGE,
     "DELETE /index/images/{image_id}": MANAGE,
+    "GET /collections/{collection}/health": MANAGE,
+    "GET /collections/{collection}/matches": MANAGE,
+    "GET /collections/{collection}/drift": MANAGE,
+    "POST /feedback": MATCH,
 }
 SIGNING_IN = "POST /session"  # is refused without a key, and is what a key is for
 CALLERS = {None: OPEN, "match": MATCH, "manage": MANAGE, "admin": ADMIN}
