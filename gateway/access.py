@@ -4,8 +4,8 @@ from starlette.requests import HTTPConnection
 
 from gateway.settings import GatewaySettings
 from serving.auth.guard import Access
-from serving.auth.identity import ANONYMOUS, Authenticator, Everybody, Identity, address_of, bearer_token
-from serving.auth.keys import KeysError, WatchedKeys
+from serving.auth.identity import Authenticator, Everybody, Identity, address_of, bearer_token
+from serving.auth.keys import ANONYMOUS, KeysError, WatchedKeys
 from serving.auth.limits import RequestLimits, TokenBuckets
 from serving.auth.sessions import COOKIE, Sessions
 from serving.roles import Role
