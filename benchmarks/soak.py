@@ -5,7 +5,8 @@
 Visitors match photographs that are in the gallery and some that are not; operators add photos and ZIPs, edit, delete
 and list; strangers upload rubbish and hang up. The gallery is held near ``--images``. Over the second half, lines are
 fitted to the memory, open files and threads of each process: none may grow faster than the limits below, and no answer
-may be a server error. 503 is counted as refused, which is an honest answer. Needs /proc, and scikit-image's pictures.
+may be a server error. 503 (too busy) and 504 (too late) are counted apart: they are what an overloaded machine has to
+answer. Needs /proc, and scikit-image's pictures.
 """
 
 import argparse
@@ -238,11 +239,11 @@ def _report(samples: Sequence[Sample], answers: Counter[tuple[str, str]], traceb
     outcomes = Counter[str]()
     for (_, outcome), count in answers.items():
         outcomes[outcome] += count
-    refused, hung_up = outcomes.pop("503", 0), outcomes.pop(HUNG_UP, 0)
+    refused, late, hung_up = (outcomes.pop(outcome, 0) for outcome in ("503", "504", HUNG_UP))
     errors = sum(count for outcome, count in outcomes.items() if not outcome.startswith(("2", "4")))
     print(
-        f"{answers.total()} requests, {refused} refused with 503, {hung_up} hung up, {errors} errors, "
-        f"{tracebacks} tracebacks in the log"
+        f"{answers.total()} requests, {refused} refused with 503, {late} too late (504), {hung_up} hung up, "
+        f"{errors} errors, {tracebacks} tracebacks in the log"
     )
     if errors or tracebacks:
         failures.append("there were errors")
