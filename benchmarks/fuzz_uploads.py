@@ -30,8 +30,9 @@ from services.verifier.app import create_app as create_verifier
 from services.verifier.settings import VerifierSettings
 from standalone.app import compose
 
+# Of processor time: a busy machine makes no hangs.
 HANG_S = 5.0
-_GIVEN_UP_S = 60.0
+_GIVEN_UP_S = 120.0
 _SIDE = 8
 
 
@@ -40,10 +41,10 @@ class KindReport:
     """What became of the damaged files of one kind.
 
     Attributes:
-        statuses: how many answers had each status; 0 for no answer within a minute.
+        statuses: how many answers had each status; 0 for no answer.
         outcomes: how many files of uploads were ``added``, ``duplicate`` or ``rejected``.
-        slowest_s: of the answers.
-        hangs: answers that took longer than ``HANG_S``.
+        slowest_s: of the answers, by the clock.
+        hangs: answers that took longer than ``HANG_S`` of this process's time, or none within two minutes.
         failures: names under which offending inputs were kept: 5xx but 503, hangs, errors in another shape.
     """
 
@@ -141,7 +142,9 @@ async def fuzz(inputs: int, seed: int, folder: Path) -> FuzzReport:
         seed: decides all of them.
         folder: for the gallery, and for the inputs that failed; ``current`` is the last one, should the process die.
     """
-    retrieval = create_retrieval(RetrievalSettings(data_dir=folder / "gallery"), encoder=ThumbnailEncoder())
+    # Without metadata, because that is the longest way a photo can go.
+    stored = RetrievalSettings(data_dir=folder / "gallery", strip_metadata=True)
+    retrieval = create_retrieval(stored, encoder=ThumbnailEncoder())
     verifier = create_verifier(VerifierSettings(data_dir=folder / "gallery"), verifier=LookingVerifier())
     settings = GatewaySettings(rate_per_minute=0, anonymous_rate_per_minute=0)
     app = compose(settings, retrieval=retrieval, verifier=verifier)
@@ -175,7 +178,7 @@ async def fuzz(inputs: int, seed: int, folder: Path) -> FuzzReport:
 
 async def _try(client: httpx.AsyncClient, rng: random.Random, name: str, data: bytes, report: KindReport) -> bool:
     """Send one file and say whether it was treated well."""
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     try:
         async with asyncio.timeout(_GIVEN_UP_S):
             answer = await _send(client, name, data, add=rng.random() < 0.5, verify=rng.random() < 0.3)
@@ -183,15 +186,15 @@ async def _try(client: httpx.AsyncClient, rng: random.Random, name: str, data: b
         report.statuses[0] += 1
         report.hangs += 1
         return False
-    taken_s = time.perf_counter() - started
+    hung = time.process_time() - worked > HANG_S
     report.statuses[answer.status_code] += 1
-    report.slowest_s = max(report.slowest_s, taken_s)
-    report.hangs += taken_s > HANG_S
+    report.slowest_s = max(report.slowest_s, time.perf_counter() - started)
+    report.hangs += hung
     if answer.status_code == 200:
         report.outcomes.update(each["status"] for each in answer.json().get("results", []))
-        return taken_s <= HANG_S
+        return not hung
     ErrorBody.model_validate_json(answer.content)
-    return taken_s <= HANG_S and (answer.status_code < 500 or answer.status_code == 503)
+    return not hung and (answer.status_code < 500 or answer.status_code == 503)
 
 
 async def _send(

@@ -4,9 +4,10 @@ Decoding, encoding and storing overlap: while the encoder works on one batch, th
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -135,7 +136,13 @@ def store_each(gallery: Gallery, images: Sequence[NewImage]) -> list[AddResult |
 
 
 def index_photos(
-    gallery: Gallery, encoder: Encoder, photos: Iterable[PhotoToIndex], collection: str, *, batch_size: int = 16
+    gallery: Gallery,
+    encoder: Encoder,
+    photos: Iterable[PhotoToIndex],
+    collection: str,
+    *,
+    batch_size: int = 16,
+    without_metadata: bool = False,
 ) -> Iterator[FileOutcome]:
     """Add photos to a gallery and say file by file what became of them, in order.
 
@@ -148,13 +155,15 @@ def index_photos(
         photos: what to add.
         collection: where to.
         batch_size: photos per encoder call and per transaction.
+        without_metadata: keep the files without theirs.
     """
+    prepare = partial(_prepare, gallery, collection, without_metadata)
     with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(1) as writer:
         batches = _batches(photos, batch_size)
-        upcoming = _read(readers, gallery, collection, next(batches, []))
+        upcoming = _read(readers, prepare, next(batches, []))
         writing: Future[list[FileOutcome]] | None = None
         while upcoming:
-            read, upcoming = upcoming, _read(readers, gallery, collection, next(batches, []))
+            read, upcoming = upcoming, _read(readers, prepare, next(batches, []))
             entries = _encode(encoder, collection, [(path, future.result()) for path, future in read])
             if writing is not None:
                 yield from writing.result()
@@ -170,15 +179,21 @@ def _batches(photos: Iterable[PhotoToIndex], size: int) -> Iterator[list[PhotoTo
 
 
 def _read(
-    readers: ThreadPoolExecutor, gallery: Gallery, collection: str, batch: Sequence[PhotoToIndex]
+    readers: ThreadPoolExecutor,
+    prepare: Callable[[PhotoToIndex], PreparedPhoto | FileOutcome],
+    batch: Sequence[PhotoToIndex],
 ) -> list[tuple[Path, Future[PreparedPhoto | FileOutcome]]]:
-    return [(photo.path, readers.submit(_prepare, gallery, collection, photo)) for photo in batch]
+    return [(photo.path, readers.submit(prepare, photo)) for photo in batch]
 
 
-def _prepare(gallery: Gallery, collection: str, photo: PhotoToIndex) -> PreparedPhoto | FileOutcome:
+def _prepare(
+    gallery: Gallery, collection: str, without_metadata: bool, photo: PhotoToIndex
+) -> PreparedPhoto | FileOutcome:
     try:
         data = read_photo(photo.path)
-        prepared = prepare_photo(gallery, collection, data, photo.path.name, photo.place)
+        prepared = prepare_photo(
+            gallery, collection, data, photo.path.name, photo.place, without_metadata=without_metadata
+        )
     except InvalidImage as error:
         return FileOutcome(photo.path, "rejected", str(error))
     return FileOutcome(photo.path, prepared.status) if isinstance(prepared, AddResult) else prepared

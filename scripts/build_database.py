@@ -46,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--batch-size", type=int, default=16, help="photos per encoder call and per transaction")
     parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
+    parser.add_argument(
+        "--strip-metadata", action="store_true", help="keep originals without position, camera, dates and texts"
+    )
     parser.add_argument("--export-h5", type=Path, help="also write names and embeddings to this HDF5 file")
     return parser
 
@@ -62,7 +65,14 @@ def _build(arguments: argparse.Namespace) -> int:
     encoder = create_encoder(arguments.encoder, arguments.device, **options)
     started = time.perf_counter()
     with Gallery.open(arguments.output_dir, encoder.fingerprint) as gallery:
-        outcomes = index_photos(gallery, encoder, photos, arguments.collection, batch_size=arguments.batch_size)
+        outcomes = index_photos(
+            gallery,
+            encoder,
+            photos,
+            arguments.collection,
+            batch_size=arguments.batch_size,
+            without_metadata=arguments.strip_metadata,
+        )
         shown = tqdm(outcomes, total=len(photos), unit="photo", disable=None)
         finished = list(shown)
         _print_summary(gallery, arguments.collection, finished, time.perf_counter() - started)

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from fakes.images import draw_place, see_again
+from fakes.images import draw_place, encode, see_again
 
 from core.errors import EncoderMismatch, GalleryUnavailable, InvalidImage, InvalidRequest
 from core.gallery import Gallery
@@ -55,6 +55,20 @@ def test_a_second_run_adds_nothing(photos, database, capsys):
     printed = capsys.readouterr().out
     assert f"0 added, {PLACES} already there, 1 rejected" in printed
     assert "broken.jpg: damaged or truncated" in printed
+
+
+def test_originals_can_be_kept_without_metadata(tmp_path):
+    """A position that a camera wrote is not kept, and a second run knows the photo all the same."""
+    (tmp_path / "photos").mkdir()
+    data = encode(draw_place(1), gps=True)
+    (tmp_path / "photos" / "a.jpg").write_bytes(data)
+    command = ["--image-dir", str(tmp_path / "photos"), "--output-dir", str(tmp_path / "gallery"), "--strip-metadata"]
+
+    assert [build_database.main(command), build_database.main(command)] == [0, 0]
+
+    (original,) = (tmp_path / "gallery" / "originals").glob("*/*")
+    assert b"Exif" in data
+    assert b"Exif" not in original.read_bytes()
 
 
 def test_names_and_embeddings_are_exported(photos, database, tmp_path):

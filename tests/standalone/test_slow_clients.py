@@ -40,8 +40,8 @@ BEGINNINGS = {
 
 
 @contextmanager
-def running(folder: Path, **settings: object) -> Iterator[httpx.Client]:
-    """The product as a process of its own, with one photo in its gallery."""
+def running(folder: Path, open_files: int | None = None, **settings: object) -> Iterator[httpx.Client]:
+    """The product as a process of its own, with one photo in its gallery; its shell may limit its open files."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -52,10 +52,17 @@ def running(folder: Path, **settings: object) -> Iterator[httpx.Client]:
         "M3_DATA_DIR": str(folder),
         **{name: str(value) for name, value in settings.items()},
     }
-    program = Path(__file__).with_name("product_process.py")
+    limit = f"ulimit -Sn {open_files}; " if open_files else ""
+    program = [
+        "sh",
+        "-c",
+        f'{limit}exec "$0" "$1"',
+        sys.executable,
+        str(Path(__file__).with_name("product_process.py")),
+    ]
     with (
         (folder.parent / f"{folder.name}.log").open("wb") as log,
-        subprocess.Popen([sys.executable, program], env=environment, stdout=subprocess.PIPE, stderr=log) as process,
+        subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, stderr=log) as process,
     ):
         try:
             assert process.stdout is not None
@@ -177,3 +184,13 @@ def test_what_is_no_http_is_refused_like_everything(product: httpx.Client):
 
     assert [told[:12] for told, _, _ in answers] == [b"HTTP/1.1 400", b"HTTP/1.1 431"]
     assert [json.loads(body)["error"]["code"] for _, _, body in answers] == ["invalid_request"] * 2
+
+
+def test_an_upload_of_many_photos_runs_out_of_no_files(tmp_path: Path):
+    """Hundreds of photos in one form arrive whatever number of open files the shell usually allows."""
+    photos = [encode(draw_place(seed, (64, 48))) + bytes(70_000) for seed in range(3)]
+    files = [("file", (f"{number}.jpg", photos[number % 3])) for number in range(300)]
+    with running(tmp_path / "gallery", open_files=256) as client:
+        reply = client.post("/index/images", files=files).json()
+
+    assert (reply["added"], reply["duplicates"], reply["rejected"]) == (3, 297, 0)
