@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ async def _measure_matching(photos: Path, folder: Path, count: int) -> None:
         retrieval.load_index(folder)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bench", timeout=None) as client,
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=None) as client,
         ):
             while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - it can only be asked
                 await asyncio.sleep(0.2)
@@ -131,9 +132,9 @@ def _networks_of(
             pairs.append((found.local_features.views[best.query_view], reference.views[best.candidate_view]))
 
     def run() -> None:
-        encoder.encode([image])
-        if found.looks == 2:
-            encoder.look_again(image)
+        first = encoder.encode([image]).local_features[0]
+        if first is not None:
+            list(islice(encoder.look_again(image, first), found.looks - 1))
         list(pool.map(lambda pair: matcher.match(*pair), pairs))
 
     return run

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, Json
 
 from contracts import examples
 from contracts.images import PlaceBody
-from contracts.verification import Language, VerdictBody
+from contracts.verification import DecisionBody, Language, LocationBody, VerdictBody
 
 
 class MatchFields(BaseModel):
@@ -18,6 +18,9 @@ class MatchFields(BaseModel):
     prompt_style: str | None = Field(default=None, max_length=50, description="for verifiers that read a prompt")
     explain: bool = Field(
         default=False, description="also ask for the evidence: agreeing points, matched regions, reasons"
+    )
+    location: Json[LocationBody] | None = Field(
+        default=None, description="JSON: where the visitor is; makes places nearby likelier and excludes none"
     )
     language: Language | None = Field(
         default=None, description="of the reasons; default: the first of Accept-Language that is spoken, else en"
@@ -52,6 +55,9 @@ class MatchReply(BaseModel):
     matched: bool
     place: PlaceBody | None = Field(description="the place, or null: not in the collection")
     confidence: float = Field(ge=0, le=1, description="that the first candidate shows the query's place")
+    decision: DecisionBody | None = Field(
+        default=None, description="what the answer was drawn from; null when nothing was verified"
+    )
     reason: str
     reasons: list[str] = Field(
         default_factory=list, description="with explain=true, where it was verified: why, in the language asked for"

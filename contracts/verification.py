@@ -18,15 +18,31 @@ class CandidateRef(BaseModel):
     image_id: str = Field(min_length=1, max_length=100)
     place_id: str = Field(min_length=1)
     similarity: float
+    local_score: float | None = Field(default=None, ge=0)
+
+
+class LocationBody(BaseModel):
+    """Where the visitor is. It makes places nearby likelier, and excludes none."""
+
+    latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, WGS 84")
+    longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
+    accuracy_m: float = Field(default=30, gt=0, le=100_000, description="of the two, as phones tell it")
+    area: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=10,
+        description='compared with the places\' metadata, e.g. {"floor": "2", "room": "12", "beacon": "a7"}',
+    )
 
 
 class VerifyRequest(BaseModel):
     """What to verify."""
 
+    collection: str = Field(default="default", min_length=1, max_length=200)
     candidates: list[CandidateRef] = Field(max_length=100)
     prompt_style: str | None = Field(default=None, max_length=50)
     explain: bool = False
     language: Language = "en"
+    location: LocationBody | None = None
 
 
 class CorrespondencesBody(BaseModel):
@@ -60,6 +76,22 @@ class VerdictBody(BaseModel):
     )
 
 
+class DecisionBody(BaseModel):
+    """What the answer was drawn from."""
+
+    score: float = Field(description="log-odds of the first place, all signals joined")
+    threshold: float = Field(description="an answer is given when the score is above")
+    signals: dict[str, float] = Field(description="what each signal added to the score; `bias` is there without any")
+    calibration: Literal["none", "valid", "stale"] = Field(
+        description="none: the shipped rule decides; valid: the collection's own, which keeps `target`; "
+        "stale: it was made with other models, so the shipped rule decides until it is made anew"
+    )
+    target: float | None = Field(
+        default=None, description="share of photos of nothing in the collection that may be answered, where valid"
+    )
+    stale_because: str | None = Field(default=None, description="what has changed since, where stale")
+
+
 class RankedVerdict(BaseModel):
     """A verdict and the candidate it belongs to."""
 
@@ -79,6 +111,7 @@ class VerifyReply(BaseModel):
     )
     matched: bool
     confidence: float = Field(ge=0, le=1)
+    decision: DecisionBody | None = Field(default=None, description="null without candidates")
     reason: str
     reasons: list[str] = Field(
         default_factory=list, description="with explain=true: why this answer, in sentences of the language asked for"

@@ -13,7 +13,8 @@ from core.errors import InvalidRequest
 from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.gallery.manifest import refuse_other_encoder
 from core.images import open_image
-from core.retriever import Retrieved, Retriever
+from core.leaving_out import LeavingOut, LeftOut
+from core.retriever import TIME_BUDGET_S, Retrieved, Retriever
 
 _log = logging.getLogger(__name__)
 
@@ -27,18 +28,27 @@ class M1GlobalRetrieval:
     [{"path": "…", "place_id": "…", "similarity": 0.83, "rank": 1, …}, …]
     """
 
-    def __init__(self, device: str = "cuda", *, encoder: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        device: str = "cuda",
+        *,
+        encoder: str | None = None,
+        time_budget_s: float = TIME_BUDGET_S,
+        **options: Any,
+    ) -> None:
         """Choose the models; nothing is loaded before ``load_index``.
 
         Args:
             device: ``cuda``, ``cuda:N``, ``cpu`` or ``auto``. Without a GPU, ``cuda`` runs on the CPU and says so in
                 the log. The embedded encoder always runs on the CPU.
             encoder: name of the encoder; None takes the one that made the gallery.
+            time_budget_s: of one query; after that it is not looked at again.
             options: for the encoder, e.g. ``model="/models/dinov3"``.
         """
         self._device = device
         self._encoder_name = encoder
         self._options = options
+        self._time_budget_s = time_budget_s
         self._gallery: Gallery | None = None
         self._encoder: Encoder | None = None
 
@@ -78,13 +88,21 @@ class M1GlobalRetrieval:
         image = open_image(Path(path)).image
         return [candidate.as_dict() for candidate in self.retrieve(image, top_k, collection=collection).candidates]
 
-    def retrieve(self, image: Image.Image, top_k: int = 5, *, collection: str = DEFAULT_COLLECTION) -> Retrieved:
+    def retrieve(
+        self,
+        image: Image.Image,
+        top_k: int = 5,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        left_out: LeftOut | None = None,
+    ) -> Retrieved:
         """Find candidates for an upright RGB photo; the query's local features come along for a verifier."""
         if top_k < 1:
             raise InvalidRequest(f"top_k is {top_k}; accepted: 1 or more")
         gallery, encoder = self._loaded()
         encodings = encoder.encode([image])
-        retriever = Retriever(gallery, encoder.look_again)
+        searched = LeavingOut(gallery, left_out) if left_out else gallery
+        retriever = Retriever(searched, encoder.look_again, time_budget_s=self._time_budget_s)
         return retriever.retrieve(image, encodings.embeddings[0], encodings.local_features[0], collection, top_k)
 
     @property

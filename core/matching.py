@@ -8,10 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from core.decision.acceptance import Acceptance, choose_acceptance
+from core.decision.answer import Decision, decide_by_retrieval, rank
+from core.decision.evidence import Judged
+from core.decision.rule import rule_for
 from core.gallery import DEFAULT_COLLECTION
 from core.images import decode_image, open_image
+from core.leaving_out import LeftOut
 from core.m1_retrieval import M1GlobalRetrieval
-from core.reranking import Decision, decide, decide_by_retrieval, rerank
 from core.results import Candidate, Photo, Verdict
 from core.verifiers.base import Verifier
 
@@ -43,7 +47,8 @@ def match_photo(
     top_k: int = 5,
     collection: str = DEFAULT_COLLECTION,
     prompt_style: str | None = None,
-    accept_threshold: float | None = None,
+    acceptance: Acceptance | None = None,
+    left_out: LeftOut | None = None,
 ) -> Match:
     """Say which place of the collection a photo shows, or that it shows none.
 
@@ -54,7 +59,8 @@ def match_photo(
         top_k: candidates to verify, >= 1.
         collection: where to search.
         prompt_style: for verifiers that read a prompt.
-        accept_threshold: confidence from which to answer; None is the verifier's own.
+        acceptance: when to answer; None asks the collection's calibration, and without one answers from 0.5 on.
+        left_out: what to pass over, as if the collection did not have it.
 
     Raises:
         InvalidImage: the bytes are no readable photo.
@@ -64,7 +70,7 @@ def match_photo(
     ticks = [time.perf_counter()]
     image = decode_image(data).image
     ticks.append(time.perf_counter())
-    found = retrieval.retrieve(image, top_k, collection=collection)
+    found = retrieval.retrieve(image, top_k, collection=collection, left_out=left_out)
     ticks.append(time.perf_counter())
     if verifier is None:
         decision = decide_by_retrieval(found.candidates)
@@ -77,13 +83,24 @@ def match_photo(
         for candidate, known in zip(found.candidates, features, strict=True)
     ]
     verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
-    order = rerank(found.candidates, verdicts, accept_threshold)
+    judged = [
+        Judged(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
+        for candidate, verdict in zip(found.candidates, verdicts, strict=True)
+    ]
+    if acceptance is None:
+        acceptance = choose_acceptance(
+            gallery.calibration(collection),
+            encoder=str(gallery.fingerprint),
+            verifier=verifier.fingerprint,
+            prompt_style=prompt_style,
+        )
+    ranking = rank(judged, rule_for(str(gallery.fingerprint), verifier.fingerprint), acceptance)
     ticks.append(time.perf_counter())
     return Match(
         retrieved=found.candidates,
-        ranked=[found.candidates[index] for index in order],
-        verdicts=[verdicts[index] for index in order],
-        decision=decide(verdicts, order, accept_threshold),
+        ranked=[found.candidates[index] for index in ranking.order],
+        verdicts=[verdicts[index] for index in ranking.order],
+        decision=ranking.decision,
         timings_ms=_timings(ticks),
     )
 

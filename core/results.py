@@ -62,6 +62,19 @@ class Encodings:
     local_features: tuple[LocalFeatures | None, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One more look at a query photo, after an earlier one found nothing clear.
+
+    Attributes:
+        local_features: the further views, in the frame of the whole upright photo.
+        embedding: float32 [D], L2 norm 1, of the part of the photo looked at; None where the look gave none.
+    """
+
+    local_features: LocalFeatures
+    embedding: NDArray[np.float32] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderFingerprint:
     """Identifies an embedding space. Vectors of two different fingerprints are never compared.

@@ -1,10 +1,11 @@
 """From an encoded query photo to candidates: global search, the cheap local test, one candidate per place.
 
-The query is looked at a second time, turned and enlarged, only when the first look found no clear local agreement.
+The query is looked at again, turned, enlarged and in part, only while no candidate agrees clearly and time is left.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -12,17 +13,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.local_features.matching import CLEAR_SCORE, local_evidence
-from core.results import Candidate, LocalFeatures
+from core.results import Candidate, LocalFeatures, Look
 from core.stopping import stop_if_unwanted
 
 SHORTLIST = 50
 # So many are tested before asking whether the rest need be. Different places were never seen to reach CERTAIN_SCORE.
 FIRST_TESTED = 10
 CERTAIN_SCORE = 80.0
+# Of the candidates that a look at a part of the photo finds, so many are tested.
+CLOSER_TESTED = 12
 # One hundredth of cosine weighs as much as 0.4 agreeing keypoints; recall is flat between 20 and 60.
 SIMILARITY_WEIGHT = 40.0
 
-LookAgain = Callable[[Image.Image], LocalFeatures | None]
+# No further look begins after this; a photo of something unknown would otherwise take twice as long.
+TIME_BUDGET_S = 1.5
+
+LookAgain = Callable[[Image.Image, LocalFeatures], Iterator[Look]]
 
 
 class SearchableGallery(Protocol):
@@ -44,7 +50,7 @@ class Retrieved:
     Attributes:
         candidates: best first.
         local_features: of the query, every view that was computed on the way; the verifier need not compute them again.
-        looks: 1, or 2 when the second look was taken.
+        looks: how often the query was looked at, >= 1.
     """
 
     candidates: list[Candidate]
@@ -55,15 +61,23 @@ class Retrieved:
 class Retriever:
     """Finds the gallery images that may show a query's place. Stateless: several threads may retrieve at once."""
 
-    def __init__(self, gallery: SearchableGallery, look_again: LookAgain | None = None) -> None:
+    def __init__(
+        self,
+        gallery: SearchableGallery,
+        look_again: LookAgain | None = None,
+        *,
+        time_budget_s: float = TIME_BUDGET_S,
+    ) -> None:
         """Bind the gallery.
 
         Args:
             gallery: to search in.
-            look_again: gives further views of a query; usually the encoder's method of that name. None: never.
+            look_again: gives further looks at a query; usually the encoder's method of that name. None: never.
+            time_budget_s: from the beginning of a retrieval; no further look begins once it is spent.
         """
         self._gallery = gallery
         self._look_again = look_again
+        self._time_budget_s = time_budget_s
 
     def retrieve(
         self,
@@ -76,7 +90,7 @@ class Retriever:
         """Find up to ``top_k`` candidates, each of another place while places last.
 
         Args:
-            image: the upright RGB query photo, for the second look.
+            image: the upright RGB query photo, for further looks.
             embedding: float32 [D] of the query.
             local_features: of the query; None leaves the order to the embeddings alone.
             collection: where to search.
@@ -86,24 +100,32 @@ class Retriever:
             UnknownCollection: no such collection.
             EmptyGallery: the collection holds no image.
         """
+        ends_at = time.monotonic() + self._time_budget_s
         found = self._search_places(embedding, collection, top_k)
-        if local_features is None:
-            order = [candidate.similarity for candidate in found]
-            return Retrieved(_spread(found, order, [None] * len(found), top_k), None, 1)
-        local, references = self._first_look(local_features, found)
-        looks = 1
-        if max((score for score in local if score is not None), default=0.0) < CLEAR_SCORE:
-            looks = 2
+        if local_features is None or not found:
+            return Retrieved(_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
+        tested = _Tested(self._gallery, found)
+        tested.first_look(local_features)
+        views, looks = local_features.views, 1
+        further = self._look_again(image, local_features) if self._look_again else iter(())
+        while tested.best < CLEAR_SCORE and time.monotonic() < ends_at:
             stop_if_unwanted()
-            further = self._look_again(image) if self._look_again else None
-            if further is not None:
-                local_features = LocalFeatures(local_features.views + further.views, local_features.extractor)
-            views = range(1, len(local_features.views))
-            again = [_local_score(local_features, reference, views) for reference in references]
-            # What lies beyond the shortlist stays untested.
-            local[: len(again)] = [max(first or 0.0, second) for first, second in zip(local, again, strict=False)]
-        order = [(score or 0.0) + SIMILARITY_WEIGHT * c.similarity for score, c in zip(local, found, strict=True)]
-        return Retrieved(_spread(found, order, local, top_k), local_features, looks)
+            look = next(further, None)
+            if look is None:
+                break
+            looks += 1
+            unseen = views[1:] if looks == 2 else ()  # the first look compares the first view only
+            views += look.local_features.views
+            if look.embedding is None:
+                seen = LocalFeatures(unseen + look.local_features.views, local_features.extractor)
+                tested.test(seen, [candidate.image.image_id for candidate in found[:SHORTLIST]])
+            else:
+                closer = self._gallery.search(look.embedding, collection, SHORTLIST)
+                tested.add(closer)
+                tested.test(look.local_features, [candidate.image.image_id for candidate in closer[:CLOSER_TESTED]])
+        candidates = tested.candidates()
+        order = [(each.local_score or 0.0) + SIMILARITY_WEIGHT * each.similarity for each in candidates]
+        return Retrieved(_spread(candidates, order, top_k), LocalFeatures(views, local_features.extractor), looks)
 
     def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
         """The nearest images: the shortlist, and more where so few hold fewer than ``top_k`` places."""
@@ -114,33 +136,52 @@ class Retriever:
                 return found
             depth *= 4
 
-    def _first_look(
-        self, query: LocalFeatures, found: Sequence[Candidate]
-    ) -> tuple[list[float | None], list[LocalFeatures | None]]:
-        """Test the most similar candidates, and the others unless one of those is certain.
 
-        Returns:
-            Local score of each candidate, None where it was not tested; and the features of those tested.
-        """
-        local: list[float | None] = []
-        references: list[LocalFeatures | None] = []
-        for part in (found[:FIRST_TESTED], found[FIRST_TESTED:SHORTLIST]):
-            stop_if_unwanted()
-            stored = self._gallery.local_features([candidate.image.image_id for candidate in part])
-            references += stored
-            local += [_local_score(query, reference, range(1)) for reference in stored]
-            if max((score for score in local if score is not None), default=0.0) >= CERTAIN_SCORE:
-                break
-        return local + [None] * (len(found) - len(local)), references
+class _Tested:
+    """The candidates of one query: how similar, and what the cheap local test said of those it was asked about."""
+
+    def __init__(self, gallery: SearchableGallery, found: Sequence[Candidate]) -> None:
+        self._gallery = gallery
+        self._candidates = {candidate.image.image_id: candidate for candidate in found}
+        self._references: dict[str, LocalFeatures | None] = {}
+        self.best = 0.0
+
+    def first_look(self, query: LocalFeatures) -> None:
+        """Test the most similar candidates, and the rest of the shortlist unless one of those is certain."""
+        image_ids = list(self._candidates)
+        # The smaller view of a query that fills its frame finds nothing that the larger one does not.
+        larger = LocalFeatures(query.views[:1], query.extractor)
+        for part in (image_ids[:FIRST_TESTED], image_ids[FIRST_TESTED:SHORTLIST]):
+            self.test(larger, part)
+            if self.best >= CERTAIN_SCORE:
+                return
+
+    def add(self, found: Sequence[Candidate]) -> None:
+        """Take in what another vector of the query found; the larger similarity of an image counts."""
+        for candidate in found:
+            known = self._candidates.get(candidate.image.image_id)
+            if known is None:
+                self._candidates[candidate.image.image_id] = candidate
+            elif known.similarity < candidate.similarity:
+                self._candidates[candidate.image.image_id] = replace(known, similarity=candidate.similarity)
+
+    def test(self, query: LocalFeatures, image_ids: Sequence[str]) -> None:
+        """Compare views of the query with candidates; the best score of each counts."""
+        stop_if_unwanted()
+        unread = [image_id for image_id in image_ids if image_id not in self._references]
+        self._references |= dict(zip(unread, self._gallery.local_features(unread), strict=True))
+        for image_id in image_ids:
+            reference, known = self._references[image_id], self._candidates[image_id]
+            score = 0.0 if reference is None else local_evidence(query, reference).score
+            self._candidates[image_id] = replace(known, local_score=max(known.local_score or 0.0, score))
+            self.best = max(self.best, score)
+
+    def candidates(self) -> list[Candidate]:
+        """All of them."""
+        return list(self._candidates.values())
 
 
-def _local_score(query: LocalFeatures, reference: LocalFeatures | None, query_views: Sequence[int]) -> float:
-    return 0.0 if reference is None else local_evidence(query, reference, query_views).score
-
-
-def _spread(
-    found: Sequence[Candidate], order: Sequence[float], local: Sequence[float | None], top_k: int
-) -> list[Candidate]:
+def _spread(found: Sequence[Candidate], order: Sequence[float], top_k: int) -> list[Candidate]:
     """Rank by ``order``: first the best image of every place, then, if places run out, the images left over."""
     ranked = sorted(range(len(found)), key=lambda index: -order[index])
     places: set[str] = set()
@@ -150,7 +191,4 @@ def _spread(
         place_id = found[index].image.place.place_id
         (rest if place_id in places else first).append(index)
         places.add(place_id)
-    return [
-        Candidate(found[index].image, found[index].similarity, rank, local[index])
-        for rank, index in enumerate((first + rest)[:top_k], start=1)
-    ]
+    return [replace(found[index], rank=rank) for rank, index in enumerate((first + rest)[:top_k], start=1)]

@@ -36,7 +36,7 @@ def stop_if_unwanted() -> None:
 
 
 def unless_unwanted(work: Callable[Params, Result]) -> Callable[Params, Result]:
-    """``work`` for the threads of a pool, which have contexts of their own: each call begins with this thread's check."""
+    """``work`` for the threads of a pool, whose contexts are their own: each call begins with this thread's check."""
     check = _check.get()
     if check is None:
         return work

@@ -63,11 +63,18 @@ class MatchPipeline:
 
     async def _verify(self, photo: bytes, found: SearchReply, fields: MatchFields) -> VerifyReply | None:
         candidates = [
-            CandidateRef(image_id=each.image.id, place_id=each.image.place.id, similarity=each.similarity)
+            CandidateRef(
+                image_id=each.image.id,
+                place_id=each.image.place.id,
+                similarity=each.similarity,
+                local_score=each.local_score,
+            )
             for each in found.candidates
         ]
         request = VerifyRequest(
+            collection=fields.collection,
             candidates=candidates,
+            location=fields.location,
             prompt_style=fields.prompt_style,
             explain=fields.explain,
             language=fields.language or "en",
@@ -115,6 +122,7 @@ def _verified_answer(found: SearchReply, verified: VerifyReply, fields: MatchFie
         matched=verified.matched,
         place=candidates[0].place if verified.matched and candidates else None,
         confidence=verified.confidence,
+        decision=verified.decision,
         reason=verified.reason,
         reasons=verified.reasons,
         verification="done",

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from core.decision.acceptance import at_confidence
 from core.errors import InvalidImage, SemanticMatchError
 from core.evaluation import QueryOutcome, Summary, by_source, summarise
 from core.explanations import Judged, explain
@@ -143,7 +144,7 @@ def _ask(
             top_k=arguments.top_k,
             collection=arguments.collection,
             prompt_style=arguments.prompt_style,
-            accept_threshold=arguments.accept_threshold,
+            acceptance=None if arguments.accept_threshold is None else at_confidence(arguments.accept_threshold),
         )
     except InvalidImage as error:
         outcome = QueryOutcome(name, photo.labelled, truth, photo.source, (), None, False, 0.0, 0.0, error=str(error))

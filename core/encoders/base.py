@@ -1,11 +1,11 @@
 """The encoder's port: photos in, points on the unit sphere out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from PIL import Image
 
-from core.results import EncoderFingerprint, Encodings, LocalFeatures
+from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 
 
 class Encoder(Protocol):
@@ -27,10 +27,14 @@ class Encoder(Protocol):
         """
         ...
 
-    def look_again(self, image: Image.Image) -> LocalFeatures | None:
-        """Give further local views of a query for which the first look found nothing: turned and enlarged.
+    def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
+        """Look at a query again in other ways, each worked out when it is asked for, the most promising first.
+
+        Args:
+            image: the upright RGB photo.
+            first: what ``encode`` gave for it.
 
         Returns:
-            The further views only, or None where the encoder computes no local features.
+            No look at all where the encoder computes no local features.
         """
         ...

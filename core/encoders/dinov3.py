@@ -5,7 +5,7 @@ local features; a geometric verifier computes its own.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,7 +21,7 @@ from core.encoders.pooling import POOLINGS, Pooling, pool
 from core.encoders.preprocess import preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
 from core.model_files import read_json, resolve_model_folder, weights_digest
-from core.results import EncoderFingerprint, Encodings, LocalFeatures
+from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 
 DEFAULT_MODEL = "facebook/dinov3-vith16plus-pretrain-lvd1689m"
 ACCELERATIONS = ("auto", "none", "graphs", "compile")
@@ -121,9 +121,9 @@ class DinoV3Encoder:
             embeddings[rows] = vectors.cpu().numpy()
         return Encodings(embeddings, (None,) * len(images))
 
-    def look_again(self, image: Image.Image) -> LocalFeatures | None:  # noqa: ARG002 - part of the port
-        """This encoder has no local views to add."""
-        return None
+    def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:  # noqa: ARG002 - of the port
+        """This encoder has no local views, and nothing to add."""
+        return iter(())
 
     def _rows_by_shape(self, images: Sequence[Image.Image]) -> list[list[int]]:
         """Group the photos that become tensors of one shape and so can share a batch."""

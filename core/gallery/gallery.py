@@ -15,14 +15,14 @@ from uuid import uuid4
 
 import numpy as np
 
-from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest
+from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
 from core.gallery.entries import AddResult, ImageChange, NewImage, Unchanged, check_name, printable
 from core.gallery.files import PhotoFiles
 from core.gallery.gpu_search import GpuSearch, find_gpu_search
 from core.gallery.group_commit import GroupCommit
-from core.gallery.image_rows import uses_content
+from core.gallery.image_rows import has_images, uses_content
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.reader import GalleryReader
 from core.gallery.vector_index import VectorIndex
@@ -172,6 +172,24 @@ class Gallery(GalleryReader):
             self._commit(connection, lambda index: index.remove(np.array([seq])))
         self._features.discard(image_id)
         self._remove_files(image)
+
+    def store_calibration(self, collection: str, made_at: str, body: str | None) -> None:
+        """Put a collection's calibration on record in place of an earlier one.
+
+        Args:
+            collection: must hold images.
+            made_at: UTC, ISO 8601.
+            body: text that ``calibration`` gives back; None removes what is on record.
+
+        Raises:
+            UnknownCollection: it holds none.
+        """
+        with self._database.writing() as connection:
+            if not has_images(connection, collection):
+                raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
+            connection.execute("DELETE FROM calibrations WHERE collection = ?", (collection,))
+            if body is not None:
+                connection.execute("INSERT INTO calibrations VALUES (?, ?, ?)", (collection, made_at, body))
 
     def preview_path(self, image_id: str) -> Path:
         """Say where the preview lies; one that is missing or torn is made again of its original.

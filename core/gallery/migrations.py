@@ -100,7 +100,14 @@ def m001_images_and_places(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_images_and_places,)
+def m002_calibrations(connection: sqlite3.Connection) -> None:
+    """Make room for one calibration per collection; what its text says is ``core.calibration``'s affair."""
+    connection.execute(
+        "CREATE TABLE calibrations (collection TEXT PRIMARY KEY, made_at TEXT NOT NULL, body TEXT NOT NULL)"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_images_and_places, m002_calibrations)
 
 
 def apply_migrations(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

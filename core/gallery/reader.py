@@ -96,6 +96,12 @@ class GalleryReader:
             if not has_images(connection, collection):
                 raise _nothing_to_search(collection, count_by_collection(connection))
 
+    def calibration(self, collection: str = DEFAULT_COLLECTION) -> str | None:
+        """The calibration on record for a collection, as it was stored; None if there is none."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT body FROM calibrations WHERE collection = ?", (collection,)).fetchone()
+        return None if row is None else str(row[0])
+
     def get(self, image_id: str) -> GalleryImage:
         """Read one image.
 

@@ -75,7 +75,8 @@ class HealthCheck:
         generation = self._gallery.generation
         images = self._images(collection)
         places = _places(images)
-        pairs, compared, tested = self._compare(collection, images, lambda: is_over(_SHARE_FOR_PAIRS))
+        compared, tested = self._compare(collection, images, lambda: is_over(_SHARE_FOR_PAIRS))
+        compared_in_time = not is_over(_SHARE_FOR_PAIRS)
         qualities = self._measure(images, is_over)
         verified = sum(each.confidence is not None for each in tested)
         refs = {place_id: PlaceRef(place_id, shown[0].place.name, len(shown)) for place_id, shown in places.items()}
@@ -87,7 +88,7 @@ class HealthCheck:
             generation=generation,
             computed_at=datetime.now(UTC).isoformat(timespec="seconds"),
             took_s=round(time.monotonic() - started, 2),
-            is_complete=len(qualities) == len(images) and compared == len(images) and len(tested) == pairs,
+            is_complete=compared_in_time and len(qualities) == len(images),
             images=len(images),
             places=len(places),
             photos_measured=len(qualities),
@@ -118,8 +119,8 @@ class HealthCheck:
 
     def _compare(
         self, collection: str, images: Sequence[GalleryImage], is_over: Callable[[], bool]
-    ) -> tuple[int, int, list[TriedPair]]:
-        """Return how many pairs of places resemble each other, how many photos were compared, and pairs tested."""
+    ) -> tuple[int, list[TriedPair]]:
+        """Return how many photos were compared, and the pairs of places that resemble each other most."""
         ids, embeddings = self._gallery.embeddings(collection)
         rows = {image.image_id: row for row, image in enumerate(images)}
         # What was added or deleted since the images were listed is left to the next check.
@@ -134,7 +135,7 @@ class HealthCheck:
         tested = try_locally(self._gallery, images, similar, lambda row: self._quality(images[row]), is_over)
         if self._verifier is not None:
             tested = verify_most_alike(self._gallery, images, tested, self._verifier, PAIRS_VERIFIED, is_over)
-        return len(similar), compared + len(images) - len(kept), tested
+        return compared + len(images) - len(kept), tested
 
     def _measure(self, images: Sequence[GalleryImage], is_over: Callable[[], bool]) -> dict[str, PhotoQuality]:
         """Measure photos by content hash, as many as the time allows."""

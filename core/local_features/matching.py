@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.results import FeatureView, LocalFeatures
 
 # A best score below this means that the first look found nothing certain, and a second one is worth its time.
-CLEAR_SCORE = 40.0
+CLEAR_SCORE = 60.0
 KEYPOINTS = 512  # of each view; the strongest ones
 _FLOOR = 0.75  # cosine below which mutual neighbours of XFeat are mostly chance
 _REPROJECTION_PX = 8.0

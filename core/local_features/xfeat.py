@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
 
 _STRIDE = 32  # the network halves the picture five times
-_TURN = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,9 @@ class ViewSpec:
 # XFeat tolerates a factor of about two in scale. A second, smaller view of every photo lets a painting that fills the
 # reference be found where it fills a quarter of the query's frame.
 FIRST_LOOK = (ViewSpec(640, 1024), ViewSpec(320, 384))
-# What a query that matched nothing is looked at again for: held sideways, or small in the frame.
-SECOND_LOOK = (ViewSpec(640, 1024, 90), ViewSpec(640, 1024, 180), ViewSpec(640, 1024, 270), ViewSpec(1280, 1024))
+# For a query that matched nothing: small in the frame, or held sideways.
+ENLARGED = (ViewSpec(1280, 1024),)
+TURNED = (ViewSpec(640, 1024, 90), ViewSpec(640, 1024, 180), ViewSpec(640, 1024, 270))
 
 
 class XFeatExtractor:
@@ -83,6 +84,5 @@ def _to_tensor(image: Image.Image, spec: ViewSpec) -> torch.Tensor:
     scale = spec.long_side / max(image.size)
     width, height = (max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in image.size)
     resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    if spec.rotation:
-        resized = resized.transpose(_TURN[spec.rotation])
-    return torch.from_numpy(np.asarray(resized, dtype=np.float32) / 255).permute(2, 0, 1)[None]
+    turned = turn(resized, spec.rotation)
+    return torch.from_numpy(np.asarray(turned, dtype=np.float32) / 255).permute(2, 0, 1)[None]

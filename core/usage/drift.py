@@ -218,7 +218,7 @@ def _first_weeks(
         if len(rows) >= REFERENCE_MATCHES:
             answered = Share(int(columns.matched[rows].sum()), len(rows))
             return count, Reference("first_weeks", answered, columns.score[rows])
-    return len(weeks), None
+    return 0, None
 
 
 def _judge(

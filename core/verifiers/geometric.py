@@ -19,7 +19,7 @@ from core.bounded_cache import BoundedCache
 from core.local_features.lighterglue import LighterGlue
 from core.local_features.matching import CLEAR_SCORE, LocalEvidence, local_evidence
 from core.local_features.rotation import to_upright
-from core.local_features.xfeat import FIRST_LOOK, SECOND_LOOK, XFeatExtractor
+from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
 from core.results import Correspondences, LocalFeatures, Photo, Verdict
 from core.stopping import stop_if_unwanted, unless_unwanted
 
@@ -147,7 +147,7 @@ class GeometricVerifier:
         if len(features.views) > len(FIRST_LOOK) or max(each.score for each in agreements) >= CLEAR_SCORE:
             return features, agreements
         stop_if_unwanted()
-        again = self._extractor.extract(query.load(), SECOND_LOOK)
+        again = self._extractor.extract(query.load(), TURNED + ENLARGED)
         known = len(features.views)
         features = LocalFeatures(features.views + again.views, features.extractor)
         turned = partial(local_evidence, features, query_views=range(known, len(features.views)))

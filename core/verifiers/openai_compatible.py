@@ -7,6 +7,7 @@ that the server's own prefix cache serves what the candidates of one query share
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,19 +172,18 @@ class _RemotePairs:
             for talk, pair in zip(talks, self.pairs, strict=True)
             for candidate_first in self.orders
         ]
-        answers = list(self.threads.map(unless_unwanted(lambda job: self._weigh_pair(*job)), jobs))
+        answers = list(self.threads.map(unless_unwanted(self._weigh_pair), *zip(*jobs, strict=True)))
         width = len(self.orders)
         return [average(answers[start : start + width]) for start in range(0, len(answers), width)]
 
     def reply(self, talks: Sequence[Talk], max_tokens: int) -> list[str]:
         """Continue each talk in sentences."""
         jobs = [(compose(self.style, *talk), pair) for talk, pair in zip(talks, self.pairs, strict=True)]
-        return list(
-            self.threads.map(
-                unless_unwanted(lambda job: read_text(self.server.complete(to_messages(*job), max_tokens=max_tokens))),
-                jobs,
-            )
-        )
+        continue_talk = unless_unwanted(partial(self._continue, max_tokens))
+        return list(self.threads.map(continue_talk, *zip(*jobs, strict=True)))
+
+    def _continue(self, max_tokens: int, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> str:
+        return read_text(self.server.complete(to_messages(turns, pair), max_tokens=max_tokens))
 
     def _weigh_pair(self, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> WeighedAnswer:
         messages = to_messages(turns, pair)

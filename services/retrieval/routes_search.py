@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from contracts.retrieval import RetrievalDecision, SearchParams, SearchReply
-from core.reranking import decide_by_retrieval
+from core.decision.answer import decide_by_retrieval
 from services.retrieval.dependencies import Engine, Settings
 from services.retrieval.replies import candidate_body
 from serving.callers import RequestTimeout, answering

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from contracts.verification import CandidateRef, VerifyRequest
+from core.decision.acceptance import Acceptance, choose_acceptance
+from core.decision.answer import Decision, rank
+from core.decision.evidence import Judged as JudgedPair
+from core.decision.location import Whereabouts, location_odds
+from core.decision.rule import rule_for
 from core.explanations import Explanation, Judged, explain
 from core.images import decode_image
 from core.local_features.codec import unpack
-from core.reranking import Decision, decide, rerank
 from core.results import Photo, Verdict
 from core.stopping import stop_if_unwanted, stopping_by
 from core.verifiers.base import Verifier
@@ -33,12 +37,16 @@ class Verified:
     Attributes:
         ranking: those that could be judged, with their verdicts, best first.
         decision: drawn from them.
+        contributions: what each signal added to the decision's score.
+        acceptance: from when on an answer was given.
         dropped: ids of the others: deleted meanwhile, or of a photo that cannot be read.
         explanation: of the ranking and the decision, where it was asked for.
     """
 
     ranking: list[tuple[CandidateRef, Verdict]]
     decision: Decision
+    contributions: dict[str, float]
+    acceptance: Acceptance
     dropped: list[str]
     explanation: Explanation | None = None
 
@@ -98,14 +106,32 @@ class VerifierEngine:
             found, verdicts = self._judge(query, found, request)
         existing = {candidate.image.image_id for candidate in found}
         candidates = [candidate for candidate in request.candidates if candidate.image_id in existing]
-        order = rerank(candidates, verdicts, self._accept_threshold)
-        ranking = [(candidates[index], verdicts[index]) for index in order]
-        decision = decide(verdicts, order, self._accept_threshold)
+        judged = [
+            JudgedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score)
+            for candidate, verdict in zip(candidates, verdicts, strict=True)
+        ]
+        rule = rule_for(self._gallery.encoder(), self.verifier.fingerprint)
+        acceptance = self._acceptance(request)
+        location = _location(request, found)
+        ranked = rank(judged, rule, acceptance, location)
+        ranking = [(candidates[index], verdicts[index]) for index in ranked.order]
+        decision = ranked.decision
         return Verified(
             ranking=ranking,
             decision=decision,
+            contributions=rule.contributions(decision.evidence) | {"bias": rule.bias} if decision.evidence else {},
+            acceptance=acceptance,
             dropped=[each.image_id for each in request.candidates if each.image_id not in existing],
             explanation=_explanation(ranking, found, decision) if request.explain else None,
+        )
+
+    def _acceptance(self, request: VerifyRequest) -> Acceptance:
+        return choose_acceptance(
+            self._gallery.calibration(request.collection),
+            encoder=self._gallery.encoder(),
+            verifier=self.verifier.fingerprint,
+            prompt_style=request.prompt_style,
+            operators=self._accept_threshold,
         )
 
     def _judge(
@@ -135,3 +161,11 @@ def _explanation(
         for candidate, verdict in ranking
     ]
     return explain(judged, matched=decision.matched)
+
+
+def _location(request: VerifyRequest, found: list[CandidatePhoto]) -> dict[str, float]:
+    told = request.location
+    if told is None:
+        return {}
+    whereabouts = Whereabouts(told.latitude, told.longitude, told.accuracy_m, told.area)
+    return {each.image.place.place_id: location_odds(whereabouts, each.image.place) for each in found}

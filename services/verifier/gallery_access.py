@@ -64,6 +64,14 @@ class GalleryAccess:
             found = self._look_up(image_ids)
         return found
 
+    def calibration(self, collection: str) -> str | None:
+        """The calibration on record for a collection, as text."""
+        return self._open().calibration(collection)
+
+    def encoder(self) -> str:
+        """Fingerprint of the encoder that made the gallery."""
+        return str(self._open().fingerprint)
+
     def feature_uses(self) -> tuple[int, int]:
         """How many candidates' local features were in memory and how many had to be read, since it was opened."""
         gallery = self._gallery  # without the lock, which is held while a gallery is being opened

@@ -8,11 +8,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Json
 from starlette.datastructures import UploadFile
 
-from contracts.verification import CorrespondencesBody, RankedVerdict, VerdictBody, VerifyReply, VerifyRequest
+from contracts.verification import (
+    CorrespondencesBody,
+    DecisionBody,
+    RankedVerdict,
+    VerdictBody,
+    VerifyReply,
+    VerifyRequest,
+)
 from core.explanations import Explanation, Language
 from core.matched_region import MatchedRegion
 from core.results import Correspondences, Verdict
-from services.verifier.engine import VerifierEngine
+from services.verifier.engine import Verified, VerifierEngine
 from services.verifier.settings import VerifierSettings
 from serving.callers import RequestTimeout, answering
 from serving.loading import Loading
@@ -84,6 +91,7 @@ async def verify(
         dropped=verified.dropped,
         matched=verified.decision.matched,
         confidence=verified.decision.confidence,
+        decision=_decision_body(verified),
         reason=verified.decision.reason,
         reasons=[reason.say(language) for reason in explanation.reasons] if explanation is not None else [],
         verifier=engine.verifier.fingerprint,
@@ -91,6 +99,20 @@ async def verify(
     )
     request.state.timings_ms = reply.timings_ms
     return Response(reply.model_dump_json(), media_type="application/json")
+
+
+def _decision_body(verified: Verified) -> DecisionBody | None:
+    decision, acceptance = verified.decision, verified.acceptance
+    if decision.score is None:
+        return None
+    return DecisionBody(
+        score=decision.score,
+        threshold=acceptance.threshold,
+        signals=verified.contributions,
+        calibration=acceptance.state,
+        target=None if acceptance.calibration is None else acceptance.calibration.target,
+        stale_because=acceptance.stale_because,
+    )
 
 
 def _verdict_body(verdict: Verdict, rank: int, explanation: Explanation | None, language: Language) -> VerdictBody:

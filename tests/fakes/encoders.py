@@ -1,11 +1,11 @@
 """Encoders for tests: instant, deterministic, without any network's weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image
 
-from core.results import EncoderFingerprint, Encodings, FeatureView, LocalFeatures
+from core.results import EncoderFingerprint, Encodings, FeatureView, LocalFeatures, Look
 
 _GRID = 8
 
@@ -25,9 +25,9 @@ class ThumbnailEncoder:
         embeddings = np.stack([_embed(image) for image in images])
         return Encodings(embeddings, tuple(_features(image) if self._wants_features else None for image in images))
 
-    def look_again(self, image: Image.Image) -> LocalFeatures | None:
+    def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
         """Has nothing to add."""
-        return None
+        return iter(())
 
 
 class FailingEncoder:
@@ -47,9 +47,9 @@ class FailingEncoder:
             self._failures_left -= 1
         raise self._error
 
-    def look_again(self, image: Image.Image) -> LocalFeatures | None:
+    def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
         """Has nothing to add."""
-        return None
+        return iter(())
 
 
 def _embed(image: Image.Image) -> np.ndarray:

@@ -19,7 +19,7 @@ def test_a_photo_of_a_place_is_answered_with_the_place(filled: AppClient):
     """A visitor's photo leads to the place, the evidence, and the candidates that were considered."""
     answer = match(filled)
 
-    assert (answer["matched"], answer["place"]["id"], answer["confidence"]) == (True, "place-2", 0.9)
+    assert (answer["matched"], answer["place"]["id"], answer["confidence"]) == (True, "place-2", pytest.approx(0.9))
     assert answer["verification"] == "done"
     assert answer["candidates"][0]["place"] == answer["place"]
     assert answer["candidates"][0]["verdict"]["is_match"]

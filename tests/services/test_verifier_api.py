@@ -84,7 +84,7 @@ def test_verdicts_come_best_first_with_the_decision(folder: Path, gallery: Galle
 
     by_id = {image_id: place_id for place_id, image_id in ids(gallery).items()}
     assert [by_id[each["image_id"]] for each in reply["ranking"]] == ["place-2", "place-3", "place-1"]
-    assert (reply["matched"], reply["confidence"]) == (True, 0.9)
+    assert (reply["matched"], reply["confidence"]) == (True, pytest.approx(0.9))
     assert reply["dropped"] == []
     assert set(reply["timings_ms"]) == {"wait", "gallery", "verify", "total"}
 
@@ -95,7 +95,9 @@ def test_nothing_confident_is_no_match(folder: Path, gallery: Gallery):
     with AppClient(app) as client:
         reply = ask(client, gallery).json()
 
-    assert (reply["matched"], reply["confidence"], len(reply["ranking"])) == (False, 0.3, 3)
+    assert (reply["matched"], reply["confidence"], len(reply["ranking"])) == (False, pytest.approx(0.3), 3)
+    assert reply["decision"]["score"] < reply["decision"]["threshold"]
+    assert reply["decision"]["calibration"] == "none"
 
 
 @pytest.mark.parametrize(("threshold", "matched"), [(0.95, False), (0.85, True)])

@@ -1,7 +1,7 @@
 """The embedded encoder: one pass per photo yields the global vector and the local features."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -10,11 +10,15 @@ from PIL import Image
 
 from core.encoders.embedded.aggregation import join, load, vlad
 from core.encoders.embedded.semantic import GEM_POWER, LONG_SIDE, SemanticFeatures
-from core.local_features.xfeat import FIRST_LOOK, SECOND_LOOK, XFeatExtractor
-from core.results import EncoderFingerprint, Encodings, LocalFeatures
+from core.local_features.regions import CENTRE, WHOLE, Region, densest_region, place_view
+from core.local_features.rotation import turn
+from core.local_features.xfeat import ENLARGED, FIRST_LOOK, XFeatExtractor
+from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 
 SEMANTIC_DIM = 512
 _STATISTICS = "statistics.npz"
+# Share of the photo above which a part of it shows nothing that the whole does not, and overlap likewise.
+_WORTH_CROPPING, _MUCH_THE_SAME = 0.7, 0.7
 
 
 class EmbeddedEncoder:
@@ -54,9 +58,24 @@ class EmbeddedEncoder:
         semantic = np.stack([self._semantic.describe(image) for image in images])
         return Encodings(join(local, semantic, self._statistics), tuple(features))
 
-    def look_again(self, image: Image.Image) -> LocalFeatures | None:
-        """Look at the photo turned by 90, 180 and 270 degrees, and enlarged."""
-        return self._extractor.extract(image, SECOND_LOOK)
+    def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
+        """Look at the photo enlarged, then at the part of it where there is most to be seen, upright and turned."""
+        yield Look(self._extractor.extract(image, ENLARGED))
+        densest = densest_region(first.views[0])
+        regions = [region for region in (densest, CENTRE) if region is not None and region.area < _WORTH_CROPPING]
+        if len(regions) == 2 and regions[0].overlap(regions[1]) > _MUCH_THE_SAME:
+            regions.pop()
+        for region in regions:
+            yield self._look_closer(image, region, 0)
+        # A phone held sideways.
+        for rotation in (270, 90, 180):
+            yield self._look_closer(image, regions[0] if regions else WHOLE, rotation)
+
+    def _look_closer(self, image: Image.Image, region: Region, rotation: int) -> Look:
+        encodings = self.encode([turn(region.crop(image), rotation)])
+        (found,) = encodings.local_features
+        views = tuple(place_view(view, region, rotation) for view in found.views) if found else ()
+        return Look(LocalFeatures(views, self._extractor.name), encodings.embeddings[0])
 
 
 def _digest(*paths: Path) -> str:

@@ -80,14 +80,16 @@ def test_a_copy_is_closer_than_another_place(encoder: Encoder, photos: list[Imag
     assert similarities.argmax() == 0
 
 
-def test_the_second_look_goes_on_where_the_first_ended(encoder: Encoder, photos: list[Image.Image]):
-    """Further views come from the extractor of the first ones, and only from an encoder that makes any."""
-    first = encoder.encode(photos[:1]).local_features[0]
-    further = encoder.look_again(photos[0])
-    if further is not None:
-        assert first is not None
-        assert further.extractor == first.extractor
-        assert further.views
+def test_further_looks_go_on_where_the_first_ended(encoder: Encoder, photos: list[Image.Image]):
+    """Further views come from the first ones' extractor, and only from an encoder that makes any."""
+    encodings = encoder.encode(photos[:1])
+    first = encodings.local_features[0]
+    for look in [] if first is None else encoder.look_again(photos[0], first):
+        assert look.local_features.extractor == first.extractor
+        assert look.local_features.views
+        if look.embedding is not None:
+            assert look.embedding.shape == encodings.embeddings[0].shape
+            assert np.linalg.norm(look.embedding) == pytest.approx(1, abs=1e-5)
 
 
 def test_odd_photos_are_embedded(encoder: Encoder):

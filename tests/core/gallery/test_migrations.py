@@ -66,6 +66,7 @@ def check_whole(gallery, new_image):
     assert [summary.place for summary in gallery.places().places] == [GATE]
     assert [(each.name, each.images) for each in gallery.collections()] == [("default", 2)]
     assert gallery.generation == 3
+    assert gallery.calibration() in (None, "{}")
 
 
 def tables(connection) -> set[str]:

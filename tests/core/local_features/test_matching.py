@@ -4,7 +4,7 @@ from fakes.images import draw_place, see_again
 from PIL import Image
 
 from core.local_features.matching import local_evidence, mutual_neighbours
-from core.local_features.xfeat import FIRST_LOOK, SECOND_LOOK
+from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
 from core.results import LocalFeatures
 
 
@@ -35,13 +35,13 @@ def test_the_same_place_agrees_more_than_another(embedded):
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_the_second_look_finds_a_photo_held_sideways(embedded, rotation):
-    """Among the views of the second look, the one that turns the photo upright agrees best."""
+def test_a_turned_view_finds_a_photo_held_sideways(embedded, rotation):
+    """Among turned views, the one that turns the photo upright agrees best."""
     place = draw_place(1)
     reference = embedded.encode([place]).local_features[0]
     sideways = place.rotate(-rotation, expand=True)
     first = embedded.encode([sideways]).local_features[0]
-    query = LocalFeatures(first.views + embedded.look_again(sideways).views, first.extractor)
+    query = LocalFeatures(first.views + XFeatExtractor().extract(sideways, TURNED).views, first.extractor)
 
     best = local_evidence(query, reference)
 
@@ -56,7 +56,7 @@ def test_the_small_view_finds_a_place_small_in_the_frame(embedded):
     frame.paste(place.resize((520, 390)), (400, 300))
     reference = embedded.encode([place]).local_features[0]
     first = embedded.encode([frame]).local_features[0]
-    query = LocalFeatures(first.views + embedded.look_again(frame).views, first.extractor)
+    query = LocalFeatures(first.views + XFeatExtractor().extract(frame, ENLARGED).views, first.extractor)
 
     full_size = LocalFeatures(first.views[:1], first.extractor), LocalFeatures(reference.views[:1], first.extractor)
 
@@ -72,9 +72,8 @@ def test_features_of_another_extractor_are_never_compared(embedded):
 
 def test_looks_have_the_sizes_asked_for(embedded):
     """Views come in the order of their specs, none larger or richer than asked for."""
-    specs = FIRST_LOOK + SECOND_LOOK
-    photo = draw_place(1, (900, 600))
-    views = embedded.encode([photo]).local_features[0].views + embedded.look_again(photo).views
+    specs = FIRST_LOOK + TURNED + ENLARGED
+    views = XFeatExtractor().extract(draw_place(1, (900, 600)), specs).views
 
     assert [view.rotation for view in views] == [spec.rotation for spec in specs]
     assert [max(view.size) for view in views] == [spec.long_side for spec in specs]

@@ -30,6 +30,7 @@ def test_too_few_matches_are_said_to_be_too_few():
 
     assert (drift.state, drift.reference_source) == ("too_few", None)
     assert "50 so far; 200 are needed" in drift.en
+    assert not drift.weeks[0].is_reference
 
 
 def test_no_matches_at_all():

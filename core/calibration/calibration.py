@@ -1,0 +1,192 @@
+"""The accept rule of one collection: fitted to samples for a target, with what can be said for it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from core.calibration.bounds import Interval, conformal_threshold, exact_interval, least_count, tail_threshold
+from core.calibration.reliability import Reliability, fit_scaling, probability, reliability
+from core.calibration.samples import Sample
+from core.errors import InvalidRequest
+
+LEAST_UNKNOWN = 8
+"""Fewer unknown photos say nothing about a threshold."""
+# Share of a visitor's photos taken to show nothing of the collection, where the samples' own mixture is artificial.
+_UNKNOWN_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What a calibration holds for: with any of these changed, scores mean something else.
+
+    Attributes:
+        encoder: fingerprint.
+        verifier: fingerprint.
+        prompt_style: asked in; None where the verifier's own default is used.
+    """
+
+    encoder: str
+    verifier: str
+    prompt_style: str | None = None
+
+    def difference(self, other: "Models") -> str | None:
+        """Names what differs, for people; None if nothing does."""
+        changed = [
+            name.replace("_", " ")
+            for name in ("encoder", "verifier", "prompt_style")
+            if getattr(self, name) != getattr(other, name)
+        ]
+        return " and ".join(changed) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """When a collection's answers are given, and what their scores mean.
+
+    Attributes:
+        models: that scored the samples.
+        target: share of photos of nothing in the collection that may be answered, (0, 1).
+        threshold: log-odds; a photo is answered when the score of its first place is above.
+        promised: the samples suffice to keep the target on photos like them; else ``threshold`` is an estimate.
+        slope: of the calibrated log-odds over the score.
+        offset: likewise.
+        made_at: UTC, ISO 8601.
+        samples: what it was fitted to.
+    """
+
+    models: Models
+    target: float
+    threshold: float
+    promised: bool
+    slope: float
+    offset: float
+    made_at: str
+    samples: tuple[Sample, ...]
+
+    def confidence(self, score: float) -> float:
+        """Probability that the first place is right, [0, 1], from its score."""
+        return probability(self.slope * score + self.offset)
+
+    def accepts(self, score: float) -> bool:
+        """Whether a photo whose first place has this score is answered."""
+        return score > self.threshold
+
+    def with_target(self, target: float) -> "Calibration":
+        """The same samples under another target."""
+        return calibrate(self.samples, target, self.models)
+
+    def to_json(self) -> str:
+        """As text for the gallery's database."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what ``to_json`` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        models, samples = Models(**values.pop("models")), tuple(Sample(**each) for each in values.pop("samples"))
+        return cls(models=models, samples=samples, **values)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationReport:
+    """What a calibration promises, on its own samples.
+
+    Attributes:
+        false_answers: share of unknown photos above the threshold, with its exact interval.
+        answered: share of photos of the collection's places above it.
+        right: share of them answered with the right place.
+        wrong_place: share of them answered with another place.
+        unknown_by_origin: how many unknown photos came from where.
+        needed_unknown: how many unknown photos the target needs.
+        reliability: of the calibrated confidence.
+    """
+
+    false_answers: Interval
+    answered: Interval
+    right: Interval
+    wrong_place: Interval
+    unknown_by_origin: Mapping[str, int]
+    needed_unknown: int
+    reliability: Reliability
+
+
+def calibrate(samples: Sequence[Sample], target: float, models: Models) -> Calibration:
+    """Fit the accept rule.
+
+    Args:
+        samples: scored by ``models``; at least ``LEAST_UNKNOWN`` of photos whose place is not in the collection.
+        target: share of such photos that may be answered, e.g. 0.02.
+        models: see ``Calibration``.
+
+    Raises:
+        InvalidRequest: a target outside (0, 0.5], or too few unknown photos.
+    """
+    if not 0 < target <= 0.5:
+        raise InvalidRequest(f"target {target:g}; accepted: a share above 0 and up to 0.5, such as 0.02")
+    unknown = choose_unknown(samples, target)
+    if len(unknown) < LEAST_UNKNOWN:
+        raise InvalidRequest(
+            f"{len(unknown)} photos of nothing in the collection; at least {LEAST_UNKNOWN} are needed, and "
+            f"{least_count(target)} to promise {target:.1%}"
+        )
+    threshold = conformal_threshold(unknown, target)
+    promised = threshold is not None
+    if threshold is None:
+        threshold = tail_threshold(unknown, target)
+    slope, offset = fit_scaling(*_scaling_samples(samples))
+    return Calibration(
+        models=models,
+        target=target,
+        threshold=threshold,
+        promised=promised,
+        slope=slope,
+        offset=offset,
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        samples=tuple(samples),
+    )
+
+
+def choose_unknown(samples: Sequence[Sample], target: float) -> list[float]:
+    """Scores of the unknown photos that a threshold is drawn from.
+
+    Photos that somebody said show nothing of the collection, where they suffice for the target. Otherwise those that
+    were made unknown by leaving out their place as well: what is left of a collection often holds the same square or
+    the same painter, so they are the harder ones, and the threshold errs towards silence.
+    """
+    unknown = [sample for sample in samples if not sample.known]
+    told = [sample.score for sample in unknown if sample.origin in ("labelled", "feedback")]
+    return told if len(told) >= least_count(target) else [sample.score for sample in unknown]
+
+
+def describe(calibration: Calibration) -> CalibrationReport:
+    """Count what the threshold does to the calibration's own samples."""
+    known = [sample for sample in calibration.samples if sample.known]
+    unknown = [sample for sample in calibration.samples if not sample.known]
+    answered = [sample for sample in known if calibration.accepts(sample.score)]
+    right = sum(sample.right for sample in answered)
+    scored = calibration.samples
+    origins = [sample.origin for sample in unknown]
+    return CalibrationReport(
+        false_answers=exact_interval(sum(calibration.accepts(sample.score) for sample in unknown), len(unknown)),
+        answered=exact_interval(len(answered), len(known)),
+        right=exact_interval(right, len(known)),
+        wrong_place=exact_interval(len(answered) - right, len(known)),
+        unknown_by_origin={origin: origins.count(origin) for origin in dict.fromkeys(origins)},
+        needed_unknown=least_count(calibration.target),
+        reliability=reliability(
+            [calibration.confidence(sample.score) for sample in scored], [sample.right for sample in scored]
+        ),
+    )
+
+
+def _scaling_samples(samples: Sequence[Sample]) -> tuple[list[float], list[bool], list[float]]:
+    """Scores, truths and weights such that unknown photos weigh as much as they are met, whatever the samples' mix."""
+    known = sum(sample.known for sample in samples)
+    unknown = len(samples) - known
+    share = _UNKNOWN_SHARE if known and unknown else 0.5
+    weights = [
+        len(samples) * ((1 - share) / max(known, 1) if sample.known else share / max(unknown, 1)) for sample in samples
+    ]
+    return [sample.score for sample in samples], [sample.right for sample in samples], weights

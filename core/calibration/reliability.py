@@ -1,0 +1,95 @@
+"""Confidence that means what it says: among answers given with 0.8, eight in ten are right."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Answers of about the same confidence.
+
+    Attributes:
+        confidence: their mean.
+        right: share of them that were right.
+        count: how many.
+    """
+
+    confidence: float
+    right: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """A reliability diagram (DeGroot and Fienberg, 1983).
+
+    Attributes:
+        bins: of equal width, without the empty ones.
+        error: expected calibration error, [0, 1]: mean distance of the bins from the diagonal, weighted by count
+            (Naeini et al., AAAI 2015); NaN of nothing.
+    """
+
+    bins: tuple[Bin, ...]
+    error: float
+
+
+def probability(log_odds: float) -> float:
+    """1 / (1 + exp(-log_odds)), [0, 1]."""
+    return 1 / (1 + math.exp(-max(min(log_odds, 700.0), -700.0)))
+
+
+def reliability(confidences: Sequence[float], right: Sequence[bool], bins: int = 10) -> Reliability:
+    """Compare confidences with what was right.
+
+    Args:
+        confidences: N numbers in [0, 1].
+        right: N truths.
+        bins: between 0 and 1.
+    """
+    said, was = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    numbers = np.minimum((said * bins).astype(int), bins - 1)
+    filled = [
+        Bin(float(said[numbers == number].mean()), float(was[numbers == number].mean()), int((numbers == number).sum()))
+        for number in range(bins)
+        if (numbers == number).any()
+    ]
+    error = (
+        sum(each.count * abs(each.confidence - each.right) for each in filled) / len(said) if len(said) else math.nan
+    )
+    return Reliability(tuple(filled), error)
+
+
+def fit_scaling(scores: Sequence[float], right: Sequence[bool], weights: Sequence[float]) -> tuple[float, float]:
+    """Fit ``confidence = 1 / (1 + exp(-(slope * score + offset)))`` to what was right (Platt scaling, 1999).
+
+    A weak prior holds the line near ``slope`` 1 and ``offset`` 0, which the shipped rule has, so that a handful of
+    queries, or queries that are all right, cannot make it certain.
+
+    Args:
+        scores: log-odds, N.
+        right: N truths.
+        weights: N, how much each counts; their sum is taken as the number of queries.
+
+    Returns:
+        Slope, at least 0.1, and offset.
+    """
+    x = np.clip(np.asarray(scores, dtype=np.float64), -30, 30)
+    y, w = np.asarray(right, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    line: NDArray[np.float64] = np.array([1.0, 0.0])
+    prior, strength = np.array([1.0, 0.0]), np.array([4.0, 0.5])
+    for _ in range(100):
+        probability = 1 / (1 + np.exp(-(line[0] * x + line[1])))
+        slack = w * (probability - y)
+        gradient = np.array([(slack * x).sum(), slack.sum()]) + strength * (line - prior)
+        spread = w * probability * (1 - probability)
+        mixed = (spread * x).sum()
+        curvature = np.array([[(spread * x * x).sum(), mixed], [mixed, spread.sum()]]) + np.diag(strength)
+        step = np.linalg.solve(curvature, gradient)
+        line = line - step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9))
+        if np.abs(step).max() < 1e-8:
+            break
+    return max(float(line[0]), 0.1), float(line[1])

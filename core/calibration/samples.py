@@ -1,0 +1,28 @@
+"""What calibration learns from: one scored query and whether its first place was right."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Origin = Literal["labelled", "feedback", "left out", "simulated"]
+"""Where a sample comes from: a photo with a label; an answer that somebody confirmed or corrected; a photo asked about
+with its own place taken out of the collection; a gallery photo made to look re-photographed."""
+
+
+NOTHING_FOUND = -30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One query.
+
+    Attributes:
+        score: log-odds of the first place; NOTHING_FOUND without any.
+        known: the collection holds the photo's place, so that an answer was possible.
+        right: the first place is the photo's; never where ``known`` is False.
+        origin: see ``Origin``.
+    """
+
+    score: float
+    known: bool
+    right: bool
+    origin: Origin

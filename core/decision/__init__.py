@@ -1,0 +1,1 @@
+"""From candidates and verdicts to places, and to one answer: all signals joined into one score per place."""

@@ -1,0 +1,100 @@
+"""One answer from everything that was compared. Pure functions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.decision.acceptance import Acceptance
+from core.decision.evidence import Judged, PlaceEvidence, gather
+from core.decision.rule import DecisionRule
+from core.results import Candidate
+
+# Retrieval alone answers only on a local score that no photo of something else reached: 57 was the highest of 65.
+RETRIEVAL_ONLY_SCORE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to a query.
+
+    Attributes:
+        matched: the first candidate shows the query's place.
+        confidence: that it does, [0, 1].
+        reason: for people.
+        score: log-odds of the first place, before any calibration; None where nothing was verified.
+        threshold: score above which an answer is given; None likewise.
+        evidence: what the score was drawn from; None likewise.
+    """
+
+    matched: bool
+    confidence: float
+    reason: str
+    score: float | None = None
+    threshold: float | None = None
+    evidence: PlaceEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The candidates in final order.
+
+    Attributes:
+        order: indices of the pairs, best first: by their place's score, and within a place by their own verdict.
+        scores: log-odds per place id.
+        decision: the answer.
+    """
+
+    order: tuple[int, ...]
+    scores: Mapping[str, float]
+    decision: Decision
+
+
+def rank(
+    judged: Sequence[Judged],
+    rule: DecisionRule,
+    acceptance: Acceptance,
+    location: Mapping[str, float] | None = None,
+) -> Ranking:
+    """Order what was compared by place, and answer with the first or with none.
+
+    Args:
+        judged: K pairs of a photo and a gallery image.
+        rule: from evidence to score.
+        acceptance: from when on to answer.
+        location: by place id, see ``PlaceEvidence.location``.
+    """
+    evidence = gather(judged, location)
+    scores = {place: rule.score(each) for place, each in evidence.items()}
+
+    def key(index: int) -> tuple[float, float, float]:
+        pair = judged[index]
+        return -scores[pair.place_id], -pair.verdict.confidence, -pair.similarity
+
+    order = tuple(sorted(range(len(judged)), key=key))
+    if not order:
+        return Ranking((), {}, Decision(False, 0.0, "there was no candidate to verify"))
+    best = judged[order[0]]
+    score = scores[best.place_id]
+    matched = score > acceptance.threshold
+    words = "verified" if matched else "no candidate was verified; the nearest"
+    decision = Decision(
+        matched=matched,
+        confidence=acceptance.confidence(score),
+        reason=f"{words}: {best.verdict.response}",
+        score=score,
+        threshold=acceptance.threshold,
+        evidence=evidence[best.place_id],
+    )
+    return Ranking(order, scores, decision)
+
+
+def decide_by_retrieval(candidates: Sequence[Candidate]) -> Decision:
+    """Answer without verification: stricter, and only where local features were compared."""
+    if not candidates:
+        return Decision(False, 0.0, "the collection has no candidate")
+    score = candidates[0].local_score
+    if score is None:
+        return Decision(False, 0.0, "not verified, and similarity alone is no proof with this encoder")
+    confidence = min(1.0, score / (2 * RETRIEVAL_ONLY_SCORE))
+    if score >= RETRIEVAL_ONLY_SCORE:
+        return Decision(True, confidence, f"not verified; local agreement {score:.0f} is beyond doubt")
+    return Decision(False, confidence, f"not verified, and local agreement {score:.0f} is no proof")

@@ -1,0 +1,96 @@
+"""What is known of each place that was considered for a query, as a handful of numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from core.results import Verdict
+
+# A verdict's log-odds beyond this say nothing more.
+_MOST_LOG_ODDS = 12.0
+# From this confidence on a further view of the place counts as agreeing.
+_AGREEING = 0.5
+_MOST_AGREEING = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One gallery image compared with one query photo.
+
+    Attributes:
+        place_id: what the gallery image shows.
+        similarity: cosine of the embeddings, [-1, 1].
+        verdict: the verifier's.
+        local_score: of the cheap local test, >= 0; None where it did not run.
+        photo: which of the query's photos, 0 for the first.
+    """
+
+    place_id: str
+    similarity: float
+    verdict: Verdict
+    local_score: float | None = None
+    photo: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceEvidence:
+    """The signals that the decision is drawn from. All say of one place what they say of it beside the others.
+
+    Attributes:
+        verdict: log-odds of its best verdict, [-12, 12].
+        rival: log-odds of the best verdict of any other place; -12 without one.
+        similarity: the largest cosine of its images with the query.
+        margin: by how much that is larger than any other place's; the similarity itself without one.
+        local: ln(1 + the largest local score); 0 where none was counted.
+        agreeing: further pairs of a photo and an image of it that match, 0 to 3.
+        location: log-odds that the visitor stands there, rather than anywhere in the collection; 0 if unknown.
+    """
+
+    verdict: float
+    rival: float
+    similarity: float
+    margin: float
+    local: float
+    agreeing: float = 0.0
+    location: float = 0.0
+
+
+SIGNALS = tuple(each.name for each in fields(PlaceEvidence))
+
+
+def gather(judged: Sequence[Judged], location: Mapping[str, float] | None = None) -> dict[str, PlaceEvidence]:
+    """Gather the evidence by place.
+
+    Args:
+        judged: pairs, any number of one place.
+        location: by place id, see ``PlaceEvidence.location``.
+    """
+    by_place: dict[str, list[Judged]] = {}
+    for each in judged:
+        by_place.setdefault(each.place_id, []).append(each)
+    verdicts = {place: max(log_odds(each.verdict.confidence) for each in pairs) for place, pairs in by_place.items()}
+    similarities = {place: max(each.similarity for each in pairs) for place, pairs in by_place.items()}
+    return {
+        place: PlaceEvidence(
+            verdict=verdicts[place],
+            rival=max((value for other, value in verdicts.items() if other != place), default=-_MOST_LOG_ODDS),
+            similarity=similarities[place],
+            margin=similarities[place]
+            - max((value for other, value in similarities.items() if other != place), default=0.0),
+            local=math.log1p(max(each.local_score or 0.0 for each in pairs)),
+            agreeing=float(min(max(sum(map(_agrees, pairs)) - 1, 0), _MOST_AGREEING)),
+            location=(location or {}).get(place, 0.0),
+        )
+        for place, pairs in by_place.items()
+    }
+
+
+def log_odds(probability: float) -> float:
+    """ln(p / (1 - p)), held to [-12, 12]."""
+    if not 0 < probability < 1:
+        return math.copysign(_MOST_LOG_ODDS, probability - 0.5)
+    return max(-_MOST_LOG_ODDS, min(_MOST_LOG_ODDS, math.log(probability / (1 - probability))))
+
+
+def _agrees(pair: Judged) -> bool:
+    return pair.verdict.confidence >= _AGREEING

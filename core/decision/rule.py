@@ -1,0 +1,47 @@
+"""The rule from a place's evidence to its score: a weighted sum, so that every answer can be taken apart."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from core.decision.evidence import SIGNALS, PlaceEvidence
+
+_FILE = "rules.toml"
+_DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRule:
+    """Logistic regression over the signals of ``PlaceEvidence``.
+
+    Attributes:
+        bias: log-odds with all signals 0.
+        weights: log-odds per unit of each signal, in the order of ``SIGNALS``.
+    """
+
+    bias: float
+    weights: tuple[float, ...]
+
+    def score(self, evidence: PlaceEvidence) -> float:
+        """Log-odds that the query shows this place."""
+        return self.bias + sum(self.contributions(evidence).values())
+
+    def contributions(self, evidence: PlaceEvidence) -> dict[str, float]:
+        """What each signal adds to the score."""
+        return {name: weight * getattr(evidence, name) for name, weight in zip(SIGNALS, self.weights, strict=True)}
+
+
+def rule_for(encoder: str, verifier: str) -> DecisionRule:
+    """The shipped rule for two models, by their fingerprints; pairs without one of their own share the default."""
+    rules = _shipped()
+    return rules.get(f"{encoder.split(' ')[0]} {verifier.split(' ')[0]}", rules[_DEFAULT])
+
+
+@cache
+def _shipped() -> dict[str, DecisionRule]:
+    read = tomllib.loads(resources.files("core.decision").joinpath(_FILE).read_text())
+    return {
+        name: DecisionRule(values["bias"], tuple(float(values.get(signal, 0.0)) for signal in SIGNALS))
+        for name, values in read.items()
+    }

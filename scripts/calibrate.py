@@ -1,0 +1,139 @@
+"""Chooses when a collection's answers are given, for a promise such as "at most 2 % of photos of something unknown".
+
+    python scripts/calibrate.py --db-dir data/gallery --target 0.02 --query-dir PHOTOS
+    python scripts/calibrate.py --db-dir data/gallery --target 0.02
+
+With --query-dir, from labelled photos: one folder per place, or a manifest.csv (see core/labels.py). Photos of places
+that the collection does not hold are the ones to be refused. Every photo of a known place is asked about a second time
+with that place left out. Without, or where those do not suffice, from the collection's own photos, made to look
+re-photographed. What is learnt is kept with the collection; the running service uses it from the next photo on.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from core.calibration.bounds import Interval, least_count
+from core.calibration.calibration import Calibration, calibrate, choose_unknown, describe
+from core.calibration.samples import Sample
+from core.errors import SemanticMatchError
+from core.gallery import DEFAULT_COLLECTION, Gallery
+from core.labels import read_folder
+from core.m1_retrieval import M1GlobalRetrieval
+from core.m3_verifier import LocalM3Verifier
+from core.sampling import Task, all_images, asking, gallery_tasks, labelled_tasks, take
+from core.threads import limit_threads
+
+TARGETS = (0.01, 0.02, 0.05, 0.1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Calibrate."""
+    arguments = _parse(argv)
+    limit_threads(1)
+    try:
+        with M1GlobalRetrieval(arguments.device, time_budget_s=arguments.time_budget) as retrieval:
+            retrieval.load_index(arguments.db_dir)
+            calibration = _remembered(arguments, retrieval) if arguments.refit else _measured(arguments, retrieval)
+        print_report(calibration)
+        if not arguments.dry_run:
+            with Gallery.open(arguments.db_dir, None) as gallery:
+                gallery.store_calibration(arguments.collection, calibration.made_at, calibration.to_json())
+            print(f"kept with collection {arguments.collection!r}")
+    except SemanticMatchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--db-dir", type=Path, required=True, help="the gallery's folder")
+    parser.add_argument("--collection", default=DEFAULT_COLLECTION)
+    parser.add_argument("--target", type=float, default=0.02, help="share of unknown photos that may be answered")
+    parser.add_argument("--query-dir", type=Path, help="labelled photos")
+    parser.add_argument("--photos", type=int, default=100, help="of the collection's own, at most (default: 100)")
+    parser.add_argument("--refit", action="store_true", help="another target for what was measured last time")
+    parser.add_argument("--dry-run", action="store_true", help="report and keep nothing")
+    parser.add_argument("--verifier", help="default: as the service chooses it")
+    parser.add_argument("--model", help="of the verifier")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--prompt-style", help="for verifiers that read a prompt")
+    parser.add_argument("--top-k", type=int, default=5)
+    parser.add_argument(
+        "--time-budget", type=float, default=60.0, help="seconds for looks at a photo; ample by default"
+    )
+    return parser.parse_args(argv)
+
+
+def _measured(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Calibration:
+    gallery = retrieval.gallery
+    door = LocalM3Verifier(
+        *([arguments.prompt_style] if arguments.prompt_style else []),
+        verifier=arguments.verifier,
+        model=arguments.model,
+        device=arguments.device,
+    )
+    ask, models = asking(
+        retrieval, door.backend, arguments.collection, top_k=arguments.top_k, prompt_style=arguments.prompt_style
+    )
+    samples: list[Sample] = []
+
+    def measure(tasks: list[Task], what: str) -> None:
+        taken = (take(task, ask) for task in tqdm(tasks, desc=what, unit="photo", disable=None))
+        samples.extend(sample for sample in taken if sample is not None)
+
+    if arguments.query_dir is not None:
+        places = {image.place.place_id for image in all_images(gallery, arguments.collection)}
+        measure(list(labelled_tasks(read_folder(arguments.query_dir, "query"), places)), "labelled")
+    if len(choose_unknown(samples, arguments.target)) < least_count(arguments.target):
+        measure(list(gallery_tasks(gallery, arguments.collection, arguments.photos)), "own photos")
+    return calibrate(samples, arguments.target, models)
+
+
+def _remembered(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Calibration:
+    stored = retrieval.gallery.calibration(arguments.collection)
+    if stored is None:
+        raise SystemExit(f"error: collection {arguments.collection!r} was never calibrated; leave --refit out")
+    return Calibration.from_json(stored).with_target(arguments.target)
+
+
+def print_report(calibration: Calibration) -> None:
+    """Say what the threshold does, and what can be promised."""
+    report = describe(calibration)
+    print(f"\ntarget: at most {calibration.target:.1%} of photos of nothing in the collection are answered")
+    confidence = calibration.confidence(calibration.threshold)
+    print(f"threshold: score above {calibration.threshold:.2f}, confidence {confidence:.2f}")
+    unknown = ", ".join(f"{count} {origin}" for origin, count in report.unknown_by_origin.items())
+    if calibration.promised:
+        print(f"promised: {unknown} unknown photos suffice (split-conformal test, see docs/calibration.md)")
+    else:
+        print(
+            f"NOT promised: {unknown} unknown photos, {report.needed_unknown} are needed; the threshold is an estimate"
+        )
+    for name, interval in (
+        ("unknown answered", report.false_answers),
+        ("known answered", report.answered),
+        ("  with the right place", report.right),
+        ("  with a wrong place", report.wrong_place),
+    ):
+        print(f"{name:24} {_say(interval)}")
+    print(f"calibration error (ECE)  {report.reliability.error:.3f}")
+    print("\nother targets      threshold  known photos answered")
+    for target in TARGETS:
+        other = calibration.with_target(target)
+        mark = "" if other.promised else "   (estimate)"
+        print(f"{target:8.1%}           {other.threshold:8.2f}  {_say(describe(other).answered)}{mark}")
+
+
+def _say(interval: Interval) -> str:
+    if not interval.count:
+        return "no photo"
+    return f"{interval.share:.3f}  (95 %: {interval.low:.3f} to {interval.high:.3f}, of {interval.count})"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,56 @@
+"""Which threshold holds for a query."""
+
+import pytest
+
+from core.calibration.calibration import Models, calibrate
+from core.calibration.samples import Sample
+from core.decision.acceptance import choose_acceptance
+
+MODELS = Models("encoder 1", "verifier 1")
+SAMPLES = [Sample(-5.0 + 0.1 * number, False, False, "labelled") for number in range(40)] + [
+    Sample(2.0 + number, True, True, "labelled") for number in range(10)
+]
+
+
+@pytest.fixture(scope="module")
+def stored() -> str:
+    return calibrate(SAMPLES, 0.05, MODELS).to_json()
+
+
+def choose(stored, **changes):
+    return choose_acceptance(stored, **({"encoder": "encoder 1", "verifier": "verifier 1"} | changes))
+
+
+def test_the_calibration_holds_for_its_models(stored):
+    """With the models it was made with, the collection's own threshold and confidence hold."""
+    acceptance = choose(stored)
+
+    assert acceptance.state == "valid"
+    assert acceptance.threshold == pytest.approx(-1.2)
+    assert acceptance.confidence(5.0) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"encoder": "encoder 2"}, "encoder"),
+        ({"verifier": "verifier 2"}, "verifier"),
+        ({"prompt_style": "strict"}, "prompt style"),
+    ],
+)
+def test_another_model_makes_it_stale(stored, changes, what):
+    """A changed encoder, verifier or prompt style is named, and the shipped threshold holds again."""
+    acceptance = choose(stored, **changes)
+
+    assert (acceptance.state, acceptance.threshold) == ("stale", 0.0)
+    assert what in acceptance.stale_because
+
+
+def test_without_calibration_the_shipped_rule_holds():
+    """An uncalibrated collection is answered from even odds on."""
+    assert (choose(None).state, choose(None).threshold) == ("none", 0.0)
+
+
+def test_the_operators_word_comes_first(stored):
+    """A threshold set by the operator holds whatever was calibrated."""
+    assert choose(stored, operators=0.9).threshold == pytest.approx(2.197, abs=0.001)

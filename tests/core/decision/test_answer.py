@@ -1,0 +1,116 @@
+"""From what was compared to one answer."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from core.decision.acceptance import Acceptance, at_confidence
+from core.decision.answer import decide_by_retrieval, rank
+from core.decision.evidence import SIGNALS, Judged, gather
+from core.decision.rule import DecisionRule, rule_for
+from core.results import Verdict
+
+PLAIN = rule_for("any", "any")
+
+
+def judged(place: str, confidence: float, similarity: float = 0.3, **more) -> Judged:
+    return Judged(place, similarity, Verdict(confidence >= 0.5, confidence, f"said {confidence}"), **more)
+
+
+def weigh(**weights: float) -> DecisionRule:
+    return DecisionRule(0.0, tuple(weights.get(name, 0.0) for name in SIGNALS))
+
+
+def test_verdicts_come_before_similarity():
+    """A verified place comes before a more similar one that is not."""
+    assert rank([judged("a", 0.1, 0.9), judged("b", 0.9, 0.3)], PLAIN, Acceptance()).order == (1, 0)
+
+
+def test_similarity_orders_equal_verdicts():
+    """Among equally confident verdicts the more similar place comes first."""
+    pairs = [judged(place, 0.9, similarity) for place, similarity in (("a", 0.2), ("b", 0.8), ("c", 0.5))]
+
+    assert rank(pairs, PLAIN, Acceptance()).order == (1, 2, 0)
+
+
+def test_the_answer_needs_a_match():
+    """Without a verified place there is no answer, and the confidence of the nearest is still told."""
+    decision = rank([judged("a", 0.2), judged("b", 0.4)], weigh(verdict=1.0), Acceptance()).decision
+
+    assert not decision.matched
+    assert decision.confidence == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("threshold", "matched"), [(0.0, True), (0.3, True), (0.4, True), (0.41, False), (1.0, False)])
+def test_the_operators_threshold_decides(threshold, matched):
+    """A confidence given by the operator is the least that is answered; 1 answers nothing, 0 everything."""
+    decision = rank([judged("a", 0.4)], weigh(verdict=1.0), at_confidence(threshold)).decision
+
+    assert decision.matched == matched
+
+
+def test_the_answer_is_always_the_first():
+    """Whatever the signals say, the place that is answered is the one with the highest score."""
+    pairs = [judged("a", 0.47, 0.95), judged("b", 0.51, 0.1), judged("a", 0.2, 0.2)]
+
+    ranking = rank(pairs, rule_for("embedded (x)", "geometric (y)"), Acceptance())
+
+    assert pairs[ranking.order[0]].place_id == max(ranking.scores, key=ranking.scores.get)
+    assert ranking.decision.score == max(ranking.scores.values())
+
+
+def test_several_views_of_a_place_vote_together():
+    """Two photos that agree with a place outweigh one that agrees a little more with another."""
+    pairs = [judged("one", 0.80), judged("two", 0.75), judged("two", 0.75)]
+
+    assert rank(pairs, weigh(verdict=1.0, agreeing=1.0), Acceptance()).order[0] in (1, 2)
+    assert rank(pairs, weigh(verdict=1.0), Acceptance()).order[0] == 0
+
+
+def test_images_of_a_place_stay_together():
+    """The candidates of the first place come before those of the second, whatever their own verdicts."""
+    pairs = [judged("a", 0.9), judged("b", 0.8), judged("a", 0.1)]
+
+    assert rank(pairs, PLAIN, Acceptance()).order == (0, 2, 1)
+
+
+def test_evidence_is_said_beside_the_other_places():
+    """Margin and rival compare with the best other place, never with another view of the same."""
+    evidence = gather(
+        [judged("a", 0.9, 0.6, local_score=50.0), judged("a", 0.8, 0.5), judged("b", 0.5, 0.4)], {"a": 1.5}
+    )
+
+    assert evidence["a"].margin == pytest.approx(0.2)
+    assert evidence["a"].rival == pytest.approx(0.0)
+    assert evidence["a"].agreeing == 1
+    assert evidence["a"].location == 1.5
+    assert evidence["a"].local == pytest.approx(3.93, abs=0.01)
+    assert evidence["b"].margin == pytest.approx(-0.2)
+    assert evidence["b"].location == 0
+
+
+def test_a_score_can_be_taken_apart():
+    """Bias and contributions add up to the score, for every shipped rule."""
+    evidence = gather([judged("a", 0.7, 0.6, local_score=20.0), judged("b", 0.5, 0.4)])["a"]
+
+    for rule in (PLAIN, rule_for("embedded (x)", "geometric (y)")):
+        assert rule.bias + sum(rule.contributions(evidence).values()) == pytest.approx(rule.score(evidence))
+
+
+def test_no_candidates_no_answer():
+    """With nothing to verify the answer is an honest no."""
+    assert not rank([], PLAIN, Acceptance()).decision.matched
+    assert not decide_by_retrieval([]).matched
+
+
+def test_similarity_alone_is_no_proof():
+    """Where no local features were compared, retrieval alone never answers."""
+    candidate = SimpleNamespace(similarity=0.99, local_score=None)
+
+    assert not decide_by_retrieval([candidate]).matched
+
+
+def test_retrieval_alone_answers_only_beyond_doubt():
+    """A local score far above chance is answered without verification; a middling one is not."""
+    assert decide_by_retrieval([SimpleNamespace(similarity=0.5, local_score=150.0)]).matched
+    assert not decide_by_retrieval([SimpleNamespace(similarity=0.5, local_score=30.0)]).matched
