@@ -40,6 +40,11 @@ class Checkup:
             return "computing"
         return "fresh" if self.report.generation == self.generation else "stale"
 
+    @property
+    def ran_out_of_time(self) -> bool:
+        """Whether the report would be fuller if it had had longer."""
+        return self.report is not None and not self.report.is_complete and self.report.took_s > BUDGET_S / 2
+
 
 class Checkups:
     """Reports by collection; made by ``open_checkups``."""
@@ -67,12 +72,11 @@ class Checkups:
         await asyncio.to_thread(self._gallery.check_collection, collection)
         checkup = await self._look(collection)
         if checkup.state == "fresh":
+            if checkup.ran_out_of_time:
+                self._begin(collection)  # what was measured is kept, so the next one gets further
             return checkup
-        task = self._running.get(collection)
-        if task is None:
-            task = self._running[collection] = asyncio.create_task(self._workers.run(self._run, collection))
-            task.add_done_callback(partial(self._keep, collection))
-        # Shielded: whoever asked may hang up, the report is of use to the next.
+        task = self._begin(collection)
+        # Not awaited itself: whoever asked may hang up, the report is of use to the next.
         await asyncio.wait({task}, timeout=wait_s)
         if task.done():
             task.result()
@@ -83,6 +87,14 @@ class Checkups:
         self._is_closed = True
         if self._check is not None:
             self._check.stop()
+
+    def _begin(self, collection: str) -> asyncio.Task[HealthReport]:
+        """Begin a check, unless one is running."""
+        task = self._running.get(collection)
+        if task is None:
+            task = self._running[collection] = asyncio.create_task(self._workers.run(self._run, collection))
+            task.add_done_callback(partial(self._keep, collection))
+        return task
 
     async def _look(self, collection: str) -> Checkup:
         generation = await asyncio.to_thread(lambda: self._gallery.generation)
