@@ -129,6 +129,26 @@ def test_an_upload_that_breaks_off_is_no_error(processes: Processes):
     assert not re.search("WARNING|ERROR|Traceback", logged)
 
 
+def test_a_visitor_who_hangs_up_is_given_up_by_every_process(processes: Processes):
+    """When a visitor's connection is gone the gateway lets go of the service at work, which stops as well."""
+    processes.http.post("/index/images", files={"file": ("97.jpg", encode(draw_place(97)))}).raise_for_status()
+    before = len(processes.log.read_text())
+    head = '--x\r\nContent-Disposition: form-data; name="file"; filename="q.jpg"\r\n\r\n'
+    body = head.encode() + encode(draw_place(98)) + b"\r\n--x--\r\n"
+    address = (processes.http.base_url.host, processes.http.base_url.port)
+    with socket.create_connection(address, timeout=60) as connection:
+        lines = ["POST /match HTTP/1.1", "Host: localhost", "Content-Type: multipart/form-data; boundary=x"]
+        connection.sendall("\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body)
+    for _ in range(20 * TRIES):
+        processes.http.get("/health/live")
+        logged = processes.log.read_text()[before:]
+        if "POST /match 0 " in logged and re.search("POST /(search|verify) 0 ", logged):
+            break
+
+    assert logged.count("the caller hung up") == 2
+    assert not re.search("WARNING|ERROR|Traceback", logged)
+
+
 def test_without_the_verifier_the_answer_is_retrievals(processes: Processes):
     """When the verifier's process is gone the visitor still gets an answer, marked as unverified."""
     processes.verifier.terminate()
