@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.logistic import fit_logistic
 from core.images import decode_image
 from core.labels import read_folder
 from core.m1_retrieval import M1GlobalRetrieval
@@ -70,20 +71,13 @@ def signals(evidence: GeometricEvidence) -> list[float]:
     return [1.0, *np.log1p(counts).tolist()]
 
 
-def fit(queries: Sequence[Query], sizes: dict[str, int], penalty: float = 1.0) -> NDArray[np.float64]:
-    """Logistic regression by Newton's method; both sets weigh the same, the bias is not penalised."""
+def fit(queries: Sequence[Query], sizes: dict[str, int]) -> NDArray[np.float64]:
+    """Logistic regression; both sets weigh the same."""
     x = np.concatenate([query.signals for query in queries])
     y = np.concatenate([query.same for query in queries]).astype(np.float64)
     share = np.concatenate([np.full(len(q.same), 1 / sizes[q.group.split("/")[0]]) for q in queries])
     weight = share / share.mean()
-    ridge = penalty * np.diag([0.0] + [1.0] * (x.shape[1] - 1))
-    rule = np.zeros(x.shape[1])
-    for _ in range(50):
-        probability = 1 / (1 + np.exp(-x @ rule))
-        gradient = x.T @ (weight * (probability - y)) + ridge @ rule
-        curvature = (x * (weight * probability * (1 - probability))[:, None]).T @ x + ridge
-        rule -= np.linalg.solve(curvature + 1e-9 * np.eye(len(rule)), gradient)
-    return rule
+    return fit_logistic(x, y, weight)
 
 
 def _measure(photos: Path) -> list[Query]:
