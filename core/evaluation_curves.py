@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.calibration.reliability import Reliability, reliability
 from core.evaluation import QueryOutcome
 
-BINS = 10
-"""Of the reliability diagram, each a tenth of the confidence wide."""
 THRESHOLDS = tuple(step / 100 for step in range(101))
 
 
@@ -33,23 +32,6 @@ class ThresholdPoint:
     wrong_place: float
     false_accepts: float
     precision: float
-
-
-@dataclass(frozen=True, slots=True)
-class ConfidenceBin:
-    """Labelled queries of similar confidence.
-
-    Attributes:
-        low: the bin's lower edge; it is ``1 / BINS`` wide, and the last one holds its upper edge too.
-        count: of queries.
-        confidence: mean; NaN when empty.
-        accuracy: share whose first candidate shows the query's place; NaN when empty.
-    """
-
-    low: float
-    count: int
-    confidence: float
-    accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +101,10 @@ def threshold_curve(outcomes: Sequence[QueryOutcome]) -> list[ThresholdPoint]:
     return [at(threshold) for threshold in THRESHOLDS]
 
 
-def reliability(outcomes: Sequence[QueryOutcome]) -> list[ConfidenceBin]:
-    """Confidence against how often the first candidate was right, in bins of equal width."""
-    groups: list[list[QueryOutcome]] = [[] for _ in range(BINS)]
-    for outcome in _asked(outcomes):
-        if outcome.final_place is not None:
-            groups[min(BINS - 1, int(outcome.confidence * BINS))].append(outcome)
-    return [
-        ConfidenceBin(
-            low=index / BINS,
-            count=len(group),
-            confidence=_share(math.fsum(each.confidence for each in group), len(group)),
-            accuracy=_share(sum(each.final_place == each.true_place for each in group), len(group)),
-        )
-        for index, group in enumerate(groups)
-    ]
-
-
-def expected_calibration_error(bins: Sequence[ConfidenceBin]) -> float:
-    """Mean distance of confidence and accuracy, weighed by the bins' counts (ECE; Guo et al., ICML 2017)."""
-    total = sum(each.count for each in bins)
-    return _share(math.fsum(each.count * abs(each.confidence - each.accuracy) for each in bins if each.count), total)
+def reliability_of(outcomes: Sequence[QueryOutcome]) -> Reliability:
+    """Confidence against how often the first candidate was right."""
+    asked = [outcome for outcome in _asked(outcomes) if outcome.final_place is not None]
+    return reliability([each.confidence for each in asked], [each.final_place == each.true_place for each in asked])
 
 
 def confusions(outcomes: Sequence[QueryOutcome]) -> list[Confusion]:

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+BINS = 10
+"""Of a reliability diagram, each a tenth of the confidence wide."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bin:
     """Answers of about the same confidence.
 
     Attributes:
+        low: the bin's lower edge; the last bin holds its upper edge too.
         confidence: their mean.
         right: share of them that were right.
         count: how many.
     """
 
+    low: float
     confidence: float
     right: float
     count: int
@@ -42,7 +47,7 @@ def probability(log_odds: float) -> float:
     return 1 / (1 + math.exp(-max(min(log_odds, 700.0), -700.0)))
 
 
-def reliability(confidences: Sequence[float], right: Sequence[bool], bins: int = 10) -> Reliability:
+def reliability(confidences: Sequence[float], right: Sequence[bool], bins: int = BINS) -> Reliability:
     """Compare confidences with what was right.
 
     Args:
@@ -53,7 +58,12 @@ def reliability(confidences: Sequence[float], right: Sequence[bool], bins: int =
     said, was = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
     numbers = np.minimum((said * bins).astype(int), bins - 1)
     filled = [
-        Bin(float(said[numbers == number].mean()), float(was[numbers == number].mean()), int((numbers == number).sum()))
+        Bin(
+            number / bins,
+            float(said[numbers == number].mean()),
+            float(was[numbers == number].mean()),
+            int((numbers == number).sum()),
+        )
         for number in range(bins)
         if (numbers == number).any()
     ]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from core.calibration.reliability import BINS, Bin
 from core.evaluation import Summary
-from core.evaluation_curves import BINS, ConfidenceBin, ThresholdPoint
+from core.evaluation_curves import ThresholdPoint
 from scripts.report.words import LANGUAGES, plain
 
 _SIZE = (380, 260)
@@ -71,14 +72,12 @@ def threshold_chart(curve: Sequence[ThresholdPoint]) -> Markup:
     return _svg(plain("threshold.title")[0], body)
 
 
-def reliability_chart(bins: Sequence[ConfidenceBin]) -> Markup:
+def reliability_chart(bins: Sequence[Bin]) -> Markup:
     """Bars of accuracy per bin of confidence, the diagonal, and how many photos each bar counts."""
     frame = _Frame(0.0, 1.0)
     body = [frame.grid("confidence", "accuracy", _percent_ticks())]
     for each in bins:
-        if each.count == 0:
-            continue
-        x0, y0 = frame.at(each.low + 0.008, each.accuracy)
+        x0, y0 = frame.at(each.low + 0.008, each.right)
         x1, bottom = frame.at(each.low + 1 / BINS - 0.008, 0.0)
         body.append(
             Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(

@@ -92,7 +92,8 @@ def _content(queries: Sequence[ReportedQuery], facts: RunFacts, *, all_pictures:
     limit = None if all_pictures else MOST_WRONG
     shown_fine, shown_unlabelled = (each if all_pictures else _sample(each, SAMPLE) for each in (fine, unlabelled))
     places = curves.by_place(outcomes)
-    summary, curve, bins = summarise(outcomes), curves.threshold_curve(outcomes), curves.reliability(outcomes)
+    summary, curve = summarise(outcomes), curves.threshold_curve(outcomes)
+    reliability = curves.reliability_of(outcomes)
     return {
         "facts": facts,
         "name": lambda place_id: facts.place_names.get(place_id, place_id),
@@ -107,8 +108,8 @@ def _content(queries: Sequence[ReportedQuery], facts: RunFacts, *, all_pictures:
         "recall": charts.recall_chart(curves.recall_curve(outcomes, facts.top_k)) if summary.in_gallery else None,
         "precision_recall": charts.precision_recall_chart(curve, summary) if summary.in_gallery else None,
         "threshold": charts.threshold_chart(curve) if summary.in_gallery or summary.out_of_gallery else None,
-        "reliability": charts.reliability_chart(bins) if any(each.count for each in bins) else None,
-        "ece": f"{curves.expected_calibration_error(bins):.3f}",
+        "reliability": charts.reliability_chart(reliability.bins) if reliability.bins else None,
+        "ece": f"{reliability.error:.3f}",
         "times": _times(outcomes),
         "confusions": curves.confusions(outcomes),
         "places": places,

@@ -55,19 +55,18 @@ def test_no_answer_has_no_precision():
 
 def test_the_calibration_error_is_the_weighed_distance():
     """Bins hold labelled, readable queries; ECE weighs each bin's distance by its count."""
-    bins = curves.reliability(OUTCOMES)
+    diagram = curves.reliability_of(OUTCOMES)
 
-    assert [each.count for each in bins] == [0, 1, 1, 0, 0, 0, 1, 1, 0, 1]
-    assert (bins[9].confidence, bins[9].accuracy) == (0.95, 1.0)
-    assert math.isnan(bins[0].accuracy)
+    assert [(each.low, each.count) for each in diagram.bins] == [(0.1, 1), (0.2, 1), (0.6, 1), (0.7, 1), (0.9, 1)]
+    assert (diagram.bins[-1].confidence, diagram.bins[-1].right) == (0.95, 1.0)
     distances = [0.1, 0.8, 0.6, 0.7, 0.05]
-    assert curves.expected_calibration_error(bins) == pytest.approx(sum(distances) / 5)
+    assert diagram.error == pytest.approx(sum(distances) / 5)
 
 
 def test_full_confidence_is_in_the_last_bin():
     """A confidence of 1 belongs to the bin that ends there."""
-    assert curves.reliability([outcome("a", "a", 1.0)])[-1].count == 1
-    assert math.isnan(curves.expected_calibration_error(curves.reliability([])))
+    assert curves.reliability_of([outcome("a", "a", 1.0)]).bins[-1].low == 0.9
+    assert math.isnan(curves.reliability_of([]).error)
 
 
 def test_confusions_say_what_was_taken_for_what():
