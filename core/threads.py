@@ -5,7 +5,7 @@ cores, the cheap local test of 50 candidates took 7.6 s with the libraries' defa
 So every process entry calls ``limit_threads`` first, and work is spread over photos and pairs instead.
 
 glibc gives its memory in arenas, up to eight for each core, and each keeps the most that its threads ever needed at
-once. For the large tensors of a dozen threads two arenas are as fast, and hold a quarter less (measured).
+once. For the large tensors of a dozen threads two arenas are as fast, and hold a fifth less (measured).
 """
 
 import ctypes
