@@ -33,7 +33,7 @@ from PIL import Image
 LATENCY_BAR, THROUGHPUT_BAR = 3.0, 0.9
 OVERLOAD = 4.0
 ROUNDS = 3
-SOME, MANY = 0.05, 0.3  # refused shares up to which a rate is sustained, and from which the peak is reached
+SOME, MANY = 0.05, 0.5  # refused shares up to which a rate is sustained, and from which the peak is reached
 _KNOWN = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "hubble_deep_field.jpg", "retina.jpg")
 _UNKNOWN = ("astronaut.png", "brick.png", "moon.png")
 _BOUNDARY = "load"
