@@ -26,7 +26,7 @@ class Match:
 
     Attributes:
         retrieved: candidates in retrieval's order.
-        ranked: the same in final order.
+        ranked: the same in final order, with further views of the first places among them.
         verdicts: in the order of ``ranked``; empty when nothing was verified.
         decision: the answer.
         timings_ms: per stage.
@@ -77,15 +77,16 @@ def match_photo(
         return Match(found.candidates, found.candidates, [], decision, _timings(ticks))
     query = Photo(lambda: image, hashlib.sha256(data).hexdigest(), found.local_features)
     gallery = retrieval.gallery
-    features = gallery.local_features([candidate.image.image_id for candidate in found.candidates])
+    compared = found.candidates + found.further_views
+    features = gallery.local_features([candidate.image.image_id for candidate in compared])
     photos = [
         Photo(_opener(candidate.image.path), candidate.image.content_hash, known)
-        for candidate, known in zip(found.candidates, features, strict=True)
+        for candidate, known in zip(compared, features, strict=True)
     ]
     verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
     judged = [
         Judged(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
-        for candidate, verdict in zip(found.candidates, verdicts, strict=True)
+        for candidate, verdict in zip(compared, verdicts, strict=True)
     ]
     if acceptance is None:
         acceptance = choose_acceptance(
@@ -98,7 +99,7 @@ def match_photo(
     ticks.append(time.perf_counter())
     return Match(
         retrieved=found.candidates,
-        ranked=[found.candidates[index] for index in ranking.order],
+        ranked=[compared[index] for index in ranking.order],
         verdicts=[verdicts[index] for index in ranking.order],
         decision=ranking.decision,
         timings_ms=_timings(ticks),

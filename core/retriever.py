@@ -22,6 +22,8 @@ FIRST_TESTED = 10
 CERTAIN_SCORE = 80.0
 # Of the candidates that a look at a part of the photo finds, so many are tested.
 CLOSER_TESTED = 12
+# Of each of the first places, so many further images go along for the verifier to see.
+VIEWED_PLACES, FURTHER_VIEWS = 2, 2
 # One hundredth of cosine weighs as much as 0.4 agreeing keypoints; recall is flat between 20 and 60.
 SIMILARITY_WEIGHT = 40.0
 
@@ -49,11 +51,14 @@ class Retrieved:
 
     Attributes:
         candidates: best first.
+        further_views: other images of the first places, for a decision that asks more than one of them; none where
+            images of one place fill the candidates already.
         local_features: of the query, every view that was computed on the way; the verifier need not compute them again.
         looks: how often the query was looked at, >= 1.
     """
 
     candidates: list[Candidate]
+    further_views: list[Candidate]
     local_features: LocalFeatures | None
     looks: int
 
@@ -103,7 +108,7 @@ class Retriever:
         ends_at = time.monotonic() + self._time_budget_s
         found = self._search_places(embedding, collection, top_k)
         if local_features is None or not found:
-            return Retrieved(_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
+            return Retrieved(*_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
         tested = _Tested(self._gallery, found)
         tested.first_look(local_features)
         views, looks = local_features.views, 1
@@ -125,7 +130,7 @@ class Retriever:
                 tested.test(look.local_features, [candidate.image.image_id for candidate in closer[:CLOSER_TESTED]])
         candidates = tested.candidates()
         order = [(each.local_score or 0.0) + SIMILARITY_WEIGHT * each.similarity for each in candidates]
-        return Retrieved(_spread(candidates, order, top_k), LocalFeatures(views, local_features.extractor), looks)
+        return Retrieved(*_spread(candidates, order, top_k), LocalFeatures(views, local_features.extractor), looks)
 
     def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
         """The nearest images: the shortlist, and more where so few hold fewer than ``top_k`` places."""
@@ -181,14 +186,22 @@ class _Tested:
         return list(self._candidates.values())
 
 
-def _spread(found: Sequence[Candidate], order: Sequence[float], top_k: int) -> list[Candidate]:
-    """Rank by ``order``: first the best image of every place, then, if places run out, the images left over."""
-    ranked = sorted(range(len(found)), key=lambda index: -order[index])
-    places: set[str] = set()
-    first: list[int] = []
-    rest: list[int] = []
-    for index in ranked:
-        place_id = found[index].image.place.place_id
-        (rest if place_id in places else first).append(index)
-        places.add(place_id)
-    return [replace(found[index], rank=rank) for rank, index in enumerate((first + rest)[:top_k], start=1)]
+def _spread(found: Sequence[Candidate], order: Sequence[float], top_k: int) -> tuple[list[Candidate], list[Candidate]]:
+    """Rank by ``order``: the best image of every place, then, if places run out, the images left over.
+
+    Returns:
+        The first ``top_k``, and further views of the first places.
+    """
+    ranked = [found[index] for index in sorted(range(len(found)), key=lambda index: -order[index])]
+    first: dict[str, Candidate] = {}
+    rest: list[Candidate] = []
+    for candidate in ranked:
+        place_id = candidate.image.place.place_id
+        if place_id in first:
+            rest.append(candidate)
+        else:
+            first[place_id] = candidate
+    numbered = [replace(candidate, rank=rank) for rank, candidate in enumerate([*first.values(), *rest], start=1)]
+    seen = [place for place in first if len(first) >= top_k][:VIEWED_PLACES]
+    of_first = [[view for view in numbered[len(first) :] if view.image.place.place_id == place] for place in seen]
+    return numbered[:top_k], [view for views in of_first for view in views[:FURTHER_VIEWS]]

@@ -149,3 +149,17 @@ def test_many_views_of_one_place_do_not_crowd_out_others(embedded):
 
     assert found[0].image.place.place_id == "p0"
     assert {candidate.image.place.place_id for candidate in found} == {"p0", "p1", "p2", "p3"}
+
+
+def test_further_views_of_the_first_places_go_along(gallery, embedded):
+    """Beside one candidate per place come other images of the first places, for the verifier to see."""
+    photo = see_again(draw_place(0), 4).image
+
+    found = retrieve(gallery, embedded, photo, 3)
+    all_places = retrieve(gallery, embedded, photo, 6)
+
+    assert [view.image.place.place_id for view in found.further_views] == ["p0", "p0"]
+    assert not {view.image.image_id for view in found.further_views} & {
+        each.image.image_id for each in found.candidates
+    }
+    assert all_places.further_views == []
