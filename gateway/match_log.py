@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from contracts.feedback import MatchRecord, MatchRecords
+from contracts.feedback import MatchRecord, MatchRecords, verifier_asked
 from contracts.matching import MatchReply
 from gateway.clients import RetrievalClient
 from gateway.errors import GatewayError
@@ -39,9 +39,9 @@ class MatchLog:
         """Answers not sent yet."""
         return len(self._waiting)
 
-    def note(self, reply: MatchReply) -> None:
-        """Let an answer be kept."""
-        self._waiting.append(record_of(reply, time.time()))
+    def note(self, reply: MatchReply, prompt_style: str | None = None) -> None:
+        """Let an answer be kept, with the prompt style that was asked for."""
+        self._waiting.append(record_of(reply, time.time(), prompt_style))
         self._is_idle.clear()
         self._has_work.set()
 
@@ -77,22 +77,25 @@ class MatchLog:
         return True
 
 
-def record_of(reply: MatchReply, at: float) -> MatchRecord:
+def record_of(reply: MatchReply, at: float, prompt_style: str | None = None) -> MatchRecord:
     """Take the numbers of an answer.
 
     Args:
         reply: the answer.
         at: when, seconds since 1970 UTC.
+        prompt_style: that was asked for.
     """
     first = reply.candidates[0] if reply.candidates else None
     second = reply.candidates[1] if len(reply.candidates) > 1 else None
-    evidence: dict[str, float] = {}
+    decision = reply.decision
+    evidence = {f"signal {name}": value for name, value in decision.signals.items()} if decision is not None else {}
     if first is not None:
         evidence["similarity"] = first.similarity
         if second is not None:
             evidence["similarity_margin"] = first.similarity - second.similarity
         if second is not None and second.verdict is not None:
             evidence["runner_up_confidence"] = second.verdict.confidence
+    verifier = reply.models.verifier
     return MatchRecord(
         request_id=reply.request_id,
         at=at,
@@ -101,10 +104,10 @@ def record_of(reply: MatchReply, at: float) -> MatchRecord:
         place_id=first.place.id if first is not None else None,
         place_name=first.place.name if first is not None else None,
         confidence=reply.confidence,
-        score=reply.confidence,
+        score=decision.score if decision is not None else reply.confidence,
         verification=reply.verification,
         encoder=reply.models.encoder,
-        verifier=reply.models.verifier,
+        verifier=None if verifier is None else verifier_asked(verifier, prompt_style),
         evidence=evidence,
     )
 

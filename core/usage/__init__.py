@@ -3,7 +3,6 @@
 records     the values: one match, what somebody said of its answer
 usage_log   keeps them in a database of their own beside the gallery's, for as long as the operator allows
 match_rows  its tables
-intervals   exact intervals for shares
 drift       week by week: is more refused than before, have the scores moved, how many answers were right
 """
 

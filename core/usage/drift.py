@@ -2,21 +2,20 @@
 
 A week is unusual when its share of answered photos cannot be chance (its exact 99 % interval and that of the reference
 do not touch), or when its scores have moved and by enough to matter: the two-sample Kolmogorov-Smirnov test says that
-they have (p < 0.005 over all weeks together, by Bonferroni; asymptotic distribution with the correction of Stephens,
-JRSS B 32, 1970), and the population stability index that it matters (0.2 or more over the reference's deciles, the
-usual bound in credit scoring, beyond what chance alone gives: (bins - 1)(1/n + 1/m), Yurdakul, "Statistical properties
-of population stability index", 2018). Weeks are ISO weeks, in UTC.
+they have (p < 0.005 over all weeks together, by Bonferroni), and the population stability index that it matters (0.2 or
+more over the reference's deciles, the usual bound in credit scoring, beyond what chance alone gives: (bins - 1)(1/n +
+1/m), Yurdakul, "Statistical properties of population stability index", 2018). Weeks are ISO weeks, in UTC.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from core.usage.intervals import clopper_pearson
+from core.calibration.bounds import exact_interval
 
 REFERENCE_MATCHES = 200
 """So many matches of the first weeks are the reference, where no calibration set is given. Guessed."""
@@ -49,7 +48,8 @@ class Share:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Clopper-Pearson bounds."""
-        return clopper_pearson(self.count, self.total, level)
+        found = exact_interval(self.count, self.total, level)
+        return found.low, found.high
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,16 +187,7 @@ def population_stability(reference: NDArray[np.float64], sample: NDArray[np.floa
 
 def kolmogorov_smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Probability that two samples of one distribution differ at least as much; conservative where values repeat."""
-    values = np.concatenate([first, second])
-    distance = np.abs(
-        np.searchsorted(np.sort(first), values, side="right") / len(first)
-        - np.searchsorted(np.sort(second), values, side="right") / len(second)
-    ).max()
-    root = math.sqrt(len(first) * len(second) / (len(first) + len(second)))
-    scaled = (root + 0.12 + 0.11 / root) * float(distance)
-    if scaled < 0.3:
-        return 1.0  # the series converges slowly there, to 1
-    return min(1.0, 2 * sum(math.exp(-2 * (k * scaled) ** 2) * (1 if k % 2 else -1) for k in range(1, 101)))
+    return float(stats.ks_2samp(first, second, method="asymp").pvalue)
 
 
 def _weeks(at: NDArray[np.float64]) -> list[tuple[datetime, NDArray[np.intp]]]:

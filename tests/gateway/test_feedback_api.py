@@ -42,7 +42,10 @@ def test_answers_and_what_was_said_of_them_are_listed(filled: AppClient):
     assert [entry["feedback"]["verdict"] for entry in entries] == ["not_in_collection", "wrong"]
     assert (entries[1]["matched"], entries[1]["place_id"]) == (True, "place-2")
     assert entries[1]["confidence"] == matched["confidence"]
-    assert set(entries[1]["evidence"]) == {"similarity", "similarity_margin", "runner_up_confidence"}
+    assert entries[1]["score"] == matched["decision"]["score"]
+    assert set(entries[1]["evidence"]) == {"similarity", "similarity_margin", "runner_up_confidence"} | {
+        f"signal {name}" for name in matched["decision"]["signals"]
+    }
 
 
 def test_a_place_that_is_not_there_is_refused(filled: AppClient):
