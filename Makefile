@@ -71,7 +71,7 @@ $(RUNTIME): pyproject.toml constraints.txt | $(PYTHON)
 $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)
 	@echo "Installing the test tools into $(VENV): pytest, ruff, mypy, scikit-image and, for the GPU backends' tests on"
 	@echo "tiny models, transformers. About 400 MB more."
-	@$(PIP_INSTALL) --editable ".[cpu,transformers]" --group test --group lint
+	@$(PIP_INSTALL) --editable ".[cpu,transformers,otel]" --group test --group lint
 	@touch $@
 
 include deploy.mk e2e.mk audit.mk
