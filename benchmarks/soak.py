@@ -166,8 +166,10 @@ class Traffic:
         for _ in range(50):
             photo[choose.randrange(len(photo))] = choose.randrange(256)
         rubbish = choose.choice([choose.randbytes(1000), b"", bytes(photo[: len(photo) // 2]), bytes(photo)])
-        route = choose.choice(["/match", "/index/images"])
-        return self._added(client.post(route, files={"file": ("rubbish.jpg", rubbish)}))
+        files = {"file": ("rubbish.jpg", rubbish)}
+        if choose.random() < 0.5:
+            return client.post("/match", files=files)
+        return self._added(client.post("/index/images", files=files))
 
     def _hang_up(self, _: httpx.Client, choose: random.Random) -> None:
         address = urlsplit(self._address)
