@@ -145,7 +145,8 @@ def _record(match: Match, kind: str, group: str, truth: str | None, seconds: flo
         [
             Judged(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
             for candidate, verdict in zip(match.ranked, match.verdicts, strict=True)
-        ]
+        ],
+        margin_floor=rule_for("embedded", "geometric").margin_floor,
     )
     return {
         "kind": kind,

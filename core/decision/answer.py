@@ -62,7 +62,7 @@ def rank(
         acceptance: from when on to answer.
         location: by place id, see ``PlaceEvidence.location``.
     """
-    evidence = gather(judged, location)
+    evidence = gather(judged, location, rule.margin_floor)
     scores = {place: rule.score(each) for place, each in evidence.items()}
 
     def key(index: int) -> tuple[float, float, float]:

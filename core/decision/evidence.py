@@ -40,7 +40,8 @@ class PlaceEvidence:
         verdict: log-odds of its best verdict, [-12, 12].
         rival: log-odds of the best verdict of any other place; -12 without one.
         similarity: the largest cosine of its images with the query.
-        margin: by how much that is larger than any other place's; the similarity itself without one.
+        margin: by how much that is larger than any other place's, and than the floor: a collection of three places has
+            no other that comes near, whatever is asked.
         local: ln(1 + the largest local score); 0 where none was counted.
         agreeing: further pairs of a photo and an image of it that match, 0 to 3.
         location: log-odds that the visitor stands there, rather than anywhere in the collection; 0 if unknown.
@@ -58,12 +59,15 @@ class PlaceEvidence:
 SIGNALS = tuple(each.name for each in fields(PlaceEvidence))
 
 
-def gather(judged: Sequence[Judged], location: Mapping[str, float] | None = None) -> dict[str, PlaceEvidence]:
+def gather(
+    judged: Sequence[Judged], location: Mapping[str, float] | None = None, margin_floor: float = 0.0
+) -> dict[str, PlaceEvidence]:
     """Gather the evidence by place.
 
     Args:
         judged: pairs, any number of one place.
         location: by place id, see ``PlaceEvidence.location``.
+        margin_floor: similarity that some other place is taken to reach at least.
     """
     by_place: dict[str, list[Judged]] = {}
     for each in judged:
@@ -76,7 +80,7 @@ def gather(judged: Sequence[Judged], location: Mapping[str, float] | None = None
             rival=max((value for other, value in verdicts.items() if other != place), default=-_MOST_LOG_ODDS),
             similarity=similarities[place],
             margin=similarities[place]
-            - max((value for other, value in similarities.items() if other != place), default=0.0),
+            - max([margin_floor, *(value for other, value in similarities.items() if other != place)]),
             local=math.log1p(max(each.local_score or 0.0 for each in pairs)),
             agreeing=float(min(max(sum(map(_agrees, pairs)) - 1, 0), _MOST_AGREEING)),
             location=(location or {}).get(place, 0.0),

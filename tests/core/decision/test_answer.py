@@ -89,6 +89,14 @@ def test_evidence_is_said_beside_the_other_places():
     assert evidence["b"].location == 0
 
 
+def test_a_small_collection_gets_no_bonus():
+    """Where no other place comes near, the margin is taken over what one of a large collection would have reached."""
+    alone = gather([judged("a", 0.5, 0.25)], margin_floor=0.3)["a"]
+    among_strangers = gather([judged("a", 0.5, 0.25), judged("b", 0.1, -0.05)], margin_floor=0.3)["a"]
+
+    assert alone.margin == among_strangers.margin == pytest.approx(-0.05)
+
+
 def test_a_score_can_be_taken_apart():
     """Bias and contributions add up to the score, for every shipped rule."""
     evidence = gather([judged("a", 0.7, 0.6, local_score=20.0), judged("b", 0.5, 0.4)])["a"]
