@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.errors import SemanticMatchError
-from core.gallery import DEFAULT_COLLECTION
+from core.gallery import DATABASE_NAME, DEFAULT_COLLECTION, Gallery
 from core.usage import Retention, UsageLog
-from core.usage.drift import Drift, Share, report_drift
+from core.usage.drift import Drift, Share, calibration_reference, report_drift
 from core.usage.usage_log import USAGE_NAME
 
 
@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     log = UsageLog(arguments.db_dir, Retention())
     try:
-        drift = report_drift(log.columns(arguments.collection), time.time())
+        reference = calibration_reference(_calibration(arguments.db_dir, arguments.collection))
+        drift = report_drift(log.columns(arguments.collection), time.time(), reference)
     except SemanticMatchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -44,6 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.json.write_text(json.dumps(asdict(drift), indent=2, ensure_ascii=False))
         print(f"written: {arguments.json}")
     return 1 if drift.state == "unusual" else 0
+
+
+def _calibration(folder: Path, collection: str) -> str | None:
+    if not (folder / DATABASE_NAME).is_file():  # a log may outlive its gallery
+        return None
+    with Gallery.open(folder, None, read_only=True) as gallery:
+        return gallery.calibration(collection)
 
 
 def print_drift(drift: Drift, language: str) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from core.calibration.bounds import exact_interval
+from core.calibration.calibration import Calibration
 
 REFERENCE_MATCHES = 200
 """So many matches of the first weeks are the reference, where no calibration set is given. Guessed."""
@@ -136,6 +137,27 @@ class Drift:
     weeks: tuple[Week, ...]
     precision: Share
     left_out: int
+
+
+def calibration_reference(stored: str | None) -> Reference | None:
+    """The photos that a collection was calibrated with, as far as people took and labelled them.
+
+    Those made unknown by leaving out their place, and those made from the collection's own, are not what visitors send.
+
+    Args:
+        stored: the calibration as the gallery keeps it, or None.
+
+    Returns:
+        None where such photos are fewer than a week must have to be judged.
+    """
+    if stored is None:
+        return None
+    calibration = Calibration.from_json(stored)
+    scores = [sample.score for sample in calibration.samples if sample.origin in ("labelled", "feedback")]
+    if len(scores) < LEAST_MATCHES:
+        return None
+    answered = sum(calibration.accepts(score) for score in scores)
+    return Reference("calibration", Share(answered, len(scores)), np.array(scores))
 
 
 def report_drift(columns: MatchColumns, now: float, calibration: Reference | None = None) -> Drift:

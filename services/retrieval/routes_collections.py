@@ -39,4 +39,5 @@ async def list_matches(collection: Collection, engine: Engine, params: Annotated
 )
 async def get_drift(collection: Collection, engine: Engine) -> DriftReply:
     """Week by week against the first weeks."""
-    return drift_reply(collection, await engine.usage.drift(collection))
+    calibration = await engine.workers.run(engine.gallery.calibration, collection)
+    return drift_reply(collection, await engine.usage.drift(collection, calibration))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.bounded_cache import BoundedCache
 from core.errors import GalleryUnavailable
 from core.usage import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch, UsageLog
-from core.usage.drift import Drift, report_drift
+from core.usage.drift import Drift, calibration_reference, report_drift
 from serving.observability import current_request_id
 from serving.workers import Workers
 
@@ -61,9 +61,11 @@ class Usage:
         """List matches, newest first; see ``UsageLog.page``."""
         return await self._workers.run(self._log.page, collection, cursor, limit, commented=commented)
 
-    async def drift(self, collection: str) -> Drift:
-        """Report whether the collection answers as it used to."""
-        return await self._workers.run(lambda: report_drift(self._log.columns(collection), time.time()))
+    async def drift(self, collection: str, calibration: str | None) -> Drift:
+        """Report whether the collection answers as it used to, or as when it was calibrated."""
+        return await self._workers.run(
+            lambda: report_drift(self._log.columns(collection), time.time(), calibration_reference(calibration))
+        )
 
     async def keep_forgetting(self) -> None:
         """Delete what may not be kept any longer, now and every hour."""

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from core.usage.drift import MatchColumns, Reference, Share, kolmogorov_smirnov, population_stability, report_drift
+from core.calibration.calibration import Models, calibrate
+from core.calibration.samples import Sample
+from core.usage.drift import (
+    MatchColumns,
+    Reference,
+    Share,
+    calibration_reference,
+    kolmogorov_smirnov,
+    population_stability,
+    report_drift,
+)
 
 MONDAY = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
 WEEK = 7 * 86_400.0
@@ -102,3 +112,16 @@ def test_equal_samples_have_not_moved():
 
     assert kolmogorov_smirnov(values, values) == 1.0
     assert population_stability(values, values) == pytest.approx(0)
+
+
+def test_photos_that_people_labelled_are_the_reference():
+    """A calibration from labelled photos is what weeks are compared with; made photos never are."""
+    labelled = [Sample(score, score > 0, score > 0, "labelled") for score in np.linspace(-4, 6, 40).tolist()]
+    made = [Sample(-5.0, False, False, "left out")] * 60
+
+    reference = calibration_reference(calibrate(labelled + made, 0.1, Models("e", "v")).to_json())
+
+    assert (reference.source, reference.answered.total, len(reference.scores)) == ("calibration", 40, 40)
+    assert 0 < reference.answered.count < 40
+    assert calibration_reference(calibrate(made, 0.1, Models("e", "v")).to_json()) is None
+    assert calibration_reference(None) is None
