@@ -66,6 +66,8 @@ NOT_MATCHED: dict[str, Any] = {
 
 FEEDBACK: dict[str, Any] = {"request_id": MATCHED["request_id"], "verdict": "other_place", "place_id": "hall-3-vase"}
 
+CALIBRATE: dict[str, Any] = {"target": 0.02, "photos": 100, "use_feedback": True}
+
 FEEDBACK_KEPT: dict[str, Any] = {
     **FEEDBACK,
     "collection": "default",

@@ -13,6 +13,16 @@ _YEAR_9000 = 221_845_392_000  # what calendars can show
 _REQUEST_ID = r"^[A-Za-z0-9._-]{1,64}$"
 
 
+def verifier_asked(verifier: str, prompt_style: str | None) -> str:
+    """The verifier as a match on record names it: asked in another style, it gives other scores.
+
+    Args:
+        verifier: its fingerprint.
+        prompt_style: asked for; None is the verifier's own.
+    """
+    return verifier if prompt_style is None else f"{verifier}, asked in the style {prompt_style}"
+
+
 class FeedbackRequest(BaseModel):
     """What somebody who knows says of an answer."""
 

@@ -15,6 +15,12 @@ class SearchParams(BaseModel):
     collection: str = Field(default="default", min_length=1, max_length=200)
     top_k: int = Field(default=5, ge=1, le=50, description="how many candidates, each of another place if possible")
     features: bool = Field(default=True, description="return the photo's local features, to hand on to the verifier")
+    leave_out_place: str | None = Field(
+        default=None, min_length=1, max_length=200, description="search as if the collection did not have this place"
+    )
+    leave_out_image: str | None = Field(
+        default=None, min_length=1, max_length=100, description="search as if the collection did not have this image"
+    )
 
 
 class RetrievedCandidate(BaseModel):

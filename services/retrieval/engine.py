@@ -13,10 +13,12 @@ from core.encoders.base import Encoder
 from core.errors import OutOfMemory
 from core.gallery import Gallery
 from core.images import DecodedImage, decode_image
+from core.leaving_out import LeavingOut, LeftOut
 from core.local_features.codec import pack
 from core.results import Candidate
-from core.retriever import Retriever
+from core.retriever import LookAgain, Retriever
 from core.stopping import stopping_by
+from services.retrieval.calibrations import Calibrations
 from services.retrieval.checkups import Checkups, open_checkups
 from services.retrieval.indexing import Encoding, Indexer
 from services.retrieval.settings import RetrievalSettings
@@ -34,6 +36,8 @@ CHUNK_SIZE = 16
 
 CHUNK_BYTES = 64 * 1024 * 1024
 """Of their originals together, unless one has more."""
+
+NOTHING = LeftOut()
 
 _MOST_RECEIVING = 256
 
@@ -67,12 +71,13 @@ class RetrievalEngine:
         upload_turns: lets so many complete uploads work at once.
         usage: keeps what visitors asked, as numbers.
         checkups: checks collections on request.
+        calibrations: of collections, on record.
     """
 
     def __init__(
         self,
         gallery: Gallery,
-        retriever: Retriever,
+        look_again: LookAgain,
         batcher: DynamicBatcher[Image.Image, Encoding],
         workers: Workers,
         index_workers: Workers,
@@ -87,6 +92,7 @@ class RetrievalEngine:
         self.health_worker = health_worker
         self.usage = usage
         self.checkups = checkups
+        self.calibrations = Calibrations(gallery, usage, workers)
         self.gate = Gate(settings.most_waiting)
         self.reception = Reception(_MOST_RECEIVING, settings.most_waiting * settings.max_photo_bytes, settings.pace)
         self.uploads = Reception(
@@ -103,7 +109,8 @@ class RetrievalEngine:
             chunk_bytes=CHUNK_BYTES,
             without_metadata=settings.strip_metadata,
         )
-        self._retriever = retriever
+        self._look_again = look_again
+        self._time_budget_s = settings.time_budget_s
         self._batcher = batcher
 
     @property
@@ -111,7 +118,16 @@ class RetrievalEngine:
         """Photos waiting to be encoded."""
         return self._batcher.waiting
 
-    async def search(self, photo: bytes, *, collection: str, top_k: int, features: bool, timer: StageTimer) -> Found:
+    async def search(
+        self,
+        photo: bytes,
+        *,
+        collection: str,
+        top_k: int,
+        features: bool,
+        timer: StageTimer,
+        left_out: LeftOut = NOTHING,
+    ) -> Found:
         """Find candidates for a photo.
 
         Args:
@@ -120,6 +136,7 @@ class RetrievalEngine:
             top_k: how many candidates, >= 1.
             features: whether to pack the photo's local features.
             timer: gets the stages ``decode``, ``encode`` and ``search``.
+            left_out: passed over, as if the collection did not have it.
 
         Raises:
             InvalidImage: the photo cannot be read.
@@ -135,12 +152,16 @@ class RetrievalEngine:
                 embedding, local_features = await self._batcher.submit(query.image)
             with timer.stage("search"):
                 retrieved = await self.workers.run(
-                    self._retriever.retrieve, query.image, embedding, local_features, collection, top_k
+                    self._retriever(left_out).retrieve, query.image, embedding, local_features, collection, top_k
                 )
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
             self.usage.remember(embedding, packed)
             return Found(retrieved.candidates, query, packed)
+
+    def _retriever(self, left_out: LeftOut) -> Retriever:
+        searched = LeavingOut(self.gallery, left_out) if left_out else self.gallery
+        return Retriever(searched, self._look_again, time_budget_s=self._time_budget_s)
 
     def _decode(self, photo: bytes, collection: str) -> DecodedImage:
         self.gallery.check_collection(collection)  # before any work for what cannot be answered
@@ -170,7 +191,7 @@ async def open_engine(
         )
         engine = RetrievalEngine(
             gallery,
-            Retriever(gallery, encoder.look_again),
+            encoder.look_again,
             batcher,
             workers,
             index_workers,

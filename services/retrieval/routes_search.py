@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from contracts.retrieval import RetrievalDecision, SearchParams, SearchReply
 from core.decision.answer import decide_by_retrieval
+from core.leaving_out import LeftOut
 from services.retrieval.dependencies import Engine, Settings
 from services.retrieval.replies import candidate_body
 from serving.callers import RequestTimeout, answering
@@ -38,7 +39,12 @@ async def search(
     timer = StageTimer()
     async with answering(request, timeout_s):
         found = await engine.search(
-            photo, collection=params.collection, top_k=params.top_k, features=params.features, timer=timer
+            photo,
+            collection=params.collection,
+            top_k=params.top_k,
+            features=params.features,
+            timer=timer,
+            left_out=LeftOut(params.leave_out_place, params.leave_out_image),
         )
     decision = decide_by_retrieval(found.candidates)
     reply = SearchReply(

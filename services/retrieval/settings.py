@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from core.images import ImageLimits
+from core.retriever import TIME_BUDGET_S
 from core.usage import Retention
 from serving.settings import ServiceSettings
 
@@ -40,6 +41,9 @@ class RetrievalSettings(ServiceSettings):
     )
     search_device: str = Field(
         default="auto", description="where large galleries are searched: `auto`, `cpu`, `cuda` or `cuda:N`"
+    )
+    time_budget_s: float = Field(
+        default=TIME_BUDGET_S, ge=0, description="of one search, seconds; no further look at a photo begins after it"
     )
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
 

@@ -31,6 +31,8 @@ router = APIRouter(tags=["verification"])
 
 # Packed local features of a query: a handful of views of some 70 KB each.
 _MAX_FEATURES_BYTES = 8 * 1024 * 1024
+# JSON knows no infinite threshold, and no score comes near this one.
+_BEYOND_DOUBT = 1000.0
 
 
 class VerifyFields(BaseModel):
@@ -107,7 +109,7 @@ def _decision_body(verified: Verified) -> DecisionBody | None:
         return None
     return DecisionBody(
         score=decision.score,
-        threshold=acceptance.threshold,
+        threshold=max(-_BEYOND_DOUBT, min(_BEYOND_DOUBT, acceptance.threshold)),
         signals=verified.contributions,
         calibration=acceptance.state,
         target=None if acceptance.calibration is None else acceptance.calibration.target,

@@ -20,6 +20,9 @@ CHANGES = {
     "POST /index/images": "image.add",
     "PATCH /index/images/{image_id}": "image.edit",
     "DELETE /index/images/{image_id}": "image.delete",
+    "PUT /calibrations/{collection}": "calibration.make",
+    "PATCH /calibrations/{collection}": "calibration.edit",
+    "DELETE /calibrations/{collection}": "calibration.delete",
 }
 # What visitors leave behind is theirs, and has records of its own.
 NO_CHANGES = {"POST /search", "POST /matches", "POST /feedback"}

@@ -1,0 +1,159 @@
+"""How sure an answer must be: the calibration of a collection, what it promises, and how it is made.
+
+``/collections/{id}/calibration`` is the gateway's. The retrieval service keeps calibrations under ``/calibrations``.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, FiniteFloat
+
+from contracts import examples
+
+Origin = Literal["labelled", "feedback", "left out", "simulated"]
+
+MOST_SAMPLES = 5_000
+
+Target = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=0.5,
+        allow_inf_nan=False,
+        description="share of photos of nothing in the collection that may be answered all the same, such as 0.02",
+    ),
+]
+
+
+class CalibrationRequest(BaseModel):
+    """What to calibrate for, and from how much."""
+
+    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [examples.CALIBRATE]}}
+
+    target: Target = 0.02
+    photos: int = Field(default=100, ge=8, le=MOST_SAMPLES // 2, description="of the collection's own, at most")
+    prompt_style: str | None = Field(
+        default=None, min_length=1, max_length=50, description="for verifiers that read a prompt; default: their own"
+    )
+    use_feedback: bool = Field(
+        default=True, description="also learn from answers of the same models that feedback was given on"
+    )
+
+
+class CalibrationChange(BaseModel):
+    """Another target for what was measured."""
+
+    model_config = {"extra": "forbid"}
+
+    target: Target
+
+
+class Interval(BaseModel):
+    """A share and its exact 95 % interval (Clopper and Pearson)."""
+
+    share: float | None = Field(description="null of nothing")
+    low: float
+    high: float
+    count: int = Field(description="of how many")
+
+
+class ReliabilityBin(BaseModel):
+    """Photos whose first place had about the same confidence."""
+
+    confidence: float = Field(description="their mean")
+    right: float = Field(description="share of them whose first place was right")
+    count: int
+
+
+class CurvePoint(BaseModel):
+    """What another target would do."""
+
+    target: float
+    threshold: float
+    promised: bool
+    answered: Interval = Field(description="photos of the collection's places that would be answered")
+
+
+class CalibrationBody(BaseModel):
+    """What is on record, and what it does to the photos that it was made from."""
+
+    target: float
+    threshold: float = Field(description="log-odds; a photo is answered when the score of its first place is above")
+    threshold_confidence: float = Field(description="the calibrated confidence at the threshold, [0, 1]")
+    promised: bool = Field(
+        description="there were unknown photos enough to keep the target on photos like them; else it is an estimate"
+    )
+    needed_unknown: int = Field(description="so many unknown photos are needed to promise the target")
+    unknown_by_origin: dict[str, int] = Field(
+        description="how many unknown photos came from where: `labelled`, `feedback`, `left out`, `simulated`"
+    )
+    known_by_origin: dict[str, int] = Field(description="likewise photos of the collection's places")
+    false_answers: Interval = Field(description="unknown photos that are answered")
+    answered: Interval = Field(description="photos of the collection's places that are answered")
+    right: Interval = Field(description="those of them answered with the right place")
+    wrong_place: Interval = Field(description="those of them answered with another place")
+    reliability: list[ReliabilityBin] = Field(description="a reliability diagram of the calibrated confidence")
+    calibration_error: float | None = Field(description="expected calibration error of it, [0, 1]")
+    curve: list[CurvePoint] = Field(description="other targets, from 0.5 % to 20 %")
+    encoder: str
+    verifier: str
+    prompt_style: str | None = Field(description="it holds for matches asked in this style; null: the verifier's own")
+    made_at: str = Field(description="UTC, ISO 8601")
+
+
+class CalibrationJob(BaseModel):
+    """A calibration being made, or the latest that was; forgotten when the gateway restarts."""
+
+    state: Literal["running", "done", "failed", "cancelled"]
+    done: int = Field(description="photos asked about")
+    total: int = Field(description="photos to ask about; 0 until the collection has been listed")
+    seconds_left: float | None = Field(description="at the present pace; null: not known yet, or ended")
+    waiting_for: str | None = Field(default=None, description="why nothing moves at the moment: a service is away")
+    target: float
+    started_at: str = Field(description="UTC, ISO 8601")
+    ended_at: str | None = None
+    error: str | None = Field(default=None, description="why it failed")
+
+
+class StoredCalibration(BaseModel):
+    """What is on record for a collection."""
+
+    collection: str
+    state: Literal["none", "valid", "stale", "unknown"] = Field(
+        description="none: never calibrated; valid: it decides; stale: made with other models, so the shipped rule "
+        "decides until it is made anew; unknown: the verifier cannot be asked which it is"
+    )
+    stale_because: str | None = Field(default=None, description="what has changed since, where stale")
+    calibration: CalibrationBody | None = None
+
+
+class CalibrationReply(StoredCalibration):
+    """What is on record for a collection, and what is being made."""
+
+    job: CalibrationJob | None = None
+
+
+class SampleBody(BaseModel):
+    """One photo that was asked about."""
+
+    score: FiniteFloat | None = Field(description="log-odds of the first place; null where nothing was found")
+    known: bool = Field(description="the collection held its place")
+    right: bool = Field(description="the first place was the photo's")
+    origin: Origin
+
+
+class MeasuredCalibration(BaseModel):
+    """What the gateway measured with the collection's own photos."""
+
+    target: Target
+    verifier: str = Field(min_length=1, max_length=1000, description="fingerprint of whoever judged")
+    prompt_style: str | None = Field(default=None, max_length=50)
+    samples: list[SampleBody] = Field(max_length=MOST_SAMPLES)
+    use_feedback: bool = Field(default=True, description="add what was learnt from feedback")
+
+
+class ModelsInUse(BaseModel):
+    """What a calibration is compared with."""
+
+    verifier: str | None = Field(
+        default=None, min_length=1, max_length=1000, description="fingerprint of the verifier in use"
+    )
