@@ -136,7 +136,7 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
     """What browsers need of a public door."""
     # Photos are compressed already, and archives of them; a level above 5 costs more time than it saves bytes.
     compression = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=_INCOMPRESSIBLE)
-    proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))  # type: ignore[arg-type]
+    proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     if not settings.cors_origins:
         return [compression, proxies]
     cors = Middleware(
