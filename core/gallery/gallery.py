@@ -26,10 +26,12 @@ from core.gallery.image_rows import has_images, uses_content
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.reader import GalleryReader
 from core.gallery.vector_index import VectorIndex
+from core.gallery.vector_rows import seqs_of
 from core.images import EXTENSIONS, encode_preview, open_image
 from core.results import EncoderFingerprint, GalleryImage, Place
 
 DATABASE_NAME = "gallery.sqlite3"
+_FILES_AT_ONCE = 200  # deleted while others that write wait
 
 _log = logging.getLogger(__name__)
 
@@ -171,7 +173,44 @@ class Gallery(GalleryReader):
             place_rows.drop_place_without_images(connection, place)
             self._commit(connection, lambda index: index.remove(np.array([seq])))
         self._features.discard(image_id)
-        self._remove_files(image)
+        self._remove_files([image])
+
+    def rename_collection(self, name: str, new_name: str) -> None:
+        """Call a collection something else: at once for searches; its images, places and calibration stay.
+
+        Raises:
+            UnknownCollection: it holds no image.
+            InvalidRequest: the new name is not acceptable, or is another collection's.
+        """
+        check_name("collection", new_name, 200)
+        with self._database.writing() as connection:
+            _refuse_unknown(connection, name)
+            if new_name == name:
+                return
+            if has_images(connection, new_name):
+                raise InvalidRequest(f"collection {new_name[:100]!r} exists already; give a name that is free")
+            place_rows.rename_collection(connection, name, new_name)
+            self._commit(connection, lambda index: index.rename(name, new_name))
+
+    def delete_collection(self, name: str) -> int:
+        """Forget all of a collection: at once for searches, then the files that no other collection holds.
+
+        Returns:
+            How many images it held.
+
+        Raises:
+            UnknownCollection: it holds none.
+        """
+        with self._database.writing() as connection:
+            _refuse_unknown(connection, name)
+            images = self._images.of_collection(connection, name)
+            seqs = seqs_of(connection, name)
+            place_rows.delete_collection(connection, name)
+            self._commit(connection, lambda index: index.remove(seqs))
+        for image in images:
+            self._features.discard(image.image_id)
+        self._remove_files(images)
+        return len(images)
 
     def store_calibration(self, collection: str, made_at: str, body: str | None) -> None:
         """Put a collection's calibration on record in place of an earlier one.
@@ -185,8 +224,7 @@ class Gallery(GalleryReader):
             UnknownCollection: it holds none.
         """
         with self._database.writing() as connection:
-            if not has_images(connection, collection):
-                raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
+            _refuse_unknown(connection, collection)
             connection.execute("DELETE FROM calibrations WHERE collection = ?", (collection,))
             if body is not None:
                 connection.execute("INSERT INTO calibrations VALUES (?, ?, ?)", (collection, made_at, body))
@@ -244,20 +282,27 @@ class Gallery(GalleryReader):
     def _commit(self, connection: sqlite3.Connection, apply: Callable[[VectorIndex], None]) -> None:
         self._index.commit(connection, manifest.next_generation(connection), apply)
 
-    def _remove_files(self, image: GalleryImage) -> None:
+    def _remove_files(self, images: Sequence[GalleryImage]) -> None:
         try:
-            # The write lock keeps everybody from adding the same bytes between the question and the deed.
-            with self._database.writing() as connection:
-                if not uses_content(connection, image.content_hash):
-                    self._files.remove(image.content_hash, image.media_type)
+            for start in range(0, len(images), _FILES_AT_ONCE):
+                # The write lock keeps everybody from adding the same bytes between the question and the deed.
+                with self._database.writing() as connection:
+                    for image in images[start : start + _FILES_AT_ONCE]:
+                        if not uses_content(connection, image.content_hash):
+                            self._files.remove(image.content_hash, image.media_type)
         except GalleryUnavailable as exc:
-            _log.warning("files of deleted image %s stay until the gallery is next opened: %s", image.image_id, exc)
+            _log.warning("files of deleted images stay until the gallery is next opened: %s", exc)
 
     def _check_new(self, new: NewImage) -> None:
         check_name("collection", new.collection, 200)
         if new.media_type not in EXTENSIONS:
             raise InvalidRequest(f"invalid media type: {new.media_type!r}; give one of {', '.join(EXTENSIONS)}")
         self.check_embedding(new.embedding)
+
+
+def _refuse_unknown(connection: sqlite3.Connection, collection: str) -> None:
+    if not has_images(connection, collection):
+        raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
 
 
 def _own_place(new: NewImage, image_id: str) -> Place:

@@ -47,6 +47,11 @@ class ImageRows:
         ).fetchone()
         return self._to_image(row) if row else None
 
+    def of_collection(self, connection: sqlite3.Connection, collection: str) -> list[GalleryImage]:
+        """Read all images of a collection, in no order."""
+        rows = connection.execute(f"{_SELECT} WHERE images.collection = ?", (collection,))
+        return [self._to_image(row) for row in rows]
+
     def by_seqs(self, connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, GalleryImage]:
         """Read several images at once; those that do not exist are left out."""
         rows = connection.execute(
@@ -142,10 +147,9 @@ class ImageRows:
         )
 
 
-def count_by_collection(connection: sqlite3.Connection, after_seq: int = 0) -> dict[str, int]:
-    """Count the images of each collection, only those newer than ``after_seq``."""
-    rows = connection.execute("SELECT collection, count(*) FROM images WHERE seq > ? GROUP BY collection", (after_seq,))
-    return dict(rows.fetchall())
+def count_by_collection(connection: sqlite3.Connection) -> dict[str, int]:
+    """Count the images of each collection."""
+    return dict(connection.execute("SELECT collection, count(*) FROM images GROUP BY collection").fetchall())
 
 
 def has_images(connection: sqlite3.Connection, collection: str) -> bool:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.gallery.gpu_search import GpuSearch
-from core.gallery.image_rows import count_by_collection
 from core.gallery.manifest import read_generation
 from core.gallery.vector_index import VectorIndex
-from core.gallery.vector_rows import all_seqs, read_embeddings
+from core.gallery.vector_rows import read_embeddings, seqs_of, sums_by_collection
+
+_LARGEST_SEQ = 2**63 - 1
 
 
 class IndexFollower:
@@ -48,12 +49,12 @@ class IndexFollower:
             try:
                 generation = read_generation(connection)
                 if generation != self._generation:
-                    self._remove_deleted(connection)
-                    self._add_new(connection)
+                    self._remove_departed(connection)
+                    self._add_missing(connection)
                     self._generation = generation
             except BaseException:
                 # Half a load is no gallery: start over at the next search, and fail there in the same words.
-                self._index.remove(self._index.ids())
+                self._index.clear()
                 self._newest_seq, self._generation = 0, -1
                 raise
             finally:
@@ -77,17 +78,32 @@ class IndexFollower:
                 self._newest_seq = max(self._newest_seq, newest)
                 self._generation = generation
 
-    def _remove_deleted(self, connection: sqlite3.Connection) -> None:
-        # A seq is never used twice, so what the database holds up to the newest known one is a subset of the index.
-        left = connection.execute("SELECT count(*) FROM images WHERE seq <= ?", (self._newest_seq,)).fetchone()[0]
-        if left != len(self._index):
-            self._index.remove(np.setdiff1d(self._index.ids(), all_seqs(connection)))
+    def _remove_departed(self, connection: sqlite3.Connection) -> None:
+        """Let go of what was deleted, and of what belongs to a collection of another name now."""
+        # A seq is never used twice, but its collection may get another name.
+        stored = sums_by_collection(connection, self._newest_seq)
+        for collection, ids in self._index.ids().items():
+            if stored.get(collection) != _sums(ids):
+                self._index.remove(np.setdiff1d(ids, seqs_of(connection, collection)))
 
-    def _add_new(self, connection: sqlite3.Connection) -> None:
-        newest = self._newest_seq
-        counts = count_by_collection(connection, after_seq=newest)
-        self._index.reserve(counts)
-        for collection in counts:
-            for seqs, _, vectors in read_embeddings(connection, collection, self._index.dim, after_seq=newest):
+    def _add_missing(self, connection: sqlite3.Connection) -> None:
+        known, newest = self._newest_seq, self._newest_seq
+        stored, held = sums_by_collection(connection, known), self._index.ids()
+        everything = sums_by_collection(connection, _LARGEST_SEQ)
+        for collection, (count, _) in everything.items():
+            ids = held.get(collection, np.empty(0, np.int64))
+            after_seq = known
+            if stored.get(collection, (0, 0)) != _sums(ids):  # renamed by another process: load all of it
+                self._index.remove(ids)
+                after_seq, ids = 0, np.empty(0, np.int64)
+            if len(ids) == count:
+                continue
+            self._index.reserve({collection: count - len(ids)})
+            for seqs, _, vectors in read_embeddings(connection, collection, self._index.dim, after_seq=after_seq):
                 self._index.add(collection, seqs, vectors)
-                self._newest_seq = max(self._newest_seq, int(seqs[-1]))
+                newest = max(newest, int(seqs[-1]))
+        self._newest_seq = newest
+
+
+def _sums(ids: NDArray[np.int64]) -> tuple[int, int]:
+    return len(ids), int(ids.sum())

@@ -133,6 +133,20 @@ def collection_summaries(connection: sqlite3.Connection) -> list[CollectionSumma
     return [CollectionSummary(*row) for row in rows]
 
 
+def rename_collection(connection: sqlite3.Connection, name: str, new_name: str) -> None:
+    """Give all that belongs to a collection, its calibration included, the name of one that does not exist yet."""
+    # What an emptied collection of the new name has left behind.
+    connection.execute("DELETE FROM calibrations WHERE collection = ?", (new_name,))
+    for table in ("places", "images", "calibrations"):
+        connection.execute(f"UPDATE {table} SET collection = ? WHERE collection = ?", (new_name, name))
+
+
+def delete_collection(connection: sqlite3.Connection, name: str) -> None:
+    """Delete all that belongs to a collection: images with their vectors, places, calibration."""
+    for table in ("images", "places", "calibrations"):
+        connection.execute(f"DELETE FROM {table} WHERE collection = ?", (name,))
+
+
 def to_place(columns: Sequence[Any]) -> Place:
     """Build a place of (place_id, name, description, metadata, latitude, longitude)."""
     place_id, name, description, metadata, latitude, longitude = columns

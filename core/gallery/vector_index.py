@@ -43,11 +43,10 @@ class VectorIndex:
         with self._lock.shared():
             return sum(shard.count for shard in self._shards.values())
 
-    def ids(self) -> NDArray[np.int64]:
-        """Return the ids of all collections, in no order: int64 [N]."""
+    def ids(self) -> dict[str, NDArray[np.int64]]:
+        """Return the ids of each collection, in no order: int64 [N]."""
         with self._lock.shared():
-            parts = [shard.ids[: shard.count] for shard in self._shards.values()]
-            return np.concatenate(parts) if parts else np.empty(0, np.int64)
+            return {collection: shard.ids[: shard.count].copy() for collection, shard in self._shards.items()}
 
     def reserve(self, counts: Mapping[str, int]) -> None:
         """Make room for so many more vectors per collection, to be spared from growing step by step."""
@@ -83,6 +82,18 @@ class VectorIndex:
                     shard.rearrangements += 1
                 if shard.count == 0:
                     del self._shards[collection]
+
+    def rename(self, collection: str, new_name: str) -> None:
+        """Search a collection under another name, which holds nothing yet."""
+        with self._lock.exclusive():
+            shard = self._shards.pop(collection, None)
+            if shard is not None:
+                self._shards[new_name] = shard
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock.exclusive():
+            self._shards.clear()
 
     def search(
         self, collection: str, query: NDArray[np.float32], top_k: int

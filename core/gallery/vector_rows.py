@@ -76,6 +76,15 @@ def read_local_features(connection: sqlite3.Connection, image_ids: Sequence[str]
         ) from exc
 
 
-def all_seqs(connection: sqlite3.Connection) -> NDArray[np.int64]:
-    """Read the seqs of all images: int64 [N]."""
-    return np.fromiter((row[0] for row in connection.execute("SELECT seq FROM images")), np.int64)
+def seqs_of(connection: sqlite3.Connection, collection: str) -> NDArray[np.int64]:
+    """Read the seqs of a collection's images: int64 [N]."""
+    rows = connection.execute("SELECT seq FROM images WHERE collection = ?", (collection,))
+    return np.fromiter((row[0] for row in rows), np.int64)
+
+
+def sums_by_collection(connection: sqlite3.Connection, up_to_seq: int) -> dict[str, tuple[int, int]]:
+    """Count the images of each collection up to a seq, and add up their seqs: which ones they are, in two numbers."""
+    rows = connection.execute(
+        "SELECT collection, count(*), sum(seq) FROM images WHERE seq <= ? GROUP BY collection", (up_to_seq,)
+    )
+    return {collection: (count, total) for collection, count, total in rows}
