@@ -2,12 +2,14 @@
 
 import logging
 
+from contracts.match_events import CandidatesEvent, VerdictEvent
 from contracts.matching import MatchCandidate, MatchFields, MatchReply, Models
 from contracts.retrieval import RetrievedCandidate, SearchReply
-from contracts.verification import CandidateRef, VerdictBody, VerifyReply, VerifyRequest
+from contracts.verification import CandidateRef, RankedVerdict, VerdictBody, VerifyReply, VerifyRequest
 from gateway.breaker import CircuitBreaker
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.errors import DeadlineExceeded, OutOfTime, ServiceRefused, UnusableReply, VerifierUnavailable
+from gateway.events import Tell, tell_nobody
 from serving.observability import StageTimer, current_request_id
 
 logger = logging.getLogger(__name__)
@@ -40,13 +42,14 @@ class MatchPipeline:
         self.breaker = breaker
         self.verification_required = verification_required
 
-    async def match(self, photo: bytes, fields: MatchFields, timer: StageTimer) -> MatchReply:
+    async def match(self, photo: bytes, fields: MatchFields, timer: StageTimer, tell: Tell = tell_nobody) -> MatchReply:
         """Answer one photo.
 
         Args:
             photo: in any accepted format.
             fields: the visitor's options.
             timer: started when the request came; its stage ``receive`` is the time the upload took.
+            tell: is told the candidates as soon as there are any, and each verdict.
 
         Raises:
             ServiceRefused: the photo or an option is at fault, or a service is too busy.
@@ -56,7 +59,11 @@ class MatchPipeline:
         found = await self.retrieval.search(
             photo, collection=fields.collection, top_k=fields.top_k, features=fields.verify
         )
-        verified = await self._verify(photo, found, fields) if fields.verify and found.candidates else None
+        is_verifying = bool(fields.verify and found.candidates)
+        await tell(_candidates_event(found, fields, is_verifying))
+        verified = await self._verify(photo, found, fields) if is_verifying else None
+        for each in verified.ranking if verified is not None else ():
+            await tell(_verdict_event(each))
         reply = _retrieval_answer(found, fields) if verified is None else _verified_answer(found, verified, fields)
         reply.timings_ms = _timings(timer, found, verified)
         return reply
@@ -92,6 +99,20 @@ class MatchPipeline:
             raise VerifierUnavailable(f"the photo could not be verified: {failure}") from failure
         logger.warning("answering unverified: %s", failure)
         return None
+
+
+def _candidates_event(found: SearchReply, fields: MatchFields, is_verifying: bool) -> CandidatesEvent:
+    return CandidatesEvent(
+        request_id=current_request_id(),
+        collection=fields.collection,
+        candidates=[_join(each, rank=rank, verdict=None) for rank, each in enumerate(found.candidates, start=1)],
+        verifying=is_verifying,
+    )
+
+
+def _verdict_event(ranked: RankedVerdict) -> VerdictEvent:
+    verdict = ranked.verdict
+    return VerdictEvent(image_id=ranked.image_id, is_match=verdict.is_match, confidence=verdict.confidence)
 
 
 def _retrieval_answer(found: SearchReply, fields: MatchFields) -> MatchReply:

@@ -1,11 +1,13 @@
 """``POST /match``: the visitor's question."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.matching import MatchFields, MatchReply
 from gateway.dependencies import Gateway, get_gateway
+from gateway.events import EVENT_STREAM, EventStream, Tell, tell_nobody, wants_events
 from gateway.languages import preferred_language
 from serving.callers import RequestTimeout, answering
 from serving.observability import StageTimer
@@ -15,6 +17,17 @@ from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_f
 
 router = APIRouter(tags=["matching"], responses=error_answers(401, 403, 429))
 
+_EVENTS = """event: candidates
+data: {"request_id": "9b1f…", "collection": "default", "candidates": […], "verifying": true}
+
+event: verdict
+data: {"image_id": "0c2e…", "is_match": true, "confidence": 0.98}
+
+event: result
+data: {"matched": true, "place": {…}, …}
+
+"""
+
 
 @router.post(
     "/match",
@@ -22,15 +35,32 @@ router = APIRouter(tags=["matching"], responses=error_answers(401, 403, 429))
     summary="Which place does this photo show?",
     description=(
         "Answers with the place, or with `matched: false` when the photo shows nothing of the collection; both are "
-        "HTTP 200. `candidates` lists what was considered, at most one image per place, best first."
+        "HTTP 200. `candidates` lists what was considered, at most one image per place, best first.\n\n"
+        "With `Accept: text/event-stream` the answer is told as it comes about, in server-sent events: `candidates` "
+        "(a CandidatesEvent) as soon as retrieval has answered, one `verdict` (a VerdictEvent) per candidate that was "
+        "compared closely, and at the end `result`, whose data is the same reply as else, or `error`, whose data is "
+        "the error body. What fails before the first event is answered with its status, as else."
     ),
-    responses=error_answers(400, 404, 408, 409, 413, 415, 422, 502, 503, 504),
+    responses={
+        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": _EVENTS}}},
+        **error_answers(400, 404, 408, 409, 413, 415, 422, 502, 503, 504),
+    },
     openapi_extra=form_body(MatchFields, file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC."),
 )
 @requires(Role.MATCH)
 async def match(
     request: Request, gateway: Annotated[Gateway, Depends(get_gateway)], timeout_s: RequestTimeout = None
 ) -> Response:
+    """Answer whole, or in events."""
+    answer = partial(_answer, request, gateway, timeout_s)
+    if wants_events(request):
+        return EventStream(request, answer)
+    reply = await answer(tell_nobody)
+    # Serialised once, here: the reply was validated when it was built.
+    return Response(reply.model_dump_json(), media_type="application/json")
+
+
+async def _answer(request: Request, gateway: Gateway, timeout_s: float | None, tell: Tell) -> MatchReply:
     """Read the form, ask the pipeline."""
     timer = StageTimer()
     gateway.gate.refuse_if_full()
@@ -43,9 +73,8 @@ async def match(
                 photo = await uploaded_files(form, "file")[0].read()
         async with answering(request, timeout_s):
             with gateway.gate.admit():
-                reply = await gateway.pipeline.match(photo, fields, timer)
+                reply = await gateway.pipeline.match(photo, fields, timer, tell)
     gateway.answers.observe(reply)
-    gateway.match_log.note(reply)
+    gateway.match_log.note(reply, fields.prompt_style)
     request.state.timings_ms = reply.timings_ms
-    # Serialised once, here: the reply was validated when it was built.
-    return Response(reply.model_dump_json(), media_type="application/json")
+    return reply

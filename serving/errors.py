@@ -164,6 +164,17 @@ def find_row(table: ErrorTable, exc: Exception) -> ErrorRow:
     raise LookupError(f"no row for {type(exc).__name__}")
 
 
+async def answer_error(request: Request, exc: Exception) -> Response:
+    """The answer that ``exc`` has in the application of ``request``, for those who cannot raise it any more."""
+    handlers = request.app.exception_handlers
+    for ancestor in type(exc).__mro__:
+        if ancestor in handlers:
+            answer: Response = await handlers[ancestor](request, exc)
+            return answer
+    logger.error("%s %s failed unexpectedly", request.method, shown_path(request.url.path), exc_info=exc)
+    return _internal_error()
+
+
 def error_response(
     status: int,
     code: ErrorCode,
@@ -204,8 +215,11 @@ class ErrorBoundary:
             logger.exception("%s %s failed unexpectedly", scope["method"], shown_path(scope["path"]))
             if answering:
                 raise
-            answer = error_response(500, ErrorCode.INTERNAL, "internal error; the server's log has the details")
-            await answer(scope, receive, send)
+            await _internal_error()(scope, receive, send)
+
+
+def _internal_error() -> Response:
+    return error_response(500, ErrorCode.INTERNAL, "internal error; the server's log has the details")
 
 
 async def _answer_invalid_parameter(_: Request, exc: Exception) -> Response:
