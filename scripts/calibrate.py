@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from core.calibration.bounds import Interval, least_count
-from core.calibration.calibration import Calibration, calibrate, choose_unknown, describe
+from core.calibration.calibration import Calibration, calibrate, check_target, choose_unknown, describe
 from core.calibration.samples import Sample
 from core.errors import SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery
@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     limit_threads(1)
     try:
+        check_target(arguments.target)
         with M1GlobalRetrieval(arguments.device, time_budget_s=arguments.time_budget) as retrieval:
             retrieval.load_index(arguments.db_dir)
             calibration = _remembered(arguments, retrieval) if arguments.refit else _measured(arguments, retrieval)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from core.calibration.bounds import Interval, conformal_threshold, exact_interval, least_count, tail_threshold
 from core.calibration.reliability import Reliability, fit_scaling, probability, reliability
-from core.calibration.samples import Sample
+from core.calibration.samples import ORIGINS, Sample
 from core.errors import InvalidRequest
 
 LEAST_UNKNOWN = 8
@@ -123,8 +123,7 @@ def calibrate(samples: Sequence[Sample], target: float, models: Models) -> Calib
     Raises:
         InvalidRequest: a target outside (0, 0.5], or too few unknown photos.
     """
-    if not 0 < target <= 0.5:
-        raise InvalidRequest(f"target {target:g}; accepted: a share above 0 and up to 0.5, such as 0.02")
+    check_target(target)
     unknown = choose_unknown(samples, target)
     if len(unknown) < LEAST_UNKNOWN:
         raise InvalidRequest(
@@ -146,6 +145,16 @@ def calibrate(samples: Sequence[Sample], target: float, models: Models) -> Calib
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         samples=tuple(samples),
     )
+
+
+def check_target(target: float) -> None:
+    """Let pass only a share that makes sense.
+
+    Raises:
+        InvalidRequest: it is not above 0 and at most 0.5.
+    """
+    if not 0 < target <= 0.5:
+        raise InvalidRequest(f"target {target:g}; accepted: a share above 0 and up to 0.5, such as 0.02")
 
 
 def choose_unknown(samples: Sequence[Sample], target: float) -> list[float]:
@@ -173,7 +182,7 @@ def describe(calibration: Calibration) -> CalibrationReport:
         answered=exact_interval(len(answered), len(known)),
         right=exact_interval(right, len(known)),
         wrong_place=exact_interval(len(answered) - right, len(known)),
-        unknown_by_origin={origin: origins.count(origin) for origin in dict.fromkeys(origins)},
+        unknown_by_origin={origin: origins.count(origin) for origin in ORIGINS if origin in origins},
         needed_unknown=least_count(calibration.target),
         reliability=reliability(
             [calibration.confidence(sample.score) for sample in scored], [sample.right for sample in scored]

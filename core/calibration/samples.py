@@ -1,12 +1,14 @@
 """What calibration learns from: one scored query and whether its first place was right."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Origin = Literal["labelled", "feedback", "left out", "simulated"]
 """Where a sample comes from: a photo with a label; an answer that somebody confirmed or corrected; a photo asked about
 with its own place taken out of the collection; a gallery photo made to look re-photographed."""
 
+
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 NOTHING_FOUND = -30.0
 
