@@ -112,9 +112,7 @@ def print_report(calibration: Calibration) -> None:
     if calibration.promised:
         print(f"promised: {unknown} unknown photos suffice (split-conformal test, see docs/calibration.md)")
     else:
-        print(
-            f"NOT promised: {unknown} unknown photos, {report.needed_unknown} are needed; the threshold is an estimate"
-        )
+        print(f"NOT promised: {unknown} unknown photos, {report.needed_unknown} needed; the threshold is an estimate")
     for name, interval in (
         ("unknown answered", report.false_answers),
         ("known answered", report.answered),
