@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_MATCH = "unknown_match"
     EMPTY_GALLERY = "empty_gallery"
     ENCODER_MISMATCH = "encoder_mismatch"
+    ALREADY_RUNNING = "already_running"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     UNAUTHORIZED = "unauthorized"

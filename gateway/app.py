@@ -13,9 +13,21 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.responses import Response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import health, routes_collections, routes_feedback, routes_index, routes_match, routes_session
+from gateway import (
+    health,
+    routes_calibration,
+    routes_collections,
+    routes_feedback,
+    routes_index,
+    routes_match,
+    routes_sample,
+    routes_session,
+    routes_whole_collections,
+)
 from gateway.access import gateway_access
 from gateway.breaker import CircuitBreaker
+from gateway.calibration_client import CalibrationClient
+from gateway.calibrations import open_calibrations
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
 from gateway.docs import serve_docs
@@ -104,8 +116,12 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
             metrics.watch_gate("matches", lambda: gate.inside, lambda: gate.room)
             reception = Reception(settings.max_receiving, settings.max_received_bytes, settings.pace)
             metrics.watch_gate("receiving", lambda: reception.inside, reception.capacity)
-            async with open_match_log(pipeline.retrieval) as match_log:
-                app.state.gateway = Gateway(settings, pipeline, reception, gate, answers, match_log)
+            calibration_client = CalibrationClient(m1, settings.retrieval_timeout_s)
+            async with (
+                open_match_log(pipeline.retrieval) as match_log,
+                open_calibrations(calibration_client, pipeline.verifier, lambda: gate.inside > 0) as calibrations,
+            ):
+                app.state.gateway = Gateway(settings, pipeline, reception, gate, answers, match_log, calibrations)
                 yield
 
     app = build_api(
@@ -122,6 +138,9 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     app.include_router(routes_match.router)
     app.include_router(routes_index.router)
     app.include_router(routes_collections.router)
+    app.include_router(routes_calibration.router)
+    app.include_router(routes_sample.router)
+    app.include_router(routes_whole_collections.router)
     app.include_router(routes_feedback.router)
     app.include_router(routes_session.router)
     app.include_router(

@@ -98,7 +98,15 @@ class ServiceClient:
         return self._parse(response, reply)
 
     async def _post(self, path: str, reply: type[Reply], **body: Any) -> Reply:
-        """Send a question and read the reply.
+        """Post a question and read the reply; errors as ``_send``."""
+        return await self._ask("POST", path, reply, **body)
+
+    async def _ask(self, method: str, path: str, reply: type[Reply], **body: Any) -> Reply:
+        """Send a question and read the reply; errors as ``_send``."""
+        return self._parse(await self._send(method, path, **body), reply)
+
+    async def _send(self, method: str, path: str, **body: Any) -> httpx.Response:
+        """Send a question that may be sent twice.
 
         Raises:
             ServiceRefused: the service's own error answer: 4xx, or 503 with a reason.
@@ -112,15 +120,15 @@ class ServiceClient:
         if timeout_s <= 0:
             raise late(f"no time is left for the {self.service} service")
         headers = {**_hop_headers(), TIMEOUT_HEADER: f"{timeout_s:.3f}", **body.pop("headers", {})}
-        with map_transport_errors(self.service, self.unavailable, late), span(f"POST {self.service}{path}"):
+        with map_transport_errors(self.service, self.unavailable, late), span(f"{method} {self.service}{path}"):
             headers |= trace_headers()
             async with asyncio.timeout(timeout_s):
                 try:
-                    response = await self._http.post(path, headers=headers, **body)
+                    response = await self._http.request(method, path, headers=headers, **body)
                 except httpx.TransportError:
-                    # A kept connection may have died with a restarted service. These calls change nothing, so
-                    # one more try on a fresh connection is safe.
-                    response = await self._http.post(path, headers=headers, **body)
+                    # A kept connection may have died with a restarted service. Made twice, these calls do no more
+                    # than once, so one more try on a fresh connection is safe.
+                    response = await self._http.request(method, path, headers=headers, **body)
         if response.status_code == 504:  # its own clock was the quicker one
             raise late(f"the {self.service} service took too long")
         self._check_key_accepted(response)
@@ -130,9 +138,9 @@ class ServiceClient:
             except ValidationError as exc:
                 raise UnusableReply(f"the {self.service} service answered {response.status_code}") from exc
             raise ServiceRefused(response.status_code, response.content, response.headers.get("retry-after"))
-        if response.status_code != 200:
+        if not response.is_success:
             raise UnusableReply(f"the {self.service} service failed ({response.status_code})")
-        return self._parse(response, reply)
+        return response
 
     def _check_key_accepted(self, response: httpx.Response) -> None:
         """Never tell a visitor to show a key, where it is the gateway's own that is wrong.
@@ -168,7 +176,7 @@ class RetrievalClient(ServiceClient):
             features: whether to have the photo's local features returned for the verifier.
 
         Raises:
-            GatewayError: see ``_post``.
+            GatewayError: see ``_send``.
         """
         return await self._post(
             "/search",
@@ -182,7 +190,7 @@ class RetrievalClient(ServiceClient):
         """Have the numbers of answers kept; sent twice, they are kept once.
 
         Raises:
-            GatewayError: see ``_post``.
+            GatewayError: see ``_send``.
         """
         return await self._post(
             "/matches",
@@ -233,7 +241,7 @@ class VerifierClient(ServiceClient):
             request: the candidates and options.
 
         Raises:
-            GatewayError: see ``_post``.
+            GatewayError: see ``_send``.
         """
         files: dict[str, Any] = {
             "request": (None, request.model_dump_json(), "application/json"),

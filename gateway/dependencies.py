@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from gateway.calibrations import Calibrations
 from gateway.match_log import MatchLog
 from gateway.match_metrics import MatchMetrics
 from gateway.pipeline import MatchPipeline
@@ -25,6 +26,7 @@ class Gateway:
     gate: Gate
     answers: MatchMetrics
     match_log: MatchLog
+    calibrations: Calibrations
 
 
 async def get_gateway(request: Request) -> Gateway:

@@ -5,6 +5,7 @@ GatewayError
 ├── RetrievalUnavailable     cannot be reached
 ├── VerifierUnavailable      cannot be reached or failed, and verification is required
 ├── UnusableReply            a service failed or answered something that is no reply
+├── AlreadyCalibrating       another calibration is being made
 ├── DeadlineExceeded         a service took longer than its budget
 └── OutOfTime                the caller would not wait as long as the service may take
 """
@@ -45,6 +46,10 @@ class UnusableReply(GatewayError):
     """A service failed, or its reply breaks the contract."""
 
 
+class AlreadyCalibrating(GatewayError):
+    """Calibrations are made one at a time."""
+
+
 class DeadlineExceeded(GatewayError):
     """A service took longer than its budget."""
 
@@ -59,5 +64,8 @@ GATEWAY_ERRORS: ErrorTable = {
     UnusableReply: ErrorRow(502, ErrorCode.RETRIEVAL_UNAVAILABLE),
     DeadlineExceeded: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
     OutOfTime: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
+    AlreadyCalibrating: ErrorRow(
+        409, ErrorCode.ALREADY_RUNNING, accepted="when it has ended, or was cancelled: DELETE"
+    ),
     GatewayError: ErrorRow(502, ErrorCode.INTERNAL),
 }

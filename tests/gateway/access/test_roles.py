@@ -38,6 +38,10 @@ ROLES = {
     "GET /collections/{collection}/health": MANAGE,
     "GET /collections/{collection}/matches": MANAGE,
     "GET /collections/{collection}/drift": MANAGE,
+    "GET /collections/{collection}/calibration": MANAGE,
+    "POST /collections/{collection}/calibration": MANAGE,
+    "PATCH /collections/{collection}/calibration": MANAGE,
+    "DELETE /collections/{collection}/calibration": MANAGE,
     "POST /feedback": MATCH,
 }
 SIGNING_IN = "POST /session"  # is refused without a key, and is what a key is for

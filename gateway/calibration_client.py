@@ -1,0 +1,87 @@
+"""The retrieval service as calibrations need it: photos taken again, searches that pass something over, the record."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from contracts.calibration import CalibrationChange, MeasuredCalibration, StoredCalibration
+from contracts.images import ImageBody, ImagePage
+from contracts.retrieval import SearchReply
+from gateway.clients import ServiceClient
+from gateway.errors import RetrievalUnavailable
+
+_PAGE = 500
+
+
+class CalibrationClient(ServiceClient):
+    """Asks for what no visitor asks for."""
+
+    service = "retrieval"
+    unavailable = RetrievalUnavailable
+
+    async def images(self, collection: str) -> list[ImageBody]:
+        """Every image of a collection, oldest first.
+
+        Raises:
+            GatewayError: see ``ServiceClient``; so do all others.
+        """
+        images: list[ImageBody] = []
+        cursor: str | None = None
+        while True:
+            query = {"collection": collection, "limit": str(_PAGE)} | ({"cursor": cursor} if cursor else {})
+            page = await self._ask("GET", "/index/images", ImagePage, params=query)
+            images += page.images
+            cursor = page.next_cursor
+            if cursor is None:
+                return images
+
+    async def rephotographed(self, image_id: str, seed: int) -> bytes:
+        """A gallery photo as a visitor might have taken it: a JPEG, the same for the same seed."""
+        return (await self._send("GET", f"/rephotographed/{image_id}", params={"seed": seed})).content
+
+    async def search(self, photo: bytes, collection: str, top_k: int, leave_out: Mapping[str, str]) -> SearchReply:
+        """Find candidates as for a visitor, but for what is left out: ``leave_out_place`` or ``leave_out_image``."""
+        return await self._ask(
+            "POST",
+            "/search",
+            SearchReply,
+            params={"collection": collection, "top_k": top_k, "features": True, **leave_out},
+            content=photo,
+            headers={"Content-Type": "application/octet-stream"},
+        )
+
+    async def read(self, collection: str, verifier: str | None) -> StoredCalibration:
+        """What is on record, and whether it holds for a verifier."""
+        return await self._ask("GET", _path(collection), StoredCalibration, params=_in_use(verifier))
+
+    async def keep(self, collection: str, measured: MeasuredCalibration) -> StoredCalibration:
+        """Have a calibration fitted and kept."""
+        return await self._ask(
+            "PUT",
+            _path(collection),
+            StoredCalibration,
+            content=measured.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    async def change(self, collection: str, change: CalibrationChange, verifier: str | None) -> StoredCalibration:
+        """Have what was measured fitted to another target."""
+        return await self._ask(
+            "PATCH",
+            _path(collection),
+            StoredCalibration,
+            params=_in_use(verifier),
+            content=change.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    async def remove(self, collection: str) -> None:
+        """Have the calibration forgotten."""
+        await self._send("DELETE", _path(collection))
+
+
+def _path(collection: str) -> str:
+    return f"/calibrations/{quote(collection, safe='')}"
+
+
+def _in_use(verifier: str | None) -> dict[str, str]:
+    return {} if verifier is None else {"verifier": verifier}

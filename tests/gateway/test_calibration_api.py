@@ -1,0 +1,353 @@
+"""A collection is calibrated over HTTP: in the background, politely, visibly, for one set of models."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fakes.encoders import ThumbnailEncoder
+from fakes.images import draw_place, encode, see_again
+from fakes.verifiers import ScriptedVerifier
+from in_process import AppClient, error_of
+
+from contracts.calibration import CalibrationRequest, MeasuredCalibration
+from contracts.images import ImageBody, PlaceBody
+from contracts.retrieval import RetrievalDecision, RetrievedCandidate, SearchReply
+from contracts.verification import DecisionBody, RankedVerdict, VerdictBody, VerifyReply
+from core.results import Verdict
+from core.verifiers.base import Verifier
+from gateway.calibration_run import MOST_TRIES, CalibrationRun
+from gateway.errors import GatewayError, RetrievalUnavailable, ServiceRefused
+from gateway.settings import GatewaySettings
+from services.retrieval.app import create_app as create_retrieval
+from services.retrieval.settings import RetrievalSettings
+from services.verifier.app import create_app as create_verifier
+from services.verifier.settings import VerifierSettings
+from standalone.app import compose
+
+PATH = "/collections/default/calibration"
+
+
+class AlikeVerifier(ScriptedVerifier):
+    """Believes in the candidate whose thumbnail is nearest, the more so the nearer it is."""
+
+    def verify(self, query, candidates, *, prompt_style=None, explain=False):
+        encoder = ThumbnailEncoder()
+        asked = encoder.encode([query.load()]).embeddings[0]
+        found = encoder.encode([candidate.load() for candidate in candidates]).embeddings @ asked
+        return [Verdict(bool(each > 0.8), min(0.99, max(0.01, float(each))), "alike") for each in found]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., AppClient]]:
+    """Starts the product over one gallery, with a verifier."""
+    started: list[AppClient] = []
+
+    def start(verifier: Verifier | None = None, encoder: ThumbnailEncoder | None = None) -> AppClient:
+        stop()
+        folder = tmp_path / "gallery"
+        retrieval = create_retrieval(
+            RetrievalSettings(data_dir=folder, audit_file=tmp_path / "audit.jsonl"), encoder=encoder
+        )
+        judging = create_verifier(VerifierSettings(data_dir=folder), verifier=verifier)
+        client = AppClient(compose(GatewaySettings(), retrieval=retrieval, verifier=judging))
+        client.__enter__()
+        started.append(client)
+        for service in (retrieval, judging):
+            client.call(service.state.engine.finished)
+        return client
+
+    def stop() -> None:
+        while started:
+            started.pop().__exit__(None, None, None)
+
+    yield start
+    stop()
+
+
+@pytest.fixture
+def product(start: Callable[..., AppClient]) -> AppClient:
+    """Twelve places on fakes of the models."""
+    product = start(AlikeVerifier(), ThumbnailEncoder(local_features=True))
+    fill(product)
+    return product
+
+
+def fill(product: AppClient, places: int = 12) -> None:
+    """Add drawn places."""
+    photos = [("file", (f"{seed}.jpg", encode(draw_place(seed)))) for seed in range(places)]
+    assert product.post("/index/images", files=photos).json()["added"] == places
+
+
+def wait(product: AppClient, path: str = PATH) -> dict:
+    """Poll until the job has ended; what GET says then."""
+    ends_at = time.monotonic() + 240
+    while time.monotonic() < ends_at:
+        reply = product.get(path).json()
+        if reply["job"]["state"] != "running":
+            return reply
+        product.call(asyncio.sleep, 0.05)
+    raise TimeoutError(str(reply))
+
+
+def test_a_collection_is_calibrated_over_http(product: AppClient, tmp_path: Path):
+    """Two samples a photo, one of them with its place left out; then it is on record, valid, and in the audit log."""
+    begun = product.post(PATH, json={"target": 0.2, "photos": 10})
+
+    reply = wait(product)
+
+    assert (begun.status_code, begun.json()["state"]) == (202, "running")
+    assert (reply["state"], reply["job"]["state"], reply["job"]["done"], reply["job"]["total"]) == (
+        "valid",
+        "done",
+        20,
+        20,
+    )
+    body = reply["calibration"]
+    assert (body["unknown_by_origin"], body["known_by_origin"]) == ({"left out": 10}, {"simulated": 10})
+    assert body["right"]["share"] >= 0.8  # the fakes tell drawn places apart
+    assert (body["verifier"], body["promised"]) == ("scripted (fake)", True)
+    assert '"calibration.make"' in (tmp_path / "audit.jsonl").read_text()
+
+
+def test_a_valid_calibration_decides(product: AppClient):
+    """The next match says that the collection's own threshold was used, and what it promises."""
+    product.post(PATH, json={"target": 0.2, "photos": 10})
+    threshold = wait(product)["calibration"]["threshold"]
+
+    decision = product.post("/match", files={"file": ("q.jpg", encode(draw_place(3)))}).json()["decision"]
+
+    assert (decision["calibration"], decision["target"]) == ("valid", 0.2)
+    assert decision["threshold"] == pytest.approx(threshold)
+
+
+def test_another_verifier_makes_it_stale(start: Callable[..., AppClient], product: AppClient):
+    """After a change of the verifier the shipped rule decides again; the record and every match say why."""
+    product.post(PATH, json={"target": 0.2, "photos": 10})
+    assert wait(product)["state"] == "valid"
+
+    changed = start(AlikeVerifier(name="other"), ThumbnailEncoder(local_features=True))
+    reply = changed.get(PATH).json()
+    decision = changed.post("/match", files={"file": ("q.jpg", encode(draw_place(3)))}).json()["decision"]
+
+    assert (reply["state"], reply["stale_because"], reply["job"]) == ("stale", "another verifier", None)
+    assert (decision["calibration"], decision["stale_because"]) == ("stale", "another verifier")
+
+
+def test_the_target_is_changed_at_once(product: AppClient):
+    """PATCH answers with the refitted calibration; no job runs."""
+    product.post(PATH, json={"target": 0.2, "photos": 10})
+    made = wait(product)
+
+    changed = product.request("PATCH", PATH, json={"target": 0.1}).json()
+
+    assert (changed["state"], changed["calibration"]["target"]) == ("valid", 0.1)
+    assert changed["calibration"]["threshold"] >= made["calibration"]["threshold"]
+    assert changed["job"] == made["job"]
+
+
+def test_one_runs_at_a_time_and_can_be_cancelled(product: AppClient):
+    """A second start is refused with how far the first has come; DELETE ends the first and keeps what is on record."""
+    product.post(PATH, json={"photos": 12})
+    refused = product.post(PATH, json={"photos": 12})
+    cancelled = product.request("DELETE", PATH)
+
+    reply = product.get(PATH).json()
+
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "already_running")
+    assert "is being calibrated" in error_of(refused)["message"]
+    assert (cancelled.status_code, reply["job"]["state"], reply["state"]) == (204, "cancelled", "none")
+    assert product.post(PATH, json={"photos": 12}).status_code == 202
+
+
+def test_removed_is_removed(product: AppClient):
+    """Where nothing runs DELETE forgets the calibration."""
+    product.post(PATH, json={"target": 0.2, "photos": 10})
+    wait(product)
+
+    assert product.request("DELETE", PATH).status_code == 204
+    assert product.get(PATH).json()["state"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"prompt_style": "baroque"}, "unknown prompt style"),
+        ({"target": 0.01}, "at least 8 are needed, and 99 to promise 1.0%"),
+    ],
+)
+def test_a_job_that_fails_says_why(start: Callable[..., AppClient], asked: dict, said: str):
+    """In the words of the service that refused; nothing is on record."""
+    product = start(ScriptedVerifier(), ThumbnailEncoder(local_features=True))
+    fill(product, 4)
+
+    product.post(PATH, json=asked)
+    reply = wait(product)
+
+    assert (reply["job"]["state"], reply["state"]) == ("failed", "none")
+    assert said in reply["job"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/collections/nowhere/calibration", {}, 404),
+        ("GET", "/collections/nowhere/calibration", None, 404),
+        ("POST", PATH, {"target": 0.7}, 422),
+        ("POST", PATH, {"photos": 3}, 422),
+        ("POST", PATH, {"goal": 0.1}, 422),
+        ("PATCH", PATH, {"target": 0}, 422),
+        ("PATCH", PATH, {"target": 0.1}, 422),
+    ],
+)
+def test_bad_requests_are_refused_with_the_reason(
+    product: AppClient, method: str, path: str, body: dict | None, status: int
+):
+    """An unknown collection, a target outside its range, an unknown field, nothing to refit."""
+    answer = product.request(method, path, json=body)
+
+    assert answer.status_code == status
+    assert error_of(answer)["message"]
+
+
+IMAGES = [
+    ImageBody(
+        id=f"{number:032x}",
+        collection="default",
+        place=PlaceBody(id=place, name=place, description="", metadata={}, latitude=None, longitude=None),
+        filename="a.jpg",
+        media_type="image/jpeg",
+        width=1,
+        height=1,
+        bytes=1,
+        content_hash="",
+        added_at="",
+        file_url="",
+        preview_url="",
+    )
+    for number, place in enumerate(["a", "a", "b"])
+]
+
+
+class PlayedRetrieval:
+    """Finds the first image that is not left out; fails as often as it is told to."""
+
+    def __init__(self, failures: list[GatewayError] | None = None, encoders: list[str] | None = None) -> None:
+        self.left_out: list[dict[str, str]] = []
+        self._failures = failures or []
+        self._encoders = encoders or []
+
+    async def images(self, collection: str) -> list[ImageBody]:
+        return IMAGES
+
+    async def rephotographed(self, image_id: str, seed: int) -> bytes:
+        if image_id == IMAGES[2].id:
+            raise ServiceRefused(404, b"", None)
+        return b"photo"
+
+    async def search(self, photo: bytes, collection: str, top_k: int, leave_out: dict[str, str]) -> SearchReply:
+        if self._failures:
+            raise self._failures.pop()
+        self.left_out.append(leave_out)
+        found = next(
+            each
+            for each in IMAGES
+            if each.id != leave_out.get("leave_out_image") and each.place.id != leave_out.get("leave_out_place")
+        )
+        return SearchReply(
+            candidates=[RetrievedCandidate(image=found, similarity=0.5, rank=1)],
+            decision=RetrievalDecision(matched=False, confidence=0, reason=""),
+            encoder=self._encoders.pop() if self._encoders else "encoder",
+            query_width=1,
+            query_height=1,
+            timings_ms={},
+        )
+
+
+class PlayedVerifier:
+    """Scores everything alike."""
+
+    async def verify(self, photo, features, request) -> VerifyReply:
+        verdict = VerdictBody(is_match=True, confidence=0.9, response="")
+        return VerifyReply(
+            ranking=[RankedVerdict(image_id=request.candidates[0].image_id, verdict=verdict)],
+            matched=True,
+            confidence=0.9,
+            decision=DecisionBody(score=2.0, threshold=0.0, signals={}, calibration="none"),
+            reason="",
+            verifier="verifier",
+            timings_ms={},
+        )
+
+
+def measure(retrieval: PlayedRetrieval, is_busy: Callable[[], bool] = lambda: False) -> tuple:
+    """Run; the measurement, and the pauses that it made."""
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    run = CalibrationRun(retrieval, PlayedVerifier(), is_busy, pause)
+    measured: MeasuredCalibration = asyncio.run(run.measure("default", CalibrationRequest(photos=8)))
+    return measured, pauses, run
+
+
+def test_each_photo_is_asked_about_twice():
+    """Its place left out, and then itself; a photo that is gone meanwhile is passed over."""
+    retrieval = PlayedRetrieval()
+
+    measured, pauses, run = measure(retrieval)
+
+    asked = [(sample.known, sample.right, sample.origin) for sample in measured.samples]
+    assert asked == [(False, False, "left out"), (True, True, "simulated")] * 2
+    assert [set(each) for each in retrieval.left_out] == [{"leave_out_place"}, {"leave_out_image"}] * 2
+    assert (run.done, run.total, pauses) == (4, 4, [])
+
+
+def test_a_service_that_is_away_is_waited_for():
+    """Longer and longer, at least as long as it says; nothing is lost."""
+    busy = ServiceRefused(503, b"", "7")
+    measured, pauses, run = measure(PlayedRetrieval([RetrievalUnavailable("away"), RetrievalUnavailable("away"), busy]))
+
+    assert pauses == [7.0, 2.0, 4.0]
+    assert (len(measured.samples), run.waiting_for) == (4, None)
+
+
+def test_a_service_that_stays_away_ends_it():
+    """After some minutes it is given up, and the reason is told."""
+    with pytest.raises(RetrievalUnavailable):
+        measure(PlayedRetrieval([RetrievalUnavailable("away")] * MOST_TRIES))
+
+
+def test_changed_models_end_it():
+    """Scores of two encoders are never mixed."""
+    with pytest.raises(GatewayError, match="was changed during the calibration"):
+        measure(PlayedRetrieval(encoders=["new", "old"]))
+
+
+def test_visitors_go_first():
+    """It waits while a match is at work, but not for ever."""
+    measured, pauses, _ = measure(PlayedRetrieval(), lambda: True)
+
+    assert len(measured.samples) == 4
+    assert sum(pauses) == pytest.approx(40, abs=1)
+
+
+@pytest.mark.slow
+def test_the_embedded_default_is_calibrated(start: Callable[..., AppClient]):
+    """With the real models, over drawn places: known ones are answered, unknown ones refused, the promise told."""
+    product = start()
+    fill(product)
+
+    product.post(PATH, json={"target": 0.15, "photos": 8})
+    reply = wait(product)
+    seen = encode(see_again(draw_place(5), seed=1).image)
+    known, unknown = (
+        product.post("/match", files={"file": ("q.jpg", each)}).json() for each in (seen, encode(draw_place(99)))
+    )
+
+    assert (reply["state"], reply["calibration"]["promised"]) == ("valid", True)
+    assert reply["calibration"]["right"]["share"] >= 0.7
+    assert (known["matched"], known["place"]["name"], known["decision"]["calibration"]) == (True, "5", "valid")
+    assert (unknown["matched"], unknown["decision"]["calibration"]) == (False, "valid")
