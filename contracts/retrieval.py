@@ -44,6 +44,9 @@ class SearchReply(BaseModel):
     """Candidates, best first, at most one image per place unless places run out."""
 
     candidates: list[RetrievedCandidate]
+    further_views: list[RetrievedCandidate] = Field(
+        default_factory=list, description="other images of the first places, to be verified along with the candidates"
+    )
     decision: RetrievalDecision
     encoder: str
     query_width: int

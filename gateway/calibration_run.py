@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from contracts.calibration import CalibrationRequest, MeasuredCalibration, Origin, SampleBody
 from contracts.images import ImageBody
-from contracts.verification import CandidateRef, VerifyRequest
+from contracts.verification import VerifyRequest
 from gateway.calibration_client import CalibrationClient
 from gateway.clients import VerifierClient
 from gateway.errors import GatewayError, ServiceRefused, UnusableReply
+from gateway.pipeline import candidate_refs
 
 Answer = TypeVar("Answer")
 Pause = Callable[[float], Awaitable[None]]
@@ -117,15 +118,7 @@ class CalibrationRun:
         request = VerifyRequest(
             collection=collection,
             prompt_style=prompt_style,
-            candidates=[
-                CandidateRef(
-                    image_id=each.image.id,
-                    place_id=each.image.place.id,
-                    similarity=each.similarity,
-                    local_score=each.local_score,
-                )
-                for each in found.candidates
-            ],
+            candidates=candidate_refs(found),
         )
         verified = await self._patiently(lambda: self._verifier.verify(photo, found.query_features, request))
         self._models.add((found.encoder, verified.verifier))
@@ -133,7 +126,7 @@ class CalibrationRun:
             raise UnusableReply("the encoder or the verifier was changed during the calibration; start it again")
         if verified.decision is None or not verified.ranking:
             return None, None
-        places = {each.image.id: each.image.place.id for each in found.candidates}
+        places = {each.image.id: each.image.place.id for each in found.candidates + found.further_views}
         return verified.decision.score, places.get(verified.ranking[0].image_id)
 
     async def _verifier_fingerprint(self) -> str:

@@ -69,18 +69,9 @@ class MatchPipeline:
         return reply
 
     async def _verify(self, photo: bytes, found: SearchReply, fields: MatchFields) -> VerifyReply | None:
-        candidates = [
-            CandidateRef(
-                image_id=each.image.id,
-                place_id=each.image.place.id,
-                similarity=each.similarity,
-                local_score=each.local_score,
-            )
-            for each in found.candidates
-        ]
         request = VerifyRequest(
             collection=fields.collection,
-            candidates=candidates,
+            candidates=candidate_refs(found),
             location=fields.location,
             prompt_style=fields.prompt_style,
             explain=fields.explain,
@@ -99,6 +90,19 @@ class MatchPipeline:
             raise VerifierUnavailable(f"the photo could not be verified: {failure}") from failure
         logger.warning("answering unverified: %s", failure)
         return None
+
+
+def candidate_refs(found: SearchReply) -> list[CandidateRef]:
+    """What the verifier is to compare the photo with: the candidates, and further views of the first places."""
+    return [
+        CandidateRef(
+            image_id=each.image.id,
+            place_id=each.image.place.id,
+            similarity=each.similarity,
+            local_score=each.local_score,
+        )
+        for each in found.candidates + found.further_views
+    ]
 
 
 def _candidates_event(found: SearchReply, fields: MatchFields, is_verifying: bool) -> CandidatesEvent:
@@ -134,8 +138,8 @@ def _retrieval_answer(found: SearchReply, fields: MatchFields) -> MatchReply:
 
 
 def _verified_answer(found: SearchReply, verified: VerifyReply, fields: MatchFields) -> MatchReply:
-    retrieved = {each.image.id: each for each in found.candidates}
-    ranked = [each for each in verified.ranking if each.image_id in retrieved]
+    retrieved = {each.image.id: each for each in found.candidates + found.further_views}
+    ranked = _without_further_views([each for each in verified.ranking if each.image_id in retrieved], found)
     candidates = [
         _join(retrieved[each.image_id], rank=rank, verdict=each.verdict) for rank, each in enumerate(ranked, start=1)
     ]
@@ -153,6 +157,17 @@ def _verified_answer(found: SearchReply, verified: VerifyReply, fields: MatchFie
         models=Models(encoder=found.encoder, verifier=verified.verifier),
         request_id=current_request_id(),
     )
+
+
+def _without_further_views(ranking: list[RankedVerdict], found: SearchReply) -> list[RankedVerdict]:
+    """The best image of each place, as many as candidates were found: its other views have had their say."""
+    place_of = {each.image.id: each.image.place.id for each in found.candidates + found.further_views}
+    viewed = {each.image.place.id for each in found.further_views}
+    kept: dict[str, RankedVerdict] = {}
+    for each in ranking:
+        place = place_of[each.image_id]
+        kept.setdefault(place if place in viewed else each.image_id, each)
+    return list(kept.values())
 
 
 def _join(candidate: RetrievedCandidate, *, rank: int, verdict: VerdictBody | None) -> MatchCandidate:

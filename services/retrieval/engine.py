@@ -11,7 +11,7 @@ from PIL import Image
 from core.decoding_budget import DecodingBudget
 from core.encoders.base import Encoder
 from core.errors import OutOfMemory
-from core.gallery import Gallery
+from core.gallery import CollectionSummary, Gallery
 from core.images import DecodedImage, decode_image
 from core.leaving_out import LeavingOut, LeftOut
 from core.local_features.codec import pack
@@ -21,6 +21,7 @@ from core.stopping import stopping_by
 from services.retrieval.calibrations import Calibrations
 from services.retrieval.checkups import Checkups, open_checkups
 from services.retrieval.indexing import Encoding, Indexer
+from services.retrieval.sample import Sample
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.usage import Usage, open_usage
 from serving.admission import Gate
@@ -48,11 +49,13 @@ class Found:
 
     Attributes:
         candidates: best first.
+        further_views: see ``core.retriever.Retrieved``.
         query: the decoded photo.
         features: the photo's packed local features, where asked for and where the encoder makes them.
     """
 
     candidates: list[Candidate]
+    further_views: list[Candidate]
     query: DecodedImage
     features: bytes | None
 
@@ -72,6 +75,7 @@ class RetrievalEngine:
         usage: keeps what visitors asked, as numbers.
         checkups: checks collections on request.
         calibrations: of collections, on record.
+        sample: a collection to try the product with.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class RetrievalEngine:
             chunk_bytes=CHUNK_BYTES,
             without_metadata=settings.strip_metadata,
         )
+        self.sample = Sample(gallery, self.indexer, workers)
         self._look_again = look_again
         self._time_budget_s = settings.time_budget_s
         self._batcher = batcher
@@ -157,7 +162,29 @@ class RetrievalEngine:
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
             self.usage.remember(embedding, packed)
-            return Found(retrieved.candidates, query, packed)
+            return Found(retrieved.candidates, retrieved.further_views, query, packed)
+
+    async def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
+        """Call a collection something else; what is on record of its matches follows.
+
+        Raises:
+            UnknownCollection: it holds no image.
+            InvalidRequest: the new name is not acceptable, or is another collection's.
+        """
+        summary = await self.workers.run(self.gallery.rename_collection, name, new_name)
+        await self.usage.rename_collection(name, new_name)
+        return summary
+
+    async def delete_collection(self, name: str) -> int:
+        """Forget all of a collection, its matches as well; return how many images it held.
+
+        Raises:
+            UnknownCollection: it held none.
+        """
+        count = await self.workers.run(self.gallery.delete_collection, name)
+        self.checkups.forget(name)
+        await self.usage.forget_collection(name)
+        return count
 
     def _retriever(self, left_out: LeftOut) -> Retriever:
         searched = LeavingOut(self.gallery, left_out) if left_out else self.gallery
@@ -204,6 +231,7 @@ async def open_engine(
         metrics.watch_gate("searches", lambda: engine.gate.inside, engine.gate.capacity)
         metrics.watch_gate("uploads", lambda: engine.uploads.inside, engine.uploads.capacity)
         metrics.watch_cache("local_features", gallery.feature_cache.uses)
+        stack.push_async_callback(engine.sample.close)
         yield engine
 
 

@@ -49,6 +49,7 @@ async def search(
     decision = decide_by_retrieval(found.candidates)
     reply = SearchReply(
         candidates=[candidate_body(candidate) for candidate in found.candidates],
+        further_views=[candidate_body(view) for view in found.further_views],
         decision=RetrievalDecision(matched=decision.matched, confidence=decision.confidence, reason=decision.reason),
         encoder=str(engine.gallery.fingerprint),
         query_width=found.query.width,

@@ -141,3 +141,18 @@ def test_reasons_speak_the_visitors_language(filled: AppClient, fields: dict, he
     nearest = {"en": "The nearest is place-3.", "zh": "最接近的是“place-3”。"}
     assert (told["matched"], told["reasons"][0]) == (False, nearest[language])
     assert match(filled)["reasons"] == []
+
+
+def test_a_place_is_listed_once_by_its_best_image(filled: AppClient):
+    """Several images of the first place are compared; it stands once among the candidates, by the one that agrees."""
+    for seed in (11, 12, 13):
+        view = encode(see_again(draw_place(2), seed=seed, crop=0.05, warp=0.01).image)
+        added = filled.post("/index/images", files={"file": ("view.jpg", view)}, data={"place_id": "place-2"})
+        assert added.json()["added"] == 1
+
+    answer = match(filled, top_k=3)
+
+    places = [candidate["place"]["id"] for candidate in answer["candidates"]]
+    assert len(places) == len(set(places)) == 3
+    assert (places[0], answer["matched"]) == ("place-2", True)
+    assert answer["candidates"][0]["verdict"]["confidence"] == 0.9
