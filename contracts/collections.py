@@ -9,6 +9,16 @@ from contracts.feedback import FeedbackVerdict, Verification
 MAX_COLLECTION = 200
 
 
+class CollectionChange(BaseModel):
+    """What may be changed of a collection."""
+
+    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "city-museum"}]}}
+
+    name: str = Field(
+        min_length=1, max_length=MAX_COLLECTION, description="what to call it from now on; no other collection's name"
+    )
+
+
 class PlaceRef(BaseModel):
     """A place, and how many photos show it."""
 

@@ -18,7 +18,7 @@ import numpy as np
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
-from core.gallery.entries import AddResult, ImageChange, NewImage, Unchanged, check_name, printable
+from core.gallery.entries import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, printable
 from core.gallery.files import PhotoFiles
 from core.gallery.gpu_search import GpuSearch, find_gpu_search
 from core.gallery.group_commit import GroupCommit
@@ -175,7 +175,7 @@ class Gallery(GalleryReader):
         self._features.discard(image_id)
         self._remove_files([image])
 
-    def rename_collection(self, name: str, new_name: str) -> None:
+    def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Call a collection something else: at once for searches; its images, places and calibration stay.
 
         Raises:
@@ -185,12 +185,12 @@ class Gallery(GalleryReader):
         check_name("collection", new_name, 200)
         with self._database.writing() as connection:
             _refuse_unknown(connection, name)
-            if new_name == name:
-                return
-            if has_images(connection, new_name):
-                raise InvalidRequest(f"collection {new_name[:100]!r} exists already; give a name that is free")
-            place_rows.rename_collection(connection, name, new_name)
-            self._commit(connection, lambda index: index.rename(name, new_name))
+            if new_name != name:
+                if has_images(connection, new_name):
+                    raise InvalidRequest(f"collection {new_name[:100]!r} exists already; give a name that is free")
+                place_rows.rename_collection(connection, name, new_name)
+                self._commit(connection, lambda index: index.rename(name, new_name))
+            return place_rows.collection_summary(connection, new_name)
 
     def delete_collection(self, name: str) -> int:
         """Forget all of a collection: at once for searches, then the files that no other collection holds.

@@ -147,6 +147,14 @@ def delete_collection(connection: sqlite3.Connection, name: str) -> None:
         connection.execute(f"DELETE FROM {table} WHERE collection = ?", (name,))
 
 
+def collection_summary(connection: sqlite3.Connection, name: str) -> CollectionSummary:
+    """Read one collection."""
+    row = connection.execute(
+        "SELECT count(*), count(DISTINCT place) FROM images WHERE collection = ?", (name,)
+    ).fetchone()
+    return CollectionSummary(name, *row)
+
+
 def to_place(columns: Sequence[Any]) -> Place:
     """Build a place of (place_id, name, description, metadata, latitude, longitude)."""
     place_id, name, description, metadata, latitude, longitude = columns

@@ -250,6 +250,31 @@ class UsageLog:
             connection.execute("COMMIT")
         return forgotten
 
+    def rename_collection(self, name: str, new_name: str) -> None:
+        """Let the matches of a collection be those of another name; those on record under that name are forgotten.
+
+        Raises:
+            GalleryUnavailable: nothing was changed.
+        """
+        if not self._database.path.exists():
+            return
+        with self._writing() as connection:
+            connection.execute("DELETE FROM matches WHERE collection = ?", (new_name,))
+            connection.execute("UPDATE matches SET collection = ? WHERE collection = ?", (new_name, name))
+            connection.execute("COMMIT")
+
+    def forget_collection(self, name: str) -> None:
+        """Delete all matches of a collection.
+
+        Raises:
+            GalleryUnavailable: nothing was deleted.
+        """
+        if not self._database.path.exists():
+            return
+        with self._writing() as connection:
+            connection.execute("DELETE FROM matches WHERE collection = ?", (name,))
+            connection.execute("COMMIT")
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         self._prepare()

@@ -15,7 +15,15 @@ from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchErr
 from core.gallery import Gallery
 from core.threads import limit_threads
 from services.errors import CORE_ERRORS
-from services.retrieval import routes_calibration, routes_collections, routes_feedback, routes_index, routes_search
+from services.retrieval import (
+    routes_calibration,
+    routes_collections,
+    routes_feedback,
+    routes_index,
+    routes_sample,
+    routes_search,
+    routes_whole_collections,
+)
 from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine
 from services.retrieval.settings import RetrievalSettings
 from serving.audit import AuditLog
@@ -66,6 +74,8 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
     app.include_router(routes_collections.router)
     app.include_router(routes_feedback.router)
     app.include_router(routes_calibration.router)
+    app.include_router(routes_sample.router)
+    app.include_router(routes_whole_collections.router)
     app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
     return app
 

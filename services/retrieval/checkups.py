@@ -82,6 +82,10 @@ class Checkups:
             task.result()
         return await self._look(collection)
 
+    def forget(self, collection: str) -> None:
+        """Drop the report of a collection that is no more, lest another of its name be shown it."""
+        self._reports.pop(collection, None)
+
     def close(self) -> None:
         """Let the check that is running end soon."""
         self._is_closed = True

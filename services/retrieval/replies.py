@@ -88,9 +88,12 @@ def place_page(page: entries.PlacePage) -> PlacePage:
 
 def collection_list(collections: list[entries.CollectionSummary]) -> CollectionList:
     """Show all collections."""
-    return CollectionList(
-        collections=[CollectionSummary(id=each.name, images=each.images, places=each.places) for each in collections]
-    )
+    return CollectionList(collections=[collection_body(each) for each in collections])
+
+
+def collection_body(collection: entries.CollectionSummary) -> CollectionSummary:
+    """Show one collection."""
+    return CollectionSummary(id=collection.name, images=collection.images, places=collection.places)
 
 
 def add_reply(collection: str, submissions: Sequence[Submission], outcomes: Sequence[Added]) -> AddReply:

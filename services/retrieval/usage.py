@@ -67,6 +67,20 @@ class Usage:
             lambda: report_drift(self._log.columns(collection), time.time(), calibration_reference(calibration))
         )
 
+    async def rename_collection(self, name: str, new_name: str) -> None:
+        """Let what is on record of a collection follow its new name; where that fails, it is lost to view, no more."""
+        try:
+            await self._workers.run(self._log.rename_collection, name, new_name)
+        except GalleryUnavailable as exc:
+            logger.warning("matches stay on record under a collection's former name: %s", exc)
+
+    async def forget_collection(self, name: str) -> None:
+        """Delete what is on record of a collection."""
+        try:
+            await self._workers.run(self._log.forget_collection, name)
+        except GalleryUnavailable as exc:
+            logger.warning("matches of a deleted collection stay on record until their time is over: %s", exc)
+
     async def keep_forgetting(self) -> None:
         """Delete what may not be kept any longer, now and every hour."""
         while True:

@@ -64,7 +64,7 @@ def test_every_reference_resolves(name: str):
 def test_the_gateway_documents_the_gallery_as_the_service_does():
     """Both doors to the gallery take the same parameters and bodies and give the same replies."""
     gateway, retrieval = operations(APPS["gateway"]), operations(APPS["retrieval"])
-    shared = [key for key in retrieval if key[1].startswith(("/index", "/collections"))]
+    shared = [key for key in retrieval if key[1].startswith(("/index", "/collections", "/sample"))]
 
     assert len([key for key in shared if key[1].startswith("/index")]) == 9
     assert {path for _, path in shared if path.startswith("/collections")} >= {

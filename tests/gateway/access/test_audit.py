@@ -23,6 +23,9 @@ CHANGES = {
     "PUT /calibrations/{collection}": "calibration.make",
     "PATCH /calibrations/{collection}": "calibration.edit",
     "DELETE /calibrations/{collection}": "calibration.delete",
+    "PATCH /collections/{collection}": "collection.rename",
+    "DELETE /collections/{collection}": "collection.delete",
+    "POST /sample": "sample.build",
 }
 # What visitors leave behind is theirs, and has records of its own.
 NO_CHANGES = {"POST /search", "POST /matches", "POST /feedback"}

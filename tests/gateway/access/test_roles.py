@@ -42,6 +42,12 @@ ROLES = {
     "POST /collections/{collection}/calibration": MANAGE,
     "PATCH /collections/{collection}/calibration": MANAGE,
     "DELETE /collections/{collection}/calibration": MANAGE,
+    "PATCH /collections/{collection}": MANAGE,
+    "DELETE /collections/{collection}": MANAGE,
+    "GET /collections/{collection}/qr.svg": MATCH,
+    "GET /sample": MATCH,
+    "POST /sample": MANAGE,
+    "GET /sample/queries/{number}": MATCH,
     "POST /feedback": MATCH,
 }
 SIGNING_IN = "POST /session"  # is refused without a key, and is what a key is for

@@ -1,0 +1,39 @@
+"""The sample collection: what it is made of, how far it is, and photos to try it with."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from contracts.verification import Language
+
+
+class SampleParams(BaseModel):
+    """In which words."""
+
+    model_config = {"extra": "forbid"}
+
+    language: Language = Field(default="en", description="of the places' names and descriptions")
+
+
+class SampleQuery(BaseModel):
+    """A photo to try the sample with: one of its photographs as a visitor might have taken it, or a stranger."""
+
+    place_id: str | None = Field(description="what it shows; null: nothing in the sample")
+    name: str
+    photographer: str
+    terms: str = Field(description="under which the photograph may be used")
+    url: str
+
+
+class SampleCollection(BaseModel):
+    """The sample collection and how far it is."""
+
+    collection: str = Field(description="its name")
+    state: Literal["absent", "building", "ready", "failed", "unavailable"] = Field(
+        description="`unavailable`: the photographs are not installed here; `failed`: see `reason`"
+    )
+    done: int = Field(description="photos that are in the collection")
+    total: int
+    source: str = Field(description="where the photographs come from")
+    reason: str | None = Field(default=None, description="why there is none")
+    queries: list[SampleQuery] = Field(description="photos to try it with")
