@@ -24,5 +24,6 @@ class VerdictEvent(BaseModel):
     event: ClassVar[str] = "verdict"
 
     image_id: str
+    photo: int = Field(default=0, description="which of the photos sent it was compared with, 0 for the first")
     is_match: bool
     confidence: float = Field(ge=0, le=1)

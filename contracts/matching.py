@@ -31,6 +31,7 @@ class MatchCandidate(BaseModel):
     """One place that was considered, in final order."""
 
     image_id: str
+    photo: int = Field(default=0, description="which of the photos sent it was found for, 0 for the first")
     place: PlaceBody
     similarity: float = Field(description="cosine of the global embeddings, [-1, 1]")
     rank: int = Field(ge=1, description="final rank, after verification")

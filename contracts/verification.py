@@ -1,7 +1,8 @@
 """The verifier service's wire: one query photo and its candidates in, ranked verdicts out.
 
 ``POST /verify`` is multipart: ``request`` (a VerifyRequest as JSON), ``file`` (the query photo, any accepted
-format) and optionally ``features`` (the bytes of SearchReply.query_features).
+format) and optionally ``features`` (the bytes of SearchReply.query_features). Several photos of one thing are several
+``file`` parts; then there are as many ``features`` parts, empty where there are none, or no such part at all.
 """
 
 from typing import Literal
@@ -12,6 +13,10 @@ Language = Literal["en", "zh"]
 """In which reasons are given."""
 
 
+MOST_PHOTOS = 5
+"""Of one thing in one request."""
+
+
 class CandidateRef(BaseModel):
     """A candidate as the gateway hands it on."""
 
@@ -19,6 +24,7 @@ class CandidateRef(BaseModel):
     place_id: str = Field(min_length=1)
     similarity: float
     local_score: float | None = Field(default=None, ge=0)
+    photo: int = Field(default=0, ge=0, lt=MOST_PHOTOS, description="which photo it was found for, 0 for the first")
 
 
 class LocationBody(BaseModel):
@@ -38,7 +44,7 @@ class VerifyRequest(BaseModel):
     """What to verify."""
 
     collection: str = Field(default="default", min_length=1, max_length=200)
-    candidates: list[CandidateRef] = Field(max_length=100)
+    candidates: list[CandidateRef] = Field(max_length=100 * MOST_PHOTOS)
     prompt_style: str | None = Field(default=None, max_length=50)
     explain: bool = False
     language: Language = "en"
@@ -96,6 +102,7 @@ class RankedVerdict(BaseModel):
     """A verdict and the candidate it belongs to."""
 
     image_id: str
+    photo: int = Field(default=0, description="which photo it was compared with, 0 for the first")
     verdict: VerdictBody
 
 
@@ -103,7 +110,7 @@ class VerifyReply(BaseModel):
     """Verdicts in final order and the decision drawn from them."""
 
     ranking: list[RankedVerdict] = Field(
-        description="best first; every candidate of the request that could be judged, once"
+        description="best first; every candidate of the request that could be judged, once for each photo"
     )
     dropped: list[str] = Field(
         default_factory=list,

@@ -13,10 +13,10 @@ from typing import TypeVar
 from contracts.calibration import CalibrationRequest, MeasuredCalibration, Origin, SampleBody
 from contracts.images import ImageBody
 from contracts.verification import VerifyRequest
+from gateway.answers import candidate_refs
 from gateway.calibration_client import CalibrationClient
 from gateway.clients import VerifierClient
 from gateway.errors import GatewayError, ServiceRefused, UnusableReply
-from gateway.pipeline import candidate_refs
 
 Answer = TypeVar("Answer")
 Pause = Callable[[float], Awaitable[None]]
@@ -120,7 +120,7 @@ class CalibrationRun:
             prompt_style=prompt_style,
             candidates=candidate_refs(found),
         )
-        verified = await self._patiently(lambda: self._verifier.verify(photo, found.query_features, request))
+        verified = await self._patiently(lambda: self._verifier.verify([photo], [found.query_features], request))
         self._models.add((found.encoder, verified.verifier))
         if len(self._models) > 1:
             raise UnusableReply("the encoder or the verifier was changed during the calibration; start it again")

@@ -5,7 +5,7 @@ Deadlines are kept here and not in httpx, because its in-process transport knows
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
@@ -232,23 +232,26 @@ class VerifierClient(ServiceClient):
     unavailable = VerifierUnavailable
     kept_back_s = 0.1  # in which an answer without verdicts is made and sent
 
-    async def verify(self, photo: bytes, features: str | None, request: VerifyRequest) -> VerifyReply:
-        """Have all candidates of one photo verified.
+    async def verify(
+        self, photos: Sequence[bytes], features: Sequence[str | None], request: VerifyRequest
+    ) -> VerifyReply:
+        """Have all candidates of one or several photos verified.
 
         Args:
-            photo: in any accepted format.
-            features: of the photo, as retrieval returned them (base64), where it did.
+            photos: each in any accepted format.
+            features: of each photo, as retrieval returned them (base64), where it did.
             request: the candidates and options.
 
         Raises:
             GatewayError: see ``_send``.
         """
-        files: dict[str, Any] = {
-            "request": (None, request.model_dump_json(), "application/json"),
-            "file": ("photo", photo, "application/octet-stream"),
-        }
-        if features is not None:
-            files["features"] = ("features", base64.b64decode(features), "application/octet-stream")
+        files: list[tuple[str, Any]] = [("request", (None, request.model_dump_json(), "application/json"))]
+        files += [("file", ("photo", photo, "application/octet-stream")) for photo in photos]
+        if any(features):
+            files += [
+                ("features", ("features", base64.b64decode(each or ""), "application/octet-stream"))
+                for each in features
+            ]
         return await self._post("/verify", VerifyReply, files=files)
 
 

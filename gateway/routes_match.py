@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.matching import MatchFields, MatchReply
+from contracts.verification import MOST_PHOTOS
 from gateway.dependencies import Gateway, get_gateway
 from gateway.events import EVENT_STREAM, EventStream, Tell, tell_nobody, wants_events
 from gateway.languages import preferred_language
@@ -36,6 +37,8 @@ data: {"matched": true, "place": {…}, …}
     description=(
         "Answers with the place, or with `matched: false` when the photo shows nothing of the collection; both are "
         "HTTP 200. `candidates` lists what was considered, at most one image per place, best first.\n\n"
+        "Several photos of one thing may be sent together: each is compared with what is found for it, and what they "
+        "say of a place is taken together. `photo` of a candidate says which one found it.\n\n"
         "With `Accept: text/event-stream` the answer is told as it comes about, in server-sent events: `candidates` "
         "(a CandidatesEvent) as soon as retrieval has answered, one `verdict` (a VerdictEvent) per candidate that was "
         "compared closely, and at the end `result`, whose data is the same reply as else, or `error`, whose data is "
@@ -45,7 +48,13 @@ data: {"matched": true, "place": {…}, …}
         200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": _EVENTS}}},
         **error_answers(400, 404, 408, 409, 413, 415, 422, 502, 503, 504),
     },
-    openapi_extra=form_body(MatchFields, file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC."),
+    openapi_extra=form_body(
+        MatchFields,
+        file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC. Up to 5 of one thing; together they may have the "
+        "bytes of the largest single photo.",
+        several=True,
+        at_most=MOST_PHOTOS,
+    ),
 )
 @requires(Role.MATCH)
 async def match(
@@ -67,13 +76,13 @@ async def _answer(request: Request, gateway: Gateway, timeout_s: float | None, t
     with gateway.reception.admit() as incoming:
         with timer.stage("receive"):
             limit = gateway.settings.max_photo_bytes + MAX_FIELD_BYTES
-            async with open_form(request, incoming, max_bytes=limit, in_memory=True) as form:
+            async with open_form(request, incoming, max_bytes=limit, max_files=MOST_PHOTOS, in_memory=True) as form:
                 fields = parse_fields(MatchFields, form)
                 fields.language = fields.language or preferred_language(request.headers.get("Accept-Language"))
-                photo = await uploaded_files(form, "file")[0].read()
+                photos = [await photo.read() for photo in uploaded_files(form, "file")]
         async with answering(request, timeout_s):
             with gateway.gate.admit():
-                reply = await gateway.pipeline.match(photo, fields, timer, tell)
+                reply = await gateway.pipeline.match(photos, fields, timer, tell)
     gateway.answers.observe(reply)
     gateway.match_log.note(reply, fields.prompt_style)
     request.state.timings_ms = reply.timings_ms

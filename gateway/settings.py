@@ -104,7 +104,9 @@ class GatewaySettings(ProcessSettings):
     audit_file: Path | None = Field(
         default=None, description="file to which every key that is made or revoked is appended; see M1_AUDIT_FILE"
     )
-    max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo taken for matching")
+    max_photo_bytes: int = Field(
+        default=32 * 1024 * 1024, gt=0, description="largest photo taken for matching, or several of one thing together"
+    )
     max_receiving: int = Field(
         default=512, ge=1, description="photos being received at once; more are refused with 503"
     )

@@ -19,7 +19,12 @@ PHOTO_BODY: dict[str, Any] = {
 
 
 def form_body(
-    fields: type[BaseModel], *, file: str, several: bool = False, optional: tuple[str, ...] = ()
+    fields: type[BaseModel],
+    *,
+    file: str,
+    several: bool = False,
+    at_most: int | None = None,
+    optional: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Build ``openapi_extra`` of a route that takes a multipart form.
 
@@ -27,10 +32,13 @@ def form_body(
         fields: the text fields.
         file: what the part ``file`` holds.
         several: whether it may be repeated.
+        at_most: how often.
         optional: names of further, optional file parts.
     """
     schema = _self_contained(fields)
     part: dict[str, Any] = {"type": "array", "items": _BINARY} if several else dict(_BINARY)
+    if at_most is not None:
+        part["maxItems"] = at_most
     properties = {"file": {**part, "description": file}, **dict.fromkeys(optional, _BINARY)}
     return {
         "requestBody": {

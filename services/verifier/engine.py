@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -32,7 +33,7 @@ _MOST_RECEIVING = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verified:
-    """What became of a photo's candidates.
+    """What became of the candidates of one or several photos.
 
     Attributes:
         ranking: those that could be judged, with their verdicts, best first.
@@ -69,17 +70,19 @@ class VerifierEngine:
         self._limits = settings.image_limits
         self._accept_threshold = settings.accept_threshold
 
-    async def verify(self, photo: bytes, features: bytes | None, request: VerifyRequest, timer: StageTimer) -> Verified:
-        """Verify all candidates of one photo.
+    async def verify(
+        self, photos: Sequence[bytes], features: Sequence[bytes | None], request: VerifyRequest, timer: StageTimer
+    ) -> Verified:
+        """Verify all candidates of one photo, or of several photos of one thing.
 
         Args:
-            photo: in any accepted format; decoded only if the backend looks at pixels.
-            features: the photo's packed local features, if somebody has them already.
-            request: candidates and options.
+            photos: each in any accepted format; decoded only if the backend looks at pixels.
+            features: each photo's packed local features, if somebody has them already.
+            request: candidates, each of one of the photos, and options.
             timer: gets the stages ``wait`` (for photos that came before), ``gallery`` and ``verify``.
 
         Raises:
-            InvalidImage: the visitor's photo cannot be read; a candidate's that cannot is dropped.
+            InvalidImage: a visitor's photo cannot be read; a candidate's that cannot is dropped.
             InvalidRequest: an unknown prompt style, or damaged features.
             GalleryUnavailable: the candidates cannot be looked up.
             BackendUnavailable: no verdict could be had.
@@ -88,41 +91,52 @@ class VerifierEngine:
         """
         asked = perf_counter()
         with self.gate.admit(), stopping_by(current_caller().check):
-            return await self._worker.run(self._verify, photo, features, request, timer, asked)
+            return await self._worker.run(self._verify, photos, features, request, timer, asked)
 
     def _verify(
-        self, photo: bytes, features: bytes | None, request: VerifyRequest, timer: StageTimer, asked: float
+        self,
+        photos: Sequence[bytes],
+        features: Sequence[bytes | None],
+        request: VerifyRequest,
+        timer: StageTimer,
+        asked: float,
     ) -> Verified:
         timer.record("wait", (perf_counter() - asked) * 1000)
-        query = Photo(
-            load=lambda: decode_image(photo, limits=self._limits).image,
-            content_hash=hashlib.sha256(photo).hexdigest(),
-            local_features=None if features is None else unpack(features),
-        )
+        queries = [self._query(*each) for each in zip(photos, features, strict=True)]
         stop_if_unwanted()
         with timer.stage("gallery"):
-            found = self._gallery.photos([candidate.image_id for candidate in request.candidates])
+            found = self._gallery.photos(list(dict.fromkeys(each.image_id for each in request.candidates)))
+        pairs: list[tuple[CandidateRef, Verdict]] = []
         with timer.stage("verify"):
-            found, verdicts = self._judge(query, found, request)
-        existing = {candidate.image.image_id for candidate in found}
-        candidates = [candidate for candidate in request.candidates if candidate.image_id in existing]
+            for number, query in enumerate(queries):
+                pairs += self._judge(
+                    query, [each for each in request.candidates if each.photo == number], found, request
+                )
         judged = [
-            JudgedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score)
-            for candidate, verdict in zip(candidates, verdicts, strict=True)
+            JudgedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
+            for candidate, verdict in pairs
         ]
         rule = rule_for(self._gallery.encoder(), self.verifier.fingerprint)
         acceptance = self._acceptance(request)
         location = _location(request, found)
         ranked = rank(judged, rule, acceptance, location)
-        ranking = [(candidates[index], verdicts[index]) for index in ranked.order]
+        ranking = [pairs[index] for index in ranked.order]
         decision = ranked.decision
+        seen = {candidate.image_id for candidate, _ in pairs}
         return Verified(
             ranking=ranking,
             decision=decision,
             contributions=rule.contributions(decision.evidence) | {"bias": rule.bias} if decision.evidence else {},
             acceptance=acceptance,
-            dropped=[each.image_id for each in request.candidates if each.image_id not in existing],
+            dropped=list(dict.fromkeys(each.image_id for each in request.candidates if each.image_id not in seen)),
             explanation=_explanation(ranking, found, decision) if request.explain else None,
+        )
+
+    def _query(self, photo: bytes, features: bytes | None) -> Photo:
+        return Photo(
+            load=lambda: decode_image(photo, limits=self._limits).image,
+            content_hash=hashlib.sha256(photo).hexdigest(),
+            local_features=None if features is None else unpack(features),
         )
 
     def _acceptance(self, request: VerifyRequest) -> Acceptance:
@@ -135,21 +149,25 @@ class VerifierEngine:
         )
 
     def _judge(
-        self, query: Photo, found: list[CandidatePhoto], request: VerifyRequest
-    ) -> tuple[list[CandidatePhoto], list[Verdict]]:
-        """Have the candidates judged without those whose photo turns out to be unusable."""
+        self, query: Photo, candidates: list[CandidateRef], found: list[CandidatePhoto], request: VerifyRequest
+    ) -> list[tuple[CandidateRef, Verdict]]:
+        """Have the candidates judged without those that are gone, or whose photo turns out to be unusable."""
+        photos = {each.image.image_id: each.photo for each in found}
+        candidates = [each for each in candidates if each.image_id in photos]
         while True:
             stop_if_unwanted()
             try:
-                return found, self.verifier.verify(
+                verdicts = self.verifier.verify(
                     query,
-                    [candidate.photo for candidate in found],
+                    [photos[each.image_id] for each in candidates],
                     prompt_style=request.prompt_style,
                     explain=request.explain,
                 )
             except UnusableCandidate as exc:
                 logger.warning("verifying without a candidate: %s", exc)
-                found = [candidate for candidate in found if candidate.image.image_id != exc.image_id]
+                candidates = [each for each in candidates if each.image_id != exc.image_id]
+            else:
+                return list(zip(candidates, verdicts, strict=True))
 
 
 def _explanation(

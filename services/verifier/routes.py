@@ -6,9 +6,10 @@ import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Json
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from contracts.verification import (
+    MOST_PHOTOS,
     CorrespondencesBody,
     DecisionBody,
     RankedVerdict,
@@ -22,6 +23,7 @@ from core.results import Correspondences, Verdict
 from services.verifier.engine import Verified, VerifierEngine
 from services.verifier.settings import VerifierSettings
 from serving.callers import RequestTimeout, answering
+from serving.errors import InvalidUpload
 from serving.loading import Loading
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
@@ -65,7 +67,13 @@ async def get_settings(request: Request) -> VerifierSettings:
     description="Verdicts come best first. Candidates deleted meanwhile, or whose photo in the gallery cannot be read, "
     "are listed in `dropped`, not an error.",
     responses=error_answers(400, 408, 413, 415, 422, 503, 504),
-    openapi_extra=form_body(VerifyFields, file="The query photo.", optional=("features",)),
+    openapi_extra=form_body(
+        VerifyFields,
+        file="The query photo, or several of one thing.",
+        several=True,
+        at_most=MOST_PHOTOS,
+        optional=("features",),
+    ),
 )
 async def verify(
     request: Request,
@@ -75,19 +83,23 @@ async def verify(
 ) -> Response:
     """Read the form, verify."""
     timer = StageTimer()
-    limit = settings.max_photo_bytes + _MAX_FEATURES_BYTES + MAX_FIELD_BYTES
+    limit = settings.max_photo_bytes + MOST_PHOTOS * _MAX_FEATURES_BYTES + MAX_FIELD_BYTES
     with engine.reception.admit() as incoming:
-        async with open_form(request, incoming, max_bytes=limit, max_files=2, in_memory=True) as form:
+        async with open_form(request, incoming, max_bytes=limit, max_files=2 * MOST_PHOTOS, in_memory=True) as form:
             fields = parse_fields(VerifyFields, form, files=frozenset({"file", "features"}))
-            photo = await uploaded_files(form, "file")[0].read()
-            sent = form.get("features")
-            features = await sent.read() if isinstance(sent, UploadFile) else None
+            photos = [await photo.read() for photo in uploaded_files(form, "file")]
+            features = await _features(form, len(photos))
+    _check_photos(fields.request, len(photos))
     async with answering(request, timeout_s):
-        verified = await engine.verify(photo, features, fields.request, timer)
+        verified = await engine.verify(photos, features, fields.request, timer)
     explanation, language = verified.explanation, fields.request.language
     reply = VerifyReply(
         ranking=[
-            RankedVerdict(image_id=candidate.image_id, verdict=_verdict_body(verdict, rank, explanation, language))
+            RankedVerdict(
+                image_id=candidate.image_id,
+                photo=candidate.photo,
+                verdict=_verdict_body(verdict, rank, explanation, language),
+            )
             for rank, (candidate, verdict) in enumerate(verified.ranking)
         ],
         dropped=verified.dropped,
@@ -101,6 +113,30 @@ async def verify(
     )
     request.state.timings_ms = reply.timings_ms
     return Response(reply.model_dump_json(), media_type="application/json")
+
+
+async def _features(form: FormData, photos: int) -> list[bytes | None]:
+    """Of each photo; None where none were sent."""
+    sent = [await each.read() for each in form.getlist("features") if isinstance(each, UploadFile)]
+    if not sent:
+        return [None] * photos
+    if len(sent) != photos:
+        raise InvalidUpload(
+            f"{photos} photos came with the features of {len(sent)}",
+            accepted="features of each photo, empty where there are none, or no such part",
+            field="features",
+        )
+    return [each or None for each in sent]
+
+
+def _check_photos(request: VerifyRequest, photos: int) -> None:
+    number = max((each.photo for each in request.candidates), default=0)
+    if photos > MOST_PHOTOS or number >= photos:
+        raise InvalidUpload(
+            f"{photos} photos came, and a candidate of photo {number}",
+            accepted=f"up to {MOST_PHOTOS} photos, and candidates of these, counted from 0",
+            field="request.candidates",
+        )
 
 
 def _decision_body(verified: Verified) -> DecisionBody | None:

@@ -349,3 +349,34 @@ def test_too_many_photos_are_refused_at_once(folder: Path, gallery: Gallery):
 
     assert (refused.status_code, error_of(refused)["code"]) == (503, "overloaded")
     assert answers[0].status_code == 200
+
+
+def test_pairs_belong_to_photos(folder: Path, gallery: Gallery):
+    """Each photo is compared with its own candidates, and what they say of a place is taken together."""
+    known = ids(gallery)
+    candidates = [
+        {"image_id": known[place], "place_id": place, "similarity": 0.5, "photo": photo}
+        for place, photo in (("place-1", 0), ("place-2", 0), ("place-2", 1))
+    ]
+    verifier = scripted(place_2=0.9)
+    with AppClient(create_app(VerifierSettings(data_dir=folder), verifier=verifier)) as client:
+        files = [("file", ("photo", GOOD_PHOTO)), ("file", ("photo", PHOTOS["place-3"]))]
+        reply = client.post("/verify", files=files, data={"request": json.dumps({"candidates": candidates})}).json()
+
+    assert [len(asked) for asked in verifier.asked[-2:]] == [2, 1]
+    assert sorted((each["image_id"], each["photo"]) for each in reply["ranking"]) == sorted(
+        (each["image_id"], each["photo"]) for each in candidates
+    )
+    assert reply["decision"]["signals"]["agreeing"] > 0
+
+
+@pytest.mark.parametrize(("photo", "features"), [(1, 0), (0, 2)])
+def test_what_belongs_to_no_photo_is_refused(folder: Path, gallery: Gallery, photo: int, features: int):
+    """A candidate of a photo that was not sent, or features of more photos than there are."""
+    candidate = {"image_id": "a", "place_id": "a", "similarity": 0.5, "photo": photo}
+    files = [("file", ("photo", GOOD_PHOTO)), *[("features", ("features", b"x"))] * features]
+    with AppClient(create_app(VerifierSettings(data_dir=folder), verifier=scripted())) as client:
+        refused = client.post("/verify", files=files, data={"request": json.dumps({"candidates": [candidate]})})
+
+    assert refused.status_code == 422
+    assert "1 photos came" in error_of(refused)["message"]

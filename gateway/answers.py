@@ -1,0 +1,148 @@
+"""What the two services said of a visitor's photos, joined by image id to one answer. Pure functions."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from contracts.match_events import CandidatesEvent, VerdictEvent
+from contracts.matching import MatchCandidate, MatchFields, MatchReply, Models
+from contracts.retrieval import RetrievedCandidate, SearchReply
+from contracts.verification import CandidateRef, RankedVerdict, VerdictBody, VerifyReply
+from serving.observability import current_request_id
+
+
+def candidate_refs(found: SearchReply, photo: int = 0) -> list[CandidateRef]:
+    """What the verifier is to compare a photo with: the candidates, and further views of the first places.
+
+    Args:
+        found: for the photo.
+        photo: which it is, 0 for the first.
+    """
+    return [
+        CandidateRef(
+            image_id=each.image.id,
+            place_id=each.image.place.id,
+            similarity=each.similarity,
+            local_score=each.local_score,
+            photo=photo,
+        )
+        for each in found.candidates + found.further_views
+    ]
+
+
+def candidates_event(found: Sequence[SearchReply], fields: MatchFields, *, is_verifying: bool) -> CandidatesEvent:
+    """Tell what was found, before it is compared closely."""
+    return CandidatesEvent(
+        request_id=current_request_id(),
+        collection=fields.collection,
+        candidates=_unverified(found),
+        verifying=is_verifying,
+    )
+
+
+def verdict_event(ranked: RankedVerdict) -> VerdictEvent:
+    """Tell one verdict."""
+    verdict = ranked.verdict
+    return VerdictEvent(
+        image_id=ranked.image_id, photo=ranked.photo, is_match=verdict.is_match, confidence=verdict.confidence
+    )
+
+
+def retrieval_answer(found: Sequence[SearchReply], fields: MatchFields) -> MatchReply:
+    """The answer without verdicts: retrieval's own, of the photo that it is surest of."""
+    decision = found[_surest(found)].decision
+    candidates = _unverified(found)
+    skipped = not (fields.verify and candidates)
+    return MatchReply(
+        matched=decision.matched,
+        place=candidates[0].place if decision.matched and candidates else None,
+        confidence=decision.confidence,
+        reason=decision.reason if skipped else f"{decision.reason} (the verifier is unavailable)",
+        verification="skipped" if skipped else "unavailable",
+        collection=fields.collection,
+        candidates=candidates,
+        timings_ms={},
+        models=Models(encoder=found[0].encoder, verifier=None),
+        request_id=current_request_id(),
+    )
+
+
+def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields: MatchFields) -> MatchReply:
+    """The verifier's answer."""
+    retrieved = {
+        (photo, each.image.id): each
+        for photo, of_photo in enumerate(found)
+        for each in of_photo.candidates + of_photo.further_views
+    }
+    ranked = [each for each in verified.ranking if (each.photo, each.image_id) in retrieved]
+    candidates = [
+        _join(retrieved[each.photo, each.image_id], each.photo, rank=rank, verdict=each.verdict)
+        for rank, each in enumerate(_once_each(ranked, found), start=1)
+    ]
+    return MatchReply(
+        matched=verified.matched,
+        place=candidates[0].place if verified.matched and candidates else None,
+        confidence=verified.confidence,
+        decision=verified.decision,
+        reason=verified.reason,
+        reasons=verified.reasons,
+        verification="done",
+        collection=fields.collection,
+        candidates=candidates,
+        timings_ms={},
+        models=Models(encoder=found[0].encoder, verifier=verified.verifier),
+        request_id=current_request_id(),
+    )
+
+
+def service_timings(found: Sequence[SearchReply], verified: VerifyReply | None) -> dict[str, float]:
+    """All stages of both services; those of several searches, which run one after another, are summed."""
+    spent: Counter[str] = Counter()
+    for each in found:
+        spent.update({f"retrieval_{stage}": took for stage, took in each.timings_ms.items()})
+    if verified is not None:
+        spent.update({f"verification_{stage}": took for stage, took in verified.timings_ms.items()})
+    return {stage: round(took, 3) for stage, took in spent.items()}
+
+
+def _surest(found: Sequence[SearchReply]) -> int:
+    """Index of the photo whose decision by retrieval alone counts."""
+    return max(range(len(found)), key=lambda photo: (found[photo].decision.matched, found[photo].decision.confidence))
+
+
+def _unverified(found: Sequence[SearchReply]) -> list[MatchCandidate]:
+    """Every image once: the surest photo's first, then by rank among the candidates of its photo."""
+    surest = _surest(found)
+    pairs = sorted(
+        ((photo, each) for photo, of_photo in enumerate(found) for each in of_photo.candidates),
+        key=lambda pair: (pair[1].rank, pair[0] != surest),
+    )
+    once: dict[str, tuple[int, RetrievedCandidate]] = {}
+    for photo, each in pairs:
+        once.setdefault(each.image.id, (photo, each))
+    return [_join(each, photo, rank=rank, verdict=None) for rank, (photo, each) in enumerate(once.values(), start=1)]
+
+
+def _once_each(ranking: Sequence[RankedVerdict], found: Sequence[SearchReply]) -> list[RankedVerdict]:
+    """The best pair of each place that was compared in several views: the others have had their say."""
+    images = [each.image for of_photo in found for each in of_photo.candidates + of_photo.further_views]
+    place_of: Mapping[str, str] = {image.id: image.place.id for image in images}
+    viewed = {each.image.place.id for of_photo in found for each in of_photo.further_views}
+    kept: dict[str, RankedVerdict] = {}
+    for each in ranking:
+        place = place_of[each.image_id]
+        kept.setdefault(place if place in viewed or len(found) > 1 else each.image_id, each)
+    return list(kept.values())
+
+
+def _join(candidate: RetrievedCandidate, photo: int, *, rank: int, verdict: VerdictBody | None) -> MatchCandidate:
+    return MatchCandidate(
+        image_id=candidate.image.id,
+        photo=photo,
+        place=candidate.image.place,
+        similarity=candidate.similarity,
+        rank=rank,
+        retrieval_rank=candidate.rank,
+        verdict=verdict,
+        preview_url=candidate.image.preview_url,
+        file_url=candidate.image.file_url,
+    )
