@@ -1,6 +1,5 @@
 /** Start of the page: the frame around the views, and which view an address shows. */
 
-import { IngestQueue } from "./ingest/queue.js";
 import { MatchSession } from "./match/session.js";
 import { matchView } from "./match/view.js";
 import { whenKeyIsNeeded } from "./page/api.js";
@@ -10,19 +9,32 @@ import { currentLanguage, preferredLanguage, t, useLanguage } from "./page/langu
 import { address, currentRoute } from "./page/router.js";
 
 // What outlives a view: an answer on screen and a running upload survive a change of page or language.
-const context = { session: new MatchSession(), queue: new IngestQueue() };
+const context = { session: new MatchSession(), queue: null };
 
 let shown = { dispose: () => {} };
 let asked = 0;
 
-/** The operator's views are fetched when first opened: a visitor's phone never loads them. */
+/** The operator's views, style and upload queue are fetched when first opened: a visitor's phone never loads them. */
 async function viewOf({ segments }) {
   const [page, collection, kind, place] = segments;
+  if (!["collections", "status"].includes(page)) return matchView;
+  const [{ IngestQueue }] = await Promise.all([import("./ingest/queue.js"), styled("style/collections.css")]);
+  context.queue ??= new IngestQueue();
   if (page === "collections" && kind === "places" && place) return (await import("./collections/place.js")).placeView;
   if (page === "collections" && collection) return (await import("./collections/collection.js")).collectionView;
   if (page === "collections") return (await import("./collections/list.js")).collectionsView;
-  if (page === "status") return (await import("./status/view.js")).statusView;
-  return matchView;
+  return (await import("./status/view.js")).statusView;
+}
+
+/** Have a style sheet loaded. */
+function styled(href) {
+  if (document.querySelector(`link[href="${href}"]`)) return null;
+  const sheet = h("link", { rel: "stylesheet", href });
+  const loaded = new Promise((resolve) => {
+    sheet.onload = sheet.onerror = resolve; // without it the view is plain, and there all the same
+  });
+  document.head.append(sheet);
+  return loaded;
 }
 
 /** Draw the view of the current address. A view is {title, element, dispose?}. */
@@ -85,7 +97,7 @@ async function start() {
     document.getElementById("main").focus();
   });
   addEventListener("beforeunload", (event) => {
-    if (context.queue.isUnfinished) event.preventDefault();
+    if (context.queue?.isUnfinished) event.preventDefault();
   });
   await show({ moveFocus: false });
   // Absent on plain http other than localhost. Failing to keep the files costs only the offline shell.

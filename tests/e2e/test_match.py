@@ -187,23 +187,6 @@ def test_a_lost_connection_is_said_and_survived(visit: Visit, museum: str) -> No
     expect(visitor.page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
 
 
-def test_an_answer_without_close_comparison_says_so(visit: Visit, museum: str) -> None:
-    """With the verifier down the visitor learns that the answer rests on less."""
-    visitor = visit(museum)
-
-    def without_verifier(route: Route) -> None:
-        reply = route.fetch().json()
-        candidates = [{**candidate, "verdict": None} for candidate in reply["candidates"]]
-        route.fulfill(json={**reply, "verification": "unavailable", "candidates": candidates})
-
-    visitor.page.route("**/match", without_verifier)
-
-    visitor.show_photo(snapshot("Rocket"))
-
-    expect(visitor.page.get_by_text("The close comparison is not available")).to_be_visible()
-    expect(visitor.page.get_by_text("Not compared closely").first).to_be_visible()
-
-
 def test_the_answer_survives_a_change_of_language(visit: Visit, museum: str) -> None:
     """Switching re-words the page and keeps what was found; the choice is remembered."""
     visitor = visit(museum)

@@ -1,11 +1,14 @@
 """The page is served whole, and nothing else is."""
 
+import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from in_process import AppClient, error_of
+from PIL import Image
 
 import gateway
 from gateway.app import create_app
@@ -64,3 +67,16 @@ def test_nothing_beside_the_page_is_served(site: AppClient, path: str):
     answer = site.get(path)
 
     assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")
+
+
+def test_the_manifests_icons_are_what_it_says(site: AppClient):
+    """Each is served, as a picture of its size; the maskable one leaves no corner transparent."""
+    icons = json.loads(site.get("/manifest.webmanifest").text)["icons"]
+    drawn = {icon["src"]: icon for icon in icons if icon["type"] == "image/png"}
+
+    for name, icon in drawn.items():
+        answer = site.get(f"/{name}")
+        image = Image.open(io.BytesIO(answer.content))
+        assert (answer.headers["content-type"], f"{image.width}x{image.height}") == ("image/png", icon["sizes"])
+        assert image.getpixel((0, 0))[3] == (255 if icon.get("purpose") == "maskable" else 0)
+        assert image.getpixel((image.width // 2, image.height // 2)) == (255, 255, 255, 255)

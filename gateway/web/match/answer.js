@@ -5,12 +5,21 @@ import { facts, plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { openComparison } from "./comparison.js";
+import { feedbackPanel } from "./feedback.js";
 
-/** Confidence in words, and how many of three bars it fills. */
-export function confidenceWords(confidence) {
-  if (confidence >= 0.95) return { key: "answer.certain", bars: 3 };
-  if (confidence >= 0.8) return { key: "answer.likely", bars: 2 };
-  return { key: "answer.probable", bars: 1 };
+const WORDS = ["answer.probable", "answer.likely", "answer.certain"];
+
+/** Confidence in words, and how many of three bars it fills: less where the number itself rests on less. */
+export function confidenceWords({ confidence, verification, decision }) {
+  const most = verification !== "done" ? 1 : decision?.calibration === "stale" ? 2 : 3;
+  const bars = Math.min(most, confidence >= 0.95 ? 3 : confidence >= 0.8 ? 2 : 1);
+  return { key: WORDS[bars - 1], bars };
+}
+
+/** What the answer was held to. */
+function calibrationWords({ calibration, target }) {
+  if (calibration === "valid") return t("answer.calibration.valid", { percent: Number((target * 100).toPrecision(2)) });
+  return t(calibration === "stale" ? "answer.calibration.stale" : "answer.calibration.none");
 }
 
 export function answerPanel(session) {
@@ -43,6 +52,7 @@ export function answerPanel(session) {
         onfiles: ([file]) => session.ask(file, session.collection),
       }),
     ),
+    session.takesFeedback && feedbackPanel(session),
     others.length > 0 &&
       h(
         "section",
@@ -60,7 +70,7 @@ export function answerPanel(session) {
 
 function recognised(reply, compare) {
   const { place } = reply;
-  const { key, bars } = confidenceWords(reply.confidence);
+  const { key, bars } = confidenceWords(reply);
   announce(t("answer.announce", { place: place.name, words: t(key) }));
   return [
     h("p", { class: "eyebrow" }, t("answer.eyebrow")),
@@ -123,6 +133,7 @@ function details(reply) {
     h("summary", {}, t("answer.details")),
     facts([
       [t("answer.reason"), reply.reasons.length > 0 ? reply.reasons.join(" ") : reply.reason],
+      ...(reply.decision ? [[t("answer.calibration"), calibrationWords(reply.decision)]] : []),
       [t("answer.collection"), reply.collection],
       [t("answer.encoder"), reply.models.encoder],
       [t("answer.verifier"), reply.models.verifier ?? t("status.none")],

@@ -6,7 +6,7 @@ import { preparePhoto } from "./photo.js";
 
 /**
  * Phases: idle → preparing → uploading → comparing → answered | failed.
- * Fires `change` with every phase and `progress` while uploading.
+ * Fires `change` with every phase, `progress` while uploading and `candidates` when they are known before the answer.
  */
 export class MatchSession extends EventTarget {
   constructor() {
@@ -16,8 +16,12 @@ export class MatchSession extends EventTarget {
 
   #stop = null;
 
+  /** Whether the server keeps what is said of answers, as far as known. */
+  takesFeedback = true;
+
   #clear() {
-    Object.assign(this, { phase: "idle", photo: null, progress: 0, reply: null, error: null, collection: null });
+    const nothing = { photo: null, progress: 0, candidates: [], reply: null, feedback: null, error: null };
+    Object.assign(this, { phase: "idle", collection: null, ...nothing });
   }
 
   #enter(phase) {
@@ -47,8 +51,7 @@ export class MatchSession extends EventTarget {
   }
 
   async #send(stop) {
-    this.error = null;
-    this.progress = 0;
+    Object.assign(this, { error: null, progress: 0, candidates: [] });
     this.#enter("uploading");
     try {
       const reply = await match(this.photo.blob, {
@@ -56,6 +59,7 @@ export class MatchSession extends EventTarget {
         language: currentLanguage(),
         signal: stop.signal,
         onprogress: (share) => this.#advance(share),
+        onevent: (name, data) => name === "candidates" && this.#consider(data),
       });
       this.reply = reply;
       this.#enter("answered");
@@ -70,6 +74,12 @@ export class MatchSession extends EventTarget {
     this.progress = share;
     if (share >= 1 && this.phase === "uploading") this.#enter("comparing");
     else this.dispatchEvent(new Event("progress"));
+  }
+
+  #consider({ candidates, verifying }) {
+    if (!verifying || candidates.length === 0) return; // the answer is already on its way
+    this.candidates = candidates;
+    this.dispatchEvent(new Event("candidates"));
   }
 
   /** Back to the beginning; cancels what is under way. */

@@ -96,6 +96,7 @@ export function matchView({ session }, route) {
 
   function progress() {
     const words = h("p", { class: "words" }, t(`match.${session.phase}`));
+    const considered = h("ul", { class: "considered" }, session.candidates.map(glimpse));
     if (session.phase === "comparing") {
       patience = setTimeout(() => (words.textContent = t("match.patience")), PATIENCE_MS);
     }
@@ -109,9 +110,14 @@ export function matchView({ session }, route) {
         max: 1,
         value: session.phase === "uploading" ? session.progress : null,
       }),
+      considered,
       h("button", { class: "button", onclick: () => session.reset() }, t("cancel")),
     );
   }
+
+  /** What looks alike, shown while it is compared closely. */
+  const glimpse = ({ preview_url: src, place }) =>
+    h("li", {}, h("img", { src, alt: "" }), h("span", { class: "muted" }, place.name));
 
   const failure = () =>
     h(
@@ -149,6 +155,13 @@ export function matchView({ session }, route) {
     if (bar) bar.value = session.progress;
   }
 
+  function oncandidates() {
+    root.querySelector(".considered")?.replaceChildren(...session.candidates.map(glimpse));
+    const words = t("match.candidates", { place: session.candidates[0].place.name });
+    root.querySelector(".words").textContent = words;
+    announce(words);
+  }
+
   function take(event, transfer) {
     const picture = [...(transfer?.files ?? [])].find(
       (file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name),
@@ -160,6 +173,7 @@ export function matchView({ session }, route) {
 
   session.addEventListener("change", onchange, { signal });
   session.addEventListener("progress", onprogress, { signal });
+  session.addEventListener("candidates", oncandidates, { signal });
   document.addEventListener("paste", (event) => take(event, event.clipboardData), { signal });
   document.addEventListener(
     "dragover",

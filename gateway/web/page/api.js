@@ -1,5 +1,7 @@
 /** The gateway's public HTTP API. The only file that knows its routes. */
 
+import { EventReader } from "./event_stream.js";
+
 /** An answer outside 2xx, or none at all (`code` "network"). */
 export class ApiError extends Error {
   constructor({ code, message, accepted = null, status = 0, retryAfterS = null }) {
@@ -34,6 +36,8 @@ function parsed(text) {
     return null; // a proxy's HTML page, say; the status still tells
   }
 }
+
+const EVENTS = "text/event-stream";
 
 let askForKey = async () => false;
 let asking = null;
@@ -71,8 +75,11 @@ async function fetchJson(path, options = {}) {
   return body;
 }
 
-/** Multipart POST. XMLHttpRequest, because fetch tells nothing about the upload's progress. */
-function send(path, fields, { onprogress = () => {}, signal } = {}) {
+/**
+ * Multipart POST. XMLHttpRequest, because fetch tells nothing about the upload's progress.
+ * With `onevent` the answer may come in events: each is handed on, and the last is the answer.
+ */
+function send(path, fields, { onprogress = () => {}, onevent, signal } = {}) {
   const form = new FormData();
   for (const [name, value, filename] of fields) {
     if (filename) form.append(name, value, filename);
@@ -80,13 +87,22 @@ function send(path, fields, { onprogress = () => {}, signal } = {}) {
   }
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    const events = new EventReader(onevent);
+    const isStream = () => request.getResponseHeader("Content-Type")?.startsWith(EVENTS);
     request.open("POST", path);
+    if (onevent) request.setRequestHeader("Accept", EVENTS);
     request.upload.onprogress = (event) => onprogress(event.loaded / event.total);
     request.upload.onload = () => onprogress(1);
+    request.onprogress = () => isStream() && events.read(request.responseText);
     request.onload = () => {
+      if (isStream()) return settle(events.read(request.responseText));
       const body = parsed(request.responseText);
       if (request.status >= 200 && request.status < 300 && body) resolve(body);
       else reject(apiError(request.status, body, request.getResponseHeader("Retry-After")));
+    };
+    const settle = (last) => {
+      if (last?.name === "result") resolve(last.data);
+      else reject(last?.name === "error" ? apiError(0, last.data) : networkError()); // or it was cut short
     };
     request.onerror = () => reject(networkError());
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
@@ -102,7 +118,7 @@ function query(values) {
 
 const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
-/** Ask what a photo shows. @returns {Promise<object>} MatchReply */
+/** Ask what a photo shows; `onevent` is told what is known before. @returns {Promise<object>} MatchReply */
 export function match(photo, { collection, language, topK = 5, ...options }) {
   const fields = [
     ["file", photo, "photo.jpg"],
@@ -113,6 +129,14 @@ export function match(photo, { collection, language, topK = 5, ...options }) {
   if (collection) fields.push(["collection", collection]);
   return upload("match", fields, options);
 }
+
+/** Say whether an answer was right: `verdict` of POST /feedback, `placeId` with other_place. Asks nobody for a key. */
+export const giveFeedback = (requestId, verdict, placeId = null) =>
+  fetchJson("feedback", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ request_id: requestId, verdict, place_id: placeId }),
+  });
 
 /** Add photos of one place (or a ZIP). @returns {Promise<object>} AddReply, one result per file, in order */
 export function addImages(files, { collection, placeId, placeName, description }, options) {

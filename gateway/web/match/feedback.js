@@ -1,0 +1,73 @@
+/** "Right" and "wrong" under an answer; after "wrong", what it is instead. Choosing again takes the former back. */
+
+import { giveFeedback } from "../page/api.js";
+import { announce, h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { t } from "../page/language.js";
+
+// So answers a server that keeps no matches, or lets this person say nothing of them.
+const REFUSALS = ["unknown_match", "unauthorized", "forbidden"];
+
+/** @param {MatchSession} session answered; keeps what was said, which a change of language must not forget */
+export function feedbackPanel(session) {
+  const { reply } = session;
+  const others = reply.matched ? reply.candidates.slice(1) : reply.candidates;
+  const buttons = new Map();
+
+  const choice = (name, label, verdict, placeId = null) => {
+    const onclick = () => say(name, verdict, placeId);
+    const button = h("button", { class: "button", onclick }, label);
+    buttons.set(name, button);
+    return button;
+  };
+
+  async function say(name, verdict, placeId) {
+    const before = session.feedback;
+    session.feedback = name;
+    show(name === "wrong" ? "feedback.which" : "feedback.thanks");
+    try {
+      await giveFeedback(reply.request_id, verdict, placeId);
+    } catch (error) {
+      if (session.reply !== reply) return;
+      session.feedback = before;
+      session.takesFeedback = !REFUSALS.includes(error.code);
+      show(session.takesFeedback ? "feedback.failed" : "feedback.refused");
+    }
+  }
+
+  const choices = h(
+    "div",
+    { class: "row" },
+    choice("right", [icon("check"), t("feedback.right")], "right"),
+    choice("wrong", [icon("cross"), t("feedback.wrong")], "wrong"),
+  );
+  const instead = h(
+    "div",
+    { class: "row" },
+    others.map(({ place }) => choice(`place ${place.id}`, place.name, "other_place", place.id)),
+    choice("else", t("feedback.else"), "wrong"),
+  );
+  const note = h("p", { class: "muted" });
+
+  function show(key) {
+    const said = session.feedback;
+    for (const [name, button] of buttons) {
+      const isWrong = name === "wrong" && said !== null && said !== "right";
+      button.setAttribute("aria-pressed", String(name === said || isWrong));
+    }
+    choices.hidden = !session.takesFeedback;
+    instead.hidden = !session.takesFeedback || said === null || said === "right";
+    note.textContent = key ? t(key) : "";
+    if (key) announce(note.textContent);
+  }
+
+  show(session.feedback === "wrong" ? "feedback.which" : session.feedback && "feedback.thanks");
+  return h(
+    "section",
+    { class: "feedback" },
+    h("h2", {}, t("feedback.question")),
+    choices,
+    note,
+    instead,
+  );
+}

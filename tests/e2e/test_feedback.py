@@ -1,0 +1,118 @@
+"""What a visitor says of an answer, and where it arrives."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from e2e.product import Product, start_product
+from e2e.scenes import fill, snapshot, stranger
+from e2e.visitor import PHONE, Visitor
+from playwright.sync_api import Browser, Locator, expect
+
+Visit = Callable[..., Visitor]
+
+PAGE = "#/match?collection=commented"
+
+
+@pytest.fixture(scope="module")
+def commented(product: Product) -> Product:
+    """The product with a collection of three places."""
+    fill(product, "commented")
+    return product
+
+
+@pytest.fixture(scope="module")
+def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A product that keeps no matches, and so no feedback."""
+    with start_product(tmp_path_factory.mktemp("forgetful"), M1_MATCH_LOG_DAYS="0") as running:
+        fill(running, "commented")
+        yield running
+
+
+def last_said(product: Product) -> Any:
+    """What is on record of the newest match that was commented: verdict and place."""
+    answer = httpx.get(f"{product.address}/collections/commented/matches", params={"commented": True, "limit": 1})
+    (newest,) = answer.json()["matches"]
+    return newest["feedback"]["verdict"], newest["feedback"]["place_id"]
+
+
+def say(visitor: Visitor, words: str) -> Locator:
+    """Choose, and wait until the server has it."""
+    button = visitor.page.locator(".feedback").get_by_role("button", name=words, exact=True)
+    with visitor.page.expect_response("**/feedback") as answered:
+        button.click()
+    assert answered.value.ok
+    expect(button).to_have_attribute("aria-pressed", "true")
+    return button
+
+
+def test_a_visitor_says_wrong_and_what_it_is_and_takes_it_back(visit: Visit, commented: Product) -> None:
+    """Each choice is kept at once and replaces the former; the keyboard stays where it was."""
+    visitor = visit(PAGE, device=PHONE)
+    visitor.show_photo(snapshot("Cat Chelsea"))
+
+    expect(visitor.page.get_by_role("button", name="It is something else")).to_be_hidden()
+    button = say(visitor, "Wrong")
+    assert last_said(commented) == ("wrong", None)
+    expect(button).to_be_focused()
+    expect(visitor.page.locator(".feedback").get_by_text("Do you know what it is?")).to_be_visible()
+    say(visitor, "Rocket")
+    assert last_said(commented) == ("other_place", "Rocket")
+    expect(
+        visitor.page.locator(".feedback").get_by_text("Thank you. You can still change your answer.")
+    ).to_be_visible()
+    say(visitor, "It is something else")
+    assert last_said(commented) == ("wrong", None)
+    say(visitor, "Right")
+    assert last_said(commented) == ("right", None)
+    expect(visitor.page.get_by_role("button", name="It is something else")).to_be_hidden()
+
+
+def test_a_refused_photo_can_be_claimed_for_one_of_the_guesses(visit: Visit, commented: Product) -> None:
+    """Every guess is offered, in Chinese as well, and a change of language forgets nothing."""
+    visitor = visit(PAGE, device=PHONE, language="zh-CN")
+    visitor.show_photo(stranger())
+
+    say(visitor, "不对")
+    say(visitor, "Cup of coffee")
+    expect(visitor.page.locator("#live")).to_have_text("谢谢。您随时可以更改。")
+    visitor.page.get_by_role("button", name="Switch to English").click()
+
+    assert last_said(commented) == ("other_place", "Cup of coffee")
+    chosen = visitor.page.locator(".feedback").get_by_role("button", name="Cup of coffee")
+    expect(chosen).to_have_attribute("aria-pressed", "true")
+
+
+def test_what_could_not_be_sent_is_not_shown_as_said(visit: Visit, commented: Product) -> None:
+    """After a lost connection the choice is open again, and the second attempt counts."""
+    visitor = visit(PAGE)
+    visitor.expect_complaint("ERR_FAILED")
+    visitor.show_photo(snapshot("Rocket"))
+    visitor.page.route("**/feedback", lambda route: route.abort(), times=1)
+    right = visitor.page.get_by_role("button", name="Right", exact=True)
+
+    right.click()
+
+    expect(visitor.page.locator(".feedback").get_by_text("That could not be sent")).to_be_visible()
+    expect(right).to_have_attribute("aria-pressed", "false")
+    say(visitor, "Right")
+    assert last_said(commented) == ("right", None)
+
+
+def test_where_the_server_keeps_nothing_the_question_is_not_asked_twice(browser: Browser, forgetful: Product) -> None:
+    """The refusal is said once, plainly; the next answer comes without the question."""
+    visitor = Visitor(browser, forgetful.address, device=PHONE)
+    visitor.expect_complaint("status of 404")
+    visitor.go(PAGE)
+    visitor.show_photo(snapshot("Rocket"))
+
+    visitor.page.get_by_role("button", name="Right", exact=True).click()
+    expect(visitor.page.locator(".feedback").get_by_text("this server keeps no record")).to_be_visible()
+    expect(visitor.page.locator(".feedback").get_by_role("button")).to_have_count(0)
+    visitor.show_photo(snapshot("Cat Chelsea"))
+
+    expect(visitor.page.get_by_role("heading", name="Cat Chelsea", level=1)).to_be_visible()
+    expect(visitor.page.locator(".feedback")).to_have_count(0)
+    assert visitor.complaints == []
+    visitor.leave()

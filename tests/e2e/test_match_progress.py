@@ -1,0 +1,135 @@
+"""What a visitor sees between the photo and the answer, and where the network or a part of the product is slow."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from e2e.product import Product, start_product
+from e2e.scenes import fill, snapshot, stranger
+from e2e.visitor import DESKTOP, PHONE, Device, Visitor
+from playwright.sync_api import Browser, expect
+
+Visit = Callable[..., Visitor]
+
+# Notes once each what stands on the page, in the order in which it appears.
+WATCH = """() => {
+  window.seen = [];
+  const steps = { candidates: ".considered img", answer: ".answer h1" };
+  new MutationObserver(() => {
+    for (const [step, selector] of Object.entries(steps)) {
+      if (document.querySelector(selector) && !window.seen.includes(step)) window.seen.push(step);
+    }
+  }).observe(document.getElementById("main"), { childList: true, subtree: true });
+}"""
+
+
+@pytest.fixture(scope="module")
+def museum(product: Product) -> str:
+    """The match page of a collection with three places."""
+    fill(product, "progress")
+    return "#/match?collection=progress"
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A product whose gateway gives the verifier no time."""
+    folder: Path = tmp_path_factory.mktemp("hurried")
+    with start_product(folder, GATEWAY_VERIFIER_TIMEOUT_S="0.001") as running:
+        fill(running, "progress")
+        yield running
+
+
+@pytest.mark.parametrize(("language", "words"), [("en-GB", "Nearest at first glance"), ("zh-CN", "初看最接近")])
+@pytest.mark.parametrize("device", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_candidates_appear_while_verification_still_runs(
+    visit: Visit, museum: str, device: Device, language: str, words: str
+) -> None:
+    """The nearest places are on screen, and told to screen readers, before the answer is."""
+    visitor = visit(museum, device=device, language=language)
+    visitor.page.evaluate(WATCH)
+
+    visitor.show_photo(snapshot("Cat Chelsea"))
+
+    expect(visitor.page.locator("#live")).to_contain_text(words)
+    expect(visitor.page.locator(".considered li")).to_have_count(3)
+    expect(visitor.page.get_by_role("heading", name="Cat Chelsea", level=1)).to_be_focused()
+    assert visitor.page.evaluate("window.seen") == ["candidates", "answer"]
+
+
+def test_candidates_of_an_unknown_photo_are_claimed_by_nobody(visit: Visit, museum: str) -> None:
+    """What came first as nearest ends as a guess."""
+    visitor = visit(museum)
+    visitor.page.evaluate(WATCH)
+
+    visitor.show_photo(stranger())
+
+    expect(visitor.page.get_by_role("heading", name="not in the collection")).to_be_focused()
+    assert visitor.page.evaluate("window.seen") == ["candidates", "answer"]
+
+
+def test_on_a_slow_network_the_upload_is_shown_moving(visit: Visit, museum: str) -> None:
+    """The bar fills in steps, and the answer comes all the same."""
+    visitor = visit(museum, device=PHONE)
+    network = visitor.page.context.new_cdp_session(visitor.page)
+    slow = {"offline": False, "latency": 200, "downloadThroughput": 100_000, "uploadThroughput": 60_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    visitor.page.evaluate(
+        """() => {
+          window.shares = new Set();
+          new MutationObserver((changes) => {
+            for (const { target } of changes) if (target.value > 0) window.shares.add(target.value);
+          }).observe(document.getElementById("main"), { subtree: true, attributeFilter: ["value"] });
+        }"""
+    )
+
+    visitor.show_photo(snapshot("Rocket"))
+
+    expect(visitor.page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
+    assert len(visitor.page.evaluate("[...window.shares]")) >= 2
+
+
+def test_a_stream_that_breaks_off_is_a_lost_connection(visit: Visit, museum: str) -> None:
+    """Half an answer is none; the same photo can be tried again."""
+    visitor = visit(museum)
+    half = 'event: candidates\ndata: {"candidates": [], "verifying": true}\n\n'
+    visitor.page.route("**/match", lambda route: route.fulfill(body=half, content_type="text/event-stream"), times=1)
+
+    visitor.show_photo(snapshot("Rocket"))
+
+    expect(visitor.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    visitor.page.get_by_role("button", name="Try again").click()
+    expect(visitor.page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
+
+
+def test_an_error_in_the_stream_is_told_like_any_other(visit: Visit, museum: str) -> None:
+    """What fails after the candidates has the same heading and the server's words."""
+    visitor = visit(museum)
+    late = '{"error": {"code": "verifier_unavailable", "message": "the fact", "accepted": null, "field": null}}'
+    body = f'event: candidates\ndata: {{"candidates": [], "verifying": true}}\n\nevent: error\ndata: {late}\n\n'
+    visitor.page.route("**/match", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
+
+    visitor.show_photo(snapshot("Rocket"))
+
+    expect(visitor.page.get_by_role("alert")).to_contain_text("A part of the system is not available")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("the fact")
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "confidence"),
+    [("en-GB", "The close comparison is not available", "Probably"), ("zh-CN", "目前无法仔细比对", "大概是")],
+)
+def test_with_the_verifier_down_the_answer_says_that_it_rests_on_less(
+    browser: Browser, hurried: Product, language: str, words: str, confidence: str
+) -> None:
+    """Candidates come, then retrieval's own answer, worded no stronger than it is."""
+    visitor = Visitor(browser, hurried.address, device=PHONE, language=language)
+    visitor.go("#/match?collection=progress")
+
+    visitor.show_photo(snapshot("Rocket"))
+
+    expect(visitor.page.get_by_text(words)).to_be_visible()
+    matched = visitor.page.locator(".found .confidence")
+    assert matched.count() == 0 or re.search(confidence, matched.inner_text())
+    assert visitor.complaints == []
+    visitor.leave()
