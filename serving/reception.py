@@ -73,17 +73,20 @@ class Incoming:
         Raises:
             Overloaded: the bodies held already are as many bytes as will be held.
         """
-        self._reception.hold(self, byte_size)
+        # First, or a body that paused would be the silent one that gives way to its own piece.
         self.last_byte_at = asyncio.get_running_loop().time()
+        self._reception.hold(self, byte_size)
         if self._timeout is not None:
             earned_s = self.received / self._pace.min_rate
             patience = self._started_at + self._pace.stall_s + earned_s
             self._timeout.reschedule(min(patience, self.last_byte_at + self._pace.stall_s))
 
     def give_way(self) -> None:
-        """Stop arriving: ``arriving`` raises as soon as its task runs."""
-        if self._timeout is not None:
-            self._timeout.reschedule(asyncio.get_running_loop().time())
+        """Stop arriving: ``arriving`` raises as soon as its task runs; pieces that come before do not prolong it."""
+        timeout, self._timeout = self._timeout, None
+        # One that has run out, while its task did not run yet, cannot be changed any more.
+        if timeout is not None and not timeout.expired():
+            timeout.reschedule(asyncio.get_running_loop().time())
 
 
 class Reception:

@@ -134,3 +134,64 @@ def test_bytes_are_bounded_together():
         assert reception.held_bytes == 0
 
     run(test())
+
+
+def test_no_body_gives_way_to_itself():
+    """A body that paused, and goes on where no memory is left, is refused like any other and stays counted."""
+
+    async def test() -> None:
+        reception = Reception(10, 1000, PATIENT)
+        with reception.admit() as working, reception.admit() as paused:
+            async with working.arriving(), paused.arriving():
+                paused.receive(100)
+                working.receive(850)
+                age(paused)
+                with pytest.raises(Overloaded, match="bytes are held"):
+                    paused.receive(100)
+            assert reception.inside == 2
+
+    run(test())
+
+
+def test_a_piece_that_comes_too_late_saves_nobody():
+    """A body that has lost its place ends, even if its next piece arrives before it learns of that."""
+
+    async def test() -> None:
+        reception = Reception(1, 1000, PATIENT)
+        begun, more = asyncio.Event(), asyncio.Event()
+
+        async def pause() -> None:
+            with reception.admit() as incoming:
+                async with incoming.arriving():
+                    begun.set()
+                    await more.wait()
+                    incoming.receive(1)
+                    await asyncio.Event().wait()
+
+        paused = asyncio.create_task(pause())
+        await begun.wait()
+        age(*reception._bodies)
+        more.set()
+        with reception.admit(), pytest.raises(UploadTooSlow):
+            await paused
+
+    run(test())
+
+
+def test_a_body_that_is_just_ending_gives_way_too():
+    """Where a silent body's time is over, but it has not ended yet, the next that comes is admitted all the same."""
+
+    async def test() -> None:
+        reception = Reception(1, 1000, Pace(stall_s=0.05, min_rate=1))
+        begun = asyncio.Event()
+        silent = asyncio.create_task(stall(reception, 10, begun))
+        await begun.wait()
+        (incoming,) = reception._bodies
+        age(incoming)
+        while not incoming._timeout.expired():  # noqa: ASYNC110 - nothing else tells
+            await asyncio.sleep(0)
+        assert not silent.done()
+        with reception.admit(), pytest.raises(UploadTooSlow):
+            await silent
+
+    run(test())
