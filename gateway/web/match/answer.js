@@ -11,7 +11,7 @@ const WORDS = ["answer.probable", "answer.likely", "answer.certain"];
 
 /** Confidence in words, and how many of three bars it fills: less where the number itself rests on less. */
 export function confidenceWords({ confidence, verification, decision }) {
-  const most = verification !== "done" ? 1 : decision?.calibration === "stale" ? 2 : 3;
+  const most = verification === "done" && decision?.calibration !== "stale" ? 3 : 2;
   const bars = Math.min(most, confidence >= 0.95 ? 3 : confidence >= 0.8 ? 2 : 1);
   return { key: WORDS[bars - 1], bars };
 }
