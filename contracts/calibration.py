@@ -5,7 +5,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, FiniteFloat
+from pydantic import BaseModel, Field
 
 from contracts import examples
 
@@ -16,7 +16,7 @@ MOST_SAMPLES = 5_000
 Target = Annotated[
     float,
     Field(
-        gt=0,
+        ge=0.0001,
         le=0.5,
         allow_inf_nan=False,
         description="share of photos of nothing in the collection that may be answered all the same, such as 0.02",
@@ -35,7 +35,9 @@ class CalibrationRequest(BaseModel):
         default=None, min_length=1, max_length=50, description="for verifiers that read a prompt; default: their own"
     )
     use_feedback: bool = Field(
-        default=True, description="also learn from answers of the same models that feedback was given on"
+        default=True,
+        description="also learn from feedback on answers of the same models: what confidence means, and from answers "
+        "reported as wrong a higher threshold; feedback never lowers it",
     )
 
 
@@ -135,7 +137,9 @@ class CalibrationReply(StoredCalibration):
 class SampleBody(BaseModel):
     """One photo that was asked about."""
 
-    score: FiniteFloat | None = Field(description="log-odds of the first place; null where nothing was found")
+    score: float | None = Field(
+        ge=-1000, le=1000, description="log-odds of the first place; null where nothing was found"
+    )
     known: bool = Field(description="the collection held its place")
     right: bool = Field(description="the first place was the photo's")
     origin: Origin

@@ -18,7 +18,7 @@ def verifier_asked(verifier: str, prompt_style: str | None) -> str:
 
     Args:
         verifier: its fingerprint.
-        prompt_style: asked for; None is the verifier's own.
+        prompt_style: as ``VerifyReply.prompt_style`` gives it; None is the verifier's own.
     """
     return verifier if prompt_style is None else f"{verifier}, asked in the style {prompt_style}"
 

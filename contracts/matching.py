@@ -8,11 +8,14 @@ from contracts import examples
 from contracts.images import PlaceBody
 from contracts.verification import DecisionBody, Language, LocationBody, VerdictBody
 
+LEAST_CONSIDERED = 5
+"""Places compared with every photo, however few are to be listed: a decision looks at those beside the first."""
+
 
 class MatchFields(BaseModel):
     """The text fields that go with the photo."""
 
-    top_k: int = Field(default=5, ge=1, le=50, description="how many places to consider")
+    top_k: int = Field(default=5, ge=1, le=50, description="how many places to list; at least five are considered")
     collection: str = Field(default="default", min_length=1, max_length=200)
     verify: bool = Field(default=True, description="false: answer from retrieval alone, faster and stricter")
     prompt_style: str | None = Field(default=None, max_length=50, description="for verifiers that read a prompt")
@@ -46,6 +49,9 @@ class Models(BaseModel):
 
     encoder: str
     verifier: str | None
+    prompt_style: str | None = Field(
+        default=None, description="asked in, with a digest of its texts; null: the verifier's own, or none"
+    )
 
 
 class MatchReply(BaseModel):

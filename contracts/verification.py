@@ -85,17 +85,21 @@ class VerdictBody(BaseModel):
 class DecisionBody(BaseModel):
     """What the answer was drawn from."""
 
-    score: float = Field(description="log-odds of the first place, all signals joined")
+    score: float = Field(description="log-odds of the first place, all signals joined but `location`")
     threshold: float = Field(description="an answer is given when the score is above")
-    signals: dict[str, float] = Field(description="what each signal added to the score; `bias` is there without any")
+    signals: dict[str, float] = Field(
+        description="what each signal added; `location` orders the places and is not in the score"
+    )
     calibration: Literal["none", "valid", "stale"] = Field(
         description="none: the shipped rule decides; valid: the collection's own, which keeps `target`; "
-        "stale: it was made with other models, so the shipped rule decides until it is made anew"
+        "stale: it promises nothing here, see `stale_because`"
     )
     target: float | None = Field(
         default=None, description="share of photos of nothing in the collection that may be answered, where valid"
     )
-    stale_because: str | None = Field(default=None, description="what has changed since, where stale")
+    stale_because: str | None = Field(
+        default=None, description="what differs: models, the size of the collection, or how it is asked about"
+    )
 
 
 class RankedVerdict(BaseModel):
@@ -124,4 +128,7 @@ class VerifyReply(BaseModel):
         default_factory=list, description="with explain=true: why this answer, in sentences of the language asked for"
     )
     verifier: str
+    prompt_style: str | None = Field(
+        default=None, description="the style asked in, with a digest of its texts; null: the verifier's own, or none"
+    )
     timings_ms: dict[str, float]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.decision.acceptance import Acceptance, choose_acceptance
+from core.calibration.calibration import Models
+from core.decision.acceptance import PLACES_CONSIDERED, Acceptance, Asked, choose_acceptance
 from core.decision.answer import Decision, decide_by_retrieval, rank
 from core.decision.evidence import Judged
 from core.decision.rule import rule_for
@@ -56,7 +57,7 @@ def match_photo(
         data: the photo file.
         retrieval: with an index loaded.
         verifier: None answers from retrieval alone.
-        top_k: candidates to verify, >= 1.
+        top_k: candidates to verify, >= 1; at least five are, because a decision looks at the places beside the first.
         collection: where to search.
         prompt_style: for verifiers that read a prompt.
         acceptance: when to answer; None asks the collection's calibration, and without one answers from 0.5 on.
@@ -70,7 +71,7 @@ def match_photo(
     ticks = [time.perf_counter()]
     image = decode_image(data).image
     ticks.append(time.perf_counter())
-    found = retrieval.retrieve(image, top_k, collection=collection, left_out=left_out)
+    found = retrieval.retrieve(image, max(top_k, PLACES_CONSIDERED), collection=collection, left_out=left_out)
     ticks.append(time.perf_counter())
     if verifier is None:
         decision = decide_by_retrieval(found.candidates)
@@ -89,12 +90,10 @@ def match_photo(
         for candidate, verdict in zip(compared, verdicts, strict=True)
     ]
     if acceptance is None:
-        acceptance = choose_acceptance(
-            gallery.calibration(collection),
-            encoder=str(gallery.fingerprint),
-            verifier=verifier.fingerprint,
-            prompt_style=prompt_style,
-        )
+        models = Models(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
+        considered = len({candidate.image.place.place_id for candidate in found.candidates})
+        asked = Asked(models, gallery.count_places(collection), considered)
+        acceptance = choose_acceptance(gallery.calibration(collection), asked)
     ranking = rank(judged, rule_for(str(gallery.fingerprint), verifier.fingerprint), acceptance)
     ticks.append(time.perf_counter())
     return Match(

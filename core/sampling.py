@@ -63,7 +63,7 @@ def asking(
             left_out=left_out,
         )
 
-    return ask, Models(str(retrieval.gallery.fingerprint), verifier.fingerprint, prompt_style)
+    return ask, Models(str(retrieval.gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
 
 
 def labelled_tasks(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterator[Task]:

@@ -34,7 +34,7 @@ def candidates_event(found: Sequence[SearchReply], fields: MatchFields, *, is_ve
     return CandidatesEvent(
         request_id=current_request_id(),
         collection=fields.collection,
-        candidates=_unverified(found),
+        candidates=_unverified(found)[: fields.top_k],
         verifying=is_verifying,
     )
 
@@ -50,7 +50,7 @@ def verdict_event(ranked: RankedVerdict) -> VerdictEvent:
 def retrieval_answer(found: Sequence[SearchReply], fields: MatchFields) -> MatchReply:
     """The answer without verdicts: retrieval's own, of the photo that it is surest of."""
     decision = found[_surest(found)].decision
-    candidates = _unverified(found)
+    candidates = _unverified(found)[: fields.top_k]
     skipped = not (fields.verify and candidates)
     return MatchReply(
         matched=decision.matched,
@@ -76,7 +76,7 @@ def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields:
     ranked = [each for each in verified.ranking if (each.photo, each.image_id) in retrieved]
     candidates = [
         _join(retrieved[each.photo, each.image_id], each.photo, rank=rank, verdict=each.verdict)
-        for rank, each in enumerate(_once_each(ranked, found), start=1)
+        for rank, each in enumerate(_once_each(ranked, found)[: fields.top_k], start=1)
     ]
     return MatchReply(
         matched=verified.matched,
@@ -89,7 +89,7 @@ def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields:
         collection=fields.collection,
         candidates=candidates,
         timings_ms={},
-        models=Models(encoder=found[0].encoder, verifier=verified.verifier),
+        models=Models(encoder=found[0].encoder, verifier=verified.verifier, prompt_style=verified.prompt_style),
         request_id=current_request_id(),
     )
 

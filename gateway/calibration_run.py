@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from contracts.calibration import CalibrationRequest, MeasuredCalibration, Origin, SampleBody
 from contracts.images import ImageBody
+from contracts.matching import LEAST_CONSIDERED
 from contracts.verification import VerifyRequest
 from gateway.answers import candidate_refs
 from gateway.calibration_client import CalibrationClient
@@ -28,7 +29,6 @@ _LONGEST_PAUSE_S = 60.0
 # Visitors go first, but a stream of them that never ends does not stop a calibration for ever.
 _LONGEST_WAIT_S = 10.0
 _LOOK_EVERY_S = 0.2
-_TOP_K = 5  # as a match has it, unless the visitor says otherwise
 _SEED = 0
 
 
@@ -61,6 +61,7 @@ class CalibrationRun:
         self._is_busy = is_busy
         self._pause = pause
         self._models: set[tuple[str, str]] = set()
+        self._style: str | None = None
         self.done = 0
         self.total = 0
         self.waiting_for: str | None = None
@@ -93,7 +94,7 @@ class CalibrationRun:
         return MeasuredCalibration(
             target=wanted.target,
             verifier=await self._verifier_fingerprint(),
-            prompt_style=wanted.prompt_style,
+            prompt_style=self._style,
             samples=samples,
             use_feedback=wanted.use_feedback,
         )
@@ -112,7 +113,7 @@ class CalibrationRun:
     ) -> tuple[float | None, str | None]:
         """Score and id of the first place; None where nothing was found."""
         await self._let_visitors_pass()
-        found = await self._patiently(lambda: self._retrieval.search(photo, collection, _TOP_K, leave_out))
+        found = await self._patiently(lambda: self._retrieval.search(photo, collection, LEAST_CONSIDERED, leave_out))
         if not found.candidates:
             return None, None
         request = VerifyRequest(
@@ -122,6 +123,7 @@ class CalibrationRun:
         )
         verified = await self._patiently(lambda: self._verifier.verify([photo], [found.query_features], request))
         self._models.add((found.encoder, verified.verifier))
+        self._style = verified.prompt_style
         if len(self._models) > 1:
             raise UnusableReply("the encoder or the verifier was changed during the calibration; start it again")
         if verified.decision is None or not verified.ranking:

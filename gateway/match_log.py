@@ -39,9 +39,9 @@ class MatchLog:
         """Answers not sent yet."""
         return len(self._waiting)
 
-    def note(self, reply: MatchReply, prompt_style: str | None = None) -> None:
+    def note(self, reply: MatchReply) -> None:
         """Let an answer be kept, with the prompt style that was asked for."""
-        self._waiting.append(record_of(reply, time.time(), prompt_style))
+        self._waiting.append(record_of(reply, time.time()))
         self._is_idle.clear()
         self._has_work.set()
 
@@ -77,13 +77,12 @@ class MatchLog:
         return True
 
 
-def record_of(reply: MatchReply, at: float, prompt_style: str | None = None) -> MatchRecord:
+def record_of(reply: MatchReply, at: float) -> MatchRecord:
     """Take the numbers of an answer.
 
     Args:
         reply: the answer.
         at: when, seconds since 1970 UTC.
-        prompt_style: that was asked for.
     """
     first = reply.candidates[0] if reply.candidates else None
     second = reply.candidates[1] if len(reply.candidates) > 1 else None
@@ -107,7 +106,7 @@ def record_of(reply: MatchReply, at: float, prompt_style: str | None = None) -> 
         score=decision.score if decision is not None else reply.confidence,
         verification=reply.verification,
         encoder=reply.models.encoder,
-        verifier=None if verifier is None else verifier_asked(verifier, prompt_style),
+        verifier=None if verifier is None else verifier_asked(verifier, reply.models.prompt_style),
         evidence=evidence,
     )
 

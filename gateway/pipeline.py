@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from contracts.errors import ErrorBody
-from contracts.matching import MatchFields, MatchReply
+from contracts.matching import LEAST_CONSIDERED, MatchFields, MatchReply
 from contracts.retrieval import SearchReply
 from contracts.verification import VerifyReply, VerifyRequest
 from gateway.answers import (
@@ -82,7 +82,10 @@ class MatchPipeline:
     async def _search(self, photo: bytes, number: int, count: int, fields: MatchFields) -> SearchReply:
         try:
             return await self.retrieval.search(
-                photo, collection=fields.collection, top_k=fields.top_k, features=fields.verify
+                photo,
+                collection=fields.collection,
+                top_k=max(fields.top_k, LEAST_CONSIDERED),
+                features=fields.verify,
             )
         except ServiceRefused as exc:
             if count == 1 or exc.status in {404, 409} or exc.status >= 500:

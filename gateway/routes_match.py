@@ -84,6 +84,6 @@ async def _answer(request: Request, gateway: Gateway, timeout_s: float | None, t
             with gateway.gate.admit():
                 reply = await gateway.pipeline.match(photos, fields, timer, tell)
     gateway.answers.observe(reply)
-    gateway.match_log.note(reply, fields.prompt_style)
+    gateway.match_log.note(reply)
     request.state.timings_ms = reply.timings_ms
     return reply

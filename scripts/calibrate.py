@@ -89,10 +89,14 @@ def _measured(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Ca
 
     if arguments.query_dir is not None:
         places = {image.place.place_id for image in all_images(gallery, arguments.collection)}
-        measure(list(labelled_tasks(read_folder(arguments.query_dir, "query"), places)), "labelled")
+        photos = read_folder(arguments.query_dir, "query")
+        strangers = {photo.place.place_id for photo in photos if photo.place} - places
+        if strangers:
+            print(f"not in the collection, so counted as photos of nothing in it: {', '.join(sorted(strangers))}")
+        measure(list(labelled_tasks(photos, places)), "labelled")
     if len(choose_unknown(samples, arguments.target)) < least_count(arguments.target):
         measure(list(gallery_tasks(gallery, arguments.collection, arguments.photos)), "own photos")
-    return calibrate(samples, arguments.target, models)
+    return calibrate(samples, arguments.target, models, places=gallery.count_places(arguments.collection))
 
 
 def _remembered(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Calibration:

@@ -33,8 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     log = UsageLog(arguments.db_dir, Retention())
     try:
-        reference = calibration_reference(_calibration(arguments.db_dir, arguments.collection))
-        drift = report_drift(log.columns(arguments.collection), time.time(), reference)
+        columns = log.columns(arguments.collection)
+        reference = calibration_reference(_calibration(arguments.db_dir, arguments.collection), columns)
+        drift = report_drift(columns, time.time(), reference)
     except SemanticMatchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -8,11 +8,13 @@ from typing import Any, Self
 
 from core.calibration.bounds import Interval, conformal_threshold, exact_interval, least_count, tail_threshold
 from core.calibration.reliability import Reliability, fit_scaling, probability, reliability
-from core.calibration.samples import ORIGINS, Sample
+from core.calibration.samples import NOTHING_FOUND, ORIGINS, Sample
 from core.errors import InvalidRequest
 
 LEAST_UNKNOWN = 8
 """Fewer unknown photos say nothing about a threshold."""
+LEAST_PLACES = 10
+"""Left out one by one, the places of a smaller collection meet too few others to stand for what visitors send."""
 # Share of a visitor's photos taken to show nothing of the collection, where the samples' own mixture is artificial.
 _UNKNOWN_SHARE = 0.25
 
@@ -54,6 +56,7 @@ class Calibration:
         offset: likewise.
         made_at: UTC, ISO 8601.
         samples: what it was fitted to.
+        places: how many the collection had; 0 if nobody said.
     """
 
     models: Models
@@ -64,6 +67,7 @@ class Calibration:
     offset: float
     made_at: str
     samples: tuple[Sample, ...]
+    places: int = 0
 
     def confidence(self, score: float) -> float:
         """Probability that the first place is right, [0, 1], from its score."""
@@ -75,7 +79,7 @@ class Calibration:
 
     def with_target(self, target: float) -> "Calibration":
         """The same samples under another target."""
-        return calibrate(self.samples, target, self.models)
+        return calibrate(self.samples, target, self.models, places=self.places)
 
     def to_json(self) -> str:
         """As text for the gallery's database."""
@@ -83,10 +87,17 @@ class Calibration:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what ``to_json`` wrote."""
-        values: dict[str, Any] = json.loads(text)
-        models, samples = Models(**values.pop("models")), tuple(Sample(**each) for each in values.pop("samples"))
-        return cls(models=models, samples=samples, **values)
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            InvalidRequest: the text is something else, or of another version of this program.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            models, samples = Models(**values.pop("models")), tuple(Sample(**each) for each in values.pop("samples"))
+            return cls(models=models, samples=samples, **values)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InvalidRequest("the calibration on record cannot be read; make it anew") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +105,11 @@ class CalibrationReport:
     """What a calibration promises, on its own samples.
 
     Attributes:
-        false_answers: share of unknown photos above the threshold, with its exact interval.
+        false_answers: share of those unknown photos above the threshold, with its exact interval.
         answered: share of photos of the collection's places above it.
         right: share of them answered with the right place.
         wrong_place: share of them answered with another place.
-        unknown_by_origin: how many unknown photos came from where.
+        unknown_by_origin: how many unknown photos the threshold was drawn from, by where they came from.
         needed_unknown: how many unknown photos the target needs.
         reliability: of the calibrated confidence.
     """
@@ -112,28 +123,19 @@ class CalibrationReport:
     reliability: Reliability
 
 
-def calibrate(samples: Sequence[Sample], target: float, models: Models) -> Calibration:
+def calibrate(samples: Sequence[Sample], target: float, models: Models, *, places: int = 0) -> Calibration:
     """Fit the accept rule.
 
     Args:
         samples: scored by ``models``; at least ``LEAST_UNKNOWN`` of photos whose place is not in the collection.
         target: share of such photos that may be answered, e.g. 0.02.
         models: see ``Calibration``.
+        places: how many the collection has; 0 if unknown. A handful left out one by one proves nothing.
 
     Raises:
         InvalidRequest: a target outside (0, 0.5], or too few unknown photos.
     """
-    check_target(target)
-    unknown = choose_unknown(samples, target)
-    if len(unknown) < LEAST_UNKNOWN:
-        raise InvalidRequest(
-            f"{len(unknown)} photos of nothing in the collection; at least {LEAST_UNKNOWN} are needed, and "
-            f"{least_count(target)} to promise {target:.1%}"
-        )
-    threshold = conformal_threshold(unknown, target)
-    promised = threshold is not None
-    if threshold is None:
-        threshold = tail_threshold(unknown, target)
+    threshold, promised = choose_threshold(samples, target, places)
     slope, offset = fit_scaling(*_scaling_samples(samples))
     return Calibration(
         models=models,
@@ -144,7 +146,31 @@ def calibrate(samples: Sequence[Sample], target: float, models: Models) -> Calib
         offset=offset,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         samples=tuple(samples),
+        places=places,
     )
+
+
+def choose_threshold(samples: Sequence[Sample], target: float, places: int = 0) -> tuple[float, bool]:
+    """The score above which to answer, and whether the samples suffice for the promise; see ``calibrate``."""
+    check_target(target)
+    unknown = choose_unknown(samples, target)
+    if len(unknown) < LEAST_UNKNOWN:
+        raise InvalidRequest(
+            f"{len(unknown)} photos of nothing in the collection; at least {LEAST_UNKNOWN} are needed, and "
+            f"{least_count(target)} to promise {target:.1%}"
+        )
+    scores = [sample.score for sample in unknown]
+    proven = conformal_threshold(scores, target)
+    threshold = tail_threshold(scores, target) if proven is None else proven
+    made = any(sample.origin == "left out" for sample in unknown)
+    feedback = [sample.score for sample in samples if not sample.known and sample.origin == "feedback"]
+    told_wrong = [score for score in feedback if score > threshold]
+    if told_wrong:
+        # Answers that somebody reported as wrong raise the threshold. Refusals that somebody confirmed do not lower it:
+        # they lie below it by construction, and anybody may send them.
+        raised = conformal_threshold(scores + told_wrong, target)
+        threshold = max(threshold, tail_threshold(scores + told_wrong, target) if raised is None else raised)
+    return threshold, proven is not None and not (made and 0 < places < LEAST_PLACES)
 
 
 def check_target(target: float) -> None:
@@ -157,25 +183,30 @@ def check_target(target: float) -> None:
         raise InvalidRequest(f"target {target:g}; accepted: a share above 0 and up to 0.5, such as 0.02")
 
 
-def choose_unknown(samples: Sequence[Sample], target: float) -> list[float]:
-    """Scores of the unknown photos that a threshold is drawn from.
+def choose_unknown(samples: Sequence[Sample], target: float) -> list[Sample]:
+    """The unknown photos that a threshold is drawn from.
 
-    Photos that somebody said show nothing of the collection, where they suffice for the target. Otherwise those that
-    were made unknown by leaving out their place as well: what is left of a collection often holds the same square or
-    the same painter, so they are the harder ones, and the threshold errs towards silence.
+    Photos with labels, where they suffice for the target. Otherwise those that were made unknown by leaving out their
+    place as well, which meet one place fewer: what is left of a large collection often holds the same square or the
+    same painter, so there they are the harder ones. Where nothing was left to find they say nothing.
     """
-    unknown = [sample for sample in samples if not sample.known]
-    told = [sample.score for sample in unknown if sample.origin in ("labelled", "feedback")]
-    return told if len(told) >= least_count(target) else [sample.score for sample in unknown]
+    labelled = [sample for sample in samples if not sample.known and sample.origin == "labelled"]
+    if len(labelled) >= least_count(target):
+        return labelled
+    return labelled + [
+        sample
+        for sample in samples
+        if not sample.known and sample.origin in ("left out", "simulated") and sample.score > NOTHING_FOUND
+    ]
 
 
 def describe(calibration: Calibration) -> CalibrationReport:
     """Count what the threshold does to the calibration's own samples."""
     known = [sample for sample in calibration.samples if sample.known]
-    unknown = [sample for sample in calibration.samples if not sample.known]
+    unknown = choose_unknown(calibration.samples, calibration.target)
     answered = [sample for sample in known if calibration.accepts(sample.score)]
     right = sum(sample.right for sample in answered)
-    scored = calibration.samples
+    scores, right_places, weights = _scaling_samples(calibration.samples)
     origins = [sample.origin for sample in unknown]
     return CalibrationReport(
         false_answers=exact_interval(sum(calibration.accepts(sample.score) for sample in unknown), len(unknown)),
@@ -184,9 +215,7 @@ def describe(calibration: Calibration) -> CalibrationReport:
         wrong_place=exact_interval(len(answered) - right, len(known)),
         unknown_by_origin={origin: origins.count(origin) for origin in ORIGINS if origin in origins},
         needed_unknown=least_count(calibration.target),
-        reliability=reliability(
-            [calibration.confidence(sample.score) for sample in scored], [sample.right for sample in scored]
-        ),
+        reliability=reliability([calibration.confidence(score) for score in scores], right_places, weights=weights),
     )
 
 
@@ -194,8 +223,9 @@ def _scaling_samples(samples: Sequence[Sample]) -> tuple[list[float], list[bool]
     """Scores, truths and weights such that unknown photos weigh as much as they are met, whatever the samples' mix."""
     known = sum(sample.known for sample in samples)
     unknown = len(samples) - known
-    share = _UNKNOWN_SHARE if known and unknown else 0.5
-    weights = [
-        len(samples) * ((1 - share) / max(known, 1) if sample.known else share / max(unknown, 1)) for sample in samples
-    ]
+    if not known or not unknown:
+        weights = [1.0] * len(samples)
+    else:
+        of_known, of_unknown = (1 - _UNKNOWN_SHARE) / known, _UNKNOWN_SHARE / unknown
+        weights = [len(samples) * (of_known if sample.known else of_unknown) for sample in samples]
     return [sample.score for sample in samples], [sample.right for sample in samples], weights

@@ -47,30 +47,28 @@ def probability(log_odds: float) -> float:
     return 1 / (1 + math.exp(-max(min(log_odds, 700.0), -700.0)))
 
 
-def reliability(confidences: Sequence[float], right: Sequence[bool], bins: int = BINS) -> Reliability:
+def reliability(
+    confidences: Sequence[float], right: Sequence[bool], bins: int = BINS, weights: Sequence[float] | None = None
+) -> Reliability:
     """Compare confidences with what was right.
 
     Args:
         confidences: N numbers in [0, 1].
         right: N truths.
         bins: between 0 and 1.
+        weights: N, how much each counts; None counts them alike.
     """
     said, was = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    share = np.ones(len(said)) if weights is None else np.asarray(weights, dtype=np.float64)
     numbers = np.minimum((said * bins).astype(int), bins - 1)
-    filled = [
-        Bin(
-            number / bins,
-            float(said[numbers == number].mean()),
-            float(was[numbers == number].mean()),
-            int((numbers == number).sum()),
-        )
-        for number in range(bins)
-        if (numbers == number).any()
-    ]
-    error = (
-        sum(each.count * abs(each.confidence - each.right) for each in filled) / len(said) if len(said) else math.nan
-    )
-    return Reliability(tuple(filled), error)
+    filled, error = [], 0.0
+    for number in np.unique(numbers).tolist():
+        inside = numbers == number
+        weight = share[inside] / share[inside].sum()
+        mean, accuracy = float(said[inside] @ weight), float(was[inside] @ weight)
+        filled.append(Bin(number / bins, mean, accuracy, int(inside.sum())))
+        error += float(share[inside].sum() / share.sum()) * abs(mean - accuracy)
+    return Reliability(tuple(filled), error if filled else math.nan)
 
 
 def fit_scaling(scores: Sequence[float], right: Sequence[bool], weights: Sequence[float]) -> tuple[float, float]:

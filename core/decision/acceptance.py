@@ -7,6 +7,12 @@ from typing import Literal
 
 from core.calibration.calibration import Calibration, Models
 from core.calibration.reliability import probability
+from core.errors import InvalidRequest
+
+PLACES_CONSIDERED = 5
+"""So many places are compared with each photo of a calibration, and at least so many with a visitor's."""
+# A collection that has grown or shrunk by more than this factor is another one.
+_MOST_CHANGE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,8 @@ class Acceptance:
     Attributes:
         threshold: log-odds; a score above it is answered.
         calibration: what the threshold comes from, and what turns scores into confidence; None: the shipped rule.
-        stale_because: what has changed since the collection was calibrated, so that the shipped rule decides again.
+        stale_because: why the collection's calibration promises nothing here, for people; None where it does, or where
+            there is none. Where scores mean what they meant, its threshold still decides.
     """
 
     threshold: float = 0.0
@@ -26,13 +33,30 @@ class Acceptance:
     @property
     def state(self) -> Literal["none", "valid", "stale"]:
         """Whether a calibration holds."""
-        if self.calibration is not None:
-            return "valid"
-        return "none" if self.stale_because is None else "stale"
+        if self.stale_because is not None:
+            return "stale"
+        return "none" if self.calibration is None else "valid"
 
     def confidence(self, score: float) -> float:
         """Probability that a first place with this score is right, [0, 1]."""
         return probability(score) if self.calibration is None else self.calibration.confidence(score)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a photo is asked about, as far as calibrations depend on it.
+
+    Attributes:
+        models: in use; ``prompt_style`` as ``Verifier.style`` gives it.
+        places: how many the collection has; None leaves that unchecked.
+        considered: how many of them the photo is compared with.
+        photos: how many photos are asked about together.
+    """
+
+    models: Models
+    places: int | None = None
+    considered: int = PLACES_CONSIDERED
+    photos: int = 1
 
 
 def at_confidence(confidence: float) -> Acceptance:
@@ -45,27 +69,39 @@ def at_confidence(confidence: float) -> Acceptance:
     return Acceptance(math.nextafter(math.log(confidence / (1 - confidence)), -math.inf))
 
 
-def choose_acceptance(
-    stored: str | None, *, encoder: str, verifier: str, prompt_style: str | None = None, operators: float | None = None
-) -> Acceptance:
+def choose_acceptance(stored: str | None, asked: Asked, *, operators: float | None = None) -> Acceptance:
     """What holds for a query.
 
     Args:
         stored: the collection's calibration as text, or None.
-        encoder: fingerprint of the encoder in use.
-        verifier: fingerprint of the verifier in use.
-        prompt_style: asked for; None is the verifier's own.
+        asked: how.
         operators: confidence from which the operator wants answers, whatever was calibrated; None leaves it to that.
     """
-    calibration = None if stored is None else _read(stored)
     if operators is not None:
         return at_confidence(operators)
-    if calibration is None:
+    if stored is None:
         return Acceptance()
-    changed = calibration.models.difference(Models(encoder, verifier, prompt_style))
+    try:
+        calibration = _read(stored)
+    except InvalidRequest as error:
+        return Acceptance(stale_because=str(error))
+    changed = calibration.models.difference(asked.models)
     if changed is not None:
         return Acceptance(stale_because=f"another {changed}")
-    return Acceptance(calibration.threshold, calibration)
+    return Acceptance(calibration.threshold, calibration, _difference(calibration, asked))
+
+
+def _difference(calibration: Calibration, asked: Asked) -> str | None:
+    """Why scores that mean what they meant are no longer of the photos that were promised for."""
+    if asked.places and calibration.places:
+        change = asked.places / calibration.places
+        if not 1 / _MOST_CHANGE <= change <= _MOST_CHANGE:
+            return f"the collection had {calibration.places} places and has {asked.places}"
+    if asked.considered > PLACES_CONSIDERED:
+        return f"{asked.considered} places are considered, not {PLACES_CONSIDERED}"
+    if asked.photos > 1:
+        return f"{asked.photos} photos are asked about together, not one"
+    return None
 
 
 @lru_cache(maxsize=64)

@@ -20,7 +20,8 @@ class Decision:
         matched: the first candidate shows the query's place.
         confidence: that it does, [0, 1].
         reason: for people.
-        score: log-odds of the first place, before any calibration; None where nothing was verified.
+        score: log-odds of the first place, before any calibration and without what is known of the visitor's location,
+            which orders places and opens no threshold; None where nothing was verified.
         threshold: score above which an answer is given; None likewise.
         evidence: what the score was drawn from; None likewise.
     """
@@ -39,7 +40,7 @@ class Ranking:
 
     Attributes:
         order: indices of the pairs, best first: by their place's score, and within a place by their own verdict.
-        scores: log-odds per place id.
+        scores: log-odds per place id, location included.
         decision: the answer.
     """
 
@@ -73,7 +74,7 @@ def rank(
     if not order:
         return Ranking((), {}, Decision(False, 0.0, "there was no candidate to verify"))
     best = judged[order[0]]
-    score = scores[best.place_id]
+    score = scores[best.place_id] - rule.contributions(evidence[best.place_id])["location"]
     matched = score > acceptance.threshold
     words = "verified" if matched else "no candidate was verified; the nearest"
     decision = Decision(

@@ -171,6 +171,8 @@ class Gallery(GalleryReader):
             place = place_rows.place_row_of(connection, image_id)
             seq = self._images.delete(connection, image_id)
             place_rows.drop_place_without_images(connection, place)
+            if not has_images(connection, image.collection):
+                connection.execute("DELETE FROM calibrations WHERE collection = ?", (image.collection,))
             self._commit(connection, lambda index: index.remove(np.array([seq])))
         self._features.discard(image_id)
         self._remove_files([image])

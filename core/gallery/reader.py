@@ -102,6 +102,12 @@ class GalleryReader:
             row = connection.execute("SELECT body FROM calibrations WHERE collection = ?", (collection,)).fetchone()
         return None if row is None else str(row[0])
 
+    def count_places(self, collection: str = DEFAULT_COLLECTION) -> int:
+        """How many places a collection has."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT count(*) FROM places WHERE collection = ?", (collection,)).fetchone()
+        return int(row[0])
+
     def get(self, image_id: str) -> GalleryImage:
         """Read one image.
 

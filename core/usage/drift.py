@@ -8,7 +8,7 @@ more over the reference's deciles, the usual bound in credit scoring, beyond wha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy import stats
 
 from core.calibration.bounds import exact_interval
 from core.calibration.calibration import Calibration
+from core.errors import InvalidRequest
 
 REFERENCE_MATCHES = 200
 """So many matches of the first weeks are the reference, where no calibration set is given. Guessed."""
@@ -63,6 +64,8 @@ class MatchColumns:
         score: float64 [N].
         right: int8 [N], 1 or 0 where somebody said whether the place given was right, else -1.
         left_out: matches that were not verified, or answered by other models.
+        encoder: fingerprint; None without matches.
+        verifier: likewise.
     """
 
     at: NDArray[np.float64]
@@ -70,6 +73,8 @@ class MatchColumns:
     score: NDArray[np.float64]
     right: NDArray[np.int8]
     left_out: int = 0
+    encoder: str | None = None
+    verifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +85,13 @@ class Reference:
         source: ``calibration`` or ``first_weeks``.
         answered: of its photos.
         scores: float64 [N].
+        threshold: applied to the scores of all weeks, so that another target is no drift; None takes what was answered.
     """
 
     source: str
     answered: Share
     scores: NDArray[np.float64]
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,8 @@ class Drift:
         weeks: oldest first.
         precision: over all weeks.
         left_out: matches that were not verified, or answered by other models.
+        encoder: fingerprint; None without matches.
+        verifier: likewise.
     """
 
     state: str
@@ -139,25 +148,33 @@ class Drift:
     left_out: int
 
 
-def calibration_reference(stored: str | None) -> Reference | None:
+def calibration_reference(stored: str | None, columns: MatchColumns) -> Reference | None:
     """The photos that a collection was calibrated with, as far as people took and labelled them.
 
     Those made unknown by leaving out their place, and those made from the collection's own, are not what visitors send.
 
     Args:
         stored: the calibration as the gallery keeps it, or None.
+        columns: the matches that are to be compared with it.
 
     Returns:
-        None where such photos are fewer than a week must have to be judged.
+        None where such photos are fewer than a week must have to be judged, or where other models answered since.
     """
     if stored is None:
         return None
-    calibration = Calibration.from_json(stored)
+    try:
+        calibration = Calibration.from_json(stored)
+    except InvalidRequest:
+        return None
+    models = calibration.models
+    # A style that was asked for is written behind the verifier.
+    if columns.encoder != models.encoder or not (columns.verifier or "").startswith(models.verifier):
+        return None
     scores = [sample.score for sample in calibration.samples if sample.origin in ("labelled", "feedback")]
     if len(scores) < LEAST_MATCHES:
         return None
     answered = sum(calibration.accepts(score) for score in scores)
-    return Reference("calibration", Share(answered, len(scores)), np.array(scores))
+    return Reference("calibration", Share(answered, len(scores)), np.array(scores), calibration.threshold)
 
 
 def report_drift(columns: MatchColumns, now: float, calibration: Reference | None = None) -> Drift:
@@ -171,6 +188,8 @@ def report_drift(columns: MatchColumns, now: float, calibration: Reference | Non
     weeks = _weeks(columns.at)
     first = 0
     reference = calibration
+    if reference is not None and reference.threshold is not None:
+        columns = replace(columns, matched=columns.score > reference.threshold)
     if reference is None:
         first, reference = _first_weeks(columns, weeks)
     ks_level = _KS_LEVEL / max(1, len(weeks) - first)

@@ -222,6 +222,8 @@ class UsageLog:
             score=table[:, 2],
             right=table[:, 3].astype(np.int8),
             left_out=total - len(rows),
+            encoder=newest[0] if newest else None,
+            verifier=newest[1] if newest else None,
         )
 
     def forget(self, now: float) -> int:

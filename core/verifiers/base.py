@@ -16,6 +16,18 @@ class Verifier(Protocol):
 
     fingerprint: str
 
+    def style(self, prompt_style: str | None) -> str | None:
+        """Identify the prompt that a call with this style is asked in, for calibrations.
+
+        Returns:
+            None for the verifier's own default, whether named or not, and from verifiers that read no prompt; else the
+            style's name and a digest of its texts.
+
+        Raises:
+            InvalidRequest: unknown prompt style.
+        """
+        ...
+
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict]:

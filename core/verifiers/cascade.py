@@ -88,6 +88,10 @@ class CascadeVerifier:
         both = (self._first, self._second)
         return {name: kept for each in both if isinstance(each, RemembersPhotos) for name, kept in each.caches.items()}
 
+    def style(self, prompt_style: str | None) -> str | None:
+        """That of the second verifier, or of the first where that reads none."""
+        return self._second.style(prompt_style) or self._first.style(prompt_style)
+
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict]:

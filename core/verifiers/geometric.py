@@ -107,6 +107,9 @@ class GeometricVerifier:
         numbers = ", ".join(f"{number:g}" for number in astuple(self._rule))
         self.fingerprint = f"geometric ({self._extractor.name}, {self._matcher.name}; rule {numbers})"
 
+    def style(self, prompt_style: str | None) -> None:
+        """Reads no prompt."""
+
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict]:

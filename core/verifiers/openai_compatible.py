@@ -19,7 +19,7 @@ from core.results import Photo, Verdict
 from core.stopping import unless_unwanted
 from core.verifiers.chat_completions import encode_data_uri, read_text, to_messages, weigh_first_word
 from core.verifiers.judging import Talk, judge
-from core.verifiers.prompts import DEFAULT_STYLE, PromptStyle, Shown, Turn, compose, load_styles
+from core.verifiers.prompts import DEFAULT_STYLE, PromptStyle, Shown, Turn, compose, digest, identify, load_styles
 from core.verifiers.replies import WeighedAnswer, average, read_answer
 
 ANSWERS_FROM = ("logprobs", "words")
@@ -93,8 +93,12 @@ class OpenAICompatibleVerifier:
         self._data_uris: BoundedCache[str, str] = BoundedCache(_CACHE_BYTES, len)
         self.fingerprint = (
             f"openai-compatible ({model}; {query_pixels}+{candidate_pixels} pixels; {answers_from}"
-            f"{'; both orders' if both_orders else ''})"
+            f"{'; both orders' if both_orders else ''}; asked in {self._style.name} {digest(self._style)})"
         )
+
+    def style(self, prompt_style: str | None) -> str | None:
+        """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
+        return identify(self._styles, prompt_style, self._style)
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False

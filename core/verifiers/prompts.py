@@ -3,6 +3,7 @@
 Styles come from ``styles.toml`` beside this file, and from a file of the operator's in the same form.
 """
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -87,6 +88,21 @@ def load_styles(file: str | Path | None = None) -> PromptStyles:
         for name, table in _read_tables(Path(file)).items():
             styles[name] = _read_style(name, table, styles, str(file))
     return PromptStyles(styles)
+
+
+def digest(style: PromptStyle) -> str:
+    """Eight digits that change with any of a style's texts or settings."""
+    return hashlib.sha256(repr(style).encode()).hexdigest()[:8]
+
+
+def identify(styles: PromptStyles, name: str | None, default: PromptStyle) -> str | None:
+    """See ``core.verifiers.base.Verifier.style``.
+
+    Raises:
+        InvalidRequest: there is no style of that name.
+    """
+    style = default if name is None else styles.choose(name)
+    return None if style == default else f"{style.name} {digest(style)}"
 
 
 class Shown(StrEnum):

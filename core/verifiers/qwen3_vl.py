@@ -20,7 +20,7 @@ from core.results import Photo, Verdict
 from core.verifiers.conversations import ConversationWriter
 from core.verifiers.judging import judge
 from core.verifiers.pair_session import AnswerTokens, PairSession
-from core.verifiers.prompts import DEFAULT_STYLE, load_styles
+from core.verifiers.prompts import DEFAULT_STYLE, digest, identify, load_styles
 from core.verifiers.qwen_files import QwenModel, load_qwen
 from core.verifiers.shared_prefix import SharedPrefixRunner
 from core.verifiers.vision_tower import CachedVisionTower
@@ -104,7 +104,8 @@ class Qwen3VLVerifier:
         AnswerTokens.of(self._style, self._writer)
         self.fingerprint = (
             f"qwen3-vl ({model.name}; {str(self.device.dtype).removeprefix('torch.')}; "
-            f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''})"
+            f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''}; "
+            f"asked in {self._style.name} {digest(self._style)})"
         )
         _log.info("%s on %s", self.fingerprint, self.device.reason)
 
@@ -112,6 +113,10 @@ class Qwen3VLVerifier:
     def caches(self) -> dict[str, BoundedCache[Any, Any]]:
         """The visual tokens of gallery photos."""
         return {"visual_tokens": self.tower.cache}
+
+    def style(self, prompt_style: str | None) -> str | None:
+        """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
+        return identify(self._styles, prompt_style, self._style)
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False

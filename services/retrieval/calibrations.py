@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from contextlib import suppress
+from functools import partial
 
 from contracts.calibration import (
     MOST_SAMPLES,
@@ -13,10 +15,10 @@ from contracts.calibration import (
 )
 from contracts.calibration import Interval as IntervalBody
 from contracts.feedback import verifier_asked
-from core.calibration.bounds import Interval, conformal_threshold, exact_interval, tail_threshold
-from core.calibration.calibration import Calibration, Models, calibrate, choose_unknown, describe
+from core.calibration.bounds import Interval, exact_interval
+from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, describe
 from core.calibration.samples import NOTHING_FOUND, Sample
-from core.decision.acceptance import choose_acceptance
+from core.decision.acceptance import Asked, choose_acceptance
 from core.errors import InvalidRequest
 from core.gallery import Gallery
 from core.usage import StoredMatch
@@ -62,7 +64,8 @@ class Calibrations:
         if measured.use_feedback:
             samples += await self._from_feedback(collection, models)
         async with self._one_change:
-            calibration = await self._workers.run(calibrate, samples, measured.target, models)
+            places = await self._workers.run(self._gallery.count_places, collection)
+            calibration = await self._workers.run(partial(calibrate, samples, measured.target, models, places=places))
             await self._store(collection, calibration)
         return await self.read(collection, measured.verifier)
 
@@ -101,16 +104,16 @@ class Calibrations:
         return None if text is None else Calibration.from_json(text)
 
     def _read(self, collection: str, verifier: str | None) -> StoredCalibration:
-        calibration = self._stored(collection)
+        try:
+            calibration = self._stored(collection)
+        except InvalidRequest as unreadable:
+            return StoredCalibration(collection=collection, state="stale", stale_because=str(unreadable))
         if calibration is None:
             return StoredCalibration(collection=collection, state="none")
         models = calibration.models
-        acceptance = choose_acceptance(
-            calibration.to_json(),
-            encoder=str(self._gallery.fingerprint),
-            verifier=verifier or models.verifier,
-            prompt_style=models.prompt_style,
-        )
+        models = Models(str(self._gallery.fingerprint), verifier or models.verifier, models.prompt_style)
+        asked = Asked(models, self._gallery.count_places(collection))
+        acceptance = choose_acceptance(calibration.to_json(), asked)
         holds = acceptance.state == "valid"
         return StoredCalibration(
             collection=collection,
@@ -174,7 +177,7 @@ def calibration_body(calibration: Calibration) -> CalibrationBody:
             for each in report.reliability.bins
         ],
         calibration_error=None if math.isnan(error) else error,
-        curve=[_point(calibration, target) for target in _CURVE],
+        curve=_curve(calibration),
         encoder=calibration.models.encoder,
         verifier=calibration.models.verifier,
         prompt_style=calibration.models.prompt_style,
@@ -182,17 +185,24 @@ def calibration_body(calibration: Calibration) -> CalibrationBody:
     )
 
 
+def _curve(calibration: Calibration) -> list[CurvePoint]:
+    points = []
+    for target in _CURVE:
+        # Labelled photos that are too few for any threshold may suffice in number for a lenient target.
+        with suppress(InvalidRequest):
+            points.append(_point(calibration, target))
+    return points
+
+
 def _point(calibration: Calibration, target: float) -> CurvePoint:
     """What ``calibration.with_target`` would do, without fitting the confidence anew, which does not depend on it."""
-    unknown = choose_unknown(calibration.samples, target)
-    threshold = conformal_threshold(unknown, target)
+    threshold, promised = choose_threshold(calibration.samples, target, calibration.places)
     known = [sample.score for sample in calibration.samples if sample.known]
-    used = tail_threshold(unknown, target) if threshold is None else threshold
     return CurvePoint(
         target=target,
-        threshold=used,
-        promised=threshold is not None,
-        answered=_interval(exact_interval(sum(score > used for score in known), len(known))),
+        threshold=threshold,
+        promised=promised,
+        answered=_interval(exact_interval(sum(score > threshold for score in known), len(known))),
     )
 
 

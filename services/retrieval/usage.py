@@ -63,9 +63,11 @@ class Usage:
 
     async def drift(self, collection: str, calibration: str | None) -> Drift:
         """Report whether the collection answers as it used to, or as when it was calibrated."""
-        return await self._workers.run(
-            lambda: report_drift(self._log.columns(collection), time.time(), calibration_reference(calibration))
-        )
+        return await self._workers.run(self._drift, collection, calibration)
+
+    def _drift(self, collection: str, calibration: str | None) -> Drift:
+        columns = self._log.columns(collection)
+        return report_drift(columns, time.time(), calibration_reference(calibration, columns))
 
     async def rename_collection(self, name: str, new_name: str) -> None:
         """Let what is on record of a collection follow its new name; where that fails, it is lost to view, no more."""

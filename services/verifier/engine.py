@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from contracts.verification import CandidateRef, VerifyRequest
-from core.decision.acceptance import Acceptance, choose_acceptance
+from core.calibration.calibration import Models
+from core.decision.acceptance import Acceptance, Asked, choose_acceptance
 from core.decision.answer import Decision, rank
 from core.decision.evidence import Judged as JudgedPair
 from core.decision.location import Whereabouts, location_odds
@@ -140,13 +141,15 @@ class VerifierEngine:
         )
 
     def _acceptance(self, request: VerifyRequest) -> Acceptance:
-        return choose_acceptance(
-            self._gallery.calibration(request.collection),
-            encoder=self._gallery.encoder(),
-            verifier=self.verifier.fingerprint,
-            prompt_style=request.prompt_style,
-            operators=self._accept_threshold,
+        photos = {each.photo for each in request.candidates}
+        considered = [len({each.place_id for each in request.candidates if each.photo == photo}) for photo in photos]
+        asked = Asked(
+            Models(self._gallery.encoder(), self.verifier.fingerprint, self.verifier.style(request.prompt_style)),
+            self._gallery.count_places(request.collection),
+            max(considered, default=0),
+            len(photos),
         )
+        return choose_acceptance(self._gallery.calibration(request.collection), asked, operators=self._accept_threshold)
 
     def _judge(
         self, query: Photo, candidates: list[CandidateRef], found: list[CandidatePhoto], request: VerifyRequest

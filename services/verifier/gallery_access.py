@@ -68,6 +68,10 @@ class GalleryAccess:
         """The calibration on record for a collection, as text."""
         return self._open().calibration(collection)
 
+    def count_places(self, collection: str) -> int:
+        """How many places a collection has."""
+        return self._open().count_places(collection)
+
     def encoder(self) -> str:
         """Fingerprint of the encoder that made the gallery."""
         return str(self._open().fingerprint)

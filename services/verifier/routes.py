@@ -109,6 +109,7 @@ async def verify(
         reason=verified.decision.reason,
         reasons=[reason.say(language) for reason in explanation.reasons] if explanation is not None else [],
         verifier=engine.verifier.fingerprint,
+        prompt_style=engine.verifier.style(fields.request.prompt_style),
         timings_ms=timer.finish(),
     )
     request.state.timings_ms = reply.timings_ms
@@ -148,7 +149,7 @@ def _decision_body(verified: Verified) -> DecisionBody | None:
         threshold=max(-_BEYOND_DOUBT, min(_BEYOND_DOUBT, acceptance.threshold)),
         signals=verified.contributions,
         calibration=acceptance.state,
-        target=None if acceptance.calibration is None else acceptance.calibration.target,
+        target=acceptance.calibration.target if acceptance.calibration and acceptance.state == "valid" else None,
         stale_because=acceptance.stale_because,
     )
 

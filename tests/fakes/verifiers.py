@@ -21,6 +21,9 @@ class ScriptedVerifier:
         self._confidences = dict(confidences or {})
         self._threshold = threshold
 
+    def style(self, prompt_style: str | None) -> None:
+        """The only style is the default."""
+
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict]:
@@ -43,6 +46,9 @@ class FailingVerifier:
     def __init__(self, error: SemanticMatchError) -> None:
         self.fingerprint = "failing (fake)"
         self._error = error
+
+    def style(self, prompt_style: str | None) -> None:
+        """The only style is the default."""
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False

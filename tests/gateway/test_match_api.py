@@ -131,6 +131,8 @@ def test_the_version_names_the_models(product: AppClient):
 )
 def test_reasons_speak_the_visitors_language(filled: AppClient, fields: dict, header: str, language: str):
     """The field decides, then Accept-Language, then English; without explain=true no reasons are made."""
+    for image in match(filled)["candidates"][:1]:  # the one that the verifier believes in
+        filled.request("DELETE", f"/index/images/{image['image_id']}")
     told = filled.post(
         "/match",
         files={"file": ("q.jpg", encode(draw_place(3)))},
@@ -141,6 +143,15 @@ def test_reasons_speak_the_visitors_language(filled: AppClient, fields: dict, he
     nearest = {"en": "The nearest is place-3.", "zh": "最接近的是“place-3”。"}
     assert (told["matched"], told["reasons"][0]) == (False, nearest[language])
     assert match(filled)["reasons"] == []
+
+
+def test_few_candidates_are_listed_and_five_considered(filled: AppClient):
+    """``top_k`` shortens the list, never the decision: with one listed, the signals are those of a longer list."""
+    one, five = match(filled, top_k=1), match(filled)
+
+    assert (len(one["candidates"]), len(five["candidates"])) == (1, 5)
+    assert one["decision"]["signals"] == five["decision"]["signals"]
+    assert one["candidates"][0]["image_id"] == five["candidates"][0]["image_id"]
 
 
 def test_a_place_is_listed_once_by_its_best_image(filled: AppClient):

@@ -87,6 +87,7 @@ class TestCalibrating:
         told, made = unknown(np.linspace(-6, -3, 25)), unknown(np.linspace(-3, 2, 200), "left out")
 
         assert len(choose_unknown(told + made, 0.05)) == 25
+        assert describe(calibrate(told + made, 0.05, MODELS)).false_answers.count == 25
         assert len(choose_unknown(told + made, 0.01)) == 225
 
     def test_a_calibration_is_read_back_as_it_was(self):
@@ -103,6 +104,38 @@ class TestCalibrating:
 
         assert other.threshold < calibration.threshold
         assert other.samples == calibration.samples
+
+
+class TestWhatFeedbackMayDo:
+    def test_confirmed_refusals_never_lower_the_threshold(self):
+        """However many visitors confirm refusals, the threshold stays, and so does what is promised."""
+        made = unknown(np.linspace(-3, 3, 60), "left out")
+
+        assert (
+            calibrate(made + unknown([-6.0] * 60, "feedback"), 0.05, MODELS).threshold
+            == calibrate(made, 0.05, MODELS).threshold
+        )
+
+    def test_answers_reported_as_wrong_raise_it(self):
+        """A handful of reported mistakes above the threshold raise it."""
+        made = unknown(np.linspace(-3, 3, 60), "left out")
+
+        assert calibrate(made + unknown([4.0] * 5, "feedback"), 0.05, MODELS).threshold == 4.0
+
+
+class TestSmallCollections:
+    def test_a_place_left_out_of_nothing_says_nothing(self):
+        """Where no other place was there to be found, a photo is no evidence that strangers are refused."""
+        with pytest.raises(InvalidRequest, match="0 photos"):
+            calibrate(unknown([-30.0] * 60, "left out"), 0.05, MODELS)
+
+    def test_a_handful_of_places_left_out_promises_nothing(self):
+        """Below ten places, photos left out meet too few others; labelled ones promise all the same."""
+        made, told = unknown(np.linspace(-6, 1, 60), "left out"), unknown(np.linspace(-6, 1, 60))
+
+        assert not calibrate(made, 0.05, MODELS, places=5).promised
+        assert calibrate(made, 0.05, MODELS, places=50).promised
+        assert calibrate(told, 0.05, MODELS, places=5).promised
 
 
 class TestReliability:

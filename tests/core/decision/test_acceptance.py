@@ -1,10 +1,12 @@
 """Which threshold holds for a query."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.calibration.calibration import Models, calibrate
 from core.calibration.samples import Sample
-from core.decision.acceptance import choose_acceptance
+from core.decision.acceptance import Asked, choose_acceptance
 
 MODELS = Models("encoder 1", "verifier 1")
 SAMPLES = [Sample(-5.0 + 0.1 * number, False, False, "labelled") for number in range(40)] + [
@@ -17,8 +19,9 @@ def stored() -> str:
     return calibrate(SAMPLES, 0.05, MODELS).to_json()
 
 
-def choose(stored, **changes):
-    return choose_acceptance(stored, **({"encoder": "encoder 1", "verifier": "verifier 1"} | changes))
+def choose(stored, operators=None, asked=None, **changes):
+    models = replace(MODELS, **changes)
+    return choose_acceptance(stored, replace(asked or Asked(MODELS), models=models), operators=operators)
 
 
 def test_the_calibration_holds_for_its_models(stored):
@@ -54,3 +57,33 @@ def test_without_calibration_the_shipped_rule_holds():
 def test_the_operators_word_comes_first(stored):
     """A threshold set by the operator holds whatever was calibrated."""
     assert choose(stored, operators=0.9).threshold == pytest.approx(2.197, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        (Asked(MODELS, places=90), "had 40 places and has 90"),
+        (Asked(MODELS, places=19), "had 40 places and has 19"),
+        (Asked(MODELS, considered=20), "20 places are considered"),
+        (Asked(MODELS, photos=2), "2 photos"),
+    ],
+)
+def test_another_way_of_asking_is_promised_nothing(asked, what):
+    """A collection twice as large, more places, several photos: the threshold decides, and promises nothing."""
+    stored = calibrate(SAMPLES, 0.05, MODELS, places=40).to_json()
+
+    acceptance = choose(stored, asked=asked)
+
+    assert acceptance.state == "stale"
+    assert what in acceptance.stale_because
+    assert acceptance.threshold == pytest.approx(-1.2)
+    assert choose(stored, asked=Asked(MODELS, places=79, considered=3)).state == "valid"
+
+
+def test_what_cannot_be_read_is_stale_and_stops_nobody():
+    """A calibration of another version of the program leaves the shipped rule at work, or the operator's word."""
+    acceptance = choose('{"made": "by somebody else"}')
+
+    assert (acceptance.state, acceptance.threshold) == ("stale", 0.0)
+    assert "cannot be read" in acceptance.stale_because
+    assert choose("no json", operators=0.5).state == "none"

@@ -89,6 +89,17 @@ def test_evidence_is_said_beside_the_other_places():
     assert evidence["b"].location == 0
 
 
+def test_a_location_orders_places_and_opens_no_threshold():
+    """Standing beside a place brings it to the front; it is answered only if the photos agree without that."""
+    pairs = [judged("far", 0.45), judged("near", 0.40)]
+
+    ranking = rank(pairs, weigh(verdict=1.0, location=1.0), Acceptance(), {"near": 4.0})
+
+    assert ranking.order[0] == 1
+    assert not ranking.decision.matched
+    assert ranking.decision.confidence == pytest.approx(0.4)
+
+
 def test_a_small_collection_gets_no_bonus():
     """Where no other place comes near, the margin is taken over what one of a large collection would have reached."""
     alone = gather([judged("a", 0.5, 0.25)], margin_floor=0.3)["a"]

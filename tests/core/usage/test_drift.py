@@ -1,5 +1,6 @@
 """Quiet while nothing changes, and plain about what does."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -115,13 +116,27 @@ def test_equal_samples_have_not_moved():
 
 
 def test_photos_that_people_labelled_are_the_reference():
-    """A calibration from labelled photos is what weeks are compared with; made photos never are."""
+    """A calibration from labelled photos is what weeks are compared with; made photos and other models never are."""
     labelled = [Sample(score, score > 0, score > 0, "labelled") for score in np.linspace(-4, 6, 40).tolist()]
     made = [Sample(-5.0, False, False, "left out")] * 60
+    matches = replace(some_weeks(0, (50, 0.8, 0)), encoder="e", verifier="v, asked in the style x")
+    stored = calibrate(labelled + made, 0.1, Models("e", "v")).to_json()
 
-    reference = calibration_reference(calibrate(labelled + made, 0.1, Models("e", "v")).to_json())
+    reference = calibration_reference(stored, matches)
 
     assert (reference.source, reference.answered.total, len(reference.scores)) == ("calibration", 40, 40)
     assert 0 < reference.answered.count < 40
-    assert calibration_reference(calibrate(made, 0.1, Models("e", "v")).to_json()) is None
-    assert calibration_reference(None) is None
+    assert calibration_reference(stored, replace(matches, encoder="another")) is None
+    assert calibration_reference(calibrate(made, 0.1, Models("e", "v")).to_json(), matches) is None
+    assert calibration_reference(None, matches) is None
+    assert calibration_reference("{}", matches) is None
+
+
+def test_another_target_is_no_drift():
+    """Weeks before and after the operator chose a stricter threshold are judged by one and the same."""
+    columns = some_weeks(3, (200, 0.8, 0), (200, 0.8, 0))
+    half = len(columns.at) // 2
+    stricter = replace(columns, matched=columns.score > np.where(np.arange(len(columns.at)) < half, 0.2, 0.95))
+    reference = Reference("calibration", Share(160, 200), some_weeks(4, (200, 0.8, 0)).score, 0.2)
+
+    assert report_drift(stricter, MONDAY + 3 * WEEK, reference).state != "unusual"

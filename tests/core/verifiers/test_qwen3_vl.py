@@ -284,7 +284,7 @@ def test_bfloat16_stays_close(
 
 
 def test_the_fingerprint_names_weights_and_settings(qwen_folders: dict[str, Path]):
-    """Other weights, another number format and other budgets are other fingerprints; another style is not."""
+    """Other weights, another number format, other budgets and another default style are other fingerprints."""
     folder = qwen_folders["qwen3_vl"]
     base = make(folder).fingerprint
     others = {
@@ -292,9 +292,19 @@ def test_the_fingerprint_names_weights_and_settings(qwen_folders: dict[str, Path
         make(folder, dtype="bfloat16").fingerprint,
         make(folder, both_orders=True).fingerprint,
         Qwen3VLVerifier(str(folder), device="cpu").fingerprint,
+        make(folder, prompt_style="strict").fingerprint,
     }
-    assert len(others | {base}) == 5
-    assert make(folder, prompt_style="strict").fingerprint == base
+    assert len(others | {base}) == 6
+
+
+def test_a_style_is_named_only_where_it_is_not_the_default(qwen_folders: dict[str, Path]):
+    """The default is the same prompt whether it is named or not; another is named with a digest of its texts."""
+    verifier = make(qwen_folders["qwen3_vl"])
+
+    assert verifier.style(None) is verifier.style("simple") is None
+    assert re.fullmatch(r"strict [0-9a-f]{8}", verifier.style("strict"))
+    with pytest.raises(InvalidRequest, match="unknown prompt style"):
+        verifier.style("poetic")
 
 
 @pytest.mark.parametrize(
