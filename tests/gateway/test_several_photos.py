@@ -1,6 +1,5 @@
 """Several photos of one thing in one request: each is compared with what it found, and they decide together."""
 
-
 import pytest
 from fakes.images import draw_place, encode, see_again
 from in_process import AppClient, error_of
