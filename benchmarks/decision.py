@@ -32,7 +32,7 @@ from core.labels import read_folder
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import Match
 from core.retriever import TIME_BUDGET_S
-from core.sampling import all_images, asking, labelled_tasks
+from core.sampling import asking, labelled_tasks
 from core.threads import limit_threads
 from core.verifiers.geometric import GeometricVerifier
 from scripts import build_database
@@ -126,7 +126,7 @@ def _measured(photos: Path, work: Path, budget: float) -> list[Query]:
         with M1GlobalRetrieval("cpu", time_budget_s=budget) as retrieval, unfinished.open("w") as file:
             retrieval.load_index(gallery)
             ask, _ = asking(retrieval, GeometricVerifier(), "default")
-            places = {image.place.place_id for image in all_images(retrieval.gallery, "default")}
+            places = {image.place.place_id for image in retrieval.gallery.all_images("default")}
             tasks = list(labelled_tasks(read_folder(photos, "query"), places))
             for number, task in enumerate(tqdm(tasks, desc=photos.name, disable=None)):
                 data = task.read()

@@ -17,7 +17,6 @@ from core.leaving_out import LeftOut
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import Match, match_photo
 from core.rephotograph import rephotograph
-from core.results import GalleryImage
 from core.verifiers.base import Verifier
 
 Ask = Callable[[bytes, LeftOut | None], Match]
@@ -95,7 +94,7 @@ def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 
         limit: at most so many photos, chosen by chance.
         seed: of that chance, and of the looks.
     """
-    images = list(all_images(gallery, collection))
+    images = list(gallery.all_images(collection))
     chance = random.Random(seed)
     views = [image.place.place_id for image in images]
     for image in chance.sample(images, min(limit, len(images))):
@@ -103,17 +102,6 @@ def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 
         read = partial(_read_rephotographed, Path(image.path), chance.randrange(2**31))
         yield Task(read, place, LeftOut(place_id=place), "left out")
         yield Task(read, place, LeftOut(image_id=image.image_id) if views.count(place) > 1 else None, "simulated")
-
-
-def all_images(gallery: Gallery, collection: str) -> Iterator[GalleryImage]:
-    """Every image of a collection, oldest first."""
-    cursor = None
-    while True:
-        page = gallery.list_images(collection=collection, cursor=cursor, limit=500)
-        yield from page.images
-        cursor = page.next_cursor
-        if cursor is None:
-            return
 
 
 def take(task: Task, ask: Ask) -> Sample | None:

@@ -24,7 +24,7 @@ from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.labels import read_folder
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
-from core.sampling import Task, all_images, asking, gallery_tasks, labelled_tasks, take
+from core.sampling import Task, asking, gallery_tasks, labelled_tasks, take
 from core.threads import limit_threads
 
 TARGETS = (0.01, 0.02, 0.05, 0.1)
@@ -88,7 +88,7 @@ def _measured(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Ca
         samples.extend(sample for sample in taken if sample is not None)
 
     if arguments.query_dir is not None:
-        places = {image.place.place_id for image in all_images(gallery, arguments.collection)}
+        places = {image.place.place_id for image in gallery.all_images(arguments.collection)}
         photos = read_folder(arguments.query_dir, "query")
         strangers = {photo.place.place_id for photo in photos if photo.place} - places
         if strangers:

@@ -1,6 +1,6 @@
 """Everything that can be asked of a gallery without changing it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +144,16 @@ class GalleryReader:
         """
         with self._database.reading() as connection:
             return self._images.page(connection, collection, place_id, text, cursor, limit)
+
+    def all_images(self, collection: str) -> Iterator[GalleryImage]:
+        """Every image of a collection, oldest first, page by page."""
+        cursor = None
+        while True:
+            page = self.list_images(collection, cursor=cursor, limit=1000)
+            yield from page.images
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     def places(
         self, collection: str | None = None, text: str | None = None, cursor: str | None = None, limit: int = 50

@@ -104,14 +104,7 @@ class HealthCheck:
         )
 
     def _images(self, collection: str) -> list[GalleryImage]:
-        images: list[GalleryImage] = []
-        cursor: str | None = None
-        while True:
-            page = self._gallery.list_images(collection, cursor=cursor, limit=1000)
-            images += page.images
-            cursor = page.next_cursor
-            if cursor is None:
-                break
+        images = list(self._gallery.all_images(collection))
         if not images:
             known = ", ".join(each.name for each in self._gallery.collections()[:20])
             raise UnknownCollection(f"unknown collection: {collection[:100]!r}; known: {known or 'none yet'}")
