@@ -23,7 +23,7 @@ async function networkFirst(request) {
     if (response.ok) await shell.put(request, response.clone());
     return response;
   } catch (error) {
-    const kept = await shell.match(request);
+    const kept = await shell.match(request, { ignoreSearch: true }); // a QR code's address is the same page
     if (kept) return kept;
     throw error;
   }

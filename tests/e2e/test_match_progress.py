@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from e2e.product import Product, start_product
 from e2e.scenes import fill, snapshot, stranger
-from e2e.visitor import DESKTOP, PHONE, Device, Visitor
+from e2e.visitor import DESKTOP, PHONE, Device, Visitor, payload
 from playwright.sync_api import Browser, expect
 
 Visit = Callable[..., Visitor]
@@ -65,6 +65,42 @@ def test_candidates_of_an_unknown_photo_are_claimed_by_nobody(visit: Visit, muse
 
     expect(visitor.page.get_by_role("heading", name="not in the collection")).to_be_focused()
     assert visitor.page.evaluate("window.seen") == ["candidates", "answer"]
+
+
+@pytest.mark.parametrize(
+    ("language", "action", "words"),
+    [
+        ("en-GB", "Add a photo from another side", "2 photos were looked at together."),
+        ("zh-CN", "补拍另一角度", "已综合 2 张照片。"),
+    ],
+)
+def test_an_unclear_photo_can_be_joined_by_another_of_the_same_thing(
+    visit: Visit, museum: str, language: str, action: str, words: str
+) -> None:
+    """Both photos travel and are judged together; the comparison shows the one that was compared."""
+    visitor = visit(museum, device=PHONE, language=language)
+    visitor.show_photo(stranger())
+    other_side = visitor.page.get_by_label(action)
+
+    visitor.page.evaluate(
+        """() => {
+          const send = XMLHttpRequest.prototype.send;
+          XMLHttpRequest.prototype.send = function (form) {
+            window.sent = form.getAll("file").length;
+            send.call(this, form);
+          };
+        }"""
+    )
+
+    with visitor.page.expect_response("**/match") as answered:
+        other_side.set_input_files(payload("side.jpg", snapshot("Rocket")))
+
+    expect(visitor.page.locator(".answer")).to_be_visible(timeout=90_000)  # two photos cost twice the time
+    assert (visitor.page.evaluate("window.sent"), answered.value.status) == (2, 200)
+    if visitor.page.locator(".unknown").count():
+        expect(visitor.page.get_by_text(words)).to_be_visible()
+    visitor.page.locator(".cards button").first.click()
+    expect(visitor.page.get_by_role("dialog").locator("img")).to_have_count(2)
 
 
 def test_on_a_slow_network_the_upload_is_shown_moving(visit: Visit, museum: str) -> None:

@@ -7,6 +7,8 @@ import { t } from "../page/language.js";
 import { openComparison } from "./comparison.js";
 import { feedbackPanel } from "./feedback.js";
 
+export const PICTURES = "image/*,.heic,.heif,.avif";
+
 const WORDS = ["answer.probable", "answer.likely", "answer.certain"];
 
 /** Confidence in words, and how many of three bars it fills: less where the number itself rests on less. */
@@ -16,6 +18,8 @@ export function confidenceWords({ confidence, verification, decision }) {
   return { key: WORDS[bars - 1], bars };
 }
 
+const isUncertain = (reply) => !reply.matched || confidenceWords(reply).bars < 3;
+
 /** What the answer was held to. */
 function calibrationWords({ calibration, target }) {
   if (calibration === "valid") return t("answer.calibration.valid", { percent: Number((target * 100).toPrecision(2)) });
@@ -23,9 +27,10 @@ function calibrationWords({ calibration, target }) {
 }
 
 export function answerPanel(session) {
-  const { reply, photo } = session;
+  const { reply, photos } = session;
+  const photo = photos[reply.candidates[0]?.photo ?? 0];
   const others = reply.matched ? reply.candidates.slice(1) : reply.candidates;
-  const compare = (index) => openComparison(photo, reply.candidates, index);
+  const compare = (index) => openComparison(photos, reply.candidates, index);
   return h(
     "div",
     { class: `answer ${reply.matched ? "found" : "unknown"}` },
@@ -48,10 +53,11 @@ export function answerPanel(session) {
       fileButton({
         label: [icon("camera"), t("match.again")],
         className: "button primary large",
-        accept: "image/*,.heic,.heif,.avif",
+        accept: PICTURES,
         onfiles: ([file]) => session.ask(file, session.collection),
       }),
     ),
+    isUncertain(reply) && session.takesView && anotherView(session),
     session.takesFeedback && feedbackPanel(session),
     others.length > 0 &&
       h(
@@ -65,6 +71,20 @@ export function answerPanel(session) {
         ),
       ),
     details(reply),
+  );
+}
+
+function anotherView(session) {
+  const count = session.photos.length;
+  return h(
+    "div",
+    { class: "views" },
+    h("p", { class: "muted" }, count > 1 ? t("answer.views", { count }) : t("answer.view.help")),
+    fileButton({
+      label: [icon("plus"), t("answer.view")],
+      accept: PICTURES,
+      onfiles: ([file]) => session.addView(file),
+    }),
   );
 }
 

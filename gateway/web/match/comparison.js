@@ -10,8 +10,8 @@ import { spread } from "./points.js";
 const MAX_LINES = 32;
 const MAX_DOTS = 140;
 
-/** Open the comparison of `photo` with `candidates[index]`; arrows lead to the others. */
-export function openComparison(photo, candidates, index) {
+/** Open the comparison of `candidates[index]` with the photo it was found for; arrows lead to the others. */
+export function openComparison(photos, candidates, index) {
   const dialog = h("dialog", { class: "comparison", "aria-label": t("comparison.title") });
   let watcher = null;
   let isDrawn = true;
@@ -20,6 +20,7 @@ export function openComparison(photo, candidates, index) {
     index = next;
     watcher?.disconnect();
     const candidate = candidates[index];
+    const photo = photos[candidate.photo];
     const found = candidate.verdict?.correspondences;
     const query = picture(photo.isVisible ? photo.url : null, t("comparison.query"));
     const reference = picture(candidate.preview_url, candidate.place.name);

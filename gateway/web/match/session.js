@@ -1,8 +1,12 @@
-/** One photo's way from the file to the answer, independent of what is on screen. */
+/** The way from a photo, or several of one thing, to the answer, independent of what is on screen. */
 
 import { match } from "../page/api.js";
 import { currentLanguage } from "../page/language.js";
 import { preparePhoto } from "./photo.js";
+
+const MOST_PHOTOS = 5; // of one thing: what the server takes
+
+const NOTHING_KNOWN = { progress: 0, candidates: [], reply: null, feedback: null, error: null };
 
 /**
  * Phases: idle → preparing → uploading → comparing → answered | failed.
@@ -20,8 +24,7 @@ export class MatchSession extends EventTarget {
   takesFeedback = true;
 
   #clear() {
-    const nothing = { photo: null, progress: 0, candidates: [], reply: null, feedback: null, error: null };
-    Object.assign(this, { phase: "idle", collection: null, ...nothing });
+    Object.assign(this, { phase: "idle", photos: [], collection: null, ...NOTHING_KNOWN });
   }
 
   #enter(phase) {
@@ -33,28 +36,44 @@ export class MatchSession extends EventTarget {
     return ["preparing", "uploading", "comparing"].includes(this.phase);
   }
 
+  /** The photo added last. */
+  get photo() {
+    return this.photos.at(-1) ?? null;
+  }
+
+  /** Whether the same thing can be asked about with one more photo of it. */
+  get takesView() {
+    return this.photos.length < MOST_PHOTOS;
+  }
+
   /** Ask what `file` shows. A question still under way is dropped. */
   async ask(file, collection) {
     this.reset({ quietly: true });
     this.collection = collection;
-    this.#enter("preparing");
+    await this.addView(file);
+  }
+
+  /** Ask again, with one more photo of the same thing. */
+  async addView(file) {
     const stop = (this.#stop = new AbortController());
+    this.#enter("preparing");
     const photo = await preparePhoto(file);
     if (stop.signal.aborted) return URL.revokeObjectURL(photo.url);
-    this.photo = photo;
+    this.photos.push(photo);
     await this.#send(stop);
   }
 
-  /** The same photo once more, after a failure. */
+  /** The same photos once more, after a failure. */
   retry() {
     return this.#send((this.#stop = new AbortController()));
   }
 
   async #send(stop) {
-    Object.assign(this, { error: null, progress: 0, candidates: [] });
+    Object.assign(this, NOTHING_KNOWN);
     this.#enter("uploading");
     try {
-      const reply = await match(this.photo.blob, {
+      const blobs = this.photos.map(({ blob }) => blob);
+      const reply = await match(blobs, {
         collection: this.collection,
         language: currentLanguage(),
         signal: stop.signal,
@@ -85,7 +104,7 @@ export class MatchSession extends EventTarget {
   /** Back to the beginning; cancels what is under way. */
   reset({ quietly = false } = {}) {
     this.#stop?.abort();
-    if (this.photo) URL.revokeObjectURL(this.photo.url);
+    for (const { url } of this.photos) URL.revokeObjectURL(url);
     this.#clear();
     if (!quietly) this.dispatchEvent(new Event("change"));
   }

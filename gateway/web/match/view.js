@@ -6,9 +6,8 @@ import { announce, fileButton, focusHeading, h } from "../page/dom.js";
 import { exhibitDrawing, icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { answerPanel } from "./answer.js";
+import { PICTURES, answerPanel } from "./answer.js";
 
-const PICTURES = "image/*,.heic,.heif,.avif";
 const CHOSEN = "collection";
 const PATIENCE_MS = 4000;
 

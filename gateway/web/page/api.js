@@ -60,7 +60,7 @@ async function keyed(send) {
   }
 }
 
-const json = (path, options) => keyed(() => fetchJson(path, options));
+export const json = (path, options) => keyed(() => fetchJson(path, options));
 const upload = (path, fields, options) => keyed(() => send(path, fields, options));
 
 async function fetchJson(path, options = {}) {
@@ -111,17 +111,24 @@ function send(path, fields, { onprogress = () => {}, onevent, signal } = {}) {
   });
 }
 
-function query(values) {
+/** Send a change as JSON. */
+export const changeJson = (method, path, change) =>
+  json(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) });
+
+export function query(values) {
   const present = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return present.length ? "?" + new URLSearchParams(present) : "";
 }
 
 const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
-/** Ask what a photo shows; `onevent` is told what is known before. @returns {Promise<object>} MatchReply */
-export function match(photo, { collection, language, topK = 5, ...options }) {
+/**
+ * Ask what a photo shows, or several of one thing; `onevent` is told what is known before.
+ * @returns {Promise<object>} MatchReply
+ */
+export function match(photos, { collection, language, topK = 5, ...options }) {
   const fields = [
-    ["file", photo, "photo.jpg"],
+    ...photos.map((photo) => ["file", photo, "photo.jpg"]),
     ["top_k", String(topK)],
     ["explain", "true"],
     ["language", language],
@@ -156,14 +163,9 @@ export const places = ({ collection, search, cursor, limit = 60 }) =>
 export const images = ({ collection, placeId, cursor, limit = 60 }) =>
   json("index/images" + query({ collection, place_id: placeId, cursor, limit }));
 
-export const changeImage = (imageId, change) =>
-  json(imagePath(imageId), {
-    method: "PATCH",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(change),
-  });
+export const changeImage = (imageId, change) => changeJson("PATCH", imagePath(imageId), change);
 
-export const deleteImage = (imageId) => json(imagePath(imageId), { method: "DELETE" });
+export const deleteImage = (imageId, options) => json(imagePath(imageId), { method: "DELETE", ...options });
 
 export const version = () => json("version");
 
