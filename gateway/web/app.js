@@ -5,7 +5,7 @@ import { matchView } from "./match/view.js";
 import { whenKeyIsNeeded } from "./page/api.js";
 import { focusHeading, h } from "./page/dom.js";
 import { icon } from "./page/icons.js";
-import { currentLanguage, preferredLanguage, t, useLanguage } from "./page/language.js";
+import { currentLanguage, preferredLanguage, t, useDeskWords, useLanguage } from "./page/language.js";
 import { address, currentRoute } from "./page/router.js";
 
 // What outlives a view: an answer on screen and a running upload survive a change of page or language.
@@ -18,7 +18,11 @@ let asked = 0;
 async function viewOf({ segments }) {
   const [page, collection, kind, place] = segments;
   if (!["collections", "status"].includes(page)) return matchView;
-  const [{ IngestQueue }] = await Promise.all([import("./ingest/queue.js"), styled("style/collections.css")]);
+  const [{ IngestQueue }] = await Promise.all([
+    import("./ingest/queue.js"),
+    styled("style/collections.css"),
+    useDeskWords(),
+  ]);
   context.queue ??= new IngestQueue();
   if (page === "collections" && kind === "places" && place) return (await import("./collections/place.js")).placeView;
   if (page === "collections" && collection) return (await import("./collections/collection.js")).collectionView;
@@ -91,6 +95,10 @@ async function keepForOffline() {
 async function start() {
   whenKeyIsNeeded(async (error) => (await import("./page/sign_in.js")).askForKey(error));
   await useLanguage(preferredLanguage());
+  const invited = new URLSearchParams(location.search).get("collection"); // by a QR code
+  if (invited && !location.hash) {
+    history.replaceState(null, "", `./${address("match")}?collection=${encodeURIComponent(invited)}`);
+  }
   addEventListener("hashchange", () => show({ moveFocus: true }));
   document.getElementById("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the hash belongs to the router

@@ -175,22 +175,25 @@ def test_a_fact_without_a_colon_is_not_saved(visit: Visit, product: Product) -> 
     expect(operator.page.get_by_role("button", name="Save")).to_be_visible()
 
 
-def test_deleting_asks_first(visit: Visit, product: Product) -> None:
-    """Cancelling keeps the place; agreeing removes it with its photos."""
+def test_a_deleted_place_can_be_had_back(visit: Visit, product: Product) -> None:
+    """Undone in time nothing has gone; left alone, or when the page is left, the place goes with its photos."""
     fill(product, "thinned")
     operator = visit("#/collections/thinned", device=PHONE)
-    operator.page.get_by_role("link", name="Rocket").click()
+    page = operator.page
+    page.get_by_role("link", name="Rocket").click()
 
-    operator.page.get_by_role("button", name="Delete this place").click()
-    question = operator.page.get_by_role("dialog", name="Delete “Rocket”?")
-    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
-    question.get_by_role("button", name="Cancel").click()
-    expect(operator.page.get_by_role("heading", name="Rocket")).to_be_visible()
-    operator.page.get_by_role("button", name="Delete this place").click()
-    question.get_by_role("button", name="Delete this place").click()
+    page.get_by_role("button", name="Delete this place").click()
+    expect(page.get_by_role("link", name="Cat Chelsea")).to_be_visible()
+    expect(page.get_by_role("link", name="Rocket")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("link", name="Rocket").click()
+    page.get_by_role("button", name="Delete the photo rocket.jpg").click()
+    expect(page.get_by_role("button", name="Delete the photo rocket.jpg")).to_have_count(0)
+    page.reload()
 
-    expect(operator.page.get_by_text("2 places · 2 photos")).to_be_visible()
-    expect(operator.page.get_by_role("link", name="Rocket")).to_have_count(0)
+    operator.go("#/collections/thinned")
+    expect(page.get_by_text("2 places · 2 photos")).to_be_visible()
+    expect(page.get_by_role("link", name="Rocket")).to_have_count(0)
 
 
 def test_places_are_found_by_name(visit: Visit, product: Product) -> None:

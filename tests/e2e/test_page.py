@@ -106,6 +106,30 @@ def test_nothing_is_wider_than_the_screen(visit: Visit, view: str, device: Devic
 
 
 @pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize("device", [SMALL_PHONE, DESKTOP], ids=["320", "1280"])
+def test_the_operators_tools_have_no_serious_accessibility_finding(visit: Visit, axe: str, device: Device) -> None:
+    """Health, calibration, recent matches, the QR code and the note of a deletion are for everybody, on any screen."""
+    visitor = visit("#/collections/seen", device=device)
+    page = visitor.page
+    for part in page.locator(".folded > summary").all():
+        part.click()
+    page.wait_for_load_state("networkidle")
+
+    unfolded = violations(visitor, axe)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.get_by_role("button", name="QR code").click()
+    dialog = violations(visitor, axe)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    toast = violations(visitor, axe)
+    page.get_by_role("button", name="Undo").click()
+
+    assert (unfolded, dialog, toast) == ([], [], [])
+    assert width <= device.width
+
+
+@pytest.mark.usefixtures("seen")
 def test_the_whole_way_works_with_the_keyboard_alone(visit: Visit) -> None:
     """Tab reaches the skip link first, the photo button has a visible ring, Enter opens the comparison."""
     visitor = visit(VIEWS[0])
@@ -135,7 +159,8 @@ def test_both_languages_say_the_same_things(visit: Visit) -> None:
     keys = visitor.page.evaluate(
         """async () => {
           const sentences = async (name) => Object.keys((await import(`./language/${name}.js`)).default);
-          return [await sentences("en"), await sentences("zh")];
+          const all = async (name) => [...(await sentences(name)), ...(await sentences(`desk/${name}`))];
+          return [await all("en"), await all("zh")];
         }"""
     )
 
@@ -146,12 +171,26 @@ def test_both_languages_say_the_same_things(visit: Visit) -> None:
 def test_every_sentence_is_used(visit: Visit) -> None:
     """No sentence is left over from something that was removed, as far as keys are written out."""
     visitor = visit()
-    source = "".join(path.read_text() for path in WEB.rglob("*.js") if path.parent.name != "language")
+    source = "".join(
+        path.read_text() for path in WEB.rglob("*.js") if "language" not in path.relative_to(WEB).parts[:1]
+    )
 
-    keys = visitor.page.evaluate("import('./language/en.js').then((module) => Object.keys(module.default))")
+    keys = visitor.page.evaluate(
+        """async () => {
+          const sentences = async (name) => Object.keys((await import(`./language/${name}.js`)).default);
+          return [...(await sentences("en")), ...(await sentences("desk/en"))];
+        }"""
+    )
 
     plain = {key.removesuffix(".one").removesuffix(".other") for key in keys}
-    built = ("upload.", "match.", "collections.first.step", "nav.")  # put together from a state's or page's name
+    built = (
+        "upload.",
+        "match.",
+        "collections.first.step",
+        "nav.",
+        "health.",
+        "matches.",
+    )  # put together from a state's or page's name
     assert [key for key in sorted(plain) if f'"{key}"' not in source and not key.startswith(built)] == []
 
 

@@ -7,12 +7,22 @@ import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
+import { calibrationSection } from "./calibration.js";
+import { deletionKey, pendingDeletions } from "./deletions.js";
+import { healthSection } from "./health.js";
+import { manageButtons } from "./manage.js";
+import { matchesSection } from "./matches.js";
+import { samplePanel } from "./sample.js";
 
 const TYPING_PAUSE_MS = 250;
 
-export function collectionView({ queue }, { segments: [, collection] }) {
+export function collectionView({ queue, session }, { segments: [, collection] }) {
   const leave = new AbortController();
   const panel = uploadPanel(queue, { collection });
+  const deletions = pendingDeletions();
+  const manage = manageButtons({ collection, queue });
+  const folded = [calibrationSection(collection), healthSection(collection), matchesSection(collection)];
+  const behind = h("div", { hidden: true }, folded.map(({ element }) => element));
   const counts = h("p", { class: "muted" });
   const visit = h(
     "a",
@@ -48,7 +58,8 @@ export function collectionView({ queue }, { segments: [, collection] }) {
   function fill(page, append) {
     cursor = page.next_cursor;
     more.hidden = !cursor;
-    const cards = page.places.map((place) => placeCard(collection, place));
+    const remaining = page.places.filter(({ id }) => !deletions.has(deletionKey("place", collection, id)));
+    const cards = remaining.map((place) => placeCard(collection, place));
     if (append) grid.append(...cards);
     else grid.replaceChildren(...cards);
     note.textContent = page.total > 0 ? "" : t(search.value.trim() ? "collection.nothing" : "collection.none");
@@ -57,7 +68,7 @@ export function collectionView({ queue }, { segments: [, collection] }) {
   async function count() {
     const list = await collections().catch(() => []); // load() tells about a broken connection
     const known = list.find(({ id }) => id === collection);
-    visit.hidden = !known;
+    visit.hidden = manage.hidden = behind.hidden = !known || deletions.has(deletionKey("collection", collection));
     counts.textContent = known
       ? `${t("places", { count: known.places })} · ${t("photos", { count: known.images })}`
       : t("collection.noname");
@@ -67,6 +78,7 @@ export function collectionView({ queue }, { segments: [, collection] }) {
   queue.addEventListener("change", () => ["finished", "paused", "stopped"].includes(queue.state) && refresh(), {
     signal: leave.signal,
   });
+  deletions.addEventListener("change", refresh, { signal: leave.signal });
   refresh();
 
   const element = h(
@@ -74,6 +86,8 @@ export function collectionView({ queue }, { segments: [, collection] }) {
     { class: "page" },
     h("a", { class: "back", href: address("collections") }, icon("left"), t("collection.back")),
     h("div", { class: "heading" }, h("div", {}, h("h1", {}, collection), counts), visit),
+    manage,
+    samplePanel(collection, session),
     h("section", {}, h("h2", {}, t("collection.add")), panel.element),
     h(
       "section",
@@ -88,12 +102,14 @@ export function collectionView({ queue }, { segments: [, collection] }) {
       grid,
       more,
     ),
+    behind,
   );
   search.placeholder = t("collection.search");
   const dispose = () => {
     clearTimeout(typing);
     leave.abort();
     panel.dispose();
+    for (const section of folded) section.dispose();
   };
   return { title: collection, element, dispose };
 }

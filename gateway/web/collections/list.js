@@ -6,6 +6,8 @@ import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
+import { deletionKey, pendingDeletions } from "./deletions.js";
+import { sampleOffer } from "./sample.js";
 
 const COVER = 3;
 
@@ -16,23 +18,35 @@ export function collectionsView() {
     h("h1", {}, t("collections.title")),
     h("p", { class: "muted" }, t("loading")),
   );
-  const load = () => collections().then((list) => refill(root, ...content(list)), refuse);
+  const leave = new AbortController();
+  const offer = sampleOffer();
+  const deletions = pendingDeletions();
+  const remains = ({ id }) => !deletions.has(deletionKey("collection", id));
+  const load = () => {
+    offer.refresh();
+    return collections().then((list) => refill(root, ...content(list.filter(remains), offer)), refuse);
+  };
   const refuse = (error) => refill(root, h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
+  deletions.addEventListener("change", load, { signal: leave.signal });
   load();
-  return { title: t("collections.title"), element: root };
+  const dispose = () => {
+    leave.abort();
+    offer.dispose();
+  };
+  return { title: t("collections.title"), element: root, dispose };
 }
 
-function content(list) {
-  if (!list.some(({ images }) => images > 0)) return [firstSteps()];
+function content(list, offer) {
+  if (!list.some(({ images }) => images > 0)) return [firstSteps(offer)];
   return [
     h("h1", {}, t("collections.title")),
     h("p", { class: "lead" }, t("collections.lead")),
     h("ul", { class: "cards wide" }, list.map(collectionCard)),
-    h("section", { class: "panel" }, h("h2", {}, t("collections.new")), creation()),
+    h("section", { class: "panel" }, h("h2", {}, t("collections.new")), creation(), offer.element),
   ];
 }
 
-function firstSteps() {
+function firstSteps(offer) {
   const step = (number) => h("li", {}, t(`collections.first.step${number}`));
   return h(
     "section",
@@ -41,6 +55,7 @@ function firstSteps() {
     h("p", { class: "lead" }, t("collections.first.text")),
     h("ol", { class: "steps" }, step(1), step(2), step(3)),
     creation(),
+    offer.element,
   );
 }
 

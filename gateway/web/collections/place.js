@@ -2,12 +2,13 @@
 
 import { uploadPanel } from "../ingest/panel.js";
 import { changeImage, deleteImage, images } from "../page/api.js";
-import { confirmed, errorNotice } from "../page/dialogs.js";
+import { errorNotice } from "../page/dialogs.js";
 import { announce, focusHeading, h, refill } from "../page/dom.js";
 import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { bytes, day, t } from "../page/language.js";
 import { address } from "../page/router.js";
+import { deletionKey, pendingDeletions } from "./deletions.js";
 import { placeForm } from "./place_form.js";
 
 export function placeView({ queue }, { segments: [, collection, , placeId] }) {
@@ -18,6 +19,7 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
   const grid = h("ul", { class: "cards" });
   const more = h("button", { class: "button", hidden: true, onclick: () => load({ append: true }) }, t("more"));
   const below = h("div", { hidden: true });
+  const deletions = pendingDeletions();
   let shown = [];
   let total = 0;
   let cursor = null;
@@ -44,7 +46,8 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
   function draw() {
     below.hidden = false;
     more.hidden = !cursor;
-    grid.replaceChildren(...shown.map((image) => imageCard(image, removeImage)));
+    const remaining = shown.filter(({ id }) => !deletions.has(deletionKey("image", id)));
+    grid.replaceChildren(...remaining.map((image) => imageCard(image, removeImage)));
     drawHead();
   }
 
@@ -77,32 +80,29 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
       announce(t("place.saved"));
     });
 
-  async function removeImage(image) {
-    const text = t("image.delete.text", { name: image.filename });
-    if (!(await confirmed({ title: t("image.delete.title"), text, action: t("image.delete") }))) return;
-    await attempt(async () => {
-      await deleteImage(image.id);
-      announce(t("image.deleted"));
-      await load();
-      focusHeading(head);
-    });
+  function removeImage({ id, filename }) {
+    deletions.add(deletionKey("image", id), t("delete.image", { name: filename }), (options) => deleteOne(id, options));
+    focusHeading(head);
   }
 
-  async function removePlace() {
-    const { place } = shown[0];
-    const title = t("place.delete.title", { name: place.name });
-    const text = t("place.delete.text", { count: total });
-    if (!(await confirmed({ title, text, action: t("place.delete") }))) return;
-    await attempt(async () => {
-      while (shown.length > 0) {
-        for (const image of shown) await deleteImage(image.id);
-        shown = (await images({ collection, placeId })).images;
+  /** All its photos; a place exists as long as one shows it. */
+  const removePlace = () =>
+    attempt(async () => {
+      const ids = shown.map(({ id }) => id);
+      for (let next = cursor; next; ) {
+        const page = await images({ collection, placeId, cursor: next });
+        ids.push(...page.images.map(({ id }) => id));
+        next = page.next_cursor;
       }
-      announce(t("image.deleted"));
+      const { name } = shown[0].place;
+      deletions.add(deletionKey("place", collection, placeId), t("delete.place", { name }), async (options) => {
+        if (options.keepalive) return Promise.all(ids.map((id) => deleteOne(id, options)));
+        for (const id of ids) await deleteOne(id, options);
+      });
       location.hash = address("collections", collection);
     });
-  }
 
+  deletions.addEventListener("change", () => load(), { signal: leave.signal });
   queue.addEventListener("change", () => queue.state === "finished" && load(), { signal: leave.signal });
   load();
   below.append(
@@ -123,6 +123,15 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
     panel.dispose();
   };
   return { title: t("collection.places"), element, dispose };
+}
+
+/** Somebody else may have been quicker. */
+async function deleteOne(id, options) {
+  try {
+    await deleteImage(id, options);
+  } catch (error) {
+    if (error.code !== "unknown_image") throw error;
+  }
 }
 
 function imageCard(image, onremove) {

@@ -184,16 +184,9 @@ export default {
   "place.photos": "Photos",
   "place.more": "Add photos of this place",
   "place.delete": "Delete this place",
-  "place.delete.title": "Delete “{name}”?",
-  "place.delete.text.one": "Its {count} photo is deleted for good. Visitors will no longer be told about this place.",
-  "place.delete.text.other":
-    "Its {count} photos are deleted for good. Visitors will no longer be told about this place.",
   "place.gone": "This place has no photos any more.",
   "image.delete": "Delete",
   "image.delete.label": "Delete the photo {name}",
-  "image.delete.title": "Delete this photo?",
-  "image.delete.text": "{name} is deleted for good.",
-  "image.deleted": "Deleted.",
 
   "status.title": "Status",
   "status.ready": "Everything is ready",

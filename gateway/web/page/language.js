@@ -5,6 +5,7 @@ const REMEMBERED = "language";
 
 let current = "en";
 let messages = {};
+let deskWords = null; // once they have been asked for
 
 /** The language asked for earlier, else the browser's first one that we speak, else English. */
 export function preferredLanguage() {
@@ -15,10 +16,17 @@ export function preferredLanguage() {
 
 /** Speak `language`; only the spoken one is ever fetched. */
 export async function useLanguage(language, { remember = false } = {}) {
-  messages = (await import(`../language/${language}.js`)).default;
+  const words = [import(`../language/${language}.js`), deskWords && import(`../language/desk/${language}.js`)];
+  messages = Object.assign({}, ...(await Promise.all(words)).map((each) => each.default));
   current = language;
   document.documentElement.lang = TAGS[language];
   if (remember) localStorage.setItem(REMEMBERED, language);
+}
+
+/** From now on know the operator's sentences as well, in whatever language. */
+export function useDeskWords() {
+  deskWords ??= Promise.resolve().then(() => useLanguage(current));
+  return deskWords;
 }
 
 export function currentLanguage() {
@@ -45,6 +53,22 @@ export function bytes(count) {
   const power = count < 1024 ** 2 ? 1 : count < 1024 ** 3 ? 2 : 3;
   const value = (count / 1024 ** power).toLocaleString(TAGS[current], { maximumFractionDigits: 1 });
   return `${value} ${["KB", "MB", "GB"][power - 1]}`;
+}
+
+/** A share as people write it: 2 %, 0.5 %. */
+export function percent(share) {
+  return share.toLocaleString(TAGS[current], { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 });
+}
+
+/** Seconds for people who wait: 40 seconds, 3 minutes. */
+export function duration(seconds) {
+  const [value, unit] = seconds < 90 ? [Math.ceil(seconds), "second"] : [Math.ceil(seconds / 60), "minute"];
+  return value.toLocaleString(TAGS[current], { style: "unit", unit, unitDisplay: "long" });
+}
+
+/** A stored UTC instant as a local date and time. */
+export function when(iso) {
+  return new Date(iso).toLocaleString(TAGS[current], { dateStyle: "medium", timeStyle: "short" });
 }
 
 /** A stored UTC instant as a local date. */

@@ -1,0 +1,54 @@
+/** What visitors were answered lately, as numbers: no photo is kept. */
+
+import { h } from "../page/dom.js";
+import { currentLanguage, percent, t, when } from "../page/language.js";
+import { drift, matches } from "./api.js";
+import { foldedSection } from "./section.js";
+
+export function matchesSection(collection) {
+  return foldedSection(t("matches.title"), async () => {
+    const [trend, page] = await Promise.all([drift(collection), matches(collection, {})]);
+    if (page.matches.length === 0) return [h("p", {}, t("matches.none"))];
+    const list = h("ul", { class: "recent" });
+    const more = h("button", { class: "button", onclick: next }, t("more"));
+    const only = h("input", { type: "checkbox", onchange: again });
+    let cursor = null;
+
+    const show = (shown) => {
+      list.append(...shown.matches.map(row));
+      cursor = shown.next_cursor;
+      more.hidden = !cursor;
+    };
+    async function next() {
+      show(await matches(collection, { cursor, commented: only.checked }));
+    }
+    async function again() {
+      const shown = await matches(collection, { commented: only.checked });
+      list.replaceChildren();
+      show(shown);
+    }
+
+    show(page);
+    return [
+      h("p", { class: `drift ${trend.state}` }, trend[currentLanguage()]),
+      h("label", { class: "check" }, only, t("matches.commented")),
+      list,
+      more,
+    ];
+  });
+}
+
+function row({ at, matched, place_name: place, confidence, verification, feedback }) {
+  return h(
+    "li",
+    {},
+    h("span", {}, matched ? place : t("matches.unknown")),
+    feedback ? h("span", { class: `pill ${feedback.verdict}` }, t(`matches.${feedback.verdict}`)) : h("span", {}),
+    h(
+      "span",
+      { class: "muted" },
+      h("time", { datetime: at }, when(at)),
+      ` · ${verification === "done" ? percent(confidence) : t("matches.unverified")}`,
+    ),
+  );
+}

@@ -1,0 +1,199 @@
+"""A collection's name, its end, its QR code, its health, its promise and its recent matches, on the page."""
+
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+from e2e.product import Product
+from e2e.scenes import fill, snapshot
+from e2e.visitor import DESKTOP, PHONE, Visitor
+from playwright.sync_api import Page, Route, expect
+
+from contracts.calibration import CalibrationBody, CalibrationJob, CalibrationReply, CurvePoint, Interval
+
+Visit = Callable[..., Visitor]
+
+ON_BOTH = pytest.mark.parametrize("person", [{"device": DESKTOP}, {"device": PHONE, "language": "zh-CN"}])
+
+
+def collections(product: Product) -> list[str]:
+    """The names of all collections."""
+    return [each["id"] for each in httpx.get(f"{product.address}/index/collections").json()["collections"]]
+
+
+def unfold(page: Page, title: str | re.Pattern[str]) -> None:
+    """Open a part of the page."""
+    page.locator("summary", has=page.get_by_role("heading", name=title)).click()
+
+
+def test_a_collection_is_renamed(visit: Visit, product: Product) -> None:
+    """The page moves on to the new name; a name in use is refused in the dialog, with the reason."""
+    fill(product, "former")
+    fill(product, "in-use")
+    operator = visit("#/collections/former")
+    operator.expect_complaint("422")  # the browser's own note of the refusal
+    page = operator.page
+
+    page.get_by_role("button", name="Rename").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("in-use")
+    dialog.get_by_role("button", name="Rename").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("exists already")
+    dialog.get_by_label("Name").fill("东馆/1")
+    dialog.get_by_role("button", name="Rename").click()
+
+    expect(page.get_by_role("heading", name="东馆/1", level=1)).to_be_visible()
+    expect(page.get_by_text("3 places · 3 photos")).to_be_visible()
+    assert "former" not in collections(product)
+
+
+def test_a_deleted_collection_can_be_had_back(visit: Visit, product: Product) -> None:
+    """It is asked first; undone in time it is all there; otherwise it is gone when the time is over."""
+    fill(product, "doomed")
+    operator = visit("#/collections/doomed")
+    page = operator.page
+
+    page.get_by_role("button", name="Delete", exact=True).click()
+    question = page.get_by_role("dialog", name="Delete the collection “doomed”?")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    question.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Collections", level=1)).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("doomed"))).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("link", name=re.compile("doomed"))).to_be_visible()
+    assert "doomed" in collections(product)
+
+    page.get_by_role("link", name=re.compile("doomed")).click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    question.get_by_role("button", name="Delete").click()
+    expect(page.locator(".toast")).to_be_visible()
+    expect(page.locator(".toast")).to_have_count(0, timeout=20_000)
+    assert "doomed" not in collections(product)
+
+
+@ON_BOTH
+def test_a_qr_code_leads_visitors_to_their_collection(visit: Visit, product: Product, person: dict) -> None:
+    """The code is drawn, and its address opens the match page of that collection."""
+    name = f"scanned {person['device'].width}"
+    fill(product, name)
+    visitor = visit(f"#/collections/{name}", **person)
+    page = visitor.page
+
+    page.get_by_role("button", name=re.compile("QR code|二维码")).click()
+    code = page.get_by_role("dialog").locator("img")
+    expect(code).to_have_js_property("complete", True)
+    assert code.evaluate("(image) => image.naturalWidth") > 20
+    page.get_by_role("dialog").get_by_role("link").first.click()
+    visitor.show_photo(snapshot("Rocket"))
+
+    expect(page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
+    assert page.evaluate("location.search") == ""
+
+
+def test_the_health_of_a_collection_is_shown(visit: Visit, product: Product) -> None:
+    """Advice names the places and leads to them."""
+    fill(product, "checked")
+    page = visit("#/collections/checked").page
+
+    unfold(page, "Health of the collection")
+    expect(page.get_by_role("heading", name=re.compile("What to do next"))).to_be_visible(timeout=90_000)
+    page.locator(".findings").first.get_by_role("link").first.click()
+
+    expect(page.get_by_role("button", name="Delete this place")).to_be_visible()
+
+
+def test_recent_matches_show_what_was_said_of_them(visit: Visit, product: Product) -> None:
+    """The newest first, with the feedback that was given."""
+    fill(product, "asked")
+    answer = httpx.post(
+        f"{product.address}/match", data={"collection": "asked"}, files={"file": snapshot("Rocket")}, timeout=60
+    ).json()
+    httpx.post(f"{product.address}/feedback", json={"request_id": answer["request_id"], "verdict": "right"})
+    page = visit("#/collections/asked").page
+
+    unfold(page, "Recent matches")
+
+    expect(page.locator(".recent li")).to_contain_text(["Rocket"])
+    expect(page.locator(".recent .pill")).to_have_text("said to be right")
+    page.get_by_label("Only those that somebody commented on").check()
+    expect(page.locator(".recent li")).to_have_count(1)
+
+
+def interval(share: float) -> Interval:
+    """A share of 80."""
+    return Interval(share=share, low=max(0, share - 0.1), high=min(1, share + 0.1), count=80)
+
+
+def a_reply(collection: str, target: float | None, job: CalibrationJob | None) -> CalibrationReply:
+    """What the server says of a collection; a target where it has been measured."""
+    if target is None:
+        return CalibrationReply(collection=collection, state="none", job=job)
+    targets = [0.005, 0.01, 0.02, 0.05, 0.1]
+    curve = [
+        CurvePoint(target=each, threshold=-each, promised=each >= 0.02, answered=interval(0.5 + 4 * each))
+        for each in targets
+    ]
+    body = CalibrationBody(
+        target=target, threshold=0, threshold_confidence=0.5, promised=True, needed_unknown=99, unknown_by_origin={},
+        known_by_origin={}, false_answers=interval(0), answered=interval(0.5), right=interval(0.5),
+        wrong_place=interval(0), reliability=[], calibration_error=None, curve=curve, encoder="e", verifier="v",
+        prompt_style=None, made_at="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    return CalibrationReply(collection=collection, state="valid", calibration=body, job=job)
+
+
+@ON_BOTH
+def test_the_slider_says_what_a_promise_costs(visit: Visit, product: Product, person: dict) -> None:
+    """Moved with the keyboard it tells the share of photos answered; let go, it is sent. Measuring can be stopped."""
+    name = f"promised-{person['device'].width}"
+    fill(product, name)
+    state: dict[str, CalibrationReply] = {"reply": a_reply(name, None, None)}
+    asked: list[tuple[str, str | None]] = []
+
+    def answer(route: Route) -> None:
+        request = route.request
+        asked.append((request.method, request.post_data))
+        if request.method == "POST":
+            job = CalibrationJob(
+                state="running", done=3, total=40, seconds_left=60, target=0.02, started_at="2026-01-01T00:00:00+00:00"
+            )
+            state["reply"] = a_reply(name, None, job)
+            return route.fulfill(status=202, json=job.model_dump(mode="json"))
+        if request.method == "DELETE":
+            state["reply"] = a_reply(name, 0.02, None)
+            return route.fulfill(status=204)
+        if request.method == "PATCH":
+            state["reply"] = a_reply(name, request.post_data_json["target"], None)
+        return route.fulfill(json=state["reply"].model_dump(mode="json"))
+
+    visitor = visit("#/collections", **person)
+    visitor.page.route("**/calibration", answer)
+    visitor.go(f"#/collections/{name}")
+    page = visitor.page
+
+    unfold(page, re.compile("How sure|要多确定"))
+    page.get_by_role("button", name=re.compile("^Measure|^用本馆藏")).click()
+    expect(page.get_by_text(re.compile("3 of 40|3 / 40"))).to_be_visible()
+    page.get_by_role("button", name=re.compile("Stop measuring|停止测量")).click()
+    slider = page.get_by_role("slider")
+    expect(page.locator(".promise")).to_contain_text("58%")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+
+    expect(page.locator(".promise")).to_contain_text("70%")
+    assert ("PATCH", '{"target":0.05}') in asked
+    assert "5%" in slider.get_attribute("aria-valuetext")
+
+
+def test_a_collection_is_really_measured(visit: Visit, product: Product) -> None:
+    """From the button to the running measurement, on the product itself; stopping ends it."""
+    fill(product, "measured")
+    page = visit("#/collections/measured").page
+
+    unfold(page, "How sure must an answer be?")
+    page.get_by_role("button", name="Measure with this collection's photos").click()
+    expect(page.get_by_text(re.compile(r"of \d+ photos asked about"))).to_be_visible()
+    page.get_by_role("button", name="Stop measuring").click()
+
+    expect(page.get_by_role("button", name="Measure with this collection's photos")).to_be_visible()
