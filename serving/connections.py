@@ -8,6 +8,7 @@ import asyncio
 import socket
 import struct
 from asyncio import TimerHandle
+from enum import Enum
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -15,6 +16,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from contracts.errors import ErrorBody, ErrorCode, ErrorDetail
 
 _MAX_HEAD_BYTES = 64 * 1024
+
+
+class _Arriving(Enum):
+    """Which part of a request has begun, and not ended."""
+
+    NOTHING = "nothing"
+    HEAD = "head"
+    BODY = "body"
 
 
 class ImpatientConnection(HttpToolsProtocol):
@@ -32,7 +41,12 @@ class ImpatientConnection(HttpToolsProtocol):
         self._stall_s = stall_s
         self._head_timer: TimerHandle | None = None
         self._write_timer: TimerHandle | None = None
+        self._arriving = _Arriving.NOTHING
         self._head_bytes = 0
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a first head, for a while."""
@@ -47,27 +61,50 @@ class ImpatientConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived; refuse a head that grows too large."""
+        # Where one piece ends a request and begins another, that other's first bytes are not counted.
+        self._head_bytes += len(data) if self._arriving is not _Arriving.BODY else 0
         super().data_received(data)
-        if self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete):
+        if self.transport.is_closing():
             return
-        # Part of a head, or the rest of a body whose request has been answered: neither may trickle in forever.
-        self._await_head()
-        self._head_bytes += len(data)
-        if self._head_bytes > _MAX_HEAD_BYTES and self.cycle is None:
+        is_too_large = self._head_bytes > _MAX_HEAD_BYTES
+        if self._is_answering:
+            if is_too_large:
+                self.transport.close()  # in the midst of an answer, nothing can be said of the next request
+        elif is_too_large:
             self._refuse(
                 431, f"the request's head is larger than {_MAX_HEAD_BYTES:,} bytes", accepted="shorter headers"
             )
+        elif self._arriving is not _Arriving.NOTHING or self._head_bytes:
+            # Part of a head, or the rest of a body whose request has been answered: neither may trickle in forever.
+            self._await_head()
+        else:
+            # That rest is here. uvicorn stopped this timer, and starts it only with an answer.
+            self._stop_head_timer()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_message_begin(self) -> None:
+        """Take a head."""
+        self._arriving = _Arriving.HEAD
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Start the request."""
         self._stop_head_timer()
+        self._arriving = _Arriving.BODY
         self._head_bytes = 0
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """Expect the next request."""
+        self._arriving = _Arriving.NOTHING
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
-        """Go on to the next request; what is left of an answered one is awaited no longer than a head."""
+        """Go on to the next request; what has begun to arrive is awaited no longer than a head."""
         super().on_response_complete()
-        if self.cycle.more_body and not self.transport.is_closing():
+        if self._arriving is not _Arriving.NOTHING and not self._is_answering and not self.transport.is_closing():
             self._await_head()
 
     def pause_writing(self) -> None:
@@ -90,7 +127,7 @@ class ImpatientConnection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._head_timer = None
-        if self._head_bytes:
+        if self._arriving is _Arriving.HEAD:
             self._refuse(408, f"the request did not arrive within {self._stall_s:g} s", accepted="a faster request")
         else:
             self.transport.close()
