@@ -16,7 +16,8 @@ export function preferredLanguage() {
 
 /** Speak `language`; only the spoken one is ever fetched. */
 export async function useLanguage(language, { remember = false } = {}) {
-  const words = [import(`../language/${language}.js`), deskWords && import(`../language/desk/${language}.js`)];
+  const words = [import(`../language/${language}.js`)];
+  if (deskWords) words.push(import(`../language/desk/${language}.js`));
   messages = Object.assign({}, ...(await Promise.all(words)).map((each) => each.default));
   current = language;
   document.documentElement.lang = TAGS[language];
