@@ -8,11 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.calibration.calibration import Models
 from core.decision.acceptance import PLACES_CONSIDERED, Acceptance, Asked, choose_acceptance
 from core.decision.answer import Decision, decide_by_retrieval, rank
 from core.decision.evidence import Judged
-from core.decision.rule import rule_for
+from core.decision.rule import models_in_use, rule_for
 from core.gallery import DEFAULT_COLLECTION
 from core.images import decode_image, open_image
 from core.leaving_out import LeftOut
@@ -90,7 +89,7 @@ def match_photo(
         for candidate, verdict in zip(compared, verdicts, strict=True)
     ]
     if acceptance is None:
-        models = Models(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
+        models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
         considered = len({candidate.image.place.place_id for candidate in found.candidates})
         asked = Asked(models, gallery.count_places(collection), considered)
         acceptance = choose_acceptance(gallery.calibration(collection), asked)

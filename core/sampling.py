@@ -9,6 +9,7 @@ from pathlib import Path
 from core.calibration.calibration import Models
 from core.calibration.samples import NOTHING_FOUND, Origin, Sample
 from core.decision.acceptance import Acceptance
+from core.decision.rule import models_in_use
 from core.errors import InvalidImage
 from core.gallery import Gallery
 from core.images import read_photo
@@ -62,7 +63,7 @@ def asking(
             left_out=left_out,
         )
 
-    return ask, Models(str(retrieval.gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
+    return ask, models_in_use(str(retrieval.gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
 
 
 def labelled_tasks(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterator[Task]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from core.errors import SemanticMatchError
 from core.gallery import DATABASE_NAME, DEFAULT_COLLECTION, Gallery
 from core.usage import Retention, UsageLog
-from core.usage.drift import Drift, Share, calibration_reference, report_drift
+from core.usage.calibrated import calibration_reference
+from core.usage.drift import Drift, Share, report_drift
 from core.usage.usage_log import USAGE_NAME
 
 

@@ -27,17 +27,19 @@ class Models:
         encoder: fingerprint.
         verifier: fingerprint.
         prompt_style: asked in; None where the verifier's own default is used.
+        rule: digest of the rule that joins the signals to a score; see ``core.decision.rule.models_in_use``.
     """
 
     encoder: str
     verifier: str
     prompt_style: str | None = None
+    rule: str = ""
 
     def difference(self, other: "Models") -> str | None:
         """Names what differs, for people; None if nothing does."""
         changed = [
             name.replace("_", " ")
-            for name in ("encoder", "verifier", "prompt_style")
+            for name in ("encoder", "verifier", "prompt_style", "rule")
             if getattr(self, name) != getattr(other, name)
         ]
         return " and ".join(changed) or None
@@ -133,7 +135,7 @@ def calibrate(samples: Sequence[Sample], target: float, models: Models, *, place
         places: how many the collection has; 0 if unknown. A handful left out one by one proves nothing.
 
     Raises:
-        InvalidRequest: a target outside (0, 0.5], or too few unknown photos.
+        InvalidRequest: a target outside [0.0001, 0.5], or too few unknown photos.
     """
     threshold, promised = choose_threshold(samples, target, places)
     slope, offset = fit_scaling(*_scaling_samples(samples))
@@ -177,10 +179,10 @@ def check_target(target: float) -> None:
     """Let pass only a share that makes sense.
 
     Raises:
-        InvalidRequest: it is not above 0 and at most 0.5.
+        InvalidRequest: it is not from 0.0001 to 0.5.
     """
-    if not 0 < target <= 0.5:
-        raise InvalidRequest(f"target {target:g}; accepted: a share above 0 and up to 0.5, such as 0.02")
+    if not 0.0001 <= target <= 0.5:
+        raise InvalidRequest(f"target {target:g}; accepted: a share from 0.0001 to 0.5, such as 0.02")
 
 
 def choose_unknown(samples: Sequence[Sample], target: float) -> list[Sample]:
@@ -191,7 +193,7 @@ def choose_unknown(samples: Sequence[Sample], target: float) -> list[Sample]:
     same painter, so there they are the harder ones. Where nothing was left to find they say nothing.
     """
     labelled = [sample for sample in samples if not sample.known and sample.origin == "labelled"]
-    if len(labelled) >= least_count(target):
+    if len(labelled) >= max(least_count(target), LEAST_UNKNOWN):
         return labelled
     return labelled + [
         sample

@@ -1,10 +1,12 @@
 """The rule from a place's evidence to its score: a weighted sum, so that every answer can be taken apart."""
 
+import hashlib
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from core.calibration.calibration import Models
 from core.decision.evidence import SIGNALS, PlaceEvidence
 
 _FILE = "rules.toml"
@@ -38,6 +40,18 @@ def rule_for(encoder: str, verifier: str) -> DecisionRule:
     """The shipped rule for two models, by their fingerprints; pairs without one of their own share the default."""
     rules = _shipped()
     return rules.get(f"{encoder.split(' ')[0]} {verifier.split(' ')[0]}", rules[_DEFAULT])
+
+
+def models_in_use(encoder: str, verifier: str, prompt_style: str | None) -> Models:
+    """What a calibration made now would hold for, with the shipped rule for these models.
+
+    Args:
+        encoder: fingerprint.
+        verifier: fingerprint.
+        prompt_style: as ``Verifier.style`` gives it.
+    """
+    rule = hashlib.sha256(repr(rule_for(encoder, verifier)).encode()).hexdigest()[:8]
+    return Models(encoder, verifier, prompt_style, rule)
 
 
 @cache

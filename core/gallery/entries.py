@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import PureWindowsPath
 from typing import Any, Literal
 
 import numpy as np
@@ -223,3 +224,9 @@ def _depth(metadata: object) -> int:
 def printable(filename: str) -> str:
     """Return a file's name fit to be stored and shown: names from disk may hold anything but a slash."""
     return "".join(letter if letter.isprintable() else "?" for letter in filename)[:500]
+
+
+def own_place(new: NewImage, image_id: str) -> Place:
+    """The place of an image that was given none: itself, under its file's name."""
+    # PureWindowsPath splits at both kinds of slash.
+    return Place(image_id, name=PureWindowsPath(printable(new.filename)).stem.strip() or image_id)

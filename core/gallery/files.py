@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -48,17 +48,23 @@ class PhotoFiles:
         Args:
             contents: where and what. The name tells the content, so a file already there is kept.
         """
-        self.replace((path, data) for path, data in contents if not holds(Path(path), len(data)))
+        wanted = [(Path(path), data) for path, data in contents]
+        # One that lies there already may be what a failed call left before its name was on the disk.
+        self._write_all([each for each in wanted if not holds(each[0], len(each[1]))], {path for path, _ in wanted})
 
     def replace(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Write files as ``store`` does, in place of those already there."""
-        missing = [(Path(path), data) for path, data in contents]
-        if not missing:
+        wanted = [(Path(path), data) for path, data in contents]
+        self._write_all(wanted, {path for path, _ in wanted})
+
+    def _write_all(self, missing: Sequence[tuple[Path, bytes]], named: Collection[Path]) -> None:
+        """Write the missing files, then put the names of all on the disk, and those of their folders."""
+        if not named:
             return
-        touched = {path.parent for path, _ in missing}
-        touched |= {folder for parent in list(touched) for folder in _make_folder(parent)}
+        touched = {folder for path in named for folder in path.parents[:3]}  # aa, originals, the gallery's
+        touched |= {folder for path, _ in missing for folder in _make_folder(path.parent)}
         # The disk serves many syncs together in little more time than one.
-        with ThreadPoolExecutor(min(_SYNCS_AT_ONCE, len(missing)), "photo-files") as pool:
+        with ThreadPoolExecutor(min(_SYNCS_AT_ONCE, len(touched) + len(missing)), "photo-files") as pool:
             for written in [pool.submit(_write, path, data) for path, data in missing]:
                 written.result()
             for synced in [pool.submit(sync_folder, folder) for folder in touched]:

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -18,7 +18,7 @@ import numpy as np
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.database import Database
-from core.gallery.entries import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, printable
+from core.gallery.entries import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
 from core.gallery.files import PhotoFiles
 from core.gallery.gpu_search import GpuSearch, find_gpu_search
 from core.gallery.group_commit import GroupCommit
@@ -175,7 +175,7 @@ class Gallery(GalleryReader):
                 connection.execute("DELETE FROM calibrations WHERE collection = ?", (image.collection,))
             self._commit(connection, lambda index: index.remove(np.array([seq])))
         self._features.discard(image_id)
-        self._remove_files([image])
+        self._remove_files([(image.content_hash, image.media_type)])
 
     def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Call a collection something else: at once for searches; its images, places and calibration stay.
@@ -211,7 +211,7 @@ class Gallery(GalleryReader):
             self._commit(connection, lambda index: index.remove(seqs))
         for image in images:
             self._features.discard(image.image_id)
-        self._remove_files(images)
+        self._remove_files([(image.content_hash, image.media_type) for image in images])
         return len(images)
 
     def store_calibration(self, collection: str, made_at: str, body: str | None) -> None:
@@ -260,40 +260,46 @@ class Gallery(GalleryReader):
         results: list[AddResult] = []
         added: list[tuple[int, NewImage]] = []
         photos: list[tuple[str, bytes]] = []
-        with self._database.writing() as connection:
-            for new, content_hash in images:
-                known = self._images.by_content(connection, new.collection, content_hash)
-                if known is not None:
-                    results.append(AddResult("duplicate", known))
-                    continue
-                image_id = uuid4().hex
-                place = place_rows.ensure_place(connection, new.collection, new.place or _own_place(new, image_id))
-                seq = self._images.insert(connection, new, image_id, content_hash, place)
-                vector_rows.insert_embedding(connection, seq, new.embedding)
-                if new.local_features is not None:
-                    vector_rows.insert_local_features(connection, seq, new.local_features)
-                photos.append((self._files.original_path(content_hash, new.media_type), new.data))
-                photos.append((self._files.preview_path(content_hash), new.preview))
-                results.append(AddResult("added", self._images.by_id(connection, image_id)))
-                added.append((seq, new))
-            if added:
-                self._files.store(photos)
-                self._commit(connection, lambda index: _add_to(index, added))
+        try:
+            with self._database.writing() as connection:
+                for new, content_hash in images:
+                    known = self._images.by_content(connection, new.collection, content_hash)
+                    if known is not None:
+                        results.append(AddResult("duplicate", known))
+                        continue
+                    image_id = uuid4().hex
+                    place = place_rows.ensure_place(connection, new.collection, new.place or own_place(new, image_id))
+                    seq = self._images.insert(connection, new, image_id, content_hash, place)
+                    vector_rows.insert_embedding(connection, seq, new.embedding)
+                    if new.local_features is not None:
+                        vector_rows.insert_local_features(connection, seq, new.local_features)
+                    photos.append((self._files.original_path(content_hash, new.media_type), new.data))
+                    photos.append((self._files.preview_path(content_hash), new.preview))
+                    results.append(AddResult("added", self._images.by_id(connection, image_id)))
+                    added.append((seq, new))
+                if added:
+                    self._files.store(photos)
+                    self._commit(connection, lambda index: _add_to(index, added))
+        except GalleryUnavailable:
+            if photos:  # they may lie there in part, and keep a full disk full
+                self._remove_files([(content_hash, new.media_type) for new, content_hash in images])
+            raise
         return results
 
     def _commit(self, connection: sqlite3.Connection, apply: Callable[[VectorIndex], None]) -> None:
         self._index.commit(connection, manifest.next_generation(connection), apply)
 
-    def _remove_files(self, images: Sequence[GalleryImage]) -> None:
+    def _remove_files(self, contents: Sequence[tuple[str, str]]) -> None:
+        """Delete the files of those content hashes and media types that no image has."""
         try:
-            for start in range(0, len(images), _FILES_AT_ONCE):
+            for start in range(0, len(contents), _FILES_AT_ONCE):
                 # The write lock keeps everybody from adding the same bytes between the question and the deed.
                 with self._database.writing() as connection:
-                    for image in images[start : start + _FILES_AT_ONCE]:
-                        if not uses_content(connection, image.content_hash):
-                            self._files.remove(image.content_hash, image.media_type)
+                    for content_hash, media_type in contents[start : start + _FILES_AT_ONCE]:
+                        if not uses_content(connection, content_hash):
+                            self._files.remove(content_hash, media_type)
         except GalleryUnavailable as exc:
-            _log.warning("files of deleted images stay until the gallery is next opened: %s", exc)
+            _log.warning("files of no image stay until the gallery is next opened: %s", exc)
 
     def _check_new(self, new: NewImage) -> None:
         check_name("collection", new.collection, 200)
@@ -305,11 +311,6 @@ class Gallery(GalleryReader):
 def _refuse_unknown(connection: sqlite3.Connection, collection: str) -> None:
     if not has_images(connection, collection):
         raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
-
-
-def _own_place(new: NewImage, image_id: str) -> Place:
-    # PureWindowsPath splits at both kinds of slash.
-    return Place(image_id, name=PureWindowsPath(printable(new.filename)).stem.strip() or image_id)
 
 
 def _add_to(index: VectorIndex, added: Sequence[tuple[int, NewImage]]) -> None:

@@ -1,7 +1,7 @@
 """The database of matches and feedback, ``usage.sqlite3`` beside the gallery's.
 
 A file of its own, not tables of the gallery: it is written at every match, holds traces of visitors, which neither a
-backup of the gallery nor its former database may keep longer than allowed, and may be deleted at any time.
+backup of the gallery nor its former database may keep longer than allowed, and may be deleted while no service runs.
 """
 
 import json
@@ -249,7 +249,7 @@ class UsageLog:
                 "DELETE FROM matches WHERE at < ? OR id <= (SELECT max(id) FROM matches) - ?",
                 (now - self.retention.match_days * _DAY_S, MOST_MATCHES),
             ).rowcount
-            connection.execute("COMMIT")
+            _commit_and_overwrite(connection)
         return forgotten
 
     def rename_collection(self, name: str, new_name: str) -> None:
@@ -263,7 +263,7 @@ class UsageLog:
         with self._writing() as connection:
             connection.execute("DELETE FROM matches WHERE collection = ?", (new_name,))
             connection.execute("UPDATE matches SET collection = ? WHERE collection = ?", (new_name, name))
-            connection.execute("COMMIT")
+            _commit_and_overwrite(connection)
 
     def forget_collection(self, name: str) -> None:
         """Delete all matches of a collection.
@@ -275,7 +275,7 @@ class UsageLog:
             return
         with self._writing() as connection:
             connection.execute("DELETE FROM matches WHERE collection = ?", (name,))
-            connection.execute("COMMIT")
+            _commit_and_overwrite(connection)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -306,11 +306,17 @@ class UsageLog:
             self._is_ready = True
 
 
+def _commit_and_overwrite(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
+    # Else what was deleted is read in the write-ahead log, until enough is written over it.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 @contextmanager
 def _naming_the_log() -> Iterator[None]:
     try:
         yield
     except GalleryUnavailable as exc:
         raise GalleryUnavailable(
-            f"the log of matches ({USAGE_NAME}, which may be deleted) cannot be used: {exc}"
+            f"the log of matches ({USAGE_NAME}, which may be deleted while no service runs) cannot be used: {exc}"
         ) from exc

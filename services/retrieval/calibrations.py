@@ -19,6 +19,7 @@ from core.calibration.bounds import Interval, exact_interval
 from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, describe
 from core.calibration.samples import NOTHING_FOUND, Sample
 from core.decision.acceptance import Asked, choose_acceptance
+from core.decision.rule import models_in_use
 from core.errors import InvalidRequest
 from core.gallery import Gallery
 from core.usage import StoredMatch
@@ -56,7 +57,7 @@ class Calibrations:
             UnknownCollection: the collection holds no image.
             InvalidRequest: too few photos of nothing in the collection.
         """
-        models = Models(str(self._gallery.fingerprint), measured.verifier, measured.prompt_style)
+        models = models_in_use(str(self._gallery.fingerprint), measured.verifier, measured.prompt_style)
         samples = [
             Sample(NOTHING_FOUND if each.score is None else each.score, each.known, each.right, each.origin)
             for each in measured.samples
@@ -111,7 +112,7 @@ class Calibrations:
         if calibration is None:
             return StoredCalibration(collection=collection, state="none")
         models = calibration.models
-        models = Models(str(self._gallery.fingerprint), verifier or models.verifier, models.prompt_style)
+        models = models_in_use(str(self._gallery.fingerprint), verifier or models.verifier, models.prompt_style)
         asked = Asked(models, self._gallery.count_places(collection))
         acceptance = choose_acceptance(calibration.to_json(), asked)
         holds = acceptance.state == "valid"

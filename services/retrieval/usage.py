@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from core.bounded_cache import BoundedCache
 from core.errors import GalleryUnavailable
 from core.usage import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch, UsageLog
-from core.usage.drift import Drift, calibration_reference, report_drift
+from core.usage.calibrated import calibration_reference
+from core.usage.drift import Drift, report_drift
 from serving.observability import current_request_id
 from serving.workers import Workers
 

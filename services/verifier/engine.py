@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from contracts.verification import CandidateRef, VerifyRequest
-from core.calibration.calibration import Models
 from core.decision.acceptance import Acceptance, Asked, choose_acceptance
 from core.decision.answer import Decision, rank
 from core.decision.evidence import Judged as JudgedPair
 from core.decision.location import Whereabouts, location_odds
-from core.decision.rule import rule_for
+from core.decision.rule import models_in_use, rule_for
 from core.explanations import Explanation, Judged, explain
 from core.images import decode_image
 from core.local_features.codec import unpack
@@ -144,7 +143,9 @@ class VerifierEngine:
         photos = {each.photo for each in request.candidates}
         considered = [len({each.place_id for each in request.candidates if each.photo == photo}) for photo in photos]
         asked = Asked(
-            Models(self._gallery.encoder(), self.verifier.fingerprint, self.verifier.style(request.prompt_style)),
+            models_in_use(
+                self._gallery.encoder(), self.verifier.fingerprint, self.verifier.style(request.prompt_style)
+            ),
             self._gallery.count_places(request.collection),
             max(considered, default=0),
             len(photos),

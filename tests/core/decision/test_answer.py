@@ -1,5 +1,6 @@
 """From what was compared to one answer."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from core.decision.acceptance import Acceptance, at_confidence
 from core.decision.answer import decide_by_retrieval, rank
 from core.decision.evidence import SIGNALS, Judged, gather
-from core.decision.rule import DecisionRule, rule_for
+from core.decision.rule import DecisionRule, models_in_use, rule_for
 from core.results import Verdict
 
 PLAIN = rule_for("any", "any")
@@ -133,3 +134,15 @@ def test_retrieval_alone_answers_only_beyond_doubt():
     """A local score far above chance is answered without verification; a middling one is not."""
     assert decide_by_retrieval([SimpleNamespace(similarity=0.5, local_score=150.0)]).matched
     assert not decide_by_retrieval([SimpleNamespace(similarity=0.5, local_score=30.0)]).matched
+
+
+def test_another_rule_makes_other_models():
+    """A calibration names the rule behind its scores, so that a release with other weights makes it stale."""
+    first, second = (
+        models_in_use("embedded (x)", "geometric (y)", None),
+        models_in_use("other (x)", "geometric (y)", None),
+    )
+
+    assert len(first.rule) == 8
+    assert first.rule != second.rule
+    assert "rule" in first.difference(replace(first, rule="00000000"))

@@ -1,6 +1,8 @@
 """Disks that are full or read-only: a clear refusal, nothing acknowledged lost, never an empty gallery instead."""
 
+import errno
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,9 @@ import pytest
 
 from core.errors import GalleryUnavailable
 from core.gallery import DATABASE_NAME, Gallery, ImageChange
+from core.gallery import files as module
 from core.gallery.backup import back_up
+from core.gallery.files import PhotoFiles
 
 
 @pytest.fixture
@@ -48,6 +52,54 @@ def test_a_disk_that_fills_up(small_disk, fingerprint, new_image):
         assert gallery.add([new_image(2000)])[0].status == "added"
         gallery.delete(added[0])
         check_whole(gallery, [*added[1:], gallery.list_images(limit=500).images[-1].image_id])
+
+
+@pytest.mark.parametrize("failing", ["a file", "a folder's name", "the commit"])
+def test_a_failed_add_leaves_no_files(gallery, folder, new_image, monkeypatch, failing):
+    """Photos that were not stored do not keep the disk full; those of other images stay."""
+    kept = gallery.add([new_image(1)])[0].image.image_id
+    photos = [new_image(seed) for seed in range(2, 10)]
+    shared = new_image(1, collection="another")
+    if failing == "the commit":
+        gallery._database._writer.set_authorizer(
+            lambda action, first, *_: (action, first) == (sqlite3.SQLITE_TRANSACTION, "COMMIT")
+        )
+    else:
+        fail_once(monkeypatch, "_write" if failing == "a file" else "sync_folder")
+
+    with pytest.raises(GalleryUnavailable):
+        gallery.add([*photos, shared])
+
+    assert len([path for path in folder.rglob("*.jpg")]) == 2
+    check_whole(gallery, [kept])
+
+
+def test_a_name_that_was_not_put_on_the_disk_is_put_there_later(tmp_path, monkeypatch):
+    """A file whose folder could not be synced is on the disk when a second try returns, although it lies there."""
+    files = PhotoFiles(tmp_path)
+    path = Path(files.original_path("ab" * 32, "image/jpeg"))
+    fail_once(monkeypatch, "sync_folder")
+    with pytest.raises(OSError, match="No space"):
+        files.store([(str(path), b"photo")])
+    assert path.is_file()
+    synced = []
+    monkeypatch.setattr(module, "sync_folder", synced.append)
+
+    files.store([(str(path), b"photo")])
+
+    assert set(synced) >= {path.parent, path.parent.parent, tmp_path}
+
+
+def fail_once(monkeypatch, name: str) -> None:
+    """Let the disk be full for one call of a function of the photos' files."""
+    function, failures = getattr(module, name), [OSError(errno.ENOSPC, "No space left on device", "photo")]
+
+    def fail(*arguments):
+        if failures:
+            raise failures.pop()
+        return function(*arguments)
+
+    monkeypatch.setattr(module, name, fail)
 
 
 def test_a_full_disk_stops_a_backup_with_the_cause(small_disk, gallery, folder, new_image):

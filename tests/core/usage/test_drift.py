@@ -8,11 +8,11 @@ import pytest
 
 from core.calibration.calibration import Models, calibrate
 from core.calibration.samples import Sample
+from core.usage.calibrated import calibration_reference
 from core.usage.drift import (
     MatchColumns,
     Reference,
     Share,
-    calibration_reference,
     kolmogorov_smirnov,
     population_stability,
     report_drift,
