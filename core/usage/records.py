@@ -91,3 +91,16 @@ class QueryFeatures:
     def byte_size(self) -> int:
         """Memory held, in bytes."""
         return self.embedding.nbytes + len(self.packed or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is kept.
+
+    Attributes:
+        match_days: numbers of a match and what was said of it; 0 keeps nothing at all.
+        feature_days: embedding and local features of a query that somebody commented; 0 keeps none.
+    """
+
+    match_days: float = 180
+    feature_days: float = 0

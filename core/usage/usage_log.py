@@ -8,7 +8,6 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -19,26 +18,13 @@ from core.gallery.database import Database
 from core.gallery.pages import check_limit, read_cursor, write_cursor
 from core.usage.drift import MatchColumns
 from core.usage.match_rows import SCHEMA, SELECT, to_match
-from core.usage.records import FeedbackVerdict, MatchRecord, QueryFeatures, StoredMatch
+from core.usage.records import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch
 
 USAGE_NAME = "usage.sqlite3"
 MOST_MATCHES = 1_000_000
 """Older ones are forgotten before their time, so that the file stays near 500 MB (480 bytes each, measured)."""
 
 _DAY_S = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long what is kept.
-
-    Attributes:
-        match_days: numbers of a match and what was said of it; 0 keeps nothing at all.
-        feature_days: embedding and local features of a query that somebody commented; 0 keeps none.
-    """
-
-    match_days: float = 180
-    feature_days: float = 0
 
 
 class UsageLog:
