@@ -70,7 +70,7 @@ def test_a_failed_add_leaves_no_files(gallery, folder, new_image, monkeypatch, f
     with pytest.raises(GalleryUnavailable):
         gallery.add([*photos, shared])
 
-    assert len([path for path in folder.rglob("*.jpg")]) == 2
+    assert len(list(folder.rglob("*.jpg"))) == 2
     check_whole(gallery, [kept])
 
 
