@@ -14,10 +14,12 @@ from contextlib import asynccontextmanager
 from contracts.feedback import MatchRecord, MatchRecords, verifier_asked
 from contracts.matching import MatchReply
 from gateway.clients import RetrievalClient
-from gateway.errors import GatewayError
+from gateway.errors import ServiceRefused
 
 MOST_WAITING = 5_000
 _BATCH = 500
+_ANOTHER_TIME = frozenset({408, 429})
+"""Refusals that say nothing against what was sent."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,14 +69,23 @@ class MatchLog:
         batch = [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
         try:
             await self._retrieval.record(MatchRecords(matches=batch))
-        except GatewayError as exc:
-            logger.warning("%d answers wait for the log of matches: %s", len(self._waiting), exc)
-            return False
+        except Exception as exc:  # nothing may end the sending of all answers to come
+            if not _is_final(exc):
+                logger.warning(
+                    "%d answers wait for the log of matches: %s: %s", len(self._waiting), type(exc).__name__, exc
+                )
+                return False
+            logger.error("%d answers are not kept: the log of matches refuses them: %s", len(batch), exc)
         for record in batch:
             # A full queue has dropped its oldest meanwhile, which may be some of these.
             if self._waiting and self._waiting[0] is record:
                 self._waiting.popleft()
         return True
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the same batch would be refused again, and everything behind it would wait for ever."""
+    return isinstance(error, ServiceRefused) and 400 <= error.status < 500 and error.status not in _ANOTHER_TIME
 
 
 def record_of(reply: MatchReply, at: float) -> MatchRecord:

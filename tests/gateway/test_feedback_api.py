@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import httpx
+import pytest
 from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
 
@@ -112,6 +113,39 @@ def test_answers_wait_for_a_service_that_is_away():
     asyncio.run(scenario())
 
     assert received == [f"r{number}" for number in range(700)]
+
+
+@pytest.mark.parametrize(
+    "trouble", [httpx.Response(422, json=examples.ERROR), RuntimeError("odd")], ids=["refused", "odd"]
+)
+def test_one_batch_in_trouble_holds_up_no_other(trouble: httpx.Response | Exception):
+    """What the service will never take is given up, and a failure of any kind is survived: later answers arrive."""
+    received: list[str] = []
+    troubles = [trouble]
+
+    def retrieval(request: httpx.Request) -> httpx.Response:
+        if troubles:
+            trouble = troubles.pop()
+            if isinstance(trouble, Exception):
+                raise trouble
+            return trouble
+        matches = json.loads(request.content)["matches"]
+        received.extend(match["request_id"] for match in matches)
+        return httpx.Response(200, json={"recorded": len(matches)})
+
+    async def scenario() -> None:
+        transport = httpx.MockTransport(retrieval)
+        async with (
+            httpx.AsyncClient(transport=transport, base_url="http://retrieval") as http,
+            open_match_log(RetrievalClient(http, 5), pause_s=0.01) as log,
+        ):
+            for name in ("first", "second"):
+                log.note(REPLY.model_copy(update={"request_id": name}))
+                await log.sent(timeout_s=5)
+
+    asyncio.run(scenario())
+
+    assert received == (["first", "second"] if isinstance(trouble, Exception) else ["second"])
 
 
 def test_a_service_that_stays_away_costs_bounded_memory():
