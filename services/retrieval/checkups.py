@@ -28,10 +28,12 @@ class Checkup:
     Attributes:
         report: None while the first is being made.
         generation: of the gallery now; the report holds if it is the report's.
+        got_further: whether the report's check measured more than the one before, of the same photos.
     """
 
     report: HealthReport | None
     generation: int
+    got_further: bool = True
 
     @property
     def state(self) -> str:
@@ -41,9 +43,11 @@ class Checkup:
         return "fresh" if self.report.generation == self.generation else "stale"
 
     @property
-    def ran_out_of_time(self) -> bool:
-        """Whether the report would be fuller if it had had longer."""
-        return self.report is not None and not self.report.is_complete and self.report.took_s > BUDGET_S / 2
+    def needs_another(self) -> bool:
+        """Whether a further check would get further: this one ran out of time, but not without getting anywhere."""
+        if self.report is None or self.report.is_complete or not self.got_further:
+            return False
+        return self.report.took_s > BUDGET_S / 2
 
 
 class Checkups:
@@ -55,6 +59,7 @@ class Checkups:
         self._workers = workers
         self._check: HealthCheck | None = None
         self._reports: dict[str, HealthReport] = {}
+        self._stuck: set[str] = set()  # whose latest check got no further than the one before
         self._running: dict[str, asyncio.Task[HealthReport]] = {}
         self._is_closed = False
 
@@ -72,7 +77,7 @@ class Checkups:
         await asyncio.to_thread(self._gallery.check_collection, collection)
         checkup = await self._look(collection)
         if checkup.state == "fresh":
-            if checkup.ran_out_of_time:
+            if checkup.needs_another:
                 self._begin(collection)  # what was measured is kept, so the next one gets further
             return checkup
         task = self._begin(collection)
@@ -85,6 +90,7 @@ class Checkups:
     def forget(self, collection: str) -> None:
         """Drop the report of a collection that is no more, lest another of its name be shown it."""
         self._reports.pop(collection, None)
+        self._stuck.discard(collection)
 
     def close(self) -> None:
         """Let the check that is running end soon."""
@@ -102,7 +108,7 @@ class Checkups:
 
     async def _look(self, collection: str) -> Checkup:
         generation = await asyncio.to_thread(lambda: self._gallery.generation)
-        return Checkup(self._reports.get(collection), generation)
+        return Checkup(self._reports.get(collection), generation, collection not in self._stuck)
 
     def _run(self, collection: str) -> HealthReport:
         """Check; in the thread of the checks."""
@@ -126,10 +132,14 @@ class Checkups:
         if error is not None:
             logger.warning("checking a collection failed: %s: %s", type(error).__name__, error)
             return
-        self._reports.pop(collection, None)
-        self._reports[collection] = task.result()
+        report, former = task.result(), self._reports.get(collection)
+        self.forget(collection)
+        self._reports[collection] = report
+        is_same = former is not None and former.generation == report.generation
+        if former is not None and is_same and report.photos_measured <= former.photos_measured:
+            self._stuck.add(collection)
         while len(self._reports) > _KEPT:
-            del self._reports[next(iter(self._reports))]
+            self.forget(next(iter(self._reports)))
 
 
 @asynccontextmanager
