@@ -33,9 +33,8 @@ def main(folder: Path) -> None:
         operator.go("#/collections")
         operator.page.get_by_role("button", name="Load a sample collection").click()
         operator.page.get_by_role("heading", name="This is a sample").wait_for(timeout=PATIENCE_MS)
-        operator.page.wait_for_function(
-            "[...document.querySelectorAll('.query img')].every((image) => image.naturalWidth)", timeout=PATIENCE_MS
-        )
+        for photo in operator.page.locator(".query img").all():
+            photo.evaluate("(image) => image.decode()")
         save(operator, folder / "collection.webp")
         visitor = Visitor(browser, product.address, device=PHONE)
         visitor.go("#/collections/sample")
