@@ -15,6 +15,7 @@ from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchErr
 from core.gallery import Gallery
 from core.threads import limit_threads
 from services.errors import CORE_ERRORS
+from services.housekeeping import keeping_house
 from services.retrieval import (
     routes_calibration,
     routes_collections,
@@ -56,7 +57,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
             app.state.engine = Loading[RetrievalEngine](
                 "encoder", expected=SemanticMatchError, passing=(BackendUnavailable, GalleryUnavailable)
             )
-            async with app.state.engine.in_background(load):
+            async with app.state.engine.in_background(load), keeping_house():
                 yield
 
     app = build_api(

@@ -14,6 +14,7 @@ from core.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import RemembersPhotos, Verifier
 from services.errors import CORE_ERRORS
+from services.housekeeping import keeping_house
 from services.verifier import routes
 from services.verifier.engine import VerifierEngine
 from services.verifier.gallery_access import GalleryAccess
@@ -51,7 +52,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
             app.state.engine = Loading[VerifierEngine](
                 "verifier", expected=SemanticMatchError, passing=(BackendUnavailable, GalleryUnavailable)
             )
-            async with app.state.engine.in_background(load):
+            async with app.state.engine.in_background(load), keeping_house():
                 yield
 
     app = build_api(

@@ -1,0 +1,25 @@
+"""What both services do now and then, beside their work."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from core.memory import release_free_memory
+
+_EVERY_S = 30.0
+
+
+@asynccontextmanager
+async def keeping_house() -> AsyncIterator[None]:
+    """Give free memory back now and then, until the block ends."""
+    task = asyncio.create_task(_keep_trimming())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _keep_trimming() -> None:
+    while True:
+        await asyncio.sleep(_EVERY_S)
+        await asyncio.to_thread(release_free_memory)
