@@ -12,8 +12,8 @@ from core.memory import release_free_memory
 def resident():
     return int(open("/proc/self/statm").read().split()[1])
 
-kept = [bytes(100_000) for _ in range(4_000)]  # below the size that glibc maps apart
-last = bytes(100_000)  # above them, so that the heap cannot simply shrink
+kept = [b"x" * (100_000 + number % 7) for number in range(4_000)]  # below the size that glibc maps apart
+last = b"x" * 100_000  # above them, so that the heap cannot simply shrink
 before = resident()
 del kept
 freed = resident()
