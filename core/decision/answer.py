@@ -74,7 +74,7 @@ def rank(
     if not order:
         return Ranking((), {}, Decision(False, 0.0, "there was no candidate to verify"))
     best = judged[order[0]]
-    score = scores[best.place_id] - rule.contributions(evidence[best.place_id])["location"]
+    score = scores[best.place_id] - rule.contributions(evidence[best.place_id]).get("location", 0.0)
     matched = score > acceptance.threshold
     words = "verified" if matched else "no candidate was verified; the nearest"
     decision = Decision(

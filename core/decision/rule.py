@@ -32,8 +32,10 @@ class DecisionRule:
         return self.bias + sum(self.contributions(evidence).values())
 
     def contributions(self, evidence: PlaceEvidence) -> dict[str, float]:
-        """What each signal adds to the score."""
-        return {name: weight * getattr(evidence, name) for name, weight in zip(SIGNALS, self.weights, strict=True)}
+        """What each signal that the rule looks at adds to the score."""
+        return {
+            name: weight * getattr(evidence, name) for name, weight in zip(SIGNALS, self.weights, strict=True) if weight
+        }
 
 
 def rule_for(encoder: str, verifier: str) -> DecisionRule:
