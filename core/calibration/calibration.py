@@ -13,6 +13,8 @@ from core.errors import InvalidRequest
 
 LEAST_UNKNOWN = 8
 """Fewer unknown photos say nothing about a threshold."""
+SHIPPED_THRESHOLD = 0.0
+"""Score above which an uncalibrated collection answers."""
 LEAST_PLACES = 10
 """Left out one by one, the places of a smaller collection meet too few others to stand for what visitors send."""
 # Share of a visitor's photos taken to show nothing of the collection, where the samples' own mixture is artificial.
@@ -164,7 +166,10 @@ def choose_threshold(samples: Sequence[Sample], target: float, places: int = 0) 
     scores = [sample.score for sample in unknown]
     proven = conformal_threshold(scores, target)
     threshold = tail_threshold(scores, target) if proven is None else proven
-    made = any(sample.origin == "left out" for sample in unknown)
+    made = any(sample.origin != "labelled" for sample in unknown)
+    if made or proven is None:
+        # Nobody's labels are no reason to answer more than an uncalibrated collection does.
+        threshold = max(threshold, SHIPPED_THRESHOLD)
     feedback = [sample.score for sample in samples if not sample.known and sample.origin == "feedback"]
     told_wrong = [score for score in feedback if score > threshold]
     if told_wrong:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from core.calibration.calibration import Calibration, Models
+from core.calibration.calibration import SHIPPED_THRESHOLD, Calibration, Models
 from core.calibration.reliability import probability
 from core.errors import InvalidRequest
 
@@ -26,7 +26,7 @@ class Acceptance:
             there is none. Where scores mean what they meant, its threshold still decides.
     """
 
-    threshold: float = 0.0
+    threshold: float = SHIPPED_THRESHOLD
     calibration: Calibration | None = None
     stale_because: str | None = None
 

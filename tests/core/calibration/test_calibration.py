@@ -123,6 +123,16 @@ class TestWhatFeedbackMayDo:
         assert calibrate(made + unknown([4.0] * 5, "feedback"), 0.05, MODELS).threshold == 4.0
 
 
+class TestWithoutLabels:
+    def test_photos_that_were_made_never_lower_the_threshold(self):
+        """A sparse collection, whose left-out photos score far below strangers', answers no more than before."""
+        made = unknown(np.linspace(-12, -9, 60), "left out")
+
+        assert calibrate(made, 0.05, MODELS).threshold == 0
+        assert calibrate(unknown(np.linspace(-12, -9, 12)), 0.05, MODELS).threshold == 0  # labelled, and too few
+        assert calibrate(unknown(np.linspace(-12, -9, 60)), 0.05, MODELS).threshold < -9
+
+
 class TestSmallCollections:
     def test_a_place_left_out_of_nothing_says_nothing(self):
         """Where no other place was there to be found, a photo is no evidence that strangers are refused."""
