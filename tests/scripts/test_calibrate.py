@@ -103,4 +103,4 @@ def test_what_cannot_be_calibrated_says_why(database, tmp_path, capsys):
     assert calibrate.main(["--db-dir", str(database), "--target", "0", "--dry-run", *FAST]) == 2
     printed = capsys.readouterr().err
     assert "no gallery" in printed
-    assert "accepted: a share above 0" in printed
+    assert "accepted: a share from 0.0001 to 0.5" in printed
