@@ -13,6 +13,9 @@ from core.gallery import Gallery
 from core.images import ImageLimits, open_image
 from core.results import GalleryImage, Photo
 
+# Some 300 photos: a match compares a handful, and what was deleted elsewhere stays here until it is pushed out.
+_FEATURE_CACHE_BYTES = 64 * 1024 * 1024
+
 
 class UnusableCandidate(GalleryError):
     """A candidate's original is missing, damaged or over the limits: the gallery's fault, not the visitor's.
@@ -105,7 +108,9 @@ class GalleryAccess:
     def _open(self) -> Gallery:
         with self._lock:
             if self._gallery is None:
-                self._gallery = Gallery.open(self._folder, None, read_only=True)
+                self._gallery = Gallery.open(
+                    self._folder, None, read_only=True, feature_cache_bytes=_FEATURE_CACHE_BYTES
+                )
             return self._gallery
 
 
