@@ -23,7 +23,7 @@ _MAX_CHANGE_BYTES = 4096
     "/{collection:path}/qr.svg",
     response_class=Response,
     summary="A QR code that opens the page for visitors of a collection",
-    responses={200: {"content": {"image/svg+xml": {}}}, **error_answers(422)},
+    responses={200: {"content": {"image/svg+xml": {}}}, **error_answers(404, 422)},
 )
 @requires(Role.MATCH)
 async def get_qr_code(request: Request, collection: Collection) -> Response:

@@ -6,7 +6,7 @@ import pytest
 from fakes.images import draw_place, see_again
 
 from core.local_features.lighterglue import LighterGlue
-from core.results import Photo
+from core.results import Candidate, GalleryImage, Photo, Place
 from core.retriever import Retriever
 from core.stopping import stop_if_unwanted, stopping_by, unless_unwanted
 from core.verifiers.geometric import GeometricVerifier
@@ -72,10 +72,11 @@ def test_retrieval_stops_before_the_second_look(embedded):
 
     class Nothing:
         def search(self, embedding, collection, top_k):
-            return []
+            place = Place("p", "P")
+            return [Candidate(GalleryImage("i", "default", place, "", "", "image/jpeg", 1, 1, 1, "", ""), 0.1, 1)]
 
         def local_features(self, image_ids):
-            return []
+            return [None] * len(image_ids)
 
     photo = draw_place(1)
     encodings = embedded.encode([photo])

@@ -113,7 +113,8 @@ def test_what_lies_outside_the_document_is_the_page_the_docs_or_the_metrics():
     bypassing = {route.path for route in app.router.routes if isinstance(route, Mount) or type(route) is Route}
     page = {f"/{path.relative_to(PAGE).as_posix()}" for path in PAGE.rglob("*") if path.is_file()}
 
-    assert bypassing == {"/", *page, "/docs", "/docs/files", "/openapi.json"}
+    drawn = {"/icon-192.png", "/icon-512.png", "/icon-maskable.png"}
+    assert bypassing == {"/", *page, *drawn, "/docs", "/docs/files", "/openapi.json"}
 
 
 def test_details_are_for_admins(guarded: Guarded):
