@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from contracts import examples
 
-Origin = Literal["labelled", "feedback", "left out", "simulated"]
+Origin = Literal["labelled", "feedback", "left out", "other collection", "simulated"]
 
 MOST_SAMPLES = 5_000
 
@@ -86,7 +86,7 @@ class CalibrationBody(BaseModel):
     )
     needed_unknown: int = Field(description="so many unknown photos are needed to promise the target")
     unknown_by_origin: dict[str, int] = Field(
-        description="how many unknown photos came from where: `labelled`, `feedback`, `left out`, `simulated`"
+        description="how many unknown photos came from where: `labelled`, `left out`, `other collection`"
     )
     known_by_origin: dict[str, int] = Field(description="likewise photos of the collection's places")
     false_answers: Interval = Field(description="unknown photos that are answered")

@@ -87,7 +87,8 @@ def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 
     """The collection's own photos, made to look as a visitor would have taken them.
 
     Each is asked about with its place left out, as a photo of nothing in the collection; and with itself left out where
-    another photo shows the same place, or else as it is, as a photo of a known place.
+    another photo shows the same place, or else as it is, as a photo of a known place. Half as many photos of other
+    collections of the gallery, where there are any, are asked about as what they are: photos of nothing in this one.
 
     Args:
         gallery: holds the collection.
@@ -103,6 +104,12 @@ def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 
         read = partial(_read_rephotographed, Path(image.path), chance.randrange(2**31))
         yield Task(read, place, LeftOut(place_id=place), "left out")
         yield Task(read, place, LeftOut(image_id=image.image_id) if views.count(place) > 1 else None, "simulated")
+    others = [each.name for each in gallery.collections() if each.name != collection]
+    own = {image.content_hash for image in images}
+    strangers = [image for other in others for image in gallery.all_images(other) if image.content_hash not in own]
+    for image in chance.sample(strangers, min(limit // 2, len(strangers))):
+        read = partial(_read_rephotographed, Path(image.path), chance.randrange(2**31))
+        yield Task(read, None, None, "other collection")
 
 
 def take(task: Task, ask: Ask) -> Sample | None:

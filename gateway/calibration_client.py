@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from contracts.calibration import CalibrationChange, MeasuredCalibration, StoredCalibration
-from contracts.images import ImageBody, ImagePage
+from contracts.images import CollectionList, ImageBody, ImagePage
 from contracts.retrieval import SearchReply
 from gateway.clients import ServiceClient
 from gateway.errors import RetrievalUnavailable
 
 _PAGE = 500
+_MOST_OTHERS = 5
 
 
 class CalibrationClient(ServiceClient):
@@ -33,6 +34,16 @@ class CalibrationClient(ServiceClient):
             cursor = page.next_cursor
             if cursor is None:
                 return images
+
+    async def strangers(self, collection: str) -> list[ImageBody]:
+        """Images of other collections, the first page of each of the first few."""
+        listed = await self._ask("GET", "/index/collections", CollectionList)
+        others = [each.id for each in listed.collections if each.id != collection][:_MOST_OTHERS]
+        images: list[ImageBody] = []
+        for other in others:
+            query = {"collection": other, "limit": str(_PAGE)}
+            images += (await self._ask("GET", "/index/images", ImagePage, params=query)).images
+        return images
 
     async def rephotographed(self, image_id: str, seed: int) -> bytes:
         """A gallery photo as a visitor might have taken it: a JPEG, the same for the same seed."""

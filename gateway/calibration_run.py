@@ -91,6 +91,7 @@ class CalibrationRun:
                 origin: Origin = "simulated" if known else "left out"
                 samples.append(SampleBody(score=score, known=known, right=known and first == place, origin=origin))
                 self.done += 1
+        samples += await self._strangers(collection, wanted, chance, {image.content_hash for image in images})
         return MeasuredCalibration(
             target=wanted.target,
             verifier=await self._verifier_fingerprint(),
@@ -98,6 +99,23 @@ class CalibrationRun:
             samples=samples,
             use_feedback=wanted.use_feedback,
         )
+
+    async def _strangers(
+        self, collection: str, wanted: CalibrationRequest, chance: random.Random, own: set[str]
+    ) -> list[SampleBody]:
+        """Photos of other collections, half as many as of its own: photos of nothing in this one."""
+        listed = await self._patiently(lambda: self._retrieval.strangers(collection))
+        others = [image for image in listed if image.content_hash not in own]
+        chosen = chance.sample(others, min(wanted.photos // 2, len(others)))
+        self.total += len(chosen)
+        samples: list[SampleBody] = []
+        for image in chosen:
+            photo = await self._rephotographed(image, chance.randrange(2**31))
+            if photo is not None:
+                score, _ = await self._ask(photo, collection, wanted.prompt_style, {})
+                samples.append(SampleBody(score=score, known=False, right=False, origin="other collection"))
+            self.done += 1
+        return samples
 
     async def _rephotographed(self, image: ImageBody, seed: int) -> bytes | None:
         """None where the photo cannot be had: deleted meanwhile, or damaged."""

@@ -195,7 +195,8 @@ def choose_unknown(samples: Sequence[Sample], target: float) -> list[Sample]:
 
     Photos with labels, where they suffice for the target. Otherwise those that were made unknown by leaving out their
     place as well, which meet one place fewer: what is left of a large collection often holds the same square or the
-    same painter, so there they are the harder ones. Where nothing was left to find they say nothing.
+    same painter, so there they are the harder ones. Where nothing was left to find they say nothing. Photos of other
+    collections of the same gallery go with them.
     """
     labelled = [sample for sample in samples if not sample.known and sample.origin == "labelled"]
     if len(labelled) >= max(least_count(target), LEAST_UNKNOWN):
@@ -203,7 +204,7 @@ def choose_unknown(samples: Sequence[Sample], target: float) -> list[Sample]:
     return labelled + [
         sample
         for sample in samples
-        if not sample.known and sample.origin in ("left out", "simulated") and sample.score > NOTHING_FOUND
+        if not sample.known and sample.origin in ("left out", "other collection") and sample.score > NOTHING_FOUND
     ]
 
 

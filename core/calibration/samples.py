@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Origin = Literal["labelled", "feedback", "left out", "simulated"]
+Origin = Literal["labelled", "feedback", "left out", "other collection", "simulated"]
 """Where a sample comes from: a photo with a label; an answer that somebody confirmed or corrected; a photo asked about
-with its own place taken out of the collection; a gallery photo made to look re-photographed."""
+with its own place taken out of the collection; a photo of another collection; a gallery photo made to look
+re-photographed."""
 
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)

@@ -1,5 +1,6 @@
 """A collection is calibrated as operators do it, and answers by it from then on."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,28 @@ def test_a_photo_with_a_sibling_is_asked_without_itself(database):
     assert len(tasks) == 2 * (PLACES + 1)
     assert sum(task.left_out is not None and task.left_out.image_id is not None for task in simulated) == 2
     assert all(task.left_out.place_id == task.truth for task in tasks if task.origin == "left out")
+
+
+def test_photos_of_other_collections_are_strangers(database, tmp_path):
+    """Half as many photos of other collections are asked about as photos of nothing here, but none that is here too."""
+    folder = tmp_path / "gallery"
+    shutil.copytree(database, folder)
+    (tmp_path / "others").mkdir()
+    for seed in (200, 201, 202):
+        draw_place(seed, (320, 240)).save(tmp_path / "others" / f"{seed}.jpg")
+    with Gallery.open(folder, None, read_only=True) as gallery:
+        shared = next(gallery.all_images("default")).path
+    shutil.copy(shared, tmp_path / "others" / "shared.jpg")
+    build_database.main(
+        ["--image-dir", str(tmp_path / "others"), "--output-dir", str(folder), "--collection", "elsewhere"]
+    )
+
+    with Gallery.open(folder, None, read_only=True) as gallery:
+        tasks = list(gallery_tasks(gallery, "default", 100))
+
+    strangers = [task for task in tasks if task.origin == "other collection"]
+    assert len(strangers) == 3
+    assert all(task.truth is None and task.left_out is None for task in strangers)
 
 
 def test_what_cannot_be_calibrated_says_why(database, tmp_path, capsys):
