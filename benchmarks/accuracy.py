@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.bars import compare
 from scripts import build_database, test_matching
 
 # (set, figure, at least or at most, bar)
@@ -41,16 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work_dir or Path(temporary)
         figures = {name: _measure(arguments.eval_dir / name, work / name) for name in arguments.sets}
-    missed = 0
-    print(f"\n{'set':8} {'figure':16} {'measured':>8}   bar")
-    for name, figure, relation, bar in BARS:
-        if name not in figures:
-            continue
-        value = figures[name][figure]
-        kept = value >= bar if relation == ">=" else value <= bar
-        missed += not kept
-        print(f"{name:8} {figure:16} {value:8.3f}   {relation} {bar:.2f}   {'kept' if kept else 'MISSED'}")
-    return 1 if missed else 0
+    return compare(figures, BARS)
 
 
 def _measure(photos: Path, work: Path) -> dict[str, float]:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks.bars import compare
 from benchmarks.logistic import fit_logistic
 from core.calibration.calibration import Models, calibrate, describe
 from core.calibration.samples import NOTHING_FOUND, Sample
@@ -101,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     shipped = rule_for("embedded", "geometric")
     figures = {name: _report(name, part, queries, shipped) for name, part in queries.items()}
     _print_ablations(queries)
-    return _compare(figures)
+    return compare(figures, BARS)
 
 
 def fit_rule(queries: Sequence[Query], signals: Sequence[str] = ("verdict", "margin")) -> DecisionRule:
@@ -240,17 +241,6 @@ def _print_ablations(queries: dict[str, list[Query]]) -> None:
     rule = fit_rule(everything)
     weights = {name: round(weight, 2) for name, weight in zip(SIGNALS, rule.weights, strict=True) if weight}
     print(f"fitted on all: bias {rule.bias:.2f}, {weights}")
-
-
-def _compare(figures: dict[str, dict[str, float]]) -> int:
-    missed = 0
-    print(f"\n{'set':8} {'figure':28} {'measured':>8}   bar")
-    for name, figure, relation, bar in BARS:
-        value = figures[name][figure]
-        kept = value >= bar if relation == ">=" else value <= bar
-        missed += not kept
-        print(f"{name:8} {figure:28} {value:8.3f}   {relation} {bar:.2f}   {'kept' if kept else 'MISSED'}")
-    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import asyncio
 import base64
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from benchmarks.processes import free_port
 from gateway.app import ServiceTransports, create_app
 from gateway.settings import GatewaySettings
 
@@ -121,7 +121,7 @@ async def one_process() -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncCli
 @asynccontextmanager
 async def three_processes() -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
     """Gateway and two services in processes of their own, over sockets."""
-    ports = [_free_port() for _ in range(3)]
+    ports = [free_port() for _ in range(3)]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     environment = {
         "GATEWAY_PORT": str(ports[0]),
@@ -205,12 +205,6 @@ async def _wait_for(client: httpx.AsyncClient, path: str) -> None:
             pass
         await asyncio.sleep(0.1)
     raise RuntimeError(f"{client.base_url} did not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import io
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,8 @@ import numpy as np
 import skimage
 from httpx_aiohttp import AiohttpTransport
 from PIL import Image
+
+from benchmarks.processes import free_port
 
 LATENCY_BAR, THROUGHPUT_BAR = 3.0, 0.9
 OVERLOAD = 4.0
@@ -185,7 +186,7 @@ async def _match(http: httpx.AsyncClient, form: bytes, outcomes: Outcomes, until
 @asynccontextmanager
 async def product(kind: str, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Start the product as ``one`` process or ``three``, and stop it at the end."""
-    ports = [_free_port() for _ in range(3)]
+    ports = [free_port() for _ in range(3)]
     environment = {
         "GATEWAY_PORT": str(ports[0]),
         "M1_PORT": str(ports[1]),
@@ -253,12 +254,6 @@ def _percentiles(seconds: Sequence[float]) -> str:
         return "none"
     middle, late = np.percentile(seconds, [50, 99])
     return f"p50 {middle:.3f} s p99 {late:.3f} s (n={len(seconds)})"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

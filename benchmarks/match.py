@@ -8,7 +8,6 @@ The folders hold models of any size, random ones too: with them, answers mean no
 import argparse
 import asyncio
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from httpx_aiohttp import AiohttpTransport
 from PIL import Image
 
 from benchmarks.encoder import draw_photos
+from benchmarks.processes import free_port
 
 CLIENTS = 16
 TOP_K = 5
@@ -136,7 +136,7 @@ def _jpeg(photo: Image.Image) -> bytes:
 @contextmanager
 def _three_processes(folder: Path, encoder: Path, verifier: Path, tokens: int) -> Iterator[str]:
     """Run the product on free ports of this machine; give the gateway's address."""
-    gateway, retrieval, verification = (_free_port() for _ in range(3))
+    gateway, retrieval, verification = (free_port() for _ in range(3))
     options = f'{{"query_tokens": {tokens}, "candidate_tokens": {tokens}}}'
     settings = {
         "M1_PORT": retrieval, "M1_DATA_DIR": folder / "gallery", "M1_ENCODER": "dinov3", "M1_MODEL": encoder,
@@ -176,13 +176,6 @@ def _wait_until_ready(url: str, running: Sequence[subprocess.Popen[bytes]], logs
         f"\n--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in sorted(logs.glob("*.log"))
     )
     raise SystemExit(f"the three processes did not become ready{tails}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def main(argv: Sequence[str] | None = None) -> int:

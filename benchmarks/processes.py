@@ -1,6 +1,7 @@
 """The product as three processes of this machine, and what the system says of them."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -99,3 +100,10 @@ def _wait_until_ready(product: Product) -> None:
                 return
         time.sleep(0.5)
     raise RuntimeError(f"not ready after {_START_S} s:\n{product.log.read_text()[-4000:]}")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

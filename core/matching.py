@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.decision.acceptance import PLACES_CONSIDERED, Acceptance, Asked, choose_acceptance
+from core.decision.acceptance import PLACES_CONSIDERED, Acceptance, find_acceptance
 from core.decision.answer import Decision, decide_by_retrieval, rank
 from core.decision.evidence import Judged
 from core.decision.rule import models_in_use, rule_for
@@ -91,8 +91,7 @@ def match_photo(
     if acceptance is None:
         models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
         considered = len({candidate.image.place.place_id for candidate in found.candidates})
-        asked = Asked(models, gallery.count_places(collection), considered)
-        acceptance = choose_acceptance(gallery.calibration(collection), asked)
+        acceptance = find_acceptance(gallery, collection, models, considered=considered)
     ranking = rank(judged, rule_for(str(gallery.fingerprint), verifier.fingerprint), acceptance)
     ticks.append(time.perf_counter())
     return Match(

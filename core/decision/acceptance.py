@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 
 from core.calibration.calibration import SHIPPED_THRESHOLD, Calibration, Models
 from core.calibration.reliability import probability
@@ -67,6 +67,42 @@ def at_confidence(confidence: float) -> Acceptance:
         return Acceptance(math.inf)
     # A score at the threshold is to be answered, and only what is above is.
     return Acceptance(math.nextafter(math.log(confidence / (1 - confidence)), -math.inf))
+
+
+class CalibratedCollections(Protocol):
+    """What is kept of collections, as far as answers depend on it."""
+
+    def calibration(self, collection: str) -> str | None:
+        """The calibration on record, as text."""
+        ...
+
+    def count_places(self, collection: str) -> int:
+        """How many places a collection has."""
+        ...
+
+
+def find_acceptance(
+    kept: CalibratedCollections,
+    collection: str,
+    models: Models,
+    *,
+    considered: int,
+    photos: int = 1,
+    operators: float | None = None,
+) -> Acceptance:
+    """What holds for a query of a collection; where nothing was calibrated, nothing is counted.
+
+    Args:
+        kept: the gallery.
+        collection: asked about.
+        models: see ``Asked``, as are the next two.
+        considered: places.
+        photos: asked about together.
+        operators: see ``choose_acceptance``.
+    """
+    stored = kept.calibration(collection) if operators is None else None
+    places = None if stored is None else kept.count_places(collection)
+    return choose_acceptance(stored, Asked(models, places, considered, photos), operators=operators)
 
 
 def choose_acceptance(stored: str | None, asked: Asked, *, operators: float | None = None) -> Acceptance:

@@ -52,8 +52,13 @@ def models_in_use(encoder: str, verifier: str, prompt_style: str | None) -> Mode
         verifier: fingerprint.
         prompt_style: as ``Verifier.style`` gives it.
     """
-    rule = hashlib.sha256(repr(rule_for(encoder, verifier)).encode()).hexdigest()[:8]
-    return Models(encoder, verifier, prompt_style, rule)
+    return Models(encoder, verifier, prompt_style, _digest(rule_for(encoder, verifier)))
+
+
+@cache
+def _digest(rule: DecisionRule) -> str:
+    """Eight digits that change with any of a rule's numbers; asked for with every match."""
+    return hashlib.sha256(repr(rule).encode()).hexdigest()[:8]
 
 
 @cache

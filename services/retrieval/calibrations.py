@@ -99,22 +99,26 @@ class Calibrations:
         text = await self._workers.run(calibration.to_json)
         await self._workers.run(self._gallery.store_calibration, collection, calibration.made_at, text)
 
-    def _stored(self, collection: str) -> Calibration | None:
+    def _text(self, collection: str) -> str | None:
         self._gallery.check_collection(collection)
-        text = self._gallery.calibration(collection)
+        return self._gallery.calibration(collection)
+
+    def _stored(self, collection: str) -> Calibration | None:
+        text = self._text(collection)
         return None if text is None else Calibration.from_json(text)
 
     def _read(self, collection: str, verifier: str | None) -> StoredCalibration:
+        text = self._text(collection)
+        if text is None:
+            return StoredCalibration(collection=collection, state="none")
         try:
-            calibration = self._stored(collection)
+            calibration = Calibration.from_json(text)
         except InvalidRequest as unreadable:
             return StoredCalibration(collection=collection, state="stale", stale_because=str(unreadable))
-        if calibration is None:
-            return StoredCalibration(collection=collection, state="none")
         models = calibration.models
         models = models_in_use(str(self._gallery.fingerprint), verifier or models.verifier, models.prompt_style)
         asked = Asked(models, self._gallery.count_places(collection))
-        acceptance = choose_acceptance(calibration.to_json(), asked)
+        acceptance = choose_acceptance(text, asked)
         holds = acceptance.state == "valid"
         return StoredCalibration(
             collection=collection,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from contracts.verification import CandidateRef, VerifyRequest
-from core.decision.acceptance import Acceptance, Asked, choose_acceptance
+from core.decision.acceptance import Acceptance, find_acceptance
 from core.decision.answer import Decision, rank
 from core.decision.evidence import Judged as JudgedPair
 from core.decision.location import Whereabouts, location_odds
@@ -142,15 +142,15 @@ class VerifierEngine:
     def _acceptance(self, request: VerifyRequest) -> Acceptance:
         photos = {each.photo for each in request.candidates}
         considered = [len({each.place_id for each in request.candidates if each.photo == photo}) for photo in photos]
-        asked = Asked(
-            models_in_use(
-                self._gallery.encoder(), self.verifier.fingerprint, self.verifier.style(request.prompt_style)
-            ),
-            self._gallery.count_places(request.collection),
-            max(considered, default=0),
-            len(photos),
+        style = self.verifier.style(request.prompt_style)
+        return find_acceptance(
+            self._gallery,
+            request.collection,
+            models_in_use(self._gallery.encoder(), self.verifier.fingerprint, style),
+            considered=max(considered, default=0),
+            photos=len(photos),
+            operators=self._accept_threshold,
         )
-        return choose_acceptance(self._gallery.calibration(request.collection), asked, operators=self._accept_threshold)
 
     def _judge(
         self, query: Photo, candidates: list[CandidateRef], found: list[CandidatePhoto], request: VerifyRequest
