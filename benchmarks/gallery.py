@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.gallery import DATABASE_NAME, Gallery, NewImage
-from core.gallery.database import Database
 from core.gallery.files import PhotoFiles
 from core.gallery.opening import prepare_for_writing
+from core.gallery.sqlite_database import SqliteDatabase
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures
 
 Result = TypeVar("Result")
@@ -104,7 +104,7 @@ def _time_writers(gallery: Gallery, writers: int, vectors: NDArray[np.float32], 
 
 
 def _fill(folder: Path, fingerprint: EncoderFingerprint, vectors: NDArray[np.float32]) -> None:
-    database = Database(folder / DATABASE_NAME, read_only=False, lock_timeout_s=10)
+    database = SqliteDatabase(folder / DATABASE_NAME, read_only=False, lock_timeout_s=10)
     files = UnsyncedFiles(folder)
     prepare_for_writing(database, files, fingerprint)
     with Gallery(database, files, fingerprint, feature_cache_bytes=0, gpu=None) as gallery:

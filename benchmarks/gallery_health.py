@@ -18,8 +18,8 @@ from PIL import Image
 
 from benchmarks.gallery import UnsyncedFiles
 from core.gallery import DATABASE_NAME, Gallery, NewImage
-from core.gallery.database import Database
 from core.gallery.opening import prepare_for_writing
+from core.gallery.sqlite_database import SqliteDatabase
 from core.gallery_health import HealthCheck
 from core.images import encode_preview
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures, Place
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fill(folder: Path, fingerprint: EncoderFingerprint, count: int) -> None:
     rng = np.random.default_rng(0)
-    database = Database(folder / DATABASE_NAME, read_only=False, lock_timeout_s=10)
+    database = SqliteDatabase(folder / DATABASE_NAME, read_only=False, lock_timeout_s=10)
     prepare_for_writing(database, UnsyncedFiles(folder), fingerprint)
     database.close()
     previews = [encode_preview(_picture(rng)) for _ in range(50)]

@@ -5,15 +5,18 @@ reader          GalleryReader: search, list, get; the half that changes nothing
 entries         what goes in and comes out
 opening         what must hold before use, and what a writer puts in order
 migrations      the schema, version by version
-database        SQLite connections and what their failures mean
+storage         which of the following are used
+sql             what is asked of a database
+sqlite_database SQLite connections and what their failures mean
 manifest        the encoder on record and the count of changes
 image_rows      SQL on images
 place_rows      SQL on places and collections
 vector_rows     SQL on embeddings and local features
 pages           cursors
 files           originals and previews on disk
+vector_store    what is asked of a store of vectors
 vector_index    FAISS, exact, by collection
-index_follower  keeps the vector index in step with the database
+index_follower  the vector store that keeps such an index in step with the database
 backup          copies of a gallery in use, and restoring them
 shadow          another encoder's vectors, gathered beside a gallery in use
 switching       from one encoder's database to another's, and back
@@ -30,7 +33,8 @@ from core.gallery.entries import (
     PlacePage,
     PlaceSummary,
 )
-from core.gallery.gallery import DATABASE_NAME, Gallery
+from core.gallery.gallery import Gallery
+from core.gallery.storage import DATABASE_NAME, Storage
 
 __all__ = [
     "DATABASE_NAME",
@@ -44,4 +48,5 @@ __all__ = [
     "NewImage",
     "PlacePage",
     "PlaceSummary",
+    "Storage",
 ]

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import GalleryUnavailable, InvalidRequest
-from core.gallery.database import Database, translating_failures
 from core.gallery.files import PhotoFiles, sync_folder
-from core.gallery.gallery import DATABASE_NAME
 from core.gallery.image_rows import ImageRows, uses_content
 from core.gallery.opening import check_for_reading
 from core.gallery.place_rows import drop_place_without_images, place_row_of
+from core.gallery.sqlite_database import SqliteDatabase, translating_failures
+from core.gallery.storage import DATABASE_NAME
 
 CHECKSUMS_NAME = "SHA256SUMS"
 
@@ -55,7 +55,7 @@ def back_up(gallery: Path, output: Path) -> BackupSummary:
         GalleryUnavailable: a photo is missing or damaged (all are named), or something cannot be read or written.
     """
     gallery, output = gallery.absolute(), output.absolute()
-    with closing(Database(gallery / DATABASE_NAME, read_only=True, lock_timeout_s=10)) as source:
+    with closing(SqliteDatabase(gallery / DATABASE_NAME, read_only=True, lock_timeout_s=10)) as source:
         check_for_reading(source, None)
         _claim(output)
         with translating_failures(output):
@@ -79,7 +79,7 @@ def check_gallery(gallery: Path) -> BackupSummary:
     """
     gallery = gallery.absolute()
     files, damaged, byte_size = PhotoFiles(gallery), list[str](), 0
-    with closing(Database(gallery / DATABASE_NAME, read_only=True, lock_timeout_s=10)) as source:
+    with closing(SqliteDatabase(gallery / DATABASE_NAME, read_only=True, lock_timeout_s=10)) as source:
         check_for_reading(source, None)
         with source.reading() as connection:
             _refuse_unsound("the gallery", gallery, connection)
@@ -151,7 +151,7 @@ def restore(backup: Path, gallery: Path) -> BackupSummary:
 
 
 def _copy_photos(
-    source: Database, copy: sqlite3.Connection, from_files: PhotoFiles, to_files: PhotoFiles
+    source: SqliteDatabase, copy: sqlite3.Connection, from_files: PhotoFiles, to_files: PhotoFiles
 ) -> dict[Path, str]:
     """Copy the photos of all rows of ``copy``; return the SHA-256 of every file written."""
     digests: dict[Path, str] = {}
@@ -173,7 +173,7 @@ def _copy_photos(
     return digests
 
 
-def _read_photos(source: Database, content_hash: str, paths: list[str]) -> list[bytes] | None:
+def _read_photos(source: SqliteDatabase, content_hash: str, paths: list[str]) -> list[bytes] | None:
     """Read an original and its preview: None if they were deleted meanwhile, empty bytes for what is lost."""
     try:
         return [Path(path).read_bytes() for path in paths]

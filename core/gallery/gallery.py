@@ -6,8 +6,7 @@ written before the rows that name them are committed, and deleted after those ar
 
 import hashlib
 import logging
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,20 +16,19 @@ import numpy as np
 
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
-from core.gallery.database import Database
 from core.gallery.entries import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
 from core.gallery.files import PhotoFiles
-from core.gallery.gpu_search import GpuSearch, find_gpu_search
 from core.gallery.group_commit import GroupCommit
 from core.gallery.image_rows import has_images, uses_content
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.reader import GalleryReader
-from core.gallery.vector_index import VectorIndex
+from core.gallery.sql import Connection, Database
+from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
 from core.gallery.vector_rows import seqs_of
+from core.gallery.vector_store import Added, Removed, Renamed, VectorChange, VectorStore
 from core.images import EXTENSIONS, encode_preview, open_image
 from core.results import EncoderFingerprint, GalleryImage, Place
 
-DATABASE_NAME = "gallery.sqlite3"
 _FILES_AT_ONCE = 200  # deleted while others that write wait
 
 _log = logging.getLogger(__name__)
@@ -47,14 +45,15 @@ class Gallery(GalleryReader):
 
     def __init__(
         self,
+        folder: Path,
         database: Database,
         files: PhotoFiles,
+        vectors: VectorStore,
         fingerprint: EncoderFingerprint,
         feature_cache_bytes: int,
-        gpu: GpuSearch | None,
     ) -> None:
         """Compose the parts; callers use ``open``."""
-        super().__init__(database, files, fingerprint, feature_cache_bytes, gpu)
+        super().__init__(folder, database, files, vectors, fingerprint, feature_cache_bytes)
         self._adds = GroupCommit[_Hashed, AddResult](self._add_all)
 
     @classmethod
@@ -64,9 +63,8 @@ class Gallery(GalleryReader):
         fingerprint: EncoderFingerprint | None,
         *,
         read_only: bool = False,
-        lock_timeout_s: float = 10.0,
         feature_cache_bytes: int = 256 * 1024 * 1024,
-        search_device: str = "auto",
+        storage: Storage = LOCAL,
     ) -> Self:
         """Open the gallery in ``folder``; a writer creates what is missing and loads the vectors.
 
@@ -76,9 +74,8 @@ class Gallery(GalleryReader):
             folder: of this gallery alone.
             fingerprint: the encoder in use; None takes whatever encoder the gallery was made with.
             read_only: refuse changes; the folder must hold a gallery. Changes of other processes are seen at once.
-            lock_timeout_s: how long to wait for another process that is writing.
             feature_cache_bytes: memory for local features used recently.
-            search_device: where large collections are searched: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            storage: where rows, photos and vectors are kept.
 
         Raises:
             InvalidRequest: no such search device exists.
@@ -87,21 +84,20 @@ class Gallery(GalleryReader):
             GalleryUnavailable: missing, locked, damaged, or of a newer version.
         """
         folder = folder.absolute()
-        gpu = find_gpu_search(search_device)
-        database = Database(folder / DATABASE_NAME, read_only=read_only, lock_timeout_s=lock_timeout_s)
-        files = PhotoFiles(folder)
+        database, files = open_database(folder, storage, read_only=read_only), open_photos(folder)
         try:
             if read_only:
                 recorded = check_for_reading(database, fingerprint)
             else:
                 recorded = prepare_for_writing(database, files, fingerprint)
-            gallery = cls(database, files, recorded, feature_cache_bytes, gpu)
+            vectors = open_vectors(storage, recorded.dim)
             if not read_only:
                 with database.reading() as connection:
-                    gallery._index.catch_up(connection)
+                    vectors.catch_up(connection)
         except BaseException:
             database.close()
             raise
+        gallery = cls(folder, database, files, vectors, recorded, feature_cache_bytes)
         _log.info("gallery %s opened: %d images, made by %s", folder, gallery.count(), recorded)
         return gallery
 
@@ -114,8 +110,9 @@ class Gallery(GalleryReader):
         self.close()
 
     def close(self) -> None:
-        """Release the database. Every later call raises GalleryUnavailable; closing twice is fine."""
+        """Release the database and the vectors. Every later call raises GalleryUnavailable; closing twice is fine."""
         self._database.close()
+        self._vectors.close()
 
     def add(self, images: Sequence[NewImage]) -> list[AddResult]:
         """Store images, all or none. When this returns they are on the disk and found by ``search``.
@@ -157,7 +154,7 @@ class Gallery(GalleryReader):
                 place_rows.drop_place_without_images(connection, former)
             place_rows.change_place(connection, current, change)
             changed = self._images.by_id(connection, image_id)
-            self._commit(connection, lambda _: None)
+            self._commit(connection)
         return changed
 
     def delete(self, image_id: str) -> None:
@@ -173,7 +170,7 @@ class Gallery(GalleryReader):
             place_rows.drop_place_without_images(connection, place)
             if not has_images(connection, image.collection):
                 connection.execute("DELETE FROM calibrations WHERE collection = ?", (image.collection,))
-            self._commit(connection, lambda index: index.remove(np.array([seq])))
+            self._commit(connection, Removed(np.array([seq])))
         self._features.discard(image_id)
         self._remove_files([(image.content_hash, image.media_type)])
 
@@ -191,7 +188,7 @@ class Gallery(GalleryReader):
                 if has_images(connection, new_name):
                     raise InvalidRequest(f"collection {new_name[:100]!r} exists already; give a name that is free")
                 place_rows.rename_collection(connection, name, new_name)
-                self._commit(connection, lambda index: index.rename(name, new_name))
+                self._commit(connection, Renamed(name, new_name))
             return place_rows.collection_summary(connection, new_name)
 
     def delete_collection(self, name: str) -> int:
@@ -208,7 +205,7 @@ class Gallery(GalleryReader):
             images = self._images.of_collection(connection, name)
             seqs = seqs_of(connection, name)
             place_rows.delete_collection(connection, name)
-            self._commit(connection, lambda index: index.remove(seqs))
+            self._commit(connection, Removed(seqs))
         for image in images:
             self._features.discard(image.image_id)
         self._remove_files([(image.content_hash, image.media_type) for image in images])
@@ -279,15 +276,15 @@ class Gallery(GalleryReader):
                     added.append((seq, new))
                 if added:
                     self._files.store(photos)
-                    self._commit(connection, lambda index: _add_to(index, added))
+                    self._commit(connection, *_additions(added))
         except GalleryUnavailable:
             if photos:  # they may lie there in part, and keep a full disk full
                 self._remove_files([(content_hash, new.media_type) for new, content_hash in images])
             raise
         return results
 
-    def _commit(self, connection: sqlite3.Connection, apply: Callable[[VectorIndex], None]) -> None:
-        self._index.commit(connection, manifest.next_generation(connection), apply)
+    def _commit(self, connection: Connection, *changes: VectorChange) -> None:
+        self._vectors.commit(connection, manifest.next_generation(connection), changes)
 
     def _remove_files(self, contents: Sequence[tuple[str, str]]) -> None:
         """Delete the files of those content hashes and media types that no image has."""
@@ -308,13 +305,13 @@ class Gallery(GalleryReader):
         self.check_embedding(new.embedding)
 
 
-def _refuse_unknown(connection: sqlite3.Connection, collection: str) -> None:
+def _refuse_unknown(connection: Connection, collection: str) -> None:
     if not has_images(connection, collection):
         raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
 
 
-def _add_to(index: VectorIndex, added: Sequence[tuple[int, NewImage]]) -> None:
+def _additions(added: Sequence[tuple[int, NewImage]]) -> Iterator[Added]:
     for collection in {new.collection for _, new in added}:
         of_collection = [(seq, new.embedding) for seq, new in added if new.collection == collection]
         seqs, embeddings = zip(*of_collection, strict=True)
-        index.add(collection, np.array(seqs, np.int64), np.stack(embeddings).astype(np.float32))
+        yield Added(collection, np.array(seqs, np.int64), np.stack(embeddings).astype(np.float32))

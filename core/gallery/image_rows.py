@@ -1,15 +1,15 @@
 """The rows of single images. Methods run on the caller's connection; changes belong to its transaction."""
 
-import json
-import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from core.errors import UnknownImage
 from core.gallery.entries import ImagePage, NewImage, printable
 from core.gallery.files import PhotoFiles
-from core.gallery.pages import check_limit, like_pattern, read_cursor, write_cursor
+from core.gallery.pages import check_limit, contains, like_pattern, read_cursor, write_cursor
 from core.gallery.place_rows import to_place
+from core.gallery.sql import Connection, placeholders
 from core.results import GalleryImage
 
 _SELECT = """
@@ -27,7 +27,7 @@ class ImageRows:
         """Keep ``files``, which say where an image's original lies."""
         self._files = files
 
-    def by_id(self, connection: sqlite3.Connection, image_id: str) -> GalleryImage:
+    def by_id(self, connection: Connection, image_id: str) -> GalleryImage:
         """Read one image.
 
         Raises:
@@ -40,28 +40,28 @@ class ImageRows:
             )
         return self._to_image(row)
 
-    def by_content(self, connection: sqlite3.Connection, collection: str, content_hash: str) -> GalleryImage | None:
+    def by_content(self, connection: Connection, collection: str, content_hash: str) -> GalleryImage | None:
         """Read the image of a collection that holds these bytes."""
         row = connection.execute(
             f"{_SELECT} WHERE images.content_hash = ? AND images.collection = ?", (content_hash, collection)
         ).fetchone()
         return self._to_image(row) if row else None
 
-    def of_collection(self, connection: sqlite3.Connection, collection: str) -> list[GalleryImage]:
+    def of_collection(self, connection: Connection, collection: str) -> list[GalleryImage]:
         """Read all images of a collection, in no order."""
         rows = connection.execute(f"{_SELECT} WHERE images.collection = ?", (collection,))
         return [self._to_image(row) for row in rows]
 
-    def by_seqs(self, connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, GalleryImage]:
+    def by_seqs(self, connection: Connection, seqs: Sequence[int]) -> dict[int, GalleryImage]:
         """Read several images at once; those that do not exist are left out."""
-        rows = connection.execute(
-            f"{_SELECT} WHERE images.seq IN (SELECT value FROM json_each(?))", (json.dumps(list(seqs)),)
-        )
+        if not seqs:
+            return {}
+        rows = connection.execute(f"{_SELECT} WHERE images.seq IN {placeholders(len(seqs))}", tuple(seqs))
         return {row[0]: self._to_image(row) for row in rows}
 
     def page(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         collection: str | None,
         place_id: str | None,
         text: str | None,
@@ -69,7 +69,7 @@ class ImageRows:
         limit: int,
     ) -> ImagePage:
         """Read a page; see ``Gallery.list_images``."""
-        conditions, values = ["1"], list[str | int]()
+        conditions, values = ["TRUE"], list[str | int]()
         if collection is not None:
             conditions.append("images.collection = ?")
             values.append(collection)
@@ -77,7 +77,7 @@ class ImageRows:
             conditions.append("places.place_id = ?")
             values.append(place_id)
         if text:
-            conditions.append(r"(images.filename LIKE ? ESCAPE '\' OR places.name LIKE ? ESCAPE '\')")
+            conditions.append(f"({contains('images.filename')} OR {contains('places.name')})")
             values += [like_pattern(text)] * 2
         where = " AND ".join(conditions)
         total = connection.execute(
@@ -92,16 +92,15 @@ class ImageRows:
         images = tuple(self._to_image(row) for row in rows[:limit])
         return ImagePage(images, total, write_cursor(rows[limit - 1][0]) if more else None)
 
-    def insert(
-        self, connection: sqlite3.Connection, new: NewImage, image_id: str, content_hash: str, place_row: int
-    ) -> int:
+    def insert(self, connection: Connection, new: NewImage, image_id: str, content_hash: str, place_row: int) -> int:
         """Write one image and return its seq."""
         added_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        seq = connection.execute(
+        rows = connection.execute(
             """
             INSERT INTO images (image_id, collection, place, content_hash, filename, media_type, width, height,
                                 byte_size, added_at)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            RETURNING seq
             """,
             (
                 image_id,
@@ -115,22 +114,21 @@ class ImageRows:
                 len(new.data),
                 added_at,
             ),
-        ).lastrowid
-        if seq is None:
-            raise RuntimeError("SQLite gave no row id for an insert")
+        ).fetchall()  # all, for a RETURNING statement left open would block the commit
+        seq: int = rows[0][0]
         return seq
 
-    def move(self, connection: sqlite3.Connection, image_id: str, place_row: int) -> None:
+    def move(self, connection: Connection, image_id: str, place_row: int) -> None:
         """Let an image show another place."""
         connection.execute("UPDATE images SET place = ? WHERE image_id = ?", (place_row, image_id))
 
-    def delete(self, connection: sqlite3.Connection, image_id: str) -> int:
+    def delete(self, connection: Connection, image_id: str) -> int:
         """Delete one image with its embedding and features; return the seq it had."""
         seq: int = connection.execute("SELECT seq FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
         connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
         return seq
 
-    def _to_image(self, row: sqlite3.Row) -> GalleryImage:
+    def _to_image(self, row: Sequence[Any]) -> GalleryImage:
         (_, image_id, collection, filename, content_hash, media_type, width, height, byte_size, added_at) = row[:10]
         return GalleryImage(
             image_id=image_id,
@@ -147,22 +145,22 @@ class ImageRows:
         )
 
 
-def count_by_collection(connection: sqlite3.Connection) -> dict[str, int]:
+def count_by_collection(connection: Connection) -> dict[str, int]:
     """Count the images of each collection."""
     return dict(connection.execute("SELECT collection, count(*) FROM images GROUP BY collection").fetchall())
 
 
-def has_images(connection: sqlite3.Connection, collection: str) -> bool:
+def has_images(connection: Connection, collection: str) -> bool:
     """Say whether a collection holds any image."""
     return connection.execute("SELECT 1 FROM images WHERE collection = ? LIMIT 1", (collection,)).fetchone() is not None
 
 
-def content_hashes(connection: sqlite3.Connection) -> set[str]:
+def content_hashes(connection: Connection) -> set[str]:
     """Read the hashes of all images."""
     return {row[0] for row in connection.execute("SELECT content_hash FROM images")}
 
 
-def uses_content(connection: sqlite3.Connection, content_hash: str) -> bool:
+def uses_content(connection: Connection, content_hash: str) -> bool:
     """Say whether any collection holds these bytes."""
     row = connection.execute("SELECT 1 FROM images WHERE content_hash = ? LIMIT 1", (content_hash,)).fetchone()
     return row is not None

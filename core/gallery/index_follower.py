@@ -1,7 +1,6 @@
-"""Keeps the vector index in step with the database, whoever changes it: this process or another one."""
+"""The vector store in this process's memory: follows the database, whoever changes that."""
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Sequence
 from threading import Lock
 
 import numpy as np
@@ -9,8 +8,10 @@ from numpy.typing import NDArray
 
 from core.gallery.gpu_search import GpuSearch
 from core.gallery.manifest import read_generation
+from core.gallery.sql import Connection
 from core.gallery.vector_index import VectorIndex
 from core.gallery.vector_rows import read_embeddings, seqs_of, sums_by_collection
+from core.gallery.vector_store import Added, Removed, Renamed, VectorChange
 
 _LARGEST_SEQ = 2**63 - 1
 
@@ -30,13 +31,13 @@ class IndexFollower:
         self._lock = Lock()  # held while the generation moves; never while searching
 
     def search(
-        self, connection: sqlite3.Connection, collection: str, query: NDArray[np.float32], top_k: int
+        self, connection: Connection, collection: str, query: NDArray[np.float32], top_k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Search what is committed at this moment; see ``VectorIndex.search``."""
         self.catch_up(connection)
         return self._index.search(collection, query, top_k)
 
-    def catch_up(self, connection: sqlite3.Connection) -> None:
+    def catch_up(self, connection: Connection) -> None:
         """Load what has changed since, all of it the first time.
 
         Args:
@@ -60,13 +61,13 @@ class IndexFollower:
             finally:
                 connection.execute("ROLLBACK")
 
-    def commit(self, connection: sqlite3.Connection, generation: int, apply: Callable[[VectorIndex], None]) -> None:
+    def commit(self, connection: Connection, generation: int, changes: Sequence[VectorChange]) -> None:
         """Commit the caller's transaction and let the index follow at once.
 
         Args:
             connection: the writing one, inside the transaction.
             generation: what the transaction makes it.
-            apply: makes the same change to the index.
+            changes: what it has changed of the vectors.
         """
         with self._lock:
             # Asked inside the transaction: afterwards another process may have added rows that are not in the index.
@@ -74,11 +75,24 @@ class IndexFollower:
             connection.execute("COMMIT")
             # Otherwise another process has written in between, and the next search compares the rows.
             if self._generation == generation - 1:
-                apply(self._index)
+                for change in changes:
+                    self._apply(change)
                 self._newest_seq = max(self._newest_seq, newest)
                 self._generation = generation
 
-    def _remove_departed(self, connection: sqlite3.Connection) -> None:
+    def close(self) -> None:
+        """Nothing to let go of but memory."""
+
+    def _apply(self, change: VectorChange) -> None:
+        match change:
+            case Added(collection, seqs, embeddings):
+                self._index.add(collection, seqs, embeddings)
+            case Removed(seqs):
+                self._index.remove(seqs)
+            case Renamed(name, new_name):
+                self._index.rename(name, new_name)
+
+    def _remove_departed(self, connection: Connection) -> None:
         """Let go of what was deleted, and of what belongs to a collection of another name now."""
         # A seq is never used twice, but its collection may get another name.
         stored = sums_by_collection(connection, self._newest_seq)
@@ -86,7 +100,7 @@ class IndexFollower:
             if stored.get(collection) != _sums(ids):
                 self._index.remove(np.setdiff1d(ids, seqs_of(connection, collection)))
 
-    def _add_missing(self, connection: sqlite3.Connection) -> None:
+    def _add_missing(self, connection: Connection) -> None:
         known, newest = self._newest_seq, self._newest_seq
         stored, held = sums_by_collection(connection, known), self._index.ids()
         everything = sums_by_collection(connection, _LARGEST_SEQ)

@@ -1,13 +1,13 @@
 """The manifest: which encoder made a gallery's embeddings, and how often the gallery has changed."""
 
-import sqlite3
 from datetime import UTC, datetime
 
 from core.errors import EncoderMismatch
+from core.gallery.sql import Connection
 from core.results import EncoderFingerprint
 
 
-def read_fingerprint(connection: sqlite3.Connection) -> EncoderFingerprint | None:
+def read_fingerprint(connection: Connection) -> EncoderFingerprint | None:
     """Return the encoder on record; None in a gallery that has just been created."""
     row = connection.execute(
         "SELECT encoder_name, encoder_weights, encoder_preprocessing, encoder_dim FROM manifest"
@@ -15,7 +15,7 @@ def read_fingerprint(connection: sqlite3.Connection) -> EncoderFingerprint | Non
     return EncoderFingerprint(*row) if row else None
 
 
-def write_fingerprint(connection: sqlite3.Connection, fingerprint: EncoderFingerprint) -> None:
+def write_fingerprint(connection: Connection, fingerprint: EncoderFingerprint) -> None:
     """Put a new gallery's encoder on record."""
     connection.execute(
         "INSERT INTO manifest VALUES (1, ?, ?, ?, ?, ?, 0)",
@@ -42,13 +42,13 @@ def refuse_other_encoder(recorded: EncoderFingerprint, given: EncoderFingerprint
         )
 
 
-def read_generation(connection: sqlite3.Connection) -> int:
+def read_generation(connection: Connection) -> int:
     """Say how many changes have been committed so far."""
     generation: int = connection.execute("SELECT generation FROM manifest").fetchone()[0]
     return generation
 
 
-def next_generation(connection: sqlite3.Connection) -> int:
+def next_generation(connection: Connection) -> int:
     """Count one more change, as part of the caller's transaction, and return the new count."""
     connection.execute("UPDATE manifest SET generation = generation + 1")
     return read_generation(connection)

@@ -2,9 +2,9 @@
 
 To change the schema:
 
-1. Write ``m002_what_it_does(connection)``: plain ``execute`` calls, no ``executescript`` (it commits), no BEGIN and
-   no COMMIT. A published migration is never edited.
-2. Append it to ``MIGRATIONS``; its place there is the version it leads to, kept as SQLite's ``user_version``.
+1. Write ``m002_what_it_does(connection, dialect)``: plain ``execute`` calls with the dialect's column types, no
+   ``executescript`` (it commits), no BEGIN and no COMMIT. A published migration is never edited.
+2. Append it to ``MIGRATIONS``; its place there is the version it leads to, kept where the dialect says.
 3. Run ``pytest tests/core/gallery/test_migrations.py``: the first run dumps the new schema to
    ``tests/core/gallery/schemas``, beside those of all earlier versions, and fails; add a row of each table of yours to
    the dump, and the second run finds all of them readable.
@@ -29,108 +29,103 @@ Vectors and features have tables of their own, so that listing images never read
 """
 
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 
 from core.errors import GalleryUnavailable
+from core.gallery.sql import Connection, Dialect
 
-Migration = Callable[[sqlite3.Connection], None]
+Migration = Callable[[Connection, Dialect], None]
 
 _log = logging.getLogger(__name__)
 
 
-def m001_images_and_places(connection: sqlite3.Connection) -> None:
+def m001_images_and_places(connection: Connection, dialect: Dialect) -> None:
     """Create everything."""
     for statement in (
-        """
+        f"""
         CREATE TABLE manifest (
-            id INTEGER PRIMARY KEY CHECK (id = 1),
-            encoder_name TEXT NOT NULL,
-            encoder_weights TEXT NOT NULL,
-            encoder_preprocessing TEXT NOT NULL,
-            encoder_dim INTEGER NOT NULL,
-            created_at TEXT NOT NULL,
-            generation INTEGER NOT NULL
+            id {dialect.integer} PRIMARY KEY CHECK (id = 1),
+            encoder_name {dialect.text} NOT NULL,
+            encoder_weights {dialect.text} NOT NULL,
+            encoder_preprocessing {dialect.text} NOT NULL,
+            encoder_dim {dialect.integer} NOT NULL,
+            created_at {dialect.text} NOT NULL,
+            generation {dialect.integer} NOT NULL
         )
         """,
-        """
+        f"""
         CREATE TABLE places (
-            id INTEGER PRIMARY KEY,
-            collection TEXT NOT NULL,
-            place_id TEXT NOT NULL,
-            name TEXT NOT NULL,
-            description TEXT NOT NULL,
-            metadata TEXT NOT NULL,
-            latitude REAL,
-            longitude REAL,
+            id {dialect.row_id},
+            collection {dialect.text} NOT NULL,
+            place_id {dialect.text} NOT NULL,
+            name {dialect.text} NOT NULL,
+            description {dialect.text} NOT NULL,
+            metadata {dialect.text} NOT NULL,
+            latitude {dialect.real},
+            longitude {dialect.real},
             UNIQUE (collection, place_id)
         )
         """,
-        """
+        f"""
         CREATE TABLE images (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT,
-            image_id TEXT NOT NULL UNIQUE,
-            collection TEXT NOT NULL,
-            place INTEGER NOT NULL REFERENCES places (id),
-            content_hash TEXT NOT NULL,
-            filename TEXT NOT NULL,
-            media_type TEXT NOT NULL,
-            width INTEGER NOT NULL,
-            height INTEGER NOT NULL,
-            byte_size INTEGER NOT NULL,
-            added_at TEXT NOT NULL,
+            seq {dialect.growing_id},
+            image_id {dialect.text} NOT NULL UNIQUE,
+            collection {dialect.text} NOT NULL,
+            place {dialect.integer} NOT NULL REFERENCES places (id),
+            content_hash {dialect.text} NOT NULL,
+            filename {dialect.text} NOT NULL,
+            media_type {dialect.text} NOT NULL,
+            width {dialect.integer} NOT NULL,
+            height {dialect.integer} NOT NULL,
+            byte_size {dialect.integer} NOT NULL,
+            added_at {dialect.text} NOT NULL,
             UNIQUE (content_hash, collection)
         )
         """,
         "CREATE INDEX images_by_collection ON images (collection)",
         "CREATE INDEX images_by_place ON images (place)",
-        """
+        f"""
         CREATE TABLE embeddings (
-            seq INTEGER PRIMARY KEY REFERENCES images (seq) ON DELETE CASCADE,
-            vector BLOB NOT NULL
+            seq {dialect.integer} PRIMARY KEY REFERENCES images (seq) ON DELETE CASCADE,
+            vector {dialect.blob} NOT NULL
         )
         """,
-        """
+        f"""
         CREATE TABLE local_features (
-            seq INTEGER PRIMARY KEY REFERENCES images (seq) ON DELETE CASCADE,
-            packed BLOB NOT NULL
+            seq {dialect.integer} PRIMARY KEY REFERENCES images (seq) ON DELETE CASCADE,
+            packed {dialect.blob} NOT NULL
         )
         """,
     ):
         connection.execute(statement)
 
 
-def m002_calibrations(connection: sqlite3.Connection) -> None:
+def m002_calibrations(connection: Connection, dialect: Dialect) -> None:
     """Make room for one calibration per collection; what its text says is ``core.calibration``'s affair."""
     connection.execute(
-        "CREATE TABLE calibrations (collection TEXT PRIMARY KEY, made_at TEXT NOT NULL, body TEXT NOT NULL)"
+        f"CREATE TABLE calibrations (collection {dialect.text} PRIMARY KEY, "
+        f"made_at {dialect.text} NOT NULL, body {dialect.text} NOT NULL)"
     )
 
 
 MIGRATIONS: tuple[Migration, ...] = (m001_images_and_places, m002_calibrations)
 
 
-def apply_migrations(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+def apply_migrations(connection: Connection, dialect: Dialect, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Bring the schema up to date, inside the caller's transaction.
 
     Raises:
         GalleryUnavailable: the file is no gallery, or was made by a newer version of this program.
     """
-    version = schema_version(connection)
+    version = dialect.schema_version(connection)
     refuse_newer(version, len(migrations))
-    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+    if version == 0 and dialect.holds_tables(connection):
         raise GalleryUnavailable("the database is not a gallery: it holds tables of something else")
     if 0 < version < len(migrations):
         _log.info("bringing the gallery from schema version %d to %d", version, len(migrations))
     for number, migrate in enumerate(migrations[version:], start=version + 1):
-        migrate(connection)
-        connection.execute(f"PRAGMA user_version = {number}")
-
-
-def schema_version(connection: sqlite3.Connection) -> int:
-    """Say how many migrations have been applied; 0 for a blank file."""
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
+        migrate(connection, dialect)
+        dialect.write_schema_version(connection, number)
 
 
 def refuse_newer(version: int, known: int = len(MIGRATIONS)) -> None:

@@ -1,11 +1,11 @@
 """What must hold before a gallery is used, and what a writer puts in order first."""
 
 from core.errors import GalleryUnavailable
-from core.gallery.database import Database, translating_failures
 from core.gallery.files import PhotoFiles
 from core.gallery.image_rows import content_hashes
 from core.gallery.manifest import read_fingerprint, refuse_other_encoder, write_fingerprint
-from core.gallery.migrations import MIGRATIONS, apply_migrations, refuse_newer, schema_version
+from core.gallery.migrations import MIGRATIONS, apply_migrations, refuse_newer
+from core.gallery.sql import Database
 from core.results import EncoderFingerprint
 
 
@@ -21,19 +21,16 @@ def prepare_for_writing(
         EncoderMismatch: the gallery was made by another encoder.
         GalleryUnavailable: as ``Gallery.open`` says.
     """
-    folder = database.path.parent
-    if fingerprint is None and not database.path.exists():
+    if fingerprint is None and not database.exists():
         raise _missing(database)
-    with translating_failures(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     with database.writing() as connection:
-        if schema_version(connection) == 0 and files.has_originals():
+        if database.dialect.schema_version(connection) == 0 and files.has_originals():
             # Taken for new, it would lose all its photos to the sweep below.
             raise GalleryUnavailable(
-                f"{folder} holds photos but its {database.path.name} is missing or blank; "
-                "restore that file, or remove the folder and rebuild with scripts/build_database.py"
+                f"there are photos, but the database in {database.place} is missing or blank; "
+                "restore it, or remove the photos and rebuild with scripts/build_database.py"
             )
-        apply_migrations(connection)
+        apply_migrations(connection, database.dialect)
         recorded = read_fingerprint(connection)
         if recorded is None:
             if fingerprint is None:
@@ -56,15 +53,15 @@ def check_for_reading(database: Database, fingerprint: EncoderFingerprint | None
         EncoderMismatch: the gallery was made by another encoder.
         GalleryUnavailable: as ``Gallery.open`` says.
     """
-    if not database.path.is_file():
+    if not database.exists():
         raise _missing(database)
     with database.reading() as connection:
-        version = schema_version(connection)
+        version = database.dialect.schema_version(connection)
         refuse_newer(version)
         recorded = read_fingerprint(connection) if version == len(MIGRATIONS) else None
     if recorded is None:
         raise GalleryUnavailable(
-            f"the gallery in {database.path.parent} has schema version {version}, this program reads "
+            f"the gallery in {database.place} has schema version {version}, this program reads "
             f"{len(MIGRATIONS)}; start the retrieval service once, which brings an older gallery up to date"
         )
     refuse_other_encoder(recorded, fingerprint)
@@ -73,5 +70,5 @@ def check_for_reading(database: Database, fingerprint: EncoderFingerprint | None
 
 def _missing(database: Database) -> GalleryUnavailable:
     return GalleryUnavailable(
-        f"no gallery in {database.path.parent}; make one with scripts/build_database.py, or check the path"
+        f"no gallery in {database.place}; make one with scripts/build_database.py, or check the path"
     )

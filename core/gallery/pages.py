@@ -52,6 +52,11 @@ def _storable(part: Any) -> bool:
     return not isinstance(part, str) or not any("\ud800" <= letter <= "\udfff" for letter in part)
 
 
+def contains(column: str) -> str:
+    r"""Write the condition that ``column`` contains a text, given as its ``like_pattern``; case does not count."""
+    return rf"lower({column}) LIKE lower(?) ESCAPE '\'"
+
+
 def like_pattern(text: str) -> str:
     r"""Write a LIKE pattern (with ``ESCAPE '\'``) for "contains ``text``" that takes % and _ literally."""
     escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")

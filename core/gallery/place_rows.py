@@ -4,7 +4,6 @@ A place exists as long as an image shows it, a collection as long as it holds an
 """
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,11 +19,12 @@ from core.gallery.entries import (
     check_place,
     metadata_to_json,
 )
-from core.gallery.pages import check_limit, like_pattern, read_cursor, write_cursor
+from core.gallery.pages import check_limit, contains, like_pattern, read_cursor, write_cursor
+from core.gallery.sql import Connection
 from core.results import Place
 
 
-def ensure_place(connection: sqlite3.Connection, collection: str, place: Place) -> int:
+def ensure_place(connection: Connection, collection: str, place: Place) -> int:
     """Find or make the place and return its row's id.
 
     A known place keeps what is on record of it; only what it lacks is taken from ``place``.
@@ -39,11 +39,13 @@ def ensure_place(connection: sqlite3.Connection, collection: str, place: Place) 
         INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude)
         VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (collection, place_id) DO UPDATE SET
-            name = iif(name = place_id, excluded.name, name),
-            description = iif(description = '', excluded.description, description),
-            metadata = iif(metadata = '{}', excluded.metadata, metadata),
-            latitude = iif(latitude IS NULL AND longitude IS NULL, excluded.latitude, latitude),
-            longitude = iif(latitude IS NULL AND longitude IS NULL, excluded.longitude, longitude)
+            name = CASE WHEN places.name = places.place_id THEN excluded.name ELSE places.name END,
+            description = CASE WHEN places.description = '' THEN excluded.description ELSE places.description END,
+            metadata = CASE WHEN places.metadata = '{}' THEN excluded.metadata ELSE places.metadata END,
+            latitude = CASE WHEN places.latitude IS NULL AND places.longitude IS NULL
+                            THEN excluded.latitude ELSE places.latitude END,
+            longitude = CASE WHEN places.latitude IS NULL AND places.longitude IS NULL
+                             THEN excluded.longitude ELSE places.longitude END
         RETURNING id
         """,
         (
@@ -60,7 +62,7 @@ def ensure_place(connection: sqlite3.Connection, collection: str, place: Place) 
     return place_row
 
 
-def change_place(connection: sqlite3.Connection, place_row: int, change: ImageChange) -> None:
+def change_place(connection: Connection, place_row: int, change: ImageChange) -> None:
     """Write the fields that ``change`` holds.
 
     Raises:
@@ -78,17 +80,17 @@ def change_place(connection: sqlite3.Connection, place_row: int, change: ImageCh
     if not isinstance(change.longitude, Unchanged):
         values["longitude"] = check_angle("longitude", change.longitude, 180)
     if values:
-        assignments = ", ".join(f"{column} = :{column}" for column in values)
-        connection.execute(f"UPDATE places SET {assignments} WHERE id = :id", {**values, "id": place_row})
+        assignments = ", ".join(f"{column} = ?" for column in values)
+        connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))
 
 
-def place_row_of(connection: sqlite3.Connection, image_id: str) -> int:
+def place_row_of(connection: Connection, image_id: str) -> int:
     """Return the id of the row of the place that an existing image shows."""
     row: int = connection.execute("SELECT place FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
     return row
 
 
-def drop_place_without_images(connection: sqlite3.Connection, place_row: int) -> None:
+def drop_place_without_images(connection: Connection, place_row: int) -> None:
     """Delete the place if no image shows it any more."""
     connection.execute(
         "DELETE FROM places WHERE id = ? AND NOT EXISTS (SELECT 1 FROM images WHERE place = places.id)", (place_row,)
@@ -96,15 +98,15 @@ def drop_place_without_images(connection: sqlite3.Connection, place_row: int) ->
 
 
 def page_of_places(
-    connection: sqlite3.Connection, collection: str | None, text: str | None, cursor: str | None, limit: int
+    connection: Connection, collection: str | None, text: str | None, cursor: str | None, limit: int
 ) -> PlacePage:
     """Read a page; see ``Gallery.places``."""
-    conditions, values = ["1"], list[str | int]()
+    conditions, values = ["TRUE"], list[str | int]()
     if collection is not None:
         conditions.append("collection = ?")
         values.append(collection)
     if text:
-        conditions.append(r"(name LIKE ? ESCAPE '\' OR place_id LIKE ? ESCAPE '\')")
+        conditions.append(f"({contains('name')} OR {contains('place_id')})")
         values += [like_pattern(text)] * 2
     total = connection.execute(f"SELECT count(*) FROM places WHERE {' AND '.join(conditions)}", values).fetchone()[0]
     if cursor is not None:
@@ -125,7 +127,7 @@ def page_of_places(
     return PlacePage(places, total, write_cursor(rows[limit - 1][5], rows[limit - 1][0]) if more else None)
 
 
-def collection_summaries(connection: sqlite3.Connection) -> list[CollectionSummary]:
+def collection_summaries(connection: Connection) -> list[CollectionSummary]:
     """Read all collections, by name."""
     rows = connection.execute(
         "SELECT collection, count(*), count(DISTINCT place) FROM images GROUP BY collection ORDER BY collection"
@@ -133,7 +135,7 @@ def collection_summaries(connection: sqlite3.Connection) -> list[CollectionSumma
     return [CollectionSummary(*row) for row in rows]
 
 
-def rename_collection(connection: sqlite3.Connection, name: str, new_name: str) -> None:
+def rename_collection(connection: Connection, name: str, new_name: str) -> None:
     """Give all that belongs to a collection, its calibration included, the name of one that does not exist yet."""
     # What an emptied collection of the new name has left behind.
     connection.execute("DELETE FROM calibrations WHERE collection = ?", (new_name,))
@@ -141,13 +143,13 @@ def rename_collection(connection: sqlite3.Connection, name: str, new_name: str) 
         connection.execute(f"UPDATE {table} SET collection = ? WHERE collection = ?", (new_name, name))
 
 
-def delete_collection(connection: sqlite3.Connection, name: str) -> None:
+def delete_collection(connection: Connection, name: str) -> None:
     """Delete all that belongs to a collection: images with their vectors, places, calibration."""
     for table in ("images", "places", "calibrations"):
         connection.execute(f"DELETE FROM {table} WHERE collection = ?", (name,))
 
 
-def collection_summary(connection: sqlite3.Connection, name: str) -> CollectionSummary:
+def collection_summary(connection: Connection, name: str) -> CollectionSummary:
     """Read one collection."""
     row = connection.execute(
         "SELECT count(*), count(DISTINCT place) FROM images WHERE collection = ?", (name,)

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from core.bounded_cache import BoundedCache
 from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
-from core.gallery.database import Database
 from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
 from core.gallery.files import PhotoFiles, holds, is_whole_preview
-from core.gallery.gpu_search import GpuSearch
 from core.gallery.image_rows import ImageRows, count_by_collection, has_images
-from core.gallery.index_follower import IndexFollower
+from core.gallery.sql import Database
+from core.gallery.vector_store import VectorStore
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures
 
 
@@ -28,20 +27,21 @@ class GalleryReader:
 
     def __init__(
         self,
+        folder: Path,
         database: Database,
         files: PhotoFiles,
+        vectors: VectorStore,
         fingerprint: EncoderFingerprint,
         feature_cache_bytes: int,
-        gpu: GpuSearch | None,
     ) -> None:
         """Compose the parts; callers use ``Gallery.open``."""
-        self.folder = database.path.parent
+        self.folder = folder
         self.fingerprint = fingerprint
         self._database = database
         self._files = files
         self._images = ImageRows(files)
         self._features = BoundedCache[str, LocalFeatures](feature_cache_bytes, lambda features: features.byte_size)
-        self._index = IndexFollower(fingerprint.dim, gpu)
+        self._vectors = vectors
 
     @property
     def feature_cache(self) -> BoundedCache[str, LocalFeatures]:
@@ -73,7 +73,7 @@ class GalleryReader:
             raise InvalidRequest(f"invalid top_k: {top_k}; give 1 or more")
         query = self.check_embedding(embedding)
         with self._database.reading() as connection:
-            seqs, similarities = self._index.search(connection, collection, query, top_k)
+            seqs, similarities = self._vectors.search(connection, collection, query, top_k)
             if not len(seqs):
                 raise _nothing_to_search(collection, count_by_collection(connection))
             images = self._images.by_seqs(connection, seqs.tolist())

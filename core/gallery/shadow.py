@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from core.errors import GalleryUnavailable, InvalidRequest
-from core.gallery.database import Database, translating_failures
 from core.gallery.files import PhotoFiles
-from core.gallery.gallery import DATABASE_NAME
 from core.gallery.image_rows import uses_content
 from core.gallery.opening import check_for_reading
+from core.gallery.sqlite_database import SqliteDatabase, translating_failures
+from core.gallery.storage import DATABASE_NAME
 from core.local_features.codec import pack
 from core.results import EncoderFingerprint, Encodings
 
@@ -48,7 +48,7 @@ class ShadowVectors:
         self.gallery = gallery.absolute()
         self.fingerprint = fingerprint
         self.path = self.gallery / SHADOW_FOLDER / _VECTORS_NAME
-        self.source = Database(self.gallery / DATABASE_NAME, read_only=True, lock_timeout_s=10)
+        self.source = SqliteDatabase(self.gallery / DATABASE_NAME, read_only=True, lock_timeout_s=10)
         self._files = PhotoFiles(self.gallery)
         if check_for_reading(self.source, None) == fingerprint:
             self.source.close()

@@ -12,11 +12,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core.errors import GalleryUnavailable
-from core.gallery.database import translating_failures
 from core.gallery.files import sync_folder
-from core.gallery.gallery import DATABASE_NAME
 from core.gallery.manifest import read_fingerprint, read_generation
 from core.gallery.shadow import PREVIOUS_FOLDER, ShadowVectors, refuse_missing
+from core.gallery.sqlite_database import translating_failures
+from core.gallery.storage import DATABASE_NAME
 from core.results import EncoderFingerprint
 
 _KEPT = (

@@ -1,31 +1,30 @@
 """The rows of embeddings and local features. Functions run on the caller's connection and belong to its transaction."""
 
-import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GalleryUnavailable, InvalidRequest
+from core.gallery.sql import Connection, placeholders
 from core.local_features.codec import pack, unpack
 from core.results import LocalFeatures
 
 _ROWS_PER_CHUNK = 4096
 
 
-def insert_embedding(connection: sqlite3.Connection, seq: int, embedding: NDArray[np.float32]) -> None:
+def insert_embedding(connection: Connection, seq: int, embedding: NDArray[np.float32]) -> None:
     """Write the embedding of image ``seq``: float32 [D]."""
     connection.execute("INSERT INTO embeddings VALUES (?, ?)", (seq, embedding.astype("<f4").tobytes()))
 
 
-def insert_local_features(connection: sqlite3.Connection, seq: int, features: LocalFeatures) -> None:
+def insert_local_features(connection: Connection, seq: int, features: LocalFeatures) -> None:
     """Write the local features of image ``seq``."""
     connection.execute("INSERT INTO local_features VALUES (?, ?)", (seq, pack(features)))
 
 
 def read_embeddings(
-    connection: sqlite3.Connection, collection: str, dim: int, after_seq: int = 0
+    connection: Connection, collection: str, dim: int, after_seq: int = 0
 ) -> Iterator[tuple[NDArray[np.int64], list[str], NDArray[np.float32]]]:
     """Read the embeddings of a collection, oldest image first, in chunks.
 
@@ -54,19 +53,19 @@ def read_embeddings(
         yield np.array(seqs, np.int64), list(image_ids), matrix
 
 
-def read_local_features(connection: sqlite3.Connection, image_ids: Sequence[str]) -> dict[str, LocalFeatures]:
-    """Read the local features of several images; those that have none are left out.
+def read_local_features(connection: Connection, image_ids: Sequence[str]) -> dict[str, LocalFeatures]:
+    """Read the local features of one image or more; those that have none are left out.
 
     Raises:
         GalleryUnavailable: stored features are damaged.
     """
     rows = connection.execute(
-        """
+        f"""
         SELECT images.image_id, local_features.packed
         FROM images JOIN local_features USING (seq)
-        WHERE images.image_id IN (SELECT value FROM json_each(?))
+        WHERE images.image_id IN {placeholders(len(image_ids))}
         """,
-        (json.dumps(list(image_ids)),),
+        tuple(image_ids),
     )
     try:
         return {image_id: unpack(packed) for image_id, packed in rows}
@@ -76,15 +75,16 @@ def read_local_features(connection: sqlite3.Connection, image_ids: Sequence[str]
         ) from exc
 
 
-def seqs_of(connection: sqlite3.Connection, collection: str) -> NDArray[np.int64]:
+def seqs_of(connection: Connection, collection: str) -> NDArray[np.int64]:
     """Read the seqs of a collection's images: int64 [N]."""
     rows = connection.execute("SELECT seq FROM images WHERE collection = ?", (collection,))
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
-def sums_by_collection(connection: sqlite3.Connection, up_to_seq: int) -> dict[str, tuple[int, int]]:
+def sums_by_collection(connection: Connection, up_to_seq: int) -> dict[str, tuple[int, int]]:
     """Count the images of each collection up to a seq, and add up their seqs: which ones they are, in two numbers."""
     rows = connection.execute(
-        "SELECT collection, count(*), sum(seq) FROM images WHERE seq <= ? GROUP BY collection", (up_to_seq,)
+        "SELECT collection, count(*), CAST(sum(seq) AS BIGINT) FROM images WHERE seq <= ? GROUP BY collection",
+        (up_to_seq,),
     )
     return {collection: (count, total) for collection, count, total in rows}

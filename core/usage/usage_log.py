@@ -14,8 +14,8 @@ from threading import Lock
 import numpy as np
 
 from core.errors import GalleryUnavailable, InvalidRequest, UnknownMatch
-from core.gallery.database import Database
 from core.gallery.pages import check_limit, read_cursor, write_cursor
+from core.gallery.sqlite_database import SqliteDatabase
 from core.usage.drift import MatchColumns
 from core.usage.match_rows import SCHEMA, SELECT, to_match
 from core.usage.records import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch
@@ -42,7 +42,7 @@ class UsageLog:
             lock_timeout_s: how long to wait for another process that is writing.
         """
         self.retention = retention
-        self._database = Database(folder.absolute() / USAGE_NAME, read_only=False, lock_timeout_s=lock_timeout_s)
+        self._database = SqliteDatabase(folder.absolute() / USAGE_NAME, read_only=False, lock_timeout_s=lock_timeout_s)
         self._is_ready = False
         self._preparing = Lock()
 

@@ -99,7 +99,7 @@ def test_an_image_deleted_before_its_photos_were_copied_is_left_out(gallery, fol
         copy_to(path)
         gallery.delete(fleeting.image_id)
 
-    monkeypatch.setattr("core.gallery.database.Database.copy_to", copy_then_delete)
+    monkeypatch.setattr("core.gallery.sqlite_database.SqliteDatabase.copy_to", copy_then_delete)
 
     assert back_up(folder, backup).images == 1
     with Gallery.open(backup, None, read_only=True) as copied:

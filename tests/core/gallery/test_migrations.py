@@ -11,9 +11,9 @@ import pytest
 
 from core.errors import GalleryUnavailable
 from core.gallery import DATABASE_NAME, Gallery, ImageChange
-from core.gallery.database import Database
 from core.gallery.files import PhotoFiles
-from core.gallery.migrations import MIGRATIONS, apply_migrations, schema_version
+from core.gallery.migrations import MIGRATIONS, apply_migrations
+from core.gallery.sqlite_database import SqliteDatabase, SqliteDialect
 from core.results import Place
 
 ROOT = Path(__file__).parents[3]
@@ -78,17 +78,17 @@ def tables(connection) -> set[str]:
 class TestFromNothing:
     def test_a_blank_file_gets_everything(self, connection):
         """From nothing, all migrations lead to the present schema."""
-        apply_migrations(connection)
+        apply_migrations(connection, SqliteDialect())
 
-        assert schema_version(connection) == len(MIGRATIONS)
+        assert SqliteDialect().schema_version(connection) == len(MIGRATIONS)
         assert tables(connection) >= {"manifest", "places", "images", "embeddings", "local_features"}
 
     def test_applying_again_changes_nothing(self, connection):
         """A database that is up to date is left alone."""
-        apply_migrations(connection)
+        apply_migrations(connection, SqliteDialect())
         before = list(connection.iterdump())
 
-        apply_migrations(connection)
+        apply_migrations(connection, SqliteDialect())
 
         assert list(connection.iterdump()) == before
 
@@ -134,16 +134,16 @@ class TestFromEarlierVersions:
             gallery.delete(image_id)
 
         with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection:
-            assert schema_version(connection) == len(MIGRATIONS)
+            assert SqliteDialect().schema_version(connection) == len(MIGRATIONS)
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
     @pytest.mark.parametrize("version", VERSIONS)
     def test_it_ends_in_the_same_schema_as_a_new_gallery(self, stored, connection, version):
         """However old a gallery is, today's tables and indexes are the same as in a new one."""
         folder = stored(version)
-        apply_migrations(connection)
+        apply_migrations(connection, SqliteDialect())
         with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as old:
-            apply_migrations(old)
+            apply_migrations(old, SqliteDialect())
 
             query = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
             assert old.execute(query).fetchall() == connection.execute(query).fetchall()
@@ -169,23 +169,23 @@ class TestInterrupted:
         """When a migration fails, those before it are undone as well, and the next start finds everything."""
         folder = stored(len(MIGRATIONS))
 
-        def good(connection):
+        def good(connection, _dialect):
             connection.execute("CREATE TABLE future (id INTEGER)")
             connection.execute("DELETE FROM images")
 
-        def bad(connection):
+        def bad(connection, _dialect):
             connection.execute("INSERT INTO future VALUES (1)")
             connection.execute("INSERT INTO no_such_table VALUES (1)")
 
         with (
-            closing(Database(folder / DATABASE_NAME, read_only=False, lock_timeout_s=1)) as database,
+            closing(SqliteDatabase(folder / DATABASE_NAME, read_only=False, lock_timeout_s=1)) as database,
             pytest.raises(GalleryUnavailable, match="no_such_table"),
             database.writing() as connection,
         ):
-            apply_migrations(connection, (*MIGRATIONS, good, bad))
+            apply_migrations(connection, SqliteDialect(), (*MIGRATIONS, good, bad))
 
         with closing(sqlite3.connect(folder / DATABASE_NAME)) as connection:
-            assert schema_version(connection) == len(MIGRATIONS)
+            assert SqliteDialect().schema_version(connection) == len(MIGRATIONS)
             assert "future" not in tables(connection)
         with Gallery.open(folder, fingerprint) as gallery:
             check_whole(gallery, new_image)

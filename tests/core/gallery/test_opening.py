@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import EncoderMismatch, GalleryUnavailable
-from core.gallery import DATABASE_NAME, Gallery
+from core.gallery import DATABASE_NAME, Gallery, Storage
 
 
 def test_reopened_gallery_is_the_same(folder, fingerprint, new_image):
@@ -159,7 +159,7 @@ class TestDamaged:
 class TestLocked:
     def test_a_locked_database_is_reported(self, folder, fingerprint, new_image):
         """While another process holds the write lock, changes are refused with the reason; reading goes on."""
-        with Gallery.open(folder, fingerprint, lock_timeout_s=0.05) as gallery:
+        with Gallery.open(folder, fingerprint, storage=Storage(lock_timeout_s=0.05)) as gallery:
             gallery.add([new_image(1)])
             with closing_connection(folder) as connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -167,7 +167,7 @@ class TestLocked:
                 with pytest.raises(GalleryUnavailable, match="lock; try again"):
                     gallery.add([new_image(2)])
                 with pytest.raises(GalleryUnavailable, match="lock; try again"):
-                    Gallery.open(folder, fingerprint, lock_timeout_s=0.05)
+                    Gallery.open(folder, fingerprint, storage=Storage(lock_timeout_s=0.05))
                 assert len(gallery.search(new_image(1).embedding)) == 1
 
             assert gallery.add([new_image(2)])[0].status == "added"

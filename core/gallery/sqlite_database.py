@@ -1,4 +1,4 @@
-"""SQLite connections: one that writes, as many that read as are needed, and what their failures mean."""
+"""SQLite as the gallery's database: a file of its own, for one machine."""
 
 import os
 import sqlite3
@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from core.errors import GalleryUnavailable
+from core.gallery.sql import Connection
 
 _CAUSES = (
     ("SQLITE_BUSY", "another process holds its lock; try again when that one has finished"),
@@ -37,11 +38,37 @@ def translating_failures(folder: Path) -> Iterator[None]:
         raise GalleryUnavailable(f"the gallery's files in {folder} cannot be used: {reason} ({exc.filename})") from exc
 
 
-class Database:
+class SqliteDialect:
+    """SQLite's words; see ``core.gallery.sql.Dialect``."""
+
+    growing_id = "INTEGER PRIMARY KEY AUTOINCREMENT"
+    row_id = "INTEGER PRIMARY KEY"
+    integer = "INTEGER"
+    real = "REAL"
+    text = "TEXT"
+    blob = "BLOB"
+
+    def schema_version(self, connection: Connection) -> int:
+        """Read SQLite's ``user_version``."""
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+    def write_schema_version(self, connection: Connection, version: int) -> None:
+        """Write SQLite's ``user_version``."""
+        connection.execute(f"PRAGMA user_version = {version}")
+
+    def holds_tables(self, connection: Connection) -> bool:
+        """Look into SQLite's own list."""
+        return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+
+
+class SqliteDatabase:
     """One SQLite file in WAL mode with ``synchronous=FULL``: a commit that returned survives a power cut.
 
     Readers never wait for the writer and see every commit at once, also those of other processes.
     """
+
+    dialect = SqliteDialect()
 
     def __init__(self, path: Path, *, read_only: bool, lock_timeout_s: float) -> None:
         """Prepare; connections open when they are first needed.
@@ -60,6 +87,15 @@ class Database:
         self._writer: sqlite3.Connection | None = None
         self._writer_lock = Lock()
         self._closed = False
+
+    @property
+    def place(self) -> str:
+        """The folder it lies in."""
+        return str(self.path.parent)
+
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.is_file()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -92,6 +128,7 @@ class Database:
         with self._writer_lock, translating_failures(self.path.parent):
             self._refuse_closed()
             if self._writer is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._writer = self._open_writer()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
