@@ -36,13 +36,14 @@ def stop_if_unwanted() -> None:
 
 
 def unless_unwanted(work: Callable[Params, Result]) -> Callable[Params, Result]:
-    """``work`` for the threads of a pool, whose contexts are their own: each call begins with this thread's check."""
+    """``work`` for the threads of a pool, whose contexts are their own: each call has this thread's check."""
     check = _check.get()
     if check is None:
         return work
 
     def checked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
         check()
-        return work(*args, **kwargs)
+        with stopping_by(check):
+            return work(*args, **kwargs)
 
     return checked

@@ -1,6 +1,7 @@
 """The verifier's port: one query and its candidates in, one verdict per candidate out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from core.bounded_cache import BoundedCache
@@ -57,4 +58,38 @@ class RemembersPhotos(Protocol):
     @property
     def caches(self) -> Mapping[str, BoundedCache[Any, Any]]:
         """What it keeps, by a name for operators."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """A server that a verifier asks.
+
+    Attributes:
+        name: host and port.
+        away_because: why it is left alone; None while it is asked.
+        in_flight: requests that it has not answered yet.
+        answered: requests so far.
+        failed: requests and checks so far.
+    """
+
+    name: str
+    away_because: str | None
+    in_flight: int
+    answered: int
+    failed: int
+
+
+@runtime_checkable
+class AsksServers(Protocol):
+    """A verifier whose verdicts come from elsewhere, at least in part."""
+
+    @property
+    def servers(self) -> Sequence[ServerState]:
+        """Those that it asks; none where it asks nobody after all."""
+        ...
+
+    @property
+    def queries_at_once(self) -> int:
+        """How many threads may sensibly call ``verify`` at the same time, >= 1."""
         ...

@@ -6,11 +6,12 @@ from functools import cache
 from typing import Any
 
 from core.bounded_cache import BoundedCache
+from core.devices import DeviceChoice, device_of
 from core.errors import InvalidRequest
 from core.results import Photo, Verdict
 from core.stopping import stop_if_unwanted
 from core.verifiers import VERIFIERS
-from core.verifiers.base import RemembersPhotos, Verifier
+from core.verifiers.base import AsksServers, RemembersPhotos, ServerState, Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,22 @@ class CascadeVerifier:
         """Those of both verifiers."""
         both = (self._first, self._second)
         return {name: kept for each in both if isinstance(each, RemembersPhotos) for name, kept in each.caches.items()}
+
+    @property
+    def servers(self) -> Sequence[ServerState]:
+        """Those that the second verifier asks."""
+        return self._second.servers if isinstance(self._second, AsksServers) else ()
+
+    @property
+    def device(self) -> DeviceChoice | None:
+        """The second verifier's; the first one's where the second runs elsewhere."""
+        return device_of(self._second) or device_of(self._first)
+
+    @property
+    def queries_at_once(self) -> int:
+        """As many as both verifiers take."""
+        both = (self._first, self._second)
+        return min(each.queries_at_once if isinstance(each, AsksServers) else 1 for each in both)
 
     def style(self, prompt_style: str | None) -> str | None:
         """That of the second verifier, or of the first where that reads none."""

@@ -1,23 +1,25 @@
-"""Any vLLM, SGLang or other OpenAI-compatible server as verifier: one short request per pair and order.
+"""Any vLLM, SGLang or other OpenAI-compatible servers as verifier: one short request per pair and order.
 
-The one place in core that speaks HTTP, and only outwards. What is said has the same order as for the local model, so
-that the server's own prefix cache serves what the candidates of one query share.
+What is said has the same order as for the local model, and all of one query is said to one server, so that its own
+prefix cache serves what the candidates share.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from core.bounded_cache import BoundedCache
-from core.errors import BackendUnavailable, InvalidRequest
+from core.errors import InvalidRequest
 from core.results import Photo, Verdict
 from core.stopping import unless_unwanted
+from core.verifiers.base import ServerState
 from core.verifiers.chat_completions import encode_data_uri, read_text, to_messages, weigh_first_word
+from core.verifiers.chat_server import ChatServer
+from core.verifiers.chat_servers import ChatServers
 from core.verifiers.judging import Talk, judge
 from core.verifiers.prompts import DEFAULT_STYLE, PromptStyle, Shown, Turn, compose, digest, identify, load_styles
 from core.verifiers.replies import WeighedAnswer, average, read_answer
@@ -25,11 +27,12 @@ from core.verifiers.replies import WeighedAnswer, average, read_answer
 ANSWERS_FROM = ("logprobs", "words")
 
 _CACHE_BYTES = 256 * 1024**2  # data URIs of gallery photos, some 100 kB each
+_QUERIES_PER_SERVER = 2  # while one's photos are being encoded, the other's requests are under way
 _WORD_TOKENS = 16  # room for an answer word with quotes, asterisks or a label around it
 
 
 class OpenAICompatibleVerifier:
-    """Judges pairs by asking a server. Several threads may share one.
+    """Judges pairs by asking a server, or several of the same model. Several threads may share one.
 
     Attributes:
         fingerprint: names the model as the server calls it, and the settings that move a confidence.
@@ -37,7 +40,7 @@ class OpenAICompatibleVerifier:
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         model: str,
         *,
         api_key: str | None = None,
@@ -52,11 +55,12 @@ class OpenAICompatibleVerifier:
         concurrency: int = 8,
         timeout_s: float = 60.0,
     ) -> None:
-        """Prepare to ask; the server is first spoken to by ``verify``.
+        """Prepare to ask; from now on it is checked every few seconds whether each server answers.
 
         Args:
-            url: of the API, up to and including its version, e.g. ``http://127.0.0.1:8000/v1``.
-            model: as the server calls it.
+            url: of the API, up to and including its version, e.g. ``http://127.0.0.1:8000/v1``; several as a list, or
+                separated by commas.
+            model: as the servers call it.
             api_key: sent as a bearer token.
             prompt_style: used where a call names none.
             styles_file: TOML or JSON with styles of one's own.
@@ -67,8 +71,8 @@ class OpenAICompatibleVerifier:
                 none; ``words`` reads the word itself, for servers that never do.
             word_confidence: what a bare yes is worth with ``words``; a no is worth the rest to 1.
             top_logprobs: how many candidates for the answer word to ask for; servers allow 20 at most, some 5.
-            concurrency: requests in flight at once, over all calls.
-            timeout_s: for one request.
+            concurrency: requests in flight at once for each server, over all calls.
+            timeout_s: for one answer; half of it where another server could be asked after this one.
 
         Raises:
             InvalidRequest: a setting outside what is accepted.
@@ -84,17 +88,29 @@ class OpenAICompatibleVerifier:
                 raise InvalidRequest(f"{name} is {value}; accepted: above 0")
         self._styles = load_styles(styles_file)
         self._style = self._styles.choose(prompt_style)
-        self._server = _ChatServer(url, model, api_key, timeout_s)
+        urls = [each.strip() for each in url.split(",")] if isinstance(url, str) else list(url)
+        servers = [ChatServer(each, model, api_key) for each in urls]
+        self._servers = ChatServers(servers, timeout_s=timeout_s, busier_by=concurrency)
         self._pixels = {Shown.QUERY: query_pixels, Shown.CANDIDATE: candidate_pixels}
         self._orders = (False, True) if both_orders else (False,)
         self._word_confidence = word_confidence if answers_from == "words" else None
         self._top_logprobs = top_logprobs
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="verifier-request")
+        self._threads = ThreadPoolExecutor(concurrency * len(servers), thread_name_prefix="verifier-request")
         self._data_uris: BoundedCache[str, str] = BoundedCache(_CACHE_BYTES, len)
         self.fingerprint = (
             f"openai-compatible ({model}; {query_pixels}+{candidate_pixels} pixels; {answers_from}"
             f"{'; both orders' if both_orders else ''}; asked in {self._style.name} {digest(self._style)})"
         )
+
+    @property
+    def servers(self) -> Sequence[ServerState]:
+        """Those that are asked; see ``core.verifiers.base.AsksServers``."""
+        return self._servers.states
+
+    @property
+    def queries_at_once(self) -> int:
+        """How many threads may sensibly call ``verify`` at the same time."""
+        return _QUERIES_PER_SERVER * len(self.servers)
 
     def style(self, prompt_style: str | None) -> str | None:
         """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
@@ -116,7 +132,7 @@ class OpenAICompatibleVerifier:
 
         Raises:
             InvalidRequest: unknown prompt style.
-            BackendUnavailable: the server could not be asked, refused, or gave no probabilities.
+            BackendUnavailable: no server could be asked, or one refused, or gave no probabilities.
         """
         style = self._styles.choose(prompt_style) if prompt_style is not None else self._style
         if not candidates:
@@ -127,15 +143,22 @@ class OpenAICompatibleVerifier:
             {Shown.QUERY: shown.result(), Shown.CANDIDATE: uri}
             for uri in self._threads.map(self._encode_candidate, candidates)
         ]
+        query_key = hashlib.sha256(shown.result().encode()).hexdigest()
         respondent = _RemotePairs(
-            self._server, self._threads, style, pairs, self._orders, self._top_logprobs, self._word_confidence
+            partial(self._servers.complete, query_key=query_key),
+            self._threads,
+            style,
+            pairs,
+            self._orders,
+            self._top_logprobs,
+            self._word_confidence,
         )
         return judge(style, respondent, len(candidates), explain=explain)
 
     def close(self) -> None:
         """Drop the connections and threads."""
         self._threads.shutdown(cancel_futures=True)
-        self._server.close()
+        self._servers.close()
 
     def _encode_candidate(self, photo: Photo) -> str:
         known = self._data_uris.get(photo.content_hash) if photo.content_hash else None
@@ -152,7 +175,7 @@ class _RemotePairs:
     """The K pairs of one query, ready to be asked about side by side.
 
     Attributes:
-        server: who is asked.
+        complete: asks for one completion; see ``ChatServers.complete``.
         threads: bound the requests in flight.
         style: what is said around the photos.
         pairs: both photos of each pair as data URIs.
@@ -161,7 +184,7 @@ class _RemotePairs:
         word_confidence: what a bare yes is worth, or None to read probabilities.
     """
 
-    server: "_ChatServer"
+    complete: Callable[..., Any]
     threads: ThreadPoolExecutor
     style: PromptStyle
     pairs: Sequence[Mapping[Shown, str]]
@@ -187,68 +210,14 @@ class _RemotePairs:
         return list(self.threads.map(continue_talk, *zip(*jobs, strict=True)))
 
     def _continue(self, max_tokens: int, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> str:
-        return read_text(self.server.complete(to_messages(turns, pair), max_tokens=max_tokens))
+        return read_text(self.complete(to_messages(turns, pair), max_tokens=max_tokens))
 
     def _weigh_pair(self, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> WeighedAnswer:
         messages = to_messages(turns, pair)
         if self.word_confidence is None:
-            body = self.server.complete(messages, max_tokens=1, logprobs=True, top_logprobs=self.top_logprobs)
+            body = self.complete(messages, max_tokens=1, logprobs=True, top_logprobs=self.top_logprobs)
             return weigh_first_word(body, self.style)
-        answer = read_answer(read_text(self.server.complete(messages, max_tokens=_WORD_TOKENS)), self.style)
+        answer = read_answer(read_text(self.complete(messages, max_tokens=_WORD_TOKENS)), self.style)
         if answer is None:
             return WeighedAnswer(confidence=0.0, mass=0.0)
         return WeighedAnswer(self.word_confidence if answer else 1 - self.word_confidence, mass=1.0)
-
-
-class _ChatServer:
-    """The HTTP side: one connection pool, and every way to fail as one of our errors."""
-
-    def __init__(self, url: str, model: str, api_key: str | None, timeout_s: float) -> None:
-        try:
-            self._url = httpx.URL(url.rstrip("/") + "/chat/completions")
-        except httpx.InvalidURL as error:
-            raise InvalidRequest(
-                f"url {url!r} is malformed: {error}; accepted: like http://127.0.0.1:8000/v1"
-            ) from error
-        if self._url.scheme not in ("http", "https") or not self._url.host:
-            raise InvalidRequest(f"url {url!r} is no web address; accepted: like http://127.0.0.1:8000/v1")
-        if not model:
-            raise InvalidRequest("model is empty; accepted: the name under which the server offers its model")
-        self._model = model
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 5.0)),
-            # A kept connection that the server has closed meanwhile is replaced, not reported.
-            transport=httpx.HTTPTransport(retries=1),
-            trust_env=False,
-        )
-
-    def complete(self, messages: Sequence[Mapping[str, Any]], **options: Any) -> Any:
-        """Ask for one greedy completion and give the reply's JSON.
-
-        Raises:
-            BackendUnavailable: the server did not answer in time, refused, or answered something else.
-        """
-        request = {"model": self._model, "messages": messages, "temperature": 0, **options}
-        where = f"server {self._url.host}:{self._url.port or ''}".rstrip(":")
-        try:
-            response = self._client.post(self._url, json=request)
-        except httpx.TimeoutException as error:
-            raise BackendUnavailable(f"{where} did not answer in time ({type(error).__name__})") from error
-        except httpx.HTTPError as error:
-            raise BackendUnavailable(f"{where} cannot be asked: {error}; is it running?") from error
-        if response.status_code in (401, 403):
-            raise BackendUnavailable(f"{where} refused the API key (HTTP {response.status_code})")
-        if response.status_code == 404:
-            raise BackendUnavailable(
-                f"{where} has no model {self._model!r} or no chat completions at {self._url.path} (HTTP 404)"
-            )
-        if response.is_error:
-            raise BackendUnavailable(f"{where} refused with HTTP {response.status_code}: {response.text[:300]}")
-        try:
-            return response.json()
-        except ValueError as error:
-            raise BackendUnavailable(f"{where} answered something that is no JSON; check the URL") from error
-
-    def close(self) -> None:
-        self._client.close()

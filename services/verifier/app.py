@@ -1,23 +1,25 @@
 """Composes the verifier service: verifier, read-only gallery, engine, route."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 
 import numpy as np
 from fastapi import FastAPI
 from PIL import Image
 
 from contracts.health import ReadyBody, VersionBody
+from core.devices import device_of
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.results import Photo
 from core.threads import limit_threads
 from core.verifiers import VERIFIERS
-from core.verifiers.base import RemembersPhotos, Verifier
+from core.verifiers.base import AsksServers, RemembersPhotos, Verifier
 from services.errors import CORE_ERRORS
 from services.housekeeping import keeping_house
 from services.verifier import routes
 from services.verifier.engine import VerifierEngine
 from services.verifier.gallery_access import GalleryAccess
+from services.verifier.server_metrics import ServerMetrics
 from services.verifier.settings import VerifierSettings
 from serving.health import describe_version, health_router
 from serving.loading import Loading
@@ -41,11 +43,17 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with (
             closing(GalleryAccess(settings.data_dir, settings.image_limits)) as gallery,
+            ExitStack() as stack,
             Workers(1, "verifier") as worker,
         ):
 
             async def load() -> VerifierEngine:
-                engine = VerifierEngine(await worker.run(_load, settings, verifier), gallery, worker, settings)
+                loaded = await worker.run(_load, settings, verifier)
+                if verifier is None:
+                    stack.callback(getattr(loaded, "close", lambda: None))
+                at_once = loaded.queries_at_once if isinstance(loaded, AsksServers) else 1
+                workers = worker if at_once == 1 else stack.enter_context(Workers(at_once, "verifier"))
+                engine = VerifierEngine(loaded, gallery, workers, settings)
                 _watch(metrics, engine, gallery)
                 return engine
 
@@ -75,6 +83,8 @@ def _watch(metrics: Metrics, engine: VerifierEngine, gallery: GalleryAccess) -> 
     if isinstance(engine.verifier, RemembersPhotos):
         for name, cache in engine.verifier.caches.items():
             metrics.watch_cache(name, cache.uses)
+    if isinstance(engine.verifier, AsksServers):
+        metrics.registry.register(ServerMetrics(metrics.process, engine.verifier))
 
 
 def _load(settings: VerifierSettings, verifier: Verifier | None) -> Verifier:
@@ -95,10 +105,17 @@ async def _probe(app: FastAPI) -> ReadyBody:
     engine = loading.get()
     details = {
         "verifier": engine.verifier.fingerprint,
+        "device": device.reason if (device := device_of(engine.verifier)) else "elsewhere",
         "photos_at_work": engine.gate.inside,
         "photos_at_most": engine.gate.capacity,
     }
-    return ReadyBody(ready=True, process="verifier", details=details)
+    servers = engine.verifier.servers if isinstance(engine.verifier, AsksServers) else ()
+    if servers:
+        details["servers"] = {each.name: each.away_because or "answers" for each in servers}
+    reason = None
+    if servers and all(each.away_because for each in servers):
+        reason = f"none of the {len(servers)} servers that the verifier asks is answering"
+    return ReadyBody(ready=reason is None, process="verifier", reason=reason, details=details)
 
 
 async def _version(app: FastAPI) -> VersionBody:

@@ -1,4 +1,4 @@
-"""The asynchronous face of verification: one photo after another through a verifier that need not be thread-safe."""
+"""The asynchronous face of verification: photos through a verifier, as many at once as it takes."""
 
 import hashlib
 import logging
@@ -57,16 +57,18 @@ class VerifierEngine:
 
     Attributes:
         verifier: the backend.
-        gate: admits requests; what is inside and not at work waits for the one worker.
+        gate: admits requests; what is inside and not at work waits for a worker.
     """
 
-    def __init__(self, verifier: Verifier, gallery: GalleryAccess, worker: Workers, settings: VerifierSettings) -> None:
-        """Compose running parts; ``worker`` has one thread."""
+    def __init__(
+        self, verifier: Verifier, gallery: GalleryAccess, workers: Workers, settings: VerifierSettings
+    ) -> None:
+        """Compose running parts; ``workers`` has one thread, unless the verifier may be shared by several."""
         self.verifier = verifier
         self.gate = Gate(settings.max_waiting)
         self.reception = Reception(_MOST_RECEIVING, settings.max_waiting * settings.max_photo_bytes, settings.pace)
         self._gallery = gallery
-        self._worker = worker
+        self._workers = workers
         self._limits = settings.image_limits
         self._accept_threshold = settings.accept_threshold
 
@@ -91,7 +93,7 @@ class VerifierEngine:
         """
         asked = perf_counter()
         with self.gate.admit(), stopping_by(current_caller().check):
-            return await self._worker.run(self._verify, photos, features, request, timer, asked)
+            return await self._workers.run(self._verify, photos, features, request, timer, asked)
 
     def _verify(
         self,

@@ -3,8 +3,10 @@
 import base64
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from socket import SHUT_RDWR, socket
 from threading import Lock, Thread
 from typing import Any
 
@@ -16,20 +18,29 @@ Answer = Callable[[dict[str, Any]], tuple[int, Any]]
 
 
 class ChatServer:
-    """Serves ``answer`` at ``/v1/chat/completions`` between entering and leaving the context.
+    """Serves ``answer`` at ``/v1/chat/completions``, and a list of models, between entering and leaving the context.
 
     Attributes:
         requests: the JSON of every request so far.
         headers: their headers.
+        checks: how often the list of models was asked for.
+        health: status that this list is answered with.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.checks = 0
+        self.health = 200
         chat = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else a body waits 40 ms for the head's acknowledgement
+
+            def setup(self) -> None:
+                super().setup()
+                chat._connections.append(self.connection)
 
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -42,6 +53,14 @@ class ChatServer:
                 self.end_headers()
                 self.wfile.write(content)
 
+            def do_GET(self) -> None:
+                content = b'{"object": "list", "data": [{"id": "tiny", "object": "model"}]}'
+                chat.checks += 1
+                self.send_response(chat.health)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
             def log_message(self, *_: Any) -> None:
                 pass
 
@@ -49,6 +68,10 @@ class ChatServer:
             daemon_threads = True
             request_queue_size = 64  # connections beyond it would wait a second for their second try
 
+            def handle_error(self, *_: Any) -> None:
+                pass  # of a killed server's connections
+
+        self._connections: list[socket] = []
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
@@ -65,6 +88,13 @@ class ChatServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def kill(self) -> None:
+        """End as a killed process does: no connection is left open, and what is being answered never will be."""
+        self.__exit__()
+        for connection in self._connections:
+            with suppress(OSError):  # closed already
+                connection.shutdown(SHUT_RDWR)
 
 
 class QwenAnswers:

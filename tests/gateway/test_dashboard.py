@@ -9,6 +9,9 @@ from fakes.images import draw_place, encode
 from in_process import AppClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from core.verifiers.base import ServerState
+from services.verifier.server_metrics import ServerMetrics
+
 DOCS = Path(__file__).parents[2] / "docs"
 NAME = r"\b(?:matcher|process)_[a-z_]+\b"
 
@@ -25,12 +28,23 @@ def alarm_queries() -> list[str]:
     return re.findall(r"^ +expr: (.+)$", (DOCS / "monitoring.md").read_text(), re.MULTILINE)
 
 
+class Asking:
+    """As a verifier with a server behind it."""
+
+    servers = (ServerState("gpu:8000", None, in_flight=0, answered=1, failed=0),)
+    queries_at_once = 2
+
+
 @pytest.fixture
 def told(filled: AppClient) -> dict[str, set[str]]:
     """The labels of every sample that the product tells after a match, by its name."""
     filled.post("/match", files={"file": ("q.jpg", encode(draw_place(2)))}).raise_for_status()
     labels: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(filled.get("/metrics").text):
+    families = [
+        *text_string_to_metric_families(filled.get("/metrics").text),
+        *ServerMetrics("verifier", Asking()).collect(),
+    ]
+    for family in families:
         for sample in family.samples:
             labels.setdefault(sample.name, set()).update(sample.labels)
     return labels

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes.chat_server import ChatServer, QwenAnswers
@@ -46,6 +47,21 @@ class Workshop:
         server = self.stack.enter_context(ChatServer(QwenAnswers(NaiveQwen(self.folders["qwen3_vl"]), max_tokens=16)))
         return self.stack.enter_context(closing(VERIFIERS.create("openai-compatible", url=server.url, model="tiny")))
 
+    def remote_pair(self) -> Verifier:
+        """Two servers of the same model, one of which is killed as soon as it is asked for the third time."""
+        answers = QwenAnswers(NaiveQwen(self.folders["qwen3_vl"]), max_tokens=16)
+
+        def die_early(request: dict[str, Any]) -> tuple[int, Any]:
+            if len(dying.requests) == 3:
+                dying.kill()
+            return answers(request)
+
+        dying = ChatServer(die_early)
+        dying.__enter__()
+        lasting = self.stack.enter_context(ChatServer(answers))
+        urls = [dying.url, lasting.url]
+        return self.stack.enter_context(closing(VERIFIERS.create("openai-compatible", url=urls, model="tiny")))
+
     def geometric(self) -> Verifier:
         """Without any language model."""
         return self.stack.enter_context(closing(VERIFIERS.create("geometric", threads=1)))
@@ -59,6 +75,7 @@ VERIFIER_KINDS: dict[str, Callable[[Workshop], Verifier]] = {
     "qwen2-vl": lambda workshop: workshop.qwen("qwen2_vl"),
     "both-orders": lambda workshop: workshop.qwen(both_orders=True),
     "openai-compatible": Workshop.remote,
+    "openai-compatible-pair": Workshop.remote_pair,
     "cascade": lambda workshop: VERIFIERS.create("cascade", first=workshop.geometric(), second=workshop.qwen()),
 }
 READ_NO_PROMPT = {"geometric"}
