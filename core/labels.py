@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -17,6 +18,7 @@ from typing import Literal
 from core.errors import InvalidRequest
 from core.images import EXTENSIONS, sniff_media_type
 from core.results import Place
+from core.shards import Shard
 
 MANIFEST = "manifest.csv"
 # Far more than anyone names; every row is filled up to the header's length, so rows cost what columns cost.
@@ -63,24 +65,25 @@ class LabelledPhoto:
     source: str = ""
 
 
-def read_folder(folder: Path, role: Role) -> list[LabelledPhoto]:
+def read_folder(folder: Path, role: Role, shard: Shard | None = None) -> list[LabelledPhoto]:
     """List a folder's photos with their places, in a stable order.
 
     Args:
         folder: holds a ``manifest.csv``, or one folder per place, or just photos.
         role: a manifest's rows of the other role are left out.
+        shard: leave out what belongs to other parts.
 
     Raises:
         InvalidRequest: no such folder, or a damaged manifest.
     """
     manifest = folder / MANIFEST
     if not manifest.is_file():
-        return [_by_folder(path, folder) for path in walk_images(folder)]
+        return [_by_folder(path, folder) for path in walk_images(folder, shard)]
     rows = parse_manifest(manifest.read_bytes())
     return [
         LabelledPhoto(folder / row.file, row.place, labelled=True, source=row.source)
         for row in rows
-        if row.role in (None, role)
+        if row.role in (None, role) and (shard is None or shard.holds(row.file))
     ]
 
 
@@ -89,23 +92,42 @@ def place_of_path(relative: PurePosixPath) -> Place | None:
     return Place(relative.parts[0], relative.parts[0]) if len(relative.parts) > 1 else None
 
 
-def walk_images(folder: Path) -> list[Path]:
+def walk_images(folder: Path, shard: Shard | None = None) -> list[Path]:
     """List the photos under ``folder``, recursively, in an order that never changes between runs.
 
     A file counts as a photo by its name or by its first bytes, so that damaged photos are listed (and later
     reported) and nameless ones are found. Hidden files and folders are skipped.
+
+    Args:
+        folder: where to begin.
+        shard: leave out what belongs to other parts.
 
     Raises:
         InvalidRequest: ``folder`` is no folder.
     """
     if not folder.is_dir():
         raise InvalidRequest(f"no such folder: {folder}")
-    found = []
-    for parent, subfolders, names in os.walk(folder):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
-        paths = (Path(parent, name) for name in names if not name.startswith("."))
-        found += [path for path in paths if path.suffix.lower() in _PHOTO_SUFFIXES or _starts_like_a_photo(path)]
-    return sorted(found, key=lambda path: path.relative_to(folder).parts)
+    paths = (Path(path) for path, file in _walk(folder, "") if shard is None or shard.holds(file))
+    return [path for path in paths if path.suffix.lower() in _PHOTO_SUFFIXES or _starts_like_a_photo(path)]
+
+
+def _walk(folder: str | Path, parent: str) -> Iterator[tuple[str, str]]:
+    """Go through all files in the order of their relative paths, one folder in memory at a time.
+
+    Yields:
+        Where a file lies, and its path relative to the folder where the walk began, with forward slashes.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError:  # a folder that may not be read, or is gone by now
+        return
+    for entry in listed:
+        if entry.is_dir():
+            if not entry.name.startswith((".", "__MACOSX")) and not entry.is_symlink():
+                yield from _walk(entry.path, f"{parent}{entry.name}/")
+        elif not entry.name.startswith("."):
+            yield entry.path, parent + entry.name
 
 
 def parse_manifest(data: bytes, *, max_rows: int | None = None) -> list[ManifestRow]:

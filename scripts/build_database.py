@@ -3,14 +3,17 @@
     python scripts/build_database.py --image-dir photos/ --output-dir data/gallery
 
 Running it again adds what is new and skips what is there, so an interrupted run is simply started again.
-The services open the result as it is.
+The services open the result as it is. Large collections are built in parts, each by a process or machine of its own,
+which scripts/merge_galleries.py puts together:
+
+    python scripts/build_database.py --image-dir photos/ --shard 3/8 --output-dir shards/3
 """
 
 import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from core.encoders import ENCODERS
@@ -20,7 +23,7 @@ from core.indexing import FileOutcome, PhotoToIndex, index_photos
 from core.labels import read_folder
 from core.m1_retrieval import create_encoder
 from core.threads import limit_threads
-from scripts.options import json_object
+from scripts.options import json_object, shard
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image-dir", type=Path, required=True, help="photos: a folder per place, or a manifest.csv")
     parser.add_argument("--output-dir", type=Path, required=True, help="the gallery's folder; made if it is not there")
+    parser.add_argument(
+        "--shard", type=shard, metavar="I/N", help="only the I-th of N parts; which photos those are never changes"
+    )
     parser.add_argument("--collection", default=DEFAULT_COLLECTION, help="the museum or park they belong to")
     parser.add_argument("--encoder", default="embedded", help=f"one of {', '.join(ENCODERS.names)}")
     parser.add_argument("--model", help="model id or folder, for encoders that load one")
@@ -57,14 +63,15 @@ def _build(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     limit_threads(arguments.threads)
-    photos = [PhotoToIndex(photo.path, photo.place) for photo in read_folder(arguments.image_dir, "reference")]
-    if not photos:
+    listed = read_folder(arguments.image_dir, "reference", arguments.shard)
+    photos = [PhotoToIndex(photo.path, photo.place) for photo in listed]
+    if not photos and arguments.shard is None:
         print(f"error: no photos in {arguments.image_dir}", file=sys.stderr)
         return 2
     options = ({"model": arguments.model} if arguments.model else {}) | arguments.encoder_options
     encoder = create_encoder(arguments.encoder, arguments.device, **options)
     started = time.perf_counter()
-    with Gallery.open(arguments.output_dir, encoder.fingerprint) as gallery:
+    with Gallery.open(arguments.output_dir, encoder.fingerprint, load_vectors=False) as gallery:
         outcomes = index_photos(
             gallery,
             encoder,
@@ -73,22 +80,33 @@ def _build(arguments: argparse.Namespace) -> int:
             batch_size=arguments.batch_size,
             without_metadata=arguments.strip_metadata,
         )
-        shown = tqdm(outcomes, total=len(photos), unit="photo", disable=None)
-        finished = list(shown)
-        _print_summary(gallery, arguments.collection, finished, time.perf_counter() - started)
+        counts = _count(tqdm(outcomes, total=len(photos), unit="photo", disable=None))
+        if arguments.shard is not None:
+            print(f"shard {arguments.shard} of {arguments.image_dir}: {len(photos)} photos")
+        _print_summary(gallery, arguments.collection, counts, time.perf_counter() - started)
         if arguments.export_h5:
             _export(gallery, arguments.collection, arguments.export_h5)
-        return 0 if gallery.count(arguments.collection) else 2
+        # A shard of a few photos may have none.
+        return 0 if gallery.count(arguments.collection) or not photos else 2
 
 
-def _print_summary(gallery: Gallery, collection: str, outcomes: Sequence[FileOutcome], seconds: float) -> None:
-    counts = Counter(outcome.status for outcome in outcomes)
+def _count(outcomes: Iterable[FileOutcome]) -> Counter[str]:
+    """Count what became of the files, and print why any was rejected."""
+    counts = Counter[str]()
+    rejected = []
     for outcome in outcomes:
+        counts[outcome.status] += 1
         if outcome.status == "rejected":
-            print(f"rejected: {outcome.path}: {outcome.reason}")
+            rejected.append(outcome)
+    for outcome in rejected:
+        print(f"rejected: {outcome.path}: {outcome.reason}")
+    return counts
+
+
+def _print_summary(gallery: Gallery, collection: str, counts: Counter[str], seconds: float) -> None:
     print(
         f"{counts['added']} added, {counts['duplicate']} already there, {counts['rejected']} rejected "
-        f"in {seconds:.1f} s ({len(outcomes) / max(seconds, 1e-9):.1f} photos/s)"
+        f"in {seconds:.1f} s ({counts.total() / max(seconds, 1e-9):.1f} photos/s)"
     )
     places = gallery.places(collection, limit=1).total
     print(f"{gallery.folder}: collection {collection!r} holds {gallery.count(collection)} images of {places} places")

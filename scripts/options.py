@@ -4,6 +4,9 @@ import argparse
 import json
 from typing import Any
 
+from core.errors import InvalidRequest
+from core.shards import Shard
+
 
 def json_object(text: str) -> dict[str, Any]:
     """Read an option such as ``{"pooling": "gem"}``, for ``add_argument(type=...)``."""
@@ -14,3 +17,11 @@ def json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f'a JSON object is needed, such as {{"pooling": "gem"}}, not {text}')
     return value
+
+
+def shard(text: str) -> Shard:
+    """Read an option such as ``3/8``, for ``add_argument(type=...)``."""
+    try:
+        return Shard.parse(text)
+    except InvalidRequest as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

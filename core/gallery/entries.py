@@ -44,6 +44,7 @@ class NewImage:
         local_features: of the same photo, or None.
         collection: which museum or park it belongs to.
         place: what it shows; None makes it a place of its own, named after the file.
+        image_id: hex, the one that it had in another gallery and that is free in this one; None makes a new one.
     """
 
     data: bytes
@@ -56,6 +57,7 @@ class NewImage:
     local_features: LocalFeatures | None = None
     collection: str = DEFAULT_COLLECTION
     place: Place | None = None
+    image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

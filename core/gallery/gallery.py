@@ -65,6 +65,7 @@ class Gallery(GalleryReader):
         read_only: bool = False,
         feature_cache_bytes: int = 256 * 1024 * 1024,
         storage: Storage = LOCAL,
+        load_vectors: bool = True,
     ) -> Self:
         """Open the gallery in ``folder``; a writer creates what is missing and loads the vectors.
 
@@ -76,6 +77,7 @@ class Gallery(GalleryReader):
             read_only: refuse changes; the folder must hold a gallery. Changes of other processes are seen at once.
             feature_cache_bytes: memory for local features used recently.
             storage: where rows, photos and vectors are kept.
+            load_vectors: False leaves them to a writer's first search too: one that only adds needs no memory for them.
 
         Raises:
             InvalidRequest: no such search device exists.
@@ -91,7 +93,7 @@ class Gallery(GalleryReader):
             else:
                 recorded = prepare_for_writing(database, files, fingerprint)
             vectors = open_vectors(storage, recorded.dim)
-            if not read_only:
+            if load_vectors and not read_only:
                 with database.reading() as connection:
                     vectors.catch_up(connection)
         except BaseException:
@@ -264,7 +266,7 @@ class Gallery(GalleryReader):
                     if known is not None:
                         results.append(AddResult("duplicate", known))
                         continue
-                    image_id = uuid4().hex
+                    image_id = new.image_id or uuid4().hex
                     place = place_rows.ensure_place(connection, new.collection, new.place or own_place(new, image_id))
                     seq = self._images.insert(connection, new, image_id, content_hash, place)
                     vector_rows.insert_embedding(connection, seq, new.embedding)

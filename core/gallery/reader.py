@@ -195,11 +195,16 @@ class GalleryReader:
         Returns:
             N image ids, and float32 [N, D].
         """
-        with self._database.reading() as connection:
-            chunks = list(vector_rows.read_embeddings(connection, collection, self.fingerprint.dim))
-        image_ids = [image_id for _, ids, _ in chunks for image_id in ids]
+        chunks = list(self.embedding_chunks(collection))
+        image_ids = [image_id for ids, _ in chunks for image_id in ids]
         empty = np.empty((0, self.fingerprint.dim), np.float32)
-        return image_ids, np.concatenate([empty, *(vectors for _, _, vectors in chunks)])
+        return image_ids, np.concatenate([empty, *(vectors for _, vectors in chunks)])
+
+    def embedding_chunks(self, collection: str = DEFAULT_COLLECTION) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Read what ``embeddings`` does, some thousand at a time, as they were when the reading began."""
+        with self._database.reading() as connection:
+            for _, image_ids, vectors in vector_rows.read_embeddings(connection, collection, self.fingerprint.dim):
+                yield image_ids, vectors
 
     def original_path(self, image_id: str) -> Path:
         """Say where the original lies.

@@ -1,0 +1,62 @@
+"""Put galleries of one encoder together, such as the parts of a large collection, without encoding anything again.
+
+    python scripts/merge_galleries.py --into data/gallery shards/1 shards/2 shards/3
+
+Images, their ids, places, vectors, local features and photos are copied; the sources stay as they are. Running it again
+passes over what is there, so an interrupted run is simply started again. Services may use --into meanwhile.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from core.errors import InvalidRequest, SemanticMatchError
+from core.gallery import Gallery
+from core.merging import merge, refuse_other_encoders
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Merge; 0 when the target holds all that the sources hold."""
+    arguments = _parser().parse_args(argv)
+    try:
+        _merge(arguments.into, arguments.sources)
+    except SemanticMatchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", type=Path, nargs="+", metavar="GALLERY", help="a gallery's folder; stays as it is")
+    parser.add_argument("--into", type=Path, required=True, help="the gallery to add to; made if it is not there")
+    return parser
+
+
+def _merge(into: Path, folders: Sequence[Path]) -> None:
+    from tqdm import tqdm
+
+    if into.resolve() in [folder.resolve() for folder in folders]:
+        raise InvalidRequest(f"{into} is to be merged into itself; name another folder")
+    with ExitStack() as opened:
+        sources = [opened.enter_context(Gallery.open(folder, None, read_only=True)) for folder in folders]
+        # All are looked at before anything is written.
+        refuse_other_encoders(sources)
+        target = opened.enter_context(Gallery.open(into, sources[0].fingerprint, load_vectors=False))
+        for source in sources:
+            added, known, started = 0, 0, time.perf_counter()
+            with tqdm(total=source.count(), unit="photo", disable=None) as progress:
+                for batch in merge(source, target):
+                    added, known = added + batch.added, known + batch.known
+                    progress.update(batch.added + batch.known)
+            seconds = time.perf_counter() - started
+            rate = (added + known) / max(seconds, 1e-9)
+            print(f"{source.folder}: {added} added, {known} already there in {seconds:.1f} s ({rate:.1f} photos/s)")
+        print(f"{target.folder}: {target.count()} images, made by {target.fingerprint}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
