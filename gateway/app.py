@@ -84,7 +84,7 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     """
     metrics = Metrics("gateway")
     answers = MatchMetrics(metrics)
-    sessions = Sessions()
+    sessions = Sessions(settings.service_key.get_secret_value() if settings.service_key else None)
     hop_headers = {"Authorization": f"Bearer {settings.service_key.get_secret_value()}"} if settings.service_key else {}
 
     @asynccontextmanager

@@ -21,7 +21,9 @@ class RetrievalSettings(ServiceSettings):
     data_dir: Path = Field(default=Path("data/gallery"), description="the gallery's folder; made if missing")
 
     audit_file: Path | None = Field(
-        default=None, description="file to which every change of the gallery is appended, a JSON line each; unset: none"
+        default=None,
+        description="file to which every change of the gallery is appended, a JSON line each; `-`: standard output; "
+        "unset: none",
     )
 
     match_log_days: float = Field(

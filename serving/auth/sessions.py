@@ -1,7 +1,15 @@
-"""Browsers that have shown a key. Their cookie holds a random token, not the key, and no script can read it."""
+"""Browsers that have shown a key. Their cookie is a signed token, not the key, and no script can read it.
 
+The token says for which key it stands (by its hash) and until when, so that every gateway that knows the secret accepts
+it, also one that was started later. What was signed out is remembered where that happened.
+"""
+
+import hmac
 import secrets
+import struct
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NoBase64
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
@@ -13,52 +21,68 @@ HOURS_S = 12 * 3600.0
 
 REMEMBERED_S = 30 * 86400.0
 
+_NONCE_BYTES = 15  # the token is then 87 bytes, which base64 writes without padding
+_CLAIM = struct.Struct(f">32sd{_NONCE_BYTES}s")  # the key's hash, the end in seconds since 1970 UTC, chance
+_PURPOSE = b"semantic-image-matcher: sessions of browsers"
+
 
 class Sessions:
-    """Which token stands for which key. Kept in memory: after a restart browsers show their key again.
+    """Which token stands for which key. Belongs to one event loop."""
 
-    Belongs to one event loop.
-    """
-
-    def __init__(self, *, capacity: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start empty.
+    def __init__(
+        self, secret: str | None = None, *, capacity: int = 10_000, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Prepare.
 
         Args:
-            capacity: sessions kept; the oldest give way.
-            clock: seconds, never going back.
+            secret: shared by all gateways that a browser may come to, 20 characters or more. None makes up one, and a
+                restart signs everybody out.
+            capacity: sessions remembered that were signed out; of more, the first are forgotten.
+            clock: seconds since 1970 UTC.
         """
+        self._signing_key = hmac.digest((secret or secrets.token_urlsafe(32)).encode(), _PURPOSE, sha256)
         self._capacity = capacity
         self._clock = clock
-        self._open: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._ended: OrderedDict[bytes, None] = OrderedDict()
 
     def begin(self, key_digest: str, *, lasting_s: float) -> str:
         """Begin a session.
 
         Args:
-            key_digest: of the key that was shown; the session ends with the key.
+            key_digest: SHA-256 of the key that was shown, hex; the session ends with the key.
             lasting_s: seconds until it ends by itself.
 
         Returns:
             The token for the cookie.
         """
-        token = secrets.token_urlsafe(32)
-        self._open[_digest(token)] = (key_digest, self._clock() + lasting_s)
-        while len(self._open) > self._capacity:
-            self._open.popitem(last=False)
-        return token
+        ends_at = self._clock() + lasting_s
+        claim = _CLAIM.pack(bytes.fromhex(key_digest), ends_at, secrets.token_bytes(_NONCE_BYTES))
+        return urlsafe_b64encode(claim + self._sign(claim)).decode()
 
     def key_digest(self, token: str) -> str | None:
-        """The digest of the key that a token stands for, None for one that is unknown or over."""
-        # Looked up by its hash, so the time this takes tells nothing of the token.
-        known = self._open.get(_digest(token))
-        if known is None or known[1] <= self._clock():
+        """The digest of the key that a token stands for, None for one that is forged, over or signed out."""
+        claim = self._claim(token)
+        if claim is None or claim in self._ended:
             return None
-        return known[0]
+        digest, ends_at, _ = _CLAIM.unpack(claim)
+        return digest.hex() if self._clock() < ends_at else None
 
     def end(self, token: str) -> None:
-        """Forget a token."""
-        self._open.pop(_digest(token), None)
+        """Sign a token out."""
+        claim = self._claim(token)
+        if claim is None:
+            return
+        self._ended[claim] = None
+        while len(self._ended) > self._capacity:
+            self._ended.popitem(last=False)
 
+    def _claim(self, token: str) -> bytes | None:
+        try:
+            signed = urlsafe_b64decode(token.encode())
+        except (NoBase64, UnicodeEncodeError):
+            return None
+        claim, signature = signed[: _CLAIM.size], signed[_CLAIM.size :]
+        return claim if hmac.compare_digest(signature, self._sign(claim)) else None
 
-def _digest(token: str) -> bytes:
-    return sha256(token.encode(errors="replace")).digest()
+    def _sign(self, claim: bytes) -> bytes:
+        return hmac.digest(self._signing_key, claim, sha256)

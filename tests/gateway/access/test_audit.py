@@ -28,7 +28,7 @@ CHANGES = {
     "POST /sample": "sample.build",
 }
 # What visitors leave behind is theirs, and has records of its own.
-NO_CHANGES = {"POST /search", "POST /matches", "POST /feedback"}
+NO_CHANGES = {"POST /search", "POST /index/known", "POST /matches", "POST /feedback"}
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -133,6 +133,14 @@ def test_the_log_may_be_rotated_at_any_time(tmp_path: Path):
         path.rename(tmp_path / name)
 
     assert [lines_of(tmp_path / name)[0]["ids"] for name in ("a", "b")] == [["a"], ["b"]]
+
+
+def test_a_cluster_collects_what_is_said(capfd: pytest.CaptureFixture[str]):
+    """With ``-`` the lines go to standard output."""
+    with AuditLog(Path("-")).change("image.delete", "a"):
+        pass
+
+    assert json.loads(capfd.readouterr().out)["ids"] == ["a"]
 
 
 def test_a_log_that_cannot_be_written_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):

@@ -10,6 +10,8 @@ from in_process import error_of
 from serving.auth.keys import revoke_key
 from serving.auth.sessions import Sessions
 
+DIGEST = "5e" * 32
+
 
 def cookie_of(answer: httpx.Response) -> dict[str, str]:
     """The one cookie an answer sets, with its attributes."""
@@ -90,12 +92,62 @@ def test_a_cookie_in_another_sites_request_is_refused(guarded: Guarded):
     assert (answer.status_code, error_of(answer)["code"]) == (403, "invalid_request")
 
 
-def test_sessions_end_and_are_bounded():
-    """After their time, and the oldest when there are too many."""
-    now = 0.0
-    sessions = Sessions(capacity=2, clock=lambda: now)
-    first, second, third = (sessions.begin(f"key {each}", lasting_s=10 + each) for each in range(3))
+def test_sessions_end_after_their_time():
+    """Not a second later."""
+    now = 1000.0
+    sessions = Sessions(clock=lambda: now)
+    token = sessions.begin(DIGEST, lasting_s=10)
 
-    assert [sessions.key_digest(token) for token in (first, second, third)] == [None, "key 1", "key 2"]
-    now = 11.0
-    assert [sessions.key_digest(token) for token in (second, third)] == [None, "key 2"]
+    assert sessions.key_digest(token) == DIGEST
+    now = 1010.0
+    assert sessions.key_digest(token) is None
+
+
+def test_what_is_remembered_of_signing_out_is_bounded():
+    """The first to be signed out is forgotten first; memory stays bounded."""
+    sessions = Sessions(capacity=2)
+    tokens = [sessions.begin(DIGEST, lasting_s=10) for _ in range(3)]
+    for token in tokens:
+        sessions.end(token)
+
+    assert [sessions.key_digest(token) for token in tokens] == [DIGEST, None, None]
+
+
+def test_gateways_of_one_secret_know_each_others_sessions():
+    """A browser that signed in at one gateway is known at another, and at one of another secret it is not."""
+    token = Sessions("a secret of twenty characters").begin(DIGEST, lasting_s=10)
+
+    assert Sessions("a secret of twenty characters").key_digest(token) == DIGEST
+    assert Sessions("another secret, as long").key_digest(token) is None
+    assert Sessions().key_digest(token) is None
+
+
+@pytest.mark.parametrize("place", range(0, 140, 7))
+def test_a_token_that_was_touched_is_worthless(place: int):
+    """Whichever character is changed: the key, the end, the signature."""
+    sessions = Sessions()
+    token = sessions.begin(DIGEST, lasting_s=10)
+    place %= len(token)
+    touched = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
+
+    assert sessions.key_digest(touched) is None
+
+
+@pytest.mark.parametrize("token", ["", "guess", "äöü", "=", "A" * 10_000])
+def test_no_token_at_all_is_nobodys(token: str):
+    """Whatever a cookie holds."""
+    sessions = Sessions()
+    sessions.end(token)
+
+    assert sessions.key_digest(token) is None
+
+
+def test_admins_see_which_keys_there_are(guarded: Guarded):
+    """Names, roles and ages, as they are at this moment; nothing of the keys themselves."""
+    revoke_key(guarded.keys_file, "match-key")
+
+    body = guarded.request("GET", "/session/keys", "admin").json()
+
+    assert body["guarded"]
+    assert [(key["name"], key["role"]) for key in body["keys"]] == [("manage-key", "manage"), ("admin-key", "admin")]
+    assert set(body["keys"][0]) == {"name", "role", "created"}
