@@ -10,7 +10,6 @@ from PIL import Image
 
 from core.decoding_budget import DecodingBudget
 from core.encoders.base import Encoder
-from core.errors import OutOfMemory
 from core.gallery import CollectionSummary, Gallery
 from core.images import DecodedImage, decode_image
 from core.leaving_out import LeavingOut, LeftOut
@@ -236,16 +235,6 @@ async def open_engine(
 
 
 def encode_batch(encoder: Encoder, images: Sequence[Image.Image]) -> list[Encoding]:
-    """Encode photos together, in halves where the device's memory does not suffice.
-
-    Raises:
-        OutOfMemory: not even one photo fitted.
-    """
-    try:
-        encodings = encoder.encode(images)
-    except OutOfMemory:
-        if len(images) == 1:
-            raise
-        middle = len(images) // 2
-        return encode_batch(encoder, images[:middle]) + encode_batch(encoder, images[middle:])
+    """Encode photos together, and give each what is its own."""
+    encodings = encoder.encode(images)
     return list(zip(encodings.embeddings, encodings.local_features, strict=True))

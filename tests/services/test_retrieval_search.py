@@ -10,7 +10,7 @@ from fakes.encoders import FailingEncoder, ThumbnailEncoder
 from fakes.images import draw_place, encode, see_again
 from in_process import AppClient, error_of
 
-from core.errors import BackendUnavailable, OutOfMemory
+from core.errors import BackendUnavailable
 from core.local_features.codec import unpack
 from services.retrieval.app import create_app
 from services.retrieval.settings import RetrievalSettings
@@ -260,28 +260,6 @@ def test_no_more_searches_wait_than_are_answered_in_time(folder: Path, settings:
     """Unless the operator says otherwise, few wait where the encoder runs on the CPU."""
     with AppClient(create_app(RetrievalSettings(data_dir=folder, **settings), encoder=ThumbnailEncoder())) as client:
         assert client.get("/health/ready").json()["details"]["searches_at_most"] == most
-
-
-def test_a_batch_that_does_not_fit_is_halved(folder: Path):
-    """Running out of the device's memory costs smaller batches, not failed searches."""
-
-    class SmallDevice(ThumbnailEncoder):
-        def encode(self, images):
-            sizes.append(len(images))
-            if len(images) > 1:
-                raise OutOfMemory("only one fits")
-            return super().encode(images)
-
-    sizes: list[int] = []
-    settings = RetrievalSettings(data_dir=folder, batch_wait_ms=1000, batch_size=4)
-    with AppClient(create_app(settings, encoder=SmallDevice())) as client:
-        answer = client.post(
-            "/index/images", files=[("file", (f"{seed}.jpg", encode(draw_place(seed)))) for seed in range(4)]
-        )
-
-    assert answer.json()["added"] == 4
-    assert max(sizes) == 4
-    assert sizes.count(1) == 5  # each photo, and the forward pass of the start
 
 
 def test_an_unexpected_error_answers_500_without_details(folder: Path):
