@@ -69,9 +69,9 @@ $(RUNTIME): pyproject.toml constraints.txt | $(PYTHON)
 	@touch $@
 
 $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)
-	@echo "Installing the test tools into $(VENV): pytest, ruff, mypy, scikit-image and, for the GPU backends' tests on"
-	@echo "tiny models, transformers. About 400 MB more."
-	@$(PIP_INSTALL) --editable ".[cpu,transformers,otel]" --group test --group lint
+	@echo "Installing the test tools into $(VENV): pytest, ruff, mypy, scikit-image, a PostgreSQL server and, for the"
+	@echo "GPU backends' tests on tiny models, transformers. About 500 MB more."
+	@$(PIP_INSTALL) --editable ".[cpu,transformers,otel,scale]" --group test --group lint
 	@touch $@
 
 include deploy.mk e2e.mk audit.mk

@@ -8,6 +8,7 @@ migrations      the schema, version by version
 storage         which of the following are used
 sql             what is asked of a database
 sqlite_database SQLite connections and what their failures mean
+postgres_database the same for PostgreSQL
 manifest        the encoder on record and the count of changes
 image_rows      SQL on images
 place_rows      SQL on places and collections

@@ -170,12 +170,14 @@ def check_description(text: str) -> str:
     """Return ``text`` if it is storable.
 
     Raises:
-        InvalidRequest: too long, or holding lone surrogates.
+        InvalidRequest: too long, or holding NUL or lone surrogates.
     """
     if not isinstance(text, str):
         raise InvalidRequest(f"invalid description: {text!r:.80}; give text")
     if len(text) > 20_000:
         raise InvalidRequest(f"description too long: {len(text):,} characters; at most 20,000 are accepted")
+    if "\0" in text:
+        raise InvalidRequest("invalid description: it holds a NUL character, which no database keeps")
     try:
         text.encode()
     except UnicodeEncodeError:

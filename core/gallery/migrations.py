@@ -82,8 +82,8 @@ def m001_images_and_places(connection: Connection, dialect: Dialect) -> None:
             UNIQUE (content_hash, collection)
         )
         """,
-        "CREATE INDEX images_by_collection ON images (collection)",
-        "CREATE INDEX images_by_place ON images (place)",
+        f"CREATE INDEX images_by_collection ON images (collection{dialect.then_by_seq})",
+        f"CREATE INDEX images_by_place ON images (place{dialect.then_by_seq})",
         f"""
         CREATE TABLE embeddings (
             seq {dialect.integer} PRIMARY KEY REFERENCES images (seq) ON DELETE CASCADE,
@@ -108,7 +108,39 @@ def m002_calibrations(connection: Connection, dialect: Dialect) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_images_and_places, m002_calibrations)
+def m003_vector_engine(connection: Connection, dialect: Dialect) -> None:
+    """Make room for what leads a vector engine after the database; see ``core.gallery.outbox``."""
+    for statement in (
+        f"""
+        CREATE TABLE outbox (
+            id {dialect.growing_id},
+            seq {dialect.integer} NOT NULL UNIQUE,
+            operation {dialect.text} NOT NULL,
+            is_delivered {dialect.integer} NOT NULL,
+            due_at {dialect.real} NOT NULL
+        )
+        """,
+        "CREATE INDEX outbox_by_due ON outbox (is_delivered, due_at)",
+        f"""
+        CREATE TABLE vector_keys (
+            collection_key {dialect.growing_id},
+            collection {dialect.text} NOT NULL UNIQUE
+        )
+        """,
+        f"""
+        CREATE TABLE vector_engine (
+            id {dialect.integer} PRIMARY KEY CHECK (id = 1),
+            gallery {dialect.text} NOT NULL,
+            name {dialect.text} NOT NULL,
+            epoch {dialect.integer} NOT NULL,
+            generation {dialect.integer} NOT NULL
+        )
+        """,
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (m001_images_and_places, m002_calibrations, m003_vector_engine)
 
 
 def apply_migrations(connection: Connection, dialect: Dialect, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -46,18 +46,20 @@ def read_cursor(cursor: str, *types: type) -> list[Any]:
 
 
 def _storable(part: Any) -> bool:
-    """Whether SQLite can compare with it: 64-bit integers and Unicode text."""
+    """Whether the database can compare with it: 64-bit integers and Unicode text."""
     if isinstance(part, int):
         return abs(part) < 2**63
-    return not isinstance(part, str) or not any("\ud800" <= letter <= "\udfff" for letter in part)
+    return not isinstance(part, str) or not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in part)
 
 
 def contains(column: str) -> str:
     r"""Write the condition that ``column`` contains a text, given as its ``like_pattern``; case does not count."""
-    return rf"lower({column}) LIKE lower(?) ESCAPE '\'"
+    return rf"lower({column}) LIKE ? ESCAPE '\'"
 
 
 def like_pattern(text: str) -> str:
-    r"""Write a LIKE pattern (with ``ESCAPE '\'``) for "contains ``text``" that takes % and _ literally."""
-    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    r"""Write a lower-case LIKE pattern (with ``ESCAPE '\'``) for "contains ``text``" that takes % and _ literally."""
+    # Not by the database's lower(): what that does to a bare value depends on the server's locale.
+    lowered = "".join(letter.lower() if letter.isascii() else letter for letter in text)
+    escaped = lowered.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     return f"%{escaped}%"

@@ -37,6 +37,7 @@ class Dialect(Protocol):
     Attributes:
         growing_id: a primary key that grows with every row and is never used twice.
         row_id: a primary key given by the database.
+        then_by_seq: ends an index's columns on images, so that its rows come by seq.
         integer: 64 bits.
         real: 64 bits.
         text: Unicode, ordered by code point.
@@ -45,6 +46,7 @@ class Dialect(Protocol):
 
     growing_id: str
     row_id: str
+    then_by_seq: str
     integer: str
     real: str
     text: str

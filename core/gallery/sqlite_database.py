@@ -43,6 +43,7 @@ class SqliteDialect:
 
     growing_id = "INTEGER PRIMARY KEY AUTOINCREMENT"
     row_id = "INTEGER PRIMARY KEY"
+    then_by_seq = ""  # every index of SQLite ends with the row's id, which seq is
     integer = "INTEGER"
     real = "REAL"
     text = "TEXT"

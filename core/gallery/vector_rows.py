@@ -34,15 +34,16 @@ def read_embeddings(
     Raises:
         GalleryUnavailable: a vector has the wrong length.
     """
-    rows = connection.execute(
+    # A statement for each chunk, for some databases send all that a statement finds, a million vectors, at once.
+    while chunk := connection.execute(
         """
         SELECT images.seq, images.image_id, embeddings.vector
         FROM images JOIN embeddings USING (seq)
-        WHERE images.collection = ? AND images.seq > ? ORDER BY images.seq
+        WHERE images.collection = ? AND images.seq > ? ORDER BY images.seq LIMIT ?
         """,
-        (collection, after_seq),
-    )
-    while chunk := rows.fetchmany(_ROWS_PER_CHUNK):
+        (collection, after_seq, _ROWS_PER_CHUNK),
+    ).fetchall():
+        after_seq = chunk[-1][0]
         seqs, image_ids, vectors = zip(*chunk, strict=True)
         if any(len(vector) != dim * 4 for vector in vectors):
             raise GalleryUnavailable(

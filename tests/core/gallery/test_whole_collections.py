@@ -4,10 +4,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from databases import on_both_databases
 
 from core.errors import EmptyGallery, InvalidRequest, UnknownCollection, UnknownImage
 from core.gallery import Gallery
 from core.results import Place
+
+pytestmark = on_both_databases
 
 
 def found(gallery: Gallery, embedding, collection: str) -> list[str]:
@@ -92,11 +95,11 @@ class TestRenaming:
         with pytest.raises(UnknownCollection, match="'nowhere'"):
             gallery.rename_collection("nowhere", "somewhere")
 
-    def test_other_processes_follow(self, gallery, folder, new_image):
+    def test_other_processes_follow(self, gallery, folder, new_image, storage):
         """Whoever else has the gallery open finds the images under the new names alone, even when two were swapped."""
         first, second = new_image(1, collection="first"), new_image(2, collection="second")
         ids = [result.image.image_id for result in gallery.add([first, second])]
-        with Gallery.open(folder, None, read_only=True) as reader:
+        with Gallery.open(folder, None, read_only=True, storage=storage) as reader:
             assert found(reader, first.embedding, "first") == ids[:1]
 
             gallery.rename_collection("first", "spare")
@@ -180,10 +183,10 @@ class TestDeleting:
         with pytest.raises(UnknownCollection, match="'nowhere'"):
             gallery.delete_collection("nowhere")
 
-    def test_other_processes_follow(self, gallery, folder, new_image):
+    def test_other_processes_follow(self, gallery, folder, new_image, storage):
         """Whoever else has the gallery open finds nothing any more, and what came after."""
         gallery.add([new_image(1, collection="gone"), new_image(2, collection="kept")])
-        with Gallery.open(folder, None, read_only=True) as reader:
+        with Gallery.open(folder, None, read_only=True, storage=storage) as reader:
             assert len(found(reader, new_image(1).embedding, "gone")) == 1
 
             gallery.delete_collection("gone")

@@ -1,0 +1,13 @@
+"""Servers that several test folders talk to; each starts once, when it is first asked for."""
+
+from collections.abc import Iterator
+
+import pytest
+from servers.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server; each test makes a database of its own on it."""
+    with PostgresServer() as server:
+        yield server
