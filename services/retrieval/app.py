@@ -12,7 +12,7 @@ from contracts.health import ReadyBody, VersionBody
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
-from core.gallery import Gallery, Storage
+from core.gallery import Gallery
 from core.threads import limit_threads
 from services.errors import CORE_ERRORS
 from services.housekeeping import keeping_house
@@ -86,9 +86,7 @@ def _load(settings: RetrievalSettings, encoder: Encoder | None) -> tuple[Encoder
     if encoder is None:
         limit_threads(settings.threads)
         encoder = ENCODERS.create(settings.encoder, settings.generic_options, **settings.encoder_options)
-    gallery = Gallery.open(
-        settings.data_dir, encoder.fingerprint, storage=Storage(search_device=settings.search_device)
-    )
+    gallery = Gallery.open(settings.data_dir, encoder.fingerprint, storage=settings.storage)
     try:
         noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
         encode_batch(encoder, [Image.fromarray(noise)])

@@ -1,18 +1,20 @@
 """Settings of the retrieval service, ``M1_*`` in the environment."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from core.gallery import Storage
 from core.images import ImageLimits
 from core.retriever import TIME_BUDGET_S
 from core.usage import Retention
-from serving.settings import ServiceSettings
+from services.gallery_settings import GallerySettings
 
 
-class RetrievalSettings(ServiceSettings):
+class RetrievalSettings(GallerySettings):
     """Which encoder, which gallery, how much at once."""
 
     model_config = SettingsConfigDict(env_prefix="M1_", protected_namespaces=())
@@ -75,6 +77,11 @@ class RetrievalSettings(ServiceSettings):
     max_upload_files: int = Field(default=1000, ge=1, description="files in one upload")
     max_archive_entries: int = Field(default=20_000, ge=1, description="entries of one ZIP archive")
     max_archive_bytes: int = Field(default=16 * 1024**3, gt=0, description="what one ZIP archive may unpack to")
+
+    @property
+    def storage(self) -> Storage:
+        """Where rows, photos and vectors are kept, and where those are searched."""
+        return replace(super().storage, search_device=self.search_device)
 
     @property
     def retention(self) -> Retention:

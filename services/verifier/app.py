@@ -42,7 +42,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with (
-            closing(GalleryAccess(settings.data_dir, settings.image_limits)) as gallery,
+            closing(GalleryAccess(settings.data_dir, settings.image_limits, settings.storage)) as gallery,
             ExitStack() as stack,
             Workers(1, "verifier") as worker,
         ):

@@ -9,7 +9,8 @@ from threading import Lock
 from PIL import Image
 
 from core.errors import GalleryError, InvalidImage, UnknownImage
-from core.gallery import Gallery
+from core.gallery import Gallery, Storage
+from core.gallery.storage import LOCAL
 from core.images import ImageLimits, open_image
 from core.results import GalleryImage, Photo
 
@@ -40,15 +41,17 @@ class CandidatePhoto:
 class GalleryAccess:
     """Opens the gallery when the first candidate is asked for: the retrieval service makes it, and may start later."""
 
-    def __init__(self, folder: Path, limits: ImageLimits) -> None:
+    def __init__(self, folder: Path, limits: ImageLimits, storage: Storage = LOCAL) -> None:
         """Prepare.
 
         Args:
             folder: the gallery's.
             limits: for decoding originals.
+            storage: where the gallery's rows and photos are kept.
         """
         self._folder = folder
         self._limits = limits
+        self._storage = storage
         self._gallery: Gallery | None = None
         self._lock = Lock()
 
@@ -109,7 +112,11 @@ class GalleryAccess:
         with self._lock:
             if self._gallery is None:
                 self._gallery = Gallery.open(
-                    self._folder, None, read_only=True, feature_cache_bytes=_FEATURE_CACHE_BYTES
+                    self._folder,
+                    None,
+                    read_only=True,
+                    feature_cache_bytes=_FEATURE_CACHE_BYTES,
+                    storage=self._storage,
                 )
             return self._gallery
 

@@ -7,10 +7,10 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from core.images import ImageLimits
-from serving.settings import ServiceSettings
+from services.gallery_settings import GallerySettings
 
 
-class VerifierSettings(ServiceSettings):
+class VerifierSettings(GallerySettings):
     """Which verifier, which gallery, how much at once."""
 
     model_config = SettingsConfigDict(env_prefix="M3_", protected_namespaces=())
