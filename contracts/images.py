@@ -1,6 +1,6 @@
 """How places and gallery images look on the wire."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, Json
 
@@ -11,6 +11,10 @@ IMAGE_ID_PATTERN = "^[0-9A-Za-z_-]{1,100}$"
 
 MAX_PLACE_ID = 200
 """Characters of a place's id; names may be longer."""
+
+
+MOST_HASHES = 500
+"""In one question."""
 
 
 class PlaceBody(BaseModel):
@@ -128,6 +132,23 @@ class AddReply(BaseModel):
     duplicates: int
     rejected: int
     results: list[AddOutcome]
+
+
+class KnownQuestion(BaseModel):
+    """Which photos may have arrived before. For taking up an upload again without sending everything twice."""
+
+    model_config = {"extra": "forbid"}
+
+    collection: str = Field(default="default", min_length=1, max_length=200)
+    content_hashes: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
+        max_length=MOST_HASHES, description="sha256 of the photos' bytes, hex"
+    )
+
+
+class KnownReply(BaseModel):
+    """Those that are there: sent again, they would be `duplicate`."""
+
+    known: list[str] = Field(description="of the hashes asked about")
 
 
 class PlaceSummary(PlaceBody):

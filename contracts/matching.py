@@ -69,6 +69,9 @@ class MatchReply(BaseModel):
     reasons: list[str] = Field(
         default_factory=list, description="with explain=true, where it was verified: why, in the language asked for"
     )
+    reasons_in: dict[Language, list[str]] = Field(
+        default_factory=dict, description="the same in every language, for pages that switch theirs"
+    )
     verification: Literal["done", "skipped", "unavailable"]
     collection: str
     candidates: list[MatchCandidate]

@@ -80,6 +80,9 @@ class VerdictBody(BaseModel):
     reasons: list[str] = Field(
         default_factory=list, description="with explain=true: what was seen when these two photos were compared"
     )
+    reasons_in: dict[Language, list[str]] = Field(
+        default_factory=dict, description="the same in every language, for pages that switch theirs"
+    )
 
 
 class DecisionBody(BaseModel):
@@ -126,6 +129,9 @@ class VerifyReply(BaseModel):
     reason: str
     reasons: list[str] = Field(
         default_factory=list, description="with explain=true: why this answer, in sentences of the language asked for"
+    )
+    reasons_in: dict[Language, list[str]] = Field(
+        default_factory=dict, description="the same in every language, for pages that switch theirs"
     )
     verifier: str
     prompt_style: str | None = Field(

@@ -29,6 +29,10 @@ class DeviceChoice:
         return self.device.type == "cuda"
 
 
+CPU_ALWAYS = DeviceChoice(torch.device("cpu"), torch.float32, "cpu")
+"""Of models that are made for it."""
+
+
 def choose_device(device: str = "auto", dtype: str = "auto") -> DeviceChoice:
     """Turn two settings into a device and a dtype.
 
@@ -48,6 +52,12 @@ def choose_device(device: str = "auto", dtype: str = "auto") -> DeviceChoice:
     if chosen.type == "cuda":
         return DeviceChoice(chosen, torch.bfloat16, f"{reason}, bfloat16")
     return DeviceChoice(chosen, torch.float32, f"{reason}, float32")
+
+
+def device_of(model: object) -> DeviceChoice | None:
+    """Where a model runs; None where it does not say so, as when it runs on somebody else's machine."""
+    device = getattr(model, "device", None)
+    return device if isinstance(device, DeviceChoice) else None
 
 
 def _resolve_device(device: str) -> tuple[torch.device, str]:

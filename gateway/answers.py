@@ -85,6 +85,7 @@ def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields:
         decision=verified.decision,
         reason=verified.reason,
         reasons=verified.reasons,
+        reasons_in=verified.reasons_in,
         verification="done",
         collection=fields.collection,
         candidates=candidates,

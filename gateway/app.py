@@ -36,6 +36,7 @@ from gateway.match_log import open_match_log
 from gateway.match_metrics import MatchMetrics
 from gateway.page import serve_page
 from gateway.pipeline import VERIFIER_FAILURES, MatchPipeline
+from gateway.recent_times import RecentTimes
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.auth.sessions import Sessions
@@ -121,7 +122,9 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
                 open_match_log(pipeline.retrieval) as match_log,
                 open_calibrations(calibration_client, pipeline.verifier, lambda: gate.inside > 0) as calibrations,
             ):
-                app.state.gateway = Gateway(settings, pipeline, reception, gate, answers, match_log, calibrations)
+                app.state.gateway = Gateway(
+                    settings, pipeline, reception, gate, answers, RecentTimes(), match_log, calibrations
+                )
                 yield
 
     app = build_api(

@@ -11,6 +11,7 @@ from gateway.calibrations import Calibrations
 from gateway.match_log import MatchLog
 from gateway.match_metrics import MatchMetrics
 from gateway.pipeline import MatchPipeline
+from gateway.recent_times import RecentTimes
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.reception import Reception
@@ -25,6 +26,7 @@ class Gateway:
     reception: Reception
     gate: Gate
     answers: MatchMetrics
+    recent_times: RecentTimes
     match_log: MatchLog
     calibrations: Calibrations
 

@@ -13,6 +13,8 @@ from contracts.images import (
     ImageChange,
     ImageFilter,
     ImagePage,
+    KnownQuestion,
+    KnownReply,
     PlaceFilter,
     PlacePage,
 )
@@ -43,6 +45,22 @@ _MAX_CHANGE_BYTES = 1024 * 1024
 async def add_images(request: Request, gateway: GatewayDependency) -> Response:
     """Stream the upload through, unread."""
     return await forward(request, gateway, timeout_s=gateway.settings.upload_timeout_s)
+
+
+@router.post(
+    "/known",
+    response_model=KnownReply,
+    summary="Which photos are there already?",
+    description="Asked before an upload is taken up again. Nothing is known of a collection that does not exist.",
+    responses=error_answers(408, 413, 422, 503),
+    openapi_extra=json_body(KnownQuestion),
+)
+@requires(Role.MANAGE)
+async def tell_known(request: Request, gateway: GatewayDependency) -> Response:
+    """Tell by content: names and places do not matter."""
+    with gateway.reception.admit() as incoming:
+        body = await read_body(request, incoming, _MAX_CHANGE_BYTES)
+    return await forward(request, gateway, body=body)
 
 
 @router.get("/images", response_model=ImagePage, summary="List gallery images", responses=error_answers(404, 422, 503))

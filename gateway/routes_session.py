@@ -8,9 +8,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from contracts.session import SessionBody
+from contracts.session import KeyBody, KeysBody, SessionBody
+from gateway.forwarding import GatewayDependency
 from serving.auth.identity import Identity, bearer_token
-from serving.auth.keys import digest_of
+from serving.auth.keys import digest_of, read_keys
 from serving.auth.sessions import COOKIE, HOURS_S, REMEMBERED_S, Sessions
 from serving.errors import Unauthorized
 from serving.openapi import error_answers
@@ -25,6 +26,17 @@ async def show_session(request: Request) -> SessionBody:
     """The name and role that this request has; without keys everybody is an admin."""
     identity: Identity = request.state.identity
     return SessionBody(name=None if identity.is_anonymous else identity.name, role=identity.role.word)
+
+
+@router.get("/keys", summary="Which keys are there?")
+@requires(Role.ADMIN)
+def list_keys(gateway: GatewayDependency) -> KeysBody:
+    """Names and roles; keys are made and revoked with `python -m gateway.manage_keys`."""
+    path = gateway.settings.keys_file
+    if path is None:
+        return KeysBody(guarded=False)
+    keys = [KeyBody(name=key.name, role=key.role, created=key.created.isoformat()) for key in read_keys(path).keys]
+    return KeysBody(guarded=True, keys=keys)
 
 
 @router.post(

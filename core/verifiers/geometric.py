@@ -16,6 +16,7 @@ import poselib
 from numpy.typing import NDArray
 
 from core.bounded_cache import BoundedCache
+from core.devices import CPU_ALWAYS
 from core.local_features.lighterglue import LighterGlue
 from core.local_features.matching import CLEAR_SCORE, LocalEvidence, local_evidence
 from core.local_features.rotation import to_upright
@@ -105,6 +106,7 @@ class GeometricVerifier:
         self._pool = ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1), thread_name_prefix="geometric")
         self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
         numbers = ", ".join(f"{number:g}" for number in astuple(self._rule))
+        self.device = CPU_ALWAYS
         self.fingerprint = f"geometric ({self._extractor.name}, {self._matcher.name}; rule {numbers})"
 
     def style(self, prompt_style: str | None) -> None:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from contracts.health import ReadyBody, VersionBody
+from core.devices import device_of
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
@@ -52,6 +53,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
             async def load() -> RetrievalEngine:
                 loaded, gallery = await asyncio.to_thread(_load, settings, encoder)
                 stack.callback(gallery.close)
+                app.state.encoder = loaded
                 return await stack.enter_async_context(open_engine(loaded, gallery, settings, metrics))
 
             app.state.engine = Loading[RetrievalEngine](
@@ -104,6 +106,7 @@ async def _probe(app: FastAPI) -> ReadyBody:
     images = await engine.health_worker.run(engine.gallery.count)
     details = {
         "encoder": str(engine.gallery.fingerprint),
+        "device": device.reason if (device := device_of(app.state.encoder)) else "elsewhere",
         "images": images,
         "searches_at_work": engine.gate.inside,
         "searches_at_most": engine.gate.capacity,

@@ -15,9 +15,12 @@ from contracts.images import (
     ImageChange,
     ImageFilter,
     ImagePage,
+    KnownQuestion,
+    KnownReply,
     PlaceFilter,
     PlacePage,
 )
+from core.gallery import Gallery
 from services.retrieval.archives import ArchiveLimits, is_archive, submit_archive
 from services.retrieval.dependencies import Audit, Engine, Settings
 from services.retrieval.photo_answers import open_original, open_preview, photo_answer
@@ -57,6 +60,12 @@ async def add_images(request: Request, engine: Engine, settings: Settings, audit
                     change.ids = [each.image.id for each in reply.results if each.image and each.status == "added"]
                     change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
     return reply
+
+
+@router.post("/known", summary="Which photos are there already?", responses=error_answers(422, 503))
+async def tell_known(question: KnownQuestion, engine: Engine) -> KnownReply:
+    """Tell by content."""
+    return KnownReply(known=await engine.workers.run(_known, engine.gallery, question))
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
@@ -134,6 +143,11 @@ async def list_places(engine: Engine, wanted: Annotated[PlaceFilter, Query()]) -
 async def list_collections(engine: Engine) -> CollectionList:
     """All of them."""
     return collection_list(await engine.workers.run(engine.gallery.collections))
+
+
+def _known(gallery: Gallery, question: KnownQuestion) -> list[str]:
+    hashes = dict.fromkeys(question.content_hashes)
+    return [each for each in hashes if gallery.find_by_content(question.collection, each) is not None]
 
 
 def _submissions(files: list[UploadFile], fields: AddFields, settings: RetrievalSettings) -> list[Submission]:

@@ -1,6 +1,7 @@
 """``POST /verify``: verdicts for the candidates of a photo."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, get_args
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
@@ -17,7 +18,7 @@ from contracts.verification import (
     VerifyReply,
     VerifyRequest,
 )
-from core.explanations import Explanation, Language
+from core.explanations import Explanation, Language, Reason
 from core.matched_region import MatchedRegion
 from core.results import Correspondences, Verdict
 from services.verifier.engine import Verified, VerifierEngine
@@ -107,13 +108,18 @@ async def verify(
         confidence=verified.decision.confidence,
         decision=_decision_body(verified),
         reason=verified.decision.reason,
-        reasons=[reason.say(language) for reason in explanation.reasons] if explanation is not None else [],
+        reasons=_said(explanation.reasons)[language] if explanation is not None else [],
+        reasons_in=_said(explanation.reasons) if explanation is not None else {},
         verifier=engine.verifier.fingerprint,
         prompt_style=engine.verifier.style(fields.request.prompt_style),
         timings_ms=timer.finish(),
     )
     request.state.timings_ms = reply.timings_ms
     return Response(reply.model_dump_json(), media_type="application/json")
+
+
+def _said(reasons: Sequence[Reason]) -> dict[Language, list[str]]:
+    return {language: [reason.say(language) for reason in reasons] for language in get_args(Language)}
 
 
 async def _features(form: FormData, photos: int) -> list[bytes | None]:
@@ -157,7 +163,8 @@ def _decision_body(verified: Verified) -> DecisionBody | None:
 def _verdict_body(verdict: Verdict, rank: int, explanation: Explanation | None, language: Language) -> VerdictBody:
     body = VerdictBody(is_match=verdict.is_match, confidence=verdict.confidence, response=verdict.response)
     if explanation is not None:
-        body.reasons = [reason.say(language) for reason in explanation.pair_reasons[rank]]
+        body.reasons_in = _said(explanation.pair_reasons[rank])
+        body.reasons = body.reasons_in[language]
         if verdict.correspondences is not None:
             body.correspondences = _correspondences_body(verdict.correspondences, explanation.regions[rank])
     return body

@@ -66,7 +66,7 @@ def test_the_gateway_documents_the_gallery_as_the_service_does():
     gateway, retrieval = operations(APPS["gateway"]), operations(APPS["retrieval"])
     shared = [key for key in retrieval if key[1].startswith(("/index", "/collections", "/sample"))]
 
-    assert len([key for key in shared if key[1].startswith("/index")]) == 9
+    assert len([key for key in shared if key[1].startswith("/index")]) == 10
     assert {path for _, path in shared if path.startswith("/collections")} >= {
         f"/collections/{{collection}}/{what}" for what in ("health", "matches", "drift")
     }

@@ -1,7 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from core.devices import choose_device
+from core.devices import choose_device, device_of
 from core.errors import BackendUnavailable, InvalidRequest
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is present: its absence cannot be tried")
@@ -42,3 +44,11 @@ def test_unknown_names_are_refused(device: str, dtype: str):
     """A name that means nothing here is answered with those that do."""
     with pytest.raises(InvalidRequest, match="accepted: auto"):
         choose_device(device, dtype)
+
+
+def test_a_model_with_a_device_tells_where_it_runs():
+    """Whoever runs the product sees it; a model that runs elsewhere has nothing to tell."""
+    model = SimpleNamespace(device=choose_device("cpu"))
+
+    assert device_of(model) is model.device
+    assert device_of(object()) is device_of(SimpleNamespace(device="cuda")) is None

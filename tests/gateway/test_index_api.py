@@ -119,3 +119,16 @@ def test_an_upload_that_breaks_off_in_one_process_is_no_error(product: AppClient
     assert "the caller hung up" in caplog.text
     assert [record.message for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
     assert product.get("/index/images").json()["images"] == []
+
+
+def test_photos_that_are_there_are_told_before_they_are_sent_again(filled: AppClient):
+    """By content alone; nothing is known of another collection, and what is no hash is refused."""
+    there, strange = filled.get("/index/images").json()["images"][0]["content_hash"], "0" * 64
+
+    def known(**question: object) -> dict:
+        return filled.post("/index/known", json=question).json()
+
+    assert known(content_hashes=[strange, there, there]) == {"known": [there]}
+    assert known(content_hashes=[there], collection="elsewhere") == {"known": []}
+    assert filled.post("/index/known", json={"content_hashes": ["../etc"]}).status_code == 422
+    assert filled.post("/index/known", json={"content_hashes": [strange] * 501}).status_code == 422

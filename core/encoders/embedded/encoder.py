@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core.devices import CPU_ALWAYS
 from core.encoders.embedded.aggregation import join, load, vlad
 from core.encoders.embedded.semantic import GEM_POWER, LONG_SIDE, SemanticFeatures
 from core.local_features.regions import CENTRE, WHOLE, Region, densest_region, place_view
@@ -35,6 +36,7 @@ class EmbeddedEncoder:
         self._statistics = load(stored, self._semantic.class_axes(SEMANTIC_DIM))
         digest = _digest(self._semantic.path, self._extractor.path, stored)
         views = ", ".join(f"{view.long_side}px/{view.max_keypoints}" for view in FIRST_LOOK)
+        self.device = CPU_ALWAYS
         self.fingerprint = EncoderFingerprint(
             name="embedded",
             weights=f"efficientnet-lite2 + {self._extractor.name} + {digest}",
