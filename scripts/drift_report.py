@@ -15,10 +15,10 @@ from pathlib import Path
 
 from core.errors import SemanticMatchError
 from core.gallery import DATABASE_NAME, DEFAULT_COLLECTION, Gallery
-from core.usage import Retention, UsageLog
+from core.usage import Retention, UsageDatabase, UsageLog
 from core.usage.calibrated import calibration_reference
 from core.usage.drift import Drift, Share, report_drift
-from core.usage.usage_log import USAGE_NAME
+from core.usage.usage_database import USAGE_NAME
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,16 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (arguments.db_dir / USAGE_NAME).is_file():
         print(f"error: no match has been logged in {arguments.db_dir}: {USAGE_NAME} is missing", file=sys.stderr)
         return 2
-    log = UsageLog(arguments.db_dir, Retention())
+    database = UsageDatabase(arguments.db_dir)
     try:
-        columns = log.columns(arguments.collection)
+        columns = UsageLog(database, Retention()).columns(arguments.collection)
         reference = calibration_reference(_calibration(arguments.db_dir, arguments.collection), columns)
         drift = report_drift(columns, time.time(), reference)
     except SemanticMatchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     finally:
-        log.close()
+        database.close()
     print_drift(drift, arguments.language)
     if arguments.json:
         arguments.json.write_text(json.dumps(asdict(drift), indent=2, ensure_ascii=False))

@@ -1,18 +1,21 @@
 """Where a gallery keeps its rows, its photos and its vectors, chosen once when it is opened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from core.errors import BackendUnavailable
+from core.errors import BackendUnavailable, InvalidRequest
 from core.gallery.files import PhotoFiles
 from core.gallery.gpu_search import find_gpu_search
 from core.gallery.index_follower import IndexFollower
 from core.gallery.sql import Database
 from core.gallery.sqlite_database import SqliteDatabase
 from core.gallery.vector_store import VectorStore
+from core.results import EncoderFingerprint
 
-DATABASE_NAME = "gallery.sqlite3"
-GALLERY_SCHEMA = "gallery"
+_NAME = "gallery"
+DATABASE_NAME = f"{_NAME}.sqlite3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +26,29 @@ class Storage:
         database_url: of the PostgreSQL database that holds the rows; empty: SQLite in the gallery's folder.
         lock_timeout_s: how long to wait for another process that is writing.
         search_device: where large collections are searched in memory: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        vector_index: ``faiss``, in this process's memory, or ``milvus``, a server.
+        vector_index_options: of that one; see docs/vector-index.md.
     """
 
     database_url: str = field(default="", repr=False)  # it may hold a password
     lock_timeout_s: float = 10.0
     search_device: str = "auto"
+    vector_index: str = "faiss"
+    vector_index_options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # they may hold a token
 
 
 LOCAL = Storage()
 """Everything on this machine."""
 
 
-def open_database(folder: Path, storage: Storage, *, read_only: bool) -> Database:
+def open_database(folder: Path, storage: Storage, *, read_only: bool, name: str = _NAME) -> Database:
     """Prepare the rows' database; nothing is read or made yet.
+
+    Args:
+        folder: the gallery's.
+        storage: the choice.
+        read_only: open it without the right to change anything.
+        name: of the file or the schema.
 
     Raises:
         InvalidRequest: the URL is no PostgreSQL one.
@@ -49,9 +62,9 @@ def open_database(folder: Path, storage: Storage, *, read_only: bool) -> Databas
                 'galleries in PostgreSQL need psycopg: pip install "semantic-image-matcher[scale]"'
             ) from exc
         return PostgresDatabase(
-            storage.database_url, schema=GALLERY_SCHEMA, read_only=read_only, lock_timeout_s=storage.lock_timeout_s
+            storage.database_url, schema=name, read_only=read_only, lock_timeout_s=storage.lock_timeout_s
         )
-    return SqliteDatabase(folder / DATABASE_NAME, read_only=read_only, lock_timeout_s=storage.lock_timeout_s)
+    return SqliteDatabase(folder / f"{name}.sqlite3", read_only=read_only, lock_timeout_s=storage.lock_timeout_s)
 
 
 def open_photos(folder: Path) -> PhotoFiles:
@@ -59,15 +72,26 @@ def open_photos(folder: Path) -> PhotoFiles:
     return PhotoFiles(folder)
 
 
-def open_vectors(storage: Storage, dim: int) -> VectorStore:
+def open_vectors(storage: Storage, database: Database, fingerprint: EncoderFingerprint) -> VectorStore:
     """Prepare the vectors' store, empty.
 
     Args:
         storage: the choice.
-        dim: D, of every vector.
+        database: of the gallery, which the store follows.
+        fingerprint: of the encoder that makes the vectors.
 
     Raises:
-        InvalidRequest: no such search device exists.
-        BackendUnavailable: there is no GPU where one was asked for by name.
+        InvalidRequest: no such store or search device exists, or an option is not acceptable.
+        BackendUnavailable: there is no GPU where one was asked for by name, or the store's client is not installed.
     """
-    return IndexFollower(dim, find_gpu_search(storage.search_device))
+    if storage.vector_index == "faiss":
+        return IndexFollower(fingerprint.dim, find_gpu_search(storage.search_device))
+    if storage.vector_index == "milvus":
+        try:
+            from core.gallery.milvus_store import open_milvus
+        except ImportError as exc:
+            raise BackendUnavailable(
+                'vectors in Milvus need pymilvus: pip install "semantic-image-matcher[scale]"'
+            ) from exc
+        return open_milvus(database, fingerprint, storage.vector_index_options)
+    raise InvalidRequest(f"unknown vector index: {storage.vector_index!r:.80}; known: faiss, milvus")

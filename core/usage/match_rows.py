@@ -11,44 +11,50 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from core.gallery.sql import Connection, Dialect
 from core.usage.records import GivenFeedback, MatchRecord, StoredMatch
 
-SCHEMA = (
-    """
-    CREATE TABLE matches (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        request_id TEXT NOT NULL,
-        at REAL NOT NULL,
-        collection TEXT NOT NULL,
-        matched INTEGER NOT NULL,
-        place_id TEXT,
-        place_name TEXT,
-        confidence REAL NOT NULL,
-        score REAL NOT NULL,
-        verification TEXT NOT NULL,
-        encoder TEXT NOT NULL,
-        verifier TEXT,
-        evidence TEXT NOT NULL
-    )
-    """,
-    "CREATE UNIQUE INDEX matches_by_request ON matches (request_id, at)",
-    "CREATE INDEX matches_by_time ON matches (collection, at)",
-    """
-    CREATE TABLE feedback (
-        match INTEGER PRIMARY KEY REFERENCES matches (id) ON DELETE CASCADE,
-        verdict TEXT NOT NULL,
-        place_id TEXT,
-        at REAL NOT NULL,
-        embedding BLOB,
-        packed BLOB
-    )
-    """,
-)
 SELECT = """
     SELECT id, request_id, matches.at, collection, matched, matches.place_id, place_name, confidence, score,
            verification, encoder, verifier, evidence, verdict, feedback.place_id, feedback.at, embedding IS NOT NULL
     FROM matches LEFT JOIN feedback ON feedback.match = matches.id
 """
+
+
+def m001_matches(connection: Connection, dialect: Dialect) -> None:
+    """Create both tables."""
+    for statement in (
+        f"""
+        CREATE TABLE matches (
+            id {dialect.growing_id},
+            request_id {dialect.text} NOT NULL,
+            at {dialect.real} NOT NULL,
+            collection {dialect.text} NOT NULL,
+            matched {dialect.integer} NOT NULL,
+            place_id {dialect.text},
+            place_name {dialect.text},
+            confidence {dialect.real} NOT NULL,
+            score {dialect.real} NOT NULL,
+            verification {dialect.text} NOT NULL,
+            encoder {dialect.text} NOT NULL,
+            verifier {dialect.text},
+            evidence {dialect.text} NOT NULL
+        )
+        """,
+        "CREATE UNIQUE INDEX matches_by_request ON matches (request_id, at)",
+        "CREATE INDEX matches_by_time ON matches (collection, at)",
+        f"""
+        CREATE TABLE feedback (
+            match {dialect.integer} PRIMARY KEY REFERENCES matches (id) ON DELETE CASCADE,
+            verdict {dialect.text} NOT NULL,
+            place_id {dialect.text},
+            at {dialect.real} NOT NULL,
+            embedding {dialect.blob},
+            packed {dialect.blob}
+        )
+        """,
+    ):
+        connection.execute(statement)
 
 
 def to_match(row: Sequence[Any]) -> StoredMatch:

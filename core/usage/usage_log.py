@@ -1,54 +1,36 @@
-"""The database of matches and feedback, ``usage.sqlite3`` beside the gallery's.
-
-A file of its own, not tables of the gallery: it is written at every match, holds traces of visitors, which neither a
-backup of the gallery nor its former database may keep longer than allowed, and may be deleted while no service runs.
-"""
+"""Matches and feedback, kept for as long as the operator allows."""
 
 import json
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from threading import Lock
+from collections.abc import Sequence
 
 import numpy as np
 
-from core.errors import GalleryUnavailable, InvalidRequest, UnknownMatch
+from core.errors import InvalidRequest, UnknownMatch
 from core.gallery.pages import check_limit, read_cursor, write_cursor
-from core.gallery.sqlite_database import SqliteDatabase
 from core.usage.drift import MatchColumns
-from core.usage.match_rows import SCHEMA, SELECT, to_match
+from core.usage.match_rows import SELECT, to_match
 from core.usage.records import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch
+from core.usage.usage_database import UsageDatabase
 
-USAGE_NAME = "usage.sqlite3"
 MOST_MATCHES = 1_000_000
-"""Older ones are forgotten before their time, so that the file stays near 500 MB (480 bytes each, measured)."""
+"""Older ones are forgotten before their time, so that a SQLite file stays near 500 MB (480 bytes each, measured)."""
 
 _DAY_S = 86_400.0
+_NEWEST = "WHERE request_id = ? ORDER BY id DESC LIMIT 1"
 
 
 class UsageLog:
-    """Matches and feedback. Safe for several threads, and for several processes on one folder.
+    """Matches and feedback. Safe for several threads, and for several replicas on one database."""
 
-    The file is made when it is first needed: a log that cannot be written stops nobody from searching.
-    """
-
-    def __init__(self, folder: Path, retention: Retention, *, lock_timeout_s: float = 10.0) -> None:
-        """Prepare; nothing is read or written yet.
+    def __init__(self, database: UsageDatabase, retention: Retention) -> None:
+        """Compose.
 
         Args:
-            folder: of the gallery.
+            database: keeps them.
             retention: what may be kept; enforced by ``forget``.
-            lock_timeout_s: how long to wait for another process that is writing.
         """
         self.retention = retention
-        self._database = SqliteDatabase(folder.absolute() / USAGE_NAME, read_only=False, lock_timeout_s=lock_timeout_s)
-        self._is_ready = False
-        self._preparing = Lock()
-
-    def close(self) -> None:
-        """Release the file. Closing twice is fine."""
-        self._database.close()
+        self._database = database
 
     def record(self, matches: Sequence[MatchRecord]) -> None:
         """Keep matches, all or none; nothing where retention keeps nothing. One that is kept already is passed over.
@@ -60,22 +42,23 @@ class UsageLog:
             return
         rows = [
             (
-                match.request_id, match.at, match.collection, match.matched, match.place_id, match.place_name,
+                match.request_id, match.at, match.collection, int(match.matched), match.place_id, match.place_name,
                 match.confidence, match.score, match.verification, match.encoder, match.verifier,
                 json.dumps(dict(match.evidence), allow_nan=False),
             )
             for match in matches
         ]  # fmt: skip
-        with self._writing() as connection:
-            connection.executemany(
-                """
-                INSERT OR IGNORE INTO matches (request_id, at, collection, matched, place_id, place_name, confidence,
-                                               score, verification, encoder, verifier, evidence)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-                rows,
-            )
-            connection.execute("COMMIT")
+        with self._database.writing() as connection:
+            for row in rows:
+                connection.execute(
+                    """
+                    INSERT INTO matches (request_id, at, collection, matched, place_id, place_name, confidence, score,
+                                         verification, encoder, verifier, evidence)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT DO NOTHING
+                    """,
+                    row,
+                )
 
     def find(self, request_id: str) -> StoredMatch:
         """Read the newest match of a request.
@@ -84,10 +67,8 @@ class UsageLog:
             UnknownMatch: there is none, or it was forgotten.
             GalleryUnavailable: the log cannot be read.
         """
-        with self._reading() as connection:
-            row = connection.execute(
-                f"{SELECT} WHERE request_id = ? ORDER BY id DESC LIMIT 1", (request_id,)
-            ).fetchone()
+        with self._database.reading() as connection:
+            row = connection.execute(f"{SELECT} {_NEWEST}", (request_id,)).fetchone()
         if row is None:
             raise UnknownMatch(
                 f"no match of request {request_id[:100]!r} is on record; give the request_id of a match of the last "
@@ -122,26 +103,28 @@ class UsageLog:
         """
         if (verdict == "other_place") != (place_id is not None):
             raise InvalidRequest("place_id belongs to the verdict other_place, and to no other; give both or neither")
-        number = self.find(request_id).number
+        self.find(request_id)
         kept = features if self.retention.feature_days else None
-        with self._writing() as connection:
-            connection.execute(
-                """
-                INSERT INTO feedback SELECT id, ?, ?, ?, ?, ? FROM matches WHERE id = ?
-                ON CONFLICT (match) DO UPDATE SET
-                    verdict = excluded.verdict, place_id = excluded.place_id, at = excluded.at,
-                    embedding = coalesce(excluded.embedding, embedding), packed = coalesce(excluded.packed, packed)
-                """,
-                (
-                    verdict,
-                    place_id,
-                    at,
-                    kept.embedding.astype("<f4").tobytes() if kept is not None else None,
-                    kept.packed if kept is not None else None,
-                    number,
-                ),
-            )
-            connection.execute("COMMIT")
+        with self._database.writing() as connection:
+            row = connection.execute(f"{SELECT} {_NEWEST}", (request_id,)).fetchone()
+            if row is not None:  # else it was forgotten a moment ago
+                connection.execute(
+                    """
+                    INSERT INTO feedback (match, verdict, place_id, at, embedding, packed) VALUES (?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (match) DO UPDATE SET
+                        verdict = excluded.verdict, place_id = excluded.place_id, at = excluded.at,
+                        embedding = coalesce(excluded.embedding, feedback.embedding),
+                        packed = coalesce(excluded.packed, feedback.packed)
+                    """,
+                    (
+                        row[0],
+                        verdict,
+                        place_id,
+                        at,
+                        kept.embedding.astype("<f4").tobytes() if kept is not None else None,
+                        kept.packed if kept is not None else None,
+                    ),
+                )
         return self.find(request_id)
 
     def page(
@@ -164,7 +147,7 @@ class UsageLog:
         """
         before = read_cursor(cursor, float, int) if cursor is not None else [float("inf"), 0]
         condition = "AND feedback.match IS NOT NULL" if commented else ""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
                 f"{SELECT} WHERE collection = ? AND (matches.at, id) < (?, ?) {condition} "
                 "ORDER BY matches.at DESC, id DESC LIMIT ?",
@@ -182,7 +165,7 @@ class UsageLog:
         Raises:
             GalleryUnavailable: the log cannot be read.
         """
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             newest = connection.execute(
                 "SELECT encoder, verifier FROM matches WHERE collection = ? AND verification = 'done' "
                 "ORDER BY at DESC, id DESC LIMIT 1",
@@ -192,8 +175,10 @@ class UsageLog:
             rows = connection.execute(
                 """
                 SELECT matches.at, matched, score,
-                       CASE WHEN NOT matched OR verdict IS NULL THEN -1
-                            ELSE verdict = 'right' OR (verdict = 'other_place' AND feedback.place_id = matches.place_id)
+                       CASE WHEN matched = 0 OR verdict IS NULL THEN -1
+                            WHEN verdict = 'right' THEN 1
+                            WHEN verdict = 'other_place' AND feedback.place_id = matches.place_id THEN 1
+                            ELSE 0
                        END
                 FROM matches LEFT JOIN feedback ON feedback.match = matches.id
                 WHERE collection = ? AND verification = 'done' AND (encoder, verifier) = (?, ?)
@@ -213,7 +198,7 @@ class UsageLog:
         )
 
     def forget(self, now: float) -> int:
-        """Delete what may not be kept any longer; the bytes are overwritten, not only unlinked.
+        """Delete what may not be kept any longer; in SQLite the bytes are overwritten, not only unlinked.
 
         Args:
             now: seconds since 1970 UTC.
@@ -224,18 +209,19 @@ class UsageLog:
         Raises:
             GalleryUnavailable: nothing was deleted.
         """
-        if not self._database.path.exists():
+        if not self._database.exists():
             return 0
-        with self._writing() as connection:
+        with self._database.writing(overwriting=True) as connection:
             connection.execute(
                 "UPDATE feedback SET embedding = NULL, packed = NULL WHERE at < ?",
                 (now - self.retention.feature_days * _DAY_S,),
             )
-            forgotten = connection.execute(
-                "DELETE FROM matches WHERE at < ? OR id <= (SELECT max(id) FROM matches) - ?",
-                (now - self.retention.match_days * _DAY_S, MOST_MATCHES),
-            ).rowcount
-            _commit_and_overwrite(connection)
+            condition = "at < ? OR id <= (SELECT max(id) FROM matches) - ?"
+            too_old = (now - self.retention.match_days * _DAY_S, MOST_MATCHES)
+            forgotten: int = connection.execute(f"SELECT count(*) FROM matches WHERE {condition}", too_old).fetchone()[
+                0
+            ]
+            connection.execute(f"DELETE FROM matches WHERE {condition}", too_old)
         return forgotten
 
     def rename_collection(self, name: str, new_name: str) -> None:
@@ -244,12 +230,11 @@ class UsageLog:
         Raises:
             GalleryUnavailable: nothing was changed.
         """
-        if not self._database.path.exists():
+        if not self._database.exists():
             return
-        with self._writing() as connection:
+        with self._database.writing(overwriting=True) as connection:
             connection.execute("DELETE FROM matches WHERE collection = ?", (new_name,))
             connection.execute("UPDATE matches SET collection = ? WHERE collection = ?", (new_name, name))
-            _commit_and_overwrite(connection)
 
     def forget_collection(self, name: str) -> None:
         """Delete all matches of a collection.
@@ -257,52 +242,7 @@ class UsageLog:
         Raises:
             GalleryUnavailable: nothing was deleted.
         """
-        if not self._database.path.exists():
+        if not self._database.exists():
             return
-        with self._writing() as connection:
+        with self._database.writing(overwriting=True) as connection:
             connection.execute("DELETE FROM matches WHERE collection = ?", (name,))
-            _commit_and_overwrite(connection)
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        self._prepare()
-        with _naming_the_log(), self._database.writing() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        self._prepare()
-        with _naming_the_log(), self._database.reading() as connection:
-            yield connection
-
-    def _prepare(self) -> None:
-        with self._preparing:
-            if self._is_ready:
-                return
-            with _naming_the_log(), self._database.writing() as connection:
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if version > 1:
-                    raise GalleryUnavailable(f"it has version {version}, this program knows 1; use a newer program")
-                if version == 0:
-                    for statement in SCHEMA:
-                        connection.execute(statement)
-                    connection.execute("PRAGMA user_version = 1")
-                connection.execute("PRAGMA secure_delete = ON")
-                connection.execute("COMMIT")
-            self._is_ready = True
-
-
-def _commit_and_overwrite(connection: sqlite3.Connection) -> None:
-    connection.execute("COMMIT")
-    # Else what was deleted is read in the write-ahead log, until enough is written over it.
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-@contextmanager
-def _naming_the_log() -> Iterator[None]:
-    try:
-        yield
-    except GalleryUnavailable as exc:
-        raise GalleryUnavailable(
-            f"the log of matches ({USAGE_NAME}, which may be deleted while no service runs) cannot be used: {exc}"
-        ) from exc

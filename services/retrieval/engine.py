@@ -203,7 +203,7 @@ async def open_engine(
         workers = stack.enter_context(Workers(settings.workers, "retrieval"))
         index_workers = stack.enter_context(Workers(settings.workers, "indexing"))
         health_worker = stack.enter_context(Workers(1, "health"))
-        usage = await stack.enter_async_context(open_usage(gallery.folder, settings.retention))
+        usage = await stack.enter_async_context(open_usage(gallery.folder, settings.storage, settings.retention))
         checkups = await stack.enter_async_context(open_checkups(gallery))
         batcher = await stack.enter_async_context(
             DynamicBatcher(

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from core.bounded_cache import BoundedCache
 from core.errors import GalleryUnavailable
-from core.usage import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch, UsageLog
+from core.gallery import Storage
+from core.usage import (
+    FeedbackVerdict,
+    Jobs,
+    MatchRecord,
+    QueryFeatures,
+    Retention,
+    StoredMatch,
+    UsageDatabase,
+    UsageLog,
+)
 from core.usage.calibrated import calibration_reference
 from core.usage.drift import Drift, report_drift
 from serving.observability import current_request_id
@@ -29,9 +39,10 @@ logger = logging.getLogger(__name__)
 class Usage:
     """Keeps what visitors asked, as numbers; made by ``open_usage``."""
 
-    def __init__(self, log: UsageLog, workers: Workers) -> None:
+    def __init__(self, log: UsageLog, jobs: Jobs, workers: Workers) -> None:
         """Compose."""
         self._log = log
+        self._jobs = jobs
         self._workers = workers
         self._recent = BoundedCache[str, QueryFeatures](RECENT_BYTES, lambda features: features.byte_size)
 
@@ -97,14 +108,14 @@ class Usage:
 
 
 @asynccontextmanager
-async def open_usage(folder: Path, retention: Retention) -> AsyncIterator[Usage]:
+async def open_usage(folder: Path, storage: Storage, retention: Retention) -> AsyncIterator[Usage]:
     """Start the thread that writes; at the end, what was accepted is written."""
-    log = UsageLog(folder, retention)
+    database = UsageDatabase(folder, storage)
     with Workers(1, "usage") as workers:
-        usage = Usage(log, workers)
+        usage = Usage(UsageLog(database, retention), Jobs(database), workers)
         forgetting = asyncio.create_task(usage.keep_forgetting())
         try:
             yield usage
         finally:
             forgetting.cancel()
-    log.close()
+    database.close()

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from core.usage import MatchRecord, Retention, UsageLog
+from core.usage import MatchRecord, Retention, UsageDatabase, UsageLog
 from scripts import drift_report
 
 WEEK = 7 * 86_400.0
@@ -16,7 +16,8 @@ def log_weeks(folder, *shares: float) -> None:
     rng = np.random.default_rng(0)
     now = time.time()
     monday = now - (now - 4 * 86_400) % WEEK  # 1970-01-05 was one
-    log = UsageLog(folder, Retention())
+    database = UsageDatabase(folder)
+    log = UsageLog(database, Retention())
     for ago, share in zip(range(len(shares), 0, -1), shares, strict=True):
         matches = []
         for number in range(200):
@@ -29,7 +30,7 @@ def log_weeks(folder, *shares: float) -> None:
                 )
             )
         log.record(matches)
-    log.close()
+    database.close()
 
 
 def test_a_fall_is_printed_and_told_by_the_status(tmp_path, capsys):

@@ -1,16 +1,16 @@
 """Matches and feedback kept, found, and forgotten in time."""
 
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from databases import on_both_databases
 
 from core.errors import GalleryUnavailable, InvalidRequest, UnknownMatch
-from core.usage import MatchRecord, QueryFeatures, Retention, UsageLog
+from core.gallery import Storage
+from core.usage import MatchRecord, QueryFeatures, Retention, UsageDatabase, UsageLog
 from core.usage import usage_log as module
-from core.usage.usage_log import USAGE_NAME
+from core.usage.usage_database import USAGE_NAME
 
 DAY = 86_400.0
 NOW = 1_700_000_000.0
@@ -29,21 +29,18 @@ FEATURES = QueryFeatures(np.array([0.6, 0.8], np.float32), b"packed")
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[UsageLog]:
+def log(database: UsageDatabase) -> UsageLog:
     """A log that keeps matches for 100 days and features for 10."""
-    usage = UsageLog(tmp_path, Retention(match_days=100, feature_days=10))
-    yield usage
-    usage.close()
+    return UsageLog(database, Retention(match_days=100, feature_days=10))
 
 
-def features_on_disk(folder: Path) -> list[tuple[bytes | None, bytes | None]]:
+def kept_features(database: UsageDatabase) -> list[tuple[bytes | None, bytes | None]]:
     """Embedding and local features of each feedback."""
-    connection = sqlite3.connect(folder / USAGE_NAME)
-    rows = connection.execute("SELECT embedding, packed FROM feedback").fetchall()
-    connection.close()
-    return rows
+    with database.reading() as connection:
+        return [tuple(row) for row in connection.execute("SELECT embedding, packed FROM feedback").fetchall()]
 
 
+@on_both_databases
 def test_a_match_comes_back_as_it_was_kept(log: UsageLog):
     """Nothing of a match's numbers is lost or changed."""
     log.record([a_match(), a_match("r2", matched=False, place_id=None, place_name=None, verifier=None, evidence={})])
@@ -53,6 +50,7 @@ def test_a_match_comes_back_as_it_was_kept(log: UsageLog):
     assert log.find("r1").feedback is None
 
 
+@on_both_databases
 def test_a_request_id_used_twice_means_the_newer_match(log: UsageLog):
     """Callers may choose ids; the latest match of an id is the one talked about, and none is overwritten."""
     log.record([a_match(), a_match(at=NOW + 1, place_id="tower")])
@@ -61,6 +59,7 @@ def test_a_request_id_used_twice_means_the_newer_match(log: UsageLog):
     assert [each.feedback is None for each in log.page("default")[0]] == [False, True]
 
 
+@on_both_databases
 def test_feedback_needs_a_match(log: UsageLog):
     """Nobody can write into the log about matches that never were."""
     with pytest.raises(UnknownMatch, match="'r9'"):
@@ -76,6 +75,7 @@ def test_a_place_belongs_to_other_place_alone(log: UsageLog, verdict, place_id):
         log.give_feedback("r1", verdict, place_id, NOW)
 
 
+@on_both_databases
 def test_the_last_word_counts(log: UsageLog):
     """Feedback given twice replaces the first, and keeps the features that came with it."""
     log.record([a_match()])
@@ -86,30 +86,31 @@ def test_the_last_word_counts(log: UsageLog):
     assert (said.verdict, said.place_id, said.at, said.has_features) == ("other_place", "tower", NOW + 1, True)
 
 
-def test_features_are_kept_only_where_allowed(tmp_path: Path):
+@on_both_databases
+def test_features_are_kept_only_where_allowed(database: UsageDatabase):
     """Without a retention for features, none reach the disk."""
-    log = UsageLog(tmp_path, Retention(match_days=100))
+    log = UsageLog(database, Retention(match_days=100))
     log.record([a_match()])
 
     said = log.give_feedback("r1", "right", None, NOW, FEATURES).feedback
 
     assert not said.has_features
-    assert features_on_disk(tmp_path) == [(None, None)]
-    log.close()
+    assert kept_features(database) == [(None, None)]
 
 
-def test_features_are_forgotten_before_numbers(log: UsageLog, tmp_path: Path):
+@on_both_databases
+def test_features_are_forgotten_before_numbers(log: UsageLog, database: UsageDatabase):
     """After their days, features go and the feedback's numbers stay; after theirs, the match goes with all of it."""
     log.record([a_match()])
     log.give_feedback("r1", "right", None, NOW, FEATURES)
-    assert features_on_disk(tmp_path) == [(FEATURES.embedding.tobytes(), b"packed")]
+    assert kept_features(database) == [(FEATURES.embedding.tobytes(), b"packed")]
 
     assert log.forget(NOW + 11 * DAY) == 0
-    assert features_on_disk(tmp_path) == [(None, None)]
+    assert kept_features(database) == [(None, None)]
     assert log.find("r1").feedback.verdict == "right"
 
     assert log.forget(NOW + 101 * DAY) == 1
-    assert features_on_disk(tmp_path) == []
+    assert kept_features(database) == []
     with pytest.raises(UnknownMatch):
         log.find("r1")
 
@@ -125,6 +126,7 @@ def test_forgotten_features_leave_no_bytes_behind(log: UsageLog, tmp_path: Path)
     assert secret[:29] not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
+@on_both_databases
 def test_the_log_is_bounded(log: UsageLog, monkeypatch):
     """However many matches there are, only the newest so many are kept."""
     monkeypatch.setattr(module, "MOST_MATCHES", 3)
@@ -134,15 +136,15 @@ def test_the_log_is_bounded(log: UsageLog, monkeypatch):
     assert [each.match.request_id for each in log.page("default")[0]] == ["r4", "r3", "r2"]
 
 
-def test_keeping_nothing_keeps_nothing(tmp_path: Path):
+def test_keeping_nothing_keeps_nothing(database: UsageDatabase):
     """Zero days means that no match is written down at all."""
-    log = UsageLog(tmp_path, Retention(match_days=0))
+    log = UsageLog(database, Retention(match_days=0))
     log.record([a_match()])
 
     assert log.page("default") == ([], None)
-    log.close()
 
 
+@on_both_databases
 def test_pages_join_without_gap_or_overlap(log: UsageLog):
     """Newest first, page by page, each match once, even where several have one time."""
     log.record([a_match(f"r{number}", NOW + number // 3) for number in range(10)])
@@ -157,6 +159,7 @@ def test_pages_join_without_gap_or_overlap(log: UsageLog):
     assert seen == [f"r{number}" for number in range(9, -1, -1)]
 
 
+@on_both_databases
 def test_only_commented_matches_on_request(log: UsageLog):
     """Labels can be listed without all the matches between them."""
     log.record([a_match("r1"), a_match("r2")])
@@ -165,6 +168,7 @@ def test_only_commented_matches_on_request(log: UsageLog):
     assert [each.match.request_id for each in log.page("default", commented=True)[0]] == ["r2"]
 
 
+@on_both_databases
 def test_columns_hold_one_pair_of_models(log: UsageLog):
     """The drift report sees verified matches of the present models only, and how many others there were."""
     log.record([a_match("old", NOW - 1, verifier="former"), a_match("r1"), a_match("r2", NOW + 1, matched=False)])
@@ -180,25 +184,34 @@ def test_columns_hold_one_pair_of_models(log: UsageLog):
     assert columns.matched.tolist() == [True, False, True]
 
 
-def test_a_damaged_log_says_that_it_may_be_deleted(tmp_path: Path):
+def test_a_damaged_log_says_that_it_may_be_deleted(tmp_path: Path, log: UsageLog):
     """A log that cannot be used names itself, so that nobody restores the gallery for it."""
     (tmp_path / USAGE_NAME).write_bytes(b"no database" * 100)
-    log = UsageLog(tmp_path, Retention())
 
     with pytest.raises(GalleryUnavailable, match=USAGE_NAME):
         log.record([a_match()])
-    log.close()
 
 
-def test_several_processes_share_one_log(log: UsageLog, tmp_path: Path):
-    """What one replica records, another finds at once."""
-    other = UsageLog(tmp_path, Retention())
+def test_a_server_that_is_away_is_not_the_gallerys_fault(tmp_path: Path):
+    """Where PostgreSQL does not answer, the error names the schema of the log."""
+    away = UsageDatabase(tmp_path, Storage(database_url="postgresql://127.0.0.1:1/nowhere"))
+
+    with pytest.raises(GalleryUnavailable, match=r"PostgreSQL's schema usage.*does not answer"):
+        UsageLog(away, Retention()).record([a_match()])
+
+
+@on_both_databases
+def test_several_processes_share_one_log(log: UsageLog, tmp_path: Path, storage: Storage):
+    """What one replica records, another finds at once, and the first what was said of it there."""
+    other = UsageDatabase(tmp_path, storage)
     log.record([a_match()])
+    UsageLog(other, Retention()).give_feedback("r1", "right", None, NOW)
 
-    assert other.find("r1").match == a_match()
+    assert log.find("r1").feedback.verdict == "right"
     other.close()
 
 
+@on_both_databases
 def test_a_match_recorded_twice_is_kept_once(log: UsageLog):
     """A record sent again after a broken connection counts once."""
     log.record([a_match()])
@@ -207,10 +220,19 @@ def test_a_match_recorded_twice_is_kept_once(log: UsageLog):
     assert len(log.page("default")[0]) == 2
 
 
-def test_forgetting_makes_no_log(tmp_path: Path):
+@on_both_databases
+def test_forgetting_makes_no_log(log: UsageLog, database: UsageDatabase):
     """Where nothing was kept, nothing is made in order to forget it."""
-    log = UsageLog(tmp_path, Retention())
-
     assert log.forget(NOW) == 0
-    assert not (tmp_path / USAGE_NAME).exists()
-    log.close()
+    assert not database.exists()
+
+
+@on_both_databases
+def test_matches_follow_their_collection(log: UsageLog):
+    """Renamed with it, in place of what was there under the new name, and deleted with it."""
+    log.record([a_match("r1"), a_match("r2", collection="other")])
+    log.rename_collection("default", "other")
+    assert [each.match.request_id for each in log.page("other")[0]] == ["r1"]
+
+    log.forget_collection("other")
+    assert log.page("other") == ([], None)

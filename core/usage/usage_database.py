@@ -1,0 +1,101 @@
+"""The database of what visitors asked: ``usage.sqlite3`` beside the gallery's, or a schema beside the gallery's.
+
+Not tables of the gallery: it is written at every match, holds traces of visitors, which neither a backup of the gallery
+nor its former database may keep longer than allowed, and may be deleted while no service runs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from core.errors import GalleryUnavailable
+from core.gallery.migrations import apply_migrations
+from core.gallery.sql import Connection
+from core.gallery.sqlite_database import SqliteDatabase
+from core.gallery.storage import LOCAL, Storage, open_database
+from core.usage.job_rows import m002_jobs
+from core.usage.match_rows import m001_matches
+
+_NAME = "usage"
+USAGE_NAME = f"{_NAME}.sqlite3"
+
+_MIGRATIONS = (m001_matches, m002_jobs)
+
+
+class UsageDatabase:
+    """Safe for several threads and processes, and in PostgreSQL for several machines.
+
+    It is made when it is first needed: a log that cannot be written stops nobody from searching.
+    """
+
+    def __init__(self, folder: Path, storage: Storage = LOCAL) -> None:
+        """Prepare; nothing is read or written yet.
+
+        Args:
+            folder: of the gallery.
+            storage: where the gallery's rows are kept, and these beside them.
+        """
+        self._database = open_database(folder.absolute(), storage, read_only=False, name=_NAME)
+        self._is_file = isinstance(self._database, SqliteDatabase)
+        self._is_ready = False
+        self._preparing = Lock()
+
+    def exists(self) -> bool:
+        """Whether anything was ever kept."""
+        with self._naming_itself():
+            return self._database.exists()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection for reading.
+
+        Raises:
+            GalleryUnavailable: the database cannot be used.
+        """
+        self._prepare()
+        with self._naming_itself(), self._database.reading() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, overwriting: bool = False) -> Iterator[Connection]:
+        """Lend the writing connection; what was written is committed where the block ends without an exception.
+
+        Args:
+            overwriting: what is deleted shall be gone from SQLite's files at once, also from its write-ahead log.
+                PostgreSQL overwrites it in its own time (VACUUM, and its own write-ahead log).
+
+        Raises:
+            GalleryUnavailable: nothing was written.
+        """
+        self._prepare()
+        with self._naming_itself(), self._database.writing() as connection:
+            yield connection
+            connection.execute("COMMIT")
+            if overwriting and self._is_file:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Release the database. Closing twice is fine."""
+        self._database.close()
+
+    def _prepare(self) -> None:
+        with self._preparing:
+            if self._is_ready:
+                return
+            with self._naming_itself(), self._database.writing() as connection:
+                apply_migrations(connection, self._database.dialect, _MIGRATIONS)
+                if self._is_file:
+                    connection.execute("PRAGMA secure_delete = ON")
+                connection.execute("COMMIT")
+            self._is_ready = True
+
+    @contextmanager
+    def _naming_itself(self) -> Iterator[None]:
+        kept = USAGE_NAME if self._is_file else f"PostgreSQL's schema {_NAME}"
+        try:
+            yield
+        except GalleryUnavailable as exc:
+            raise GalleryUnavailable(
+                f"the log of matches ({kept}, which may be deleted while no service runs) cannot be used: {exc}"
+            ) from exc
