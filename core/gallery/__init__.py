@@ -8,7 +8,8 @@ migrations      the schema, version by version
 storage         which of the following are used
 sql             what is asked of a database
 sqlite_database SQLite connections and what their failures mean
-postgres_database the same for PostgreSQL
+postgres_database  a schema in PostgreSQL
+postgres_failures  what that can answer instead of rows
 manifest        the encoder on record and the count of changes
 image_rows      SQL on images
 place_rows      SQL on places and collections

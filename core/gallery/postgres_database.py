@@ -12,26 +12,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from core.errors import GalleryUnavailable, InvalidRequest
+from core.gallery.postgres_failures import translating_failures
 from core.gallery.sql import Connection, Rows
 
-_LOCKED = "another process holds its lock; try again when that one has finished"
-_AWAY = "the server does not answer; check that it runs, its address, and the network"
-_REFUSED = "the server refuses the user or the password; check both in the URL, and the server's pg_hba.conf"
-# The longest prefix of a SQLSTATE counts; see the appendix "PostgreSQL Error Codes" of its manual.
-_CAUSES = {
-    "08": _AWAY,
-    "25006": "it is a standby that cannot be written; give the address of the primary",
-    "28": _REFUSED,
-    "3D000": "there is no database of that name on the server; create it with createdb",
-    "40": _LOCKED,
-    "42501": "the user lacks the right to do this; let the database belong to it",
-    "53100": "the server's disk is full; free some space",
-    "53300": "the server has no connection left; raise its max_connections, or run fewer replicas",
-    "55P03": _LOCKED,
-    "57P": _AWAY,
-    "XX001": "it is damaged; restore a backup",
-    "XX002": "it is damaged; restore a backup",
-}
 _NOTICED_AFTER_S = 300  # a frozen process that holds the lock is cut off, so that others can write again
 
 _log = logging.getLogger(__name__)
@@ -111,7 +94,7 @@ class PostgresDatabase:
         with self._idle_lock:
             self._refuse_closed()
             connection = self._idle.pop() if self._idle else None
-        with _translating_failures(self.place):
+        with translating_failures(self.place):
             connection = connection or _Reading(self)
             try:
                 yield connection
@@ -131,7 +114,7 @@ class PostgresDatabase:
         """
         if self.read_only:
             raise GalleryUnavailable(f"the gallery in {self.place} was opened read-only; it cannot be changed")
-        with self._writer_lock, _translating_failures(self.place):
+        with self._writer_lock, translating_failures(self.place):
             self._refuse_closed()
             writer = self._begin()
             try:
@@ -263,28 +246,6 @@ class _Reading(_Running):
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
-
-
-@contextmanager
-def _translating_failures(place: str) -> Iterator[None]:
-    """Turn what PostgreSQL and the network raise into ``GalleryUnavailable`` with the cause and what to do."""
-    try:
-        yield
-    except psycopg.Error as exc:
-        raise GalleryUnavailable(f"the gallery's database {place} cannot be used: {_advice(exc)}") from exc
-
-
-def _advice(exc: psycopg.Error) -> str:
-    state = exc.sqlstate
-    if state is None and isinstance(exc, psycopg.OperationalError):
-        # Refusals to connect carry no state, only words, and those of the server's language.
-        if "password" in str(exc) or "pg_hba" in str(exc):
-            return _REFUSED
-        first_line = str(exc).strip().splitlines()[0][:300] if str(exc).strip() else type(exc).__name__
-        return f"{_AWAY} ({first_line})"
-    prefixes = [str(state)[:length] for length in (5, 3, 2)]
-    advice = next((_CAUSES[prefix] for prefix in prefixes if prefix in _CAUSES), None)
-    return advice or f"it failed: {exc.diag.message_primary or type(exc).__name__} ({state})"
 
 
 def _roll_back(connection: psycopg.Connection[tuple[Any, ...]]) -> None:

@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -71,6 +73,20 @@ class PostgresServer:
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(processes, timeout=30)
+
+    @contextmanager
+    def standing_by(self) -> Iterator[None]:
+        """Let it be a standby for a while, one whose primary is away."""
+        signal_file = self._data / "standby.signal"
+        self.stop()
+        signal_file.touch()
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
+            signal_file.unlink()
+            self.start()
 
     def create_database(self) -> str:
         """Make a blank database and return its URL."""

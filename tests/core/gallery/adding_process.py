@@ -1,6 +1,6 @@
 """Run by the tests as a process of its own: adds images and prints the id of each as it is acknowledged.
 
-python adding_process.py FOLDER FIRST_SEED COUNT
+python adding_process.py FOLDER FIRST_SEED COUNT [DATABASE_URL]
 """
 
 import sys
@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from core.gallery import Gallery, NewImage
+from core.gallery import Gallery, NewImage, Storage
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures
 
 
-def main(folder: str, first_seed: str, count: str) -> None:
+def main(folder: str, first_seed: str, count: str, database_url: str = "") -> None:
     """Add ``count`` images, one by one."""
     fingerprint = EncoderFingerprint("drawn", "seeded", "none", 16)
     view = FeatureView(
         np.zeros((5, 2), np.float32), np.eye(5, 8, dtype=np.float16), np.ones(5, np.float32), size=(64, 48)
     )
     features = LocalFeatures((view,), "drawn")
-    with Gallery.open(Path(folder), fingerprint) as gallery:
+    with Gallery.open(Path(folder), fingerprint, storage=Storage(database_url=database_url)) as gallery:
         for seed in range(int(first_seed), int(first_seed) + int(count)):
             rng = np.random.default_rng(seed)
             vector = rng.standard_normal(16).astype(np.float32)

@@ -1,6 +1,6 @@
 """Run by the tests as a process of its own: several threads add, edit and delete images, and say so line by line.
 
-python changing_process.py FOLDER FIRST_SEED
+python changing_process.py FOLDER FIRST_SEED [DATABASE_URL]
 
 "added ID", "edited ID NUMBER" and "deleted ID" are printed once the gallery has acknowledged, "editing ID NUMBER" and
 "deleting ID" before it is asked.
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from edited_places import edited_place
 
-from core.gallery import Gallery, ImageChange, NewImage
+from core.gallery import Gallery, ImageChange, NewImage, Storage
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures
 
 THREADS = 3
@@ -22,9 +22,10 @@ FINGERPRINT = EncoderFingerprint("drawn", "seeded", "none", 16)
 VIEW = FeatureView(np.zeros((5, 2), np.float32), np.eye(5, 8, dtype=np.float16), np.ones(5, np.float32), size=(64, 48))
 
 
-def main(folder: str, first_seed: str) -> None:
+def main(folder: str, first_seed: str, database_url: str = "") -> None:
     """Change the gallery until killed."""
-    with Gallery.open(Path(folder), FINGERPRINT) as gallery, ThreadPoolExecutor(THREADS) as pool:
+    storage = Storage(database_url=database_url)
+    with Gallery.open(Path(folder), FINGERPRINT, storage=storage) as gallery, ThreadPoolExecutor(THREADS) as pool:
         for thread in [pool.submit(_change, gallery, int(first_seed) + 100_000 * number) for number in range(THREADS)]:
             thread.result()
 

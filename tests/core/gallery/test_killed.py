@@ -9,21 +9,23 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from databases import on_both_databases
 from edited_places import check_edits
 
-from core.gallery import Gallery
+from core.gallery import Gallery, Storage
 
 ROOT = Path(__file__).parents[3]
 
 
+@on_both_databases
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.slow)])
-def test_acknowledged_changes_survive_kill_9(folder, fingerprint, kills):
+@pytest.mark.parametrize("kills", [8, pytest.param(200, marks=pytest.mark.slow)])
+def test_acknowledged_changes_survive_kill_9(folder, storage, fingerprint, kills):
     """Whenever the process is killed, every acknowledged image and edit is there, whole, and no deleted one is."""
     choose = random.Random(kills)
     said = {word: dict[str, int]() for word in ("added", "editing", "edited", "deleting", "deleted")}
     for round_number in range(kills):
-        for line in lines_until_killed(folder, 1_000_000 * round_number, choose):
+        for line in lines_until_killed(folder, storage, 1_000_000 * round_number, choose):
             word, image_id, *number = line.split()
             said[word][image_id] = int(number[0]) if number else 0
 
@@ -31,7 +33,7 @@ def test_acknowledged_changes_survive_kill_9(folder, fingerprint, kills):
     assert len(expected) >= 2 * kills
     assert len(said["edited"]) >= kills
     assert len(gone) >= kills // 5
-    with Gallery.open(folder, fingerprint) as gallery:
+    with Gallery.open(folder, fingerprint, storage=storage) as gallery:
         image_ids, embeddings = gallery.embeddings()
         assert expected <= set(image_ids)
         assert not gone & set(image_ids)
@@ -47,12 +49,18 @@ def test_acknowledged_changes_survive_kill_9(folder, fingerprint, kills):
             assert sum(1 for path in (folder / kind).rglob("*") if path.is_file()) == len(image_ids)
 
 
-def lines_until_killed(folder: Path, first_seed: int, choose: random.Random) -> list[str]:
+def lines_until_killed(folder: Path, storage: Storage, first_seed: int, choose: random.Random) -> list[str]:
     """Let a process change the gallery, kill it at a random point, and return what it had said.
 
     One time in ten it is killed while it still opens the gallery.
     """
-    command = [sys.executable, Path(__file__).with_name("changing_process.py"), folder, str(first_seed)]
+    command = [
+        sys.executable,
+        Path(__file__).with_name("changing_process.py"),
+        folder,
+        str(first_seed),
+        storage.database_url,
+    ]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         said = [] if choose.random() < 0.1 else [process.stdout.readline() for _ in range(choose.randint(1, 40))]
