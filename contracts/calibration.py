@@ -103,7 +103,7 @@ class CalibrationBody(BaseModel):
 
 
 class CalibrationJob(BaseModel):
-    """A calibration being made, or the latest that was; forgotten when the gateway restarts."""
+    """A calibration being made, or the latest that was; forgotten a day after it ended."""
 
     state: Literal["running", "done", "failed", "cancelled"]
     done: int = Field(description="photos asked about")
@@ -114,6 +114,34 @@ class CalibrationJob(BaseModel):
     started_at: str = Field(description="UTC, ISO 8601")
     ended_at: str | None = None
     error: str | None = Field(default=None, description="why it failed")
+
+
+class JobWord(BaseModel):
+    """What a gateway says of a calibration that it makes, every second and when it has ended."""
+
+    holder: str = Field(min_length=1, max_length=64, description="the gateway's process; no two have one name")
+    job: CalibrationJob
+    begins: bool = Field(default=False, description="it is the first word; refused where another is running")
+
+
+class JobAnswer(BaseModel):
+    """Whether to go on."""
+
+    go_on: bool = Field(description="false where somebody wants it stopped, or another is running")
+    running: str | None = Field(default=None, description="the collection that is being calibrated instead")
+    job: CalibrationJob | None = Field(default=None, description="how far that is")
+
+
+class KnownJob(BaseModel):
+    """What is known of a collection's latest calibration."""
+
+    job: CalibrationJob | None
+
+
+class StoppedJob(BaseModel):
+    """What became of the wish to stop a calibration."""
+
+    was_running: bool
 
 
 class StoredCalibration(BaseModel):

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from contracts.calibration import CalibrationChange, MeasuredCalibration, StoredCalibration
+from contracts.calibration import (
+    CalibrationChange,
+    CalibrationJob,
+    JobAnswer,
+    JobWord,
+    KnownJob,
+    MeasuredCalibration,
+    StoppedJob,
+    StoredCalibration,
+)
 from contracts.images import CollectionList, ImageBody, ImagePage
 from contracts.retrieval import SearchReply
 from gateway.clients import ServiceClient
@@ -89,9 +98,31 @@ class CalibrationClient(ServiceClient):
         """Have the calibration forgotten."""
         await self._send("DELETE", _path(collection))
 
+    async def job(self, collection: str) -> CalibrationJob | None:
+        """The calibration being made, by whichever gateway, or how the latest ended."""
+        return (await self._ask("GET", _job_path(collection), KnownJob)).job
+
+    async def tell(self, collection: str, word: JobWord) -> JobAnswer:
+        """Say how far a calibration is that this gateway makes, or would begin to."""
+        return await self._ask(
+            "PUT",
+            _job_path(collection),
+            JobAnswer,
+            content=word.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    async def stop(self, collection: str) -> bool:
+        """Have the calibration being made stopped, by whichever gateway; whether there was any."""
+        return (await self._ask("DELETE", _job_path(collection), StoppedJob)).was_running
+
 
 def _path(collection: str) -> str:
     return f"/calibrations/{quote(collection, safe='')}"
+
+
+def _job_path(collection: str) -> str:
+    return f"/calibration-jobs/{quote(collection, safe='')}"
 
 
 def _in_use(verifier: str | None) -> dict[str, str]:

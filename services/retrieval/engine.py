@@ -17,6 +17,7 @@ from core.local_features.codec import pack
 from core.results import Candidate
 from core.retriever import LookAgain, Retriever
 from core.stopping import stopping_by
+from services.retrieval.calibration_jobs import CalibrationJobs
 from services.retrieval.calibrations import Calibrations
 from services.retrieval.checkups import Checkups, open_checkups
 from services.retrieval.indexing import Encoding, Indexer
@@ -74,6 +75,7 @@ class RetrievalEngine:
         usage: keeps what visitors asked, as numbers.
         checkups: checks collections on request.
         calibrations: of collections, on record.
+        calibration_jobs: those being made, by whichever gateway.
         sample: a collection to try the product with.
     """
 
@@ -96,6 +98,7 @@ class RetrievalEngine:
         self.usage = usage
         self.checkups = checkups
         self.calibrations = Calibrations(gallery, usage, workers)
+        self.calibration_jobs = CalibrationJobs(usage.jobs)
         self.gate = Gate(settings.most_waiting)
         self.reception = Reception(_MOST_RECEIVING, settings.most_waiting * settings.max_photo_bytes, settings.pace)
         self.uploads = Reception(
@@ -112,7 +115,7 @@ class RetrievalEngine:
             chunk_bytes=CHUNK_BYTES,
             without_metadata=settings.strip_metadata,
         )
-        self.sample = Sample(gallery, self.indexer, workers)
+        self.sample = Sample(gallery, self.indexer, usage.jobs, workers)
         self._look_again = look_again
         self._time_budget_s = settings.time_budget_s
         self._batcher = batcher
@@ -172,6 +175,7 @@ class RetrievalEngine:
         """
         summary = await self.workers.run(self.gallery.rename_collection, name, new_name)
         await self.usage.rename_collection(name, new_name)
+        await self.calibration_jobs.forget(name)
         return summary
 
     async def delete_collection(self, name: str) -> int:
@@ -183,6 +187,7 @@ class RetrievalEngine:
         count = await self.workers.run(self.gallery.delete_collection, name)
         self.checkups.forget(name)
         await self.usage.forget_collection(name)
+        await self.calibration_jobs.forget(name)
         return count
 
     def _retriever(self, left_out: LeftOut) -> Retriever:

@@ -4,7 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from contracts.calibration import CalibrationChange, MeasuredCalibration, ModelsInUse, StoredCalibration
+from contracts.calibration import (
+    CalibrationChange,
+    JobAnswer,
+    JobWord,
+    KnownJob,
+    MeasuredCalibration,
+    ModelsInUse,
+    StoppedJob,
+    StoredCalibration,
+)
 from contracts.collections import MAX_COLLECTION
 from contracts.images import IMAGE_ID_PATTERN
 from core.gallery import Gallery
@@ -73,6 +82,34 @@ async def delete_calibration(collection: Collection, engine: Engine, audit: Audi
     """The shipped rule decides again."""
     with audit.change("calibration.delete", collection=collection):
         await engine.calibrations.remove(collection)
+
+
+@router.get(
+    "/calibration-jobs/{collection:path}", summary="The calibration being made", responses=error_answers(422, 503)
+)
+async def get_job(collection: Collection, engine: Engine) -> KnownJob:
+    """Or how the latest ended, whichever gateway made it."""
+    return KnownJob(job=await engine.calibration_jobs.find(collection))
+
+
+@router.put(
+    "/calibration-jobs/{collection:path}",
+    summary="Tell how far a calibration is",
+    responses=error_answers(422, 503),
+)
+async def put_job(collection: Collection, word: JobWord, engine: Engine) -> JobAnswer:
+    """From the gateway that makes it."""
+    return await engine.calibration_jobs.hear(collection, word)
+
+
+@router.delete(
+    "/calibration-jobs/{collection:path}",
+    summary="Have the calibration being made stopped",
+    responses=error_answers(422, 503),
+)
+async def delete_job(collection: Collection, engine: Engine) -> StoppedJob:
+    """The gateway that makes it is told at its next word, within a second or so."""
+    return StoppedJob(was_running=await engine.calibration_jobs.stop(collection))
 
 
 @router.get(

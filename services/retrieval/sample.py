@@ -3,17 +3,20 @@
 import asyncio
 import logging
 from contextlib import suppress
+from uuid import uuid4
 
 from contracts.sample import SampleCollection, SampleQuery
-from core.errors import BackendUnavailable, InvalidRequest, SemanticMatchError
+from core.errors import BackendUnavailable, GalleryUnavailable, InvalidRequest, SemanticMatchError
 from core.gallery import Gallery
 from core.rephotograph import rephotograph
 from core.sample_photos import SAMPLE_COLLECTION, SAMPLE_PHOTOS, STRANGER, is_installed
 from services.retrieval.indexing import Indexer
+from services.retrieval.jobs import BackgroundJobs
 from services.retrieval.submissions import Submission
 from serving.workers import Workers
 
 _QUERIES = (*SAMPLE_PHOTOS, STRANGER)
+_JOB = "sample"
 _SOURCE = "photographs inside the Python package scikit-image (skimage.data)"
 
 logger = logging.getLogger(__name__)
@@ -22,26 +25,29 @@ logger = logging.getLogger(__name__)
 class Sample:
     """The sample collection. Belongs to one event loop."""
 
-    def __init__(self, gallery: Gallery, indexer: Indexer, workers: Workers) -> None:
+    def __init__(self, gallery: Gallery, indexer: Indexer, jobs: BackgroundJobs, workers: Workers) -> None:
         """Compose."""
         self._gallery = gallery
         self._indexer = indexer
+        self._jobs = jobs
         self._workers = workers
+        self._name = uuid4().hex
         self._building: asyncio.Task[None] | None = None
-        self._reason: str | None = None
 
     async def read(self, language: str) -> SampleCollection:
         """Say how far it is."""
         present = len((await self._workers.run(self._place_ids)) & _sample_ids())
-        is_building = self._building is not None and not self._building.done()
-        if is_building:
+        # Another replica may be at it.
+        job = await self._jobs.find(_JOB)
+        reason = job.body if job is not None and not job.is_running else ""
+        if self._is_building or (job is not None and job.is_running and not job.is_lost):
             state = "building"
         elif present == len(SAMPLE_PHOTOS):
             state = "ready"
         elif not is_installed():
             state = "unavailable"
         else:
-            state = "failed" if self._reason else "absent"
+            state = "failed" if reason else "absent"
         return SampleCollection.model_validate(
             {
                 "collection": SAMPLE_COLLECTION,
@@ -49,7 +55,7 @@ class Sample:
                 "done": present,
                 "total": len(SAMPLE_PHOTOS),
                 "source": _SOURCE,
-                "reason": self._reason if state == "failed" else None,
+                "reason": reason if state == "failed" else None,
                 "queries": [
                     SampleQuery(
                         place_id=None if photo is STRANGER else photo.place_id,
@@ -69,14 +75,14 @@ class Sample:
         Raises:
             BackendUnavailable: the photographs are not installed.
             InvalidRequest: a collection of that name holds other photos.
+            GalleryUnavailable: that it is under way cannot be written down.
         """
         if not is_installed():
             raise BackendUnavailable("the sample's photographs are not installed; pip install 'scikit-image>=0.25'")
         others = (await self._workers.run(self._place_ids)) - _sample_ids()
         if others:
             raise InvalidRequest(f"collection {SAMPLE_COLLECTION!r} holds photos of yours; give it another name first")
-        if self._building is None or self._building.done():
-            self._reason = None
+        if not self._is_building and await self._jobs.begin(_JOB, self._name, "") is None:
             self._building = asyncio.create_task(self._build(language))
         return await self.read(language)
 
@@ -104,17 +110,31 @@ class Sample:
             with suppress(asyncio.CancelledError):
                 await self._building
 
+    @property
+    def _is_building(self) -> bool:
+        return self._building is not None and not self._building.done()
+
     async def _build(self, language: str) -> None:
+        reason = ""
+        try:
+            reason = await self._add_all(language)
+        finally:
+            with suppress(GalleryUnavailable):  # the photos stored say how far it came
+                await self._jobs.tell(_JOB, self._name, reason, is_running=False)
+
+    async def _add_all(self, language: str) -> str:
+        """Add what is not there yet; return why it ended too early, or nothing."""
         for photo in SAMPLE_PHOTOS:  # one by one, so that progress shows
             submission = Submission(photo.file, photo.read, photo.place(language), byte_size=0)
             try:
+                await self._jobs.tell(_JOB, self._name, "", is_running=True)
                 (outcome,) = await self._indexer.add(SAMPLE_COLLECTION, [submission])
             except SemanticMatchError as exc:
                 outcome = exc
             if isinstance(outcome, SemanticMatchError):
-                self._reason = str(outcome)
                 logger.warning("the sample collection could not be built: %s", outcome)
-                return
+                return str(outcome)
+        return ""
 
     def _place_ids(self) -> set[str]:
         return {each.place.place_id for each in self._gallery.places(SAMPLE_COLLECTION, limit=1000).places}

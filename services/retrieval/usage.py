@@ -25,6 +25,7 @@ from core.usage import (
 )
 from core.usage.calibrated import calibration_reference
 from core.usage.drift import Drift, report_drift
+from services.retrieval.jobs import BackgroundJobs
 from serving.observability import current_request_id
 from serving.workers import Workers
 
@@ -37,12 +38,16 @@ logger = logging.getLogger(__name__)
 
 
 class Usage:
-    """Keeps what visitors asked, as numbers; made by ``open_usage``."""
+    """Keeps what visitors asked, as numbers; made by ``open_usage``.
 
-    def __init__(self, log: UsageLog, jobs: Jobs, workers: Workers) -> None:
+    Attributes:
+        jobs: work in the background, kept in the same database.
+    """
+
+    def __init__(self, log: UsageLog, jobs: BackgroundJobs, workers: Workers) -> None:
         """Compose."""
+        self.jobs = jobs
         self._log = log
-        self._jobs = jobs
         self._workers = workers
         self._recent = BoundedCache[str, QueryFeatures](RECENT_BYTES, lambda features: features.byte_size)
 
@@ -112,7 +117,7 @@ async def open_usage(folder: Path, storage: Storage, retention: Retention) -> As
     """Start the thread that writes; at the end, what was accepted is written."""
     database = UsageDatabase(folder, storage)
     with Workers(1, "usage") as workers:
-        usage = Usage(UsageLog(database, retention), Jobs(database), workers)
+        usage = Usage(UsageLog(database, retention), BackgroundJobs(Jobs(database), workers), workers)
         forgetting = asyncio.create_task(usage.keep_forgetting())
         try:
             yield usage
