@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from servers.milvus import MilvusServer
 from servers.postgres import PostgresServer
 
 
@@ -10,4 +11,11 @@ from servers.postgres import PostgresServer
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL server; each test makes a database of its own on it."""
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def milvus() -> Iterator[MilvusServer]:
+    """A real Milvus server; each test folder makes collections of its own on it."""
+    with MilvusServer() as server:
         yield server

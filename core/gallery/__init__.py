@@ -16,14 +16,22 @@ place_rows      SQL on places and collections
 vector_rows     SQL on embeddings and local features
 pages           cursors
 files           originals and previews on disk
+areas           which places a search is to look at
 vector_store    what is asked of a store of vectors
 vector_index    FAISS, exact, by collection
 index_follower  the vector store that keeps such an index in step with the database
+milvus_store    the vector store that is a Milvus server, led after the database by:
+outbox          SQL on what the server may not show yet
+unsettled       a search of just that
+milvus_settling the thread that delivers it
+reconciliation  comparing the server with the database, and repairing it
+milvus_collection, milvus_connection  what is asked of the server
 backup          copies of a gallery in use, and restoring them
 shadow          another encoder's vectors, gathered beside a gallery in use
 switching       from one encoder's database to another's, and back
 """
 
+from core.gallery.areas import Area
 from core.gallery.entries import (
     DEFAULT_COLLECTION,
     UNCHANGED,
@@ -43,6 +51,7 @@ __all__ = [
     "DEFAULT_COLLECTION",
     "UNCHANGED",
     "AddResult",
+    "Area",
     "CollectionSummary",
     "Gallery",
     "ImageChange",

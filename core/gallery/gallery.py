@@ -25,7 +25,7 @@ from core.gallery.reader import GalleryReader
 from core.gallery.sql import Connection, Database
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
 from core.gallery.vector_rows import seqs_of
-from core.gallery.vector_store import Added, Removed, Renamed, VectorChange, VectorStore
+from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange, VectorStore
 from core.images import EXTENSIONS, encode_preview, open_image
 from core.results import EncoderFingerprint, GalleryImage, Place
 
@@ -92,7 +92,7 @@ class Gallery(GalleryReader):
                 recorded = check_for_reading(database, fingerprint)
             else:
                 recorded = prepare_for_writing(database, files, fingerprint)
-            vectors = open_vectors(storage, recorded.dim)
+            vectors = open_vectors(storage, database, recorded)
             if load_vectors and not read_only:
                 with database.reading() as connection:
                     vectors.catch_up(connection)
@@ -113,8 +113,8 @@ class Gallery(GalleryReader):
 
     def close(self) -> None:
         """Release the database and the vectors. Every later call raises GalleryUnavailable; closing twice is fine."""
-        self._database.close()
         self._vectors.close()
+        self._database.close()
 
     def add(self, images: Sequence[NewImage]) -> list[AddResult]:
         """Store images, all or none. When this returns they are on the disk and found by ``search``.
@@ -148,15 +148,15 @@ class Gallery(GalleryReader):
         with self._database.writing() as connection:
             image = self._images.by_id(connection, image_id)
             former = place_rows.place_row_of(connection, image_id)
-            current = former
+            current, moved = former, list[VectorChange]()
             if not isinstance(change.place_id, Unchanged) and change.place_id != image.place.place_id:
                 new_place = Place(change.place_id, name=change.place_id)
                 current = place_rows.ensure_place(connection, image.collection, new_place)
-                self._images.move(connection, image_id, current)
+                moved.append(Moved(np.array([self._images.move(connection, image_id, current)])))
                 place_rows.drop_place_without_images(connection, former)
             place_rows.change_place(connection, current, change)
             changed = self._images.by_id(connection, image_id)
-            self._commit(connection)
+            self._commit(connection, *moved)
         return changed
 
     def delete(self, image_id: str) -> None:

@@ -10,8 +10,8 @@ from core.gallery.gpu_search import GpuSearch
 from core.gallery.manifest import read_generation
 from core.gallery.sql import Connection
 from core.gallery.vector_index import VectorIndex
-from core.gallery.vector_rows import read_embeddings, seqs_of, sums_by_collection
-from core.gallery.vector_store import Added, Removed, Renamed, VectorChange
+from core.gallery.vector_rows import read_embeddings, seqs_of, seqs_of_places, sums_by_collection
+from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange
 
 _LARGEST_SEQ = 2**63 - 1
 
@@ -31,11 +31,17 @@ class IndexFollower:
         self._lock = Lock()  # held while the generation moves; never while searching
 
     def search(
-        self, connection: Connection, collection: str, query: NDArray[np.float32], top_k: int
+        self,
+        connection: Connection,
+        collection: str,
+        query: NDArray[np.float32],
+        top_k: int,
+        places: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Search what is committed at this moment; see ``VectorIndex.search``."""
         self.catch_up(connection)
-        return self._index.search(collection, query, top_k)
+        among = None if places is None else seqs_of_places(connection, places)
+        return self._index.search(collection, query, top_k, among)
 
     def catch_up(self, connection: Connection) -> None:
         """Load what has changed since, all of it the first time.
@@ -91,6 +97,8 @@ class IndexFollower:
                 self._index.remove(seqs)
             case Renamed(name, new_name):
                 self._index.rename(name, new_name)
+            case Moved():
+                pass  # asked of the database at each search that wants to know
 
     def _remove_departed(self, connection: Connection) -> None:
         """Let go of what was deleted, and of what belongs to a collection of another name now."""

@@ -1,6 +1,6 @@
 """Everything that can be asked of a gallery without changing it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.bounded_cache import BoundedCache
 from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
+from core.gallery.areas import Area, find_places
 from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
 from core.gallery.files import PhotoFiles, holds, is_whole_preview
 from core.gallery.image_rows import ImageRows, count_by_collection, has_images
@@ -55,7 +56,13 @@ class GalleryReader:
             return manifest.read_generation(connection)
 
     def search(
-        self, embedding: NDArray[np.float32], collection: str = DEFAULT_COLLECTION, top_k: int = 5
+        self,
+        embedding: NDArray[np.float32],
+        collection: str = DEFAULT_COLLECTION,
+        top_k: int = 5,
+        *,
+        within: Area | None = None,
+        place_ids: Collection[str] | None = None,
     ) -> list[Candidate]:
         """Find the images whose embeddings are most similar, most similar first.
 
@@ -63,18 +70,25 @@ class GalleryReader:
             embedding: float32 [D], L2 norm 1, made by the gallery's encoder.
             collection: where to look.
             top_k: at most so many, >= 1.
+            within: only images of places that lie there.
+            place_ids: only images of these places.
+
+        Returns:
+            Candidates of rank 1, 2...; none where no image is of such a place.
 
         Raises:
             InvalidRequest: ``top_k`` < 1, or an embedding of another length.
             EmptyGallery: there is no image at all.
             UnknownCollection: the collection holds none.
+            GalleryUnavailable: not all vectors can be searched at the moment.
         """
         if top_k < 1:
             raise InvalidRequest(f"invalid top_k: {top_k}; give 1 or more")
         query = self.check_embedding(embedding)
         with self._database.reading() as connection:
-            seqs, similarities = self._vectors.search(connection, collection, query, top_k)
-            if not len(seqs):
+            places = find_places(connection, collection, within, place_ids)
+            seqs, similarities = self._vectors.search(connection, collection, query, top_k, places)
+            if not len(seqs) and (places is None or not has_images(connection, collection)):
                 raise _nothing_to_search(collection, count_by_collection(connection))
             images = self._images.by_seqs(connection, seqs.tolist())
         # An image deleted since the search of the vectors has no row any more.

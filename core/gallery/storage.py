@@ -88,10 +88,10 @@ def open_vectors(storage: Storage, database: Database, fingerprint: EncoderFinge
         return IndexFollower(fingerprint.dim, find_gpu_search(storage.search_device))
     if storage.vector_index == "milvus":
         try:
-            from core.gallery.milvus_store import open_milvus
+            from core.gallery.milvus_store import MilvusStore
         except ImportError as exc:
             raise BackendUnavailable(
                 'vectors in Milvus need pymilvus: pip install "semantic-image-matcher[scale]"'
             ) from exc
-        return open_milvus(database, fingerprint, storage.vector_index_options)
+        return MilvusStore(database, fingerprint, storage.vector_index_options)
     raise InvalidRequest(f"unknown vector index: {storage.vector_index!r:.80}; known: faiss, milvus")

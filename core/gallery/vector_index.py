@@ -96,7 +96,7 @@ class VectorIndex:
             self._shards.clear()
 
     def search(
-        self, collection: str, query: NDArray[np.float32], top_k: int
+        self, collection: str, query: NDArray[np.float32], top_k: int, among: NDArray[np.int64] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Find the vectors most similar to ``query``.
 
@@ -104,6 +104,7 @@ class VectorIndex:
             collection: where to look; an unknown one holds nothing.
             query: float32 [D], L2 norm 1.
             top_k: at most so many, >= 1.
+            among: int64 [N], only these ids; None for all.
 
         Returns:
             ids int64 [K] and similarities float32 [K], descending.
@@ -112,6 +113,8 @@ class VectorIndex:
             shard = self._shards.get(collection)
             if shard is None or shard.count == 0:
                 return np.empty(0, np.int64), np.empty(0, np.float32)
+            if among is not None:
+                return _search_among(shard, among, query, top_k)
             top_k = min(top_k, shard.count)
             found = self._search_on_gpu(shard, query, top_k) or _search_on_cpu(shard, query, top_k)
             similarities, rows = found
@@ -162,6 +165,15 @@ def _search_on_cpu(
             query[None], shard.vectors[: shard.count], top_k, metric=faiss.METRIC_INNER_PRODUCT
         )
     return similarities, rows
+
+
+def _search_among(
+    shard: _Shard, among: NDArray[np.int64], query: NDArray[np.float32], top_k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    rows = np.flatnonzero(np.isin(shard.ids[: shard.count], among))
+    similarities = shard.vectors[rows] @ query
+    best = np.argsort(-similarities, kind="stable")[:top_k]
+    return shard.ids[rows[best]], similarities[best]
 
 
 class _SharedLock:

@@ -11,6 +11,7 @@ from core.local_features.codec import pack, unpack
 from core.results import LocalFeatures
 
 _ROWS_PER_CHUNK = 4096
+_PLACES_AT_ONCE = 1000
 
 
 def insert_embedding(connection: Connection, seq: int, embedding: NDArray[np.float32]) -> None:
@@ -80,6 +81,16 @@ def seqs_of(connection: Connection, collection: str) -> NDArray[np.int64]:
     """Read the seqs of a collection's images: int64 [N]."""
     rows = connection.execute("SELECT seq FROM images WHERE collection = ?", (collection,))
     return np.fromiter((row[0] for row in rows), np.int64)
+
+
+def seqs_of_places(connection: Connection, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Read the seqs of the images that show one of these places, given by their rows' ids: int64 [N]."""
+    found: list[int] = []
+    for start in range(0, len(places), _PLACES_AT_ONCE):
+        chunk = places[start : start + _PLACES_AT_ONCE].tolist()
+        rows = connection.execute(f"SELECT seq FROM images WHERE place IN {placeholders(len(chunk))}", chunk)
+        found += [row[0] for row in rows]
+    return np.array(found, np.int64)
 
 
 def sums_by_collection(connection: Connection, up_to_seq: int) -> dict[str, tuple[int, int]]:

@@ -34,14 +34,26 @@ class Renamed:
     new_name: str
 
 
-VectorChange = Added | Removed | Renamed
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """Images that show another place now: seqs int64 [N]."""
+
+    seqs: NDArray[np.int64]
+
+
+VectorChange = Added | Removed | Renamed | Moved
 
 
 class VectorStore(Protocol):
     """Vectors by collection, in step with the database, whoever changes that: this process or another one."""
 
     def search(
-        self, connection: Connection, collection: str, query: NDArray[np.float32], top_k: int
+        self,
+        connection: Connection,
+        collection: str,
+        query: NDArray[np.float32],
+        top_k: int,
+        places: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Find the vectors most similar to ``query`` among those committed at this moment.
 
@@ -50,9 +62,13 @@ class VectorStore(Protocol):
             collection: where to look; an unknown one holds nothing.
             query: float32 [D], L2 norm 1.
             top_k: at most so many, >= 1.
+            places: int64 [P], the rows of the places that an image must show; None for any.
 
         Returns:
             seqs int64 [K] and cosine similarities float32 [K], descending. A seq deleted meanwhile may be among them.
+
+        Raises:
+            GalleryUnavailable: the vectors cannot be searched, or not all of them.
         """
 
     def catch_up(self, connection: Connection) -> None:

@@ -12,6 +12,9 @@ from typing import Self
 
 from servers.ports import free_port
 
+GRACEFUL_S = 0.5
+"""How old the answers of a search may be; 5 s where nothing else is said."""
+
 _START_S = 90
 _BINARIES = Path(tempfile.gettempdir()) / "milvus-2.3.5-binaries"  # unpacked once, which takes seconds
 
@@ -50,6 +53,7 @@ class MilvusServer:
             "DEPLOY_MODE": "STANDALONE",
             "METRICS_PORT": str(self._health_port),
             "ETCD_CONFIG_PATH": str(self._folder / "etcd.yaml"),
+            "COMMON_GRACEFULTIME": str(int(GRACEFUL_S * 1000)),
             "LD_LIBRARY_PATH": str(_BINARIES),
         }
         with (self._folder / "log").open("ab") as log:

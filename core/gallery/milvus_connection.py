@@ -1,0 +1,131 @@
+"""A Milvus server: what may be set of it, and one connection that says in plain words when it does not answer."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc
+from pymilvus import MilvusClient, MilvusException
+
+from core.errors import GalleryUnavailable, InvalidRequest
+
+INDEXES: dict[str, dict[str, int]] = {"HNSW": {"M": 24, "efConstruction": 200}, "IVF_FLAT": {"nlist": 1024}, "FLAT": {}}
+"""The kinds of index, and what they are built with."""
+
+_RETRY_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MilvusOptions:
+    """What ``vector_index_options`` may hold.
+
+    Attributes:
+        uri: of the server, such as ``http://milvus:19530``.
+        token: ``user:password`` or an API key; empty without authorization.
+        database: Milvus' own, empty for the default one.
+        collection: in Milvus, of this gallery alone.
+        index: ``HNSW``, ``IVF_FLAT`` or ``FLAT``; takes effect when the collection is made.
+        search_width: ``ef`` of HNSW, ``nprobe`` of IVF_FLAT: more finds more, slower.
+        timeout_s: of one request.
+        staleness_s: Milvus may answer as of so long ago; more than ``common.gracefulTime`` of its configuration (5 s),
+            by as much as the clocks of replicas may differ.
+        rows_in_memory: so many vectors that wait for Milvus are kept in memory.
+    """
+
+    uri: str
+    token: str = field(default="", repr=False)
+    database: str = ""
+    collection: str = "semantic_image_matcher"
+    index: str = "HNSW"
+    search_width: int = 128
+    timeout_s: float = 5.0
+    staleness_s: float = 10.0
+    rows_in_memory: int = 50_000
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        if self.index not in INDEXES:
+            raise InvalidRequest(f"unknown Milvus index: {self.index!r:.80}; known: {', '.join(INDEXES)}")
+        if min(self.timeout_s, self.staleness_s) <= 0 or self.search_width < 1 or self.rows_in_memory < 0:
+            raise InvalidRequest("invalid options of the Milvus index: times and search_width must be > 0")
+
+    @property
+    def address(self) -> str:
+        """The server, for messages: without a password."""
+        parts = urlsplit(self.uri)
+        return f"{parts.hostname}:{parts.port}" if parts.hostname else "the configured uri"
+
+
+def read_options(options: Mapping[str, Any]) -> MilvusOptions:
+    """Check the options.
+
+    Raises:
+        InvalidRequest: one is missing, unknown or out of range.
+    """
+    known = {each.name: each.type for each in fields(MilvusOptions)}
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise InvalidRequest(f"unknown options of the Milvus index: {', '.join(unknown)}; known: {', '.join(known)}")
+    if "uri" not in options:
+        raise InvalidRequest('the Milvus index needs the option "uri", such as http://127.0.0.1:19530')
+    for name, value in options.items():
+        accepted = {str: (str,), int: (int,), float: (int, float)}[known[name]]  # type: ignore[index]
+        if not isinstance(value, accepted) or isinstance(value, bool):
+            raise InvalidRequest(f"invalid option {name} of the Milvus index: {value!r:.80}")
+    return MilvusOptions(**options)
+
+
+class MilvusConnection:
+    """Connects when first asked. Safe for several threads."""
+
+    def __init__(self, options: MilvusOptions) -> None:
+        """Bind the server; nothing is asked yet."""
+        self._options = options
+        self._client: MilvusClient | None = None
+        self._failed_at = -_RETRY_AFTER_S
+        self._lock = Lock()
+        # It prints every failure with a traceback; they are raised here, and told by whom they concern.
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+
+    def ask(self, method: str, *arguments: Any, timeout_s: float | None = None, **options: Any) -> Any:
+        """Call a method of pymilvus' client.
+
+        Raises:
+            GalleryUnavailable: the server refuses, or gives no answer; then for a moment it is not even asked.
+        """
+        if time.monotonic() < self._failed_at + _RETRY_AFTER_S:
+            raise self._unavailable("it did not answer a moment ago")
+        limit_s = timeout_s or self._options.timeout_s
+        try:
+            return getattr(self._connected(), method)(*arguments, timeout=limit_s, **options)
+        except (MilvusException, grpc.RpcError, grpc.FutureTimeoutError) as exc:
+            # A refusal of Milvus has a number; where the network failed, the code is gRPC's.
+            if self._client is None or not isinstance(getattr(exc, "code", None), int):
+                self._failed_at = time.monotonic()
+            raise self._unavailable(str(getattr(exc, "message", exc))[:300]) from exc
+
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def _connected(self) -> MilvusClient:
+        with self._lock:
+            if self._client is None:
+                self._client = MilvusClient(
+                    self._options.uri,
+                    token=self._options.token,
+                    db_name=self._options.database,
+                    timeout=self._options.timeout_s,
+                    dedicated=True,  # a shared connection would be closed by whoever closes first
+                )
+            return self._client
+
+    def _unavailable(self, reason: str) -> GalleryUnavailable:
+        return GalleryUnavailable(f"the vector engine at {self._options.address} cannot be used: {reason}")

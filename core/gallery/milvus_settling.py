@@ -1,0 +1,233 @@
+"""The thread that leads Milvus after the gallery: delivers the outbox, and repairs what has been lost.
+
+A row of the outbox goes through three stages, each taken up by whichever replica claims it first:
+
+1. written, with the change itself; delivered by the thread, which is woken at once;
+2. delivered: nothing for ``staleness_s``, after which every search of Milvus sees it;
+3. seen: Milvus shows the vector (or no longer shows the deleted one). A new marker is written, and when that has been
+   seen as well, the row is removed and the marker becomes the gallery's epoch, in one transaction.
+
+So whatever the outbox no longer holds is older than the marker of the epoch: a Milvus that has been emptied or put back
+to an earlier day does not show it, and is not trusted until ``core.gallery.reconciliation`` has compared everything.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import SemanticMatchError
+from core.gallery import outbox
+from core.gallery.milvus_collection import MilvusCollection
+from core.gallery.outbox import Task
+from core.gallery.reconciliation import new_epoch, reconcile
+from core.gallery.sql import Database
+
+TRUST_S = 1.0
+"""How long a search relies on the last look at the marker; much less than a server takes to restart."""
+
+_LOOK_EVERY_S = 5.0
+_COUNT_EVERY_S = 60.0
+_DELIVERED_AT_ONCE = 1000
+_DELIVERIES_AT_ONCE = 10
+_SEEN_AT_ONCE = 50_000
+_LONGEST_BACKOFF_S = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settlement:
+    tasks: Sequence[Task]
+    former_epoch: int
+    epoch: int
+    ready_at: float
+
+
+class MilvusSettling:
+    """Owns the thread. Every replica has one; together they do the work once, and doing it twice is harmless."""
+
+    def __init__(self, database: Database, milvus: MilvusCollection, dim: int, settled: Callable[[], object]) -> None:
+        """Bind the gallery's database and Milvus; ``settled`` is called when the outbox has become shorter."""
+        self._settled = settled
+        self._database = database
+        self._milvus = milvus
+        self._dim = dim
+        self._staleness_s = milvus.options.staleness_s
+        self._lease_s = 10 * milvus.options.timeout_s + 2 * self._staleness_s
+        self._settlement: _Settlement | None = None
+        self._counted_at = time.monotonic()
+        self._wakeup, self._closing = Event(), Event()
+        self._turn = Lock()
+        self._thread = Thread(target=self._run, name="milvus-settling", daemon=True)
+
+    def start(self) -> None:
+        """Begin; once only."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is something to do: the outbox holds something new, or Milvus does not show the marker."""
+        self._wakeup.set()
+
+    def close(self) -> None:
+        """End the thread after what it is doing; what is left in the outbox is delivered after the next start."""
+        self._closing.set()
+        self._wakeup.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def reconcile(self) -> None:
+        """Compare everything and repair; see ``core.gallery.reconciliation``.
+
+        Raises:
+            EncoderMismatch: the collection in Milvus is another encoder's.
+            InvalidRequest: it is another gallery's.
+            GalleryUnavailable: Milvus or the database cannot be used.
+        """
+        with self._turn:
+            # Twice: a search that began at the end of one span ends in the next.
+            reconcile(self._database, self._milvus, lambda: self._closing.wait(2 * TRUST_S))
+            self._settlement = None
+
+    def settle(self) -> float:
+        """Do all that can be done now.
+
+        Returns:
+            When there may be more to do, seconds from now.
+
+        Raises:
+            EncoderMismatch: the collection in Milvus is another encoder's.
+            InvalidRequest: it is another gallery's.
+            GalleryUnavailable: Milvus or the database cannot be used.
+        """
+        if not self._agrees():
+            self.reconcile()
+        with self._turn:
+            for _ in range(_DELIVERIES_AT_ONCE):
+                if not self._deliver():
+                    break
+            self._see()
+            self._finish()
+            with self._database.reading() as connection:
+                due = outbox.next_due(connection)
+        dues = [time.time() + _LOOK_EVERY_S]
+        dues += [due] if due is not None else []
+        dues += [self._settlement.ready_at] if self._settlement else []
+        return max(0.01, min(dues) - time.time())
+
+    def _run(self) -> None:
+        backoff_s = 0.5
+        while not self._closing.is_set():
+            self._wakeup.clear()
+            try:
+                pause_s, backoff_s = self.settle(), 0.5
+            except SemanticMatchError as exc:
+                if self._closing.is_set():
+                    return
+                _log.warning("the vector engine is not up to date, trying again in %.1f s: %s", backoff_s, exc)
+                # Not woken by new images: they wait with the others.
+                self._closing.wait(backoff_s)
+                pause_s, backoff_s = 0.0, min(2 * backoff_s, _LONGEST_BACKOFF_S)
+            if pause_s:
+                self._wakeup.wait(pause_s)
+
+    def _agrees(self) -> bool:
+        """Whether Milvus shows the epoch's marker and, now and then, as many images as there are."""
+        with self._database.reading() as connection:
+            engine = outbox.read_engine(connection)
+            if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
+                return False
+            if not self._milvus.exists() or not self._milvus.shows_marker(engine.epoch):
+                return False
+            if time.monotonic() < self._counted_at + _COUNT_EVERY_S or outbox.next_due(connection) is not None:
+                return True
+            self._counted_at = time.monotonic()
+            return self._counts_agree(engine.generation)
+
+    def _counts_agree(self, generation: int) -> bool:
+        """Compare the counts; changes meanwhile make the question pointless, and the next one answers it."""
+        there = self._milvus.count()
+        with self._database.reading() as connection:
+            here = connection.execute("SELECT count(*) FROM images").fetchone()[0]
+            engine = outbox.read_engine(connection)
+        if engine is None or engine.generation != generation or here == there:
+            return True
+        _log.warning("the vector engine holds %d vectors, the gallery %d", there, here)
+        return False
+
+    def _deliver(self) -> bool:
+        """Bring some rows to Milvus; whether there may be more."""
+        tasks = self._claim(delivered=False, limit=_DELIVERED_AT_ONCE)
+        if not tasks:
+            return False
+        with self._database.reading() as connection:
+            for entities in outbox.read_entities(connection, _seqs(tasks, "upsert"), self._dim):
+                self._milvus.replace(entities)
+        self._milvus.delete(_seqs(tasks, "delete"))
+        self._mark(tasks, delivered=True, due_in_s=self._staleness_s)
+        return len(tasks) == _DELIVERED_AT_ONCE and not self._closing.is_set()
+
+    def _see(self) -> None:
+        """Look whether Milvus shows what was delivered, and write the marker that follows it."""
+        if self._settlement is not None:
+            return
+        with self._database.reading() as connection:
+            engine = outbox.read_engine(connection)
+        tasks = self._claim(delivered=True, limit=_SEEN_AT_ONCE)
+        if not tasks or engine is None:
+            return
+        shown = set(self._milvus.shown(_seqs(tasks, "upsert", "delete")).tolist())
+        done = [task for task in tasks if (task.seq in shown) == (task.operation == "upsert")]
+        lost = [task for task in tasks if (task.seq in shown) != (task.operation == "upsert")]
+        if lost:
+            _log.warning("the vector engine does not show %d changes that it was sent; sending them again", len(lost))
+            self._mark(lost, delivered=False, due_in_s=0)
+        if done:
+            epoch = new_epoch()
+            self._milvus.write_marker(epoch)
+            self._settlement = _Settlement(done, engine.epoch, epoch, time.time() + self._staleness_s)
+
+    def _finish(self) -> None:
+        """Remove what has been seen, once the marker is."""
+        settlement = self._settlement
+        if settlement is None or time.time() < settlement.ready_at:
+            return
+        self._settlement = None
+        if not self._milvus.shows_marker(settlement.epoch):
+            self._mark(settlement.tasks, delivered=True, due_in_s=0)
+            return
+        with self._database.writing() as connection:
+            engine = outbox.read_engine(connection)
+            if engine is None or engine.epoch != settlement.former_epoch:
+                # Another replica was faster, or has begun to compare: then this marker proves nothing.
+                outbox.mark(connection, settlement.tasks, delivered=True, due_at=0)
+                connection.execute("COMMIT")
+                return
+            outbox.remove(connection, settlement.tasks)
+            outbox.write_epoch(connection, settlement.epoch)
+            connection.execute("COMMIT")
+        self._settled()
+        self._milvus.delete(np.array([-settlement.former_epoch]))
+
+    def _claim(self, *, delivered: bool, limit: int) -> list[Task]:
+        now = time.time()
+        with self._database.reading() as connection:  # without the write lock, mostly there is nothing to do
+            if not outbox.has_due(connection, delivered=delivered, now=now):
+                return []
+        with self._database.writing() as connection:
+            tasks = outbox.claim(connection, delivered=delivered, now=now, until=now + self._lease_s, limit=limit)
+            connection.execute("COMMIT")
+        return tasks
+
+    def _mark(self, tasks: Sequence[Task], *, delivered: bool, due_in_s: float) -> None:
+        with self._database.writing() as connection:
+            outbox.mark(connection, tasks, delivered=delivered, due_at=time.time() + due_in_s)
+            connection.execute("COMMIT")
+
+
+def _seqs(tasks: Sequence[Task], *operations: str) -> NDArray[np.int64]:
+    return np.array([task.seq for task in tasks if task.operation in operations], np.int64)

@@ -1,0 +1,187 @@
+"""Milvus as the vector store, for galleries that outgrow one machine's memory. The database stays the only truth.
+
+What changes is written to the outbox in the same transaction as the rows, and brought to Milvus afterwards by
+``MilvusSettling``. Until Milvus surely shows a change, which is some time after it has acknowledged it, the outbox's
+vectors are searched in this process, and what Milvus says of the same images is ignored. So an added image is found at
+once, also by other replicas, a deleted one never, and it may be asked at its fast consistency, Bounded, where Strong
+takes 0.2 s: correctness rests on the outbox alone.
+
+A Milvus that has lost something is noticed before it is believed: it must show the marker of the gallery's epoch,
+looked for at most ``TRUST_S`` before a search ends. A server that restarts, empty or with a backup, takes longer.
+Milvus away, or not believed: GalleryUnavailable, never a part of the answer.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import GalleryUnavailable
+from core.gallery import outbox
+from core.gallery.image_rows import has_images
+from core.gallery.manifest import read_generation
+from core.gallery.milvus_collection import MAX_TOP_K, MilvusCollection
+from core.gallery.milvus_connection import read_options
+from core.gallery.milvus_settling import TRUST_S, MilvusSettling
+from core.gallery.sql import Connection, Database
+from core.gallery.unsettled import Unsettled, merge
+from core.gallery.vector_rows import seqs_of_places
+from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange
+from core.results import EncoderFingerprint
+
+_ATTEMPTS = 3
+
+_log = logging.getLogger(__name__)
+
+
+class MilvusStore:
+    """A collection of Milvus that follows the database; see ``core.gallery.vector_store.VectorStore``."""
+
+    def __init__(self, database: Database, fingerprint: EncoderFingerprint, options: Mapping[str, Any]) -> None:
+        """Bind the parts; Milvus is first asked by ``catch_up`` or a search.
+
+        Args:
+            database: of the gallery.
+            fingerprint: of the encoder that makes the vectors.
+            options: see ``core.gallery.milvus_connection.MilvusOptions``.
+
+        Raises:
+            InvalidRequest: one is missing, unknown or out of range.
+        """
+        self._database = database
+        self._milvus = MilvusCollection(read_options(options), fingerprint)
+        self._unsettled = Unsettled(fingerprint.dim, self._milvus.options.rows_in_memory)
+        self._settling = MilvusSettling(database, self._milvus, fingerprint.dim, self._unsettled.outdate)
+        self._trusted = 0, 0.0  # an epoch, and until when (monotonic) Milvus surely shows its marker
+
+    def search(
+        self,
+        connection: Connection,
+        collection: str,
+        query: NDArray[np.float32],
+        top_k: int,
+        places: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Search Milvus and the outbox, as of this moment.
+
+        Raises:
+            GalleryUnavailable: Milvus does not answer, or has lost something that is being repaired.
+        """
+        among = None if places is None else seqs_of_places(connection, places)
+        if among is not None and not len(among):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        for _ in range(_ATTEMPTS):
+            try:
+                # In this order: what is repaired or settled between the two questions is known to both.
+                until = self._check_trust(connection)
+                known = self._unsettled.search(connection, collection, query, top_k, among)
+                settled = self._search_milvus(connection, collection, query, top_k, places, known.hidden)
+            except GalleryUnavailable:
+                known = self._unsettled.search(connection, collection, query, top_k, among)
+                if not outbox.holds_all_of(connection, collection) or read_generation(connection) != known.generation:
+                    raise
+                return known.seqs, known.similarities
+            if time.monotonic() < until:
+                return merge((known.seqs, known.similarities), settled, top_k)
+        raise GalleryUnavailable(f"the vector engine at {self._milvus.options.address} is too slow; try again later")
+
+    def catch_up(self, connection: Connection) -> None:  # noqa: ARG002 - the port's; changes need a writing one
+        """Compare with Milvus and begin to follow. A reader has nothing to load.
+
+        Raises:
+            EncoderMismatch: Milvus' collection holds another encoder's vectors.
+            InvalidRequest: it is another gallery's.
+        """
+        if self._database.read_only:
+            return
+        with self._database.writing() as writing:
+            outbox.begin_engine(writing, self._milvus.options.collection)
+            outbox.ensure_all_keys(writing)
+            writing.execute("COMMIT")
+        try:
+            self._settling.settle()
+        except GalleryUnavailable as exc:
+            # Photos can be added, and found; the others as soon as it is there.
+            _log.warning("the gallery opens without its vector engine: %s", exc)
+        self._settling.start()
+
+    def commit(self, connection: Connection, generation: int, changes: Sequence[VectorChange]) -> None:
+        """Commit the caller's transaction with what it asks of Milvus, and see to that."""
+        for change in changes:
+            match change:
+                case Added(collection, seqs, _):
+                    outbox.ensure_key(connection, collection)
+                    outbox.put(connection, "upsert", seqs)
+                case Moved(seqs):
+                    outbox.put(connection, "upsert", seqs)
+                case Removed(seqs):
+                    outbox.put(connection, "delete", seqs)
+                    outbox.drop_unused_keys(connection)
+                case Renamed(name, new_name):
+                    outbox.rename_key(connection, name, new_name)
+        outbox.follow(connection, generation)
+        connection.execute("COMMIT")
+        self._settling.wake()
+
+    def reconcile(self) -> None:
+        """Compare everything with Milvus and repair what differs.
+
+        Raises:
+            EncoderMismatch: Milvus' collection holds another encoder's vectors.
+            InvalidRequest: it is another gallery's.
+            GalleryUnavailable: Milvus or the database cannot be used.
+        """
+        self._settling.reconcile()
+
+    def close(self) -> None:
+        """End the thread and the connection; what is left in the outbox is delivered after the next start."""
+        self._settling.close()
+        self._milvus.close()
+
+    def _search_milvus(
+        self,
+        connection: Connection,
+        collection: str,
+        query: NDArray[np.float32],
+        top_k: int,
+        places: NDArray[np.int64] | None,
+        hidden: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        key = outbox.key_of(connection, collection)
+        if key is None:
+            if has_images(connection, collection):
+                raise self._not_trusted()
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        limit = min(MAX_TOP_K, top_k + min(top_k, len(hidden)))
+        while True:
+            seqs, similarities = self._milvus.search(key, query, limit, places)
+            is_current = ~np.isin(seqs, hidden)
+            if is_current.sum() >= top_k or len(seqs) < limit or limit == MAX_TOP_K:
+                return seqs[is_current][:top_k], similarities[is_current][:top_k]
+            limit = min(MAX_TOP_K, 4 * limit)
+
+    def _check_trust(self, connection: Connection) -> float:
+        """Return until when (monotonic) Milvus can be believed, or raise GalleryUnavailable."""
+        for _ in range(_ATTEMPTS):
+            engine = outbox.read_engine(connection)
+            if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
+                break
+            now = time.monotonic()
+            epoch, until = self._trusted
+            # Half of the time is left for the search itself.
+            if engine.epoch == epoch and now < until - TRUST_S / 2:
+                return until
+            if self._milvus.shows_marker(engine.epoch):
+                self._trusted = engine.epoch, now + TRUST_S
+                return now + TRUST_S
+            # The epoch may have ended between the two questions.
+        self._settling.wake()
+        raise self._not_trusted()
+
+    def _not_trusted(self) -> GalleryUnavailable:
+        return GalleryUnavailable(
+            f"the vector engine at {self._milvus.options.address} lacks vectors and is being repaired; try again soon"
+        )

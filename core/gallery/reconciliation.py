@@ -1,0 +1,122 @@
+"""Compares what a vector engine holds with the gallery, and asks for what differs.
+
+A new epoch is begun first: no engine shows its marker, so that no replica trusts the engine until the differences have
+been found and stand in the outbox, from where they are searched at once. Whatever stops this, it is done again.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import GalleryUnavailable
+from core.gallery import manifest, outbox
+from core.gallery.milvus_collection import MilvusCollection
+from core.gallery.outbox import Engine
+from core.gallery.sql import Connection, Database
+
+_SEQS_AT_ONCE = 16_000
+
+_log = logging.getLogger(__name__)
+
+
+def reconcile(database: Database, milvus: MilvusCollection, wait: Callable[[], object]) -> None:
+    """Make the engine trustworthy: its collection is there, and all that it lacks or has too much is in the outbox.
+
+    Args:
+        database: of the gallery.
+        milvus: the engine's collection, which is made if it is missing.
+        wait: returns when no replica trusts the former epoch any more.
+
+    Raises:
+        EncoderMismatch: the collection holds another encoder's vectors.
+        InvalidRequest: it is another gallery's.
+        GalleryUnavailable: the engine or the database cannot be used.
+    """
+    engine, epoch = begin_epoch(database, milvus.options.collection)
+    if not milvus.exists():
+        if engine.epoch:
+            wait()  # an empty collection must not be taken for the one that was lost
+        milvus.make(engine.gallery)
+    milvus.load(engine.gallery)
+    missing, surplus = compare(database, milvus)
+    with database.writing() as connection:
+        outbox.put_repairs(connection, missing, surplus)
+        generation = manifest.next_generation(connection)  # for every replica to read the outbox
+        outbox.follow(connection, generation)
+        connection.execute("COMMIT")
+    milvus.write_marker(epoch)
+    _log.info("the vector engine lacked %d vectors and had %d too many", len(missing), len(surplus))
+
+
+def begin_epoch(database: Database, name: str) -> tuple[Engine, int]:
+    """Put an epoch on record that no engine shows yet.
+
+    Returns:
+        What was on record before, and the epoch's number.
+    """
+    epoch = new_epoch()
+    with database.writing() as connection:
+        outbox.begin_engine(connection, name)
+        engine = outbox.read_engine(connection)
+        if engine is None:
+            raise GalleryUnavailable(f"the gallery in {database.place} has no manifest")
+        outbox.ensure_all_keys(connection)
+        outbox.follow_from_here(connection)
+        outbox.write_epoch(connection, epoch)
+        connection.execute("COMMIT")
+    return engine, epoch
+
+
+def new_epoch() -> int:
+    """Draw a number that no engine shows, >= 1."""
+    return secrets.randbelow(2**62) + 1
+
+
+def compare(database: Database, milvus: MilvusCollection) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the differences, while the gallery goes on.
+
+    Returns:
+        int64 [N], the seqs that the engine lacks, holds twice, or under another collection or place; and int64 [M],
+        those that it should not hold.
+    """
+    missing, surplus = list[NDArray[np.int64]](), list[NDArray[np.int64]]()
+    counted, after = 0, 0
+    with database.reading() as connection:
+        newest = connection.execute("SELECT coalesce(max(seq), 0) FROM images").fetchone()[0]
+        # Beyond the newest lies what a gallery restored from a backup does not know of.
+        while after < newest or milvus.count(after):
+            ours = _images(connection, after, after + _SEQS_AT_ONCE)
+            theirs = milvus.entities(after, after + _SEQS_AT_ONCE)
+            counted += len(theirs)
+            same = np.intersect1d(_as_rows(ours), _as_rows(theirs), assume_unique=True)["f0"]
+            missing.append(np.setdiff1d(ours[:, 0], same))
+            surplus.append(np.setdiff1d(theirs[:, 0], ours[:, 0]))
+            after += _SEQS_AT_ONCE
+        if milvus.count(0, after) != counted:
+            missing += _of_doubled_ranges(connection, milvus, after)
+    return np.concatenate([np.empty(0, np.int64), *missing]), np.concatenate([np.empty(0, np.int64), *surplus])
+
+
+def _images(connection: Connection, after: int, up_to: int) -> NDArray[np.int64]:
+    rows = connection.execute(
+        "SELECT images.seq, vector_keys.collection_key, images.place FROM images "
+        "JOIN vector_keys USING (collection) WHERE images.seq > ? AND images.seq <= ? ORDER BY images.seq",
+        (after, up_to),
+    ).fetchall()
+    return np.array(rows, np.int64).reshape(-1, 3)
+
+
+def _of_doubled_ranges(connection: Connection, milvus: MilvusCollection, newest: int) -> list[NDArray[np.int64]]:
+    """All images of those ranges in which Milvus counts more than it lists, as after a delivery by two replicas."""
+    return [
+        _images(connection, after, after + _SEQS_AT_ONCE)[:, 0]
+        for after in range(0, newest, _SEQS_AT_ONCE)
+        if milvus.count(after, after + _SEQS_AT_ONCE) != len(milvus.entities(after, after + _SEQS_AT_ONCE))
+    ]
+
+
+def _as_rows(table: NDArray[np.int64]) -> NDArray[np.void]:
+    return np.ascontiguousarray(table).view([("f0", np.int64), ("f1", np.int64), ("f2", np.int64)]).reshape(-1)
