@@ -14,6 +14,7 @@ router = APIRouter(tags=["feedback"])
 @router.post("/feedback", summary="Say whether an answer was right", responses=error_answers(404, 422, 503))
 async def give_feedback(said: FeedbackRequest, engine: Engine) -> FeedbackReply:
     """Keep it; said again, it replaces what was said before."""
+    await engine.usage.await_match(said.request_id)
     if said.place_id is not None:
         collection = (await engine.usage.find(said.request_id)).match.collection
         page = await engine.workers.run(engine.gallery.list_images, collection, said.place_id, limit=1)

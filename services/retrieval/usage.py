@@ -4,14 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.bounded_cache import BoundedCache
-from core.errors import GalleryUnavailable
+from core.errors import GalleryUnavailable, UnknownMatch
 from core.gallery import Storage
 from core.usage import (
     FeedbackVerdict,
@@ -33,6 +33,7 @@ RECENT_BYTES = 64 * 1024 * 1024
 """Of queries whose features may still be kept: some hundreds of the embedded encoder's."""
 
 _FORGETTING_EVERY_S = 3600.0
+_LOOKS, _BETWEEN_LOOKS_S = 5, 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,19 @@ class Usage:
     async def find(self, request_id: str) -> StoredMatch:
         """Read the newest match of a request; see ``UsageLog.find``."""
         return await self._workers.run(self._log.find, request_id)
+
+    async def await_match(self, request_id: str) -> None:
+        """Wait a moment for a match of which another gateway may be telling just now.
+
+        Raises:
+            UnknownMatch: nobody did.
+        """
+        for _ in range(_LOOKS - 1):
+            with suppress(UnknownMatch):
+                await self.find(request_id)
+                return
+            await asyncio.sleep(_BETWEEN_LOOKS_S)
+        await self.find(request_id)
 
     async def give_feedback(self, request_id: str, verdict: FeedbackVerdict, place_id: str | None) -> StoredMatch:
         """Keep what was said of a match, with the query's features if they may be and still are here."""

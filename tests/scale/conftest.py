@@ -1,0 +1,61 @@
+"""Two retrieval services, a verifier and two gateways, real processes on one PostgreSQL and one folder of photos."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from replica_processes import SERVICE_KEY, Replicas
+from servers.balancer import Balancer
+from servers.ports import free_port
+from servers.postgres import PostgresServer
+
+from serving.auth.keys import create_key
+
+
+@pytest.fixture(scope="session")
+def replicas(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[Replicas]:
+    """All of them, ready, with an empty gallery; killed at the end."""
+    root = tmp_path_factory.mktemp("replicas")
+    url = postgres.create_database()
+    key = create_key(root / "keys.json", "director", "admin")
+    m1, m1_other, m3, a, b = (str(free_port()) for _ in range(5))
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(Balancer(*ports)) for ports in ((int(m1), int(m1_other)), (int(m1_other), int(m1)))
+        )
+        kept = {"DATA_DIR": str(root / "gallery"), "DATABASE_URL": url, "SERVICE_KEY": SERVICE_KEY}
+        retrieval = {"MODULE": "services.retrieval", **{f"M1_{name}": value for name, value in kept.items()}}
+        verifier = {"MODULE": "services.verifier", **{f"M3_{name}": value for name, value in kept.items()}}
+        gateway = {
+            "MODULE": "gateway",
+            "GATEWAY_VERIFIER_URL": f"http://127.0.0.1:{m3}",
+            "GATEWAY_SERVICE_KEY": SERVICE_KEY,
+            "GATEWAY_KEYS_FILE": str(root / "keys.json"),
+            "GATEWAY_RATE_PER_MINUTE": "0",
+        }
+        clients = [
+            stack.enter_context(
+                httpx.Client(
+                    base_url=f"http://127.0.0.1:{port}",
+                    headers={"Authorization": f"Bearer {key}"},
+                    trust_env=False,
+                    timeout=60,
+                )
+            )
+            for port in (a, b)
+        ]
+        running = Replicas(*clients, key, root / "gallery", url, root / "log")
+        running.environments = {
+            "m1": {**retrieval, "PORT": m1, "M1_PORT": m1},
+            "m1-other": {**retrieval, "PORT": m1_other, "M1_PORT": m1_other},
+            "m3": {**verifier, "PORT": m3, "M3_PORT": m3},
+            "gateway-a": {**gateway, "PORT": a, "GATEWAY_PORT": a, "GATEWAY_RETRIEVAL_URL": first.url},
+            "gateway-b": {**gateway, "PORT": b, "GATEWAY_PORT": b, "GATEWAY_RETRIEVAL_URL": second.url},
+        }
+        try:
+            running.start(*running.environments)
+            yield running
+        finally:
+            for name in running.processes:
+                running.kill(name)
