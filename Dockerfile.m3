@@ -17,7 +17,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 # The sources; .dockerignore lists what they are.
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/venv/bin/pip install --constraint constraints-gpu.txt ".[m3]"
+    /opt/venv/bin/pip install --constraint constraints-gpu.txt ".[m3,scale]"
 
 FROM ${PYTHON_IMAGE}
 # The folders exist and belong to the user, so that fresh volumes mounted on them do too.

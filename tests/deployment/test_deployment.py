@@ -74,7 +74,7 @@ def test_the_gateway_sees_no_secret():
 def test_the_example_lists_every_variable():
     """.env.example names every setting and every variable of the compose files, and nothing that does not exist."""
     listed = set(re.findall(r"^# ([A-Z][A-Z0-9_]+)=", (REPOSITORY / ".env.example").read_text(), re.MULTILINE))
-    texts = [(REPOSITORY / name).read_text() for name in ("docker-compose.yml", "docker-compose.cpu.yml")]
+    texts = [path.read_text() for path in REPOSITORY.glob("docker-compose*.yml")]
     interpolated = {name for text in texts for name in re.findall(r"\$\{([A-Z0-9_]+)", text)}
     handed_through = {
         name for text in texts for name in re.findall(r"^ +([A-Z][A-Z0-9_]+):(?: #.*)?$", text, re.MULTILINE)

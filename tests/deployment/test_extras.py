@@ -30,7 +30,10 @@ HEAVY = {"torch", "faiss", "transformers", "poselib", "h5py", "pillow_heif"}
     ("modules", "hidden"),
     [
         (("gateway.app", "gateway.__main__"), LEARNED | GEOMETRY | HEAVY | SCALE),
-        (("services.retrieval.__main__", "core.encoders.dinov3"), LEARNED | GEOMETRY | SCALE | {"httpx", "qwen_vl_utils"}),
+        (
+            ("services.retrieval.__main__", "core.encoders.dinov3"),
+            LEARNED | GEOMETRY | SCALE | {"httpx", "qwen_vl_utils"},
+        ),
         (
             (
                 "services.verifier.__main__",

@@ -1,0 +1,183 @@
+"""What can be checked of the deployments past one machine by reading; ``make check-deploy`` runs the real parsers."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway.settings import GatewaySettings
+from services.retrieval.settings import RetrievalSettings
+from services.verifier.settings import VerifierSettings
+from serving.metrics import Metrics
+from serving.settings import ProcessSettings
+
+REPOSITORY = Path(__file__).parents[2]
+KUBERNETES = REPOSITORY / "deploy" / "kubernetes"
+SECRETS = {"SERVICE_KEY", "POSTGRES_PASSWORD", "STORE_USER", "STORE_PASSWORD"}
+PROCESSES: dict[str, type[ProcessSettings]] = {
+    "gateway": GatewaySettings, "m1": RetrievalSettings, "m3": VerifierSettings,
+}  # fmt: skip
+
+
+class ComposeLoader(yaml.SafeLoader):
+    """Reads ``!override`` and ``!reset`` as the value that follows."""
+
+
+def _value_that_follows(loader: ComposeLoader, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else None
+
+
+for tag in ("!override", "!reset"):
+    ComposeLoader.add_constructor(tag, _value_that_follows)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    """The services of docker-compose.scale.yml, what they extend left out."""
+    found: dict[str, Any] = yaml.load((REPOSITORY / "docker-compose.scale.yml").read_text(), ComposeLoader)["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def objects() -> list[dict[str, Any]]:
+    """The objects written in deploy/kubernetes."""
+    names = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
+    texts = [(KUBERNETES / name).read_text() for name in names if name.endswith(".yaml")]
+    return [each for text in texts for each in yaml.safe_load_all(text)]
+
+
+@pytest.fixture(scope="module")
+def workloads(objects) -> dict[str, Any]:
+    """What runs pods, by name."""
+    return {each["metadata"]["name"]: each for each in objects if each["kind"] in ("Deployment", "StatefulSet")}
+
+
+def settings_of(name: str, lines: list[str]) -> dict[str, str]:
+    """The variables of one process among ``NAME=value`` lines."""
+    prefix = f"{name.upper()}_"
+    return dict(line.split("=", 1) for line in lines if line.startswith(prefix))
+
+
+@pytest.fixture(scope="module")
+def cluster_settings() -> list[str]:
+    """The lines of settings.env."""
+    return (KUBERNETES / "settings.env").read_text().splitlines()
+
+
+class TestCompose:
+    def test_every_secret_is_the_operators(self):
+        """The file has no password of its own and names what is missing; without it nothing starts."""
+        text = (REPOSITORY / "docker-compose.scale.yml").read_text()
+        assert set(re.findall(r"\$\{([A-Z_]+):\?", text)) == SECRETS
+        for line in text.splitlines():
+            if re.search(r"(PASSWORD|SECRET|_KEY\b|ACCESS_KEY|TOKEN).*:", line) and not line.lstrip().startswith("#"):
+                assert re.search(r": (\*|&[a-z-]+ \$\{|!reset null$)|\$\$STORE|TOKEN:$", line), line
+
+    def test_only_the_balancer_is_published(self, services):
+        """Gateways, services and stores are reached through it alone, or by those that need them."""
+        assert [name for name, service in services.items() if service.get("ports")] == ["balancer"]
+        assert services["balancer"]["ports"] == ["${PUBLIC_ADDRESS:-127.0.0.1}:${PUBLIC_PORT:-8000}:8080"]
+        assert all(
+            service["networks"] == ["stores"] for service in map(services.get, ("postgres", "minio", "etcd", "milvus"))
+        )
+
+    def test_there_are_two_of_what_computes(self, services):
+        """Each process has a second one, with a disk and where needed a GPU of its own."""
+        for name in ("gateway", "m1", "m3", "vllm"):
+            assert services[f"{name}-b"]["extends"] == {"service": f"{name}-a"}
+        mounts = [services[name]["volumes"][0].partition(":")[0] for name in ("m1-a", "m1-b", "m3-a", "m3-b")]
+        assert mounts == ["m1-a", "m1-b", "m3-a", "m3-b"]
+        text = (REPOSITORY / "docker-compose.scale.yml").read_text()
+        assert sorted(re.findall(r"\$\{GPU_OF_[A-Z0-9_]+:-(\d)\}", text)) == ["1", "2", "3"]  # m1-a has 0
+
+    def test_the_balancer_knows_every_replica(self, services):
+        """cluster.conf names the replicas that the compose file starts, at the ports that they listen on."""
+        text = (REPOSITORY / "deploy" / "nginx" / "cluster.conf").read_text()
+        named = set(re.findall(r"server ([a-z0-9-]+):(\d+) resolve", text))
+        ports = {"gateway": "8000", "m1": "8001", "m3": "8002"}
+        assert named == {(f"{name}-{letter}", port) for name, port in ports.items() for letter in "ab"}
+        assert {name for name, _ in named} <= set(services)
+
+    @pytest.mark.parametrize("name", ["gateway"])
+    def test_settings_are_accepted(self, services, name: str, monkeypatch: pytest.MonkeyPatch):
+        """Each process takes what the file tells it."""
+        told = {key: value for key, value in services[f"{name}-a"]["environment"].items() if isinstance(value, str)}
+        for key, value in told.items():
+            monkeypatch.setenv(key, re.sub(r"\$\{M3_MODEL:-(.*)\}", r"\1", value).replace("${SERVICE_KEY:?", "x" * 20))
+        assert PROCESSES[name]() is not None
+
+
+class TestKubernetes:
+    def test_every_workload_survives_a_drain(self, objects, workloads):
+        """Two of each, on different nodes where possible, of which one at a time may be taken away."""
+        budgets = {each["metadata"]["name"]: each for each in objects if each["kind"] == "PodDisruptionBudget"}
+        assert budgets.keys() == workloads.keys() == {"balancer", "gateway", "m1", "m3", "vllm"}
+        assert all(each["spec"]["maxUnavailable"] == 1 for each in budgets.values())
+        assert all(each["spec"]["replicas"] == 2 for each in workloads.values())
+
+    @pytest.mark.parametrize(("name", "port"), [("gateway", 8000), ("m1", 8001), ("m3", 8002)])
+    def test_processes_are_run_as_the_images_are_built(self, workloads, name: str, port: int):
+        """No root, nothing written but volumes, no invented variables, and health asked where it is told."""
+        pod = workloads[name]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        assert (pod["enableServiceLinks"], pod["securityContext"]["runAsUser"]) == (False, 10001)
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        assert container["ports"] == [{"name": "http", "containerPort": port}]
+        probes = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
+        assert probes == {"startup": "/health/live", "liveness": "/health/live", "readiness": "/health/ready"}
+        compose = (REPOSITORY / "docker-compose.yml").read_text() + (REPOSITORY / "docker-compose.cpu.yml").read_text()
+        assert f"image: {container['image']}\n" in compose
+
+    def test_secrets_are_referred_to(self, objects):
+        """No object holds one, and none is made from a file of the repository."""
+        assert "Secret" not in {each["kind"] for each in objects}
+        assert "secretGenerator" not in (KUBERNETES / "kustomization.yaml").read_text()
+        assert not re.search(
+            r"(?i)(password|secret|token|service_key)[a-z_]*=", (KUBERNETES / "settings.env").read_text()
+        )
+
+    def test_documented_secrets_are_those_that_are_read(self, workloads):
+        """docs/scale.md tells how to make every secret, with every key."""
+        read = re.findall(r"'name': '(matcher-[a-z]+)', 'key': '([a-z-]+)'", str(workloads))
+        told = (REPOSITORY / "docs" / "scale.md").read_text()
+        assert {name for name, _ in read} | {"matcher-keys"} == set(
+            re.findall(r"secret generic (matcher-[a-z]+)", told)
+        )
+        assert {key for _, key in read} | {"keys.json"} == set(re.findall(r"--from-(?:literal|file)=([a-z.-]+)=", told))
+
+    def test_autoscaling_goes_by_metrics_that_exist(self, objects):
+        """What the autoscalers ask for is made by the adapter's rules of metrics and labels that the product has."""
+        scalers = [each for each in objects if each["kind"] == "HorizontalPodAutoscaler"]
+        asked = {metric["pods"]["metric"]["name"] for each in scalers for metric in each["spec"]["metrics"]}
+        rules = yaml.safe_load((KUBERNETES / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
+        assert asked == {rule["name"]["as"] for rule in rules}
+
+        known = {metric.name for metric in Metrics("retrieval").registry.collect()}
+        queries = " ".join(rule["seriesQuery"] + rule["metricsQuery"].replace("<<.Series>>", "") for rule in rules)
+        assert set(re.findall(r"matcher_[a-z_]+", queries)) <= known
+
+    def test_every_model_server_is_asked(self, workloads, cluster_settings):
+        """As many as there are, each by its own name, of the model that they serve."""
+        told = settings_of("m3", cluster_settings)
+        vllm = workloads["vllm"]["spec"]
+        urls = [f"http://vllm-{number}.vllm:8000/v1" for number in range(vllm["replicas"])]
+        assert json.loads(told["M3_VERIFIER_OPTIONS"]) == {"url": urls}
+        assert f"--served-model-name={told['M3_MODEL']}" in vllm["template"]["spec"]["containers"][0]["args"]
+
+    @pytest.mark.parametrize("name", ["gateway"])
+    def test_settings_are_accepted(self, name: str, cluster_settings, monkeypatch: pytest.MonkeyPatch):
+        """Each process takes what settings.env tells it, and stands on a pod's address with its key."""
+        prefix = name.upper()
+        for key, value in settings_of(name, cluster_settings).items():
+            monkeypatch.setenv(key, value)
+        monkeypatch.setenv(f"{prefix}_HOST", "0.0.0.0")
+        monkeypatch.setenv(f"{prefix}_SERVICE_KEY", "x" * 20)
+
+        assert PROCESSES[name]().is_guarded
