@@ -1,18 +1,21 @@
 """The retrieval service's gallery as the verifier sees it: read-only, and not necessarily there yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from PIL import Image
 
-from core.errors import GalleryError, InvalidImage, UnknownImage
+from core.errors import GalleryError, GalleryUnavailable, InvalidImage, UnknownImage
 from core.gallery import Gallery, Storage
 from core.gallery.storage import LOCAL
 from core.images import ImageLimits, open_image
 from core.results import GalleryImage, Photo
+
+Answer = TypeVar("Answer")
 
 # Some 300 photos: a match compares a handful, and what was deleted elsewhere stays here until it is pushed out.
 _FEATURE_CACHE_BYTES = 64 * 1024 * 1024
@@ -63,24 +66,24 @@ class GalleryAccess:
         Raises:
             GalleryUnavailable: the gallery cannot be read.
         """
-        found = self._look_up(image_ids)
+        found = self._ask(lambda gallery: self._look_up(gallery, image_ids))
         if image_ids and not found:
             # Every candidate gone at once: more likely the folder was replaced by another gallery under this one.
             self.close()
-            found = self._look_up(image_ids)
+            found = self._ask(lambda gallery: self._look_up(gallery, image_ids))
         return found
 
     def calibration(self, collection: str) -> str | None:
         """The calibration on record for a collection, as text."""
-        return self._open().calibration(collection)
+        return self._ask(lambda gallery: gallery.calibration(collection))
 
     def count_places(self, collection: str) -> int:
         """How many places a collection has."""
-        return self._open().count_places(collection)
+        return self._ask(lambda gallery: gallery.count_places(collection))
 
     def encoder(self) -> str:
         """Fingerprint of the encoder that made the gallery."""
-        return str(self._open().fingerprint)
+        return str(self._ask(lambda gallery: gallery.fingerprint))
 
     def feature_uses(self) -> tuple[int, int]:
         """How many candidates' local features were in memory and how many had to be read, since it was opened."""
@@ -94,8 +97,16 @@ class GalleryAccess:
                 self._gallery.close()
                 self._gallery = None
 
-    def _look_up(self, image_ids: Sequence[str]) -> list[CandidatePhoto]:
-        gallery = self._open()
+    def _ask(self, question: Callable[[Gallery], Answer]) -> Answer:
+        while True:
+            gallery = self._open()
+            try:
+                return question(gallery)
+            except GalleryUnavailable:
+                if gallery is self._gallery:
+                    raise  # else another thread has closed it meanwhile
+
+    def _look_up(self, gallery: Gallery, image_ids: Sequence[str]) -> list[CandidatePhoto]:
         images = []
         for image_id in image_ids:
             try:
