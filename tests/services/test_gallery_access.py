@@ -1,33 +1,37 @@
 """The gallery as the verifier reads it, from several threads."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from fakes.encoders import ThumbnailEncoder
 
+from core.errors import GalleryUnavailable
 from core.gallery import Gallery
 from core.images import ImageLimits
 from services.verifier.gallery_access import GalleryAccess
 
 
-def test_threads_do_not_close_the_gallery_under_each_other(folder: Path):
-    """While one opens it anew, because all of its candidates are gone, the others' questions are answered."""
-    fingerprint = ThumbnailEncoder().fingerprint
+def test_a_gallery_closed_meanwhile_is_opened_again(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """Another thread, all of whose candidates are gone, opens the gallery anew; this one's question is answered."""
+    read, closed = Gallery.calibration, []
 
-    def ask_for_what_is_gone(access: GalleryAccess) -> None:
-        for _ in range(100):
-            assert access.photos(["0" * 32]) == []
+    def read_late(gallery: Gallery, collection: str) -> str | None:
+        if not closed:
+            access.close()  # as the other thread does, just before this one reads
+            closed.append(gallery)
+        return read(gallery, collection)
 
-    def ask_for_what_is_there(access: GalleryAccess) -> None:
-        for _ in range(300):
-            assert access.calibration("default") is None
-            assert access.encoder() == str(fingerprint)
-
+    monkeypatch.setattr(Gallery, "calibration", read_late)
     with (
-        Gallery.open(folder, fingerprint),
+        Gallery.open(folder, ThumbnailEncoder().fingerprint),
         closing(GalleryAccess(folder, ImageLimits())) as access,
-        ThreadPoolExecutor(2) as threads,
     ):
-        for each in [threads.submit(ask, access) for ask in (ask_for_what_is_gone, ask_for_what_is_there)]:
-            each.result()
+        assert access.calibration("default") is None
+    assert len(closed) == 1
+
+
+def test_a_gallery_that_is_missing_is_no_reason_to_try_for_ever(folder: Path):
+    """It is refused once, with the cause."""
+    with closing(GalleryAccess(folder, ImageLimits())) as access, pytest.raises(GalleryUnavailable, match="no gallery"):
+        access.calibration("default")
