@@ -34,6 +34,8 @@ from serving.tracing import span, trace_headers
 Reply = TypeVar("Reply", bound=BaseModel)
 
 _PROBE_TIMEOUT_S = 2.0
+_OF_BALANCERS = frozenset({502, 503})
+"""What a load balancer answers when the replica that it had chosen is gone."""
 
 
 @contextmanager
@@ -123,20 +125,21 @@ class ServiceClient:
         with map_transport_errors(self.service, self.unavailable, late), span(f"{method} {self.service}{path}"):
             headers |= trace_headers()
             async with asyncio.timeout(timeout_s):
+                # A kept connection, this process's or a balancer's, may have died with a replica. Made twice, these
+                # calls do no more than once, so one more try is safe.
                 try:
                     response = await self._http.request(method, path, headers=headers, **body)
                 except httpx.TransportError:
-                    # A kept connection may have died with a restarted service. Made twice, these calls do no more
-                    # than once, so one more try on a fresh connection is safe.
                     response = await self._http.request(method, path, headers=headers, **body)
+                else:
+                    if response.status_code in _OF_BALANCERS and not _is_the_services_own(response):
+                        response = await self._http.request(method, path, headers=headers, **body)
         if response.status_code == 504:  # its own clock was the quicker one
             raise late(f"the {self.service} service took too long")
         self._check_key_accepted(response)
         if 400 <= response.status_code < 500 or response.status_code == 503:
-            try:
-                ErrorBody.model_validate_json(response.content)
-            except ValidationError as exc:
-                raise UnusableReply(f"the {self.service} service answered {response.status_code}") from exc
+            if not _is_the_services_own(response):
+                raise UnusableReply(f"the {self.service} service answered {response.status_code}")
             raise ServiceRefused(response.status_code, response.content, response.headers.get("retry-after"))
         if not response.is_success:
             raise UnusableReply(f"the {self.service} service failed ({response.status_code})")
@@ -211,14 +214,27 @@ class RetrievalClient(ServiceClient):
     ) -> httpx.Response:
         """Pass a request on as it is; the answer's body is still to be streamed and closed by the caller.
 
+        Where the connection dies it is passed on once more, unless its body has been streamed away, or doing it twice
+        would be answered otherwise: a deletion is not found again.
+
         Raises:
             GatewayError: the service cannot be reached, or its answer does not begin in time.
         """
         url = httpx.URL(path, query=query.encode())
-        request = self._http.build_request(method, url, headers={**headers, **_hop_headers()}, content=body)
+
+        async def send() -> httpx.Response:
+            request = self._http.build_request(method, url, headers={**headers, **_hop_headers()}, content=body)
+            return await self._http.send(request, stream=True)
+
+        may_repeat = method != "DELETE" and (body is None or isinstance(body, bytes))
         with map_transport_errors(self.service, self.unavailable):
             async with asyncio.timeout(timeout_s or self._timeout_s):
-                response = await self._http.send(request, stream=True)
+                try:
+                    response = await send()
+                except httpx.TransportError:
+                    if not may_repeat:
+                        raise
+                    response = await send()
         if response.status_code in {401, 403}:
             await response.aclose()
         self._check_key_accepted(response)
@@ -253,6 +269,15 @@ class VerifierClient(ServiceClient):
                 for each in features
             ]
         return await self._post("/verify", VerifyReply, files=files)
+
+
+def _is_the_services_own(refusal: httpx.Response) -> bool:
+    """Whether a service refuses, rather than something between it and this process."""
+    try:
+        ErrorBody.model_validate_json(refusal.content)
+    except ValidationError:
+        return False
+    return True
 
 
 def _hop_headers() -> dict[str, str]:

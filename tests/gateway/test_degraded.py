@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -102,6 +103,41 @@ def test_a_connection_that_died_is_tried_again_once():
         answer = match(client)
 
     assert (answer.status_code, len(calls)) == (200, 2)
+
+
+@pytest.mark.parametrize(("method", "calls_made"), [("GET", 2), ("PATCH", 2), ("DELETE", 1), ("POST", 1)])
+def test_what_is_passed_on_is_tried_again_where_that_is_safe(method: str, calls_made: int):
+    """Not an upload, whose bytes are gone, nor a deletion, which would not find its image a second time."""
+    calls = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    def dies_once(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        if len(calls) == 1:
+            raise httpx.RemoteProtocolError("server disconnected")
+        return httpx.Response(200, content=body())
+
+    path = "/index/images" if method in ("GET", "POST") else f"/index/images/{'0' * 32}"
+    with gateway(retrieval=dies_once) as client:
+        answer = client.request(method, path, **({"json": {"place_name": "p"}} if method == "PATCH" else {}))
+
+    assert (answer.status_code, len(calls)) == (200 if calls_made == 2 else 503, calls_made)
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_a_replica_that_died_behind_a_balancer_is_asked_elsewhere(status: int):
+    """What a load balancer says in its own words is tried again once; a service's own refusal is not."""
+    answers = [httpx.Response(status, text="<html>Bad Gateway</html>"), httpx.Response(200, json=FOUND)]
+    with gateway(retrieval=lambda _request: answers.pop(0), verifier=says(VERIFIED)) as client:
+        assert match(client).status_code == 200
+    assert answers == []
+
+    answers = [httpx.Response(503, json=BUSY), httpx.Response(200, json=FOUND)]
+    with gateway(retrieval=lambda _request: answers.pop(0), verifier=says(VERIFIED)) as client:
+        assert error_of(match(client))["code"] == "overloaded"
+    assert len(answers) == 1
 
 
 def test_the_request_id_travels_over_every_hop():
