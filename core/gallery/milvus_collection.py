@@ -64,6 +64,7 @@ class MilvusCollection:
             self._name,
             schema=schema,
             index_params=index,
+            num_shards=1,  # one log: what survives a crash is all that was written before some moment
             consistency_level="Bounded",
             timeout_s=_LONG_TIMEOUT_S,
         )

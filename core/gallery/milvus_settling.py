@@ -13,14 +13,15 @@ to an earlier day does not show it, and is not trusted until ``core.gallery.reco
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import SemanticMatchError
+from core.errors import GalleryUnavailable, SemanticMatchError
 from core.gallery import outbox
 from core.gallery.milvus_collection import MilvusCollection
 from core.gallery.outbox import Task
@@ -35,7 +36,7 @@ _COUNT_EVERY_S = 60.0
 _DELIVERED_AT_ONCE = 1000
 _DELIVERIES_AT_ONCE = 10
 _SEEN_AT_ONCE = 50_000
-_LONGEST_BACKOFF_S = 30.0
+_LONGEST_BACKOFF_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +130,7 @@ class MilvusSettling:
                 if self._closing.is_set():
                     return
                 _log.warning("the vector engine is not up to date, trying again in %.1f s: %s", backoff_s, exc)
+                self._counted_at = -_COUNT_EVERY_S  # whatever has happened to it, count first thing after
                 # Not woken by new images: they wait with the others.
                 self._closing.wait(backoff_s)
                 pause_s, backoff_s = 0.0, min(2 * backoff_s, _LONGEST_BACKOFF_S)
@@ -164,10 +166,11 @@ class MilvusSettling:
         tasks = self._claim(delivered=False, limit=_DELIVERED_AT_ONCE)
         if not tasks:
             return False
-        with self._database.reading() as connection:
-            for entities in outbox.read_entities(connection, _seqs(tasks, "upsert"), self._dim):
-                self._milvus.replace(entities)
-        self._milvus.delete(_seqs(tasks, "delete"))
+        with self._giving_back(tasks, delivered=False):
+            with self._database.reading() as connection:
+                for entities in outbox.read_entities(connection, _seqs(tasks, "upsert"), self._dim):
+                    self._milvus.replace(entities)
+            self._milvus.delete(_seqs(tasks, "delete"))
         self._mark(tasks, delivered=True, due_in_s=self._staleness_s)
         return len(tasks) == _DELIVERED_AT_ONCE and not self._closing.is_set()
 
@@ -180,15 +183,16 @@ class MilvusSettling:
         tasks = self._claim(delivered=True, limit=_SEEN_AT_ONCE)
         if not tasks or engine is None:
             return
-        shown = set(self._milvus.shown(_seqs(tasks, "upsert", "delete")).tolist())
+        epoch = new_epoch()
+        with self._giving_back(tasks, delivered=True):
+            shown = set(self._milvus.shown(_seqs(tasks, "upsert", "delete")).tolist())
+            self._milvus.write_marker(epoch)
         done = [task for task in tasks if (task.seq in shown) == (task.operation == "upsert")]
         lost = [task for task in tasks if (task.seq in shown) != (task.operation == "upsert")]
         if lost:
             _log.warning("the vector engine does not show %d changes that it was sent; sending them again", len(lost))
             self._mark(lost, delivered=False, due_in_s=0)
         if done:
-            epoch = new_epoch()
-            self._milvus.write_marker(epoch)
             self._settlement = _Settlement(done, engine.epoch, epoch, time.time() + self._staleness_s)
 
     def _finish(self) -> None:
@@ -197,9 +201,9 @@ class MilvusSettling:
         if settlement is None or time.time() < settlement.ready_at:
             return
         self._settlement = None
-        if not self._milvus.shows_marker(settlement.epoch):
-            self._mark(settlement.tasks, delivered=True, due_in_s=0)
-            return
+        with self._giving_back(settlement.tasks, delivered=True):
+            if not self._milvus.shows_marker(settlement.epoch):
+                raise GalleryUnavailable("the vector engine does not show what it was sent")
         with self._database.writing() as connection:
             engine = outbox.read_engine(connection)
             if engine is None or engine.epoch != settlement.former_epoch:
@@ -222,6 +226,15 @@ class MilvusSettling:
             tasks = outbox.claim(connection, delivered=delivered, now=now, until=now + self._lease_s, limit=limit)
             connection.execute("COMMIT")
         return tasks
+
+    @contextmanager
+    def _giving_back(self, tasks: Sequence[Task], *, delivered: bool) -> Iterator[None]:
+        """Have others, or this replica a little later, take up what fails."""
+        try:
+            yield
+        except SemanticMatchError:
+            self._mark(tasks, delivered=delivered, due_in_s=0)
+            raise
 
     def _mark(self, tasks: Sequence[Task], *, delivered: bool, due_in_s: float) -> None:
         with self._database.writing() as connection:

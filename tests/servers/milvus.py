@@ -53,6 +53,7 @@ class MilvusServer:
             "DEPLOY_MODE": "STANDALONE",
             "METRICS_PORT": str(self._health_port),
             "ETCD_CONFIG_PATH": str(self._folder / "etcd.yaml"),
+            "COMMON_SESSION_TTL": "3",  # seconds after which a restarted server is not taken for the killed one
             "COMMON_GRACEFULTIME": str(int(GRACEFUL_S * 1000)),
             "LD_LIBRARY_PATH": str(_BINARIES),
         }
