@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image
 
@@ -12,11 +11,11 @@ from core.decision.acceptance import PLACES_CONSIDERED, Acceptance, find_accepta
 from core.decision.answer import Decision, decide_by_retrieval, rank
 from core.decision.evidence import Judged
 from core.decision.rule import models_in_use, rule_for
-from core.gallery import DEFAULT_COLLECTION
+from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.images import decode_image, open_image
 from core.leaving_out import LeftOut
 from core.m1_retrieval import M1GlobalRetrieval
-from core.results import Candidate, Photo, Verdict
+from core.results import Candidate, GalleryImage, Photo, Verdict
 from core.verifiers.base import Verifier
 
 
@@ -80,7 +79,7 @@ def match_photo(
     compared = found.candidates + found.further_views
     features = gallery.local_features([candidate.image.image_id for candidate in compared])
     photos = [
-        Photo(_opener(candidate.image.path), candidate.image.content_hash, known)
+        Photo(_opener(gallery, candidate.image), candidate.image.content_hash, known)
         for candidate, known in zip(compared, features, strict=True)
     ]
     verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
@@ -103,8 +102,8 @@ def match_photo(
     )
 
 
-def _opener(path: str) -> Callable[[], Image.Image]:
-    return lambda: open_image(Path(path)).image
+def _opener(gallery: Gallery, image: GalleryImage) -> Callable[[], Image.Image]:
+    return lambda: open_image(gallery.fetch_original(image)).image
 
 
 def _timings(ticks: list[float]) -> dict[str, float]:

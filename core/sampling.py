@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from core.calibration.calibration import Models
 from core.calibration.samples import NOTHING_FOUND, Origin, Sample
@@ -12,12 +11,14 @@ from core.decision.acceptance import Acceptance
 from core.decision.rule import models_in_use
 from core.errors import InvalidImage
 from core.gallery import Gallery
+from core.gallery.photo_store import LostPhoto
 from core.images import read_photo
 from core.labels import LabelledPhoto
 from core.leaving_out import LeftOut
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import Match, match_photo
 from core.rephotograph import rephotograph
+from core.results import GalleryImage
 from core.verifiers.base import Verifier
 
 Ask = Callable[[bytes, LeftOut | None], Match]
@@ -101,14 +102,14 @@ def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 
     views = [image.place.place_id for image in images]
     for image in chance.sample(images, min(limit, len(images))):
         place = image.place.place_id
-        read = partial(_read_rephotographed, Path(image.path), chance.randrange(2**31))
+        read = partial(_read_rephotographed, gallery, image, chance.randrange(2**31))
         yield Task(read, place, LeftOut(place_id=place), "left out")
         yield Task(read, place, LeftOut(image_id=image.image_id) if views.count(place) > 1 else None, "simulated")
     others = [each.name for each in gallery.collections() if each.name != collection]
     own = {image.content_hash for image in images}
     strangers = [image for other in others for image in gallery.all_images(other) if image.content_hash not in own]
     for image in chance.sample(strangers, min(limit // 2, len(strangers))):
-        read = partial(_read_rephotographed, Path(image.path), chance.randrange(2**31))
+        read = partial(_read_rephotographed, gallery, image, chance.randrange(2**31))
         yield Task(read, None, None, "other collection")
 
 
@@ -116,7 +117,7 @@ def take(task: Task, ask: Ask) -> Sample | None:
     """Ask, and compare with the truth; None where the photo cannot be read."""
     try:
         match = ask(task.read(), task.left_out)
-    except InvalidImage:
+    except (InvalidImage, LostPhoto):
         return None
     known = task.truth is not None and (task.left_out is None or task.left_out.place_id != task.truth)
     first = match.ranked[0].image.place.place_id if match.ranked else None
@@ -124,5 +125,5 @@ def take(task: Task, ask: Ask) -> Sample | None:
     return Sample(score, known, known and first == task.truth, task.origin)
 
 
-def _read_rephotographed(path: Path, seed: int) -> bytes:
-    return rephotograph(read_photo(path), seed)
+def _read_rephotographed(gallery: Gallery, image: GalleryImage, seed: int) -> bytes:
+    return rephotograph(read_photo(gallery.fetch_original(image)), seed)

@@ -20,7 +20,7 @@ from core.decision.acceptance import at_confidence
 from core.errors import InvalidImage, SemanticMatchError
 from core.evaluation import QueryOutcome, Summary, by_source, summarise
 from core.explanations import Judged, explain
-from core.gallery import DEFAULT_COLLECTION
+from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.images import read_photo
 from core.labels import LabelledPhoto, read_folder
 from core.m1_retrieval import M1GlobalRetrieval
@@ -162,10 +162,12 @@ def _ask(
         similarity=first.similarity if first else 0.0,
         timings_ms=match.timings_ms,
     )
-    return _reported(outcome, photo.path, match, _a_photo_of(truth, retrieval, arguments.collection))
+    return _reported(outcome, photo.path, match, _a_photo_of(truth, retrieval, arguments.collection), retrieval.gallery)
 
 
-def _reported(outcome: QueryOutcome, photo: Path, match: Match, true_photo: Path | None) -> ReportedQuery:
+def _reported(
+    outcome: QueryOutcome, photo: Path, match: Match, true_photo: Path | None, gallery: Gallery
+) -> ReportedQuery:
     verdicts: list[Verdict | None] = [*match.verdicts] or [None] * len(match.ranked)
     judged = [
         Judged(candidate.image.place.place_id, candidate.image.place.name, candidate.similarity, verdict)
@@ -177,7 +179,7 @@ def _reported(outcome: QueryOutcome, photo: Path, match: Match, true_photo: Path
         candidates=tuple(
             ReportedCandidate(
                 candidate.image.place.place_id,
-                Path(candidate.image.path),
+                gallery.fetch_original(candidate.image),
                 candidate.similarity,
                 candidate.rank,
                 verdict,
@@ -194,7 +196,7 @@ def _a_photo_of(place_id: str | None, retrieval: M1GlobalRetrieval, collection: 
     if place_id is None:
         return None
     images = retrieval.gallery.list_images(collection, place_id=place_id, limit=1).images
-    return Path(images[0].path) if images else None
+    return retrieval.gallery.fetch_original(images[0]) if images else None
 
 
 def _write(folder: Path, outcomes: Sequence[QueryOutcome]) -> None:

@@ -15,8 +15,12 @@ image_rows      SQL on images
 place_rows      SQL on places and collections
 vector_rows     SQL on embeddings and local features
 pages           cursors
+photo_store     what is asked of a store of photos
 files           originals and previews on disk
 areas           which places a search is to look at
+bucket          originals and previews in an S3-compatible bucket
+photo_cache     copies of those on this machine
+leftovers       photos of no image
 vector_store    what is asked of a store of vectors
 vector_index    FAISS, exact, by collection
 index_follower  the vector store that keeps such an index in step with the database

@@ -1,10 +1,7 @@
-"""The photos on disk: originals and previews, named by the hash of the original's bytes.
-
-``originals/ab/<sha256>.<ext>`` and ``previews/ab/<sha256>.jpg``, ``ab`` being the hash's first two digits.
-"""
+"""The photo store in the gallery's folder: a file for each original and each preview."""
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +15,7 @@ _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 class PhotoFiles:
-    """Writes photos so that they survive a power cut, and never shows a half-written one."""
+    """Writes photos so that they survive a power cut, and never shows a half-written one; see ``PhotoStore``."""
 
     def __init__(self, folder: Path) -> None:
         """Prepare; nothing is read or written yet.
@@ -37,6 +34,16 @@ class PhotoFiles:
     def preview_path(self, content_hash: str) -> str:
         """Say where the preview lies."""
         return f"{self._previews}{os.sep}{content_hash[:2]}{os.sep}{content_hash}.jpg"
+
+    def fetch_original(self, content_hash: str, media_type: str, byte_size: int) -> Path | None:
+        """The original; None where it is missing or not as long as it was."""
+        path = Path(self.original_path(content_hash, media_type))
+        return path if holds(path, byte_size) else None
+
+    def fetch_preview(self, content_hash: str) -> Path | None:
+        """The preview; None where it is missing or torn."""
+        path = Path(self.preview_path(content_hash))
+        return path if is_whole_preview(path) else None
 
     def has_originals(self) -> bool:
         """Whether any original is stored."""
@@ -75,25 +82,22 @@ class PhotoFiles:
         Path(self.original_path(content_hash, media_type)).unlink(missing_ok=True)
         Path(self.preview_path(content_hash)).unlink(missing_ok=True)
 
-    def sweep(self, content_hashes: Collection[str]) -> int:
-        """Delete what a crash left behind: photos of no row, and unfinished files.
+    def names(self) -> Iterator[str]:
+        """All files below the two folders, unfinished ones too."""
+        for kind in (self._originals, self._previews):
+            for folder in kind.glob("??"):
+                for entry in os.scandir(folder):  # glob takes five times as long, a second at 100,000 images
+                    yield f"{kind.name}/{folder.name}/{entry.name}"
 
-        Args:
-            content_hashes: of all rows; their photos stay.
+    def remove_names(self, names: Collection[str]) -> None:
+        """Delete some of those; files that are gone already are fine."""
+        for name in names:
+            (self._folder / name).unlink(missing_ok=True)
 
-        Returns:
-            How many files were deleted.
-        """
-        leftovers = [
-            entry.path
-            for kind in (self._originals, self._previews)
-            for folder in kind.glob("??")
-            for entry in os.scandir(folder)  # glob takes five times as long, a second at 100,000 images
-            if entry.name.partition(".")[0] not in content_hashes
-        ]
-        for path in leftovers:
-            Path(path).unlink(missing_ok=True)
-        return len(leftovers)
+
+def hash_in(name: str) -> str:
+    """The content hash that ``originals/ab/<sha256>.<ext>`` tells; empty for an unfinished file."""
+    return name.rpartition("/")[2].partition(".")[0]
 
 
 def holds(path: Path, byte_size: int) -> bool:

@@ -17,10 +17,10 @@ import numpy as np
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.entries import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
-from core.gallery.files import PhotoFiles
 from core.gallery.group_commit import GroupCommit
 from core.gallery.image_rows import has_images, uses_content
 from core.gallery.opening import check_for_reading, prepare_for_writing
+from core.gallery.photo_store import LostPhoto, PhotoStore
 from core.gallery.reader import GalleryReader
 from core.gallery.sql import Connection, Database
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
@@ -47,7 +47,7 @@ class Gallery(GalleryReader):
         self,
         folder: Path,
         database: Database,
-        files: PhotoFiles,
+        files: PhotoStore,
         vectors: VectorStore,
         fingerprint: EncoderFingerprint,
         feature_cache_bytes: int,
@@ -86,12 +86,13 @@ class Gallery(GalleryReader):
             GalleryUnavailable: missing, locked, damaged, or of a newer version.
         """
         folder = folder.absolute()
-        database, files = open_database(folder, storage, read_only=read_only), open_photos(folder)
+        database = open_database(folder, storage, read_only=read_only)
         try:
+            files = open_photos(folder, storage)
             if read_only:
                 recorded = check_for_reading(database, fingerprint)
             else:
-                recorded = prepare_for_writing(database, files, fingerprint)
+                recorded = prepare_for_writing(database, files, fingerprint, sweeping=storage.is_local)
             vectors = open_vectors(storage, database, recorded)
             if load_vectors and not read_only:
                 with database.reading() as connection:
@@ -240,7 +241,7 @@ class Gallery(GalleryReader):
         """
         try:
             return super().preview_path(image_id)
-        except GalleryUnavailable:
+        except LostPhoto:
             if self._database.read_only:
                 raise
         original = self.original_path(image_id)
@@ -298,7 +299,7 @@ class Gallery(GalleryReader):
                         if not uses_content(connection, content_hash):
                             self._files.remove(content_hash, media_type)
         except GalleryUnavailable as exc:
-            _log.warning("files of no image stay until the gallery is next opened: %s", exc)
+            _log.warning("files of no image stay for now: %s", exc)
 
     def _check_new(self, new: NewImage) -> None:
         check_name("collection", new.collection, 200)

@@ -1,13 +1,13 @@
 """The rows of single images. Methods run on the caller's connection; changes belong to its transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from core.errors import UnknownImage
 from core.gallery.entries import ImagePage, NewImage, printable
-from core.gallery.files import PhotoFiles
 from core.gallery.pages import check_limit, contains, like_pattern, read_cursor, write_cursor
+from core.gallery.photo_store import PhotoStore
 from core.gallery.place_rows import to_place
 from core.gallery.sql import Connection, placeholders
 from core.results import GalleryImage
@@ -23,7 +23,7 @@ _SELECT = """
 class ImageRows:
     """Reads and writes the table of images."""
 
-    def __init__(self, files: PhotoFiles) -> None:
+    def __init__(self, files: PhotoStore) -> None:
         """Keep ``files``, which say where an image's original lies."""
         self._files = files
 
@@ -157,9 +157,13 @@ def has_images(connection: Connection, collection: str) -> bool:
     return connection.execute("SELECT 1 FROM images WHERE collection = ? LIMIT 1", (collection,)).fetchone() is not None
 
 
-def content_hashes(connection: Connection) -> set[str]:
-    """Read the hashes of all images."""
-    return {row[0] for row in connection.execute("SELECT content_hash FROM images")}
+def used_contents(connection: Connection, content_hashes: Collection[str]) -> set[str]:
+    """Say which of these bytes, of one photo or more, any collection holds."""
+    rows = connection.execute(
+        f"SELECT content_hash FROM images WHERE content_hash IN {placeholders(len(content_hashes))}",
+        tuple(content_hashes),
+    )
+    return {row[0] for row in rows}
 
 
 def uses_content(connection: Connection, content_hash: str) -> bool:

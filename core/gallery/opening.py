@@ -1,18 +1,24 @@
 """What must hold before a gallery is used, and what a writer puts in order first."""
 
 from core.errors import GalleryUnavailable
-from core.gallery.files import PhotoFiles
-from core.gallery.image_rows import content_hashes
+from core.gallery.leftovers import sweep
 from core.gallery.manifest import read_fingerprint, refuse_other_encoder, write_fingerprint
 from core.gallery.migrations import MIGRATIONS, apply_migrations, refuse_newer
+from core.gallery.photo_store import PhotoStore
 from core.gallery.sql import Database
 from core.results import EncoderFingerprint
 
 
 def prepare_for_writing(
-    database: Database, files: PhotoFiles, fingerprint: EncoderFingerprint | None
+    database: Database, files: PhotoStore, fingerprint: EncoderFingerprint | None, *, sweeping: bool
 ) -> EncoderFingerprint:
-    """Create or migrate the database, and delete the photos that a crash left without a row.
+    """Create or migrate the database.
+
+    Args:
+        database: of the gallery.
+        files: its photos.
+        fingerprint: the encoder in use, if one is.
+        sweeping: also delete the photos that a crash left without a row, which takes a look at every photo.
 
     Returns:
         The encoder on record.
@@ -38,8 +44,9 @@ def prepare_for_writing(
             write_fingerprint(connection, fingerprint)
             recorded = fingerprint
         refuse_other_encoder(recorded, fingerprint)
-        files.sweep(content_hashes(connection))
         connection.execute("COMMIT")
+    if sweeping:
+        sweep(database, files)
     return recorded
 
 

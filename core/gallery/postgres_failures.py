@@ -41,11 +41,14 @@ _REFUSALS = {
 
 @contextmanager
 def translating_failures(place: str) -> Iterator[None]:
-    """Turn what PostgreSQL and the network raise into ``GalleryUnavailable`` with the cause and what to do."""
+    """Turn what PostgreSQL and the file system raise into ``GalleryUnavailable`` with the cause and what to do."""
     try:
         yield
     except psycopg.Error as exc:
         raise GalleryUnavailable(f"the gallery's database {place} cannot be used: {_advice(exc)}") from exc
+    except OSError as exc:
+        reason = exc.strerror or type(exc).__name__
+        raise GalleryUnavailable(f"the gallery's files cannot be used: {reason} ({exc.filename})") from exc
 
 
 def _advice(exc: psycopg.Error) -> str:

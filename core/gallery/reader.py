@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.bounded_cache import BoundedCache
-from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection
+from core.errors import EmptyGallery, InvalidRequest, UnknownCollection
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.areas import Area, find_places
 from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
-from core.gallery.files import PhotoFiles, holds, is_whole_preview
 from core.gallery.image_rows import ImageRows, count_by_collection, has_images
+from core.gallery.photo_store import LostPhoto, PhotoStore
 from core.gallery.sql import Database
 from core.gallery.vector_store import VectorStore
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures
@@ -30,7 +30,7 @@ class GalleryReader:
         self,
         folder: Path,
         database: Database,
-        files: PhotoFiles,
+        files: PhotoStore,
         vectors: VectorStore,
         fingerprint: EncoderFingerprint,
         feature_cache_bytes: int,
@@ -225,20 +225,31 @@ class GalleryReader:
 
         Raises:
             UnknownImage: there is none of that id.
-            GalleryUnavailable: the file is gone, or is not as long as it was.
+            GalleryUnavailable: as ``fetch_original``.
         """
-        image = self.get(image_id)
-        if not holds(Path(image.path), image.byte_size):
-            raise GalleryUnavailable(
-                f"the gallery is damaged: {image.path} of image {image_id} is missing or torn; restore it"
+        return self.fetch_original(self.get(image_id))
+
+    def fetch_original(self, image: GalleryImage) -> Path:
+        """Have the original of an image at hand on this machine, under ``image.path``.
+
+        Raises:
+            LostPhoto: it is gone, or is not as long as it was.
+            GalleryUnavailable: the photos cannot be reached.
+        """
+        path = self._files.fetch_original(image.content_hash, image.media_type, image.byte_size)
+        if path is None:
+            raise LostPhoto(
+                f"the gallery is damaged: {image.path} of image {image.image_id} is missing or torn; restore it"
             )
-        return Path(image.path)
+        return path
 
     def preview_path(self, image_id: str) -> Path:
         """Say where the preview (a JPEG) lies; errors as ``original_path``."""
-        path = Path(self._files.preview_path(self.get(image_id).content_hash))
-        if not is_whole_preview(path):
-            raise GalleryUnavailable(f"the gallery is damaged: {path} of image {image_id} is missing or torn")
+        content_hash = self.get(image_id).content_hash
+        path = self._files.fetch_preview(content_hash)
+        if path is None:
+            lost = self._files.preview_path(content_hash)
+            raise LostPhoto(f"the gallery is damaged: {lost} of image {image_id} is missing or torn")
         return path
 
     def check_embedding(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:

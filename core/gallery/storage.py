@@ -9,12 +9,15 @@ from core.errors import BackendUnavailable, InvalidRequest
 from core.gallery.files import PhotoFiles
 from core.gallery.gpu_search import find_gpu_search
 from core.gallery.index_follower import IndexFollower
+from core.gallery.photo_cache import PhotoCache
+from core.gallery.photo_store import PhotoStore
 from core.gallery.sql import Database
 from core.gallery.sqlite_database import SqliteDatabase
 from core.gallery.vector_store import VectorStore
 from core.results import EncoderFingerprint
 
 _NAME = "gallery"
+_CACHE_NAME = "photo-cache"
 DATABASE_NAME = f"{_NAME}.sqlite3"
 
 
@@ -24,6 +27,9 @@ class Storage:
 
     Attributes:
         database_url: of the PostgreSQL database that holds the rows; empty: SQLite in the gallery's folder.
+        photo_store: ``s3://BUCKET/PREFIX`` for a bucket; empty: files in the gallery's folder.
+        s3_endpoint: of a bucket that is not Amazon's.
+        photo_cache_bytes: of the copies of a bucket's photos that are kept in the gallery's folder.
         lock_timeout_s: how long to wait for another process that is writing.
         search_device: where large collections are searched in memory: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         vector_index: ``faiss``, in this process's memory, or ``milvus``, a server.
@@ -31,10 +37,18 @@ class Storage:
     """
 
     database_url: str = field(default="", repr=False)  # it may hold a password
+    photo_store: str = ""
+    s3_endpoint: str = ""
+    photo_cache_bytes: int = 4 * 1024**3
     lock_timeout_s: float = 10.0
     search_device: str = "auto"
     vector_index: str = "faiss"
     vector_index_options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # they may hold a token
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine alone keeps the rows and the photos."""
+        return not self.database_url and not self.photo_store
 
 
 LOCAL = Storage()
@@ -67,9 +81,23 @@ def open_database(folder: Path, storage: Storage, *, read_only: bool, name: str 
     return SqliteDatabase(folder / f"{name}.sqlite3", read_only=read_only, lock_timeout_s=storage.lock_timeout_s)
 
 
-def open_photos(folder: Path) -> PhotoFiles:
-    """Prepare the photos' store; nothing is read or made yet."""
-    return PhotoFiles(folder)
+def open_photos(folder: Path, storage: Storage = LOCAL) -> PhotoStore:
+    """Prepare the photos' store; nothing is read or made yet.
+
+    Raises:
+        InvalidRequest: it has no such address.
+        BackendUnavailable: the client is not installed.
+    """
+    if not storage.photo_store:
+        return PhotoFiles(folder)
+    try:
+        from core.gallery.bucket import PhotoBucket
+    except ImportError as exc:
+        raise BackendUnavailable(
+            'photos in a bucket need obstore: pip install "semantic-image-matcher[scale]"'
+        ) from exc
+    cache = PhotoCache(folder / _CACHE_NAME, storage.photo_cache_bytes)
+    return PhotoBucket(storage.photo_store, endpoint=storage.s3_endpoint, cache=cache)
 
 
 def open_vectors(storage: Storage, database: Database, fingerprint: EncoderFingerprint) -> VectorStore:

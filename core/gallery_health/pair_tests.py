@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image
 
@@ -108,7 +107,7 @@ def _verify(
     stored = gallery.local_features([first.image_id, second.image_id])
     photos: Mapping[str, LocalFeatures | None] = dict(zip((first.image_id, second.image_id), stored, strict=True))
     query, candidate = (
-        Photo(_opener(Path(image.path)), image.content_hash, photos[image.image_id]) for image in (first, second)
+        Photo(_opener(gallery, image), image.content_hash, photos[image.image_id]) for image in (first, second)
     )
     try:
         (verdict,) = verifier.verify(query, [candidate])
@@ -117,8 +116,8 @@ def _verify(
     return verdict.is_match, verdict.confidence
 
 
-def _opener(path: Path) -> Callable[[], Image.Image]:
-    return lambda: open_image(path).image
+def _opener(gallery: Gallery, image: GalleryImage) -> Callable[[], Image.Image]:
+    return lambda: open_image(gallery.fetch_original(image)).image
 
 
 def _correlation(first: PhotoQuality | None, second: PhotoQuality | None) -> float:

@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 
 from core.errors import GalleryUnavailable
 from core.gallery import Gallery
+from core.gallery.photo_store import LostPhoto
 from core.results import GalleryImage
 
 _CHUNK_BYTES = 256 * 1024
@@ -21,7 +22,7 @@ def open_original(gallery: Gallery, image_id: str) -> tuple[GalleryImage, Binary
 
     Raises:
         UnknownImage: there is none of that id, or it has been deleted meanwhile.
-        GalleryUnavailable: the file is gone.
+        GalleryUnavailable: the file is gone, or nothing can be said of any.
     """
     return _open(gallery, image_id, lambda: gallery.original_path(image_id))
 
@@ -70,6 +71,6 @@ def _open(gallery: Gallery, image_id: str, path_of: Callable[[], Path]) -> tuple
     image = gallery.get(image_id)
     try:
         return image, path_of().open("rb")
-    except (GalleryUnavailable, FileNotFoundError) as exc:
+    except (LostPhoto, FileNotFoundError) as exc:
         gallery.get(image_id)  # gone as well, where it was deleted just now
         raise GalleryUnavailable(f"the photo of image {image_id} is missing; restore it from a backup") from exc

@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.errors import GalleryError, GalleryUnavailable, InvalidImage, UnknownImage
 from core.gallery import Gallery, Storage
+from core.gallery.photo_store import LostPhoto
 from core.gallery.storage import LOCAL
 from core.images import ImageLimits, open_image
 from core.results import GalleryImage, Photo
@@ -115,7 +116,9 @@ class GalleryAccess:
                 continue  # deleted since it was retrieved
         features = gallery.local_features([image.image_id for image in images])
         return [
-            CandidatePhoto(image, Photo(partial(_load, image, self._limits), image.content_hash, local_features))
+            CandidatePhoto(
+                image, Photo(partial(_load, gallery, image, self._limits), image.content_hash, local_features)
+            )
             for image, local_features in zip(images, features, strict=True)
         ]
 
@@ -132,8 +135,8 @@ class GalleryAccess:
             return self._gallery
 
 
-def _load(image: GalleryImage, limits: ImageLimits) -> Image.Image:
+def _load(gallery: Gallery, image: GalleryImage, limits: ImageLimits) -> Image.Image:
     try:
-        return open_image(Path(image.path), limits=limits).image
-    except InvalidImage as exc:
+        return open_image(gallery.fetch_original(image), limits=limits).image
+    except (InvalidImage, LostPhoto) as exc:
         raise UnusableCandidate(image.image_id, str(exc)) from exc

@@ -13,6 +13,7 @@ from databases import on_both_databases
 from edited_places import check_edits
 
 from core.gallery import Gallery, Storage
+from core.gallery.leftovers import sweep
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,6 +46,7 @@ def test_acknowledged_changes_survive_kill_9(folder, storage, fingerprint, kills
             assert gallery.preview_path(image_id).stat().st_size == 2_000
             check_edits(image_id, image.place, said["edited"].get(image_id, 0), said["editing"].get(image_id, 0))
         assert gallery.places().total == len(image_ids)
+        sweep(gallery._database, gallery._files)
         for kind in ("originals", "previews"):
             assert sum(1 for path in (folder / kind).rglob("*") if path.is_file()) == len(image_ids)
 

