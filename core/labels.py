@@ -79,10 +79,9 @@ def read_folder(folder: Path, role: Role, shard: Shard | None = None) -> list[La
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return [_by_folder(path, folder) for path in walk_images(folder, shard)]
-    rows = parse_manifest(manifest.read_bytes())
     return [
         LabelledPhoto(folder / row.file, row.place, labelled=True, source=row.source)
-        for row in rows
+        for row in _manifest_rows(manifest.read_bytes())
         if row.role in (None, role) and (shard is None or shard.holds(row.file))
     ]
 
@@ -141,6 +140,11 @@ def parse_manifest(data: bytes, *, max_rows: int | None = None) -> list[Manifest
         InvalidRequest: a column is missing, a value is not what it must be, or there are too many rows; the message
             names the line where one is to blame.
     """
+    return list(_manifest_rows(data, max_rows))
+
+
+def _manifest_rows(data: bytes, max_rows: int | None = None) -> Iterator[ManifestRow]:
+    """Read a manifest row by row; see ``parse_manifest``."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -154,12 +158,10 @@ def parse_manifest(data: bytes, *, max_rows: int | None = None) -> list[Manifest
             raise InvalidRequest(f"{MANIFEST} has {len(columns):,} columns; at most {_MAX_COLUMNS} are accepted")
         if "file" not in columns:
             raise InvalidRequest(f"{MANIFEST} has no column 'file'; its columns are {columns!s:.400}")
-        rows: list[ManifestRow] = []
-        for row in reader:
-            if len(rows) == max_rows:
+        for count, row in enumerate(reader):
+            if count == max_rows:
                 raise InvalidRequest(f"{MANIFEST} has too many rows; at most {max_rows:,} are accepted")
-            rows.append(_parse_row(row, reader.line_num))
-        return rows
+            yield _parse_row(row, reader.line_num)
     except csv.Error as error:
         raise InvalidRequest(f"{MANIFEST}, line {reader.line_num}: {error}") from None
 

@@ -63,8 +63,10 @@ def _build(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     limit_threads(arguments.threads)
-    listed = read_folder(arguments.image_dir, "reference", arguments.shard)
-    photos = [PhotoToIndex(photo.path, photo.place) for photo in listed]
+    photos = [
+        PhotoToIndex(photo.path, photo.place)
+        for photo in read_folder(arguments.image_dir, "reference", arguments.shard)
+    ]
     if not photos and arguments.shard is None:
         print(f"error: no photos in {arguments.image_dir}", file=sys.stderr)
         return 2

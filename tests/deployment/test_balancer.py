@@ -182,12 +182,14 @@ def test_a_replica_that_is_gone_is_not_noticed(balancer, port, path, kind):
     ("port", "method", "path", "asked"),
     [
         (8001, "POST", "/search", 2),
+        (8001, "POST", "/matches", 2),
+        (8001, "POST", "/feedback", 1),
         (8002, "POST", "/verify", 2),
         (8080, "GET", "/index/images", 2),
         (8080, "POST", "/index/images", 1),
         (8001, "POST", "/index/images", 1),
         (8001, "PATCH", "/index/images/1", 1),
-        (8080, "POST", "/match", 1),
+        (8080, "POST", "/match", 2),
     ],
 )
 def test_only_what_changes_nothing_is_asked_twice(balancer, port, method, path, asked):
@@ -208,6 +210,26 @@ def test_only_what_changes_nothing_is_asked_twice(balancer, port, method, path, 
     assert len(heard) == asked
     assert answer.status_code == 503
     assert answer.json()["error"]["code"].endswith("unavailable")
+
+
+@pytest.mark.parametrize(("port", "path", "kind"), [(8001, "/search", "m1"), (8002, "/verify", "m3")])
+def test_a_replica_that_is_loading_or_full_sends_searches_to_the_other(balancer, port, path, kind):
+    """Its 503 reaches nobody while the other one answers, and never makes it count as dead."""
+
+    def refuse(request: BaseHTTPRequestHandler) -> None:
+        read_body(request)
+        request.send_response(503)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    first, second = (balancer.replicas[f"{kind}-{letter}"] for letter in "ab")
+    first.handle = refuse
+    with balancer.client(port) as client:
+        assert {client.post(path, content=b"photo").text for _ in range(8)} == {second.name}
+        second.handle = refuse
+        assert {client.post(path, content=b"photo").status_code for _ in range(8)} == {503}
+        first.handle = second.handle = None
+        assert {client.post(path, content=b"photo").text for _ in range(8)} == {first.name, second.name}
 
 
 def test_events_arrive_as_they_come_about(balancer):
