@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -46,6 +46,12 @@ class RetrievalSettings(GallerySettings):
     search_device: str = Field(
         default="auto", description="where large galleries are searched: `auto`, `cpu`, `cuda` or `cuda:N`"
     )
+    vector_index: Literal["faiss", "milvus"] = Field(
+        default="faiss", description="what finds similar photos: `faiss`, in memory, or `milvus`, a server"
+    )
+    vector_index_options: dict[str, Any] = Field(
+        default_factory=dict, description="options of that, a JSON object; see [vector-index.md](vector-index.md)"
+    )
     time_budget_s: float = Field(
         default=TIME_BUDGET_S, ge=0, description="of one search, seconds; no further look at a photo begins after it"
     )
@@ -81,7 +87,12 @@ class RetrievalSettings(GallerySettings):
     @property
     def storage(self) -> Storage:
         """Where rows, photos and vectors are kept, and where those are searched."""
-        return replace(super().storage, search_device=self.search_device)
+        return replace(
+            super().storage,
+            search_device=self.search_device,
+            vector_index=self.vector_index,
+            vector_index_options=self.vector_index_options,
+        )
 
     @property
     def retention(self) -> Retention:
