@@ -3,7 +3,7 @@
 import { MatchSession } from "./match/session.js";
 import { matchView } from "./match/view.js";
 import { whenKeyIsNeeded } from "./page/api.js";
-import { focusHeading, h } from "./page/dom.js";
+import { focusHeading, h, styled } from "./page/dom.js";
 import { icon } from "./page/icons.js";
 import { currentLanguage, preferredLanguage, t, useDeskWords, useLanguage } from "./page/language.js";
 import { address, currentRoute } from "./page/router.js";
@@ -14,31 +14,18 @@ const context = { session: new MatchSession(), queue: null };
 let shown = { dispose: () => {} };
 let asked = 0;
 
-/** The operator's views, style and upload queue are fetched when first opened: a visitor's phone never loads them. */
+/** The operator's views, their style and words are fetched when first opened: a visitor's phone never loads them. */
 async function viewOf({ segments }) {
   const [page, collection, kind, place] = segments;
   if (!["collections", "status"].includes(page)) return matchView;
-  const [{ IngestQueue }] = await Promise.all([
-    import("./ingest/queue.js"),
-    styled("style/collections.css"),
-    useDeskWords(),
-  ]);
+  const desk = [styled("style/collections.css"), useDeskWords()];
+  const fetched = async (module) => (await Promise.all([module, ...desk]))[0];
+  if (page === "status") return (await fetched(import("./status/view.js"))).statusView;
+  if (!collection) return (await fetched(import("./collections/list.js"))).collectionsView;
+  const { IngestQueue } = await fetched(import("./ingest/queue.js"));
   context.queue ??= new IngestQueue();
-  if (page === "collections" && kind === "places" && place) return (await import("./collections/place.js")).placeView;
-  if (page === "collections" && collection) return (await import("./collections/collection.js")).collectionView;
-  if (page === "collections") return (await import("./collections/list.js")).collectionsView;
-  return (await import("./status/view.js")).statusView;
-}
-
-/** Have a style sheet loaded. */
-function styled(href) {
-  if (document.querySelector(`link[href="${href}"]`)) return null;
-  const sheet = h("link", { rel: "stylesheet", href });
-  const loaded = new Promise((resolve) => {
-    sheet.onload = sheet.onerror = resolve; // without it the view is plain, and there all the same
-  });
-  document.head.append(sheet);
-  return loaded;
+  const isPlace = kind === "places" && place;
+  return isPlace ? (await import("./collections/place.js")).placeView : (await import("./collections/collection.js")).collectionView;
 }
 
 /** Draw the view of the current address. A view is {title, element, dispose?}. */
@@ -84,9 +71,11 @@ async function switchLanguage(language) {
   document.querySelector(".language").focus();
 }
 
-/** From the second visit on the service worker keeps the files; those of the first are put beside it here. */
+/** From the second visit on the service worker keeps the files; those of the first, and the answer's, are put beside it. */
 async function keepForOffline() {
   await navigator.serviceWorker.register("offline.js");
+  const isVisitor = !["collections", "status"].includes(currentRoute().segments[0]);
+  if (isVisitor) await Promise.all([import("./match/answer.js"), styled("style/comparison.css")]);
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   const shell = await caches.open("shell");
   await shell.addAll([new URL("./", location.href).href, ...loaded.filter((url) => /\.(js|css)$/.test(url))]);

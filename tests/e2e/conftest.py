@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2e.product import Product, start_product
+from e2e.scenes import fill
 
 if TYPE_CHECKING:
     from e2e.visitor import Visitor
@@ -46,6 +47,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The running product, shared: every test works in a collection of its own."""
     with start_product(tmp_path_factory.mktemp("gallery")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lessened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A product whose gateway gives the verifier no time, and that keeps no matches, and so no feedback."""
+    settings = {"GATEWAY_VERIFIER_TIMEOUT_S": "0.001", "M1_MATCH_LOG_DAYS": "0"}
+    with start_product(tmp_path_factory.mktemp("lessened"), **settings) as running:
+        fill(running, "museum")
         yield running
 
 

@@ -1,6 +1,5 @@
 """The operator's pages."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +7,7 @@ from pathlib import Path
 from e2e.product import Product
 from e2e.scenes import PLACES, fill, packed, reference, snapshot
 from e2e.visitor import PHONE, Visitor
-from playwright.sync_api import Route, expect
-
-from contracts.images import AddOutcome, AddReply
+from playwright.sync_api import expect
 
 Visit = Callable[..., Visitor]
 
@@ -69,57 +66,6 @@ def test_something_else_called_zip_is_refused_by_name(visit: Visit) -> None:
     operator.choose([("holiday.zip", b"no archive")], kind="zip")
 
     expect(operator.page.get_by_role("alert")).to_contain_text("holiday.zip cannot be opened as a ZIP file")
-
-
-def test_the_same_photos_again_add_nothing(visit: Visit, product: Product) -> None:
-    """After a reload the operator may simply choose everything again: what is there is recognised."""
-    fill(product, "repeated")
-    operator = visit("#/collections/repeated")
-
-    operator.choose([("again.jpg", reference("Rocket")), ("new.jpg", snapshot("Rocket"))])
-    operator.page.get_by_role("button", name="Add 2 photos").click()
-
-    expect(operator.page.locator(".tally")).to_have_text(re.compile("Added 1.*Already there 1.*Not added 0"))
-
-
-def test_an_interrupted_upload_goes_on_by_itself(visit: Visit) -> None:
-    """A broken connection costs time, no photo."""
-    operator = visit("#/collections/interrupted")
-    operator.expect_complaint("ERR_INTERNET_DISCONNECTED")
-    operator.page.route("**/index/images", lambda route: route.abort("internetdisconnected"), times=2)
-
-    operator.choose([(f"{number}.jpg", reference(place)) for number, place in enumerate(PLACES)])
-    operator.page.get_by_role("button", name="Add 3 photos").click()
-
-    expect(operator.page.get_by_text("The connection is interrupted")).to_be_visible()
-    operator.page.get_by_role("button", name="Try now").click()
-    expect(operator.page.locator(".tally")).to_contain_text("Added 3", timeout=20_000)
-
-
-def test_five_hundred_photos_go_in_small_batches_and_can_be_paused(visit: Visit) -> None:
-    """No request carries more than eight photos, every file has its row, and a pause holds everything back."""
-    operator = visit("#/collections/large")
-    batches: list[int] = []
-
-    def accept(route: Route) -> None:
-        names = re.findall(rb'filename="([^"]+)"', route.request.post_data_buffer or b"")
-        batches.append(len(names))
-        outcomes = [AddOutcome(filename=name.decode(), status="added") for name in names]
-        reply = AddReply(collection="large", added=len(names), duplicates=0, rejected=0, results=outcomes)
-        route.fulfill(json=json.loads(reply.model_dump_json()))
-
-    operator.page.route("**/index/images", accept)
-
-    operator.choose([(f"{number}.jpg", b"\xff\xd8 %d" % number) for number in range(500)])
-    operator.page.get_by_role("button", name="Add 500 photos").click()
-    operator.page.get_by_role("button", name="Pause").click()
-    expect(operator.page.get_by_role("heading", name="Paused")).to_be_visible()
-    operator.page.get_by_role("button", name="Continue").click()
-
-    expect(operator.page.get_by_text("500 of 500 photos")).to_be_visible(timeout=60_000)
-    expect(operator.page.locator(".files li.added")).to_have_count(500)
-    assert sum(batches) == 500
-    assert max(batches) == 8
 
 
 def test_all_photos_can_be_given_one_place_with_words(visit: Visit) -> None:

@@ -1,11 +1,11 @@
 """What a visitor says of an answer, and where it arrives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from e2e.product import Product, start_product
+from e2e.product import Product
 from e2e.scenes import fill, snapshot, stranger
 from e2e.visitor import PHONE, Visitor
 from playwright.sync_api import Browser, Locator, expect
@@ -20,14 +20,6 @@ def commented(product: Product) -> Product:
     """The product with a collection of three places."""
     fill(product, "commented")
     return product
-
-
-@pytest.fixture(scope="module")
-def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """A product that keeps no matches, and so no feedback."""
-    with start_product(tmp_path_factory.mktemp("forgetful"), M1_MATCH_LOG_DAYS="0") as running:
-        fill(running, "commented")
-        yield running
 
 
 def last_said(product: Product) -> Any:
@@ -100,11 +92,11 @@ def test_what_could_not_be_sent_is_not_shown_as_said(visit: Visit, commented: Pr
     assert last_said(commented) == ("right", None)
 
 
-def test_where_the_server_keeps_nothing_the_question_is_not_asked_twice(browser: Browser, forgetful: Product) -> None:
+def test_where_the_server_keeps_nothing_the_question_is_not_asked_twice(browser: Browser, lessened: Product) -> None:
     """The refusal is said once, plainly; the next answer comes without the question."""
-    visitor = Visitor(browser, forgetful.address, device=PHONE)
+    visitor = Visitor(browser, lessened.address, device=PHONE)
     visitor.expect_complaint("status of 404")
-    visitor.go(PAGE)
+    visitor.go("#/match?collection=museum")
     visitor.show_photo(snapshot("Rocket"))
 
     visitor.page.get_by_role("button", name="Right", exact=True).click()

@@ -14,7 +14,7 @@ Visit = Callable[..., Visitor]
 PAGE = "#/match?collection=kept"
 KEPT = """async () => {
   const shell = await caches.open("shell");
-  const isKept = async () => navigator.serviceWorker.controller && (await shell.keys()).length > 15;
+  const isKept = async () => navigator.serviceWorker.controller && (await shell.keys()).length > 17;
   while (!(await isKept())) await new Promise(requestAnimationFrame);
 }"""
 

@@ -188,15 +188,21 @@ def test_a_lost_connection_is_said_and_survived(visit: Visit, museum: str) -> No
 
 
 def test_the_answer_survives_a_change_of_language(visit: Visit, museum: str) -> None:
-    """Switching re-words the page and keeps what was found; the choice is remembered."""
+    """Switching re-words the page, the server's reasons too, and keeps what was found; the choice is remembered."""
     visitor = visit(museum)
     visitor.show_photo(snapshot("Cat Chelsea"))
     expect(visitor.page.get_by_text("This is", exact=True)).to_be_visible()
+    reason = visitor.page.locator(".details dd").first
+    expect(reason).to_contain_text("points agree in one")
 
     visitor.page.get_by_role("button", name="切换到中文").click()
 
     expect(visitor.page.get_by_text("这是", exact=True)).to_be_visible()
     expect(visitor.page.get_by_role("heading", name="Cat Chelsea", level=1)).to_be_visible()
+    expect(reason).to_contain_text("个点在同一")
+    visitor.page.get_by_role("button", name="对比照片").first.click()
+    expect(visitor.page.get_by_role("dialog")).to_contain_text("个点在同一")
+    visitor.page.keyboard.press("Escape")
     expect(visitor.page.locator("html")).to_have_attribute("lang", "zh-CN")
     visitor.page.reload()
     expect(visitor.page.get_by_role("heading", name="您眼前的是什么？")).to_be_visible()

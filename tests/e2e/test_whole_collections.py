@@ -197,3 +197,34 @@ def test_a_collection_is_really_measured(visit: Visit, product: Product) -> None
     page.get_by_role("button", name="Stop measuring").click()
 
     expect(page.get_by_role("button", name="Measure with this collection's photos")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_the_slider_rests_on_a_real_measurement(visit: Visit, product: Product) -> None:
+    """The sample measured in the background to its end: the slider tells its shares, and where it is let go counts."""
+    httpx.post(f"{product.address}/sample").raise_for_status()
+    operator = visit("#/collections")
+    while httpx.get(f"{product.address}/sample").json()["state"] == "building":
+        operator.page.wait_for_timeout(200)
+    operator.go("#/collections/sample")
+    page = operator.page
+
+    unfold(page, "How sure must an answer be?")
+    page.get_by_role("button", name="Measure with this collection's photos").click()
+    expect(page.get_by_text(re.compile(r"of \d+ photos asked about"))).to_be_visible()
+    slider = page.get_by_role("slider")
+    expect(slider).to_be_visible(timeout=240_000)
+    measured = httpx.get(f"{product.address}/collections/sample/calibration").json()["calibration"]
+    nearest = min(range(len(measured["curve"])), key=lambda at: abs(measured["curve"][at]["target"] - 0.02))
+    assert (measured["target"], slider.input_value()) == (0.02, str(nearest))
+    assert measured["answered"]["count"] == 8
+    expect(page.get_by_text("An estimate: to promise it")).to_be_visible()
+    slider.focus()
+    with page.expect_response(lambda answer: answer.request.method == "PATCH") as changed:
+        page.keyboard.press("End")
+
+    assert changed.value.ok
+    point = measured["curve"][-1]
+    kept = httpx.get(f"{product.address}/collections/sample/calibration").json()["calibration"]
+    assert kept["target"] == point["target"]
+    expect(page.locator(".promise")).to_contain_text(f"{round(100 * point['answered']['share'])}%")

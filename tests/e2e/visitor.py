@@ -62,6 +62,12 @@ class Visitor:
         self.page.goto(f"{self._address}/{address}")
         self.page.locator("h1").first.wait_for()
 
+    def turn_to(self, view: str) -> None:
+        """Go to another view without loading the page again, and wait until all of it is there."""
+        self.page.evaluate("(view) => { document.querySelector('#main h1')?.remove(); location.hash = view; }", view)
+        self.page.locator("h1").first.wait_for()
+        self.page.wait_for_load_state("networkidle")
+
     def expect_complaint(self, part: str) -> None:
         """Let the browser say something, such as that a request failed which the test makes fail."""
         self._expected.append(part)

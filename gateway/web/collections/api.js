@@ -21,6 +21,9 @@ export const matches = (collection, { cursor, commented }) =>
 
 export const drift = (collection) => json(collectionPath(collection, "/drift"));
 
+/** KeysBody; for admins. */
+export const keys = () => json("session/keys");
+
 const calibrationPath = (collection) => collectionPath(collection, "/calibration");
 
 /** CalibrationReply */

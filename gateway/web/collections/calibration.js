@@ -5,13 +5,12 @@ import { icon } from "../page/icons.js";
 import { duration, percent, t, when } from "../page/language.js";
 import { errorNotice } from "../page/dialogs.js";
 import { calibration, changeTarget, dropCalibration, startCalibration } from "./api.js";
-import { foldedSection, pause } from "./section.js";
+import { pause } from "./section.js";
 
 const POLL_MS = 1500;
 const FIRST_TARGET = 0.02;
 
-export function calibrationSection(collection) {
-  const section = foldedSection(t("calibration.title"), load);
+export function calibrationContent(collection, section) {
   const problem = h("div", {});
 
   async function load(signal) {
@@ -89,7 +88,7 @@ export function calibrationSection(collection) {
         { class: "muted", role: "status" },
         t("calibration.progress", { done, total }),
         left === null ? "" : ` ${t("calibration.left", { time: duration(left) })}`,
-        waiting ? ` ${waiting}` : "",
+        waiting ? ` ${t("calibration.waiting")}` : "",
       ),
       h(
         "button",
@@ -109,7 +108,7 @@ export function calibrationSection(collection) {
     return h(
       "div",
       { class: "slider" },
-      job?.state === "failed" && h("p", { class: "problem", role: "alert" }, job.error),
+      job?.state === "failed" && h("p", { class: "problem", role: "alert" }, `${t("calibration.failed")} ${job.error}`),
       h(
         "div",
         { class: "row" },
@@ -125,5 +124,5 @@ export function calibrationSection(collection) {
     );
   }
 
-  return section;
+  return load;
 }

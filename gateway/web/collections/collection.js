@@ -5,14 +5,11 @@ import { collections, places } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { t } from "../page/language.js";
+import { currentLanguage, t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { calibrationSection } from "./calibration.js";
+import { sample } from "./api.js";
 import { deletionKey, pendingDeletions } from "./deletions.js";
-import { healthSection } from "./health.js";
-import { manageButtons } from "./manage.js";
-import { matchesSection } from "./matches.js";
-import { samplePanel } from "./sample.js";
+import { foldedSection } from "./section.js";
 
 const TYPING_PAUSE_MS = 250;
 
@@ -20,8 +17,14 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   const leave = new AbortController();
   const panel = uploadPanel(queue, { collection });
   const deletions = pendingDeletions();
-  const manage = manageButtons({ collection, queue });
-  const folded = [calibrationSection(collection), healthSection(collection), matchesSection(collection)];
+  const manage = manageButtons(collection, queue, () => (note.textContent = t("error.network")));
+  const part = (title, content) => foldedSection(t(title), async (section) => (await content())(collection, section));
+  const folded = [
+    part("calibration.title", async () => (await import("./calibration.js")).calibrationContent),
+    part("health.title", async () => (await import("./health.js")).healthContent),
+    part("matches.title", async () => (await import("./matches.js")).matchesContent),
+  ];
+  const about = h("div", { hidden: true }); // where it is the sample
   const behind = h("div", { hidden: true }, folded.map(({ element }) => element));
   const counts = h("p", { class: "muted" });
   const visit = h(
@@ -74,6 +77,14 @@ export function collectionView({ queue, session }, { segments: [, collection] })
       : t("collection.noname");
   }
 
+  async function tellOfSample() {
+    const state = await sample(currentLanguage());
+    if (state.collection !== collection || state.state !== "ready") return;
+    const { samplePanel } = await import("./sample.js");
+    about.replaceWith(samplePanel(state, session));
+  }
+
+  tellOfSample().catch(() => {}); // a hint less; the rest of the page tells what is wrong
   const refresh = () => Promise.all([load(), count()]);
   queue.addEventListener("change", () => ["finished", "paused", "stopped"].includes(queue.state) && refresh(), {
     signal: leave.signal,
@@ -87,7 +98,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
     h("a", { class: "back", href: address("collections") }, icon("left"), t("collection.back")),
     h("div", { class: "heading" }, h("div", {}, h("h1", {}, collection), counts), visit),
     manage,
-    samplePanel(collection, session),
+    about,
     h("section", {}, h("h2", {}, t("collection.add")), panel.element),
     h(
       "section",
@@ -112,6 +123,19 @@ export function collectionView({ queue, session }, { segments: [, collection] })
     for (const section of folded) section.dispose();
   };
   return { title: collection, element, dispose };
+}
+
+function manageButtons(collection, queue, tell) {
+  const isReceiving = () => queue.isUnfinished && queue.items.some((item) => item.collection === collection);
+  const button = (name, words, open, className = "button") =>
+    h("button", { class: className, onclick: () => import("./manage.js").then(open, tell) }, icon(name), t(words));
+  return h(
+    "div",
+    { class: "row" },
+    button("qr", "collection.qr", ({ showQrCode }) => showQrCode(collection)),
+    button("pencil", "collection.rename", ({ rename }) => rename(collection, isReceiving())),
+    button("bin", "collection.delete", ({ remove }) => remove(collection), "button danger"),
+  );
 }
 
 function placeCard(collection, place) {

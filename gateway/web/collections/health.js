@@ -4,22 +4,18 @@ import { h } from "../page/dom.js";
 import { currentLanguage, t } from "../page/language.js";
 import { address } from "../page/router.js";
 import { health } from "./api.js";
-import { foldedSection, pause } from "./section.js";
+import { pause } from "./section.js";
 
 const WAIT_S = 5;
 const POLL_MS = 3000;
 
-export function healthSection(collection) {
-  const section = foldedSection(t("health.title"), load);
-
-  async function load(signal) {
+export function healthContent(collection, section) {
+  return async (signal) => {
     const { state, report } = await health(collection, WAIT_S);
     if (state !== "fresh") pause(POLL_MS, signal).then(() => !signal.aborted && section.element.open && section.reload());
     const note = state !== "fresh" && h("p", { class: "muted", role: "status" }, t(`health.${state}`));
     return [note, ...(report ? findings(collection, report) : [])].filter(Boolean);
-  }
-
-  return section;
+  };
 }
 
 function findings(collection, report) {

@@ -7,7 +7,7 @@ import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
 import { deletionKey, pendingDeletions } from "./deletions.js";
-import { sampleOffer } from "./sample.js";
+import { sampleOffer } from "./sample_offer.js";
 
 const COVER = 3;
 

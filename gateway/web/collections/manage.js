@@ -1,31 +1,13 @@
-/** A collection's name, its end, and the way in for visitors. */
+/** A collection's name, its end, and the way in for visitors: what its buttons open. */
 
 import { confirmed, errorNotice, openDialog } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
-import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
 import { deleteCollection, qrCode, renameCollection } from "./api.js";
 import { deletionKey, pendingDeletions } from "./deletions.js";
 
-/** @param {{collection: string, queue: IngestQueue}} of */
-export function manageButtons({ collection, queue }) {
-  const isReceiving = () => queue.isUnfinished && queue.items.some((item) => item.collection === collection);
-  return h(
-    "div",
-    { class: "row" },
-    h("button", { class: "button", onclick: () => showQrCode(collection) }, icon("qr"), t("collection.qr")),
-    h(
-      "button",
-      { class: "button", onclick: () => rename(collection, isReceiving()) },
-      icon("pencil"),
-      t("collection.rename"),
-    ),
-    h("button", { class: "button danger", onclick: () => remove(collection) }, icon("bin"), t("collection.delete")),
-  );
-}
-
-function showQrCode(collection) {
+export function showQrCode(collection) {
   const link = `${new URL("./", location.href).href.split("#")[0]}?collection=${encodeURIComponent(collection)}`;
   const dialog = h(
     "dialog",
@@ -44,7 +26,8 @@ function showQrCode(collection) {
   openDialog(dialog);
 }
 
-function rename(collection, isReceiving) {
+/** @param {boolean} isReceiving whether photos are still being added to it */
+export function rename(collection, isReceiving) {
   const name = h("input", { required: true, maxlength: 200, value: collection, autocomplete: "off", autofocus: true });
   const problem = h("div", {});
   const dialog = h(
@@ -81,7 +64,7 @@ function rename(collection, isReceiving) {
   name.select();
 }
 
-async function remove(collection) {
+export async function remove(collection) {
   const title = t("collection.delete.title", { name: collection });
   const agreed = await confirmed({ title, text: t("collection.delete.text"), action: t("collection.delete") });
   if (agreed) removeAtOnce(collection);

@@ -3,10 +3,9 @@
 import { h } from "../page/dom.js";
 import { currentLanguage, percent, t, when } from "../page/language.js";
 import { drift, matches } from "./api.js";
-import { foldedSection } from "./section.js";
 
-export function matchesSection(collection) {
-  return foldedSection(t("matches.title"), async () => {
+export function matchesContent(collection) {
+  return async () => {
     const [trend, page] = await Promise.all([drift(collection), matches(collection, {})]);
     if (page.matches.length === 0) return [h("p", {}, t("matches.none"))];
     const list = h("ul", { class: "recent" });
@@ -35,7 +34,7 @@ export function matchesSection(collection) {
       list,
       more,
     ];
-  });
+  };
 }
 
 function row({ at, matched, place_name: place, confidence, verification, feedback }) {

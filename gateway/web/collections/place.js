@@ -9,7 +9,6 @@ import { icon } from "../page/icons.js";
 import { bytes, day, t } from "../page/language.js";
 import { address } from "../page/router.js";
 import { deletionKey, pendingDeletions } from "./deletions.js";
-import { placeForm } from "./place_form.js";
 
 export function placeView({ queue }, { segments: [, collection, , placeId] }) {
   const leave = new AbortController();
@@ -66,10 +65,12 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
     );
   }
 
-  function edit() {
-    head.replaceChildren(placeForm(shown[0].place, { onsave: save, oncancel: drawHead }));
-    head.querySelector("input").focus();
-  }
+  const edit = () =>
+    attempt(async () => {
+      const { placeForm } = await import("./place_form.js");
+      head.replaceChildren(placeForm(shown[0].place, { onsave: save, oncancel: drawHead }));
+      head.querySelector("input").focus();
+    });
 
   const save = (change) =>
     attempt(async () => {

@@ -1,4 +1,4 @@
-/** Parts of a page that ask the server only when somebody opens them. */
+/** Parts of a page that are fetched, and ask the server, only when somebody opens them. */
 
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
@@ -6,10 +6,11 @@ import { t } from "../page/language.js";
 
 /**
  * @param {string} title
- * @param {(signal: AbortSignal) => Promise<Node[]>} load what to show; called at each opening and by `reload`
+ * @param {(section) => Promise<(signal: AbortSignal) => Promise<Node[]>>} fetchContent called at the first opening, with
+ *   this section; gives what loads its content, at each opening and by `reload`
  * @returns {{element: HTMLElement, reload: () => void, dispose: () => void}}
  */
-export function foldedSection(title, load) {
+export function foldedSection(title, fetchContent) {
   const leave = new AbortController();
   const body = h("div", { class: "folded-body" });
   const element = h(
@@ -18,18 +19,22 @@ export function foldedSection(title, load) {
     h("summary", {}, h("h2", {}, title)),
     body,
   );
+  const section = { element, reload, dispose: () => leave.abort() };
+  let load = null;
 
   async function reload() {
     if (!body.hasChildNodes()) body.append(h("p", { class: "muted", role: "status" }, t("loading")));
     try {
+      load ??= await fetchContent(section);
       const content = await load(leave.signal);
       if (!leave.signal.aborted) body.replaceChildren(...content);
     } catch (error) {
-      if (!leave.signal.aborted) body.replaceChildren(errorNotice(error, { retry: reload }));
+      const told = error instanceof TypeError ? { code: "network" } : error; // a module that could not be fetched
+      if (!leave.signal.aborted) body.replaceChildren(errorNotice(told, { retry: reload }));
     }
   }
 
-  return { element, reload, dispose: () => leave.abort() };
+  return section;
 }
 
 /** Wait, or stop waiting when the page is left. */

@@ -3,8 +3,11 @@
 import { announce, fileButton, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
-import { uploadProgress } from "./progress.js";
-import { folderOf, fromDrop, fromFiles } from "./sources.js";
+import { forget, interrupted } from "./interrupted.js";
+
+// What only an upload needs is fetched with the first one.
+const sources = () => import("./sources.js");
+const reviews = () => import("./review.js");
 
 /**
  * @param {IngestQueue} queue
@@ -14,40 +17,64 @@ import { folderOf, fromDrop, fromFiles } from "./sources.js";
 export function uploadPanel(queue, { collection, place = null }) {
   const root = h("div", { class: "upload" });
   const leave = new AbortController();
-  const progress = uploadProgress(queue, { collection });
+  const below = h("div", { hidden: true });
+  let progress = null;
 
-  function draw(content) {
-    root.replaceChildren(content);
+  function draw(...content) {
+    root.replaceChildren(...content);
   }
 
-  const invite = (message) => draw(dropZone(receive, { message, isOnePlace: Boolean(place) }));
+  function invite(message) {
+    const broken = queue.isUnfinished ? null : interrupted({ collection, place });
+    draw(
+      ...(broken ? [resumption(broken, () => (forget(), invite()))] : []),
+      dropZone(receive, { message, isOnePlace: Boolean(place) }),
+    );
+  }
+
+  /** The upload that is running or was, as soon as there is one. */
+  async function follow() {
+    if (progress || queue.state === "idle") return;
+    const { uploadProgress } = await import("./progress.js");
+    if (progress || leave.signal.aborted) return;
+    progress = uploadProgress(queue, { collection });
+    below.replaceWith(progress.element);
+  }
 
   async function receive(selecting) {
     draw(h("p", { class: "muted", role: "status" }, t("upload.reading")));
-    let selection;
+    let selection, review;
     try {
-      selection = await selecting;
+      [selection, { review }] = await Promise.all([selecting, reviews()]);
     } catch (error) {
-      return invite(error.message); // a folder that vanished or may not be read
+      // A folder that vanished or may not be read; or a part of the page that could not be fetched.
+      return invite(error instanceof TypeError ? t("error.network") : error.message);
     }
     const problem = selection.unreadable.map((name) => t("upload.unreadable", { name })).join(" ");
     if (selection.photos.length + selection.archives.length === 0) return invite(problem || t("upload.nothing"));
-    draw(review(selection, problem, { collection, place, onstart: start, oncancel: () => invite() }));
+    const plan = interrupted({ collection, place });
+    draw(review(selection, problem, { collection, place, plan, onstart: start, oncancel: () => invite() }));
     root.querySelector("h3").focus();
   }
 
-  function start(items) {
+  async function start(items, plan) {
+    queue.add(items, { collection, place, ...plan });
     invite();
-    queue.add(items);
-    progress.element.querySelector("h3")?.focus();
+    await follow();
+    progress?.element.querySelector("h3")?.focus();
     announce(t("upload.running"));
   }
 
   invite();
+  follow();
+  queue.addEventListener("change", follow, { signal: leave.signal });
   const accept = (event) => {
     event.preventDefault();
     root.classList.remove("dragging");
-    if (event.dataTransfer?.items.length) receive(fromDrop(event.dataTransfer));
+    if (!event.dataTransfer?.items.length) return;
+    // Asked for at once: the browser forgets the drop right after the event.
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    receive(sources().then(({ fromEntries }) => fromEntries(entries)));
   };
   const hover = (event) => {
     event.preventDefault();
@@ -59,13 +86,13 @@ export function uploadPanel(queue, { collection, place = null }) {
   document.addEventListener("drop", accept, { signal: leave.signal });
   const dispose = () => {
     leave.abort();
-    progress.dispose();
+    progress?.dispose();
   };
-  return { element: h("div", { class: "upload-panel" }, root, progress.element), dispose };
+  return { element: h("div", { class: "upload-panel" }, root, below), dispose };
 }
 
 function dropZone(receive, { message, isOnePlace }) {
-  const choose = (files) => receive(fromFiles(files));
+  const choose = (files) => receive(sources().then(({ fromFiles }) => fromFiles(files)));
   return h(
     "div",
     { class: "dropzone" },
@@ -93,100 +120,17 @@ function dropZone(receive, { message, isOnePlace }) {
   );
 }
 
-/** What was found, and how it is divided into places. */
-function review(selection, problem, { collection, place, onstart, oncancel }) {
-  const { photos, archives, skipped } = selection;
-  const folders = new Set(photos.map(({ path }) => folderOf(path)).filter(Boolean));
-  const isFoldered = folders.size > 0;
-  const form = h("form", { class: "review" });
-  const chosen = () => new FormData(form).get("division");
-  const fields = h(
+/** An upload of this place that a reload or a crash has ended: it goes on when the same is chosen again. */
+const resumption = ({ done, total }, ondismiss) =>
+  h(
     "div",
-    { class: "place-fields" },
-    field("name", t("upload.place.name"), h("input", { name: "name", maxlength: 500, required: true })),
-    field(
-      "description",
-      t("upload.place.description"),
-      h("textarea", { name: "description", rows: 2, maxlength: 20000 }),
-    ),
-  );
-
-  const showFields = () => {
-    fields.hidden = chosen() !== "one";
-    for (const input of fields.querySelectorAll("input, textarea")) input.disabled = fields.hidden;
-  };
-
-  form.append(
-    h("h3", { tabindex: "-1" }, t("upload.review")),
-    h(
-      "p",
-      {},
-      [
-        photos.length > 0 && t("photos", { count: photos.length }),
-        ...archives.map(({ name }) => name),
-        skipped > 0 && t("upload.skipped", { count: skipped }),
-      ]
-        .filter(Boolean)
-        .join(" · "),
-    ),
-  );
-  if (problem) form.append(h("p", { class: "notice", role: "alert" }, icon("alert"), problem));
-  if (!place && photos.length > 0) {
-    form.append(
-      h(
-        "fieldset",
-        { onchange: showFields },
-        h("legend", {}, t("upload.places")),
-        isFoldered && division("folder", `${t("upload.by.folder")} (${t("places", { count: folders.size })})`, true),
-        division("photo", t("upload.by.photo"), !isFoldered),
-        division("one", t("upload.by.one"), false),
-        fields,
-      ),
-    );
-  }
-  form.append(
+    { class: "notice" },
+    icon("alert"),
     h(
       "div",
-      { class: "row" },
-      h(
-        "button",
-        { class: "button primary" },
-        photos.length > 0 ? t("upload.start", { count: photos.length }) : t("upload.start.zip"),
-      ),
-      h("button", { class: "button", type: "button", onclick: oncancel }, t("cancel")),
+      {},
+      h("p", { class: "notice-title" }, t("upload.interrupted", { done, total })),
+      h("p", {}, t("upload.interrupted.help")),
+      h("button", { class: "button small", onclick: ondismiss }, t("upload.interrupted.forget")),
     ),
   );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const answers = new FormData(form);
-    const placeOf = (path) => place ?? divided(answers, path);
-    onstart([
-      ...photos.map((photo) => ({ ...photo, collection, place: placeOf(photo.path) })),
-      ...archives.map((file) => ({
-        path: file.name,
-        size: file.size,
-        load: async () => file,
-        collection,
-        place: place ?? {},
-        isArchive: true,
-      })),
-    ]);
-  });
-  showFields();
-  return form;
-}
-
-/** The place a photo belongs to, by the division the person chose. A place's name serves as its id. */
-function divided(answers, path) {
-  if (answers.get("division") === "one") {
-    const name = answers.get("name").trim();
-    return { id: name.slice(0, 200), name, description: answers.get("description").trim() };
-  }
-  const folder = answers.get("division") === "folder" ? folderOf(path) : null;
-  return folder ? { id: folder.slice(0, 200), name: folder } : {};
-}
-
-const division = (value, label, checked) =>
-  h("label", { class: "check" }, h("input", { type: "radio", name: "division", value, checked }), label);
-
-const field = (name, label, input) => h("label", { class: "field" }, h("span", {}, label), input);

@@ -20,6 +20,7 @@ export function uploadProgress(queue, { collection }) {
       bar: h("progress", { max: 1, "aria-label": t("upload.running") }),
       count: h("p", { class: "muted" }),
       tally: h("p", { class: "tally" }),
+      known: h("p", { class: "muted" }),
       problems: h("ul", { class: "problems" }),
       files: h("ul", { class: "files" }),
       rows: new Map(),
@@ -34,6 +35,7 @@ export function uploadProgress(queue, { collection }) {
         parts.bar,
         parts.count,
         parts.tally,
+        parts.known,
         queue.error && errorNotice(queue.error),
         parts.problems,
         controls(),
@@ -68,10 +70,11 @@ export function uploadProgress(queue, { collection }) {
 
   /** Bring the numbers and the rows of `items` up to date. */
   function update(items) {
-    const { done, total, added, duplicate, rejected } = queue.counts;
+    const { done, total, added, duplicate, rejected, known } = queue.counts;
     parts.bar.value = queue.progress;
     parts.count.textContent = t("upload.progress", { done, total });
     parts.tally.replaceChildren(pill("added", added), pill("duplicate", duplicate), pill("rejected", rejected));
+    parts.known.textContent = known > 0 ? t("upload.known", { count: known }) : "";
     if (queue.state === "waiting") {
       root.querySelector("h3").textContent = t("upload.waiting", { seconds: queue.secondsLeft });
     }

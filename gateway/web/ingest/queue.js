@@ -1,9 +1,11 @@
 /** Carries photos to the server in small batches, through pauses and broken connections. */
 
 import { addImages } from "../page/api.js";
+import { forget, remember } from "./interrupted.js";
 
 const MAX_FILES = 8;
 const MAX_BYTES = 16 * 1024 ** 2;
+const MAX_QUESTION = 32;
 const LONGEST_WAIT_S = 30;
 // The fault lies with one file of the batch: send them one by one and let the others through.
 const FAULTS_OF_A_FILE = new Set(["invalid_image", "unsupported_format", "image_too_large", "internal"]);
@@ -13,7 +15,8 @@ const FAULTS_OF_A_FILE = new Set(["invalid_image", "unsupported_format", "image_
  * Fires `change` with every state and `progress` (detail: the items that changed) in between.
  *
  * An item is a photo of sources.js with `collection`, `place` ({id?, name?, description?}) and here
- * `status` (pending, sending, added, duplicate, rejected) and `reason`.
+ * `status` (pending, sending, added, duplicate, rejected), `reason`, and `isKnown` where it was there before and so
+ * was never sent.
  */
 export class IngestQueue extends EventTarget {
   items = [];
@@ -22,6 +25,7 @@ export class IngestQueue extends EventTarget {
   secondsLeft = 0;
 
   #isWorking = false;
+  #plan = null;
   #share = 0;
   #endWait = () => {};
 
@@ -31,8 +35,11 @@ export class IngestQueue extends EventTarget {
 
   /** Photos by status. */
   get counts() {
-    const counts = { pending: 0, sending: 0, added: 0, duplicate: 0, rejected: 0 };
-    for (const { status } of this.items) counts[status] += 1;
+    const counts = { pending: 0, sending: 0, added: 0, duplicate: 0, rejected: 0, known: 0 };
+    for (const { status, isKnown } of this.items) {
+      counts[status] += 1;
+      if (isKnown) counts.known += 1;
+    }
     return { ...counts, done: counts.added + counts.duplicate + counts.rejected, total: this.items.length };
   }
 
@@ -42,9 +49,13 @@ export class IngestQueue extends EventTarget {
     return total ? (done + (sending * this.#share) / 2) / total : 0;
   }
 
-  add(items) {
+  /** @param {object} plan what to remember of it, should the page be closed; see interrupted.js */
+  add(items, plan) {
     if (!this.isUnfinished) this.items = [];
-    this.items.push(...items.map((item) => ({ ...item, status: "pending", reason: null, alone: false })));
+    this.#plan = plan;
+    const fresh = { status: "pending", reason: null, alone: false, isKnown: false };
+    this.items.push(...items.map((item) => ({ ...fresh, isAskedAbout: item.isArchive || !crypto.subtle, ...item })));
+    remember({ ...plan, done: this.counts.done, total: this.counts.total });
     this.resume();
   }
 
@@ -63,6 +74,7 @@ export class IngestQueue extends EventTarget {
 
   /** Forget a finished upload. */
   dismiss() {
+    forget();
     this.items = [];
     this.#enter("idle");
   }
@@ -84,16 +96,32 @@ export class IngestQueue extends EventTarget {
       const batch = this.#nextBatch();
       if (batch.length === 0) break;
       try {
-        await this.#send(batch);
+        if (batch[0].isAskedAbout) await this.#send(batch);
+        else await this.#recognise();
         failures = 0;
+        remember({ ...this.#plan, done: this.counts.done, total: this.counts.total });
       } catch (error) {
         this.#mark(batch, { status: "pending" });
-        if (error.isTransient) await this.#wait(error.retryAfterS ?? Math.min(2 ** ++failures, LONGEST_WAIT_S));
+        const isPassing = error.isTransient || error instanceof TypeError; // a module that could not be fetched
+        if (isPassing) await this.#wait(error.retryAfterS ?? Math.min(2 ** ++failures, LONGEST_WAIT_S));
         else this.#refuse(batch, error);
       }
     }
     this.#isWorking = false;
-    if (this.state === "running") this.#enter("finished");
+    if (this.state !== "running") return;
+    forget();
+    this.#enter("finished");
+  }
+
+  /** Ask which of the next photos are there already: after a reload the same folder is chosen again. */
+  async #recognise() {
+    const { recognise } = await import("./known.js");
+    const next = this.items.filter(({ status, isAskedAbout }) => status === "pending" && !isAskedAbout);
+    const asked = next.filter(({ collection }) => collection === next[0].collection).slice(0, MAX_QUESTION);
+    const { there, unreadable } = await recognise(asked);
+    for (const item of asked) item.isAskedAbout = true;
+    for (const [item, reason] of unreadable) this.#mark([item], { status: "rejected", reason });
+    this.#mark(there, { status: "duplicate", isKnown: true });
   }
 
   /** Pending photos of one place, few and small enough that losing the connection loses little. */
@@ -103,6 +131,7 @@ export class IngestQueue extends EventTarget {
     let size = 0;
     for (const item of this.items.slice(this.items.indexOf(first))) {
       if (item.status !== "pending" || item.collection !== first.collection || item.place.id !== first.place.id) break;
+      if (item.isAskedAbout !== first.isAskedAbout) break;
       if (batch.length > 0 && (item.alone || first.alone || size + item.size > MAX_BYTES)) break;
       batch.push(item);
       size += item.size;

@@ -1,7 +1,5 @@
 /** What a person dropped or chose, flattened into photos with their folders. */
 
-import { readZip, ZipError } from "./zip.js";
-
 const PICTURE = /\.(jpe?g|png|webp|avif|hei[cf])$/i;
 const CLUTTER = /(^|\/)(\.|__MACOSX\/|Thumbs\.db$)/i;
 const MANIFEST = /(^|\/)manifest\.csv$/i;
@@ -17,9 +15,8 @@ export function fromFiles(files) {
   return select(files.map((file) => ({ file, path: file.webkitRelativePath || file.name })));
 }
 
-/** Files and folders of a drop. Must be called within the event: the browser forgets the drop right after. */
-export async function fromDrop(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+/** Files and folders of a drop, as the browser's FileSystemEntry. @returns {Promise<Selection>} */
+export async function fromEntries(entries) {
   const found = [];
   for (const entry of entries) await walk(entry, "", found);
   return select(found);
@@ -54,6 +51,7 @@ async function select(found) {
 }
 
 async function openArchive(file, selection) {
+  const { readZip, ZipError } = await import("./zip.js");
   try {
     const entries = (await readZip(file)).filter(({ path }) => !CLUTTER.test(path));
     const isForServer = entries.some(({ path }) => MANIFEST.test(path)) || !("DecompressionStream" in self);

@@ -1,13 +1,12 @@
 /** What is said about a photo: the place or a kind "not here", and what else was considered. */
 
-import { announce, fileButton, h } from "../page/dom.js";
-import { facts, plainFacts } from "../page/facts.js";
+import { announce, fileButton, h, styled } from "../page/dom.js";
+import { facts, plainFacts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
-import { t } from "../page/language.js";
+import { milliseconds, spoken, t } from "../page/language.js";
 import { openComparison } from "./comparison.js";
 import { feedbackPanel } from "./feedback.js";
-
-export const PICTURES = "image/*,.heic,.heif,.avif";
+import { PICTURES } from "./photo.js";
 
 const WORDS = ["answer.probable", "answer.likely", "answer.certain"];
 
@@ -28,6 +27,7 @@ function calibrationWords({ calibration, target }) {
 
 export function answerPanel(session) {
   const { reply, photos } = session;
+  styled("style/comparison.css");
   const photo = photos[reply.candidates[0]?.photo ?? 0];
   const others = reply.matched ? reply.candidates.slice(1) : reply.candidates;
   const compare = (index) => openComparison(photos, reply.candidates, index);
@@ -152,12 +152,12 @@ function details(reply) {
     { class: "details" },
     h("summary", {}, t("answer.details")),
     facts([
-      [t("answer.reason"), reply.reasons.length > 0 ? reply.reasons.join(" ") : reply.reason],
+      [t("answer.reason"), spoken(reply) || reply.reason],
       ...(reply.decision ? [[t("answer.calibration"), calibrationWords(reply.decision)]] : []),
       [t("answer.collection"), reply.collection],
       [t("answer.encoder"), reply.models.encoder],
-      [t("answer.verifier"), reply.models.verifier ?? t("status.none")],
-      ...stages.map(([stage, ms]) => [stage.replaceAll("_", " "), `${Math.round(ms)} ms`]),
+      [t("answer.verifier"), reply.models.verifier ?? t("answer.verifier.none")],
+      ...stages.map(([stage, ms]) => [stageName(stage), milliseconds(ms)]),
       [t("answer.request"), reply.request_id],
     ]),
   );

@@ -3,7 +3,7 @@
 import { openDialog } from "../page/dialogs.js";
 import { h, svg } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { t } from "../page/language.js";
+import { spoken, t } from "../page/language.js";
 import { spread } from "./points.js";
 
 // More become a carpet that hides the photos.
@@ -73,7 +73,7 @@ export function openComparison(photos, candidates, index) {
       "div",
       { class: "comparison-words", "aria-live": "polite" },
       h("h2", { class: "place-name" }, candidate.place.name),
-      h("p", {}, (candidate.verdict?.reasons ?? []).join(" ")),
+      h("p", {}, candidate.verdict ? spoken(candidate.verdict) : ""),
       h(
         "p",
         { class: "muted" },

@@ -1,5 +1,8 @@
 /** A photo made ready to travel: upright, at most 1600 px, without the place and time written inside it. */
 
+/** What a person may choose. */
+export const PICTURES = "image/*,.heic,.heif,.avif";
+
 const MAX_SIDE = 1600;
 const QUALITY = 0.88;
 

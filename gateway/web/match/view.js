@@ -6,10 +6,12 @@ import { announce, fileButton, focusHeading, h } from "../page/dom.js";
 import { exhibitDrawing, icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { PICTURES, answerPanel } from "./answer.js";
+import { PICTURES } from "./photo.js";
 
 const CHOSEN = "collection";
 const PATIENCE_MS = 4000;
+
+let answer = null; // answer.js's panel, once it has been fetched
 
 export function matchView({ session }, route) {
   const root = h("div", { class: "match" });
@@ -32,12 +34,28 @@ export function matchView({ session }, route) {
   function draw({ moveFocus = false } = {}) {
     clearTimeout(patience);
     root.className = `match ${session.phase}`;
-    if (session.phase === "answered") root.replaceChildren(answerPanel(session));
+    if (session.isBusy) fetchAnswer().catch(() => {}); // told when it is needed
+    if (session.phase === "answered" && !answer) return drawAnswer(moveFocus);
+    if (session.phase === "answered") root.replaceChildren(answer(session));
     else if (session.phase === "failed" && !isEmpty()) root.replaceChildren(finder(), failure());
     else if (session.isBusy) root.replaceChildren(finder(), progress());
     else if (isEmpty()) root.replaceChildren(invitation());
     else root.replaceChildren(intro(), finder(), ways());
     if (moveFocus) focusHeading(root);
+  }
+
+  /** The answer's own parts come while the photo travels. */
+  async function fetchAnswer() {
+    answer ??= (await import("./answer.js")).answerPanel;
+  }
+
+  async function drawAnswer(moveFocus) {
+    try {
+      await fetchAnswer();
+      if (!signal.aborted) draw({ moveFocus });
+    } catch {
+      root.replaceChildren(finder(), errorNotice({ code: "network" }, { retry: () => drawAnswer(true) }));
+    }
   }
 
   const intro = () =>

@@ -45,6 +45,17 @@ export function refill(parent, ...children) {
   if (hadFocus) focusHeading(parent);
 }
 
+/** Have a style sheet of our own loaded. */
+export function styled(href) {
+  if (document.querySelector(`link[href="${href}"]`)) return null;
+  const sheet = h("link", { rel: "stylesheet", href });
+  const loaded = new Promise((resolve) => {
+    sheet.onload = sheet.onerror = resolve; // without it the view is plain, and there all the same
+  });
+  document.head.append(sheet);
+  return loaded;
+}
+
 /** A button-looking label around a file input: one control for mouse, keyboard and screen reader alike. */
 export function fileButton({ label, className = "button", onfiles, ...input }) {
   const field = h("input", { type: "file", class: "visually-hidden", ...input });

@@ -1,6 +1,7 @@
 /** Names and their values, as a list. */
 
 import { h } from "./dom.js";
+import { knows, t } from "./language.js";
 
 /** @param {[string, string][]} pairs name and value */
 export function facts(pairs, className = "facts") {
@@ -10,6 +11,9 @@ export function facts(pairs, className = "facts") {
     pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
   );
 }
+
+/** A stage of answering, as the server calls it, in words. */
+export const stageName = (stage) => (knows(`stage.${stage}`) ? t(`stage.${stage}`) : stage.replaceAll("_", " "));
 
 /** Whether a value of free metadata can be shown, and edited, as one line. */
 export const isPlain = (value) => ["string", "number"].includes(typeof value);

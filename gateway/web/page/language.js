@@ -49,6 +49,16 @@ export function t(key, values = {}) {
   });
 }
 
+/** Whether there is a sentence for `key`. */
+export const knows = (key) => key in messages;
+
+/** The server's reasons, which it gives in every language, as one text. */
+export const spoken = ({ reasons, reasons_in: inEach }) => (inEach[current] ?? reasons).join(current === "zh" ? "" : " ");
+
+/** A stage's time: 120 ms. */
+export const milliseconds = (ms) =>
+  Math.round(ms).toLocaleString(TAGS[current], { style: "unit", unit: "millisecond", unitDisplay: "short" });
+
 /** Bytes for people: 1.4 MB. */
 export function bytes(count) {
   const power = count < 1024 ** 2 ? 1 : count < 1024 ** 3 ? 2 : 3;

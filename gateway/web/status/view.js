@@ -1,15 +1,16 @@
-/** What runs and whether it is ready. */
+/** What runs, whether it is ready, how long it takes, and who may do what. */
 
 import { readiness, session, signOut, version } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
-import { facts } from "../page/facts.js";
+import { facts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
-import { t } from "../page/language.js";
+import { day, knows, milliseconds, t } from "../page/language.js";
 import { askForKey } from "../page/sign_in.js";
+import { keys } from "../collections/api.js";
 
 export function statusView() {
-  const content = h("div", { "aria-live": "polite" }, h("p", { class: "muted" }, t("loading")));
+  const content = h("div", { class: "report" }, h("p", { class: "muted" }, t("loading")));
   const root = h(
     "div",
     { class: "page status" },
@@ -27,20 +28,29 @@ export function statusView() {
     try {
       const running = await version(); // may ask for a key, which shows more of the rest
       const [ready, who] = await Promise.all([readiness(), session()]);
-      content.replaceChildren(...report(ready, running), ...keyOf(who));
+      const known = who.role === "admin" ? await keys() : null;
+      content.replaceChildren(...report(ready, running, who), ...keysOf(who, known));
     } catch (error) {
       content.replaceChildren(errorNotice(error, { retry: load }));
     }
   }
 
-  /** The way in and out; nothing where the server asks nobody for a key. */
-  function keyOf({ name, role }) {
-    if (!name && role === "admin") return [];
+  /** Who we are, the way in and out, and, for admins, which keys there are. */
+  function keysOf({ name, role }, known) {
+    if (!name && known?.guarded === false) return [section(t("status.keys"), h("p", {}, t("status.keys.open")))];
     const change = async () => (name ? await signOut() : await askForKey()) !== false && load();
     return [
-      h("h2", {}, t("key.label")),
-      h("p", {}, name ? `${name} (${role})` : t("key.none")),
-      h("button", { class: "button", onclick: change }, t(name ? "key.out" : "key.send")),
+      section(
+        t("status.keys"),
+        h("p", {}, name ? t("status.keys.self", { name, role: t(`status.role.${role}`) }) : t("key.none")),
+        known &&
+          facts(
+            known.keys.map((key) => [key.name, `${t(`status.role.${key.role}`)} · ${day(key.created)}`]),
+            "facts panel",
+          ),
+        known && h("p", { class: "muted" }, t("status.keys.make"), h("code", {}, "python -m gateway.manage_keys")),
+        h("button", { class: "button", onclick: change }, t(name ? "key.out" : "key.send")),
+      ),
     ];
   }
 
@@ -48,43 +58,90 @@ export function statusView() {
   return { title: t("status.title"), element: root };
 }
 
-function report(ready, running) {
+function report(ready, running, who) {
   const { parts, ...gateway } = ready;
+  const { stage_ms: stages, recent_matches: count, ...details } = gateway.details;
   return [
-    h(
-      "p",
-      { class: `verdict ${ready.ready ? "good" : "bad"}` },
-      icon(ready.ready ? "check" : "alert"),
-      t(ready.ready ? "status.ready" : "status.unready"),
+    verdict(ready.ready, "status.ready", "status.unready"),
+    h("ul", { class: "parts" }, [{ ...gateway, details }, ...Object.values(parts)].map(partCard)),
+    who.role !== "admin" && h("p", { class: "muted" }, t("status.details.admin")),
+    stages && section(t("status.times"), ...times(stages, count)),
+    section(
+      t("status.running"),
+      facts(
+        [
+          [t("status.version"), running.version],
+          [t("status.encoder"), running.encoder ?? t("status.none")],
+          [t("status.verifier"), running.verifier ?? t("status.none")],
+          ["Python", running.python],
+        ],
+        "facts panel",
+      ),
     ),
-    h("ul", { class: "parts" }, [gateway, ...Object.values(parts)].map(partCard)),
-    h("h2", {}, t("status.running")),
-    facts(
-      [
-        [t("status.version"), running.version],
-        [t("status.encoder"), running.encoder ?? t("status.none")],
-        [t("status.verifier"), running.verifier ?? t("status.none")],
-        ["Python", running.python],
-      ],
-      "facts panel",
-    ),
-  ];
+  ].filter(Boolean);
 }
+
+const section = (title, ...content) => h("section", {}, h("h2", {}, title), ...content);
+
+const verdict = (isGood, good, bad) =>
+  h("p", { class: `verdict ${isGood ? "good" : "bad"}` }, icon(isGood ? "check" : "alert"), t(isGood ? good : bad));
 
 function partCard({ process, ready, reason, details }) {
   return h(
     "li",
     { class: "panel" },
-    h("h2", {}, process),
-    h(
-      "p",
-      { class: `verdict ${ready ? "good" : "bad"}` },
-      icon(ready ? "check" : "alert"),
-      t(ready ? "status.part.ready" : "status.part.unready"),
-    ),
-    reason && h("p", {}, reason),
-    facts(Object.entries(details ?? {}).map(([name, value]) => [name.replaceAll("_", " "), plain(value)])),
+    h("h2", {}, worded("status.part", process)),
+    verdict(ready, "status.part.ready", "status.part.unready"),
+    reason && h("p", { lang: "en" }, reason),
+    facts(shown(details ?? {})),
   );
 }
 
-const plain = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : String(value));
+/** Names and values of what a part tells; how much is at work stands beside how much may be. */
+function shown(details) {
+  return Object.entries(details)
+    .filter(([name]) => !name.endsWith("_at_most") && !["encoder", "verifier"].includes(name)) // these stand below
+    .map(([name, value]) => {
+      const most = details[name.replace(/_at_work$/, "_at_most")];
+      const isOfMost = name.endsWith("_at_work") && most !== undefined;
+      return [worded("status.detail", name), isOfMost ? t("status.of_most", { value, most }) : worth(value)];
+    });
+}
+
+function worth(value) {
+  if (typeof value === "boolean") return t(value ? "yes" : "no");
+  if (typeof value === "number") return value.toLocaleString(document.documentElement.lang);
+  if (value === null) return t("status.none");
+  if (typeof value !== "object") return String(value);
+  return Object.entries(value)
+    .map(([name, each]) => `${name}: ${each}`)
+    .join(", ");
+}
+
+/** Our word for a name of the server's; a name that is newer than the page stays as it is. */
+const worded = (group, name) => (knows(`${group}.${name}`) ? t(`${group}.${name}`) : name.replaceAll("_", " "));
+
+/** Half of the answers and nearly all of them, stage by stage, beside the longest. */
+function times(stages, count) {
+  if (count === 0) return [h("p", { class: "muted" }, t("status.times.none"))];
+  const longest = Math.max(...Object.values(stages).map(({ p95 }) => p95), 1);
+  const row = ([stage, { median, p95 }]) =>
+    h(
+      "tr",
+      { class: stage.endsWith("total") ? "sum" : null },
+      h("th", { scope: "row" }, stageName(stage)),
+      h("td", {}, milliseconds(median)),
+      h("td", {}, milliseconds(p95)),
+      h("td", { class: "meter", "aria-hidden": "true" }, h("meter", { max: longest, value: median })),
+    );
+  const head = (key) => h("th", { scope: "col" }, t(key));
+  return [
+    h("p", { class: "muted" }, t("status.times.about", { count })),
+    h(
+      "table",
+      { class: "times panel" },
+      h("thead", {}, h("tr", {}, head("status.times.stage"), head("status.times.median"), head("status.times.p95"), h("td", { class: "meter" }))),
+      h("tbody", {}, Object.entries(stages).map(row)),
+    ),
+  ];
+}

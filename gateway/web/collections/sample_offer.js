@@ -1,0 +1,53 @@
+/** The way to a sample collection, made in one click. */
+
+import { errorNotice } from "../page/dialogs.js";
+import { announce, h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { currentLanguage, t } from "../page/language.js";
+import { address } from "../page/router.js";
+import { buildSample, sample } from "./api.js";
+
+const POLL_MS = 700;
+
+/** A button that builds the sample and leads to it; nothing where the photographs are not installed or it is there. */
+export function sampleOffer() {
+  const root = h("div", { class: "sample-offer" });
+  let isLeft = false;
+
+  async function follow(state) {
+    if (isLeft) return;
+    if (state.state === "building") {
+      root.replaceChildren(
+        h("p", { role: "status" }, t("sample.building", { done: state.done, total: state.total })),
+        h("progress", { max: state.total, value: state.done, "aria-label": t("sample.load") }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      return attempt(() => sample(currentLanguage()));
+    }
+    if (state.state === "ready") {
+      announce(t("sample.ready"));
+      location.hash = address("collections", state.collection);
+      return;
+    }
+    root.replaceChildren(h("p", { class: "problem", role: "alert" }, `${t("sample.failed")} ${state.reason}`), button());
+  }
+
+  const attempt = (ask) =>
+    ask().then(follow, (error) => root.replaceChildren(errorNotice(error, { retry: build })));
+  const build = () => attempt(() => buildSample(currentLanguage()));
+  const button = () => h("button", { class: "button", onclick: build }, icon("photo"), t("sample.load"));
+
+  function refresh() {
+    if (root.querySelector("progress")) return; // it is being followed already
+    sample(currentLanguage()).then(
+      (state) => {
+        if (state.state === "building") return follow(state);
+        const isOffered = ["absent", "failed"].includes(state.state);
+        root.replaceChildren(...(isOffered ? [button(), h("p", { class: "muted" }, t("sample.about"))] : []));
+      },
+      () => {}, // an offer less; the rest of the page tells what is wrong
+    );
+  }
+
+  return { element: root, refresh, dispose: () => (isLeft = true) };
+}

@@ -1,0 +1,25 @@
+/** Which photos the server has already, told by their content before anything is sent. */
+
+import { changeJson } from "../page/api.js";
+
+/** @returns {Promise<{there: object[], unreadable: [object, string][]}>} of items of one collection */
+export async function recognise(items) {
+  const hashes = new Map();
+  const unreadable = [];
+  for (const item of items) {
+    try {
+      hashes.set(item, await contentHash(await item.load()));
+    } catch (error) {
+      unreadable.push([item, error.message]);
+    }
+  }
+  const question = { collection: items[0].collection, content_hashes: [...hashes.values()] };
+  const known = new Set((await changeJson("POST", "index/known", question)).known);
+  return { there: items.filter((item) => known.has(hashes.get(item))), unreadable };
+}
+
+/** SHA-256 of a file's bytes, hex. Browsers have it only on https and on this machine. */
+async function contentHash(file) {
+  const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
