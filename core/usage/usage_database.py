@@ -27,6 +27,9 @@ class UsageDatabase:
     """Safe for several threads and processes, and in PostgreSQL for several machines.
 
     It is made when it is first needed: a log that cannot be written stops nobody from searching.
+
+    Attributes:
+        is_file: it lies beside a gallery on one machine, whose disk it must not fill.
     """
 
     def __init__(self, folder: Path, storage: Storage = LOCAL) -> None:
@@ -37,7 +40,7 @@ class UsageDatabase:
             storage: where the gallery's rows are kept, and these beside them.
         """
         self._database = open_database(folder.absolute(), storage, read_only=False, name=_NAME)
-        self._is_file = isinstance(self._database, SqliteDatabase)
+        self.is_file = isinstance(self._database, SqliteDatabase)
         self._is_ready = False
         self._preparing = Lock()
 
@@ -72,7 +75,7 @@ class UsageDatabase:
         with self._naming_itself(), self._database.writing() as connection:
             yield connection
             connection.execute("COMMIT")
-            if overwriting and self._is_file:
+            if overwriting and self.is_file:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -85,14 +88,14 @@ class UsageDatabase:
                 return
             with self._naming_itself(), self._database.writing() as connection:
                 apply_migrations(connection, self._database.dialect, _MIGRATIONS)
-                if self._is_file:
+                if self.is_file:
                     connection.execute("PRAGMA secure_delete = ON")
                 connection.execute("COMMIT")
             self._is_ready = True
 
     @contextmanager
     def _naming_itself(self) -> Iterator[None]:
-        kept = USAGE_NAME if self._is_file else f"PostgreSQL's schema {_NAME}"
+        kept = USAGE_NAME if self.is_file else f"PostgreSQL's schema {_NAME}"
         try:
             yield
         except GalleryUnavailable as exc:

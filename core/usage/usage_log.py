@@ -13,7 +13,7 @@ from core.usage.records import FeedbackVerdict, MatchRecord, QueryFeatures, Rete
 from core.usage.usage_database import UsageDatabase
 
 MOST_MATCHES = 1_000_000
-"""Older ones are forgotten before their time, so that a SQLite file stays near 500 MB (480 bytes each, measured)."""
+"""SQLite forgets older ones before their time, so that the file stays near 500 MB (480 bytes each, measured)."""
 
 _DAY_S = 86_400.0
 _NEWEST = "WHERE request_id = ? ORDER BY id DESC LIMIT 1"
@@ -216,8 +216,11 @@ class UsageLog:
                 "UPDATE feedback SET embedding = NULL, packed = NULL WHERE at < ?",
                 (now - self.retention.feature_days * _DAY_S,),
             )
-            condition = "at < ? OR id <= (SELECT max(id) FROM matches) - ?"
-            too_old = (now - self.retention.match_days * _DAY_S, MOST_MATCHES)
+            condition = "at < ?"
+            too_old = [now - self.retention.match_days * _DAY_S]
+            if self._database.is_file:
+                condition += " OR id <= (SELECT max(id) FROM matches) - ?"
+                too_old.append(MOST_MATCHES)
             forgotten: int = connection.execute(f"SELECT count(*) FROM matches WHERE {condition}", too_old).fetchone()[
                 0
             ]

@@ -126,14 +126,23 @@ def test_forgotten_features_leave_no_bytes_behind(log: UsageLog, tmp_path: Path)
     assert secret[:29] not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
-@on_both_databases
 def test_the_log_is_bounded(log: UsageLog, monkeypatch):
-    """However many matches there are, only the newest so many are kept."""
+    """However many matches there are, only the newest so many are kept beside a gallery on one machine."""
     monkeypatch.setattr(module, "MOST_MATCHES", 3)
     log.record([a_match(f"r{number}", NOW + number) for number in range(5)])
 
     assert log.forget(NOW + 5) == 2
     assert [each.match.request_id for each in log.page("default")[0]] == ["r4", "r3", "r2"]
+
+
+@pytest.mark.parametrize("storage", ["postgres"], indirect=True)
+def test_a_database_of_many_museums_is_bounded_by_days_alone(log: UsageLog, monkeypatch):
+    """In PostgreSQL all matches are kept for as long as the operator says."""
+    monkeypatch.setattr(module, "MOST_MATCHES", 3)
+    log.record([a_match(f"r{number}", NOW + number * DAY) for number in range(5)])
+
+    assert log.forget(NOW + 5) == 0
+    assert log.forget(NOW + 100 * DAY + 1) == 1
 
 
 def test_keeping_nothing_keeps_nothing(database: UsageDatabase):
