@@ -14,8 +14,25 @@ class GallerySettings(ServiceSettings):
         description="PostgreSQL that keeps the gallery's rows, `postgresql://USER:PASSWORD@HOST:5432/DATABASE`; "
         "unset: SQLite in the gallery's folder",
     )
+    photo_store: str = Field(
+        default="",
+        description="where originals and previews are kept, `s3://BUCKET/PREFIX`; unset: the gallery's folder",
+    )
+    s3_endpoint: str = Field(
+        default="",
+        description="of an S3-compatible store that is not Amazon's, `http://HOST:9000`; keys come from "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    )
+    photo_cache_bytes: int = Field(
+        default=4 * 1024**3, gt=0, description="copies of a bucket's photos kept in the gallery's folder, bytes"
+    )
 
     @property
     def storage(self) -> Storage:
         """Where rows, photos and vectors are kept."""
-        return Storage(database_url=self.database_url.get_secret_value())
+        return Storage(
+            database_url=self.database_url.get_secret_value(),
+            photo_store=self.photo_store,
+            s3_endpoint=self.s3_endpoint,
+            photo_cache_bytes=self.photo_cache_bytes,
+        )

@@ -21,7 +21,8 @@ def main() -> None:
     # By this the services know that it is their own gateway that says who asks; see the audit log.
     shared = {"service_key": SecretStr(secrets.token_urlsafe(32))}
     gateway, retrieval = gateway.model_copy(update=shared), retrieval.model_copy(update=shared)
-    gallery = {name: getattr(retrieval, name) for name in ("data_dir", "database_url")}
+    names = ("data_dir", "database_url", "photo_store", "s3_endpoint", "photo_cache_bytes")
+    gallery = {name: getattr(retrieval, name) for name in names}
     verifier = read_settings(VerifierSettings).model_copy(update=gallery | shared)
 
     def announce() -> None:
