@@ -38,7 +38,7 @@ LOAD_S = Figure(13e-6, "s per vector", "measured", "rows to a searchable flat in
 MILVUS_INSERTS = Figure(5_000, "vectors/s", "measured", "Milvus 2.3.5 standalone on 2 cores")
 HNSW_EXTRA = Figure(1.1, "x vectors", "assumed", "float32 vectors and graph of M = 16 in Milvus' memory")
 MERGE_RATE = Figure(
-    70, "photos/s", "measured", "scripts/merge_galleries.py, photos of 1.7 MB, 2 shared cores: 62 to 85"
+    70, "photos/s", "measured", "scripts/merge_galleries.py, photos of 1.7 MB, 2 shared cores and their disk: 34 to 85"
 )
 CPU_ENCODING = Figure(2.8, "photos/s", "measured", "embedded encoder, the same run, one process of 2 shared cores")
 DECODE_S = Figure(0.044, "CPU-s per photo", "measured", "12-megapixel JPEG, reduced while decoding")
