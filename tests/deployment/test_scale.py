@@ -103,7 +103,7 @@ class TestCompose:
         assert named == {(f"{name}-{letter}", port) for name, port in ports.items() for letter in "ab"}
         assert {name for name, _ in named} <= set(services)
 
-    @pytest.mark.parametrize("name", ["gateway"])
+    @pytest.mark.parametrize("name", PROCESSES)
     def test_settings_are_accepted(self, services, name: str, monkeypatch: pytest.MonkeyPatch):
         """Each process takes what the file tells it."""
         told = {key: value for key, value in services[f"{name}-a"]["environment"].items() if isinstance(value, str)}
@@ -171,7 +171,7 @@ class TestKubernetes:
         assert json.loads(told["M3_VERIFIER_OPTIONS"]) == {"url": urls}
         assert f"--served-model-name={told['M3_MODEL']}" in vllm["template"]["spec"]["containers"][0]["args"]
 
-    @pytest.mark.parametrize("name", ["gateway"])
+    @pytest.mark.parametrize("name", PROCESSES)
     def test_settings_are_accepted(self, name: str, cluster_settings, monkeypatch: pytest.MonkeyPatch):
         """Each process takes what settings.env tells it, and stands on a pod's address with its key."""
         prefix = name.upper()
