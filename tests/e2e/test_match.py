@@ -74,6 +74,20 @@ def test_the_comparison_shows_both_photos_with_the_points_that_agree(visit: Visi
     expect(dialog).to_have_count(0)
 
 
+def test_the_comparison_fills_its_dialog_for_an_operator_too(visit: Visit, museum: str) -> None:
+    """The styles of the operator's pages, once loaded, leave the photos as large as they are for visitors."""
+    visitor = visit(museum)
+    visitor.turn_to("#/collections/museum")
+    visitor.turn_to(museum)
+    visitor.show_photo(snapshot("Cup of coffee"))
+
+    visitor.page.get_by_role("button", name="Compare the photos", exact=True).click()
+
+    photos = visitor.page.get_by_role("dialog").locator("img")
+    expect(photos).to_have_count(2)
+    assert min(photo.bounding_box()["width"] for photo in photos.all()) > 400
+
+
 def test_the_photo_travels_small_and_without_what_the_camera_wrote_into_it(visit: Visit, museum: str) -> None:
     """At most 1600 px leave the phone, as JPEG, upright, without EXIF."""
     visitor = visit(museum)

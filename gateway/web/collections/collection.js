@@ -131,7 +131,7 @@ function manageButtons(collection, queue, tell) {
     h("button", { class: className, onclick: () => import("./manage.js").then(open, tell) }, icon(name), t(words));
   return h(
     "div",
-    { class: "row" },
+    { class: "row manage" },
     button("qr", "collection.qr", ({ showQrCode }) => showQrCode(collection)),
     button("pencil", "collection.rename", ({ rename }) => rename(collection, isReceiving())),
     button("bin", "collection.delete", ({ remove }) => remove(collection), "button danger"),

@@ -34,7 +34,7 @@ function findings(collection, report) {
     list(t("health.pairs"), pairs, (entry) => [
       h(
         "span",
-        { class: "pair" },
+        { class: "twins" },
         h("img", { src: entry.first_preview_url, alt: "", loading: "lazy" }),
         h("img", { src: entry.second_preview_url, alt: "", loading: "lazy" }),
       ),
@@ -42,7 +42,7 @@ function findings(collection, report) {
       h("span", { class: "muted" }, t(`health.${entry.kind}`)),
     ]),
     list(t("health.faulty"), faulty, (entry) => [
-      h("span", { class: "pair" }, h("img", { src: entry.preview_url, alt: "", loading: "lazy" })),
+      h("span", { class: "twins" }, h("img", { src: entry.preview_url, alt: "", loading: "lazy" })),
       h("span", {}, entry.filename, " · ", place(entry.place)),
       h("span", { class: "muted" }, entry.faults.map((fault) => t(`health.${fault}`)).join(" · ")),
     ]),
