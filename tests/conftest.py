@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from servers.bucket import BucketServer
 from servers.milvus import MilvusServer
 from servers.postgres import PostgresServer
 
@@ -11,6 +12,13 @@ from servers.postgres import PostgresServer
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL server; each test makes a database of its own on it."""
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bucket_server() -> Iterator[BucketServer]:
+    """A real S3 server with one bucket; each test empties it first."""
+    with BucketServer() as server:
         yield server
 
 

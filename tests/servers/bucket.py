@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from typing import Self
 from urllib.request import Request, urlopen
 
+import obstore
+from obstore.store import S3Store
 from servers.ports import free_port
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
@@ -49,23 +50,28 @@ class BucketServer:
             self._drain.wait()
             self._process = None
 
-    def keys(self) -> list[str]:
-        """All objects of the bucket."""
-        listing = ElementTree.fromstring(self._ask("GET", "photos?list-type=2"))
-        return sorted(key.text for key in listing.iter("{http://s3.amazonaws.com/doc/2006-03-01/}Key"))
+    def empty(self) -> None:
+        """Let the bucket be as it was at the start."""
+        if self._process is None:
+            self.start()
+        self._ask("POST", "moto-api/reset")
+        self._ask("PUT", "photos")
+
+    def objects(self) -> list[str]:
+        """The keys of all objects of the bucket."""
+        return sorted(each["path"] for page in obstore.list(self._store()) for each in page)
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object, whatever was there."""
-        self._ask("PUT", f"photos/{key}", data)
+        obstore.put(self._store(), key, data)
 
-    def get(self, key: str) -> bytes:
-        """Read an object."""
-        return self._ask("GET", f"photos/{key}")
+    def _store(self) -> S3Store:
+        return S3Store(
+            "photos",
+            config={"endpoint": self.endpoint, **{name.lower(): value for name, value in CREDENTIALS.items()}},
+            client_options={"allow_http": True},
+        )
 
-    def delete(self, key: str) -> None:
-        """Delete an object."""
-        self._ask("DELETE", f"photos/{key}")
-
-    def _ask(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        with urlopen(Request(f"{self.endpoint}/{path}", data, method=method), timeout=30) as answer:
-            return answer.read()
+    def _ask(self, method: str, path: str) -> None:
+        with urlopen(Request(f"{self.endpoint}/{path}", method=method), timeout=30) as answer:
+            answer.read()

@@ -1,0 +1,249 @@
+"""Where photos are kept: what a folder and a bucket both promise, and what only a bucket can do."""
+
+import hashlib
+import os
+
+import pytest
+from servers.bucket import CREDENTIALS, BucketServer
+
+from core.errors import GalleryUnavailable, InvalidRequest
+from core.gallery import Gallery, Storage
+from core.gallery.leftovers import sweep
+from core.gallery.photo_store import LostPhoto
+from core.gallery.storage import open_photos
+
+PHOTO = b"\xff\xd8 a photo \xff\xd9"
+HASH = hashlib.sha256(PHOTO).hexdigest()
+
+
+@pytest.fixture
+def credentials(monkeypatch) -> None:
+    """What Amazon's own tools read."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def bucket(credentials, bucket_server) -> BucketServer:
+    """A blank bucket."""
+    bucket_server.empty()
+    return bucket_server
+
+
+@pytest.fixture
+def in_bucket(bucket) -> Storage:
+    """Photos there, rows in the folder."""
+    return Storage(photo_store="s3://photos/some/gallery", s3_endpoint=bucket.endpoint)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request, folder):
+    """A photo store in which nothing is."""
+    return open_photos(folder, request.getfixturevalue("in_bucket") if request.param == "bucket" else Storage())
+
+
+def put(store) -> None:
+    """Store the one photo."""
+    store.store([(store.original_path(HASH, "image/jpeg"), PHOTO), (store.preview_path(HASH), PHOTO)])
+
+
+class TestBothStores:
+    def test_what_was_stored_is_fetched(self, store):
+        """An original and its preview come back byte by byte, as files of this machine."""
+        assert not store.has_originals()
+
+        put(store)
+
+        assert store.has_originals()
+        original = store.fetch_original(HASH, "image/jpeg", len(PHOTO))
+        assert str(original) == store.original_path(HASH, "image/jpeg")
+        assert original.read_bytes() == store.fetch_preview(HASH).read_bytes() == PHOTO
+
+    def test_storing_again_is_fine_and_replacing_replaces(self, store):
+        """The same photo may be stored twice; a preview that was made again takes the former one's place."""
+        put(store)
+        put(store)
+        assert store.fetch_preview(HASH).read_bytes() == PHOTO
+
+        again = b"\xff\xd8 made again \xff\xd9"
+        store.replace([(store.preview_path(HASH), again)])
+
+        assert store.fetch_preview(HASH).read_bytes() == again
+
+    def test_what_was_never_stored_or_is_removed_is_missing(self, store):
+        """A photo that is not there is answered with None, also after it was fetched; removing it twice is fine."""
+        assert store.fetch_original(HASH, "image/jpeg", len(PHOTO)) is None
+        assert store.fetch_preview(HASH) is None
+        put(store)
+        store.fetch_original(HASH, "image/jpeg", len(PHOTO))
+
+        store.remove(HASH, "image/jpeg")
+        store.remove(HASH, "image/jpeg")
+
+        assert store.fetch_original(HASH, "image/jpeg", len(PHOTO)) is None
+        assert store.fetch_preview(HASH) is None
+        assert list(store.names()) == []
+
+    def test_names_are_listed_and_removed(self, store):
+        """Everything stored is listed by its name, and can be removed by it."""
+        put(store)
+
+        assert sorted(store.names()) == [
+            f"originals/{HASH[:2]}/{HASH}.jpg",
+            f"previews/{HASH[:2]}/{HASH}.jpg",
+        ]
+
+        store.remove_names(list(store.names()))
+
+        assert not store.has_originals()
+
+
+class TestBucket:
+    def test_a_gallery_keeps_its_photos_there(self, bucket, in_bucket, folder, fingerprint, new_image):
+        """Photos are added to the bucket, served from it, and deleted with the last image that shows them."""
+        with Gallery.open(folder, fingerprint, storage=in_bucket) as gallery:
+            first, second = (result.image for result in gallery.add([new_image(1), new_image(2)]))
+            shared = gallery.add([new_image(1, collection="other")])[0].image
+
+            assert len(bucket.objects()) == 4
+            assert all(key.startswith("some/gallery/") for key in bucket.objects())
+            for image, seed in ((first, 1), (second, 2)):
+                assert gallery.fetch_original(image).read_bytes() == new_image(seed).data
+                assert gallery.preview_path(image.image_id).read_bytes() == new_image(seed).preview
+
+            gallery.delete(first.image_id)
+            assert gallery.fetch_original(shared).read_bytes() == new_image(1).data
+            gallery.delete_collection("default")
+            gallery.delete(shared.image_id)
+
+        assert bucket.objects() == []
+        assert not list((folder / "photo-cache").rglob("*.jpg"))
+
+    def test_replicas_on_machines_of_their_own(self, postgres, bucket, in_bucket, tmp_path, fingerprint, new_image):
+        """Two replicas that share the rows and the bucket, and no folder, serve each other's photos."""
+        storage = Storage(postgres.create_database(), in_bucket.photo_store, in_bucket.s3_endpoint)
+        with (
+            Gallery.open(tmp_path / "one", fingerprint, storage=storage) as one,
+            Gallery.open(tmp_path / "other", fingerprint, storage=storage) as other,
+            Gallery.open(tmp_path / "verifier", None, read_only=True, storage=storage) as reader,
+        ):
+            image = one.add([new_image(1)])[0].image
+
+            for gallery in (other, reader):
+                found = gallery.search(new_image(1).embedding)[0].image
+                assert found.image_id == image.image_id
+                assert gallery.fetch_original(found).read_bytes() == new_image(1).data
+
+            other.delete(image.image_id)
+            assert one.count() == 0
+            assert bucket.objects() == []
+
+    def test_damage_is_noticed(self, bucket, in_bucket, folder, fingerprint, new_image):
+        """A torn or exchanged original is refused; a torn preview is made again, or refused where it cannot be."""
+        with Gallery.open(folder, fingerprint, storage=in_bucket) as gallery:
+            image = gallery.add([new_image(1)])[0].image
+            key = next(key for key in bucket.objects() if "originals" in key)
+            for damaged in (new_image(1).data[:-1], bytes(500)):
+                bucket.put(key, damaged)
+                with pytest.raises(LostPhoto, match="missing or torn"):
+                    gallery.fetch_original(image)
+            bucket.put(key, new_image(1).data)
+            assert gallery.fetch_original(image).is_file()
+
+            bucket.put(next(key for key in bucket.objects() if "previews" in key), b"\xff\xd8 half of")
+            with pytest.raises(GalleryUnavailable, match="damaged"):  # the drawn original is no picture
+                gallery.preview_path(image.image_id)
+
+    def test_a_copy_that_lost_its_end_is_fetched_again(self, in_bucket, folder, fingerprint, new_image):
+        """What a power cut has left of a copy is replaced by what the bucket holds."""
+        with Gallery.open(folder, fingerprint, storage=in_bucket) as gallery:
+            image = gallery.add([new_image(1)])[0].image
+            gallery.fetch_original(image).write_bytes(b"")
+            gallery.preview_path(image.image_id).write_bytes(b"")
+
+            assert gallery.fetch_original(image).read_bytes() == new_image(1).data
+            assert gallery.preview_path(image.image_id).read_bytes() == new_image(1).preview
+
+    def test_away_and_back(self, bucket, in_bucket, folder, fingerprint, new_image):
+        """Without the bucket adding and serving say so, nothing is half added, and searching goes on; then it works."""
+        with Gallery.open(folder, fingerprint, storage=in_bucket) as gallery:
+            image = gallery.add([new_image(1)])[0].image
+            bucket.kill()
+
+            with pytest.raises(GalleryUnavailable, match="store does not answer") as refusal:
+                gallery.add([new_image(2)])
+            with pytest.raises(GalleryUnavailable, match="store does not answer"):
+                gallery.fetch_original(image)
+            assert not isinstance(refusal.value, LostPhoto)
+            assert gallery.search(new_image(1).embedding)[0].image == image
+            assert gallery.count() == 1
+
+            bucket.start()
+
+            added = gallery.add([new_image(2)])[0].image
+            assert gallery.fetch_original(added).read_bytes() == new_image(2).data
+
+    def test_leftovers_go_when_told(self, postgres, bucket, in_bucket, folder, fingerprint, new_image):
+        """Photos of no image stay at a start, where several machines share them, and go with a sweep."""
+        storage = Storage(postgres.create_database(), in_bucket.photo_store, in_bucket.s3_endpoint)
+        with Gallery.open(folder, fingerprint, storage=storage) as gallery:
+            gallery.add([new_image(1)])
+        for kind in ("originals", "previews"):
+            bucket.put(f"some/gallery/{kind}/{HASH[:2]}/{HASH}.jpg", PHOTO)
+
+        with Gallery.open(folder, fingerprint, storage=storage) as gallery:
+            assert len(bucket.objects()) == 4
+
+            assert sweep(gallery._database, gallery._files) == 2
+
+            assert len(bucket.objects()) == 2
+            assert gallery.preview_path(gallery.list_images().images[0].image_id).is_file()
+
+    def test_photos_without_their_database_are_never_taken_for_a_new_gallery(
+        self, bucket, in_bucket, tmp_path, fingerprint, new_image
+    ):
+        """A bucket that holds photos is not begun anew with a blank database."""
+        with Gallery.open(tmp_path / "one", fingerprint, storage=in_bucket) as gallery:
+            gallery.add([new_image(1)])
+
+        with pytest.raises(GalleryUnavailable, match="missing or blank"):
+            Gallery.open(tmp_path / "other", fingerprint, storage=in_bucket)
+
+    def test_a_bucket_that_does_not_exist(self, in_bucket, folder, fingerprint):
+        """A wrong name is told from a server that is away."""
+        with pytest.raises(GalleryUnavailable, match="no such bucket"):
+            Gallery.open(folder, fingerprint, storage=Storage("", "s3://nowhere", in_bucket.s3_endpoint))
+
+    @pytest.mark.parametrize("url", ["/srv/photos", "http://host/bucket", "s3://", "s3://bucket/a?b=c"])
+    def test_an_address_of_something_else(self, folder, fingerprint, url):
+        """What is no bucket's address is refused, with what would be accepted."""
+        with pytest.raises(InvalidRequest, match="give s3://BUCKET"):
+            Gallery.open(folder, fingerprint, storage=Storage(photo_store=url))
+
+
+class TestCopies:
+    def test_they_stay_within_their_limit(self, in_bucket, folder):
+        """What was used longest ago makes room for what is fetched; the newest copy stays in any case."""
+        photos = {hashlib.sha256(data).hexdigest(): data for data in (os.urandom(1000) for _ in range(8))}
+        storage = Storage(photo_store=in_bucket.photo_store, s3_endpoint=in_bucket.s3_endpoint, photo_cache_bytes=5000)
+        store = open_photos(folder, storage)
+        store.store([(store.original_path(name, "image/png"), data) for name, data in photos.items()])
+
+        for minutes, name in enumerate(photos):
+            copy = store.fetch_original(name, "image/png", 1000)
+            assert copy.read_bytes() == photos[name]
+            os.utime(copy, (1e9 + 60 * minutes,) * 2)
+
+        kept = {path.stem for path in (folder / "photo-cache").rglob("*.png")}
+        assert len(kept) <= 5
+        assert kept == set(list(photos)[-len(kept) :])
+
+    def test_a_folder_that_cannot_be_written_is_named(self, in_bucket, folder):
+        """Where copies cannot be kept, the message says where that was tried."""
+        store = open_photos(folder, in_bucket)
+        put(store)
+        folder.mkdir()
+        (folder / "photo-cache").touch()
+
+        with pytest.raises(GalleryUnavailable, match=r"photo-cache, cannot be used"):
+            store.fetch_original(HASH, "image/jpeg", len(PHOTO))
