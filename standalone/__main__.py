@@ -4,6 +4,7 @@ import secrets
 
 from pydantic import SecretStr
 
+from core.threads import limit_threads
 from gateway.settings import GatewaySettings
 from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings
@@ -18,6 +19,7 @@ from standalone.app import compose
 def main() -> None:
     """Serve until told to stop. The verifier reads the gallery that retrieval writes."""
     gateway, retrieval = read_settings(GatewaySettings), read_settings(RetrievalSettings)
+    limit_threads(retrieval.threads)
     # By this the services know that it is their own gateway that says who asks; see the audit log.
     shared = {"service_key": SecretStr(secrets.token_urlsafe(32))}
     gateway, retrieval = gateway.model_copy(update=shared), retrieval.model_copy(update=shared)

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
@@ -59,6 +63,7 @@ class XFeatExtractor:
         # It moves to a GPU by itself where there is one; this extractor is the CPU's.
         self._network.dev = torch.device("cpu")
         self._network.to("cpu")
+        _lighten(self._network.net)
         self._lock = Lock()
 
     def extract(self, image: Image.Image, views: Sequence[ViewSpec] = FIRST_LOOK) -> LocalFeatures:
@@ -79,10 +84,29 @@ class XFeatExtractor:
         )
 
 
+def _lighten(network: nn.Module) -> None:
+    """Have every normalisation done by the convolution before it, and tensors lie in memory pixel by pixel.
+
+    Channel by channel, oneDNN fills up the 4 channels of the first layers to 16 and copies each picture there and back.
+    Both together save a third of the time and of the memory of an enlarged look; descriptors differ by rounding alone.
+    """
+    for block in network.modules():
+        if isinstance(block, nn.Sequential):
+            for place, (convolution, normalisation) in enumerate(pairwise(list(block))):
+                if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
+                    block[place] = fuse_conv_bn_eval(convolution, normalisation)
+                    block[place + 1] = nn.Identity()
+    untyped: Any = network  # whose stubs know no memory formats
+    untyped.to(memory_format=torch.channels_last)
+
+
 def _to_tensor(image: Image.Image, spec: ViewSpec) -> torch.Tensor:
-    """Resize, both sides to multiples of 32, turn, and scale: float32 [1, 3, H, W] in [0, 1]."""
+    """Resize, both sides to multiples of 32, turn, and scale: float32 [1, 1, H, W] in [0, 1].
+
+    Grey: the network would take the mean of the colours itself, after copying them twice.
+    """
     scale = spec.long_side / max(image.size)
     width, height = (max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in image.size)
     resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
     turned = turn(resized, spec.rotation)
-    return torch.from_numpy(np.asarray(turned, dtype=np.float32) / 255).permute(2, 0, 1)[None]
+    return torch.from_numpy(np.asarray(turned).mean(axis=2, dtype=np.float32) / 255)[None, None]
