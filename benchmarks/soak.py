@@ -2,270 +2,176 @@
 
     python -m benchmarks.soak --minutes 20
 
-Visitors match photographs that are in the gallery and some that are not; operators add photos and ZIPs, edit, delete
-and list; strangers upload rubbish and hang up. The gallery is held near ``--images``. Over the second half, lines are
-fitted to the memory, open files and threads of each process: none may grow faster than the limits below, and no answer
-may be a server error. 503 (too busy) and 504 (too late) are counted apart: they are what an overloaded machine has to
+Traffic is that of ``benchmarks.mixed_traffic``, with the gallery held near ``--images``. A warm-up comes first, in
+which caches fill and networks prepare themselves for the shapes of photos. Then stints of traffic, and after each a
+rest in which nobody asks anything: the services hand free memory back every half minute, so what a process has then
+is what it keeps. Under traffic its memory comes and goes by hundreds of MB with the photos at work; no leak would show.
+
+It is flat where, from rest to rest, the line through each process's memory, open files and threads rises by no more
+than the bars below, where no process needs much more at work in the last stint than in the first, and where no answer
+was a server error. 503 (too busy) and 504 (too late) are counted apart: they are what an overloaded machine has to
 answer. Needs /proc, and scikit-image's pictures.
 """
 
 import argparse
-import io
-import random
-import socket
 import statistics
 import sys
 import tempfile
 import time
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
-from urllib.parse import urlsplit
 
-import httpx
 import numpy as np
-from PIL import Image
-from skimage import data as skimage_data
 
-from benchmarks.processes import Sample, running_product
+from benchmarks.mixed_traffic import HUNG_UP, Photographs, Traffic
+from benchmarks.processes import Product, Sample, running_product
 
-KNOWN = ("astronaut.png", "brick.png", "chelsea.png", "coffee.png", "gravel.png", "motorcycle_left.png", "rocket.jpg")
-UNKNOWN = ("hubble_deep_field.jpg", "ihc.png", "retina.jpg")
+BARS_PER_HOUR = {"rss_mb": 60.0, "files": 60.0, "threads": 60.0}
+"""One leaked photo (4 MB decoded), file or thread in a few hundred requests would exceed them."""
+AT_WORK = 1.2
+"""What a process needs at work in the last stint, of what it needed in the first."""
 
-MB_PER_HOUR = 60.0
-"""One leaked photo (4 MB decoded) in a few hundred requests would exceed it; what is below is the allocator's noise."""
-FILES_PER_HOUR = 60.0
-THREADS_PER_HOUR = 60.0
-
-HUNG_UP = "hung up"
+REST_S = 40.0
 
 
-class Photographs:
-    """JPEGs of scikit-image's photographs, each a view of its own."""
+@dataclass(slots=True)
+class Watched:
+    """What was seen of the processes.
 
-    def __init__(self) -> None:
-        folder = Path(skimage_data.__file__).parent
-        self._pictures = {name: Image.open(folder / name).convert("RGB") for name in KNOWN + UNKNOWN}
+    Attributes:
+        stints: every sample of each stint of traffic, the warm-up left out.
+        rests: one sample of each process for the rest before the first stint, and for the one after each: the least
+            of everything that was seen in it.
+    """
 
-    def view(self, names: Sequence[str], choose: random.Random) -> bytes:
-        """Photograph one of them from a slightly different spot."""
-        picture = self._pictures[choose.choice(names)]
-        width, height = picture.size
-        left, top = (choose.uniform(0, 0.15) for _ in range(2))
-        right, bottom = (choose.uniform(0.85, 1) for _ in range(2))
-        box = (int(left * width), int(top * height), int(right * width), int(bottom * height))
-        seen = picture.crop(box).rotate(choose.uniform(-5, 5), Image.Resampling.BILINEAR, expand=True)
-        out = io.BytesIO()
-        seen.save(out, "JPEG", quality=choose.randint(80, 95))
-        return out.getvalue()
-
-
-class Traffic:
-    """What callers do. One object for all threads; counts every answer by action and status."""
-
-    def __init__(self, address: str, images: int, photographs: Photographs) -> None:
-        self.answers: Counter[tuple[str, str]] = Counter()
-        self._address = address
-        self._images = images
-        self._photographs = photographs
-        self._ids = list[str]()
-        self._lock = Lock()
-
-    def fill(self) -> None:
-        """Put the first photos into the gallery, which nobody can match with before."""
-        with httpx.Client(base_url=self._address, timeout=120, trust_env=False) as client:
-            for seed in range(10):
-                self._add_one(client, random.Random(f"first {seed}"))
-
-    def run(self, seed: int, until_s: float) -> None:
-        """Do one thing after the other until it is time to stop."""
-        choose = random.Random(seed)
-        actions: dict[Callable[[httpx.Client, random.Random], httpx.Response | None], int] = {
-            self._match_known: 6,
-            self._match_unknown: 3,
-            self._add_one: 3,
-            self._add_zip: 1,
-            self._edit: 3,
-            self._delete: 5,
-            self._list: 3,
-            self._preview: 4,
-            self._upload_rubbish: 2,
-            self._hang_up: 2,
-        }
-        with httpx.Client(base_url=self._address, timeout=120, trust_env=False) as client:
-            while time.monotonic() < until_s:
-                action = choose.choices(list(actions), list(actions.values()))[0]
-                try:
-                    reply = action(client, choose)
-                except httpx.TransportError as error:
-                    self._count(action.__name__, type(error).__name__)
-                else:
-                    if reply is not None:
-                        self._count(action.__name__, str(reply.status_code))
-
-    def _count(self, action: str, outcome: str) -> None:
-        with self._lock:
-            self.answers[action.strip("_"), outcome] += 1
-
-    def _any_id(self, choose: random.Random) -> str | None:
-        with self._lock:
-            return choose.choice(self._ids) if self._ids else None
-
-    def _match_known(self, client: httpx.Client, choose: random.Random) -> httpx.Response:
-        photo = self._photographs.view(KNOWN, choose)
-        fields = {"explain": "true"} if choose.random() < 0.2 else {}
-        return client.post("/match", files={"file": ("query.jpg", photo)}, data=fields)
-
-    def _match_unknown(self, client: httpx.Client, choose: random.Random) -> httpx.Response:
-        return client.post("/match", files={"file": ("query.jpg", self._photographs.view(UNKNOWN, choose))})
-
-    def _add_one(self, client: httpx.Client, choose: random.Random) -> httpx.Response:
-        files = {"file": ("photo.jpg", self._photographs.view(KNOWN, choose))}
-        return self._added(client.post("/index/images", files=files, data={"place_name": f"Place {choose.random()}"}))
-
-    def _add_zip(self, client: httpx.Client, choose: random.Random) -> httpx.Response:
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as entries:
-            for number in range(3):
-                entries.writestr(f"place-{number}/{number}.jpg", self._photographs.view(KNOWN, choose))
-        return self._added(client.post("/index/images", files={"file": ("photos.zip", archive.getvalue())}))
-
-    def _added(self, reply: httpx.Response) -> httpx.Response:
-        if reply.status_code == 200:
-            with self._lock:
-                self._ids += [each["image"]["id"] for each in reply.json()["results"] if each["status"] == "added"]
-        return reply
-
-    def _edit(self, client: httpx.Client, choose: random.Random) -> httpx.Response | None:
-        image_id = self._any_id(choose)
-        change = {"description": "x" * choose.randint(1, 5000), "metadata": {"edit": choose.random()}}
-        return None if image_id is None else client.patch(f"/index/images/{image_id}", json=change)
-
-    def _delete(self, client: httpx.Client, choose: random.Random) -> httpx.Response | None:
-        with self._lock:
-            if len(self._ids) <= self._images:
-                return None
-            image_id = self._ids.pop(choose.randrange(len(self._ids)))
-        return client.delete(f"/index/images/{image_id}")
-
-    def _list(self, client: httpx.Client, choose: random.Random) -> httpx.Response:
-        path = choose.choice(["/index/images?limit=100", "/index/places?q=Place", "/index/collections", "/metrics"])
-        return client.get(path)
-
-    def _preview(self, client: httpx.Client, choose: random.Random) -> httpx.Response | None:
-        image_id = self._any_id(choose)
-        what = choose.choice(["preview", "file"])
-        return None if image_id is None else client.get(f"/index/images/{image_id}/{what}")
-
-    def _upload_rubbish(self, client: httpx.Client, choose: random.Random) -> httpx.Response:
-        photo = bytearray(self._photographs.view(KNOWN, choose))
-        for _ in range(50):
-            photo[choose.randrange(len(photo))] = choose.randrange(256)
-        rubbish = choose.choice([choose.randbytes(1000), b"", bytes(photo[: len(photo) // 2]), bytes(photo)])
-        files = {"file": ("rubbish.jpg", rubbish)}
-        if choose.random() < 0.5:
-            return client.post("/match", files=files)
-        return self._added(client.post("/index/images", files=files))
-
-    def _hang_up(self, _: httpx.Client, choose: random.Random) -> None:
-        address = urlsplit(self._address)
-        photo = self._photographs.view(KNOWN, choose)
-        body = (
-            b'--x\r\nContent-Disposition: form-data; name="file"; filename="q.jpg"\r\n\r\n' + photo + b"\r\n--x--\r\n"
-        )
-        head = f"POST /match HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: {len(body)}\r\n"
-        head += "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
-        with socket.create_connection((address.hostname or "", address.port or 80), timeout=60) as connection:
-            connection.sendall(head.encode() + body[: choose.choice([0, len(body) // 2, len(body)])])
-            # Some are gone before the answer is begun, some while it is being made.
-            connection.settimeout(choose.uniform(0.01, 0.5))
-            with suppress(TimeoutError):
-                connection.recv(1)
-        self._count("hang_up", HUNG_UP)
+    stints: list[list[Sample]] = field(default_factory=list)
+    rests: list[Sample] = field(default_factory=list)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, print the figures, and return 1 where they are not flat."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, default=20, help="of traffic that is measured")
+    parser.add_argument("--warm-up", type=float, default=8, help="minutes of traffic before")
+    parser.add_argument("--stints", type=int, default=5, help="into which the minutes are cut")
     parser.add_argument("--callers", type=int, default=4)
     parser.add_argument("--images", type=int, default=60, help="how large the gallery may become")
     parser.add_argument("--first-port", type=int, default=8140, help="of three")
-    parser.add_argument("--every", type=float, default=5, help="seconds between two samples")
     parser.add_argument("--output", type=Path, help="file for the samples, CSV")
     options = parser.parse_args(argv)
 
     with tempfile.TemporaryDirectory() as folder, running_product(Path(folder), options.first_port) as product:
         traffic = Traffic(product.address, options.images, Photographs())
         traffic.fill()
-        started_s = time.monotonic()
-        until_s = started_s + 60 * options.minutes
-        samples: list[Sample] = []
-        with ThreadPoolExecutor(options.callers) as pool:
-            callers = [pool.submit(traffic.run, seed, until_s) for seed in range(options.callers)]
-            while time.monotonic() < until_s and not any(caller.done() for caller in callers):
-                samples += product.sample(time.monotonic() - started_s)
-                time.sleep(options.every)
-            for caller in callers:
-                caller.result()
+        watched, started_s = Watched(), time.monotonic()
+        for number in range(options.stints + 1):
+            seconds = 60 * (options.minutes / options.stints if number else options.warm_up)
+            stint = _work(product, traffic, options.callers, number, seconds, started_s)
+            if number:
+                watched.stints.append(stint)
+            rest = _watch(product, time.monotonic() + REST_S, started_s)
+            watched.rests += least(rest)
+            print(f"{time.monotonic() - started_s:6.0f} s, at rest: {_described(least(rest))}", flush=True)
+            if options.output is not None:
+                _append(options.output, stint + rest)
         tracebacks = product.log.read_text().count("Traceback")
-    if options.output is not None:
-        rows = [f"{each.at_s:.1f},{each.process},{each.rss_mb:.2f},{each.files},{each.threads}" for each in samples]
-        options.output.write_text("\n".join(["at_s,process,rss_mb,files,threads", *rows]) + "\n")
-    return _report(samples, traffic.answers, tracebacks)
-
-
-def _report(samples: Sequence[Sample], answers: Counter[tuple[str, str]], tracebacks: int) -> int:
-    failures = list[str]()
-    print(f"{'':12} {'RSS MB: start':>14} {'middle':>8} {'end':>8} {'MB/h':>8} {'files/h':>8} {'threads/h':>10}")
-    for process in sorted({each.process for each in samples}):
-        own = [each for each in samples if each.process == process]
-        half = own[len(own) // 2 :]
-        memory = _slope_per_hour(_least_of_each_minute(half), lambda each: each.rss_mb)
-        files, threads = (
-            _slope_per_hour(half, lambda each, name=name: float(getattr(each, name)))  # type: ignore[misc]
-            for name in ("files", "threads")
-        )
-        tenth = max(1, len(own) // 10)
-        start, middle, end = (
-            statistics.median(each.rss_mb for each in part) for part in (own[:tenth], half[:tenth], own[-tenth:])
-        )
-        print(f"{process:12} {start:14.1f} {middle:8.1f} {end:8.1f} {memory:+8.1f} {files:+8.1f} {threads:+10.1f}")
-        if memory > MB_PER_HOUR or files > FILES_PER_HOUR or threads > THREADS_PER_HOUR:
-            failures.append(f"{process} is not flat")
-    for (action, outcome), count in sorted(answers.items()):
-        print(f"{action:16} {outcome:>16} {count:8}")
-    outcomes = Counter[str]()
-    for (_, outcome), count in answers.items():
-        outcomes[outcome] += count
-    refused, late, hung_up = (outcomes.pop(outcome, 0) for outcome in ("503", "504", HUNG_UP))
-    errors = sum(count for outcome, count in outcomes.items() if not outcome.startswith(("2", "4")))
-    print(
-        f"{answers.total()} requests, {refused} refused with 503, {late} too late (504), {hung_up} hung up, "
-        f"{errors} errors, {tracebacks} tracebacks in the log"
-    )
-    if errors or tracebacks:
-        failures.append("there were errors")
-    print("; ".join(failures) or "flat")
+    _print_answers(traffic.answers, tracebacks)
+    failures = growth(watched) + errors(traffic.answers, tracebacks)
+    print("\n".join(f"NOT FLAT: {failure}" for failure in failures) or "flat")
     return 1 if failures else 0
 
 
-def _least_of_each_minute(samples: Sequence[Sample]) -> list[Sample]:
-    """What is held: the services give free memory back every half minute, and photos at work come and go between."""
-    minutes = {int(each.at_s // 60) for each in samples}
+def least(samples: Sequence[Sample]) -> list[Sample]:
+    """One sample of each process: the least memory, files and threads of all, at the last one's time."""
     return [
-        min((each for each in samples if each.at_s // 60 == minute), key=lambda each: each.rss_mb)
-        for minute in sorted(minutes)
+        Sample(
+            own[-1].at_s,
+            process,
+            min(each.rss_mb for each in own),
+            min(each.files for each in own),
+            min(each.threads for each in own),
+        )
+        for process, own in _by_process(samples).items()
     ]
 
 
-def _slope_per_hour(samples: Sequence[Sample], value: Callable[[Sample], float]) -> float:
+def growth(watched: Watched) -> list[str]:
+    """Print how each process grew, and say which bars that exceeds."""
+    failures = list[str]()
+    print(f"{'':10} {'MB/h':>8} {'files/h':>8} {'threads/h':>10}   MB at work, first and last stint")
+    at_work = [_by_process(watched.stints[number]) for number in (0, -1)]
+    for process, rests in _by_process(watched.rests).items():
+        slopes = {name: _slope_per_hour(rests, name) for name in BARS_PER_HOUR}
+        first, last = (statistics.median(each.rss_mb for each in stint[process]) for stint in at_work)
+        print(f"{process:10} {slopes['rss_mb']:+8.1f} {slopes['files']:+8.1f} {slopes['threads']:+10.1f}", end="   ")
+        print(f"{first:.0f} {last:.0f}")
+        failures += [
+            f"{process}: {name} rises by {slope:.1f} an hour, more than {BARS_PER_HOUR[name]:g}"
+            for name, slope in slopes.items()
+            if slope > BARS_PER_HOUR[name]
+        ]
+        if last > AT_WORK * first:
+            failures.append(f"{process}: {last:.0f} MB at work after {first:.0f}, more than {AT_WORK:g} times that")
+    return failures
+
+
+def errors(answers: Counter[tuple[str, str]], tracebacks: int) -> list[str]:
+    """What was answered that should not have been: server errors, or nothing at all."""
+    wrong = {
+        f"{count} x {action} {outcome}"
+        for (action, outcome), count in answers.items()
+        if not outcome.startswith(("2", "4")) and outcome not in ("503", "504", HUNG_UP)
+    }
+    return sorted(wrong) + ([f"{tracebacks} tracebacks in the log"] if tracebacks else [])
+
+
+def _work(
+    product: Product, traffic: Traffic, callers: int, number: int, seconds: float, started_s: float
+) -> list[Sample]:
+    until_s = time.monotonic() + seconds
+    with ThreadPoolExecutor(callers) as pool:
+        calling = [pool.submit(traffic.run, f"{number} {caller}", until_s) for caller in range(callers)]
+        samples = _watch(product, until_s, started_s)
+        for caller in calling:
+            caller.result()
+    return samples
+
+
+def _watch(product: Product, until_s: float, started_s: float) -> list[Sample]:
+    samples = list[Sample]()
+    while time.monotonic() < until_s:
+        samples += product.sample(time.monotonic() - started_s)
+        time.sleep(1)
+    return samples
+
+
+def _by_process(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    names = sorted({each.process for each in samples})
+    return {name: [each for each in samples if each.process == name] for name in names}
+
+
+def _slope_per_hour(samples: Sequence[Sample], name: str) -> float:
     hours = np.array([each.at_s / 3600 for each in samples])
-    return float(np.polyfit(hours, [value(each) for each in samples], 1)[0])
+    return float(np.polyfit(hours, [float(getattr(each, name)) for each in samples], 1)[0])
+
+
+def _described(samples: Sequence[Sample]) -> str:
+    return ", ".join(f"{each.process} {each.rss_mb:.1f} MB {each.files} {each.threads}" for each in samples)
+
+
+def _append(path: Path, samples: Sequence[Sample]) -> None:
+    with path.open("a") as file:
+        for each in samples:
+            file.write(f"{each.at_s:.1f},{each.process},{each.rss_mb:.2f},{each.files},{each.threads}\n")
+
+
+def _print_answers(answers: Counter[tuple[str, str]], tracebacks: int) -> None:
+    for (action, outcome), count in sorted(answers.items()):
+        print(f"{action:16} {outcome:>16} {count:8}")
+    print(f"{answers.total()} requests, {tracebacks} tracebacks in the log")
 
 
 if __name__ == "__main__":
