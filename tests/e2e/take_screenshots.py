@@ -19,7 +19,7 @@ QUERY = "Ask about: Cup of coffee"
 
 
 def main(folder: Path) -> None:
-    """Write one picture of the answer, on a phone, and one of a collection, at a desk."""
+    """Write pictures of the answer, on a phone, and of a collection, a comparison and the status, at a desk."""
     if CHROMIUM is None:
         raise SystemExit("no chromium: make test-e2e installs Debian's")
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,6 +42,15 @@ def main(folder: Path) -> None:
         visitor.page.locator(".answered h1").wait_for(timeout=PATIENCE_MS)
         visitor.page.wait_for_load_state("networkidle")
         save(visitor, folder / "answer.webp")
+        curious = Visitor(browser, product.address, device=DESKTOP)
+        curious.go("#/collections/sample")
+        curious.page.get_by_role("button", name=QUERY).click()
+        curious.page.get_by_role("button", name="Compare the photos", exact=True).click(timeout=PATIENCE_MS)
+        curious.page.locator(".overlay circle").first.wait_for()
+        save(curious, folder / "comparison.webp")
+        curious.go("#/status")
+        curious.page.locator(".times").wait_for()
+        save(curious, folder / "status.webp")
         browser.close()
 
 

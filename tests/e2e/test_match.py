@@ -72,6 +72,9 @@ def test_the_comparison_shows_both_photos_with_the_points_that_agree(visit: Visi
     expect(dialog.get_by_text("2 of 3")).to_be_visible()
     visitor.page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+    visitor.page.get_by_role("button", name="Compare the photos", exact=True).click()
+    visitor.turn_to("#/status")
+    expect(dialog).to_have_count(0)
 
 
 def test_the_comparison_fills_its_dialog_for_an_operator_too(visit: Visit, museum: str) -> None:

@@ -4,10 +4,15 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
 
-/** Open a modal dialog that removes itself when closed. */
+/** Open a modal dialog that removes itself when closed, and closes when the page beneath it is left. */
 export function openDialog(dialog) {
+  const left = () => dialog.close();
   document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
+  addEventListener("hashchange", left);
+  dialog.addEventListener("close", () => {
+    removeEventListener("hashchange", left);
+    dialog.remove();
+  });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // the backdrop
   dialog.showModal();
   return dialog;
