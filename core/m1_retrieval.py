@@ -10,8 +10,9 @@ from PIL import Image
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import InvalidRequest
-from core.gallery import DEFAULT_COLLECTION, Gallery
+from core.gallery import DEFAULT_COLLECTION, Gallery, Storage
 from core.gallery.manifest import refuse_other_encoder
+from core.gallery.storage import LOCAL
 from core.images import open_image
 from core.leaving_out import LeavingOut, LeftOut
 from core.retriever import TIME_BUDGET_S, Retrieved, Retriever
@@ -52,15 +53,19 @@ class M1GlobalRetrieval:
         self._gallery: Gallery | None = None
         self._encoder: Encoder | None = None
 
-    def load_index(self, folder: Path | str) -> None:
+    def load_index(self, folder: Path | str, *, storage: Storage = LOCAL) -> None:
         """Open a gallery made by ``scripts/build_database.py`` or by the service, and load its encoder.
+
+        Args:
+            folder: the gallery's.
+            storage: where its rows and photos are kept, if not there.
 
         Raises:
             GalleryUnavailable: there is no readable gallery in that folder.
             EncoderMismatch: another encoder made it; the message says how to rebuild.
             BackendUnavailable: the encoder's weights cannot be had.
         """
-        gallery = Gallery.open(Path(folder), None, read_only=True)
+        gallery = Gallery.open(Path(folder), None, read_only=True, storage=storage)
         try:
             encoder = create_encoder(self._encoder_name or gallery.fingerprint.name, self._device, **self._options)
             refuse_other_encoder(gallery.fingerprint, encoder.fingerprint)
@@ -84,9 +89,13 @@ class M1GlobalRetrieval:
         Raises:
             InvalidImage: the file is no readable photo.
             InvalidRequest: ``top_k`` < 1, or no index is loaded.
+            GalleryUnavailable: the photo of a candidate is missing.
         """
         image = open_image(Path(path)).image
-        return [candidate.as_dict() for candidate in self.retrieve(image, top_k, collection=collection).candidates]
+        candidates = self.retrieve(image, top_k, collection=collection).candidates
+        for candidate in candidates:
+            self.gallery.fetch_original(candidate.image)
+        return [candidate.as_dict() for candidate in candidates]
 
     def retrieve(
         self,

@@ -7,6 +7,8 @@
 The copy is read through afterwards, and again before it is restored. Nothing is ever overwritten: the folder that is
 written to must be empty or new. --verify copies nothing: it reads the gallery's database and every original, and names
 those that are no longer as they were written.
+
+For galleries that one machine keeps; how one in PostgreSQL and a bucket is backed up says docs/operations.md.
 """
 
 import argparse

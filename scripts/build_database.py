@@ -23,7 +23,7 @@ from core.indexing import FileOutcome, PhotoToIndex, index_photos
 from core.labels import read_folder
 from core.m1_retrieval import create_encoder
 from core.threads import limit_threads
-from scripts.options import json_object, shard
+from scripts.options import add_storage_options, json_object, shard, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "--strip-metadata", action="store_true", help="keep originals without position, camera, dates and texts"
     )
     parser.add_argument("--export-h5", type=Path, help="also write names and embeddings to this HDF5 file")
+    add_storage_options(parser)
     return parser
 
 
@@ -73,7 +74,8 @@ def _build(arguments: argparse.Namespace) -> int:
     options = ({"model": arguments.model} if arguments.model else {}) | arguments.encoder_options
     encoder = create_encoder(arguments.encoder, arguments.device, **options)
     started = time.perf_counter()
-    with Gallery.open(arguments.output_dir, encoder.fingerprint, load_vectors=False) as gallery:
+    storage = storage_of(arguments)
+    with Gallery.open(arguments.output_dir, encoder.fingerprint, storage=storage, load_vectors=False) as gallery:
         outcomes = index_photos(
             gallery,
             encoder,

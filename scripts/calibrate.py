@@ -26,6 +26,7 @@ from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
 from core.sampling import Task, asking, gallery_tasks, labelled_tasks, take
 from core.threads import limit_threads
+from scripts.options import add_storage_options, storage_of
 
 TARGETS = (0.01, 0.02, 0.05, 0.1)
 
@@ -37,11 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check_target(arguments.target)
         with M1GlobalRetrieval(arguments.device, time_budget_s=arguments.time_budget) as retrieval:
-            retrieval.load_index(arguments.db_dir)
+            retrieval.load_index(arguments.db_dir, storage=storage_of(arguments))
             calibration = _remembered(arguments, retrieval) if arguments.refit else _measured(arguments, retrieval)
         print_report(calibration)
         if not arguments.dry_run:
-            with Gallery.open(arguments.db_dir, None) as gallery:
+            with Gallery.open(arguments.db_dir, None, storage=storage_of(arguments)) as gallery:
                 gallery.store_calibration(arguments.collection, calibration.made_at, calibration.to_json())
             print(f"kept with collection {arguments.collection!r}")
     except SemanticMatchError as error:
@@ -67,6 +68,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--time-budget", type=float, default=60.0, help="seconds for looks at a photo; ample by default"
     )
+    add_storage_options(parser)
     return parser.parse_args(argv)
 
 

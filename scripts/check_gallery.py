@@ -19,6 +19,7 @@ from core.gallery import Gallery
 from core.gallery_health import HealthCheck, HealthReport
 from core.threads import limit_threads
 from core.verifiers import VERIFIERS
+from scripts.options import add_storage_options, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,12 +54,13 @@ def _parser() -> argparse.ArgumentParser:
         help=f"asked about the most similar places: {', '.join(VERIFIERS.names)}, none",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
+    add_storage_options(parser)
     return parser
 
 
 def _check(arguments: argparse.Namespace) -> Iterator[HealthReport]:
     verifier = None if arguments.verifier == "none" else VERIFIERS.create(arguments.verifier)
-    with Gallery.open(arguments.db_dir, None, read_only=True) as gallery:
+    with Gallery.open(arguments.db_dir, None, read_only=True, storage=storage_of(arguments)) as gallery:
         names = [arguments.collection] if arguments.collection else [each.name for each in gallery.collections()]
         check = HealthCheck(gallery, verifier)
         for name in names:

@@ -1,9 +1,14 @@
-"""Put galleries of one encoder together, such as the parts of a large collection, without encoding anything again.
+r"""Put galleries of one encoder together, such as the parts of a large collection, without encoding anything again.
 
     python scripts/merge_galleries.py --into data/gallery shards/1 shards/2 shards/3
 
 Images, their ids, places, vectors, local features and photos are copied; the sources stay as they are. Running it again
 passes over what is there, so an interrupted run is simply started again. Services may use --into meanwhile.
+
+So a gallery moves from one machine to several, too; --database-url and --photo-store belong to --into:
+
+    python scripts/merge_galleries.py --into data/copies data/gallery \
+        --database-url postgresql://matcher@db/matcher --photo-store s3://photos/gallery
 """
 
 import argparse
@@ -14,15 +19,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from core.errors import InvalidRequest, SemanticMatchError
-from core.gallery import Gallery
+from core.gallery import Gallery, Storage
 from core.merging import merge, refuse_other_encoders
+from scripts.options import add_storage_options, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Merge; 0 when the target holds all that the sources hold."""
     arguments = _parser().parse_args(argv)
     try:
-        _merge(arguments.into, arguments.sources)
+        _merge(arguments.into, arguments.sources, storage_of(arguments))
     except SemanticMatchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -33,10 +39,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", type=Path, nargs="+", metavar="GALLERY", help="a gallery's folder; stays as it is")
     parser.add_argument("--into", type=Path, required=True, help="the gallery to add to; made if it is not there")
+    add_storage_options(parser)
     return parser
 
 
-def _merge(into: Path, folders: Sequence[Path]) -> None:
+def _merge(into: Path, folders: Sequence[Path], storage: Storage) -> None:
     from tqdm import tqdm
 
     if into.resolve() in [folder.resolve() for folder in folders]:
@@ -45,7 +52,7 @@ def _merge(into: Path, folders: Sequence[Path]) -> None:
         sources = [opened.enter_context(Gallery.open(folder, None, read_only=True)) for folder in folders]
         # All are looked at before anything is written.
         refuse_other_encoders(sources)
-        target = opened.enter_context(Gallery.open(into, sources[0].fingerprint, load_vectors=False))
+        target = opened.enter_context(Gallery.open(into, sources[0].fingerprint, storage=storage, load_vectors=False))
         for source in sources:
             added, known, started = 0, 0, time.perf_counter()
             with tqdm(total=source.count(), unit="photo", disable=None) as progress:

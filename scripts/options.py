@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from core.errors import InvalidRequest
+from core.gallery import Storage
 from core.shards import Shard
 
 
@@ -25,3 +26,23 @@ def shard(text: str) -> Shard:
         return Shard.parse(text)
     except InvalidRequest as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_storage_options(parser: argparse.ArgumentParser) -> None:
+    """Let the user name a gallery that is shared by several machines, as the services' settings do."""
+    shared = parser.add_argument_group("a gallery shared by several machines, as docs/settings.md says")
+    shared.add_argument(
+        "--database-url",
+        default="",
+        metavar="URL",
+        help="PostgreSQL that keeps the rows: postgresql://USER@HOST:5432/DATABASE; the password may lie in ~/.pgpass",
+    )
+    shared.add_argument("--photo-store", default="", metavar="URL", help="bucket of the photos: s3://BUCKET/PREFIX")
+    shared.add_argument("--s3-endpoint", default="", metavar="URL", help="of a bucket that is not Amazon's")
+
+
+def storage_of(arguments: argparse.Namespace) -> Storage:
+    """What ``add_storage_options`` read."""
+    return Storage(
+        database_url=arguments.database_url, photo_store=arguments.photo_store, s3_endpoint=arguments.s3_endpoint
+    )

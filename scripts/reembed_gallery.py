@@ -6,6 +6,8 @@
 
 The first may run for hours beside the services; started again, it goes on where it was. For the second, which embeds
 what was added since and then renames one file, and for the third, the services must be stopped.
+
+For galleries that one machine keeps; one in PostgreSQL gets another encoder by being built anew beside the old one.
 """
 
 import argparse

@@ -30,7 +30,7 @@ from core.results import Verdict
 from core.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
-from scripts.options import json_object
+from scripts.options import add_storage_options, json_object, storage_of
 from scripts.report.page import write_report
 from scripts.report.records import ReportedCandidate, ReportedQuery, RunFacts
 
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
+    add_storage_options(parser)
     return parser
 
 
@@ -81,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"error: no photos to ask about in {arguments.query_dir}", file=sys.stderr)
         return 2
     with M1GlobalRetrieval(arguments.device, **arguments.encoder_options) as retrieval:
-        retrieval.load_index(arguments.db_dir)
+        retrieval.load_index(arguments.db_dir, storage=storage_of(arguments))
         places = _place_names(retrieval, arguments.collection)
         verifier = _verifier(arguments)
         queries = [
