@@ -39,10 +39,21 @@ def add_storage_options(parser: argparse.ArgumentParser) -> None:
     )
     shared.add_argument("--photo-store", default="", metavar="URL", help="bucket of the photos: s3://BUCKET/PREFIX")
     shared.add_argument("--s3-endpoint", default="", metavar="URL", help="of a bucket that is not Amazon's")
+    # Whoever writes without the services' index leaves them one that they must compare before they answer again.
+    shared.add_argument(
+        "--vector-index", default="faiss", metavar="NAME", help="what the services' M1_VECTOR_INDEX says"
+    )
+    shared.add_argument(
+        "--vector-index-options", type=json_object, default={}, metavar="JSON", help="likewise M1_VECTOR_INDEX_OPTIONS"
+    )
 
 
 def storage_of(arguments: argparse.Namespace) -> Storage:
     """What ``add_storage_options`` read."""
     return Storage(
-        database_url=arguments.database_url, photo_store=arguments.photo_store, s3_endpoint=arguments.s3_endpoint
+        database_url=arguments.database_url,
+        photo_store=arguments.photo_store,
+        s3_endpoint=arguments.s3_endpoint,
+        vector_index=arguments.vector_index,
+        vector_index_options=arguments.vector_index_options,
     )

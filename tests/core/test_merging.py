@@ -1,9 +1,12 @@
 """Galleries of one encoder become one."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
 
 from core.errors import EncoderMismatch, GalleryUnavailable
-from core.gallery import DEFAULT_COLLECTION, Gallery, ImageChange
+from core.gallery import DATABASE_NAME, DEFAULT_COLLECTION, Gallery, ImageChange, Storage
+from core.gallery.storage import LOCAL
 from core.indexing import PhotoToIndex, index_photos
 from core.labels import read_folder
 from core.local_features.codec import pack
@@ -66,10 +70,10 @@ def merge_all(target: Path, sources: Sequence[Path]) -> list[MergedBatch]:
     return batches
 
 
-def contents(folder: Path) -> Known:
+def contents(folder: Path, storage: Storage = LOCAL) -> Known:
     """All that a gallery holds, by collection and content, but for ids and times, which every build makes anew."""
     found: Known = {}
-    with Gallery.open(folder, None, read_only=True) as gallery:
+    with Gallery.open(folder, None, read_only=True, storage=storage) as gallery:
         for collection in gallery.collections():
             image_ids, embeddings = gallery.embeddings(collection.name)
             features = gallery.local_features(image_ids)
@@ -220,6 +224,22 @@ def test_the_scripts_build_in_parts_and_merge(photos, tmp_path, monkeypatch, cap
     assert contents(tmp_path / "merged") == contents(build(photos, tmp_path / "whole"))
 
 
+def test_shards_may_write_into_one_shared_gallery(photos, shards, tmp_path, monkeypatch, postgres):
+    """With --database-url all parts go into one PostgreSQL, two of them at once, and nothing is left to merge."""
+    monkeypatch.setattr(build_database, "create_encoder", lambda *_, **__: ENCODER)
+    url = postgres.create_database()
+    into = ["--output-dir", str(tmp_path / "shared"), "--database-url", url]
+    command = ["--image-dir", str(photos), *into, "--shard"]
+    with ThreadPoolExecutor(2) as machines:
+        assert list(machines.map(lambda number: build_database.main([*command, f"{number}/3"]), (1, 2))) == [0, 0]
+
+    merged = ["--into", str(tmp_path / "shared"), "--database-url", url, str(shards[2])]
+    assert merge_galleries.main(merged) == 0
+
+    whole = contents(build(photos, tmp_path / "whole"))
+    assert contents(tmp_path / "shared", Storage(database_url=url)) == whole
+
+
 def test_a_shard_may_be_empty(photos, tmp_path):
     """Of few photos in many parts some part has none: its gallery is made all the same, and merges as nothing."""
     empty = next(n for n in range(1, 101) if not read_folder(photos, "reference", Shard(n, 100)))
@@ -233,3 +253,14 @@ def test_no_gallery_is_merged_into_itself(shards, capsys):
     """The mistake is named before anything is opened for writing."""
     assert merge_galleries.main(["--into", str(shards[0]), str(shards[1]), str(shards[0])]) == 2
     assert "into itself" in capsys.readouterr().err
+
+
+def test_the_services_index_learns_of_each_photo(photos, tmp_path, monkeypatch):
+    """With --vector-index milvus what is built waits in the outbox, whether or not Milvus is there just then."""
+    monkeypatch.setattr(build_database, "create_encoder", lambda *_, **__: ENCODER)
+    index = ["--vector-index", "milvus", "--vector-index-options", '{"uri": "http://127.0.0.1:1"}']
+
+    assert build_database.main(["--image-dir", str(photos), "--output-dir", str(tmp_path / "gallery"), *index]) == 0
+
+    with closing(sqlite3.connect(tmp_path / "gallery" / DATABASE_NAME)) as database:
+        assert database.execute("SELECT count(*) FROM outbox").fetchone() == (13,)
