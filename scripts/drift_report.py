@@ -10,15 +10,18 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 from core.errors import SemanticMatchError
-from core.gallery import DATABASE_NAME, DEFAULT_COLLECTION, Gallery
+from core.gallery import DEFAULT_COLLECTION, Gallery, Storage
+from core.gallery.storage import open_database
 from core.usage import Retention, UsageDatabase, UsageLog
 from core.usage.calibrated import calibration_reference
 from core.usage.drift import Drift, Share, report_drift
 from core.usage.usage_database import USAGE_NAME
+from scripts.options import add_storage_options, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,14 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--collection", default=DEFAULT_COLLECTION)
     parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the verdict")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report")
+    add_storage_options(parser)
     arguments = parser.parse_args(argv)
-    if not (arguments.db_dir / USAGE_NAME).is_file():
-        print(f"error: no match has been logged in {arguments.db_dir}: {USAGE_NAME} is missing", file=sys.stderr)
-        return 2
-    database = UsageDatabase(arguments.db_dir)
+    storage = storage_of(arguments)
+    database = UsageDatabase(arguments.db_dir, storage)
     try:
+        if not database.exists():
+            kept = f"{arguments.db_dir}: {USAGE_NAME} is missing" if database.is_file else "this database"
+            print(f"error: no match has been logged in {kept}", file=sys.stderr)
+            return 2
         columns = UsageLog(database, Retention()).columns(arguments.collection)
-        reference = calibration_reference(_calibration(arguments.db_dir, arguments.collection), columns)
+        reference = calibration_reference(_calibration(arguments.db_dir, storage, arguments.collection), columns)
         drift = report_drift(columns, time.time(), reference)
     except SemanticMatchError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -49,10 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if drift.state == "unusual" else 0
 
 
-def _calibration(folder: Path, collection: str) -> str | None:
-    if not (folder / DATABASE_NAME).is_file():  # a log may outlive its gallery
-        return None
-    with Gallery.open(folder, None, read_only=True) as gallery:
+def _calibration(folder: Path, storage: Storage, collection: str) -> str | None:
+    with closing(open_database(folder, storage, read_only=True)) as rows:
+        if not rows.exists():  # a log may outlive its gallery
+            return None
+    with Gallery.open(folder, None, read_only=True, storage=storage) as gallery:
         return gallery.calibration(collection)
 
 

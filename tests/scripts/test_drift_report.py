@@ -5,18 +5,19 @@ import time
 
 import numpy as np
 
+from core.gallery import Storage
 from core.usage import MatchRecord, Retention, UsageDatabase, UsageLog
 from scripts import drift_report
 
 WEEK = 7 * 86_400.0
 
 
-def log_weeks(folder, *shares: float) -> None:
+def log_weeks(folder, *shares: float, storage: Storage | None = None) -> None:
     """Log 200 matches in each of the last weeks, so many of them answered."""
     rng = np.random.default_rng(0)
     now = time.time()
     monday = now - (now - 4 * 86_400) % WEEK  # 1970-01-05 was one
-    database = UsageDatabase(folder)
+    database = UsageDatabase(folder, storage or Storage())
     log = UsageLog(database, Retention())
     for ago, share in zip(range(len(shares), 0, -1), shares, strict=True):
         matches = []
@@ -60,3 +61,16 @@ def test_without_a_log_it_says_so(tmp_path, capsys):
     assert drift_report.main(["--db-dir", str(tmp_path)]) == 2
     assert "usage.sqlite3 is missing" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_that_replicas_share_is_read_where_it_is(tmp_path, postgres, capsys):
+    """By the address of its database; where nothing was logged there, that is said."""
+    url = postgres.create_database()
+    arguments = ["--db-dir", str(tmp_path), "--database-url", url]
+    assert drift_report.main(arguments) == 2
+    assert "no match has been logged in this database" in capsys.readouterr().err
+
+    log_weeks(tmp_path, 0.8, 0.8, 0.4, storage=Storage(database_url=url))
+
+    assert drift_report.main(arguments) == 1
+    assert " fell from " in capsys.readouterr().out
