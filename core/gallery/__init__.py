@@ -22,7 +22,9 @@ bucket          originals and previews in an S3-compatible bucket
 photo_cache     copies of those on this machine
 leftovers       photos of no image
 vector_store    what is asked of a store of vectors
-vector_index    FAISS, exact, by collection
+vector_index    FAISS in memory, by collection
+shards          one collection there, searched exactly
+ivf             a large one there, searched in part
 index_follower  the vector store that keeps such an index in step with the database
 milvus_store    the vector store that is a Milvus server, led after the database by:
 outbox          SQL on what the server may not show yet

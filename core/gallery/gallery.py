@@ -93,7 +93,7 @@ class Gallery(GalleryReader):
                 recorded = check_for_reading(database, fingerprint)
             else:
                 recorded = prepare_for_writing(database, files, fingerprint, sweeping=storage.is_local)
-            vectors = open_vectors(storage, database, recorded)
+            vectors = open_vectors(folder, storage, database, recorded)
             if load_vectors and not read_only:
                 with database.reading() as connection:
                     vectors.catch_up(connection)

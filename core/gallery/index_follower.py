@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.gallery.gpu_search import GpuSearch
+from core.gallery.ivf import PartitionCache
 from core.gallery.manifest import read_generation
 from core.gallery.sql import Connection
-from core.gallery.vector_index import VectorIndex
+from core.gallery.vector_index import FaissOptions, VectorIndex
 from core.gallery.vector_rows import read_embeddings, seqs_of, seqs_of_places, sums_by_collection
 from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange
 
@@ -23,9 +24,15 @@ class IndexFollower:
     between the generations means that another process has written; then the rows are compared.
     """
 
-    def __init__(self, dim: int, gpu: GpuSearch | None = None) -> None:
-        """Start empty; the first ``catch_up`` loads everything. ``gpu`` searches large collections."""
-        self._index = VectorIndex(dim, gpu)
+    def __init__(
+        self,
+        dim: int,
+        gpu: GpuSearch | None = None,
+        options: FaissOptions | None = None,
+        cache: PartitionCache | None = None,
+    ) -> None:
+        """Start empty; the first ``catch_up`` loads everything. See ``VectorIndex`` for the rest."""
+        self._index = VectorIndex(dim, gpu, options=options, cache=cache)
         self._generation = -1
         self._newest_seq = 0
         self._lock = Lock()  # held while the generation moves; never while searching
@@ -66,6 +73,7 @@ class IndexFollower:
                 raise
             finally:
                 connection.execute("ROLLBACK")
+        self._index.improve()
 
     def commit(self, connection: Connection, generation: int, changes: Sequence[VectorChange]) -> None:
         """Commit the caller's transaction and let the index follow at once.
@@ -85,9 +93,11 @@ class IndexFollower:
                     self._apply(change)
                 self._newest_seq = max(self._newest_seq, newest)
                 self._generation = generation
+        self._index.improve()
 
     def close(self) -> None:
-        """Nothing to let go of but memory."""
+        """End what is going on in the background; closing twice is fine."""
+        self._index.close()
 
     def _apply(self, change: VectorChange) -> None:
         match change:

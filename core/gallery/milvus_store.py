@@ -106,6 +106,9 @@ class MilvusStore:
         except GalleryUnavailable as exc:
             # Photos can be added, and found; the others as soon as it is there.
             _log.warning("the gallery opens without its vector engine: %s", exc)
+        except BaseException:
+            self.close()
+            raise
         self._settling.start()
 
     def commit(self, connection: Connection, generation: int, changes: Sequence[VectorChange]) -> None:

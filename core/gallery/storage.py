@@ -9,15 +9,18 @@ from core.errors import BackendUnavailable, InvalidRequest
 from core.gallery.files import PhotoFiles
 from core.gallery.gpu_search import find_gpu_search
 from core.gallery.index_follower import IndexFollower
+from core.gallery.ivf import PartitionCache
 from core.gallery.photo_cache import PhotoCache
 from core.gallery.photo_store import PhotoStore
 from core.gallery.sql import Database
 from core.gallery.sqlite_database import SqliteDatabase
+from core.gallery.vector_index import read_faiss_options
 from core.gallery.vector_store import VectorStore
 from core.results import EncoderFingerprint
 
 _NAME = "gallery"
 _CACHE_NAME = "photo-cache"
+_PARTITIONS_NAME = "vector-index"
 DATABASE_NAME = f"{_NAME}.sqlite3"
 
 
@@ -100,10 +103,11 @@ def open_photos(folder: Path, storage: Storage = LOCAL) -> PhotoStore:
     return PhotoBucket(storage.photo_store, endpoint=storage.s3_endpoint, cache=cache)
 
 
-def open_vectors(storage: Storage, database: Database, fingerprint: EncoderFingerprint) -> VectorStore:
+def open_vectors(folder: Path, storage: Storage, database: Database, fingerprint: EncoderFingerprint) -> VectorStore:
     """Prepare the vectors' store, empty.
 
     Args:
+        folder: the gallery's, for what may be lost.
         storage: the choice.
         database: of the gallery, which the store follows.
         fingerprint: of the encoder that makes the vectors.
@@ -113,7 +117,12 @@ def open_vectors(storage: Storage, database: Database, fingerprint: EncoderFinge
         BackendUnavailable: there is no GPU where one was asked for by name, or the store's client is not installed.
     """
     if storage.vector_index == "faiss":
-        return IndexFollower(fingerprint.dim, find_gpu_search(storage.search_device))
+        return IndexFollower(
+            fingerprint.dim,
+            find_gpu_search(storage.search_device),
+            read_faiss_options(storage.vector_index_options),
+            PartitionCache(folder / _PARTITIONS_NAME, str(fingerprint)),
+        )
     if storage.vector_index == "milvus":
         try:
             from core.gallery.milvus_store import MilvusStore

@@ -1,43 +1,107 @@
-"""Exact nearest neighbours among the embeddings of each collection, in memory. Knows nothing of images.
-
-FAISS searches plain arrays here (``faiss.knn``) instead of an ``IndexFlatIP`` of its own: as fast, the same answers,
-and removing a vector moves one row, where ``remove_ids`` rewrites them all (76 ms at 100,000 vectors).
-"""
+"""Nearest neighbours among the embeddings of each collection, in memory. Knows nothing of images."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from threading import Condition
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from threading import Event, Lock, Thread
+from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InvalidRequest
 from core.gallery.gpu_search import MAX_TOP_K, GpuSearch
+from core.gallery.ivf import (
+    IvfShard,
+    Partition,
+    PartitionCache,
+    assign,
+    learn_centres,
+    lists_for,
+    sample_size,
+)
+from core.gallery.shards import Found, HalfRows, Rows, Shard, SharedLock
 
-_FIRST_CAPACITY = 64
 # Below, the CPU takes less than two milliseconds.
 _GPU_FROM = 10_000
+_ROWS_AT_ONCE = 16_384
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FaissOptions:
+    """What ``vector_index_options`` may hold of FAISS.
+
+    Attributes:
+        precision: ``float32``, or ``float16``: half the memory.
+        approximate: ``ivf``: large collections are searched in part; empty: never.
+        approximate_from: vectors that make a collection large.
+        probes: how many of a collection's lists, of which it has as many as the square root of its vectors, are read.
+    """
+
+    precision: str = "float32"
+    approximate: str = ""
+    approximate_from: int = 200_000
+    probes: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.precision not in ("float32", "float16"):
+            raise InvalidRequest(
+                f"unknown precision of the FAISS index: {self.precision!r:.80}; give float32 or float16"
+            )
+        if self.approximate not in ("", "ivf"):
+            raise InvalidRequest(f"unknown approximate index: {self.approximate!r:.80}; known: ivf")
+        for name in ("approximate_from", "probes"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InvalidRequest(f"invalid option {name} of the FAISS index: {value!r:.80}; give a number >= 1")
+
+
+def read_faiss_options(options: Mapping[str, Any]) -> FaissOptions:
+    """Check the options.
+
+    Raises:
+        InvalidRequest: one is unknown or out of range.
+    """
+    known = [each.name for each in fields(FaissOptions)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise InvalidRequest(f"unknown options of the FAISS index: {', '.join(unknown)}; known: {', '.join(known)}")
+    return FaissOptions(**options)
 
 
 class VectorIndex:
     """Ids and unit vectors by collection. Any number of threads may search; changes wait for them and go alone."""
 
-    def __init__(self, dim: int, gpu: GpuSearch | None = None, gpu_from: int = _GPU_FROM) -> None:
+    def __init__(
+        self,
+        dim: int,
+        gpu: GpuSearch | None = None,
+        gpu_from: int = _GPU_FROM,
+        options: FaissOptions | None = None,
+        cache: PartitionCache | None = None,
+    ) -> None:
         """Start empty.
 
         Args:
             dim: D, of every vector.
-            gpu: searches collections of ``gpu_from`` vectors or more; given up when it fails once.
+            gpu: searches collections of ``gpu_from`` float32 vectors or more exactly; given up when it fails once.
             gpu_from: as guessed from the CPU's times.
+            options: exact in float32 where nothing else is said.
+            cache: where partitions of large collections are kept.
         """
         self.dim = dim
         self._gpu = gpu
         self._gpu_from = gpu_from
-        self._shards: dict[str, _Shard] = {}
-        self._lock = _SharedLock()
+        self._options = options or FaissOptions()
+        self._cache = cache
+        self._shards: dict[str, Shard] = {}
+        self._lock = SharedLock()
+        self._closing = Event()
+        self._learning: Thread | None = None
+        self._learning_lock = Lock()
 
     def __len__(self) -> int:
         with self._lock.shared():
@@ -46,13 +110,13 @@ class VectorIndex:
     def ids(self) -> dict[str, NDArray[np.int64]]:
         """Return the ids of each collection, in no order: int64 [N]."""
         with self._lock.shared():
-            return {collection: shard.ids[: shard.count].copy() for collection, shard in self._shards.items()}
+            return {collection: shard.ids() for collection, shard in self._shards.items()}
 
     def reserve(self, counts: Mapping[str, int]) -> None:
         """Make room for so many more vectors per collection, to be spared from growing step by step."""
         with self._lock.exclusive():
             for collection, count in counts.items():
-                self._shard(collection).reserve(count)
+                self._shard(collection, count).reserve(count)
 
     def add(self, collection: str, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add vectors.
@@ -63,23 +127,13 @@ class VectorIndex:
             vectors: float32 [N, D], each row of L2 norm 1.
         """
         with self._lock.exclusive():
-            shard = self._shard(collection)
-            shard.reserve(len(ids))
-            end = shard.count + len(ids)
-            shard.ids[shard.count : end] = ids
-            shard.vectors[shard.count : end] = vectors
-            shard.count = end
+            self._shard(collection, len(ids)).add(ids, vectors)
 
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Remove vectors by id; ids that are not here are ignored."""
         with self._lock.exclusive():
             for collection, shard in list(self._shards.items()):
-                # From the back, so that the row that fills a gap is never itself one to be removed.
-                for row in np.flatnonzero(np.isin(shard.ids[: shard.count], ids))[::-1]:
-                    shard.count -= 1
-                    shard.ids[row] = shard.ids[shard.count]
-                    shard.vectors[row] = shard.vectors[shard.count]
-                    shard.rearrangements += 1
+                shard.remove(ids)
                 if shard.count == 0:
                     del self._shards[collection]
 
@@ -97,14 +151,14 @@ class VectorIndex:
 
     def search(
         self, collection: str, query: NDArray[np.float32], top_k: int, among: NDArray[np.int64] | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    ) -> Found:
         """Find the vectors most similar to ``query``.
 
         Args:
             collection: where to look; an unknown one holds nothing.
             query: float32 [D], L2 norm 1.
             top_k: at most so many, >= 1.
-            among: int64 [N], only these ids; None for all.
+            among: int64 [N], only these ids, all of which are compared; None for all.
 
         Returns:
             ids int64 [K] and similarities float32 [K], descending.
@@ -114,113 +168,103 @@ class VectorIndex:
             if shard is None or shard.count == 0:
                 return np.empty(0, np.int64), np.empty(0, np.float32)
             if among is not None:
-                return _search_among(shard, among, query, top_k)
-            top_k = min(top_k, shard.count)
-            found = self._search_on_gpu(shard, query, top_k) or _search_on_cpu(shard, query, top_k)
-            similarities, rows = found
-            return shard.ids[rows[0]], similarities[0]
+                ids, vectors = shard.read(among)
+                similarities = vectors @ query
+                best = np.argsort(-similarities, kind="stable")[:top_k]
+                return ids[best], similarities[best]
+            return self._search_on_gpu(shard, query, min(top_k, shard.count)) or shard.search(query, top_k)
 
-    def _search_on_gpu(
-        self, shard: "_Shard", query: NDArray[np.float32], top_k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+    def improve(self) -> None:
+        """Begin to partition a collection that has become large, in the background, unless that is going on."""
+        if not self._options.approximate or not self._learning_lock.acquire(blocking=False):
+            return
+        try:
+            if self._learning is not None and self._learning.is_alive():
+                return
+            with self._lock.shared():
+                large = [
+                    shard
+                    for shard in self._shards.values()
+                    if isinstance(shard, Rows) and shard.count >= self._options.approximate_from
+                ]
+            if large and not self._closing.is_set():
+                self._learning = Thread(target=self._partition, args=(large[0],), name="vector-index", daemon=True)
+                self._learning.start()
+        finally:
+            self._learning_lock.release()
+
+    def close(self) -> None:
+        """End the work in the background, and keep what was learned; closing twice is fine."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        if self._learning is not None:
+            self._learning.join()
+        with self._lock.shared():
+            learned = {name: shard for name, shard in self._shards.items() if isinstance(shard, IvfShard)}
+            for name, shard in learned.items():
+                if self._cache is not None and shard.has_changed:
+                    self._cache.write(name, shard.partition())
+
+    def _partition(self, rows: Rows) -> None:
+        with self._lock.shared():
+            ids = np.sort(rows.ids())
+        drawn = np.random.default_rng(len(ids)).choice(ids, sample_size(len(ids)), replace=False)
+        centres = learn_centres(self._read(rows, drawn)[1], lists_for(len(ids)))
+        lists = np.empty(len(ids), np.int64)
+        chunks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(ids), _ROWS_AT_ONCE)]
+        known = np.zeros(len(ids), bool)
+        for chunk in chunks:
+            held, vectors = self._read(rows, ids[chunk])
+            places = np.searchsorted(ids, held)
+            lists[places], known[places] = assign(centres, vectors), True
+            if self._closing.is_set():
+                return
+        shard = self._new_ivf(Partition(centres, ids[known], lists[known]))
+        for chunk in chunks:
+            shard.add(*self._read(rows, ids[chunk]))
+            if self._closing.is_set():
+                return
+        with self._lock.exclusive():
+            name = next((name for name, each in self._shards.items() if each is rows), None)
+            if name is None:  # deleted, or begun anew
+                return
+            current, taken = rows.ids(), shard.ids()
+            shard.remove(np.setdiff1d(taken, current))
+            shard.add(*rows.read(np.setdiff1d(current, taken)))
+            self._shards[name] = shard
+        _log.info("collection %r is searched in %d of %d lists", name, self._options.probes, len(centres))
+        if self._cache is not None:
+            self._cache.write(name, shard.partition())
+            shard.has_changed = False
+
+    def _read(self, rows: Rows, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        with self._lock.shared():
+            return rows.read(ids)
+
+    def _search_on_gpu(self, shard: Shard, query: NDArray[np.float32], top_k: int) -> Found | None:
         gpu = self._gpu
-        if gpu is None or shard.count < self._gpu_from or top_k > MAX_TOP_K:
+        # float16 was chosen to save memory, approximate search for speed: neither wants a copy on the GPU.
+        if gpu is None or type(shard) is not Rows or shard.count < self._gpu_from or top_k > MAX_TOP_K:
             return None
         try:
-            return gpu.search(shard, query, top_k)
+            similarities, numbers = gpu.search(shard, query, top_k)
         except RuntimeError:
             _log.warning("searching on the GPU failed; searching on the CPU from now on", exc_info=True)
             self._gpu = None
             return None
+        return shard.ids_of(numbers[0]), similarities[0]
 
-    def _shard(self, collection: str) -> "_Shard":
-        return self._shards.setdefault(collection, _Shard(self.dim))
+    def _shard(self, collection: str, more: int) -> Shard:
+        shard = self._shards.get(collection)
+        if shard is None:
+            partition = self._cache.read(collection) if self._cache and self._options.approximate else None
+            if partition is not None and not partition.is_outgrown(more):
+                shard = self._new_ivf(partition)
+            else:
+                shard = HalfRows(self.dim) if self._options.precision == "float16" else Rows(self.dim)
+            self._shards[collection] = shard
+        return shard
 
-
-class _Shard:
-    """The vectors of one collection: rows [0, count) of arrays that have room for more."""
-
-    def __init__(self, dim: int) -> None:
-        self.count = 0
-        self.rearrangements = 0
-        self.ids = np.empty(0, np.int64)
-        self.vectors = np.empty((0, dim), np.float32)
-
-    def reserve(self, more: int) -> None:
-        needed = self.count + more
-        if needed <= len(self.ids):
-            return
-        # Half as much again, so that adding one by one copies each row a few times only.
-        capacity = max(needed, len(self.ids) * 3 // 2, _FIRST_CAPACITY)
-        ids, vectors = np.empty(capacity, np.int64), np.empty((capacity, self.vectors.shape[1]), np.float32)
-        ids[: self.count], vectors[: self.count] = self.ids[: self.count], self.vectors[: self.count]
-        self.ids, self.vectors = ids, vectors
-
-
-def _search_on_cpu(
-    shard: _Shard, query: NDArray[np.float32], top_k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    with _one_thread():
-        similarities, rows = faiss.knn(
-            query[None], shard.vectors[: shard.count], top_k, metric=faiss.METRIC_INNER_PRODUCT
-        )
-    return similarities, rows
-
-
-def _search_among(
-    shard: _Shard, among: NDArray[np.int64], query: NDArray[np.float32], top_k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    rows = np.flatnonzero(np.isin(shard.ids[: shard.count], among))
-    similarities = shard.vectors[rows] @ query
-    best = np.argsort(-similarities, kind="stable")[:top_k]
-    return shard.ids[rows[best]], similarities[best]
-
-
-class _SharedLock:
-    """Many readers or one writer; a waiting writer goes before new readers, so that searches cannot starve it."""
-
-    def __init__(self) -> None:
-        self._changed = Condition()
-        self._readers = 0
-        self._writing = False
-        self._waiting_writers = 0
-
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._writing and not self._waiting_writers)
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._readers -= 1
-                self._changed.notify_all()
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        with self._changed:
-            self._waiting_writers += 1
-            self._changed.wait_for(lambda: not self._writing and not self._readers)
-            self._waiting_writers -= 1
-            self._writing = True
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._writing = False
-                self._changed.notify_all()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Search on the calling thread alone: for one query more OpenMP threads are 2 to 8 times slower on a busy machine.
-
-    The setting belongs to the calling thread, so other users of OpenMP are not affected.
-    """
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(threads)
+    def _new_ivf(self, partition: Partition) -> IvfShard:
+        return IvfShard(partition, self._options.probes, half=self._options.precision == "float16")

@@ -12,7 +12,12 @@ from core.gallery import Area, Gallery, ImageChange, Storage, outbox
 from core.gallery.vector_store import VectorStore
 from core.results import EncoderFingerprint, Place
 
-STORES = ("faiss", "milvus")
+STORES = {
+    "faiss": {},
+    "faiss in float16": {"precision": "float16"},
+    "faiss in lists": {"approximate": "ivf", "approximate_from": 10, "probes": 1000},
+    "milvus": {"collection": "contract", "staleness_s": GRACEFUL_S + 0.1},
+}
 DIM = 16
 FINGERPRINT = EncoderFingerprint("drawn", "seeded", "none", DIM)
 NUMBERS = count(1)
@@ -21,17 +26,22 @@ NUMBERS = count(1)
 @pytest.fixture(scope="module", params=STORES)
 def replicas(request, tmp_path_factory):
     """Two processes' views of one gallery: each has the folder open for itself."""
-    options = {}
+    options = dict(STORES[request.param])
     if request.param == "milvus":
-        server = request.getfixturevalue("milvus")
-        options = {"uri": server.uri, "collection": "contract", "staleness_s": GRACEFUL_S + 0.1}
-    storage = Storage(vector_index=request.param, vector_index_options=options)
-    folder = tmp_path_factory.mktemp(request.param)
+        options["uri"] = request.getfixturevalue("milvus").uri
+    storage = Storage(vector_index=request.param.split()[0], vector_index_options=options)
+    folder = tmp_path_factory.mktemp("gallery")
     with (
         Gallery.open(folder, FINGERPRINT, storage=storage) as one,
         Gallery.open(folder, FINGERPRINT, storage=storage) as other,
     ):
         yield one, other
+
+
+@pytest.fixture
+def tolerance(request) -> float:
+    """How far similarities may be off."""
+    return 1e-3 if "float16" in request.node.callspec.params["replicas"] else 1e-5
 
 
 @pytest.fixture
@@ -63,7 +73,7 @@ def ids(candidates) -> list[str]:
 
 
 class TestSearching:
-    def test_the_similarities_are_the_cosines(self, gallery, collection, new_image):
+    def test_the_similarities_are_the_cosines(self, gallery, collection, new_image, tolerance):
         """The most similar images come first, with their exact cosine similarities."""
         images = [new_image(seed, collection=collection) for seed in range(40)]
         stored = [result.image.image_id for result in gallery.add(images)]
@@ -75,7 +85,7 @@ class TestSearching:
             wait(gallery)
             found = gallery.search(query, collection, top_k=7)
             assert ids(found) == [stored[row] for row in best]
-            assert [each.similarity for each in found] == pytest.approx(cosines[best].tolist(), abs=1e-5)
+            assert [each.similarity for each in found] == pytest.approx(cosines[best].tolist(), abs=tolerance)
 
     def test_a_small_collection_is_found_whole(self, gallery, collection, new_image):
         """Asked for more than there is, a search answers with all there is."""
@@ -99,14 +109,14 @@ class TestSearching:
 
 
 class TestChanging:
-    def test_an_added_image_is_found_at_once_by_every_replica(self, replicas, collection, new_image):
+    def test_an_added_image_is_found_at_once_by_every_replica(self, replicas, collection, new_image, tolerance):
         """As soon as ``add`` returns, the image is the best answer to its own photo, wherever it is asked."""
         one, _other = replicas
         for seed in range(5):
             added = one.add([new_image(seed, collection=collection)])[0].image.image_id
             for replica in replicas:
                 best = replica.search(new_image(seed).embedding, collection, top_k=1)[0]
-                assert (best.image.image_id, best.similarity) == (added, pytest.approx(1, abs=1e-5))
+                assert (best.image.image_id, best.similarity) == (added, pytest.approx(1, abs=tolerance))
 
     def test_a_deleted_image_is_found_by_no_replica(self, replicas, collection, new_image):
         """As soon as ``delete`` returns, the image is no answer any more; the next best takes its place."""

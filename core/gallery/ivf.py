@@ -1,0 +1,233 @@
+"""Approximate search: vectors in lists around centres, of which a search reads the nearest (FAISS' IVF).
+
+What is read is compared exactly, so similarities are exact and only the tail of an answer may miss one. Centres and the
+list of each image are learned in the background, and kept as a cache beside the gallery: assigning a million vectors
+takes a minute, reading where they belong no time. Nothing depends on the file; without it everything is learned again.
+"""
+
+import hashlib
+import logging
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from core.gallery.shards import Found, one_thread
+
+_SAMPLE_PER_LIST = 40
+_ROUNDS = 8
+_OUTGROWN = 4
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partition:
+    """Lists that vectors are spread over.
+
+    Attributes:
+        centres: float32 [L, D].
+        ids: int64 [N], sorted: the images whose list is known.
+        lists: int64 [N], theirs.
+    """
+
+    centres: NDArray[np.float32]
+    ids: NDArray[np.int64]
+    lists: NDArray[np.int64]
+
+    def is_outgrown(self, count: int) -> bool:
+        """Whether so many vectors deserve more lists than these."""
+        return count > _OUTGROWN * len(self.centres) ** 2
+
+
+class IvfShard:
+    """See ``core.gallery.shards.Shard``.
+
+    Attributes:
+        has_changed: whether it holds other vectors than the partition that it was made of.
+    """
+
+    def __init__(self, partition: Partition, probes: int, *, half: bool) -> None:
+        """Start empty.
+
+        Args:
+            partition: whose lists are used.
+            probes: lists read by each search.
+            half: keep float16 instead of float32.
+        """
+        count, dim = partition.centres.shape
+        self.has_changed = False
+        self._probes = min(count, probes)
+        self._centres = partition.centres
+        self._known_ids, self._known_lists = partition.ids, partition.lists
+        self._quantizer = faiss.IndexFlatIP(dim)
+        self._quantizer.add(partition.centres)
+        self._index: Any  # FAISS' stubs leave out half of it
+        if half:
+            kind = faiss.ScalarQuantizer.QT_fp16
+            self._index = faiss.IndexIVFScalarQuantizer(
+                self._quantizer, dim, count, kind, faiss.METRIC_INNER_PRODUCT, False
+            )
+            self._index.train(partition.centres)  # float16 has nothing to learn, but FAISS asks for it
+        else:
+            self._index = faiss.IndexIVFFlat(self._quantizer, dim, count, faiss.METRIC_INNER_PRODUCT)
+        self._index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
+        # FAISS doubles a list that is full; with room for what is known, little is copied or left over.
+        for number, size in enumerate(np.bincount(partition.lists, minlength=count).tolist()):
+            self._index.invlists.resize(number, size)
+            self._index.invlists.resize(number, 0)
+
+    @property
+    def count(self) -> int:
+        """See ``Shard``."""
+        return int(self._index.ntotal)
+
+    def ids(self) -> NDArray[np.int64]:
+        """See ``Shard``."""
+        return self.partition().ids
+
+    def partition(self) -> Partition:
+        """Where all vectors are now."""
+        lists = self._index.invlists
+        sizes = [lists.list_size(number) for number in range(len(self._centres))]
+        held = [
+            faiss.rev_swig_ptr(lists.get_ids(number), size).copy() if size else np.empty(0, np.int64)
+            for number, size in enumerate(sizes)
+        ]
+        ids = np.concatenate(held).astype(np.int64, copy=False)
+        order = np.argsort(ids)
+        return Partition(self._centres, ids[order], np.repeat(np.arange(len(sizes)), sizes)[order])
+
+    def reserve(self, more: int) -> None:
+        """See ``Shard``; lists make their own room."""
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """See ``Shard``."""
+        with one_thread():
+            lists = self._lists_of(ids, vectors)
+            vectors, ids = np.ascontiguousarray(vectors), np.ascontiguousarray(ids)
+            pointers = faiss.swig_ptr(vectors), faiss.swig_ptr(ids), faiss.swig_ptr(lists)
+            self._index.add_core(len(ids), *pointers)
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """See ``Shard``."""
+        if len(ids) and self._index.remove_ids(faiss.IDSelectorArray(np.ascontiguousarray(ids))):
+            self.has_changed = True
+
+    def read(self, ids: NDArray[np.int64]) -> Found:
+        """See ``Shard``."""
+        held = np.intersect1d(ids, self.ids())
+        if not len(held):
+            return held, np.empty((0, self._centres.shape[1]), np.float32)
+        with one_thread():
+            return held, self._index.reconstruct_batch(held)
+
+    def search(self, query: NDArray[np.float32], top_k: int) -> Found:
+        """See ``Shard``; more than the lists read hold is searched in all of them."""
+        with one_thread():
+            similarities, ids = self._search(query, top_k, self._probes)
+            if len(ids) < min(top_k, self.count):
+                similarities, ids = self._search(query, top_k, len(self._centres))
+        return ids, similarities
+
+    def _search(
+        self, query: NDArray[np.float32], top_k: int, probes: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        parameters = faiss.SearchParametersIVF(nprobe=probes)  # type: ignore[call-arg]
+        similarities, ids = self._index.search(query[None], min(top_k, self.count), params=parameters)
+        found = ids[0] >= 0
+        return similarities[0][found], ids[0][found]
+
+    def _lists_of(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+        places = np.searchsorted(self._known_ids, ids)
+        is_known = places < len(self._known_ids)
+        is_known[is_known] = self._known_ids[places[is_known]] == ids[is_known]
+        lists = np.empty(len(ids), np.int64)
+        lists[is_known] = self._known_lists[places[is_known]]
+        if not is_known.all():
+            self.has_changed = True
+            lists[~is_known] = assign(self._centres, vectors[~is_known])
+        return lists
+
+
+def learn_centres(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Find ``count`` centres of a sample float32 [N, D] of unit vectors: spherical k-means, on the calling thread."""
+    with one_thread():
+        kmeans = faiss.Kmeans(
+            sample.shape[1],
+            count,
+            niter=_ROUNDS,
+            spherical=True,
+            seed=1,
+            min_points_per_centroid=1,
+            max_points_per_centroid=_SAMPLE_PER_LIST,
+        )
+        kmeans.train(sample)
+    return np.asarray(kmeans.centroids, np.float32)
+
+
+def lists_for(count: int) -> int:
+    """How many lists so many vectors deserve: reading some of them then costs about as much as choosing them."""
+    return max(1, round(math.sqrt(count)))
+
+
+def sample_size(count: int) -> int:
+    """How many of so many vectors are enough to learn their centres."""
+    return min(count, lists_for(count) * _SAMPLE_PER_LIST)
+
+
+def assign(centres: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Find the nearest of centres float32 [L, D] for each of vectors float32 [N, D]: int64 [N]."""
+    with one_thread():
+        _, lists = faiss.knn(np.ascontiguousarray(vectors), centres, 1, metric=faiss.METRIC_INNER_PRODUCT)
+    return np.ascontiguousarray(lists[:, 0])
+
+
+class PartitionCache:
+    """Partitions by collection, in files that may be deleted at any time."""
+
+    def __init__(self, folder: Path, encoder: str) -> None:
+        """Bind the folder, made when needed, and the encoder whose vectors these are."""
+        self._folder = folder
+        self._encoder = encoder
+
+    def read(self, collection: str) -> Partition | None:
+        """Read what is known of a collection; None if that is nothing, or another encoder's."""
+        try:
+            with np.load(self._path(collection), allow_pickle=False) as file:
+                if str(file["encoder"]) != self._encoder:
+                    return None
+                return Partition(file["centres"], file["ids"], file["lists"].astype(np.int64))
+        except FileNotFoundError:
+            return None
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as exc:
+            _log.warning("the cache of the vector index is of no use, it is made again: %s", exc)
+            return None
+
+    def write(self, collection: str, partition: Partition) -> None:
+        """Keep what is known of a collection; on a disk that is full or read-only, nothing is."""
+        path = self._path(collection)
+        following = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with following.open("wb") as file:
+                np.savez(
+                    file,
+                    encoder=np.array(self._encoder),
+                    centres=partition.centres,
+                    ids=partition.ids,
+                    lists=partition.lists.astype(np.int32),
+                )
+            following.replace(path)
+        except OSError as exc:
+            following.unlink(missing_ok=True)
+            _log.warning("the vector index is not kept, and is made again at the next start: %s", exc)
+
+    def _path(self, collection: str) -> Path:
+        return self._folder / f"{hashlib.sha256(collection.encode()).hexdigest()[:32]}.npz"
