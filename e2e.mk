@@ -17,5 +17,6 @@ browser: $(TOOLS)
 		echo "Installing Debian's chromium and Chinese fonts: about 500 MB"; \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null \
 		|| echo "NO BROWSER: apt could not install chromium, the page is not tested" >&2; fi
-	@$(PYTHON) -c "import playwright" 2>/dev/null || { echo "Installing Playwright into $(VENV): about 140 MB"; \
-		$(PIP_INSTALL) "playwright>=1.45"; }
+	@$(PYTHON) -c "import playwright, axe_playwright_python" 2>/dev/null || { \
+		echo "Installing Playwright and axe-core into $(VENV): about 140 MB"; \
+		$(PIP_INSTALL) "playwright>=1.45" "axe-playwright-python>=0.1.4"; }

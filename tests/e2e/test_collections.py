@@ -6,7 +6,7 @@ from pathlib import Path
 
 from e2e.product import Product
 from e2e.scenes import PLACES, fill, packed, reference, snapshot
-from e2e.visitor import PHONE, Visitor
+from e2e.visitor import PHONE, Visitor, payload
 from playwright.sync_api import expect
 
 Visit = Callable[..., Visitor]
@@ -28,7 +28,7 @@ def test_a_folder_becomes_one_place_per_folder(visit: Visit, tmp_path: Path) -> 
 
     expect(operator.page.get_by_role("heading", name="Finished")).to_be_visible()
     expect(operator.page.locator(".tally")).to_have_text(re.compile("Added 3.*Already there 0.*Not added 1"))
-    expect(operator.page.locator(".problems")).to_contain_text("Rocket/broken.jpg")
+    expect(operator.page.locator(".problems")).to_contain_text("Rocket/broken.jpg This file cannot be read as a photo")
     for place in PLACES:
         expect(operator.page.get_by_role("link", name=place)).to_be_visible()
 
@@ -152,3 +152,40 @@ def test_places_are_found_by_name(visit: Visit, product: Product) -> None:
     operator.page.get_by_label("Search places").fill("pyramid")
 
     expect(operator.page.get_by_text("No place is called that.")).to_be_visible()
+
+
+def test_an_operator_needs_no_mouse(visit: Visit, product: Product) -> None:
+    """Creating, choosing, dividing, adding, folding out, deleting and taking back, with the keyboard alone."""
+    fill(product, "another")  # else the first steps are shown
+    page = visit("#/collections").page
+    keyboard = page.keyboard
+
+    page.get_by_label("Name").focus()
+    keyboard.type("typed")
+    keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="typed", level=1)).to_be_focused()
+    page.get_by_label("Photos", exact=True).focus()
+    with page.expect_file_chooser() as asked:
+        keyboard.press("Space")
+    asked.value.set_files(payload("rocket.jpg", reference("Rocket")))
+    expect(page.get_by_role("heading", name="Ready to add")).to_be_focused()
+    keyboard.press("Tab")
+    keyboard.press("ArrowDown")
+    expect(page.get_by_label("All show the same place")).to_be_checked()
+    keyboard.press("Tab")
+    keyboard.type("Launch pad")
+    keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Finished")).to_be_visible()
+    expect(page.get_by_role("link", name="Launch pad")).to_be_visible()
+    page.locator("summary", has_text="How sure must an answer be?").focus()
+    keyboard.press("Enter")
+    expect(page.get_by_text("This collection has not been measured yet")).to_be_visible()
+    page.get_by_role("button", name="Delete", exact=True).focus()
+    keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    page.get_by_role("button", name="Undo").focus()
+    keyboard.press("Enter")
+
+    expect(page.get_by_role("link", name=re.compile("typed"))).to_be_visible()

@@ -4,11 +4,21 @@ import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { duration, percent, t, when } from "../page/language.js";
 import { errorNotice } from "../page/dialogs.js";
-import { calibration, changeTarget, dropCalibration, startCalibration } from "./api.js";
+import { changeJson, json } from "../page/api.js";
+import { collectionPath } from "./api.js";
 import { pause } from "./section.js";
 
 const POLL_MS = 1500;
 const FIRST_TARGET = 0.02;
+
+const calibrationPath = (collection) => collectionPath(collection, "/calibration");
+
+/** CalibrationReply */
+const calibration = (collection) => json(calibrationPath(collection));
+const startCalibration = (collection, target) => changeJson("POST", calibrationPath(collection), { target });
+const changeTarget = (collection, target) => changeJson("PATCH", calibrationPath(collection), { target });
+/** Cancels the calibration that is running; where none is, forgets the one on record. */
+const dropCalibration = (collection) => json(calibrationPath(collection), { method: "DELETE" });
 
 export function calibrationContent(collection, section) {
   const problem = h("div", {});

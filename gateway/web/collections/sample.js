@@ -4,7 +4,6 @@ import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { sampleQuery } from "./api.js";
 
 /** On the sample's own page: that it is one, whose photographs they are, and questions to ask. */
 export function samplePanel({ collection, queries, source }, session) {
@@ -25,6 +24,12 @@ export function samplePanel({ collection, queries, source }, session) {
       h("ul", {}, queries.map(({ name, photographer, terms }) => h("li", {}, `${name}: ${photographer} (${terms})`))),
     ),
   );
+}
+
+/** A photo to try the sample with, as a file. */
+async function sampleQuery({ url }) {
+  const answer = await fetch(url);
+  return new File([await answer.blob()], "sample.jpg", { type: "image/jpeg" });
 }
 
 function queryButton(query, collection, session) {

@@ -1,13 +1,16 @@
 /** The way to a sample collection, made in one click. */
 
+import { json, query } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { buildSample, sample } from "./api.js";
+import { sample } from "./api.js";
 
 const POLL_MS = 700;
+
+const buildSample = (language) => json("sample" + query({ language }), { method: "POST" });
 
 /** A button that builds the sample and leads to it; nothing where the photographs are not installed or it is there. */
 export function sampleOffer() {

@@ -1,6 +1,6 @@
 /** An upload as one sees it: how far, what became of every file, pause and continue. */
 
-import { errorNotice } from "../page/dialogs.js";
+import { errorNotice, errorTitle } from "../page/dialogs.js";
 import { announce, h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
@@ -109,10 +109,12 @@ function fileRow({ path, status, reason }) {
     { class: status },
     h("span", { class: "file-name" }, path),
     h("span", { class: "file-status" }, t(`upload.${status}`)),
-    reason && h("span", { class: "muted reason" }, reason),
+    reason && h("span", { class: "muted reason", lang: "en" }, reason),
   );
 }
 
-function problemRow({ path, reason }) {
-  return h("li", {}, icon("cross"), h("span", {}, h("b", {}, path), " ", reason));
+/** Our sentence first, then the server's. */
+function problemRow({ path, reason, code }) {
+  const words = h("span", {}, h("b", {}, path), ` ${errorTitle({ code })} `, h("span", { class: "muted", lang: "en" }, reason));
+  return h("li", {}, icon("cross"), words);
 }

@@ -176,8 +176,8 @@ export class IngestQueue extends EventTarget {
       sent = inside;
     }
     sent.forEach((item, each) => {
-      const { status, reason } = results[each];
-      Object.assign(item, { status, reason });
+      const { status, reason, code } = results[each];
+      Object.assign(item, { status, reason, code });
     });
     this.#mark(sent, {});
   }
@@ -188,7 +188,7 @@ export class IngestQueue extends EventTarget {
       this.error = error;
       this.#enter("stopped");
     } else if (batch.length > 1) this.#mark(batch, { alone: true });
-    else this.#mark(batch, { status: "rejected", reason: error.message });
+    else this.#mark(batch, { status: "rejected", reason: error.message, code: error.code });
   }
 
   async #wait(seconds) {

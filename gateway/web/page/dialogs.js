@@ -40,7 +40,6 @@ export function confirmed({ title, text, action }) {
 
 /** What went wrong: our heading for the code, then the server's own sentence. */
 export function errorNotice(error, { retry, retryLabel = t("retry") } = {}) {
-  const isNetwork = error.code === "network";
   return h(
     "div",
     { class: "notice error", role: "alert" },
@@ -48,8 +47,8 @@ export function errorNotice(error, { retry, retryLabel = t("retry") } = {}) {
     h(
       "div",
       {},
-      h("p", { class: "notice-title" }, isNetwork ? t("error.network") : t(errorKey(error))),
-      error.message && h("p", {}, error.message),
+      h("p", { class: "notice-title" }, errorTitle(error)),
+      error.message && h("p", { lang: "en" }, error.message),
       error.accepted && h("p", { class: "muted" }, t("error.accepted", { accepted: error.accepted })),
       retry && h("button", { class: "button small", onclick: retry }, icon("refresh"), retryLabel),
     ),
@@ -70,6 +69,5 @@ const TITLES = {
   upload_too_slow: "error.network",
 };
 
-function errorKey(error) {
-  return TITLES[error.code] ?? "error.unknown";
-}
+/** Our sentence for what went wrong. */
+export const errorTitle = ({ code }) => t(code === "network" ? "error.network" : (TITLES[code] ?? "error.unknown"));

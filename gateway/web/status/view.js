@@ -1,13 +1,12 @@
 /** What runs, whether it is ready, how long it takes, and who may do what. */
 
-import { readiness, session, signOut, version } from "../page/api.js";
+import { json, readiness, session, signOut, version } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { facts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { day, knows, milliseconds, t } from "../page/language.js";
 import { askForKey } from "../page/sign_in.js";
-import { keys } from "../collections/api.js";
 
 export function statusView() {
   const content = h("div", { class: "report" }, h("p", { class: "muted" }, t("loading")));
@@ -28,7 +27,7 @@ export function statusView() {
     try {
       const running = await version(); // may ask for a key, which shows more of the rest
       const [ready, who] = await Promise.all([readiness(), session()]);
-      const known = who.role === "admin" ? await keys() : null;
+      const known = who.role === "admin" ? await json("session/keys") : null;
       content.replaceChildren(...report(ready, running, who), ...keysOf(who, known));
     } catch (error) {
       content.replaceChildren(errorNotice(error, { retry: load }));
@@ -112,9 +111,9 @@ function worth(value) {
   if (typeof value === "boolean") return t(value ? "yes" : "no");
   if (typeof value === "number") return value.toLocaleString(document.documentElement.lang);
   if (value === null) return t("status.none");
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object") return knows(`status.value.${value}`) ? t(`status.value.${value}`) : value;
   return Object.entries(value)
-    .map(([name, each]) => `${name}: ${each}`)
+    .map(([name, each]) => `${name}: ${worth(each)}`)
     .join(", ");
 }
 

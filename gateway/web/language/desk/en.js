@@ -209,6 +209,8 @@ export default {
   "status.detail.photos_waiting": "Photos in the queue",
   "status.detail.photos_at_work": "Photos at work",
   "status.detail.servers": "Servers it asks",
+  "status.value.elsewhere": "on another machine",
+  "status.value.answers": "answers",
   "status.details.admin": "Models, queues and times are shown to admins.",
   "status.times": "How long answers take",
   "status.times.about.one": "The last answer.",

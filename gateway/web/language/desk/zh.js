@@ -199,6 +199,8 @@ export default {
   "status.detail.photos_waiting": "排队的照片",
   "status.detail.photos_at_work": "正在验证",
   "status.detail.servers": "所用服务器",
+  "status.value.elsewhere": "在另一台机器上",
+  "status.value.answers": "正常应答",
   "status.details.admin": "模型、队列和耗时仅对管理员显示。",
   "status.times": "回答耗时",
   "status.times.about.other": "最近 {count} 次回答。",
