@@ -133,12 +133,16 @@ class Traffic:
         change = {"description": "x" * choose.randint(1, 5000), "metadata": {"edit": choose.random()}}
         return None if image_id is None else client.patch(f"/index/images/{image_id}", json=change)
 
-    def _delete(self, client: httpx.Client, choose: random.Random) -> httpx.Response | None:
+    def _delete(self, client: httpx.Client, _: random.Random) -> httpx.Response | None:
+        """Bring the gallery back to its size: what is remembered of each image would grow with it."""
+        reply = None
+        while image_id := self._surplus():
+            reply = client.delete(f"/index/images/{image_id}")
+        return reply
+
+    def _surplus(self) -> str | None:
         with self._lock:
-            if len(self._ids) <= self._images:
-                return None
-            image_id = self._ids.pop(choose.randrange(len(self._ids)))
-        return client.delete(f"/index/images/{image_id}")
+            return self._ids.pop(0) if len(self._ids) > self._images else None
 
     def _list(self, client: httpx.Client, choose: random.Random) -> httpx.Response:
         path = choose.choice(["/index/images?limit=100", "/index/places?q=Place", "/index/collections", "/metrics"])

@@ -1,14 +1,12 @@
 """The retrieval service is killed again and again while several clients add, edit and delete."""
 
 import hashlib
-import os
 import random
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -17,11 +15,11 @@ import pytest
 from edited_places import check_edits, edited_place
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
+from retrieval_process import start_retrieval
 
 from core.gallery import Gallery
 from core.images import open_image
 
-ROOT = Path(__file__).parents[2]
 CLIENTS = 3
 # A JPEG may be followed by anything: many different files of one picture, without drawing each.
 PICTURES = [encode(draw_place(seed, (160, 120))) for seed in range(8)]
@@ -84,8 +82,7 @@ def test_acknowledged_changes_survive_a_killed_service(tmp_path, kills):
             try:
                 for _ in range(choose.randint(1, 24)):
                     clients.answers.get(timeout=60)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(choose.uniform(0, 0.1))
+                process.join(choose.uniform(0, 0.1))
             finally:
                 process.kill()
             for client in running:
@@ -111,26 +108,21 @@ def test_acknowledged_changes_survive_a_killed_service(tmp_path, kills):
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def serving(folder: Path) -> Iterator[tuple[ForkServerProcess, str]]:
     """Start the service on a gallery and wait until it is ready; it is killed at the end at the latest."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
-        "M1_DATA_DIR": str(folder),
-        "M1_PORT": str(port),
-    }
-    command = [sys.executable, Path(__file__).with_name("retrieval_process.py")]
+    process = start_retrieval(folder, port)
     address = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            while not is_ready(address):
-                with suppress(subprocess.TimeoutExpired):
-                    raise RuntimeError(f"the service ended with status {process.wait(0.05)}")
-            yield process, address
-        finally:
-            process.kill()
+    try:
+        while not is_ready(address):
+            process.join(0.05)
+            if process.exitcode is not None:
+                raise RuntimeError(f"the service ended with status {process.exitcode}")
+        yield process, address
+    finally:
+        process.kill()
+        process.join()
 
 
 def is_ready(address: str) -> bool:
