@@ -1,9 +1,11 @@
 """Run by the tests as a process of its own: adds images and prints the id of each as it is acknowledged.
 
-python adding_process.py FOLDER FIRST_SEED COUNT [DATABASE_URL]
+python adding_process.py FOLDER FIRST_SEED COUNT [DATABASE_URL [MILVUS_OPTIONS]]
 """
 
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,17 @@ from core.gallery import Gallery, NewImage, Storage
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures
 
 
-def main(folder: str, first_seed: str, count: str, database_url: str = "") -> None:
+def main(folder: str, first_seed: str, count: str, database_url: str = "", milvus_options: str = "") -> None:
     """Add ``count`` images, one by one."""
     fingerprint = EncoderFingerprint("drawn", "seeded", "none", 16)
     view = FeatureView(
         np.zeros((5, 2), np.float32), np.eye(5, 8, dtype=np.float16), np.ones(5, np.float32), size=(64, 48)
     )
     features = LocalFeatures((view,), "drawn")
-    with Gallery.open(Path(folder), fingerprint, storage=Storage(database_url=database_url)) as gallery:
+    storage = Storage(database_url=database_url)
+    if milvus_options:
+        storage = replace(storage, vector_index="milvus", vector_index_options=json.loads(milvus_options))
+    with Gallery.open(Path(folder), fingerprint, storage=storage) as gallery:
         for seed in range(int(first_seed), int(first_seed) + int(count)):
             rng = np.random.default_rng(seed)
             vector = rng.standard_normal(16).astype(np.float32)

@@ -1,9 +1,15 @@
 """What the gallery promises while Milvus fails it: the real server, killed, emptied, and put back to an earlier day."""
 
+import json
+import os
+import subprocess
+import sys
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from threading import Event, Thread
 
+import numpy as np
 import pytest
 from pymilvus import MilvusClient
 from servers.milvus import GRACEFUL_S
@@ -248,6 +254,26 @@ class TestRefusing:
         """The known stores are named."""
         with pytest.raises(InvalidRequest, match="known: faiss, milvus"):
             Gallery.open(tmp_path, FINGERPRINT, storage=Storage(vector_index="annoy"))
+
+
+class TestReplicas:
+    def test_what_a_killed_replica_acknowledged_is_found(self, folder, gallery, storage):
+        """A replica is killed while it adds: the others deliver what it has left in the outbox."""
+        command = [sys.executable, Path(__file__).with_name("adding_process.py"), folder, "100", "1000", ""]
+        # A short timeout, for what a replica has taken up is its own for ten times as long.
+        options = json.dumps({**storage.vector_index_options, "timeout_s": 0.3})
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+        acknowledged = []
+        with subprocess.Popen([*command, options], env=environment, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                acknowledged.append(line.strip())
+                if len(acknowledged) == 30:
+                    process.kill()
+
+        query = np.eye(1, DIM, dtype=np.float32)[0]
+        assert {each.image.image_id for each in gallery.search(query, top_k=1000)} >= set(acknowledged)
+        wait_until(lambda: is_settled(gallery))
+        assert {each.image.image_id for each in gallery.search(query, top_k=1000)} >= set(acknowledged)
 
 
 class TestDying:
