@@ -42,18 +42,22 @@ def test_what_one_replica_adds_the_other_matches_at_once(replicas: Replicas):
 
 
 def test_the_other_replica_finds_an_image_within_a_second(replicas: Replicas):
-    """Asked of the retrieval services themselves: the first question finds it, however soon it comes."""
-    took_s = []
-    with replicas.retrieval("m1") as first, replicas.retrieval("m1-other") as second:
+    """Asked of the retrieval services themselves: the first question finds it, and takes hardly longer than the second.
+
+    What any search takes on shared cores is not counted.
+    """
+    first_s, again_s = [], []
+    with replicas.retrieval("m1") as adding, replicas.retrieval("m1-other") as asking:
         for seed in (22, 23, 24):
             photo = encode(draw_place(seed))
-            image_id = add(first, photo)
-            added_s = time.monotonic()
-            found = second.post("/search", content=photo, params={"top_k": 1}).json()["candidates"]
-            took_s.append(time.monotonic() - added_s)
-            assert found[0]["image"]["id"] == image_id
+            image_id = add(adding, photo)
+            for took_s in (first_s, again_s):
+                began_s = time.monotonic()
+                found = asking.post("/search", content=photo, params={"top_k": 1}).json()["candidates"]
+                took_s.append(time.monotonic() - began_s)
+                assert found[0]["image"]["id"] == image_id
 
-    assert min(took_s) < AT_ONCE_S  # which is the time of one search; of the three some may have had to share the cores
+    assert min(first_s) - min(again_s) < AT_ONCE_S
 
 
 def test_what_one_replica_deletes_none_gives_as_an_answer(replicas: Replicas):
