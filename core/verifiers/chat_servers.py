@@ -136,10 +136,15 @@ class ChatServers:
                     member.in_flight -= 1
 
     def check(self) -> None:
-        """Ask each server whether it answers, unless it has shown so since the last round."""
+        """Ask each server whether it answers, unless it has shown so since the last round, or is being asked anyway.
+
+        One that works on much may be slow to say that it lives; the requests themselves will tell.
+        """
         for member in self._members:
             now_s = self._clock()
-            if now_s - member.heard_s < self._check_every_s or (member.reason is not None and now_s < member.returns_s):
+            is_resting = member.reason is not None and now_s < member.returns_s
+            is_asked = member.reason is None and member.in_flight > 0
+            if is_resting or is_asked or now_s - member.heard_s < self._check_every_s:
                 continue
             try:
                 member.server.check(self._check_every_s)

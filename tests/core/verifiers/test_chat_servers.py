@@ -282,6 +282,27 @@ def test_a_check_finds_out_before_a_visitor_does(join: Join, clock: Clock):
     assert servers.states[0].away_because == f"server {servers.states[0].name} failed with HTTP 503"
 
 
+def test_a_server_at_work_is_not_checked(join: Join, clock: Clock):
+    """However long it takes: the request itself will tell, and a busy server may be slow to say that it lives."""
+    arrived, go_on = Event(), Event()
+
+    def slowly(request: dict[str, Any]) -> tuple[int, Any]:
+        arrived.set()
+        go_on.wait(10)
+        return yes(request)
+
+    with ServerProcess(slowly) as busy, ThreadPoolExecutor(1) as threads:
+        busy.health = 503
+        servers = join(busy.url)
+        waiting = threads.submit(ask, servers, "a query")
+        assert arrived.wait(10)
+        clock.now_s += SELDOM_S
+        servers.check()
+        assert (busy.checks, servers.states[0].away_because) == (0, None)
+        go_on.set()
+        waiting.result()
+
+
 def test_where_nobody_is_known_to_answer_somebody_is_asked(join: Join):
     """With all servers away a request is tried once, and answered if one has come back."""
     broken = Event()
