@@ -80,9 +80,8 @@ class ImageRows:
             conditions.append(f"({contains('images.filename')} OR {contains('places.name')})")
             values += [like_pattern(text)] * 2
         where = " AND ".join(conditions)
-        total = connection.execute(
-            f"SELECT count(*) FROM images JOIN places ON places.id = images.place WHERE {where}", values
-        ).fetchone()[0]
+        joined = "images JOIN places ON places.id = images.place" if place_id is not None or text else "images"
+        total = connection.execute(f"SELECT count(*) FROM {joined} WHERE {where}", values).fetchone()[0]
         after = read_cursor(cursor, int)[0] if cursor is not None else 0
         rows = connection.execute(
             f"{_SELECT} WHERE {where} AND images.seq > ? ORDER BY images.seq LIMIT ?",

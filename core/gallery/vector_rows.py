@@ -35,14 +35,15 @@ def read_embeddings(
     Raises:
         GalleryUnavailable: a vector has the wrong length.
     """
-    # A statement for each chunk, for some databases send all that a statement finds, a million vectors, at once.
+    # A statement for each chunk, for some databases send all that a statement finds, a million vectors, at once. The
+    # start is said of both tables, since a planner may begin with either.
     while chunk := connection.execute(
         """
         SELECT images.seq, images.image_id, embeddings.vector
         FROM images JOIN embeddings USING (seq)
-        WHERE images.collection = ? AND images.seq > ? ORDER BY images.seq LIMIT ?
+        WHERE images.collection = ? AND images.seq > ? AND embeddings.seq > ? ORDER BY images.seq LIMIT ?
         """,
-        (collection, after_seq, _ROWS_PER_CHUNK),
+        (collection, after_seq, after_seq, _ROWS_PER_CHUNK),
     ).fetchall():
         after_seq = chunk[-1][0]
         seqs, image_ids, vectors = zip(*chunk, strict=True)

@@ -11,7 +11,7 @@ from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode, see_again
 
 from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection, UnknownImage
-from core.gallery import Gallery, ImageChange, NewImage
+from core.gallery import Gallery, ImageChange, NewImage, vector_rows
 from core.images import decode_image, encode_preview
 from core.results import Place
 
@@ -122,6 +122,20 @@ class TestAdding:
         """An empty batch adds nothing and changes nothing."""
         assert gallery.add([]) == []
         assert gallery.generation == 0
+
+
+class TestChunks:
+    def test_vectors_are_read_in_chunks(self, gallery, new_image, monkeypatch):
+        """More vectors than fit one statement's answer are all read, once, in order, and of that collection alone."""
+        monkeypatch.setattr(vector_rows, "_ROWS_PER_CHUNK", 3)
+        news = [new_image(seed, collection="odd" if seed % 2 else "even") for seed in range(20)]
+        ids = [result.image.image_id for result in gallery.add(news)]
+
+        found, embeddings = gallery.embeddings("odd")
+
+        assert found == ids[1::2]
+        np.testing.assert_array_equal(embeddings, [new.embedding for new in news[1::2]])
+        assert gallery.embeddings("nowhere")[0] == []
 
 
 class TestSearching:

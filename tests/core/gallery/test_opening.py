@@ -9,19 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from databases import on_both_databases
 
 from core.errors import EncoderMismatch, GalleryUnavailable
 from core.gallery import DATABASE_NAME, Gallery, Storage
 
 
-def test_reopened_gallery_is_the_same(folder, fingerprint, new_image):
+@on_both_databases
+def test_reopened_gallery_is_the_same(folder, storage, fingerprint, new_image):
     """Closing and opening loses nothing; the vectors are rebuilt from the rows."""
-    with Gallery.open(folder, fingerprint) as gallery:
+    with Gallery.open(folder, fingerprint, storage=storage) as gallery:
         images = [result.image for result in gallery.add([new_image(seed) for seed in range(5)])]
         gallery.delete(images[0].image_id)
         before = gallery.search(new_image(9).embedding, top_k=10)
 
-    with Gallery.open(folder, None) as gallery:
+    with Gallery.open(folder, None, storage=storage) as gallery:
         assert gallery.fingerprint == fingerprint
         assert gallery.list_images().images == tuple(images[1:])
         assert gallery.search(new_image(9).embedding, top_k=10) == before
@@ -29,27 +31,29 @@ def test_reopened_gallery_is_the_same(folder, fingerprint, new_image):
 
 
 class TestEncoder:
+    @on_both_databases
     @pytest.mark.parametrize("read_only", [False, True])
     @pytest.mark.parametrize("field", ["name", "weights", "preprocessing", "dim"])
-    def test_another_encoder_is_refused(self, folder, fingerprint, read_only, field):
+    def test_another_encoder_is_refused(self, folder, storage, fingerprint, read_only, field):
         """Any difference in the fingerprint is refused, naming both encoders and the way out."""
-        Gallery.open(folder, fingerprint).close()
+        Gallery.open(folder, fingerprint, storage=storage).close()
         other = replace(fingerprint, **{field: 99 if field == "dim" else "another"})
 
         with pytest.raises(EncoderMismatch, match=r"scripts/build_database\.py") as refusal:
-            Gallery.open(folder, other, read_only=read_only)
+            Gallery.open(folder, other, read_only=read_only, storage=storage)
 
         assert str(fingerprint) in str(refusal.value)
         assert str(other) in str(refusal.value)
 
-    def test_a_refused_gallery_is_left_alone(self, folder, fingerprint, new_image):
+    @on_both_databases
+    def test_a_refused_gallery_is_left_alone(self, folder, storage, fingerprint, new_image):
         """Being refused costs the gallery nothing."""
-        with Gallery.open(folder, fingerprint) as gallery:
+        with Gallery.open(folder, fingerprint, storage=storage) as gallery:
             image = gallery.add([new_image(1)])[0].image
         with pytest.raises(EncoderMismatch):
-            Gallery.open(folder, replace(fingerprint, name="another"))
+            Gallery.open(folder, replace(fingerprint, name="another"), storage=storage)
 
-        with Gallery.open(folder, fingerprint) as gallery:
+        with Gallery.open(folder, fingerprint, storage=storage) as gallery:
             assert gallery.original_path(image.image_id).is_file()
 
 
@@ -186,19 +190,21 @@ class TestLocked:
 
 
 class TestReadOnly:
-    def test_changes_are_refused(self, gallery, folder, new_image):
+    @on_both_databases
+    def test_changes_are_refused(self, gallery, folder, storage, new_image):
         """A reader cannot change anything."""
         image = gallery.add([new_image(1)])[0].image
 
-        with Gallery.open(folder, None, read_only=True) as reader:
+        with Gallery.open(folder, None, read_only=True, storage=storage) as reader:
             with pytest.raises(GalleryUnavailable, match="read-only"):
                 reader.add([new_image(2)])
             with pytest.raises(GalleryUnavailable, match="read-only"):
                 reader.delete(image.image_id)
 
-    def test_a_reader_sees_changes_at_once(self, gallery, folder, new_image):
+    @on_both_databases
+    def test_a_reader_sees_changes_at_once(self, gallery, folder, storage, new_image):
         """What the writer has added or deleted is there or gone for the reader's next call."""
-        with Gallery.open(folder, None, read_only=True) as reader:
+        with Gallery.open(folder, None, read_only=True, storage=storage) as reader:
             first, second = (result.image for result in gallery.add([new_image(1), new_image(2)]))
             assert reader.get(first.image_id) == first
             assert reader.local_features([first.image_id])[0] is not None
@@ -225,9 +231,10 @@ class TestReadOnly:
             assert len(reader.search(new_image(1).embedding)) == 2
 
 
-def test_closed_gallery_says_so(folder, fingerprint, new_image):
+@on_both_databases
+def test_closed_gallery_says_so(folder, storage, fingerprint, new_image):
     """After close every call is refused; closing again is fine."""
-    gallery = Gallery.open(folder, fingerprint)
+    gallery = Gallery.open(folder, fingerprint, storage=storage)
     gallery.close()
     gallery.close()
 
