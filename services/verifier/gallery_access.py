@@ -18,8 +18,8 @@ from core.results import GalleryImage, Photo
 
 Answer = TypeVar("Answer")
 
-# Some 300 photos: a match compares a handful, and what was deleted elsewhere stays here until it is pushed out.
-_FEATURE_CACHE_BYTES = 64 * 1024 * 1024
+# Some 160 photos: a match compares a handful, and what was deleted elsewhere stays here until it is pushed out.
+_FEATURE_CACHE_BYTES = 32 * 1024 * 1024
 
 
 class UnusableCandidate(GalleryError):
