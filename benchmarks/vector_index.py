@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--compared", type=int, default=200_000, help="for FAISS' other kinds, which are slow to build")
     parser.add_argument("--milvus-images", type=int, default=100_000)
     parser.add_argument("--dim", type=int, default=1280)
+    parser.add_argument("--probes", type=int, default=64, help="of ivf: lists read; a sixteenth of them at a million")
     parser.add_argument("--queries", type=int, default=30)
     parser.add_argument("--parts", nargs="+", default=["exact", "float16", "ivf", "others"])
     parser.add_argument("--milvus", help="uri of a server, for the part `milvus`")
@@ -70,7 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "float16" in options.parts:
             figures["float16"] = _measure_option(folder, queries, clusters, truth, {"precision": "float16"}, figures)
         if "ivf" in options.parts:
-            ivf = {"precision": "float16", "approximate": "ivf", "approximate_from": options.images // 2}
+            ivf = {
+                "precision": "float16",
+                "approximate": "ivf",
+                "approximate_from": options.images // 2,
+                "probes": options.probes,
+            }
             _learn(folder, clusters, ivf)
             figures["ivf"] = _measure_option(folder, queries, clusters, truth, ivf, figures)
         if "others" in options.parts:

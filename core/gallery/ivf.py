@@ -9,6 +9,7 @@ import hashlib
 import logging
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,20 +157,40 @@ class IvfShard:
         return lists
 
 
-def learn_centres(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Find ``count`` centres of a sample float32 [N, D] of unit vectors: spherical k-means, on the calling thread."""
+def learn_centres(
+    sample: NDArray[np.float32], count: int, is_over: Callable[[], bool] = lambda: False
+) -> NDArray[np.float32]:
+    """Find centres of unit vectors by spherical k-means, on the calling thread.
+
+    Args:
+        sample: float32 [N, D].
+        count: L, of the centres.
+        is_over: asked between the rounds, each of which takes seconds for a million vectors; ends them early.
+
+    Returns:
+        float32 [L, D].
+    """
+    centres = _one_round(sample, count, None)
+    for _ in range(_ROUNDS - 1):
+        if is_over():
+            break
+        centres = _one_round(sample, count, centres)
+    return centres
+
+
+def _one_round(sample: NDArray[np.float32], count: int, centres: NDArray[np.float32] | None) -> NDArray[np.float32]:
     with one_thread():
         kmeans = faiss.Kmeans(
             sample.shape[1],
             count,
-            niter=_ROUNDS,
+            niter=1,
             spherical=True,
             seed=1,
             min_points_per_centroid=1,
-            max_points_per_centroid=_SAMPLE_PER_LIST,
+            max_points_per_centroid=len(sample),
         )
-        kmeans.train(sample)
-    return np.asarray(kmeans.centroids, np.float32)
+        kmeans.train(sample, init_centroids=centres)
+    return np.array(kmeans.centroids, np.float32)
 
 
 def lists_for(count: int) -> int:

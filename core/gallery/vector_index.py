@@ -210,7 +210,7 @@ class VectorIndex:
         with self._lock.shared():
             ids = np.sort(rows.ids())
         drawn = np.random.default_rng(len(ids)).choice(ids, sample_size(len(ids)), replace=False)
-        centres = learn_centres(self._read(rows, drawn)[1], lists_for(len(ids)))
+        centres = learn_centres(self._read(rows, drawn)[1], lists_for(len(ids)), self._closing.is_set)
         lists = np.empty(len(ids), np.int64)
         chunks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(ids), _ROWS_AT_ONCE)]
         known = np.zeros(len(ids), bool)
