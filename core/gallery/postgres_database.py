@@ -164,19 +164,27 @@ class PostgresDatabase:
 
     def _begin(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Begin the writing transaction, on a new connection where there is none or it broke."""
-        begin = f"BEGIN; SELECT pg_advisory_xact_lock({_lock_key(self._schema)})".encode()
         if self._writer is not None:
             try:
-                self._writer.execute(begin, prepare=False)
+                self._take_turn(self._writer)
             except psycopg.OperationalError:
                 if not self._writer.closed:
-                    _roll_back(self._writer)
                     raise
-                self._writer = None
-        if self._writer is None:
-            self._writer = self._open_writer()
-            self._writer.execute(begin, prepare=False)
+            else:
+                return self._writer
+        self._writer = self._open_writer()
+        self._take_turn(self._writer)
         return self._writer
+
+    def _take_turn(self, writer: psycopg.Connection[tuple[Any, ...]]) -> None:
+        """Begin, and wait for the lock; whoever waits in vain leaves no transaction that has failed behind."""
+        begin = f"BEGIN; SELECT pg_advisory_xact_lock({_lock_key(self._schema)})".encode()
+        try:
+            writer.execute(begin, prepare=False)
+        except BaseException:
+            if not writer.closed:
+                _roll_back(writer)
+            raise
 
     def _open_writer(self) -> psycopg.Connection[tuple[Any, ...]]:
         writer = self.connect(for_writing=True)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -12,6 +13,7 @@ from servers.postgres import PostgresServer
 
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery import Gallery, Storage
+from core.gallery.storage import open_database
 
 ROOT = Path(__file__).parents[3]
 
@@ -86,6 +88,20 @@ class TestReplicas:
                 assert len(gallery.search(new_image(1).embedding)) == 1
 
             assert gallery.add([new_image(2)])[0].status == "added"
+
+    def test_a_first_write_that_waited_in_vain_hinders_no_later_one(self, folder, storage, fingerprint):
+        """A replica whose new connection meets a lock that is held writes as soon as that is free."""
+        with (
+            Gallery.open(folder, fingerprint, storage=storage) as gallery,
+            closing(open_database(folder, storage, read_only=False)) as late,
+        ):
+            with gallery._database.writing(), pytest.raises(GalleryUnavailable, match="lock; try again"):
+                late.writing().__enter__()
+
+            with late.writing() as connection:
+                connection.execute("UPDATE manifest SET generation = 7")
+                connection.execute("COMMIT")
+            assert gallery.generation == 7
 
 
 class TestAway:
