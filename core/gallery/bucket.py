@@ -97,8 +97,14 @@ class PhotoBucket:
         photos = [(self._key(Path(path)), data) for path, data in contents]
         if photos:
             with self._translating_failures(), ThreadPoolExecutor(min(_AT_ONCE, len(photos)), "photos") as pool:
-                for sent in [pool.submit(self._put, key, data) for key, data in photos]:
-                    sent.result()
+                sending = [pool.submit(self._put, key, data) for key, data in photos]
+                try:
+                    for sent in sending:
+                        sent.result()
+                except BaseException:
+                    # Everybody who writes waits for this: hundreds more would fail as slowly.
+                    pool.shutdown(cancel_futures=True)
+                    raise
 
     def replace(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Send photos in place of those already there, and forget the copies of those."""

@@ -2,6 +2,10 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from servers.bucket import CREDENTIALS, BucketServer
@@ -45,6 +49,31 @@ def store(request, folder):
 def put(store) -> None:
     """Store the one photo."""
     store.store([(store.original_path(HASH, "image/jpeg"), PHOTO), (store.preview_path(HASH), PHOTO)])
+
+
+@contextmanager
+def refusing_bucket() -> Iterator[tuple[str, list[str]]]:
+    """An endpoint that refuses every photo, and the paths it has refused so far."""
+    refused: list[str] = []
+
+    class Refusal(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            refused.append(self.path)
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", refused
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 class TestBothStores:
@@ -182,6 +211,15 @@ class TestBucket:
 
             added = gallery.add([new_image(2)])[0].image
             assert gallery.fetch_original(added).read_bytes() == new_image(2).data
+
+    def test_one_that_fails_spares_the_others(self, credentials, folder):
+        """When a photo cannot be sent, those that wait behind it are not tried, for all who write would wait too."""
+        with refusing_bucket() as (endpoint, refused):
+            store = open_photos(folder, Storage(photo_store="s3://photos", s3_endpoint=endpoint))
+            with pytest.raises(GalleryUnavailable, match="access is refused"):
+                store.store([(store.preview_path(f"{number:064x}"), PHOTO) for number in range(1000)])
+
+        assert 1 <= len(refused) < 500
 
     def test_leftovers_go_when_told(self, postgres, bucket, in_bucket, folder, fingerprint, new_image):
         """Photos of no image stay at a start, where several machines share them, and go with a sweep."""
