@@ -39,6 +39,7 @@ _BARS: tuple[Bar, ...] = (
     ("milvus", "recall@10", ">=", 0.98),
 )
 _TOP_K = 10
+_INDEXING_S = 900
 
 Figures = dict[str, dict[str, float]]
 
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--compared", type=int, default=200_000, help="for FAISS' other kinds, which are slow to build")
     parser.add_argument("--milvus-images", type=int, default=100_000)
     parser.add_argument("--dim", type=int, default=1280)
+    parser.add_argument("--places", type=int, default=20_000, help="around which the vectors lie")
     parser.add_argument("--probes", type=int, default=64, help="of ivf: lists read; a sixteenth of them at a million")
     parser.add_argument("--queries", type=int, default=30)
     parser.add_argument("--parts", nargs="+", default=["exact", "float16", "ivf", "others"])
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--gallery", type=Path, help="one of an earlier run, of as many images")
     options = parser.parse_args(argv)
 
-    clusters = Clusters(options.dim, places=20_000)
+    clusters = Clusters(options.dim, options.places)
     queries = clusters.draw(options.queries, 7)
     figures: Figures = {}
     with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
@@ -235,7 +237,9 @@ def _measure_milvus(folder: Path, uri: str, queries: NDArray[np.float32], cluste
         ) as gallery:
             _wait_until_settled(gallery)
             client.flush(name)
-            while client.describe_index(name, "vector").get("pending_index_rows", 0):
+            for _ in range(_INDEXING_S):
+                if not client.describe_index(name, "vector").get("pending_index_rows", 0):
+                    break
                 time.sleep(1)
             taken_s = time.perf_counter() - started
             print(f"milvus     delivered, settled and indexed in {taken_s:.0f} s ({INDEXES['HNSW']})")
