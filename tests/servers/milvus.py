@@ -1,7 +1,9 @@
 """A real Milvus server for the tests, from the binaries of the package ``milvus``."""
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import urllib.error
@@ -15,6 +17,7 @@ from servers.ports import free_port
 GRACEFUL_S = 0.5
 """How old the answers of a search may be; 5 s where nothing else is said."""
 
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _START_S = 90
 _BINARIES = Path(tempfile.gettempdir()) / "milvus-2.3.5-binaries"  # unpacked once, which takes seconds
 
@@ -57,6 +60,7 @@ class MilvusServer:
             "COMMON_GRACEFULTIME": str(int(GRACEFUL_S * 1000)),
             "LD_LIBRARY_PATH": str(_BINARIES),
         }
+        libc = ctypes.CDLL(None)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [_BINARIES / "milvus", "run", "standalone"],
@@ -64,6 +68,7 @@ class MilvusServer:
                 env=environment,
                 stdout=log,
                 stderr=log,
+                preexec_fn=lambda: libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL),  # whatever ends the tests ends it
             )
         pause = Event()
         for _ in range(_START_S * 10):
