@@ -2,9 +2,12 @@
 
 Where one machine keeps everything, opening the gallery deletes them. Where several share it, that would keep everybody
 waiting for a look at every photo; there ``scripts/sweep_photos.py`` does it when it is told to.
+
+Asked of another gallery's database, all photos belong to no image. So whoever sweeps what is shared counts first.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from core.gallery.files import hash_in
 from core.gallery.image_rows import used_contents
@@ -12,6 +15,33 @@ from core.gallery.photo_store import PhotoStore
 from core.gallery.sql import Database
 
 _AT_ONCE = 5000
+_PLAUSIBLE = 100
+_PLAUSIBLE_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Files or objects of a photo store: how many of them belong to no image, of how many."""
+
+    count: int
+    of: int
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether processes that died may have left so many; otherwise these are rather another gallery's photos."""
+        return self.count <= self.of / 2 and self.count <= max(_PLAUSIBLE, self.of * _PLAUSIBLE_SHARE)
+
+
+def count_leftovers(database: Database, files: PhotoStore) -> Leftovers:
+    """Count what ``sweep`` would delete, and more where photos are being added at this moment."""
+    count, of = 0, 0
+    for names in _batches(files.names()):
+        hashes = {hash_in(name) for name in names}
+        with database.reading() as connection:
+            suspects = hashes - used_contents(connection, hashes)
+        count += sum(hash_in(name) in suspects for name in names)
+        of += len(names)
+    return Leftovers(count, of)
 
 
 def sweep(database: Database, files: PhotoStore) -> int:

@@ -1,11 +1,14 @@
 """The scripts on a gallery that several machines share: rows in PostgreSQL, photos in a bucket."""
 
+from dataclasses import replace
+
 import pytest
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
 from servers.bucket import CREDENTIALS
 
 from core.gallery import Gallery, NewImage, Storage
+from core.gallery.leftovers import Leftovers
 from core.images import decode_image, encode_preview
 from core.results import Place
 from scripts import check_gallery, merge_galleries, sweep_photos
@@ -84,6 +87,34 @@ def test_it_is_checked_and_swept(tmp_path, local, options, bucket_server, capsys
     assert sweep_photos.main(arguments) == 0
     assert "1 photos of no image deleted" in capsys.readouterr().out
     assert len(bucket_server.objects()) == 6
+
+
+def test_a_sweep_with_another_gallerys_database_is_refused(tmp_path, local, shared, options, bucket_server, capsys):
+    """Most photos are unknown to the database: nothing is deleted until it is told how many may be."""
+    blank = Gallery.open(tmp_path / "elsewhere", local.fingerprint, storage=replace(shared, photo_store=""))
+    blank.close()
+    for number in range(3):
+        bucket_server.put(f"gallery/originals/{number:02x}/{number:064x}.jpg", b"somebody's")
+    arguments = ["--db-dir", str(tmp_path / "elsewhere"), *options]
+
+    assert sweep_photos.main(arguments) == 2
+    assert sweep_photos.main([*arguments, "--yes-delete", "2"]) == 2
+    assert "add --yes-delete 3" in capsys.readouterr().err
+    assert sweep_photos.main([*arguments, "--dry-run"]) == 0
+    assert "3 of 3 photos belong to no image in postgresql://" in capsys.readouterr().out
+    assert len(bucket_server.objects()) == 3
+
+    assert sweep_photos.main([*arguments, "--yes-delete", "3"]) == 0
+    assert bucket_server.objects() == []
+
+
+@pytest.mark.parametrize(
+    ("leftovers", "expected"),
+    [((1, 7), True), ((4, 7), False), ((100, 5000), True), ((101, 5000), False), ((5000, 1_000_000), True)],
+)
+def test_leftovers_are_few(leftovers, expected):
+    """What processes can have left is told from what is probably another gallery's."""
+    assert Leftovers(*leftovers).is_plausible == expected
 
 
 def test_a_sweep_of_nothing_deletes_nothing(tmp_path, options, bucket_server, capsys):
