@@ -144,7 +144,9 @@ def test_answers_are_as_documented(product: Product, key: str, mode: GenerationM
     @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
     def ask(case: schemathesis.Case, data: st.DataObject) -> None:
         if "image_id" in case.path_parameters and data.draw(st.booleans()):
-            case.path_parameters["image_id"] = data.draw(st.sampled_from(product.image_ids()))
+            number = data.draw(st.integers(0, 49))  # the gallery changes, and what is drawn must not depend on it
+            image_ids = product.image_ids()
+            case.path_parameters["image_id"] = image_ids[number % len(image_ids)]
         if isinstance(case.body, dict) and "file" in case.body and data.draw(st.booleans()):
             photo = data.draw(st.sampled_from(PHOTOS))
             case.body["file"] = [photo] if isinstance(case.body["file"], list) else photo
