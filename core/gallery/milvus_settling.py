@@ -126,10 +126,18 @@ class MilvusSettling:
             self._wakeup.clear()
             try:
                 pause_s, backoff_s = self.settle(), 0.5
-            except SemanticMatchError as exc:
+            except Exception as exc:
                 if self._closing.is_set():
                     return
-                _log.warning("the vector engine is not up to date, trying again in %.1f s: %s", backoff_s, exc)
+                # Whatever it was, no other thread delivers what this process has yet to write.
+                is_known = isinstance(exc, SemanticMatchError)
+                _log.log(
+                    logging.WARNING if is_known else logging.ERROR,
+                    "the vector engine is not up to date, trying again in %.1f s: %s",
+                    backoff_s,
+                    exc,
+                    exc_info=not is_known,
+                )
                 self._counted_at = -_COUNT_EVERY_S  # whatever has happened to it, count first thing after
                 # Not woken by new images: they wait with the others.
                 self._closing.wait(backoff_s)
@@ -232,7 +240,7 @@ class MilvusSettling:
         """Have others, or this replica a little later, take up what fails."""
         try:
             yield
-        except SemanticMatchError:
+        except Exception:
             self._mark(tasks, delivered=delivered, due_in_s=0)
             raise
 

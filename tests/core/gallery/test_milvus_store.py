@@ -160,6 +160,23 @@ class TestSettling:
             assert (found[0], set(found)) == ("photo-3.jpg", photos(*range(12)))
             assert len(gallery._vectors._unsettled._index) == 0
 
+    def test_an_unforeseen_error_does_not_end_it(self, gallery, museum, new_image, monkeypatch, caplog):
+        """Something fails in a way that nobody thought of: it is logged in full, and settling goes on."""
+        failing = iter([TypeError("unforeseen")])
+        replace = MilvusCollection.replace
+
+        def fail_once(collection, entities) -> None:
+            for error in failing:
+                raise error
+            replace(collection, entities)
+
+        monkeypatch.setattr(MilvusCollection, "replace", fail_once)
+        gallery.add([new_image(1, collection=museum)])
+        wait_until(lambda: is_settled(gallery))
+
+        assert filenames(gallery, new_image(1).embedding, museum) == photos(1)
+        assert [type(each.exc_info[1]) for each in caplog.records if each.exc_info] == [TypeError]
+
 
 class TestLosing:
     def test_an_emptied_milvus_heals(self, gallery, museum, client, new_image):
