@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -26,13 +26,17 @@ class PhotoBucket:
     Credentials and region come from where Amazon's own tools look: the AWS_ variables, or the machine's role.
     """
 
-    def __init__(self, url: str, *, endpoint: str, cache: PhotoCache) -> None:
+    def __init__(
+        self, url: str, *, endpoint: str, cache: PhotoCache, answer_s: float = 10.0, send_s: float = 60.0
+    ) -> None:
         """Prepare; nothing is asked yet.
 
         Args:
             url: ``s3://BUCKET`` or ``s3://BUCKET/PREFIX``; the bucket exists.
             endpoint: of a store that is not Amazon's, ``http://HOST:9000``; empty for Amazon's.
             cache: where fetched photos are kept.
+            answer_s: for one request that sends nothing: somebody waits to see the photo.
+            send_s: for all photos of one call of ``store``; everybody who writes waits for it.
 
         Raises:
             InvalidRequest: it is no such URL.
@@ -44,17 +48,21 @@ class PhotoBucket:
         self._place = f"s3://{parts.netloc}/{prefix}"
         self._cache = cache
         self._paths = PhotoFiles(cache.folder)
-        self._store = S3Store(
-            parts.netloc,
-            prefix=prefix or None,
-            config={"endpoint": endpoint} if endpoint else {},
-            client_options={
-                "allow_http": endpoint.startswith("http://"),
-                "connect_timeout": timedelta(seconds=3),
-                "timeout": timedelta(seconds=60),
-            },
-            # A visitor waits: better an answer that says why than one after minutes.
-            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
+        self._send_s = send_s
+        self._store, self._sending_store = (
+            S3Store(
+                parts.netloc,
+                prefix=prefix or None,
+                config={"endpoint": endpoint} if endpoint else {},
+                client_options={
+                    "allow_http": endpoint.startswith("http://"),
+                    "connect_timeout": timedelta(seconds=3),
+                    "timeout": timedelta(seconds=timeout_s),
+                },
+                # A visitor waits: better an answer that says why than one after minutes.
+                retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
+            )
+            for timeout_s in (answer_s, send_s)
         )
 
     def original_path(self, content_hash: str, media_type: str) -> str:
@@ -99,12 +107,17 @@ class PhotoBucket:
             with self._translating_failures(), ThreadPoolExecutor(min(_AT_ONCE, len(photos)), "photos") as pool:
                 sending = [pool.submit(self._put, key, data) for key, data in photos]
                 try:
-                    for sent in sending:
-                        sent.result()
-                except BaseException:
+                    ended, late = wait(sending, self._send_s, FIRST_EXCEPTION)
+                finally:
                     # Everybody who writes waits for this: hundreds more would fail as slowly.
                     pool.shutdown(cancel_futures=True)
-                    raise
+                for sent in ended:
+                    sent.result()
+                if late:
+                    raise GalleryUnavailable(
+                        f"{len(photos)} photos could not be sent to {self._place} within {self._send_s:g} s; "
+                        "try again, with fewer at once"
+                    )
 
     def replace(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Send photos in place of those already there, and forget the copies of those."""
@@ -136,7 +149,7 @@ class PhotoBucket:
         return path.relative_to(self._cache.folder).as_posix()
 
     def _put(self, key: str, data: bytes) -> None:
-        obstore.put(self._store, key, data, use_multipart=False)
+        obstore.put(self._sending_store, key, data, use_multipart=False)
 
     def _get(self, path: Path) -> bytes | None:
         with self._translating_failures():

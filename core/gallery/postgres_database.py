@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery.postgres_failures import translating_failures
-from core.gallery.sql import Connection, Rows
+from core.gallery.sql import Connection, Rows, taking_turn
 
 _NOTICED_AFTER_S = 300  # a frozen process that holds the lock is cut off, so that others can write again
 
@@ -67,7 +67,7 @@ class PostgresDatabase:
                 among them is used.
             schema: where the tables are; a writer creates it.
             read_only: open it without the right to change anything.
-            lock_timeout_s: how long to wait for another process that is writing, and for the server to answer.
+            lock_timeout_s: how long to wait for whoever is writing, and for the server to answer.
 
         Raises:
             InvalidRequest: it is no such URL.
@@ -114,7 +114,7 @@ class PostgresDatabase:
         """
         if self.read_only:
             raise GalleryUnavailable(f"the gallery in {self.place} was opened read-only; it cannot be changed")
-        with self._writer_lock, translating_failures(self.place):
+        with taking_turn(self._writer_lock, self._lock_timeout_s, self.place), translating_failures(self.place):
             self._refuse_closed()
             writer = self._begin()
             try:

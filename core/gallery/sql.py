@@ -5,8 +5,11 @@ Values stand as ``?``. Said so that all understand it: ``CASE`` for a choice, ``
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
 from typing import Any, Protocol
+
+from core.errors import GalleryUnavailable
 
 
 class Rows(Protocol):
@@ -22,6 +25,23 @@ class Rows(Protocol):
         """All rows that are left."""
 
     def __iter__(self) -> Iterator[Any]: ...
+
+
+@contextmanager
+def taking_turn(lock: Lock, timeout_s: float, place: str) -> Iterator[None]:
+    """Hold the lock that the writers of one process share.
+
+    Raises:
+        GalleryUnavailable: another has held it for ``timeout_s``.
+    """
+    if not lock.acquire(timeout=timeout_s):
+        raise GalleryUnavailable(
+            f"the gallery in {place} cannot be changed: this process is still writing something else; try again later"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Connection(Protocol):

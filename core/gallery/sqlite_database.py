@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from core.errors import GalleryUnavailable
-from core.gallery.sql import Connection
+from core.gallery.sql import Connection, taking_turn
 
 _CAUSES = (
     ("SQLITE_BUSY", "another process holds its lock; try again when that one has finished"),
@@ -77,7 +77,7 @@ class SqliteDatabase:
         Args:
             path: the file; a writer creates it.
             read_only: open it without the right to change anything.
-            lock_timeout_s: how long to wait for another process that is writing.
+            lock_timeout_s: how long to wait for whoever is writing.
         """
         self.path = path
         self.read_only = read_only
@@ -126,7 +126,7 @@ class SqliteDatabase:
         """
         if self.read_only:
             raise GalleryUnavailable(f"the gallery in {self.path.parent} was opened read-only; it cannot be changed")
-        with self._writer_lock, translating_failures(self.path.parent):
+        with taking_turn(self._writer_lock, self._lock_timeout_s, self.place), translating_failures(self.path.parent):
             self._refuse_closed()
             if self._writer is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)

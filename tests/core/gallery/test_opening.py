@@ -176,6 +176,16 @@ class TestLocked:
 
             assert gallery.add([new_image(2)])[0].status == "added"
 
+    @on_both_databases
+    def test_writers_of_one_process_wait_only_so_long(self, folder, storage, fingerprint):
+        """A writer that another thread of this process keeps waiting is refused after the same timeout."""
+        with (
+            Gallery.open(folder, fingerprint, storage=replace(storage, lock_timeout_s=0.05)) as gallery,
+            gallery._database.writing(),
+            pytest.raises(GalleryUnavailable, match="still writing something else"),
+        ):
+            gallery._database.writing().__enter__()
+
     def test_a_full_disk_is_reported_and_harms_nothing(self, folder, fingerprint, new_image):
         """When a file cannot be written, the batch is refused as a whole and the gallery goes on."""
         with Gallery.open(folder, fingerprint) as gallery:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
 from threading import Thread
 
 import pytest
@@ -12,7 +13,9 @@ from servers.bucket import CREDENTIALS, BucketServer
 
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery import Gallery, Storage
+from core.gallery.bucket import PhotoBucket
 from core.gallery.leftovers import sweep
+from core.gallery.photo_cache import PhotoCache
 from core.gallery.photo_store import LostPhoto
 from core.gallery.storage import open_photos
 
@@ -74,6 +77,15 @@ def refusing_bucket() -> Iterator[tuple[str, list[str]]]:
         finally:
             server.shutdown()
             serving.join()
+
+
+@contextmanager
+def silent_listener() -> Iterator[str]:
+    """An endpoint that takes every connection and says nothing."""
+    with socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 class TestBothStores:
@@ -220,6 +232,17 @@ class TestBucket:
                 store.store([(store.preview_path(f"{number:064x}"), PHOTO) for number in range(1000)])
 
         assert 1 <= len(refused) < 500
+
+    def test_one_that_hangs_is_given_up(self, credentials, folder):
+        """A store that takes a request and never answers it keeps no one waiting for long."""
+        with silent_listener() as endpoint:
+            cache = PhotoCache(folder, 1_000_000)
+            store = PhotoBucket("s3://photos", endpoint=endpoint, cache=cache, answer_s=0.1, send_s=0.1)
+
+            with pytest.raises(GalleryUnavailable, match="store does not answer"):
+                store.fetch_preview(HASH)
+            with pytest.raises(GalleryUnavailable, match=r"1000 photos could not be sent .* within 0\.1 s"):
+                store.store([(store.preview_path(f"{number:064x}"), PHOTO) for number in range(1000)])
 
     def test_leftovers_go_when_told(self, postgres, bucket, in_bucket, folder, fingerprint, new_image):
         """Photos of no image stay at a start, where several machines share them, and go with a sweep."""
