@@ -125,9 +125,13 @@ class PhotoBucket:
         self.store(photos)
         self._cache.discard([Path(path) for path, _ in photos])
 
-    def remove(self, content_hash: str, media_type: str) -> None:
-        """Delete an original and its preview."""
-        paths = [Path(self.original_path(content_hash, media_type)), Path(self.preview_path(content_hash))]
+    def remove(self, contents: Iterable[tuple[str, str]]) -> None:
+        """Delete originals and their previews, as few requests as can be."""
+        paths = [
+            Path(path)
+            for content_hash, media_type in contents
+            for path in (self.original_path(content_hash, media_type), self.preview_path(content_hash))
+        ]
         self.remove_names([self._key(path) for path in paths])
 
     def names(self) -> Iterator[str]:

@@ -77,10 +77,11 @@ class PhotoFiles:
             for synced in [pool.submit(sync_folder, folder) for folder in touched]:
                 synced.result()
 
-    def remove(self, content_hash: str, media_type: str) -> None:
-        """Delete an original and its preview; files that are gone already are fine."""
-        Path(self.original_path(content_hash, media_type)).unlink(missing_ok=True)
-        Path(self.preview_path(content_hash)).unlink(missing_ok=True)
+    def remove(self, contents: Iterable[tuple[str, str]]) -> None:
+        """Delete originals and their previews; files that are gone already are fine."""
+        for content_hash, media_type in contents:
+            Path(self.original_path(content_hash, media_type)).unlink(missing_ok=True)
+            Path(self.preview_path(content_hash)).unlink(missing_ok=True)
 
     def names(self) -> Iterator[str]:
         """All files below the two folders, unfinished ones too."""

@@ -18,7 +18,7 @@ from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, Unknow
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.entries import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
 from core.gallery.group_commit import GroupCommit
-from core.gallery.image_rows import has_images, uses_content
+from core.gallery.image_rows import has_images, used_contents
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.photo_store import LostPhoto, PhotoStore
 from core.gallery.reader import GalleryReader
@@ -295,9 +295,9 @@ class Gallery(GalleryReader):
             for start in range(0, len(contents), _FILES_AT_ONCE):
                 # The write lock keeps everybody from adding the same bytes between the question and the deed.
                 with self._database.writing() as connection:
-                    for content_hash, media_type in contents[start : start + _FILES_AT_ONCE]:
-                        if not uses_content(connection, content_hash):
-                            self._files.remove(content_hash, media_type)
+                    chunk = contents[start : start + _FILES_AT_ONCE]
+                    used = used_contents(connection, {content_hash for content_hash, _ in chunk})
+                    self._files.remove([each for each in chunk if each[0] not in used])
         except GalleryUnavailable as exc:
             _log.warning("files of no image stay for now: %s", exc)
 

@@ -43,8 +43,8 @@ class PhotoStore(Protocol):
     def replace(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Write photos as ``store`` does, in place of those already there."""
 
-    def remove(self, content_hash: str, media_type: str) -> None:
-        """Delete an original and its preview; what is gone already is fine."""
+    def remove(self, contents: Iterable[tuple[str, str]]) -> None:
+        """Delete the originals of these hashes and media types, and their previews; what is gone already is fine."""
 
     def names(self) -> Iterator[str]:
         """List all that is stored, ``originals/ab/...`` and ``previews/ab/...``, in no order."""

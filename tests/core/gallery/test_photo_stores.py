@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 from threading import Thread
 
+import obstore
 import pytest
 from servers.bucket import CREDENTIALS, BucketServer
 
@@ -118,8 +119,8 @@ class TestBothStores:
         put(store)
         store.fetch_original(HASH, "image/jpeg", len(PHOTO))
 
-        store.remove(HASH, "image/jpeg")
-        store.remove(HASH, "image/jpeg")
+        store.remove([(HASH, "image/jpeg")])
+        store.remove([(HASH, "image/jpeg")])
 
         assert store.fetch_original(HASH, "image/jpeg", len(PHOTO)) is None
         assert store.fetch_preview(HASH) is None
@@ -159,6 +160,25 @@ class TestBucket:
 
         assert bucket.objects() == []
         assert not list((folder / "photo-cache").rglob("*.jpg"))
+
+    def test_a_collection_goes_in_few_requests(self, bucket, in_bucket, folder, fingerprint, new_image, monkeypatch):
+        """The photos of a whole collection are deleted together, while others that write wait."""
+        requests, delete = [], obstore.delete
+
+        def count(store, paths) -> None:
+            requests.append(len(paths))
+            delete(store, paths)
+
+        monkeypatch.setattr(obstore, "delete", count)
+        with Gallery.open(folder, fingerprint, storage=in_bucket) as gallery:
+            gallery.add([new_image(seed) for seed in range(20)])
+            kept = gallery.add([new_image(3, collection="other")])[0].image
+
+            gallery.delete_collection("default")
+
+            assert requests == [2 * 19]
+            assert len(bucket.objects()) == 2
+            assert gallery.fetch_original(kept).read_bytes() == new_image(3).data
 
     def test_replicas_on_machines_of_their_own(self, postgres, bucket, in_bucket, tmp_path, fingerprint, new_image):
         """Two replicas that share the rows and the bucket, and no folder, serve each other's photos."""
