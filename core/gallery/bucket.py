@@ -1,7 +1,7 @@
 """The photo store in an S3-compatible bucket, for several machines, with copies of what was used lately on this one."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import timedelta
@@ -76,7 +76,7 @@ class PhotoBucket:
     def fetch_original(self, content_hash: str, media_type: str, byte_size: int) -> Path | None:
         """A copy of the original; None where there is none, or one whose bytes are not those of its name."""
         path = Path(self.original_path(content_hash, media_type))
-        if self._cache.touch(path) and path.stat().st_size == byte_size:
+        if self._is_kept(path, lambda: path.stat().st_size == byte_size):
             return path
         data = self._get(path)
         if data is None or hashlib.sha256(data).hexdigest() != content_hash:
@@ -87,13 +87,13 @@ class PhotoBucket:
     def fetch_preview(self, content_hash: str) -> Path | None:
         """A copy of the preview; None where there is none, or a torn one."""
         path = Path(self.preview_path(content_hash))
-        if self._cache.touch(path) and is_whole_preview(path):
+        if self._is_kept(path, lambda: is_whole_preview(path)):
             return path
         data = self._get(path)
         if data is None:
             return None
         self._cache.put(path, data)
-        return path if is_whole_preview(path) else None
+        return path if self._is_kept(path, lambda: is_whole_preview(path)) else None
 
     def has_originals(self) -> bool:
         """Ask for the first of them."""
@@ -148,6 +148,12 @@ class PhotoBucket:
             for start in range(0, len(keys), _DELETED_AT_ONCE):
                 obstore.delete(self._store, keys[start : start + _DELETED_AT_ONCE])
         self._cache.discard([self._cache.folder / key for key in keys])
+
+    def _is_kept(self, path: Path, is_whole: Callable[[], bool]) -> bool:
+        try:
+            return self._cache.touch(path) and is_whole()
+        except FileNotFoundError:  # discarded between the two questions
+            return False
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self._cache.folder).as_posix()

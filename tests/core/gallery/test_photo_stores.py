@@ -319,6 +319,21 @@ class TestCopies:
         assert len(kept) <= 5
         assert kept == set(list(photos)[-len(kept) :])
 
+    def test_one_that_goes_while_it_is_looked_at_is_fetched_again(self, in_bucket, folder):
+        """A copy that another process discards right after it was found is fetched once more."""
+
+        class Vanishing(PhotoCache):
+            def touch(self, path) -> bool:
+                is_there = super().touch(path)
+                path.unlink(missing_ok=True)
+                return is_there
+
+        cache = Vanishing(folder, 1_000_000)
+        store = PhotoBucket(in_bucket.photo_store, endpoint=in_bucket.s3_endpoint, cache=cache)
+        put(store)
+        for _ in range(2):
+            assert store.fetch_original(HASH, "image/jpeg", len(PHOTO)).read_bytes() == PHOTO
+
     def test_a_folder_that_cannot_be_written_is_named(self, in_bucket, folder):
         """Where copies cannot be kept, the message says where that was tried."""
         store = open_photos(folder, in_bucket)
