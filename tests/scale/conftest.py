@@ -1,5 +1,9 @@
-"""Two retrieval services, a verifier and two gateways, real processes on one PostgreSQL and one folder of photos."""
+"""Two retrieval services, a verifier and two gateways, real processes with folders of their own.
 
+What they share is what `docker-compose.scale.yml` shares: PostgreSQL, an S3 store and Milvus, real servers all three.
+"""
+
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -7,14 +11,18 @@ import httpx
 import pytest
 from replica_processes import SERVICE_KEY, Replicas
 from servers.balancer import Balancer
+from servers.bucket import CREDENTIALS, BucketServer
+from servers.milvus import MilvusServer
 from servers.ports import free_port
 from servers.postgres import PostgresServer
 
 from serving.auth.keys import create_key
 
 
-@pytest.fixture(scope="session")
-def replicas(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[Replicas]:
+@pytest.fixture(scope="module")
+def replicas(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer, milvus: MilvusServer
+) -> Iterator[Replicas]:
     """All of them, ready, with an empty gallery; killed at the end."""
     root = tmp_path_factory.mktemp("replicas")
     url = postgres.create_database()
@@ -24,9 +32,27 @@ def replicas(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer)
         first, second = (
             stack.enter_context(Balancer(*ports)) for ports in ((int(m1), int(m1_other)), (int(m1_other), int(m1)))
         )
-        kept = {"DATA_DIR": str(root / "gallery"), "DATABASE_URL": url, "SERVICE_KEY": SERVICE_KEY}
-        retrieval = {"MODULE": "services.retrieval", **{f"M1_{name}": value for name, value in kept.items()}}
-        verifier = {"MODULE": "services.verifier", **{f"M3_{name}": value for name, value in kept.items()}}
+        bucket = stack.enter_context(BucketServer())  # of its own, for the other tests empty theirs
+        shared = {
+            "DATABASE_URL": url,
+            "PHOTO_STORE": "s3://photos/replicas",
+            "S3_ENDPOINT": bucket.endpoint,
+            "SERVICE_KEY": SERVICE_KEY,
+        }
+        vectors = {"uri": milvus.uri, "collection": "replicas", "staleness_s": 2.0}
+        retrieval = {
+            "MODULE": "services.retrieval",
+            **CREDENTIALS,
+            **{f"M1_{name}": value for name, value in shared.items()},
+            "M1_VECTOR_INDEX": "milvus",
+            "M1_VECTOR_INDEX_OPTIONS": json.dumps(vectors),
+        }
+        verifier = {
+            "MODULE": "services.verifier",
+            **CREDENTIALS,
+            **{f"M3_{name}": value for name, value in shared.items()},
+            "M3_DATA_DIR": str(root / "m3"),
+        }
         gateway = {
             "MODULE": "gateway",
             "GATEWAY_VERIFIER_URL": f"http://127.0.0.1:{m3}",
@@ -47,8 +73,13 @@ def replicas(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer)
         ]
         running = Replicas(*clients, key, root / "gallery", url, root / "log")
         running.environments = {
-            "m1": {**retrieval, "PORT": m1, "M1_PORT": m1},
-            "m1-other": {**retrieval, "PORT": m1_other, "M1_PORT": m1_other},
+            "m1": {**retrieval, "M1_DATA_DIR": str(root / "m1"), "PORT": m1, "M1_PORT": m1},
+            "m1-other": {
+                **retrieval,
+                "M1_DATA_DIR": str(root / "m1-other"),
+                "PORT": m1_other,
+                "M1_PORT": m1_other,
+            },
             "m3": {**verifier, "PORT": m3, "M3_PORT": m3},
             "gateway-a": {**gateway, "PORT": a, "GATEWAY_PORT": a, "GATEWAY_RETRIEVAL_URL": first.url},
             "gateway-b": {**gateway, "PORT": b, "GATEWAY_PORT": b, "GATEWAY_RETRIEVAL_URL": second.url},
