@@ -11,7 +11,7 @@ from core.gallery.ivf import PartitionCache
 from core.gallery.manifest import read_generation
 from core.gallery.sql import Connection
 from core.gallery.vector_index import FaissOptions, VectorIndex
-from core.gallery.vector_rows import read_embeddings, seqs_of, seqs_of_places, sums_by_collection
+from core.gallery.vector_rows import read_embeddings, seqs_of, seqs_of_places, sums_by_collection, sums_of
 from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange
 
 _LARGEST_SEQ = 2**63 - 1
@@ -115,17 +115,17 @@ class IndexFollower:
         # A seq is never used twice, but its collection may get another name.
         stored = sums_by_collection(connection, self._newest_seq)
         for collection, ids in self._index.ids().items():
-            if stored.get(collection) != _sums(ids):
+            if stored.get(collection) != sums_of(ids):
                 self._index.remove(np.setdiff1d(ids, seqs_of(connection, collection)))
 
     def _add_missing(self, connection: Connection) -> None:
         known, newest = self._newest_seq, self._newest_seq
         stored, held = sums_by_collection(connection, known), self._index.ids()
         everything = sums_by_collection(connection, _LARGEST_SEQ)
-        for collection, (count, _) in everything.items():
+        for collection, (count, _, _) in everything.items():
             ids = held.get(collection, np.empty(0, np.int64))
             after_seq = known
-            if stored.get(collection, (0, 0)) != _sums(ids):  # renamed by another process: load all of it
+            if stored.get(collection, (0, 0, 0)) != sums_of(ids):  # renamed by another process: load all of it
                 self._index.remove(ids)
                 after_seq, ids = 0, np.empty(0, np.int64)
             if len(ids) == count:
@@ -135,7 +135,3 @@ class IndexFollower:
                 self._index.add(collection, seqs, vectors)
                 newest = max(newest, int(seqs[-1]))
         self._newest_seq = newest
-
-
-def _sums(ids: NDArray[np.int64]) -> tuple[int, int]:
-    return len(ids), int(ids.sum())

@@ -91,11 +91,12 @@ class GalleryReader:
             if not len(seqs) and (places is None or not has_images(connection, collection)):
                 raise _nothing_to_search(collection, count_by_collection(connection))
             images = self._images.by_seqs(connection, seqs.tolist())
-        # An image deleted since the search of the vectors has no row any more.
+        # An image deleted since the search of the vectors has no row any more, and one whose collection got another
+        # name may be in none of this name.
         found = [
             (images[seq], similarity)
             for seq, similarity in zip(seqs.tolist(), similarities.clip(-1, 1).tolist(), strict=True)
-            if seq in images
+            if seq in images and images[seq].collection == collection
         ]
         return [Candidate(image, similarity, rank) for rank, (image, similarity) in enumerate(found, start=1)]
 

@@ -12,6 +12,7 @@ from core.results import LocalFeatures
 
 _ROWS_PER_CHUNK = 4096
 _PLACES_AT_ONCE = 1000
+_PRIME = 65521  # the squares of a thousand million remainders add up to no more than 63 bits
 
 
 def insert_embedding(connection: Connection, seq: int, embedding: NDArray[np.float32]) -> None:
@@ -94,10 +95,17 @@ def seqs_of_places(connection: Connection, places: NDArray[np.int64]) -> NDArray
     return np.array(found, np.int64)
 
 
-def sums_by_collection(connection: Connection, up_to_seq: int) -> dict[str, tuple[int, int]]:
-    """Count the images of each collection up to a seq, and add up their seqs: which ones they are, in two numbers."""
+def sums_by_collection(connection: Connection, up_to_seq: int) -> dict[str, tuple[int, int, int]]:
+    """Say in three numbers which images each collection holds up to a seq; see ``sums_of``."""
     rows = connection.execute(
-        "SELECT collection, count(*), CAST(sum(seq) AS BIGINT) FROM images WHERE seq <= ? GROUP BY collection",
+        "SELECT collection, count(*), CAST(sum(seq) AS BIGINT), "
+        f"CAST(sum((seq % {_PRIME}) * (seq % {_PRIME})) AS BIGINT) FROM images WHERE seq <= ? GROUP BY collection",
         (up_to_seq,),
     )
-    return {collection: (count, total) for collection, count, total in rows}
+    return {collection: (count, total, squares) for collection, count, total, squares in rows}
+
+
+def sums_of(seqs: NDArray[np.int64]) -> tuple[int, int, int]:
+    """How many there are, their sum, and that of their squared remainders: other seqs hardly ever share all three."""
+    remainders = seqs % _PRIME
+    return len(seqs), int(seqs.sum()), int((remainders * remainders).sum())

@@ -110,6 +110,30 @@ class TestRenaming:
             assert found(reader, first.embedding, "second") == [ids[0], third.image.image_id]
             assert found(reader, first.embedding, "first") == ids[1:]
 
+    def test_other_processes_notice_a_swap_of_equal_sums(self, gallery, folder, new_image, storage):
+        """Two collections of as many images whose numbers add up alike are told apart all the same."""
+        names = ["first", "second", "second", "first"]
+        added = gallery.add([new_image(seed, collection=name) for seed, name in enumerate(names)])
+        ids = [result.image.image_id for result in added]
+        with Gallery.open(folder, None, read_only=True, storage=storage) as reader:
+            assert set(found(reader, new_image(0).embedding, "first")) == {ids[0], ids[3]}
+
+            gallery.rename_collection("first", "spare")
+            gallery.rename_collection("second", "first")
+            gallery.rename_collection("spare", "second")
+
+            assert set(found(reader, new_image(0).embedding, "second")) == {ids[0], ids[3]}
+            assert set(found(reader, new_image(0).embedding, "first")) == {ids[1], ids[2]}
+
+    def test_a_hit_of_another_collection_is_no_answer(self, gallery, new_image):
+        """Whatever the vectors' store says, only images of the collection asked about are answered."""
+        gallery.add([new_image(1, collection="asked"), new_image(2, collection="other")])
+        with gallery._database.writing() as connection:
+            connection.execute("UPDATE images SET place = (SELECT min(place) FROM images), collection = 'other'")
+            connection.execute("COMMIT")  # as if the store had not noticed
+
+        assert found(gallery, new_image(1).embedding, "asked") == []
+
     def test_searches_meanwhile_see_one_name_or_the_other(self, gallery, new_image):
         """While the name goes to and fro, a search finds everything under a name or nothing, never a part."""
         news = [new_image(seed, collection="a") for seed in range(20)]
