@@ -26,6 +26,7 @@ MAX_TOP_K = 16_384
 """The most that Milvus answers with."""
 
 _MARKERS = 0
+_LARGEST_EPOCH = 2**62
 _PLACES_AT_ONCE = 5000
 _SEQS_AT_ONCE = 8000
 _LONG_TIMEOUT_S = 60.0
@@ -111,6 +112,15 @@ class MilvusCollection:
         vector = np.eye(1, self._fingerprint.dim, dtype=np.float32)[0]
         row = {"seq": -epoch, "collection": _MARKERS, "place": 0, "vector": vector}
         self._connection.ask("insert", self._name, [row])
+
+    def markers(self) -> NDArray[np.int64]:
+        """Read the epochs of all markers there are at this moment: int64 [N], at most ``MAX_TOP_K``."""
+        rows = self._query(-_LARGEST_EPOCH - 1, -1, ["seq"], limit=MAX_TOP_K)
+        return -np.array([row["seq"] for row in rows], np.int64)
+
+    def delete_markers(self, epochs: NDArray[np.int64]) -> None:
+        """Delete markers; those that are not there are ignored."""
+        self.delete(-epochs)
 
     def shows_marker(self, epoch: int) -> bool:
         """Whether the marker has been written; 0.2 s if searches do not see it yet."""

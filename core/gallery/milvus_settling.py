@@ -210,11 +210,16 @@ class MilvusSettling:
             return
         self._settlement = None
         with self._giving_back(settlement.tasks, delivered=True):
-            if not self._milvus.shows_marker(settlement.epoch):
+            with self._database.reading() as connection:
+                engine = outbox.read_engine(connection)
+            is_first = engine is not None and engine.epoch == settlement.former_epoch
+            if is_first and not self._milvus.shows_marker(settlement.epoch):
                 raise GalleryUnavailable("the vector engine does not show what it was sent")
+            # Of those written after the commit below one may be needed.
+            earlier = self._milvus.markers() if is_first else np.empty(0, np.int64)
         with self._database.writing() as connection:
             engine = outbox.read_engine(connection)
-            if engine is None or engine.epoch != settlement.former_epoch:
+            if not is_first or engine is None or engine.epoch != settlement.former_epoch:
                 # Another replica was faster, or has begun to compare: then this marker proves nothing.
                 outbox.mark(connection, settlement.tasks, delivered=True, due_at=0)
                 connection.execute("COMMIT")
@@ -223,7 +228,8 @@ class MilvusSettling:
             outbox.write_epoch(connection, settlement.epoch)
             connection.execute("COMMIT")
         self._settled()
-        self._milvus.delete(np.array([-settlement.former_epoch]))
+        # Also those that races and failures have left.
+        self._milvus.delete_markers(earlier[earlier != settlement.epoch])
 
     def _claim(self, *, delivered: bool, limit: int) -> list[Task]:
         now = time.time()

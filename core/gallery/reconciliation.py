@@ -41,13 +41,27 @@ def reconcile(database: Database, milvus: MilvusCollection, wait: Callable[[], o
             wait()  # an empty collection must not be taken for the one that was lost
         milvus.make(engine.gallery)
     milvus.load(engine.gallery)
+    repair(database, milvus)
+    former = milvus.markers()
+    milvus.write_marker(epoch)
+    with database.reading() as connection:
+        following = outbox.read_engine(connection)
+    if following is not None and following.epoch == epoch:  # else one of them may be needed
+        milvus.delete_markers(former)
+
+
+def repair(database: Database, milvus: MilvusCollection) -> None:
+    """Put into the outbox all that the engine lacks or has too much.
+
+    Raises:
+        GalleryUnavailable: the engine or the database cannot be used.
+    """
     missing, surplus = compare(database, milvus)
     with database.writing() as connection:
         outbox.put_repairs(connection, missing, surplus)
         generation = manifest.next_generation(connection)  # for every replica to read the outbox
         outbox.follow(connection, generation)
         connection.execute("COMMIT")
-    milvus.write_marker(epoch)
     _log.info("the vector engine lacked %d vectors and had %d too many", len(missing), len(surplus))
 
 

@@ -160,6 +160,22 @@ class TestSettling:
             assert (found[0], set(found)) == ("photo-3.jpg", photos(*range(12)))
             assert len(gallery._vectors._unsettled._index) == 0
 
+    def test_one_marker_is_left(self, gallery, museum, client, new_image):
+        """Markers that races and failures left behind go with the next settlement, and with the next comparison."""
+        collection = gallery._vectors._milvus
+        wait_until(lambda: is_settled(gallery))
+        for number in (3, 4):
+            collection.write_marker(number)
+        gallery.add([new_image(1, collection=museum)])
+        wait_until(lambda: is_settled(gallery) and len(collection.markers()) == 1)
+        with gallery._database.reading() as connection:
+            assert collection.markers().tolist() == [outbox.read_engine(connection).epoch]
+
+        collection.write_marker(5)
+        gallery._vectors.reconcile()
+
+        assert len(collection.markers()) == 1
+
     def test_an_unforeseen_error_does_not_end_it(self, gallery, museum, new_image, monkeypatch, caplog):
         """Something fails in a way that nobody thought of: it is logged in full, and settling goes on."""
         failing = iter([TypeError("unforeseen")])
