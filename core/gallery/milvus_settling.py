@@ -25,7 +25,7 @@ from core.errors import GalleryUnavailable, SemanticMatchError
 from core.gallery import outbox
 from core.gallery.milvus_collection import MilvusCollection
 from core.gallery.outbox import Task
-from core.gallery.reconciliation import new_epoch, reconcile
+from core.gallery.reconciliation import new_epoch, reconcile, repair
 from core.gallery.sql import Database
 
 TRUST_S = 1.0
@@ -105,8 +105,12 @@ class MilvusSettling:
             InvalidRequest: it is another gallery's.
             GalleryUnavailable: Milvus or the database cannot be used.
         """
-        if not self._agrees():
+        if not self._is_followed():
             self.reconcile()
+        elif not self._counts_agree():
+            # Its marker says that it has not gone back: meanwhile it is believed, but for what turns out to be wrong.
+            with self._turn:
+                repair(self._database, self._milvus)
         with self._turn:
             for _ in range(_DELIVERIES_AT_ONCE):
                 if not self._deliver():
@@ -145,26 +149,31 @@ class MilvusSettling:
             if pause_s:
                 self._wakeup.wait(pause_s)
 
-    def _agrees(self) -> bool:
-        """Whether Milvus shows the epoch's marker and, now and then, as many images as there are."""
+    def _is_followed(self) -> bool:
+        """Whether Milvus shows the epoch's marker, and nothing has been written without it."""
         with self._database.reading() as connection:
             engine = outbox.read_engine(connection)
-            if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
-                return False
-            if not self._milvus.exists() or not self._milvus.shows_marker(engine.epoch):
-                return False
-            if time.monotonic() < self._counted_at + _COUNT_EVERY_S or outbox.next_due(connection) is not None:
-                return True
-            self._counted_at = time.monotonic()
-            return self._counts_agree(engine.generation)
+        if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
+            return False
+        return self._milvus.exists() and self._milvus.shows_marker(engine.epoch)
 
-    def _counts_agree(self, generation: int) -> bool:
-        """Compare the counts; changes meanwhile make the question pointless, and the next one answers it."""
+    def _counts_agree(self) -> bool:
+        """Whether Milvus shows, now and then, as many images as there are.
+
+        Changes meanwhile make the question pointless, and the next one answers it.
+        """
+        if time.monotonic() < self._counted_at + _COUNT_EVERY_S:
+            return True
+        with self._database.reading() as connection:
+            before = outbox.read_engine(connection)
+            if outbox.next_due(connection) is not None:
+                return True
+        self._counted_at = time.monotonic()
         there = self._milvus.count()
         with self._database.reading() as connection:
             here = connection.execute("SELECT count(*) FROM images").fetchone()[0]
-            engine = outbox.read_engine(connection)
-        if engine is None or engine.generation != generation or here == there:
+            after = outbox.read_engine(connection)
+        if before is None or after is None or before.generation != after.generation or here == there:
             return True
         _log.warning("the vector engine holds %d vectors, the gallery %d", there, here)
         return False

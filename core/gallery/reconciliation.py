@@ -1,7 +1,9 @@
 """Compares what a vector engine holds with the gallery, and asks for what differs.
 
 A new epoch is begun first: no engine shows its marker, so that no replica trusts the engine until the differences have
-been found and stand in the outbox, from where they are searched at once. Whatever stops this, it is done again.
+been found and stand in the outbox, from where they are searched at once. Whatever stops this, it is done again. Where
+the engine shows the marker and merely counts wrongly, ``repair`` alone is enough: one vector too many or too few is no
+reason to answer nobody while a million are compared.
 """
 
 import logging

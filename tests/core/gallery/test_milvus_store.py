@@ -236,6 +236,22 @@ class TestLosing:
             best = gallery.search(new_image(seed).embedding, museum, top_k=1)[0]
             assert (best.image.filename, best.similarity) == (f"photo-{seed}.jpg", pytest.approx(1, abs=1e-5))
 
+    def test_a_wrong_count_is_repaired_while_searches_are_answered(self, gallery, museum, client, new_image):
+        """Milvus holds too little and shows its marker: what it lacks is found again, and no search is refused."""
+        gallery.add([new_image(seed, collection=museum) for seed in range(10)])
+        wait_until(lambda: is_settled(gallery))
+        with gallery._database.reading() as connection:
+            seqs = vector_rows.seqs_of(connection, museum).tolist()
+        client.delete("store", ids=seqs[:3])
+        wait_until(lambda: count_in(client) < gallery.count())
+
+        gallery._vectors._settling._counted_at = -1e9
+        gallery._vectors._settling.wake()
+
+        wait_until(lambda: filenames(gallery, new_image(1).embedding, museum) == photos(*range(10)))
+        wait_until(lambda: is_settled(gallery))
+        assert count_in(client) == gallery.count()
+
     def test_what_was_written_without_milvus_is_noticed(self, folder, gallery, museum, new_image):
         """A gallery that was used with FAISS in between finds everything when Milvus is chosen again."""
         added = gallery.add([new_image(seed, collection=museum) for seed in (1, 2)])
