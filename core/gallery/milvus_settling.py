@@ -63,12 +63,14 @@ class MilvusSettling:
         self._settlement: _Settlement | None = None
         self._counted_at = time.monotonic()
         self._wakeup, self._closing = Event(), Event()
-        self._turn = Lock()
+        self._turn, self._starting = Lock(), Lock()
         self._thread = Thread(target=self._run, name="milvus-settling", daemon=True)
 
     def start(self) -> None:
-        """Begin; once only."""
-        self._thread.start()
+        """Begin, unless it has begun or been closed."""
+        with self._starting:
+            if self._thread.ident is None and not self._closing.is_set():
+                self._thread.start()
 
     def wake(self) -> None:
         """Say that there is something to do: the outbox holds something new, or Milvus does not show the marker."""
@@ -76,7 +78,8 @@ class MilvusSettling:
 
     def close(self) -> None:
         """End the thread after what it is doing; what is left in the outbox is delivered after the next start."""
-        self._closing.set()
+        with self._starting:
+            self._closing.set()
         self._wakeup.set()
         if self._thread.is_alive():
             self._thread.join()

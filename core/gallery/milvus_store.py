@@ -70,6 +70,8 @@ class MilvusStore:
         Raises:
             GalleryUnavailable: Milvus does not answer, or has lost something that is being repaired.
         """
+        if not self._database.read_only:
+            self._settling.start()  # where ``catch_up`` was left out
         among = None if places is None else seqs_of_places(connection, places)
         if among is not None and not len(among):
             return np.empty(0, np.int64), np.empty(0, np.float32)
