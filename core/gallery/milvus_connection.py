@@ -36,7 +36,7 @@ class MilvusOptions:
         rows_in_memory: so many vectors that wait for Milvus are kept in memory.
     """
 
-    uri: str
+    uri: str = field(repr=False)  # like the token it may hold a password
     token: str = field(default="", repr=False)
     database: str = ""
     collection: str = "semantic_image_matcher"
@@ -75,7 +75,10 @@ def read_options(options: Mapping[str, Any]) -> MilvusOptions:
     for name, value in options.items():
         accepted = {str: (str,), int: (int,), float: (int, float)}[known[name]]  # type: ignore[index]
         if not isinstance(value, accepted) or isinstance(value, bool):
-            raise InvalidRequest(f"invalid option {name} of the Milvus index: {value!r:.80}")
+            raise InvalidRequest(
+                f"invalid option {name} of the Milvus index: a {type(value).__name__}; "
+                f"give one of the type {' or '.join(each.__name__ for each in accepted)}"
+            )
     return MilvusOptions(**options)
 
 

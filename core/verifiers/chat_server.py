@@ -37,14 +37,13 @@ class ChatServer:
         Raises:
             InvalidRequest: ``url`` is no web address, or ``model`` is empty.
         """
+        # None of it is shown, nor its parser's complaint: it may hold a password.
         try:
             base = httpx.URL(url.rstrip("/"))
-        except httpx.InvalidURL as error:
-            raise InvalidRequest(
-                f"url {url!r} is malformed: {error}; accepted: like http://127.0.0.1:8000/v1"
-            ) from error
+        except httpx.InvalidURL:
+            raise InvalidRequest("url is malformed; accepted: like http://127.0.0.1:8000/v1") from None
         if base.scheme not in ("http", "https") or not base.host:
-            raise InvalidRequest(f"url {url!r} is no web address; accepted: like http://127.0.0.1:8000/v1")
+            raise InvalidRequest("url is no web address; accepted: like http://127.0.0.1:8000/v1")
         if not model:
             raise InvalidRequest("model is empty; accepted: the name under which the server offers its model")
         self.url = url

@@ -82,8 +82,9 @@ class ChatServers:
         Raises:
             InvalidRequest: there is none, or one is listed twice.
         """
-        names = [server.url for server in servers]
-        if not names or len(set(names)) < len(names):
+        urls = [server.url for server in servers]
+        if not urls or len(set(urls)) < len(urls):
+            names = [server.name for server in servers]  # not the URLs, which may hold a password
             raise InvalidRequest(f"url names the servers {names}; accepted: one or more, each once")
         self._members = [_Member(server) for server in servers]
         self._timeout_s = timeout_s

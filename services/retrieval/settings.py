@@ -50,7 +50,9 @@ class RetrievalSettings(GallerySettings):
         default="faiss", description="what finds similar photos: `faiss`, in memory, or `milvus`, a server"
     )
     vector_index_options: dict[str, Any] = Field(
-        default_factory=dict, description="options of that, a JSON object; see [vector-index.md](vector-index.md)"
+        default_factory=dict,
+        repr=False,  # it may hold a token
+        description="options of that, a JSON object; see [vector-index.md](vector-index.md)",
     )
     time_budget_s: float = Field(
         default=TIME_BUDGET_S, ge=0, description="of one search, seconds; no further look at a photo begins after it"

@@ -27,7 +27,9 @@ class VerifierSettings(GallerySettings):
     device: str | None = Field(default=None, description="`auto`, `cpu`, `cuda` or `cuda:N`, for backends that choose")
     prompt_style: str | None = Field(default=None, description="default prompt style, for backends that read one")
     verifier_options: dict[str, Any] = Field(
-        default_factory=dict, description="further options of the backend, a JSON object"
+        default_factory=dict,
+        repr=False,  # it may hold a server's key
+        description="further options of the backend, a JSON object",
     )
     accept_threshold: float | None = Field(
         default=None, ge=0, le=1, description="confidence from which a place is given as the answer; unset: measured"

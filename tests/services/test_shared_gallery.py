@@ -115,3 +115,14 @@ def test_a_password_is_in_no_settings_that_are_shown():
     settings = RetrievalSettings(database_url="postgresql://user:told-to-nobody@host/db")
 
     assert "told-to-nobody" not in f"{settings!r} {settings} {settings.storage!r}"
+
+
+def test_settings_show_no_secret():
+    """What a log or a traceback shows of the settings holds neither passwords nor keys."""
+    retrieval = RetrievalSettings(
+        database_url="postgresql://user:hidden@host/matcher", vector_index_options={"token": "root:hidden"}
+    )
+    verifier = VerifierSettings(verifier_options={"api_key": "hidden", "url": "http://user:hidden@host/v1"})
+
+    assert "hidden" not in repr(retrieval)
+    assert "hidden" not in repr(verifier)

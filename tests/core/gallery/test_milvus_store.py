@@ -134,6 +134,17 @@ class TestSettling:
         assert len(gallery._vectors._unsettled) == 0
         assert count_in(client) == gallery.count()
 
+    def test_a_writer_that_loaded_nothing_follows_from_its_first_search(self, tmp_path, milvus, client, new_image):
+        """Opened without vectors, as scripts do, a gallery whose Milvus is blank begins to lead it when it is asked."""
+        storage = milvus_storage(milvus, collection="late")
+        with Gallery.open(tmp_path, FINGERPRINT, storage=storage, load_vectors=False) as gallery:
+            gallery.add([new_image(seed) for seed in range(5)])
+            wait_for_whole_answers(gallery, new_image(1).embedding, "default", photos(*range(5)))
+            wait_until(lambda: is_settled(gallery))
+
+            assert client.has_collection("late")
+        client.drop_collection("late")
+
     @pytest.mark.slow
     @pytest.mark.parametrize("index", ["IVF_FLAT", "FLAT"])
     def test_other_indexes_answer_alike(self, tmp_path, milvus, client, new_image, index):
@@ -298,6 +309,16 @@ class TestRefusing:
         """What cannot be meant is refused when the gallery is opened."""
         with pytest.raises(InvalidRequest, match=message):
             Gallery.open(tmp_path, FINGERPRINT, storage=Storage(vector_index="milvus", vector_index_options=options))
+
+    def test_no_message_shows_a_secret(self):
+        """A token or an address of the wrong type is refused without being shown, and no repr shows them."""
+        secret = "root:hidden"
+        for options in ({"uri": "http://host", "token": [secret]}, {"uri": [f"http://{secret}@host"]}):
+            with pytest.raises(InvalidRequest, match="a list; give one of the type str") as refusal:
+                read_options(options)
+            assert "hidden" not in str(refusal.value)
+
+        assert "hidden" not in repr(read_options({"uri": f"http://{secret}@host", "token": secret}))
 
     def test_an_unknown_store_is_refused(self, tmp_path):
         """The known stores are named."""

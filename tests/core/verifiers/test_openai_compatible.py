@@ -245,6 +245,22 @@ def test_settings_out_of_range_are_refused(options: dict[str, Any], message: str
         OpenAICompatibleVerifier(**{"url": "http://127.0.0.1:1/v1", "model": "tiny"} | options)
 
 
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "ftp://user:hidden@host/v1",
+        "http://user:hidden@host:port/v1",
+        ["http://user:hidden@host:1/v1", "http://user:hidden@host:1/v1"],
+    ],
+)
+def test_a_refused_url_shows_no_password(urls: str | list[str]):
+    """What is wrong with a URL is said without the URL."""
+    with pytest.raises(InvalidRequest, match="accepted") as refusal:
+        OpenAICompatibleVerifier(urls, "tiny")
+
+    assert "hidden" not in str(refusal.value)
+
+
 def _photos_of(request: dict[str, Any]) -> list[Image.Image]:
     parts = request["messages"][1]["content"]
     return [read_data_uri(part["image_url"]["url"]) for part in parts if part["type"] == "image_url"]
