@@ -130,7 +130,8 @@ class IndexFollower:
                 after_seq, ids = 0, np.empty(0, np.int64)
             if len(ids) == count:
                 continue
-            self._index.reserve({collection: count - len(ids)})
+            wanted = ids if len(ids) else seqs_of(connection, collection)
+            self._index.reserve(collection, count - len(ids), wanted)
             for seqs, _, vectors in read_embeddings(connection, collection, self._index.dim, after_seq=after_seq):
                 self._index.add(collection, seqs, vectors)
                 newest = max(newest, int(seqs[-1]))

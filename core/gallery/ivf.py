@@ -10,6 +10,7 @@ import logging
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,10 @@ class Partition:
     centres: NDArray[np.float32]
     ids: NDArray[np.int64]
     lists: NDArray[np.int64]
+
+    def fits(self, ids: NDArray[np.int64]) -> bool:
+        """Whether it was made of such images: int64 [N]. Another collection of the same name has none of them."""
+        return 2 * np.isin(self.ids, ids).sum() > len(self.ids) and not self.is_outgrown(len(ids))
 
     def is_outgrown(self, count: int) -> bool:
         """Whether so many vectors deserve more lists than these."""
@@ -249,6 +254,11 @@ class PartitionCache:
         except OSError as exc:
             following.unlink(missing_ok=True)
             _log.warning("the vector index is not kept, and is made again at the next start: %s", exc)
+
+    def drop(self, collection: str) -> None:
+        """Forget a collection; a file that stays nevertheless is told by its ids to be another's."""
+        with suppress(OSError):
+            self._path(collection).unlink(missing_ok=True)
 
     def _path(self, collection: str) -> Path:
         return self._folder / f"{hashlib.sha256(collection.encode()).hexdigest()[:32]}.npz"

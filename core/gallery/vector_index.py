@@ -112,11 +112,16 @@ class VectorIndex:
         with self._lock.shared():
             return {collection: shard.ids() for collection, shard in self._shards.items()}
 
-    def reserve(self, counts: Mapping[str, int]) -> None:
-        """Make room for so many more vectors per collection, to be spared from growing step by step."""
+    def reserve(self, collection: str, count: int, ids: NDArray[np.int64]) -> None:
+        """Make room for more vectors of a collection, to be spared from growing step by step.
+
+        Args:
+            collection: of them.
+            count: how many more.
+            ids: int64 [N], theirs, which only a collection that holds nothing yet needs.
+        """
         with self._lock.exclusive():
-            for collection, count in counts.items():
-                self._shard(collection, count).reserve(count)
+            self._shard(collection, ids).reserve(count)
 
     def add(self, collection: str, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add vectors.
@@ -127,7 +132,7 @@ class VectorIndex:
             vectors: float32 [N, D], each row of L2 norm 1.
         """
         with self._lock.exclusive():
-            self._shard(collection, len(ids)).add(ids, vectors)
+            self._shard(collection, ids).add(ids, vectors)
 
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Remove vectors by id; ids that are not here are ignored."""
@@ -136,6 +141,7 @@ class VectorIndex:
                 shard.remove(ids)
                 if shard.count == 0:
                     del self._shards[collection]
+                    self._forget(collection)
 
     def rename(self, collection: str, new_name: str) -> None:
         """Search a collection under another name, which holds nothing yet."""
@@ -143,6 +149,9 @@ class VectorIndex:
             shard = self._shards.pop(collection, None)
             if shard is not None:
                 self._shards[new_name] = shard
+                self._forget(collection)
+                if isinstance(shard, IvfShard):
+                    shard.has_changed = True  # so that it is kept under its new name
 
     def clear(self) -> None:
         """Forget everything."""
@@ -255,11 +264,15 @@ class VectorIndex:
             return None
         return shard.ids_of(numbers[0]), similarities[0]
 
-    def _shard(self, collection: str, more: int) -> Shard:
+    def _forget(self, collection: str) -> None:
+        if self._cache is not None:
+            self._cache.drop(collection)
+
+    def _shard(self, collection: str, ids: NDArray[np.int64]) -> Shard:
         shard = self._shards.get(collection)
         if shard is None:
             partition = self._cache.read(collection) if self._cache and self._options.approximate else None
-            if partition is not None and not partition.is_outgrown(more):
+            if partition is not None and partition.fits(ids):
                 shard = self._new_ivf(partition)
             else:
                 shard = HalfRows(self.dim) if self._options.precision == "float16" else Rows(self.dim)

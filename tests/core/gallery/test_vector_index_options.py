@@ -169,7 +169,7 @@ class TestCache:
         monkeypatch.setattr(faiss, "Kmeans", None)
 
         index = make_index()
-        index.reserve({"museum": len(vectors) + 1})
+        index.reserve("museum", len(vectors) + 1, np.arange(len(vectors)))
         index.add("museum", np.arange(len(vectors)), vectors)
         index.add("museum", np.array([7000]), unit_rows(1, 8))
 
@@ -201,6 +201,34 @@ class TestCache:
 
         assert PartitionCache(tmp_path / "cache", "another encoder").read("museum") is None
         assert PartitionCache(tmp_path / "cache", "the encoder").read("museum") is not None
+
+    def test_another_collection_of_the_name_learns_lists_of_its_own(self, make_index, tmp_path, vectors):
+        """A collection made again under its name, or renamed into it, is not spread over the former one's lists."""
+        first = make_index()
+        first.add("museum", np.arange(len(vectors)), vectors)
+        learned(first).close()
+
+        index = make_index()
+        again = np.arange(10_000, 10_000 + len(vectors))
+        index.reserve("museum", len(again), again)
+        index.add("museum", again, vectors)
+
+        assert isinstance(index._shards["museum"], Rows)
+
+    def test_what_was_learned_goes_with_a_collection_and_follows_its_name(self, make_index, cache, vectors):
+        """No file stays of a collection that is removed or has another name; under the new name there is one."""
+        index = make_index()
+        index.add("museum", np.arange(len(vectors)), vectors)
+        learned(index)
+        index.rename("museum", "castle")
+        assert cache.read("museum") is None
+        index.close()
+        assert len(cache.read("castle").ids) == len(vectors)
+
+        other = make_index()
+        other.add("castle", np.arange(len(vectors)), vectors)
+        other.remove(np.arange(len(vectors)))
+        assert cache.read("castle") is None
 
     def test_closing_ends_the_work(self, make_index, vectors):
         """Closed while it learns, an index lets go within a moment, and searching goes on till then."""
