@@ -3,117 +3,11 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 
-import httpx
 import pytest
-from servers.nginx import balancing
-
-KINDS = ("gateway", "m1", "m3")
-Handle = Callable[[BaseHTTPRequestHandler], None]
-
-
-@dataclass
-class Replica:
-    """A server that answers with its name, unless told otherwise.
-
-    Attributes:
-        heard: method, path and headers of every request.
-        handle: answers instead.
-    """
-
-    name: str
-    heard: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    handle: Handle | None = None
-
-    def __post_init__(self) -> None:
-        replica, self._connections = self, list[socket.socket]()
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def setup(self) -> None:
-                super().setup()
-                replica._connections.append(self.connection)
-
-            def answer(self) -> None:
-                replica.heard.append((self.command, self.path, dict(self.headers)))
-                if replica.handle is not None:
-                    replica.handle(self)
-                    return
-                read_body(self)
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(replica.name)))
-                self.end_headers()
-                self.wfile.write(replica.name.encode())
-
-            do_GET = do_POST = do_PATCH = do_DELETE = answer
-
-            def log_message(self, *_: object) -> None:
-                """Keep quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def stop(self) -> None:
-        """End as a killed process does: with all its connections."""
-        self.server.shutdown()
-        self.server.server_close()
-        for connection in self._connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-def read_body(request: BaseHTTPRequestHandler) -> bytes:
-    if request.headers.get("Transfer-Encoding") == "chunked":
-        data = b""
-        while size := int(request.rfile.readline(), 16):
-            data += request.rfile.read(size)
-            request.rfile.readline()
-        request.rfile.readline()
-        return data
-    return request.rfile.read(int(request.headers.get("Content-Length", 0)))
-
-
-@dataclass
-class Balancer:
-    """The running nginx: a client for each of its ports, and the replicas behind it."""
-
-    ports: dict[int, int]
-    replicas: dict[str, Replica]
-
-    def client(self, port: int) -> httpx.Client:
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.ports[port]}", timeout=10)
-
-    def heard(self, kind: str) -> dict[str, int]:
-        return {name: len(replica.heard) for name, replica in self.replicas.items() if name.startswith(kind)}
-
-
-@contextmanager
-def running(folder: Path, cluster: str = "compose") -> Iterator[Balancer]:
-    """A real nginx, and two of each kind behind it."""
-    with ExitStack() as stack:
-        replicas = {f"{kind}-{letter}": Replica(f"{kind}-{letter}") for kind in KINDS for letter in "ab"}
-        for replica in replicas.values():
-            stack.callback(replica.server.server_close)
-            stack.callback(replica.server.shutdown)
-        ports = stack.enter_context(
-            balancing(folder, {name: replica.port for name, replica in replicas.items()}, cluster)
-        )
-        yield Balancer(ports, replicas)
-
-
-@pytest.fixture
-def balancer(tmp_path: Path) -> Iterator[Balancer]:
-    """As docker-compose.scale.yml has it."""
-    with running(tmp_path) as started:
-        yield started
+from servers.shipped_balancer import read_body
 
 
 def test_requests_are_spread(balancer):
@@ -272,18 +166,6 @@ def test_nobody_there_is_said_in_the_products_words(balancer, port, kind, code):
     assert json.loads(answer.text)["error"]["code"] == f"{code}_unavailable"
 
 
-def test_what_strangers_say_of_themselves_is_not_believed(balancer):
-    """Address and identity come from the balancer; host and request id pass."""
-    said = {"X-Forwarded-For": "1.2.3.4", "X-Asked-By": "admin", "Host": "guide.example.org", "X-Request-ID": "abc"}
-    with balancer.client(8080) as client:
-        client.get("/health/live", headers=said)
-
-    (headers,) = [headers for replica in balancer.replicas.values() for _, _, headers in replica.heard]
-    assert headers["X-Forwarded-For"] == "127.0.0.1"
-    assert "X-Asked-By" not in headers
-    assert (headers["Host"], headers["X-Request-ID"]) == ("guide.example.org", "abc")
-
-
 def test_a_collections_report_is_asked_of_one_replica(balancer):
     """Reports live where they were made: those of one collection are always asked of the same replica."""
     with balancer.client(8001) as client:
@@ -299,18 +181,3 @@ def test_one_gateways_metrics_are_nobodys(balancer):
     """Which gateway answered would be chance, so none does."""
     with balancer.client(8080) as client:
         assert client.get("/metrics").status_code == 404
-
-
-def test_behind_an_ingress_the_visitors_address_arrives(tmp_path):
-    """In Kubernetes the same configuration runs with other upstreams, and believes pods and nodes only."""
-    with running(tmp_path, "kubernetes") as balancer:
-        with balancer.client(8080) as client:
-            # The test is no pod: its word is not taken.
-            assert client.get("/", headers={"X-Forwarded-For": "203.0.113.9"}).text == "gateway-a"
-        with balancer.client(8002) as client:
-            assert client.post("/verify", content=b"photo").text == "m3-a"
-        with balancer.client(8001) as client:
-            assert client.post("/search", content=b"photo").text == "m1-a"
-            assert client.get("/collections/a/health").text == "m1-a"
-        ((_, _, headers),) = balancer.replicas["gateway-a"].heard
-        assert headers["X-Forwarded-For"] == "127.0.0.1"

@@ -17,13 +17,16 @@ _STATED_PORTS = (8080, 8001, 8002, 8090)
 
 
 @contextmanager
-def balancing(folder: Path, replicas: Mapping[str, int], cluster: str = "compose") -> Iterator[dict[int, int]]:
-    """Run it, changed in nothing but names, ports and folders of containers.
+def balancing(
+    folder: Path, replicas: Mapping[str, int], cluster: str = "compose", *, is_ingress: bool = False
+) -> Iterator[dict[int, int]]:
+    """Run it, changed in nothing but names, addresses, ports and folders of containers.
 
     Args:
         folder: for its files.
         replicas: ports of this machine by name, ``gateway-a`` to ``m3-b``.
         cluster: whose upstreams; a service of Kubernetes, which names all its pods, is its first replica here.
+        is_ingress: whether this machine's addresses count as those of pods.
 
     Yields:
         The ports that it listens on, by those that the configuration states.
@@ -33,6 +36,9 @@ def balancing(folder: Path, replicas: Mapping[str, int], cluster: str = "compose
     for stated, port in ports.items():
         configuration = re.sub(rf"listen (127\.0\.0\.1:)?{stated};", f"listen 127.0.0.1:{port};", configuration)
     upstreams = re.sub(r"^resolver.*\n", "", _CLUSTERS[cluster].read_text(), flags=re.MULTILINE)
+
+    if is_ingress:
+        upstreams = upstreams.replace("10.0.0.0/8", "127.0.0.0/8")
 
     def here(server: re.Match[str]) -> str:
         name = server[1] if server[1] in replicas else f"{server[1].partition('.')[0]}-a"
