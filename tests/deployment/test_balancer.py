@@ -43,10 +43,18 @@ def test_a_replica_that_is_gone_is_not_noticed(balancer, port, path, kind):
         (8001, "POST", "/index/images", 1),
         (8001, "PATCH", "/index/images/1", 1),
         (8080, "POST", "/match", 2),
+        (8080, "GET", "/collections/a", 2),
+        (8080, "DELETE", "/index/images/1", 1),
+        (8080, "DELETE", "/collections/a", 1),
+        (8001, "DELETE", "/index/images/1", 1),
+        (8001, "DELETE", "/collections/a", 1),
+        (8001, "PUT", "/anything", 1),
+        (8001, "PUT", "/calibration-jobs/a", 2),
+        (8001, "DELETE", "/calibrations/a", 2),
     ],
 )
 def test_only_what_changes_nothing_is_asked_twice(balancer, port, method, path, asked):
-    """When a replica dies over a request that it has, searches go to the other; what adds or edits does not."""
+    """When a replica dies over a request that it has, searches go to the other; what changes something does not."""
     heard = []
 
     def die(request: BaseHTTPRequestHandler) -> None:
@@ -63,6 +71,29 @@ def test_only_what_changes_nothing_is_asked_twice(balancer, port, method, path, 
     assert len(heard) == asked
     assert answer.status_code == 503
     assert answer.json()["error"]["code"].endswith("unavailable")
+
+
+@pytest.mark.parametrize("port", [8080, 8001])
+@pytest.mark.parametrize("path", ["/index/images/a%20b?collection=c%2Fd", "/collections/a%2Fb?x=1"])
+def test_what_is_asked_once_arrives_as_it_was_sent(balancer, port, path):
+    """A deletion keeps its method, path and body on its way, and its answer the status."""
+    bodies = []
+
+    def refuse(request: BaseHTTPRequestHandler) -> None:
+        bodies.append(read_body(request))
+        request.send_response(404)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    for replica in balancer.replicas.values():
+        replica.handle = refuse
+    with balancer.client(port) as client:
+        assert client.request("DELETE", path, content=b"x" * 300_000).status_code == 404
+
+    assert bodies == [b"x" * 300_000]
+    assert [(method, heard) for each in balancer.replicas.values() for method, heard, _ in each.heard] == [
+        ("DELETE", path)
+    ]
 
 
 @pytest.mark.parametrize(("port", "path", "kind"), [(8001, "/search", "m1"), (8002, "/verify", "m3")])

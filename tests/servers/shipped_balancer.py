@@ -49,7 +49,7 @@ class Replica:
                 self.end_headers()
                 self.wfile.write(replica.name.encode())
 
-            do_GET = do_POST = do_PATCH = do_DELETE = answer
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
             def log_message(self, *_: object) -> None:
                 """Keep quiet."""
