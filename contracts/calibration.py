@@ -119,7 +119,7 @@ class CalibrationJob(BaseModel):
 class JobWord(BaseModel):
     """What a gateway says of a calibration that it makes, every second and when it has ended."""
 
-    holder: str = Field(min_length=1, max_length=64, description="the gateway's process; no two have one name")
+    holder: str = Field(min_length=1, max_length=64, description="names this calibration; no two have one name")
     job: CalibrationJob
     begins: bool = Field(default=False, description="it is the first word; refused where another is running")
 

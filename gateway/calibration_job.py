@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -29,7 +30,7 @@ class RunningCalibration:
     """
 
     def __init__(
-        self, client: CalibrationClient, run: CalibrationRun, collection: str, wanted: CalibrationRequest, holder: str
+        self, client: CalibrationClient, run: CalibrationRun, collection: str, wanted: CalibrationRequest
     ) -> None:
         """Prepare.
 
@@ -38,13 +39,12 @@ class RunningCalibration:
             run: measures.
             collection: to measure.
             wanted: what for.
-            holder: names this gateway's process.
         """
         self.collection = collection
         self._client = client
         self._run = run
         self._wanted = wanted
-        self._holder = holder
+        self._holder = uuid4().hex  # its own, so that its first word said twice is known from another's
         self._state: Literal["running", "done", "failed", "cancelled"] = "running"
         self._error: str | None = None
         self._started_s = time.monotonic()

@@ -6,7 +6,6 @@ A calibration is made by the gateway that was asked, and what it has come to is 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from uuid import uuid4
 
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from gateway.calibration_client import CalibrationClient
@@ -29,7 +28,6 @@ class Calibrations:
         self._client = client
         self._verifier = verifier
         self._is_busy = is_busy
-        self._name = uuid4().hex
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def read(self, collection: str) -> CalibrationReply:
@@ -52,7 +50,7 @@ class Calibrations:
         """
         await self._client.read(collection, None)
         run = CalibrationRun(self._client, self._verifier, self._is_busy)
-        job = RunningCalibration(self._client, run, collection, wanted, self._name)
+        job = RunningCalibration(self._client, run, collection, wanted)
         await job.begin()
         task = self._running[collection] = asyncio.create_task(job.work())
         task.add_done_callback(lambda ended: self._forget(collection, ended))

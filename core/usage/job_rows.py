@@ -1,7 +1,7 @@
 """The table of work in the background, version 2 of the database.
 
 jobs.name         of what is worked on, such as ``calibration default``
-jobs.holder       the process that works
+jobs.holder       names whoever works, for this one job
 jobs.body         what it says of its work, the holder's own words
 jobs.at           when it said so, seconds since 1970 UTC
 jobs.is_running   0 from its last word on

@@ -20,7 +20,7 @@ class Job:
 
     Attributes:
         name: of what is worked on; the word before the first space says of what kind it is.
-        holder: the process that works.
+        holder: names whoever works, for this one job.
         body: what it said of its work.
         at: when, seconds since 1970 UTC.
         is_running: it has not said its last word.
@@ -49,7 +49,7 @@ class Jobs:
 
         Args:
             name: of what is worked on.
-            holder: the process that will work.
+            holder: names whoever will work, for this one job; said a second time, it has begun already.
             body: what it says of its work.
             now: seconds since 1970 UTC.
 
@@ -63,6 +63,8 @@ class Jobs:
         with self._database.writing() as connection:
             rows = connection.execute(f"{_SELECT} WHERE is_running = 1 AND at >= ?", (now - SILENT_S,)).fetchall()
             for running in (_to_job(row, now) for row in rows):
+                if (running.name, running.holder) == (name, holder):
+                    return None
                 if running.name.partition(" ")[0] == kind:
                     return running
             connection.execute("DELETE FROM jobs WHERE name = ? OR at < ?", (name, now - KEPT_S))

@@ -31,7 +31,6 @@ class Sample:
         self._indexer = indexer
         self._jobs = jobs
         self._workers = workers
-        self._name = uuid4().hex
         self._building: asyncio.Task[None] | None = None
 
     async def read(self, language: str) -> SampleCollection:
@@ -82,8 +81,9 @@ class Sample:
         others = (await self._workers.run(self._place_ids)) - _sample_ids()
         if others:
             raise InvalidRequest(f"collection {SAMPLE_COLLECTION!r} holds photos of yours; give it another name first")
-        if not self._is_building and await self._jobs.begin(_JOB, self._name, "") is None:
-            self._building = asyncio.create_task(self._build(language))
+        holder = uuid4().hex
+        if not self._is_building and await self._jobs.begin(_JOB, holder, "") is None:
+            self._building = asyncio.create_task(self._build(language, holder))
         return await self.read(language)
 
     async def query(self, number: int) -> bytes:
@@ -114,20 +114,20 @@ class Sample:
     def _is_building(self) -> bool:
         return self._building is not None and not self._building.done()
 
-    async def _build(self, language: str) -> None:
+    async def _build(self, language: str, holder: str) -> None:
         reason = ""
         try:
-            reason = await self._add_all(language)
+            reason = await self._add_all(language, holder)
         finally:
             with suppress(GalleryUnavailable):  # the photos stored say how far it came
-                await self._jobs.tell(_JOB, self._name, reason, is_running=False)
+                await self._jobs.tell(_JOB, holder, reason, is_running=False)
 
-    async def _add_all(self, language: str) -> str:
+    async def _add_all(self, language: str, holder: str) -> str:
         """Add what is not there yet; return why it ended too early, or nothing."""
         for photo in SAMPLE_PHOTOS:  # one by one, so that progress shows
             submission = Submission(photo.file, photo.read, photo.place(language), byte_size=0)
             try:
-                await self._jobs.tell(_JOB, self._name, "", is_running=True)
+                await self._jobs.tell(_JOB, holder, "", is_running=True)
                 (outcome,) = await self._indexer.add(SAMPLE_COLLECTION, [submission])
             except SemanticMatchError as exc:
                 outcome = exc

@@ -43,6 +43,17 @@ def test_one_of_a_kind_runs_at_a_time(jobs: Jobs):
     assert jobs.begin("calibration other", "b", "", NOW + 3) is None
 
 
+def test_a_job_begun_twice_by_one_holder_is_begun(jobs: Jobs):
+    """Whoever did not hear the answer and asks again has its job, with what became of it since; nobody else has."""
+    jobs.begin("calibration default", "a", "0 of 9", NOW)
+    jobs.stop("calibration default", NOW)
+
+    assert jobs.begin("calibration default", "a", "0 of 9", NOW + 1) is None
+    assert jobs.find("calibration default", NOW + 1).is_unwanted
+    assert jobs.begin("calibration default", "b", "0 of 9", NOW + 1).holder == "a"
+    assert jobs.begin("calibration other", "a", "", NOW + 1).name == "calibration default"
+
+
 def test_a_silent_process_is_lost(jobs: Jobs):
     """A job whose process was killed is known as lost, and gives way; should it speak again, it is told to stop."""
     jobs.begin("calibration default", "a", "3 of 9", NOW)
