@@ -108,8 +108,14 @@ class TestCompose:
         """Each process takes what the file tells it."""
         told = {key: value for key, value in services[f"{name}-a"]["environment"].items() if isinstance(value, str)}
         for key, value in told.items():
-            monkeypatch.setenv(key, re.sub(r"\$\{M3_MODEL:-(.*)\}", r"\1", value).replace("${SERVICE_KEY:?", "x" * 20))
+            given = re.sub(r"\$\{[A-Z0-9_]+:-(.*)\}", r"\1", value)
+            monkeypatch.setenv(key, given.replace("${SERVICE_KEY:?", "x" * 20))
         assert PROCESSES[name]() is not None
+
+    def test_changes_are_written_down(self, services):
+        """Without a word of the operator's there is an audit log."""
+        assert services["gateway-a"]["environment"]["GATEWAY_AUDIT_FILE"] == "${GATEWAY_AUDIT_FILE:--}"
+        assert services["m1-a"]["environment"]["M1_AUDIT_FILE"] == "${M1_AUDIT_FILE:--}"
 
 
 class TestKubernetes:
@@ -162,6 +168,19 @@ class TestKubernetes:
         known = {metric.name for metric in Metrics("retrieval").registry.collect()}
         queries = " ".join(rule["seriesQuery"] + rule["metricsQuery"].replace("<<.Series>>", "") for rule in rules)
         assert set(re.findall(r"matcher_[a-z_]+", queries)) <= known
+
+    def test_changes_are_written_down(self, cluster_settings):
+        """The audit log is on by default, where the cluster collects it."""
+        assert {"GATEWAY_AUDIT_FILE=-", "M1_AUDIT_FILE=-"} <= set(cluster_settings)
+
+    def test_only_the_ingress_reaches_the_balancer(self, objects):
+        """No other pod may say whose address a request comes from; the patch for other controllers fits the policy."""
+        policies = {each["metadata"]["name"]: each for each in objects if each["kind"] == "NetworkPolicy"}
+        rules = policies["balancer"]["spec"]["ingress"]
+        doors = {port["port"]: rule["from"] for rule in rules for port in rule["ports"]}
+        assert doors[8080] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}]
+        assert doors[8001] == doors[8002] == [{"podSelector": {"matchLabels": {"app": "gateway"}}}]
+        assert rules[0]["from"] is doors[8080]
 
     def test_every_model_server_is_asked(self, workloads, cluster_settings):
         """As many as there are, each by its own name, of the model that they serve."""
