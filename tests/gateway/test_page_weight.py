@@ -10,6 +10,7 @@ import pytest
 import gateway
 
 WEB = Path(gateway.__file__).parent / "web"
+DOCS = Path(__file__).parents[2] / "docs"
 STATIC_IMPORT = re.compile(r'^(?:import|export) [^;]*?from "(\.[^"]+)"', re.MULTILINE)
 OPERATORS = ("collections", "ingest", "status")
 
@@ -64,6 +65,19 @@ def test_no_view_costs_more_than_its_budget(view: str):
 
     assert sum(path.stat().st_size for path in files) / 1024 <= budget_kb
     assert sum(map(travels, files)) / 1024 <= packed_kb
+
+
+@pytest.mark.parametrize("name", ["page.md", "page.zh-CN.md"])
+def test_documented_weights_are_those_measured(name: str):
+    """The table of what each view weighs is right to a kilobyte, in both languages."""
+    documented = re.findall(r"\| (\d+) KB \| (\d+) KB \|", (DOCS / name).read_text())
+
+    weighed = [loaded(*further) for further, _, _ in VIEWS.values()]
+    weighed.append({path for path in WEB.rglob("*") if path.is_file()})
+    assert len(documented) == len(weighed)
+    for figures, files in zip(documented, weighed, strict=True):
+        measured = (sum(path.stat().st_size for path in files) / 1024, sum(map(travels, files)) / 1024)
+        assert tuple(map(int, figures)) == pytest.approx(measured, abs=1)
 
 
 def test_the_whole_page_travels_in_less_than_a_photo():
