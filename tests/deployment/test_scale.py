@@ -98,10 +98,23 @@ class TestCompose:
     def test_the_balancer_knows_every_replica(self, services):
         """cluster.conf names the replicas that the compose file starts, at the ports that they listen on."""
         text = (REPOSITORY / "deploy" / "nginx" / "cluster.conf").read_text()
-        named = set(re.findall(r"server ([a-z0-9-]+):(\d+) resolve", text))
+        named = set(re.findall(r"server (?:front-)?([a-z0-9-]+):(\d+) resolve", text))
         ports = {"gateway": "8000", "m1": "8001", "m3": "8002"}
         assert named == {(f"{name}-{letter}", port) for name, port in ports.items() for letter in "ab"}
         assert {name for name, _ in named} <= set(services)
+
+    def test_gateways_are_asked_where_the_balancer_is_believed(self, services):
+        """Each by a name of its own that only the trusted network knows, so that visitors keep their addresses."""
+        text = (REPOSITORY / "deploy" / "nginx" / "cluster.conf").read_text()
+        aliases = []
+        for name in ("gateway-a", "gateway-b"):
+            networks = services[name]["networks"]
+            assert set(networks) == {"front", "inside"}
+            assert not networks["inside"]
+            aliases += networks["front"]["aliases"]
+        assert set(re.findall(r"server ([a-z0-9.-]*gateway[a-z0-9.-]*):8000", text)) == set(aliases)
+        assert len(aliases) == len(set(aliases)) == 2
+        assert set(aliases).isdisjoint(services)
 
     @pytest.mark.parametrize("name", PROCESSES)
     def test_settings_are_accepted(self, services, name: str, monkeypatch: pytest.MonkeyPatch):

@@ -41,7 +41,8 @@ def balancing(
         upstreams = upstreams.replace("10.0.0.0/8", "127.0.0.0/8")
 
     def here(server: re.Match[str]) -> str:
-        name = server[1] if server[1] in replicas else f"{server[1].partition('.')[0]}-a"
+        named = server[1].removeprefix("front-")
+        name = named if named in replicas else f"{named.partition('.')[0]}-a"
         return f"server 127.0.0.1:{replicas[name]}"
 
     (folder / "nginx.conf").write_text(configuration)
