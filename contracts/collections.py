@@ -210,4 +210,6 @@ class DriftReply(BaseModel):
     reference: ShareBody = Field(description="photos answered in the reference")
     weeks: list[DriftWeek] = Field(description="oldest first, at most the last 60")
     precision: ShareBody = Field(description="over all weeks")
-    left_out: int = Field(description="matches that were not verified, or answered by other models")
+    left_out: int = Field(
+        description="matches not verified, answered by other models, or older than the newest 100,000"
+    )

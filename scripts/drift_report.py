@@ -21,6 +21,7 @@ from core.usage import Retention, UsageDatabase, UsageLog
 from core.usage.calibrated import calibration_reference
 from core.usage.drift import Drift, Share, report_drift
 from core.usage.usage_database import USAGE_NAME
+from core.usage.usage_log import MOST_COMPARED
 from scripts.options import add_storage_options, storage_of
 
 
@@ -77,7 +78,10 @@ def print_drift(drift: Drift, language: str) -> None:
         )
     print(f"right answers among those commented on: {_say(drift.precision)}")
     if drift.left_out:
-        print(f"{drift.left_out} matches left out: not verified, or answered by other models")
+        print(
+            f"{drift.left_out} matches left out: not verified, answered by other models, or older than the newest "
+            f"{MOST_COMPARED:,}"
+        )
 
 
 def _say(share: Share) -> str:

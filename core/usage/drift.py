@@ -61,7 +61,7 @@ class MatchColumns:
         matched: bool [N].
         score: float64 [N].
         right: int8 [N], 1 or 0 where somebody said whether the place given was right, else -1.
-        left_out: matches that were not verified, or answered by other models.
+        left_out: matches that were not verified, were answered by other models, or are older than the newest 100,000.
         encoder: fingerprint; None without matches.
         verifier: likewise.
     """
@@ -131,7 +131,7 @@ class Drift:
         reference: photos answered in it.
         weeks: oldest first.
         precision: over all weeks.
-        left_out: matches that were not verified, or answered by other models.
+        left_out: matches that were not verified, were answered by other models, or are older than the newest 100,000.
         encoder: fingerprint; None without matches.
         verifier: likewise.
     """

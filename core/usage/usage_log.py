@@ -15,6 +15,9 @@ from core.usage.usage_database import UsageDatabase
 MOST_MATCHES = 1_000_000
 """SQLite forgets older ones before their time, so that the file stays near 500 MB (480 bytes each, measured)."""
 
+MOST_COMPARED = 100_000
+"""So many matches of a collection, the newest, go into a drift report: some 20 MB while they are read, computed."""
+
 _DAY_S = 86_400.0
 _NEWEST = "WHERE request_id = ? ORDER BY id DESC LIMIT 1"
 
@@ -158,9 +161,9 @@ class UsageLog:
         return matches, write_cursor(matches[-1].match.at, matches[-1].number) if more else None
 
     def columns(self, collection: str) -> MatchColumns:
-        """Read the verified matches that the present models answered, for the drift report.
+        """Read the newest verified matches that the present models answered, for the drift report.
 
-        The present models are those of the newest verified match.
+        The present models are those of the newest verified match. At most ``MOST_COMPARED`` are read.
 
         Raises:
             GalleryUnavailable: the log cannot be read.
@@ -182,11 +185,11 @@ class UsageLog:
                        END
                 FROM matches LEFT JOIN feedback ON feedback.match = matches.id
                 WHERE collection = ? AND verification = 'done' AND (encoder, verifier) = (?, ?)
-                ORDER BY matches.at, id
+                ORDER BY matches.at DESC, id DESC LIMIT ?
                 """,
-                (collection, *(newest or ("", ""))),
+                (collection, *(newest or ("", "")), MOST_COMPARED),
             ).fetchall()
-        table = np.array(rows, np.float64).reshape(len(rows), 4)
+        table = np.array(rows, np.float64).reshape(len(rows), 4)[::-1]
         return MatchColumns(
             at=table[:, 0],
             matched=table[:, 1].astype(np.bool_),

@@ -193,6 +193,19 @@ def test_columns_hold_one_pair_of_models(log: UsageLog):
     assert columns.matched.tolist() == [True, False, True]
 
 
+@on_both_databases
+def test_columns_hold_the_newest_matches_only(log: UsageLog, monkeypatch: pytest.MonkeyPatch):
+    """However many are kept, a report reads a bounded number of them, oldest first, and counts the rest as left out."""
+    monkeypatch.setattr(module, "MOST_COMPARED", 3)
+    log.record([a_match(f"r{number}", NOW + number, score=number / 10) for number in (4, 0, 2, 1, 3)])
+
+    columns = log.columns("default")
+
+    assert columns.at.tolist() == [NOW + 2, NOW + 3, NOW + 4]
+    assert columns.score.tolist() == [0.2, 0.3, 0.4]
+    assert columns.left_out == 2
+
+
 def test_a_damaged_log_says_that_it_may_be_deleted(tmp_path: Path, log: UsageLog):
     """A log that cannot be used names itself, so that nobody restores the gallery for it."""
     (tmp_path / USAGE_NAME).write_bytes(b"no database" * 100)
