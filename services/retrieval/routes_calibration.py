@@ -85,7 +85,7 @@ async def delete_calibration(collection: Collection, engine: Engine, audit: Audi
 
 
 @router.get(
-    "/calibration-jobs/{collection:path}", summary="The calibration being made", responses=error_answers(422, 503)
+    "/calibration-jobs/{collection:path}", summary="The calibration being made", responses=error_answers(404, 422, 503)
 )
 async def get_job(collection: Collection, engine: Engine) -> KnownJob:
     """Or how the latest ended, whichever gateway made it."""
@@ -95,7 +95,7 @@ async def get_job(collection: Collection, engine: Engine) -> KnownJob:
 @router.put(
     "/calibration-jobs/{collection:path}",
     summary="Tell how far a calibration is",
-    responses=error_answers(422, 503),
+    responses=error_answers(404, 422, 503),
 )
 async def put_job(collection: Collection, word: JobWord, engine: Engine) -> JobAnswer:
     """From the gateway that makes it."""
@@ -105,7 +105,7 @@ async def put_job(collection: Collection, word: JobWord, engine: Engine) -> JobA
 @router.delete(
     "/calibration-jobs/{collection:path}",
     summary="Have the calibration being made stopped",
-    responses=error_answers(422, 503),
+    responses=error_answers(404, 422, 503),
 )
 async def delete_job(collection: Collection, engine: Engine) -> StoppedJob:
     """The gateway that makes it is told at its next word, within a second or so."""
