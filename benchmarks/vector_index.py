@@ -1,7 +1,7 @@
 """Times vector indexes at scale and holds them to their bars; ends with 1 if one is missed.
 
     python -m benchmarks.vector_index --images 1000000 --folder /some/disk        # about 6 GB there, 12 GB of memory
-    python -m benchmarks.vector_index --parts milvus --milvus http://127.0.0.1:19530
+    python -m benchmarks.vector_index --parts milvus                              # the server of the package `milvus`
 
 Vectors lie in clusters, as those of photos do. FAISS' searches run on one thread, and their times are that thread's CPU
 time, which other work on the machine does not change; with Milvus, both ways are asked in turn.
@@ -9,9 +9,11 @@ time, which other work on the machine does not change; with Milvus, both ways ar
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -54,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--places", type=int, default=20_000, help="around which the vectors lie")
     parser.add_argument("--probes", type=int, default=64, help="of ivf: lists read; a sixteenth of them at a million")
     parser.add_argument("--queries", type=int, default=30)
-    parser.add_argument("--parts", nargs="+", default=["exact", "float16", "ivf", "others"])
-    parser.add_argument("--milvus", help="uri of a server, for the part `milvus`")
+    parser.add_argument("--parts", nargs="+", default=["exact", "float16", "ivf", "others", "milvus"])
+    parser.add_argument("--milvus", help="uri of a server, for the part `milvus`; without it one is started")
     parser.add_argument("--folder", type=Path, help="where to make the temporary galleries")
     parser.add_argument("--gallery", type=Path, help="one of an earlier run, of as many images")
     options = parser.parse_args(argv)
@@ -85,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _compare_others(clusters, options.compared, queries)
         if "milvus" in options.parts:
             write_gallery(Path(temporary) / "milvus", clusters, options.milvus_images)
-            figures["milvus"] = _measure_milvus(Path(temporary) / "milvus", options.milvus, queries, clusters)
+            with _milvus(options.milvus) as uri:
+                figures["milvus"] = _measure_milvus(Path(temporary) / "milvus", uri, queries, clusters)
     return compare(figures, _BARS)
 
 
@@ -219,6 +222,19 @@ def _search_all(
         spent.append(seconds)
         found.append(set(numbers[0].tolist()))
     return statistics.median(spent), found
+
+
+@contextmanager
+def _milvus(uri: str | None) -> Iterator[str]:
+    """The server asked for, or one as the tests start it."""
+    if uri:
+        yield uri
+        return
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    from servers.milvus import MilvusServer
+
+    with MilvusServer() as server:
+        yield server.uri
 
 
 def _measure_milvus(folder: Path, uri: str, queries: NDArray[np.float32], clusters: Clusters) -> dict[str, float]:
