@@ -115,7 +115,7 @@ class GatewaySettings(ProcessSettings):
     )
     max_concurrent: int = Field(default=128, gt=0, description="matches at work at once; more are refused with 503")
     longest_match_s: float = Field(
-        default=4, gt=0, description="a match expected to take longer, by the pace of the latest, is refused with 503"
+        default=3.5, gt=0, description="a match expected to take longer, by the pace of the latest, is refused with 503"
     )
 
     @model_validator(mode="after")
