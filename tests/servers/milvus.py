@@ -58,6 +58,7 @@ class MilvusServer:
             "ETCD_CONFIG_PATH": str(self._folder / "etcd.yaml"),
             "COMMON_SESSION_TTL": "3",  # seconds after which a restarted server is not taken for the killed one
             "COMMON_GRACEFULTIME": str(int(GRACEFUL_S * 1000)),
+            "QUERYNODE_SEGCORE_INTERIMINDEX_ENABLEINDEX": "false",  # as docs/vector-index.md says
             "LD_LIBRARY_PATH": str(_BINARIES),
         }
         libc = ctypes.CDLL(None)
