@@ -192,10 +192,10 @@ def _compare_others(clusters: Clusters, count: int, queries: NDArray[np.float32]
         graph = faiss.IndexHNSWFlat(dim, 32, metric)
         graph.hnsw.efConstruction = 80
         lists = round(count**0.5)
-        coded = faiss.index_factory(dim, f"OPQ160,IVF{lists},PQ160x8", metric)
+        coded = faiss.index_factory(dim, f"IVF{lists},PQ160x8", metric)
         for name, index, settings in (
             ("HNSW 32", graph, [("efSearch", value) for value in (64, 256)]),
-            (f"OPQ160, IVF{lists}, PQ160", coded, [("nprobe", value) for value in (16, 64)]),
+            (f"IVF{lists}, PQ160", coded, [("nprobe", value) for value in (16, 64)]),
         ):
             built_s, _ = _cpu_s(lambda index=index: _build(index, vectors, lists))
             size = faiss.serialize_index(index).nbytes / count
