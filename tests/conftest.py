@@ -1,4 +1,4 @@
-"""Servers that several test folders talk to; each starts once, when it is first asked for."""
+"""Servers that several test folders talk to, each started once, when it is first asked for; and what is kept on one."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,8 @@ import pytest
 from servers.bucket import BucketServer
 from servers.milvus import MilvusServer
 from servers.postgres import PostgresServer
+
+from core.gallery import Storage
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,11 @@ def milvus() -> Iterator[MilvusServer]:
     """A real Milvus server; each test folder makes collections of its own on it."""
     with MilvusServer() as server:
         yield server
+
+
+@pytest.fixture
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """Where rows are kept: SQLite, and PostgreSQL as well in tests marked ``on_both_databases``."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return Storage()
+    return Storage(database_url=request.getfixturevalue("postgres").create_database())

@@ -1,6 +1,7 @@
 """The vector store in this process's memory: follows the database, whoever changes that."""
 
 from collections.abc import Sequence
+from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -130,8 +131,7 @@ class IndexFollower:
                 after_seq, ids = 0, np.empty(0, np.int64)
             if len(ids) == count:
                 continue
-            wanted = ids if len(ids) else seqs_of(connection, collection)
-            self._index.reserve(collection, count - len(ids), wanted)
+            self._index.reserve(collection, count - len(ids), partial(seqs_of, connection, collection))
             for seqs, _, vectors in read_embeddings(connection, collection, self._index.dim, after_seq=after_seq):
                 self._index.add(collection, seqs, vectors)
                 newest = max(newest, int(seqs[-1]))

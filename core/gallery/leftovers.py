@@ -35,10 +35,7 @@ class Leftovers:
 def count_leftovers(database: Database, files: PhotoStore) -> Leftovers:
     """Count what ``sweep`` would delete, and more where photos are being added at this moment."""
     count, of = 0, 0
-    for names in _batches(files.names()):
-        hashes = {hash_in(name) for name in names}
-        with database.reading() as connection:
-            suspects = hashes - used_contents(connection, hashes)
+    for names, suspects in _suspects(database, files):
         count += sum(hash_in(name) in suspects for name in names)
         of += len(names)
     return Leftovers(count, of)
@@ -47,10 +44,7 @@ def count_leftovers(database: Database, files: PhotoStore) -> Leftovers:
 def sweep(database: Database, files: PhotoStore) -> int:
     """Delete what belongs to no image, while others add and delete; return how many files or objects that was."""
     swept = 0
-    for names in _batches(files.names()):
-        hashes = {hash_in(name) for name in names}
-        with database.reading() as connection:
-            suspects = hashes - used_contents(connection, hashes)
+    for names, suspects in _suspects(database, files):
         if not suspects:
             continue
         # Whoever writes photos holds this lock until their rows are committed: what has no row now belongs to nobody.
@@ -60,6 +54,15 @@ def sweep(database: Database, files: PhotoStore) -> int:
             files.remove_names(gone)
         swept += len(gone)
     return swept
+
+
+def _suspects(database: Database, files: PhotoStore) -> Iterator[tuple[list[str], set[str]]]:
+    """All names, some thousand at a time, and the hashes among them that no image had when they were looked up."""
+    for names in _batches(files.names()):
+        hashes = {hash_in(name) for name in names}
+        with database.reading() as connection:
+            suspects = hashes - used_contents(connection, hashes)
+        yield names, suspects
 
 
 def _batches(names: Iterable[str]) -> Iterator[list[str]]:

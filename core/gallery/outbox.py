@@ -15,8 +15,8 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import GalleryUnavailable
 from core.gallery.sql import Connection, placeholders
+from core.gallery.vector_rows import to_matrix
 
 Operation = Literal["upsert", "delete"]
 
@@ -225,12 +225,7 @@ def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> 
         if not rows:
             continue
         found, keys, places, vectors = zip(*rows, strict=True)
-        if any(len(vector) != dim * 4 for vector in vectors):
-            raise GalleryUnavailable(
-                f"the gallery is damaged: an embedding has not {dim} numbers; "
-                "restore a copy, or rebuild with scripts/build_database.py"
-            )
-        matrix = np.frombuffer(b"".join(vectors), "<f4").reshape(len(rows), dim).astype(np.float32, copy=False)
+        matrix = to_matrix(vectors, dim, "that waits for the vector engine")
         yield Entities(np.array(found, np.int64), np.array(keys, np.int64), np.array(places, np.int64), matrix)
 
 

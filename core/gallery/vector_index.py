@@ -1,7 +1,7 @@
 """Nearest neighbours among the embeddings of each collection, in memory. Knows nothing of images."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from threading import Event, Lock, Thread
 from typing import Any
@@ -112,13 +112,13 @@ class VectorIndex:
         with self._lock.shared():
             return {collection: shard.ids() for collection, shard in self._shards.items()}
 
-    def reserve(self, collection: str, count: int, ids: NDArray[np.int64]) -> None:
+    def reserve(self, collection: str, count: int, ids: Callable[[], NDArray[np.int64]]) -> None:
         """Make room for more vectors of a collection, to be spared from growing step by step.
 
         Args:
             collection: of them.
             count: how many more.
-            ids: int64 [N], theirs, which only a collection that holds nothing yet needs.
+            ids: gives theirs, int64 [N]; asked of a collection that holds nothing yet, where lists are kept of one.
         """
         with self._lock.exclusive():
             self._shard(collection, ids).reserve(count)
@@ -132,7 +132,7 @@ class VectorIndex:
             vectors: float32 [N, D], each row of L2 norm 1.
         """
         with self._lock.exclusive():
-            self._shard(collection, ids).add(ids, vectors)
+            self._shard(collection, lambda: ids).add(ids, vectors)
 
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Remove vectors by id; ids that are not here are ignored."""
@@ -268,11 +268,11 @@ class VectorIndex:
         if self._cache is not None:
             self._cache.drop(collection)
 
-    def _shard(self, collection: str, ids: NDArray[np.int64]) -> Shard:
+    def _shard(self, collection: str, ids: Callable[[], NDArray[np.int64]]) -> Shard:
         shard = self._shards.get(collection)
         if shard is None:
             partition = self._cache.read(collection) if self._cache and self._options.approximate else None
-            if partition is not None and partition.fits(ids):
+            if partition is not None and partition.fits(ids()):
                 shard = self._new_ivf(partition)
             else:
                 shard = HalfRows(self.dim) if self._options.precision == "float16" else Rows(self.dim)

@@ -48,13 +48,26 @@ def read_embeddings(
     ).fetchall():
         after_seq = chunk[-1][0]
         seqs, image_ids, vectors = zip(*chunk, strict=True)
-        if any(len(vector) != dim * 4 for vector in vectors):
-            raise GalleryUnavailable(
-                f"the gallery is damaged: an embedding of collection {collection!r} has not {dim} numbers; "
-                "restore a copy, or rebuild with scripts/build_database.py"
-            )
-        matrix = np.frombuffer(b"".join(vectors), "<f4").reshape(len(chunk), dim).astype(np.float32, copy=False)
-        yield np.array(seqs, np.int64), list(image_ids), matrix
+        yield np.array(seqs, np.int64), list(image_ids), to_matrix(vectors, dim, f"of collection {collection!r}")
+
+
+def to_matrix(vectors: Sequence[bytes], dim: int, whose: str) -> NDArray[np.float32]:
+    """Put N stored embeddings together: float32 [N, D].
+
+    Args:
+        vectors: as ``insert_embedding`` stored them.
+        dim: D.
+        whose: they are, for the message.
+
+    Raises:
+        GalleryUnavailable: one has the wrong length.
+    """
+    if any(len(vector) != dim * 4 for vector in vectors):
+        raise GalleryUnavailable(
+            f"the gallery is damaged: an embedding {whose} has not {dim} numbers; "
+            "restore a copy, or rebuild with scripts/build_database.py"
+        )
+    return np.frombuffer(b"".join(vectors), "<f4").reshape(len(vectors), dim).astype(np.float32, copy=False)
 
 
 def read_local_features(connection: Connection, image_ids: Sequence[str]) -> dict[str, LocalFeatures]:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from fakes.clock import Clock
 
 from gateway.breaker import CircuitBreaker
 
@@ -17,16 +18,6 @@ class Busy(Exception):
 
 class LeftAlone(Exception):
     """The service was not asked."""
-
-
-class Clock:
-    """Goes on when told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

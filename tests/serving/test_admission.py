@@ -1,19 +1,10 @@
 """Who is let in, who is refused at once, and how the pace of the work decides."""
 
 import pytest
+from fakes.clock import Clock
 
 from serving.admission import Gate
 from serving.errors import Overloaded
-
-
-class Clock:
-    """Goes on when told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

@@ -26,14 +26,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def storage(request: pytest.FixtureRequest) -> Storage:
-    """Where rows are kept: SQLite, and PostgreSQL as well in tests marked ``on_both_databases``."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return Storage()
-    return Storage(database_url=request.getfixturevalue("postgres").create_database())
-
-
-@pytest.fixture
 def gallery(folder: Path, storage: Storage) -> Iterator[Gallery]:
     """An empty gallery, opened for writing."""
     with Gallery.open(folder, FINGERPRINT, storage=storage) as opened:

@@ -40,7 +40,7 @@ def test_fewer_vectors_than_asked_for(top_k):
 def test_reserving_changes_no_answer():
     """Room for more vectors holds none."""
     index = VectorIndex(8)
-    index.reserve("a", 1000, np.arange(1000))
+    index.reserve("a", 1000, lambda: np.arange(1000))
 
     assert len(index) == 0
     assert len(index.search("a", unit_rows(2, 1)[0], 5)[0]) == 0

@@ -169,7 +169,7 @@ class TestCache:
         monkeypatch.setattr(faiss, "Kmeans", None)
 
         index = make_index()
-        index.reserve("museum", len(vectors) + 1, np.arange(len(vectors)))
+        index.reserve("museum", len(vectors) + 1, lambda: np.arange(len(vectors)))
         index.add("museum", np.arange(len(vectors)), vectors)
         index.add("museum", np.array([7000]), unit_rows(1, 8))
 
@@ -210,7 +210,7 @@ class TestCache:
 
         index = make_index()
         again = np.arange(10_000, 10_000 + len(vectors))
-        index.reserve("museum", len(again), again)
+        index.reserve("museum", len(again), lambda: again)
         index.add("museum", again, vectors)
 
         assert isinstance(index._shards["museum"], Rows)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fakes.chat_server import ChatServer as ServerProcess
 from fakes.chat_server import completion
+from fakes.clock import Clock
 
 from core.errors import BackendUnavailable, InvalidRequest
 from core.stopping import stopping_by
@@ -19,16 +20,6 @@ Join = Callable[..., ChatServers]
 
 # Never within a test, unless it asks for a check.
 SELDOM_S = 3600.0
-
-
-class Clock:
-    """Goes on when told."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture
