@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.bars import Bar, compare
 from benchmarks.clustered_gallery import COLLECTION, Clusters, fingerprint, write_gallery
+from benchmarks.faiss_kinds import compare_kinds
 from core.gallery import Gallery, NewImage, Storage, outbox
 from core.gallery.milvus_connection import INDEXES
 from core.gallery.shards import one_thread
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure the parts asked for and print the bars."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1_000_000, help="in memory")
-    parser.add_argument("--compared", type=int, default=200_000, help="for FAISS' other kinds, which are slow to build")
+    parser.add_argument("--compared", type=int, default=200_000, help="vectors for FAISS' other kinds, slow to build")
+    parser.add_argument("--kinds", nargs="+", choices=["hnsw", "pq"], default=["hnsw", "pq"])
     parser.add_argument("--milvus-images", type=int, default=100_000)
     parser.add_argument("--dim", type=int, default=1280)
     parser.add_argument("--places", type=int, default=20_000, help="around which the vectors lie")
@@ -84,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _learn(folder, clusters, ivf)
             figures["ivf"] = _measure_option(folder, queries, clusters, truth, ivf, figures)
         if "others" in options.parts:
-            _compare_others(clusters, options.compared, queries)
+            compare_kinds(clusters, options.compared, queries, _TOP_K, options.kinds)
         if "milvus" in options.parts:
             write_gallery(Path(temporary) / "milvus", clusters, options.milvus_images)
             with _milvus(options.milvus) as uri:
@@ -180,48 +182,6 @@ def _changes_are_seen(gallery: Gallery, clusters: Clusters) -> float:
     gallery.delete(image_id)
     unseen = image_id not in {each.image.image_id for each in gallery.search(vector, COLLECTION, 50)}
     return float(seen and unseen)
-
-
-def _compare_others(clusters: Clusters, count: int, queries: NDArray[np.float32]) -> None:
-    """Print what FAISS' other kinds would give; they are not among the gallery's options."""
-    vectors = np.concatenate(list(clusters.chunks(count)))
-    dim, metric = clusters.dim, faiss.METRIC_INNER_PRODUCT
-    with one_thread():
-        exact_s, truth = _search_all(lambda q: faiss.knn(q, vectors, _TOP_K, metric=metric), queries)
-        print(f"\n{count:,} vectors   exact {exact_s * 1e3:.1f} ms")
-        graph = faiss.IndexHNSWFlat(dim, 32, metric)
-        graph.hnsw.efConstruction = 80
-        lists = round(count**0.5)
-        coded = faiss.index_factory(dim, f"IVF{lists},PQ160x8", metric)
-        for name, index, settings in (
-            ("HNSW 32", graph, [("efSearch", value) for value in (64, 256)]),
-            (f"IVF{lists}, PQ160", coded, [("nprobe", value) for value in (16, 64)]),
-        ):
-            built_s, _ = _cpu_s(lambda index=index: _build(index, vectors, lists))
-            size = faiss.serialize_index(index).nbytes / count
-            print(f"{name}: built in {built_s:.0f} s of CPU time, {size:,.0f} bytes per vector")
-            for parameter, value in settings:
-                faiss.ParameterSpace().set_index_parameter(index, parameter, value)
-                spent, found = _search_all(lambda q, index=index: index.search(q, _TOP_K), queries)
-                hits = sum(len(a & b) for a, b in zip(truth, found, strict=True))
-                recall = hits / (_TOP_K * len(queries))
-                print(f"  {parameter} {value:4}: recall@10 {recall:.3f}, {exact_s / spent:6.1f} times as fast as exact")
-
-
-def _build(index: Any, vectors: NDArray[np.float32], lists: int) -> None:
-    index.train(vectors[: 40 * lists])
-    index.add(vectors)
-
-
-def _search_all(
-    search: Callable[[NDArray[np.float32]], tuple[Any, Any]], queries: NDArray[np.float32]
-) -> tuple[float, list[set[int]]]:
-    spent, found = list[float](), list[set[int]]()
-    for query in queries:
-        seconds, (_, numbers) = _cpu_s(lambda query=query: search(query[None]))
-        spent.append(seconds)
-        found.append(set(numbers[0].tolist()))
-    return statistics.median(spent), found
 
 
 @contextmanager

@@ -38,6 +38,11 @@ class IndexFollower:
         self._newest_seq = 0
         self._lock = Lock()  # held while the generation moves; never while searching
 
+    @property
+    def lag(self) -> None:
+        """Never behind: every search catches up."""
+        return None
+
     def search(
         self,
         connection: Connection,

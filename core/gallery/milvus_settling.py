@@ -14,7 +14,7 @@ to an earlier day does not show it, and is not trusted until ``core.gallery.reco
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 
@@ -27,6 +27,7 @@ from core.gallery.milvus_collection import MilvusCollection
 from core.gallery.outbox import Task
 from core.gallery.reconciliation import new_epoch, reconcile, repair
 from core.gallery.sql import Database
+from core.gallery.vector_store import Lag
 
 TRUST_S = 1.0
 """How long a search relies on the last look at the marker; much less than a server takes to restart."""
@@ -50,10 +51,15 @@ class _Settlement:
 
 
 class MilvusSettling:
-    """Owns the thread. Every replica has one; together they do the work once, and doing it twice is harmless."""
+    """Owns the thread. Every replica has one; together they do the work once, and doing it twice is harmless.
+
+    Attributes:
+        lag: as the thread last found it.
+    """
 
     def __init__(self, database: Database, milvus: MilvusCollection, dim: int, settled: Callable[[], object]) -> None:
         """Bind the gallery's database and Milvus; ``settled`` is called when the outbox has become shorter."""
+        self.lag = Lag()
         self._settled = settled
         self._database = database
         self._milvus = milvus
@@ -122,6 +128,7 @@ class MilvusSettling:
             self._finish()
             with self._database.reading() as connection:
                 due = outbox.next_due(connection)
+                self.lag = Lag(outbox.count(connection))
         dues = [time.time() + _LOOK_EVERY_S]
         dues += [due] if due is not None else []
         dues += [self._settlement.ready_at] if self._settlement else []
@@ -138,6 +145,7 @@ class MilvusSettling:
                     return
                 # Whatever it was, no other thread delivers what this process has yet to write.
                 is_known = isinstance(exc, SemanticMatchError)
+                self._note(str(exc) if is_known else "an error of its own: see this process's log")
                 _log.log(
                     logging.WARNING if is_known else logging.ERROR,
                     "the vector engine is not up to date, trying again in %.1f s: %s",
@@ -151,6 +159,12 @@ class MilvusSettling:
                 pause_s, backoff_s = 0.0, min(2 * backoff_s, _LONGEST_BACKOFF_S)
             if pause_s:
                 self._wakeup.wait(pause_s)
+
+    def _note(self, trouble: str) -> None:
+        waiting = self.lag.waiting
+        with suppress(GalleryUnavailable), self._database.reading() as connection:
+            waiting = outbox.count(connection)
+        self.lag = Lag(waiting, trouble)
 
     def _is_followed(self) -> bool:
         """Whether Milvus shows the epoch's marker, and nothing has been written without it."""

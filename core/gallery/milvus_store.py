@@ -29,7 +29,7 @@ from core.gallery.milvus_settling import TRUST_S, MilvusSettling
 from core.gallery.sql import Connection, Database
 from core.gallery.unsettled import Unsettled, merge
 from core.gallery.vector_rows import seqs_of_places
-from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange
+from core.gallery.vector_store import Added, Lag, Moved, Removed, Renamed, VectorChange
 from core.results import EncoderFingerprint
 
 _ATTEMPTS = 3
@@ -56,6 +56,11 @@ class MilvusStore:
         self._unsettled = Unsettled(fingerprint.dim, self._milvus.options.rows_in_memory)
         self._settling = MilvusSettling(database, self._milvus, fingerprint.dim, self._unsettled.outdate)
         self._trusted = 0, 0.0  # an epoch, and until when (monotonic) Milvus surely shows its marker
+
+    @property
+    def lag(self) -> Lag | None:
+        """See ``VectorStore``; a reader leads nothing."""
+        return None if self._database.read_only else self._settling.lag
 
     def search(
         self,

@@ -178,6 +178,12 @@ def has_due(connection: Connection, *, delivered: bool, now: float) -> bool:
     return row is not None
 
 
+def count(connection: Connection) -> int:
+    """How many rows there are."""
+    waiting: int = connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
+    return waiting
+
+
 def claim(connection: Connection, *, delivered: bool, now: float, until: float, limit: int) -> list[Task]:
     """Take rows that are due, so that no other replica takes them before ``until``."""
     rows = connection.execute(

@@ -14,7 +14,7 @@ from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePag
 from core.gallery.image_rows import ImageRows, count_by_collection, has_images
 from core.gallery.photo_store import LostPhoto, PhotoStore
 from core.gallery.sql import Database
-from core.gallery.vector_store import VectorStore
+from core.gallery.vector_store import Lag, VectorStore
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures
 
 
@@ -48,6 +48,11 @@ class GalleryReader:
     def feature_cache(self) -> BoundedCache[str, LocalFeatures]:
         """What ``local_features`` keeps in memory, by image id."""
         return self._features
+
+    @property
+    def vector_lag(self) -> Lag | None:
+        """How far the vector engine is behind, if vectors are in one that this process leads."""
+        return self._vectors.lag
 
     @property
     def generation(self) -> int:

@@ -2,13 +2,13 @@
 
 import logging
 from dataclasses import dataclass, field
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.gallery import outbox
 from core.gallery.manifest import read_generation
+from core.gallery.shards import SharedLock
 from core.gallery.sql import Connection
 from core.gallery.vector_index import VectorIndex
 
@@ -56,11 +56,11 @@ class Unsettled:
         self._rows_in_memory = rows_in_memory
         self._index = VectorIndex(dim)
         self._view = _View()
-        self._lock = Lock()
+        self._lock = SharedLock()
 
     def outdate(self) -> None:
         """Have the next search read the outbox again, which was shortened without a change of the gallery."""
-        with self._lock:
+        with self._lock.exclusive():
             self._view = _View(-1, self._view.hidden, self._view.upserts, self._view.is_paged)
 
     def __len__(self) -> int:
@@ -83,17 +83,29 @@ class Unsettled:
             top_k: at most so many, >= 1.
             among: int64 [N], only these seqs; None for all.
         """
-        # In one piece: what a later view has let go of is neither hidden there nor in memory any more.
-        with self._lock:
-            if read_generation(connection) != self._view.generation:
-                self._refresh(connection)
+        # View and vectors in one piece: what a later view has let go of is neither hidden there nor in memory any more.
+        with self._lock.shared():
             view = self._view
-            if not view.is_paged:
-                return Found(view.generation, view.hidden, *self._index.search(collection, query, top_k, among))
+            is_current = read_generation(connection) == view.generation
+            if is_current and not view.is_paged:
+                return self._search_memory(collection, query, top_k, among)
+        if not is_current:
+            with self._lock.exclusive():
+                if read_generation(connection) != self._view.generation:
+                    self._refresh(connection)
+                view = self._view
+                if not view.is_paged:
+                    return self._search_memory(collection, query, top_k, among)
         waiting = view.upserts.get(collection, _NONE)
         if among is not None:
             waiting = np.intersect1d(waiting, among)
         return Found(view.generation, view.hidden, *_search_pages(connection, waiting, self._dim, query, top_k))
+
+    def _search_memory(
+        self, collection: str, query: NDArray[np.float32], top_k: int, among: NDArray[np.int64] | None
+    ) -> Found:
+        view = self._view
+        return Found(view.generation, view.hidden, *self._index.search(collection, query, top_k, among))
 
     def _refresh(self, connection: Connection) -> None:
         connection.execute("BEGIN")  # one snapshot

@@ -44,8 +44,25 @@ class Moved:
 VectorChange = Added | Removed | Renamed | Moved
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far an engine is behind the database, when this process last looked.
+
+    Attributes:
+        waiting: images whose last change it does not surely show; its answers are corrected by these.
+        trouble: why it could not be led after the database; empty when it could.
+    """
+
+    waiting: int = 0
+    trouble: str = ""
+
+
 class VectorStore(Protocol):
     """Vectors by collection, in step with the database, whoever changes that: this process or another one."""
+
+    @property
+    def lag(self) -> Lag | None:
+        """Of an engine that this process leads; None where it leads none."""
 
     def search(
         self,

@@ -28,6 +28,7 @@ from services.retrieval import (
 )
 from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.vector_engine_metrics import VectorEngineMetrics
 from serving.audit import AuditLog
 from serving.health import describe_version, health_router
 from serving.loading import Loading
@@ -54,6 +55,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
                 loaded, gallery = await asyncio.to_thread(_load, settings, encoder)
                 stack.callback(gallery.close)
                 app.state.encoder = loaded
+                metrics.registry.register(VectorEngineMetrics(metrics.process, gallery))
                 return await stack.enter_async_context(open_engine(loaded, gallery, settings, metrics))
 
             app.state.engine = Loading[RetrievalEngine](
@@ -112,6 +114,9 @@ async def _probe(app: FastAPI) -> ReadyBody:
         "searches_at_most": engine.gate.capacity,
         "photos_waiting": engine.waiting,
     }
+    if (lag := engine.gallery.vector_lag) is not None:
+        details["vectors_waiting"] = lag.waiting
+        details["vector_engine"] = lag.trouble or "answers"
     return ReadyBody(ready=True, process="retrieval", details=details)
 
 

@@ -9,7 +9,9 @@ from fakes.images import draw_place, encode
 from in_process import AppClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from core.gallery.vector_store import Lag
 from core.verifiers.base import ServerState
+from services.retrieval.vector_engine_metrics import VectorEngineMetrics
 from services.verifier.server_metrics import ServerMetrics
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -35,6 +37,12 @@ class Asking:
     queries_at_once = 2
 
 
+class Leading:
+    """As a gallery with a vector engine behind it."""
+
+    vector_lag = Lag(waiting=1)
+
+
 @pytest.fixture
 def told(filled: AppClient) -> dict[str, set[str]]:
     """The labels of every sample that the product tells after a match, by its name."""
@@ -43,6 +51,7 @@ def told(filled: AppClient) -> dict[str, set[str]]:
     families = [
         *text_string_to_metric_families(filled.get("/metrics").text),
         *ServerMetrics("verifier", Asking()).collect(),
+        *VectorEngineMetrics("retrieval", Leading()).collect(),
     ]
     for family in families:
         for sample in family.samples:

@@ -19,6 +19,7 @@ from core.errors import EncoderMismatch, GalleryUnavailable, InvalidRequest
 from core.gallery import Gallery, Storage, outbox, vector_rows
 from core.gallery.milvus_collection import MilvusCollection
 from core.gallery.milvus_connection import read_options
+from core.gallery.vector_store import Lag
 from core.results import EncoderFingerprint
 
 DIM = 16
@@ -133,6 +134,7 @@ class TestSettling:
         assert filenames(gallery, new_image(3).embedding, museum) == photos(*range(1, 30))
         assert len(gallery._vectors._unsettled) == 0
         assert count_in(client) == gallery.count()
+        wait_until(lambda: gallery.vector_lag == Lag())
 
     def test_a_writer_that_loaded_nothing_follows_from_its_first_search(self, tmp_path, milvus, client, new_image):
         """Opened without vectors, as scripts do, a gallery whose Milvus is blank begins to lead it when it is asked."""
@@ -381,6 +383,7 @@ class TestDying:
             assert filenames(gallery, new_image(7).embedding, "new") == photos(7)
             with pytest.raises(GalleryUnavailable, match=r"vector engine at 127\.0\.0\.1"):
                 gallery.search(query, "old")
+            wait_until(lambda: gallery.vector_lag.trouble and gallery.vector_lag.waiting > 20)
             milvus.start()
             before = len(held)
             wait_until(lambda: len(held) > before + 20)

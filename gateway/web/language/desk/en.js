@@ -207,6 +207,8 @@ export default {
   "status.detail.images": "Photos",
   "status.detail.searches_at_work": "Searches at work",
   "status.detail.photos_waiting": "Photos in the queue",
+  "status.detail.vectors_waiting": "Vectors on their way to the vector engine",
+  "status.detail.vector_engine": "Vector engine",
   "status.detail.photos_at_work": "Photos at work",
   "status.detail.servers": "Servers it asks",
   "status.value.elsewhere": "on another machine",

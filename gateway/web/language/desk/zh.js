@@ -197,6 +197,8 @@ export default {
   "status.detail.images": "照片数",
   "status.detail.searches_at_work": "正在检索",
   "status.detail.photos_waiting": "排队的照片",
+  "status.detail.vectors_waiting": "正在送往向量引擎的向量",
+  "status.detail.vector_engine": "向量引擎",
   "status.detail.photos_at_work": "正在验证",
   "status.detail.servers": "所用服务器",
   "status.value.elsewhere": "在另一台机器上",

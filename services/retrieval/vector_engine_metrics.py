@@ -1,0 +1,34 @@
+"""How far the vector engine is behind the database, for Prometheus."""
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from core.gallery import Gallery
+
+
+class VectorEngineMetrics(Collector):
+    """Looks whenever the metrics are asked for; shows nothing where vectors are in this process's memory."""
+
+    def __init__(self, process: str, gallery: Gallery) -> None:
+        """Prepare; ``process`` is the value of the label of that name."""
+        self._process = process
+        self._gallery = gallery
+
+    def collect(self) -> Iterator[Metric]:
+        """Look at what the thread that leads the engine last found; asks neither the engine nor the database."""
+        lag = self._gallery.vector_lag
+        if lag is None:
+            return
+        waiting = GaugeMetricFamily(
+            "matcher_vectors_waiting", "Images whose last change the engine does not surely show.", labels=["process"]
+        )
+        waiting.add_metric([self._process], lag.waiting)
+        answering = GaugeMetricFamily(
+            "matcher_vector_engine_answers",
+            "1 while the engine is led after the database, 0 while that fails.",
+            labels=["process"],
+        )
+        answering.add_metric([self._process], not lag.trouble)
+        yield from (waiting, answering)
