@@ -18,7 +18,7 @@ from benchmarks.clustered_gallery import Clusters
 from core.gallery.shards import one_thread
 
 _LINKS = 32
-_EF_CONSTRUCTION = 80
+_EF_CONSTRUCTION = 200
 _CODE_BYTES = 160
 _SAMPLE_PER_LIST = 64
 _REREAD = 100
@@ -64,7 +64,7 @@ def _measure_hnsw(exact: _Exact) -> None:
     index: Any = faiss.IndexHNSWFlat(dim, _LINKS, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = _EF_CONSTRUCTION
     _build(f"HNSW {_LINKS}", lambda: index.add(exact.vectors), dim * 4 + 2 * _LINKS * 4)
-    for width in (16, 64, 256):
+    for width in (64, 128, 256, 512):
         index.hnsw.efSearch = width
         _report(exact, f"efSearch {width}", lambda q: index.search(q, exact.top_k)[1])
 

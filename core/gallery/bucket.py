@@ -1,6 +1,7 @@
 """The photo store in an S3-compatible bucket, for several machines, with copies of what was used lately on this one."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -9,15 +10,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery.files import PhotoFiles, is_whole_preview
 from core.gallery.photo_cache import PhotoCache
+from core.gallery.photo_store import OWNER_NAME, refuse_other_owner
 
 _AT_ONCE = 16  # an answer takes tens of milliseconds, whatever else is on its way
 _DELETED_AT_ONCE = 1000  # S3 takes no more in one request
+
+_log = logging.getLogger(__name__)
 
 
 class PhotoBucket:
@@ -49,6 +53,7 @@ class PhotoBucket:
         self._cache = cache
         self._paths = PhotoFiles(cache.folder)
         self._send_s = send_s
+        self._unclaimed_by = ""
         self._store, self._sending_store = (
             S3Store(
                 parts.netloc,
@@ -64,6 +69,14 @@ class PhotoBucket:
             )
             for timeout_s in (answer_s, send_s)
         )
+
+    def claim(self, gallery_id: str) -> None:
+        """Make the object that says whose photos these are, or read it."""
+        self._unclaimed_by = gallery_id
+        try:
+            self._claim()
+        except GalleryUnavailable as exc:
+            _log.warning("the gallery opens without its photos: %s", exc)
 
     def original_path(self, content_hash: str, media_type: str) -> str:
         """Say where its copy is kept."""
@@ -102,6 +115,7 @@ class PhotoBucket:
 
     def store(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Send photos; each is whole in the bucket when this returns."""
+        self._claim()
         photos = [(self._key(Path(path)), data) for path, data in contents]
         if photos:
             with self._translating_failures(), ThreadPoolExecutor(min(_AT_ONCE, len(photos)), "photos") as pool:
@@ -143,11 +157,23 @@ class PhotoBucket:
 
     def remove_names(self, names: Collection[str]) -> None:
         """Delete objects, and the copies of them here."""
+        self._claim()
         keys = list(names)
         with self._translating_failures():
             for start in range(0, len(keys), _DELETED_AT_ONCE):
                 obstore.delete(self._store, keys[start : start + _DELETED_AT_ONCE])
         self._cache.discard([self._cache.folder / key for key in keys])
+
+    def _claim(self) -> None:
+        if not self._unclaimed_by:
+            return
+        with self._translating_failures():
+            try:
+                obstore.put(self._store, OWNER_NAME, self._unclaimed_by.encode(), mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                owner = bytes(obstore.get(self._store, OWNER_NAME).bytes()).decode(errors="replace")
+                refuse_other_owner(owner, self._unclaimed_by, self._place)
+        self._unclaimed_by = ""
 
     def _is_kept(self, path: Path, is_whole: Callable[[], bool]) -> bool:
         try:

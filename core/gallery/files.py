@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from core.errors import GalleryUnavailable
+from core.gallery.photo_store import OWNER_NAME, refuse_other_owner
 from core.images import EXTENSIONS
 
 _UNFINISHED = ".unfinished-"
@@ -26,6 +28,20 @@ class PhotoFiles:
         self._folder = folder
         self._originals = folder / "originals"
         self._previews = folder / "previews"
+
+    def claim(self, gallery_id: str) -> None:
+        """Make the file that says whose photos these are, or read it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        owner, unfinished = self._folder / OWNER_NAME, self._folder / f"{_UNFINISHED}{uuid4().hex}"
+        try:
+            unfinished.write_text(gallery_id)
+            os.link(unfinished, owner)  # unlike a rename it fails where there is one
+        except FileExistsError:
+            refuse_other_owner(owner.read_text(errors="replace"), gallery_id, str(self._folder))
+        except OSError as exc:
+            raise GalleryUnavailable(f"the gallery's folder {self._folder} cannot be written: {exc.strerror}") from exc
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def original_path(self, content_hash: str, media_type: str) -> str:
         """Say where the original lies; as text, since building a ``Path`` is half the cost of reading a row."""

@@ -80,7 +80,7 @@ class Gallery(GalleryReader):
             load_vectors: False leaves them to a writer's first search too: one that only adds needs no memory for them.
 
         Raises:
-            InvalidRequest: no such search device exists.
+            InvalidRequest: no such search device exists, or the photos of ``storage`` are another gallery's.
             BackendUnavailable: there is no GPU where one was asked for by name.
             EncoderMismatch: the gallery was made by another encoder.
             GalleryUnavailable: missing, locked, damaged, or of a newer version.

@@ -1,10 +1,16 @@
-"""The manifest: which encoder made a gallery's embeddings, and how often the gallery has changed."""
+"""The manifest: which gallery this is, which encoder made its embeddings, and how often it has changed."""
 
 from datetime import UTC, datetime
 
 from core.errors import EncoderMismatch
 from core.gallery.sql import Connection
 from core.results import EncoderFingerprint
+
+
+def read_gallery_id(connection: Connection) -> str:
+    """Return the gallery's random name: 32 hexadecimal digits. Copies of the database have the same."""
+    name: str = connection.execute("SELECT gallery FROM identity").fetchone()[0]
+    return name
 
 
 def read_fingerprint(connection: Connection) -> EncoderFingerprint | None:

@@ -30,6 +30,7 @@ Vectors and features have tables of their own, so that listing images never read
 
 import logging
 from collections.abc import Callable, Sequence
+from uuid import uuid4
 
 from core.errors import GalleryUnavailable
 from core.gallery.sql import Connection, Dialect
@@ -140,7 +141,20 @@ def m003_vector_engine(connection: Connection, dialect: Dialect) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_images_and_places, m002_calibrations, m003_vector_engine)
+def m004_gallery_id(connection: Connection, dialect: Dialect) -> None:
+    """Name the gallery, for stores that several galleries can reach; see ``core.gallery.photo_store``."""
+    connection.execute(
+        f"CREATE TABLE identity (id {dialect.integer} PRIMARY KEY CHECK (id = 1), gallery {dialect.text} NOT NULL)"
+    )
+    connection.execute("INSERT INTO identity VALUES (1, ?)", (uuid4().hex,))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_images_and_places,
+    m002_calibrations,
+    m003_vector_engine,
+    m004_gallery_id,
+)
 
 
 def apply_migrations(connection: Connection, dialect: Dialect, migrations: Sequence[Migration] = MIGRATIONS) -> None:

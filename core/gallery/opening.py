@@ -2,7 +2,7 @@
 
 from core.errors import GalleryUnavailable
 from core.gallery.leftovers import sweep
-from core.gallery.manifest import read_fingerprint, refuse_other_encoder, write_fingerprint
+from core.gallery.manifest import read_fingerprint, read_gallery_id, refuse_other_encoder, write_fingerprint
 from core.gallery.migrations import MIGRATIONS, apply_migrations, refuse_newer
 from core.gallery.photo_store import PhotoStore
 from core.gallery.sql import Database
@@ -18,7 +18,8 @@ def prepare_for_writing(
         database: of the gallery.
         files: its photos.
         fingerprint: the encoder in use, if one is.
-        sweeping: also delete the photos that a crash left without a row, which takes a look at every photo.
+        sweeping: also delete the photos that a crash left without a row, which takes a look at every photo; where
+            several machines share them, it is made sure instead that no other gallery does.
 
     Returns:
         The encoder on record.
@@ -26,6 +27,7 @@ def prepare_for_writing(
     Raises:
         EncoderMismatch: the gallery was made by another encoder.
         GalleryUnavailable: as ``Gallery.open`` says.
+        InvalidRequest: the photos are another gallery's.
     """
     if fingerprint is None and not database.exists():
         raise _missing(database)
@@ -47,7 +49,20 @@ def prepare_for_writing(
         connection.execute("COMMIT")
     if sweeping:
         sweep(database, files)
+    else:
+        claim_photos(database, files)
     return recorded
+
+
+def claim_photos(database: Database, files: PhotoStore) -> None:
+    """Make sure that shared photos are this gallery's; where one machine keeps everything, they lie beside its rows.
+
+    Raises:
+        InvalidRequest: they are another gallery's.
+    """
+    with database.reading() as connection:
+        gallery_id = read_gallery_id(connection)
+    files.claim(gallery_id)
 
 
 def check_for_reading(database: Database, fingerprint: EncoderFingerprint | None) -> EncoderFingerprint:

@@ -4,19 +4,46 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from core.errors import GalleryUnavailable
+from core.errors import GalleryUnavailable, InvalidRequest
 
 
 class LostPhoto(GalleryUnavailable):
     """The store answers, and this photo is missing or torn; another one may be whole."""
 
 
+OWNER_NAME = "gallery-id"
+"""Where a store says whose photos it holds."""
+
+
+def refuse_other_owner(owner: str, gallery_id: str, place: str) -> None:
+    """Let pass only the gallery on record.
+
+    Raises:
+        InvalidRequest: it is another one.
+    """
+    if owner != gallery_id:
+        raise InvalidRequest(
+            f"the photos in {place} are those of another gallery ({owner[:8]}, this one is {gallery_id[:8]}), which "
+            "would lose what is deleted here; give each gallery a bucket, a prefix or a folder of its own. If the "
+            f"other one is no more, delete {place}/{OWNER_NAME}"
+        )
+
+
 class PhotoStore(Protocol):
     """Originals and previews, named by the hash of the original's bytes.
 
-    ``originals/ab/<sha256>.<ext>`` and ``previews/ab/<sha256>.jpg``, ``ab`` being the hash's first two digits. Every
-    method may raise ``GalleryUnavailable``.
+    ``originals/ab/<sha256>.<ext>`` and ``previews/ab/<sha256>.jpg``, ``ab`` being the hash's first two digits, and
+    ``gallery-id``. Every method may raise ``GalleryUnavailable``.
     """
+
+    def claim(self, gallery_id: str) -> None:
+        """Put on record whose photos these are, unless it is: two galleries would delete each other's.
+
+        A store that is away makes sure of it before its first change.
+
+        Raises:
+            InvalidRequest: they are another gallery's.
+        """
 
     def original_path(self, content_hash: str, media_type: str) -> str:
         """Say where the original lies on this machine, or would once it was fetched."""

@@ -58,8 +58,9 @@ class BucketServer:
         self._ask("PUT", "photos")
 
     def objects(self) -> list[str]:
-        """The keys of all objects of the bucket."""
-        return sorted(each["path"] for page in obstore.list(self._store()) for each in page)
+        """The keys of all photos in the bucket."""
+        keys = (each["path"] for page in obstore.list(self._store()) for each in page)
+        return sorted(key for key in keys if not key.endswith("gallery-id"))
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object, whatever was there."""

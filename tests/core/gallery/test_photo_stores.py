@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 from threading import Thread
@@ -19,6 +20,7 @@ from core.gallery.leftovers import sweep
 from core.gallery.photo_cache import PhotoCache
 from core.gallery.photo_store import LostPhoto
 from core.gallery.storage import open_photos
+from scripts.sweep_photos import main as sweep_photos
 
 PHOTO = b"\xff\xd8 a photo \xff\xd9"
 HASH = hashlib.sha256(PHOTO).hexdigest()
@@ -125,6 +127,14 @@ class TestBothStores:
         assert store.fetch_original(HASH, "image/jpeg", len(PHOTO)) is None
         assert store.fetch_preview(HASH) is None
         assert list(store.names()) == []
+
+    def test_it_holds_the_photos_of_one_gallery(self, store):
+        """The first gallery owns it, however often it comes; another one is refused, and told what to do."""
+        store.claim("a" * 32)
+        store.claim("a" * 32)
+
+        with pytest.raises(InvalidRequest, match=r"\(aaaaaaaa, this one is bbbbbbbb\).*delete .*/gallery-id"):
+            store.claim("b" * 32)
 
     def test_names_are_listed_and_removed(self, store):
         """Everything stored is listed by its name, and can be removed by it."""
@@ -244,6 +254,24 @@ class TestBucket:
             added = gallery.add([new_image(2)])[0].image
             assert gallery.fetch_original(added).read_bytes() == new_image(2).data
 
+    def test_opened_while_it_is_away_its_owner_is_asked_before_the_first_change(
+        self, bucket, in_bucket, folder, fingerprint, new_image
+    ):
+        """A gallery opens and searches without its bucket; the first change makes sure that the bucket is its own."""
+        with Gallery.open(folder, fingerprint, storage=in_bucket) as gallery:
+            gallery.add([new_image(1)])
+        bucket.kill()
+        with Gallery.open(folder, fingerprint, storage=in_bucket) as gallery:
+            assert gallery.count() == len(gallery.search(new_image(1).embedding)) == 1
+            bucket.start()
+            bucket.put("some/gallery/gallery-id", b"b" * 32)
+
+            with pytest.raises(InvalidRequest, match="those of another gallery"):
+                gallery.add([new_image(2)])
+
+            assert gallery.count() == 1
+            assert bucket.objects() == []
+
     def test_one_that_fails_spares_the_others(self, credentials, folder):
         """When a photo cannot be sent, those that wait behind it are not tried, for all who write would wait too."""
         with refusing_bucket() as (endpoint, refused):
@@ -289,6 +317,21 @@ class TestBucket:
 
         with pytest.raises(GalleryUnavailable, match="missing or blank"):
             Gallery.open(tmp_path / "other", fingerprint, storage=in_bucket)
+
+    def test_two_galleries_cannot_share_it(self, postgres, in_bucket, tmp_path, fingerprint, new_image):
+        """Two galleries that were begun with the same blank bucket: the second is refused, and neither can delete the
+        other's photos; a sweep with the wrong database is refused too.
+        """
+        first, second = (replace(in_bucket, database_url=postgres.create_database()) for _ in range(2))
+        with Gallery.open(tmp_path / "one", fingerprint, storage=first) as gallery:
+            with pytest.raises(InvalidRequest, match="those of another gallery"):
+                Gallery.open(tmp_path / "other", fingerprint, storage=second)
+            image = gallery.add([new_image(1)])[0].image
+
+            options = ["--database-url", second.database_url, "--photo-store", second.photo_store]
+            options += ["--s3-endpoint", second.s3_endpoint, "--db-dir", str(tmp_path / "other"), "--yes-delete", "9"]
+            assert sweep_photos(options) == 2
+            assert gallery.fetch_original(image).read_bytes() == new_image(1).data
 
     def test_a_bucket_that_does_not_exist(self, in_bucket, folder, fingerprint):
         """A wrong name is told from a server that is away."""
