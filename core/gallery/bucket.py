@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from obstore.store import S3Store
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery.files import PhotoFiles, is_whole_preview
 from core.gallery.photo_cache import PhotoCache
-from core.gallery.photo_store import OWNER_NAME, refuse_other_owner
+from core.gallery.photo_store import OWNER_NAME, Claim
 
 _AT_ONCE = 16  # an answer takes tens of milliseconds, whatever else is on its way
 _DELETED_AT_ONCE = 1000  # S3 takes no more in one request
@@ -53,7 +53,7 @@ class PhotoBucket:
         self._cache = cache
         self._paths = PhotoFiles(cache.folder)
         self._send_s = send_s
-        self._unclaimed_by = ""
+        self._claimed_by: Claim | None = None
         self._store, self._sending_store = (
             S3Store(
                 parts.netloc,
@@ -70,11 +70,11 @@ class PhotoBucket:
             for timeout_s in (answer_s, send_s)
         )
 
-    def claim(self, gallery_id: str) -> None:
+    def claim(self, claim: Claim) -> None:
         """Make the object that says whose photos these are, or read it."""
-        self._unclaimed_by = gallery_id
+        self._claimed_by = claim
         try:
-            self._claim()
+            self._ensure_claimed()
         except GalleryUnavailable as exc:
             _log.warning("the gallery opens without its photos: %s", exc)
 
@@ -115,7 +115,7 @@ class PhotoBucket:
 
     def store(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Send photos; each is whole in the bucket when this returns."""
-        self._claim()
+        self._ensure_claimed()
         photos = [(self._key(Path(path)), data) for path, data in contents]
         if photos:
             with self._translating_failures(), ThreadPoolExecutor(min(_AT_ONCE, len(photos)), "photos") as pool:
@@ -157,23 +157,40 @@ class PhotoBucket:
 
     def remove_names(self, names: Collection[str]) -> None:
         """Delete objects, and the copies of them here."""
-        self._claim()
+        self._ensure_claimed()
         keys = list(names)
         with self._translating_failures():
             for start in range(0, len(keys), _DELETED_AT_ONCE):
                 obstore.delete(self._store, keys[start : start + _DELETED_AT_ONCE])
         self._cache.discard([self._cache.folder / key for key in keys])
 
-    def _claim(self) -> None:
-        if not self._unclaimed_by:
+    def _ensure_claimed(self) -> None:
+        claim = self._claimed_by
+        if claim is None:
             return
         with self._translating_failures():
-            try:
-                obstore.put(self._store, OWNER_NAME, self._unclaimed_by.encode(), mode="create", use_multipart=False)
-            except AlreadyExistsError:
-                owner = bytes(obstore.get(self._store, OWNER_NAME).bytes()).decode(errors="replace")
-                refuse_other_owner(owner, self._unclaimed_by, self._place)
-        self._unclaimed_by = ""
+            if not self._is_owned_by(claim):
+                if claim.held and not any(self._has(self.original_path(*each)) for each in claim.held):
+                    raise claim.proves_elsewhere(self._place)
+                with suppress(AlreadyExistsError):
+                    obstore.put(self._store, OWNER_NAME, claim.gallery_id.encode(), mode="create", use_multipart=False)
+                self._is_owned_by(claim)
+        self._claimed_by = None
+
+    def _is_owned_by(self, claim: Claim) -> bool:
+        try:
+            owner = bytes(obstore.get(self._store, OWNER_NAME).bytes()).decode(errors="replace")
+        except (NotFoundError, FileNotFoundError):
+            return False
+        claim.refuse_other_owner(owner, self._place)
+        return True
+
+    def _has(self, path: str) -> bool:
+        try:
+            obstore.head(self._store, self._key(Path(path)))
+        except (NotFoundError, FileNotFoundError):
+            return False
+        return True
 
     def _is_kept(self, path: Path, is_whole: Callable[[], bool]) -> bool:
         try:

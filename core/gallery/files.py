@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from core.errors import GalleryUnavailable
-from core.gallery.photo_store import OWNER_NAME, refuse_other_owner
+from core.gallery.photo_store import OWNER_NAME, Claim
 from core.images import EXTENSIONS
 
 _UNFINISHED = ".unfinished-"
@@ -29,19 +29,25 @@ class PhotoFiles:
         self._originals = folder / "originals"
         self._previews = folder / "previews"
 
-    def claim(self, gallery_id: str) -> None:
+    def claim(self, claim: Claim) -> None:
         """Make the file that says whose photos these are, or read it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         owner, unfinished = self._folder / OWNER_NAME, self._folder / f"{_UNFINISHED}{uuid4().hex}"
         try:
-            unfinished.write_text(gallery_id)
-            os.link(unfinished, owner)  # unlike a rename it fails where there is one
-        except FileExistsError:
-            refuse_other_owner(owner.read_text(errors="replace"), gallery_id, str(self._folder))
+            if owner.exists():
+                claim.refuse_other_owner(owner.read_text(errors="replace"), str(self._folder))
+                return
+            if claim.held and not any(Path(self.original_path(*each)).is_file() for each in claim.held):
+                raise claim.proves_elsewhere(str(self._folder))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            unfinished.write_text(claim.gallery_id)
+            try:
+                os.link(unfinished, owner)  # unlike a rename it fails where there is one
+            except FileExistsError:
+                claim.refuse_other_owner(owner.read_text(errors="replace"), str(self._folder))
+            finally:
+                unfinished.unlink()
         except OSError as exc:
-            raise GalleryUnavailable(f"the gallery's folder {self._folder} cannot be written: {exc.strerror}") from exc
-        finally:
-            unfinished.unlink(missing_ok=True)
+            raise GalleryUnavailable(f"the gallery's folder {self._folder} cannot be used: {exc.strerror}") from exc
 
     def original_path(self, content_hash: str, media_type: str) -> str:
         """Say where the original lies; as text, since building a ``Path`` is half the cost of reading a row."""

@@ -165,6 +165,12 @@ def used_contents(connection: Connection, content_hashes: Collection[str]) -> se
     return {row[0] for row in rows}
 
 
+def newest_contents(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """Content hash and media type of the images added last."""
+    rows = connection.execute("SELECT content_hash, media_type FROM images ORDER BY seq DESC LIMIT ?", (limit,))
+    return [(row[0], row[1]) for row in rows]
+
+
 def uses_content(connection: Connection, content_hash: str) -> bool:
     """Say whether any collection holds these bytes."""
     row = connection.execute("SELECT 1 FROM images WHERE content_hash = ? LIMIT 1", (content_hash,)).fetchone()

@@ -17,6 +17,7 @@ INDEXES: dict[str, dict[str, int]] = {"HNSW": {"M": 24, "efConstruction": 200}, 
 """The kinds of index, and what they are built with."""
 
 _RETRY_AFTER_S = 1.0
+_LONGEST_RECONNECT_MS = 2000  # gRPC's own limit is two minutes, of which a server that is back would be left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class MilvusConnection:
                     db_name=self._options.database,
                     timeout=self._options.timeout_s,
                     dedicated=True,  # a shared connection would be closed by whoever closes first
+                    grpc_options={"grpc.max_reconnect_backoff_ms": _LONGEST_RECONNECT_MS},
                 )
             return self._client
 

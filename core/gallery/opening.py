@@ -1,12 +1,16 @@
 """What must hold before a gallery is used, and what a writer puts in order first."""
 
 from core.errors import GalleryUnavailable
+from core.gallery.image_rows import newest_contents
 from core.gallery.leftovers import sweep
 from core.gallery.manifest import read_fingerprint, read_gallery_id, refuse_other_encoder, write_fingerprint
 from core.gallery.migrations import MIGRATIONS, apply_migrations, refuse_newer
-from core.gallery.photo_store import PhotoStore
+from core.gallery.photo_store import Claim, PhotoStore
 from core.gallery.sql import Database
 from core.results import EncoderFingerprint
+
+_ASKED_FOR = 20
+"""Of so many photos the right store has lost some at most."""
 
 
 def prepare_for_writing(
@@ -58,11 +62,10 @@ def claim_photos(database: Database, files: PhotoStore) -> None:
     """Make sure that shared photos are this gallery's; where one machine keeps everything, they lie beside its rows.
 
     Raises:
-        InvalidRequest: they are another gallery's.
+        InvalidRequest: they are another gallery's, or this gallery's are elsewhere.
     """
     with database.reading() as connection:
-        gallery_id = read_gallery_id(connection)
-    files.claim(gallery_id)
+        files.claim(Claim(read_gallery_id(connection), tuple(newest_contents(connection, _ASKED_FOR))))
 
 
 def check_for_reading(database: Database, fingerprint: EncoderFingerprint | None) -> EncoderFingerprint:

@@ -1,6 +1,7 @@
 """What the gallery asks of the place where its photos are kept."""
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,17 +16,36 @@ OWNER_NAME = "gallery-id"
 """Where a store says whose photos it holds."""
 
 
-def refuse_other_owner(owner: str, gallery_id: str, place: str) -> None:
-    """Let pass only the gallery on record.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which gallery wants to keep its photos in a store.
 
-    Raises:
-        InvalidRequest: it is another one.
+    Attributes:
+        gallery_id: its random name.
+        held: content hash and media type of some of its images; the right store holds one of their originals at least.
     """
-    if owner != gallery_id:
-        raise InvalidRequest(
-            f"the photos in {place} are those of another gallery ({owner[:8]}, this one is {gallery_id[:8]}), which "
-            "would lose what is deleted here; give each gallery a bucket, a prefix or a folder of its own. If the "
-            f"other one is no more, delete {place}/{OWNER_NAME}"
+
+    gallery_id: str
+    held: tuple[tuple[str, str], ...] = ()
+
+    def refuse_other_owner(self, owner: str, place: str) -> None:
+        """Let pass only the gallery on record.
+
+        Raises:
+            InvalidRequest: it is another one.
+        """
+        if owner != self.gallery_id:
+            raise InvalidRequest(
+                f"the photos in {place} are those of another gallery ({owner[:8]}, this one is {self.gallery_id[:8]}), "
+                "which would lose what is deleted here; give each gallery a bucket, a prefix or a folder of its own. "
+                f"If the other one is no more, delete {place}/{OWNER_NAME}"
+            )
+
+    def proves_elsewhere(self, place: str) -> InvalidRequest:
+        """What to raise where the store holds none of what it should."""
+        return InvalidRequest(
+            f"this gallery has images, and their photos are not in {place}; give the photo store that it was made with "
+            "(--photo-store, M1_PHOTO_STORE, M3_PHOTO_STORE), or copy all of that one there first"
         )
 
 
@@ -36,13 +56,13 @@ class PhotoStore(Protocol):
     ``gallery-id``. Every method may raise ``GalleryUnavailable``.
     """
 
-    def claim(self, gallery_id: str) -> None:
+    def claim(self, claim: Claim) -> None:
         """Put on record whose photos these are, unless it is: two galleries would delete each other's.
 
         A store that is away makes sure of it before its first change.
 
         Raises:
-            InvalidRequest: they are another gallery's.
+            InvalidRequest: they are another gallery's, or this gallery's are elsewhere.
         """
 
     def original_path(self, content_hash: str, media_type: str) -> str:

@@ -18,7 +18,7 @@ from core.gallery import Gallery, Storage
 from core.gallery.bucket import PhotoBucket
 from core.gallery.leftovers import sweep
 from core.gallery.photo_cache import PhotoCache
-from core.gallery.photo_store import LostPhoto
+from core.gallery.photo_store import Claim, LostPhoto
 from core.gallery.storage import open_photos
 from scripts.sweep_photos import main as sweep_photos
 
@@ -47,9 +47,15 @@ def in_bucket(bucket) -> Storage:
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def store(request, folder):
+def kept(request) -> Storage:
+    """Where photos are kept."""
+    return request.getfixturevalue("in_bucket") if request.param == "bucket" else Storage()
+
+
+@pytest.fixture
+def store(folder, kept):
     """A photo store in which nothing is."""
-    return open_photos(folder, request.getfixturevalue("in_bucket") if request.param == "bucket" else Storage())
+    return open_photos(folder, kept)
 
 
 def put(store) -> None:
@@ -130,11 +136,24 @@ class TestBothStores:
 
     def test_it_holds_the_photos_of_one_gallery(self, store):
         """The first gallery owns it, however often it comes; another one is refused, and told what to do."""
-        store.claim("a" * 32)
-        store.claim("a" * 32)
+        store.claim(Claim("a" * 32))
+        store.claim(Claim("a" * 32, ((HASH, "image/jpeg"),)))
 
         with pytest.raises(InvalidRequest, match=r"\(aaaaaaaa, this one is bbbbbbbb\).*delete .*/gallery-id"):
-            store.claim("b" * 32)
+            store.claim(Claim("b" * 32))
+
+    def test_a_gallery_with_images_wants_their_photos(self, folder, kept):
+        """Told of the wrong store a gallery that has images refuses it; where one of their photos is, it moves in."""
+        lost = ("0" * 64, "image/png")
+        claim = Claim("a" * 32, (lost, (HASH, "image/jpeg")))
+        with pytest.raises(InvalidRequest, match=r"photos are not in .*--photo-store"):
+            open_photos(folder, kept).claim(claim)
+        put(open_photos(folder, kept))
+
+        open_photos(folder, kept).claim(claim)
+
+        with pytest.raises(InvalidRequest, match="those of another gallery"):
+            open_photos(folder, kept).claim(Claim("b" * 32))
 
     def test_names_are_listed_and_removed(self, store):
         """Everything stored is listed by its name, and can be removed by it."""
@@ -332,6 +351,15 @@ class TestBucket:
             options += ["--s3-endpoint", second.s3_endpoint, "--db-dir", str(tmp_path / "other"), "--yes-delete", "9"]
             assert sweep_photos(options) == 2
             assert gallery.fetch_original(image).read_bytes() == new_image(1).data
+
+    def test_a_forgotten_address_is_not_the_folder(self, postgres, in_bucket, tmp_path, fingerprint, new_image):
+        """Whoever shares the rows, and forgets to say where photos are, cannot add images that nobody else can show."""
+        storage = replace(in_bucket, database_url=postgres.create_database())
+        with Gallery.open(tmp_path / "one", fingerprint, storage=storage) as gallery:
+            gallery.add([new_image(1)])
+
+        with pytest.raises(InvalidRequest, match=r"photos are not in .*/other; give the photo store"):
+            Gallery.open(tmp_path / "other", fingerprint, storage=replace(storage, photo_store=""))
 
     def test_a_bucket_that_does_not_exist(self, in_bucket, folder, fingerprint):
         """A wrong name is told from a server that is away."""
