@@ -2,7 +2,9 @@
 
 What is read is compared exactly, so similarities are exact and only the tail of an answer may miss one. Centres and the
 list of each image are learned in the background, and kept as a cache beside the gallery: assigning a million vectors
-takes a minute, reading where they belong no time. Nothing depends on the file; without it everything is learned again.
+takes a minute, reading where they belong no time. Nothing depends on the file: without it everything is learned
+again, and what it says of a vector is believed only where that is as near to its centre as it says too. After a restore
+the same numbers may be those of other images.
 """
 
 import hashlib
@@ -25,6 +27,7 @@ from core.gallery.shards import Found, one_thread
 _SAMPLE_PER_LIST = 40
 _ROUNDS = 8
 _OUTGROWN = 4
+_SAME_SIMILARITY = 1e-3  # float16 changes the similarity of two unit vectors by half of this at most
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +40,13 @@ class Partition:
         centres: float32 [L, D].
         ids: int64 [N], sorted: the images whose list is known.
         lists: int64 [N], theirs.
+        similarities: float32 [N], theirs to the centres of their lists.
     """
 
     centres: NDArray[np.float32]
     ids: NDArray[np.int64]
     lists: NDArray[np.int64]
+    similarities: NDArray[np.float32]
 
     def fits(self, ids: NDArray[np.int64]) -> bool:
         """Whether it was made of such images: int64 [N]. Another collection of the same name has none of them."""
@@ -71,9 +76,10 @@ class IvfShard:
         self.has_changed = False
         self._probes = min(count, probes)
         self._centres = partition.centres
-        self._known_ids, self._known_lists = partition.ids, partition.lists
+        self._known, self._mistaken = partition, 0
         self._quantizer = faiss.IndexFlatIP(dim)
         self._quantizer.add(partition.centres)
+        self._number = np.float16 if half else np.float32
         self._index: Any  # FAISS' stubs leave out half of it
         if half:
             kind = faiss.ScalarQuantizer.QT_fp16
@@ -94,21 +100,26 @@ class IvfShard:
         """See ``Shard``."""
         return int(self._index.ntotal)
 
+    @property
+    def is_mistaken(self) -> bool:
+        """Whether the partition was made of other vectors, for the most part."""
+        return 2 * self._mistaken > len(self._known.ids)
+
     def ids(self) -> NDArray[np.int64]:
         """See ``Shard``."""
-        return self.partition().ids
+        lists = self._index.invlists
+        held = [
+            faiss.rev_swig_ptr(lists.get_ids(number), size).copy() if size else np.empty(0, np.int64)
+            for number, size in enumerate(self._sizes())
+        ]
+        return np.concatenate(held).astype(np.int64, copy=False)
 
     def partition(self) -> Partition:
         """Where all vectors are now."""
-        lists = self._index.invlists
-        sizes = [lists.list_size(number) for number in range(len(self._centres))]
-        held = [
-            faiss.rev_swig_ptr(lists.get_ids(number), size).copy() if size else np.empty(0, np.int64)
-            for number, size in enumerate(sizes)
-        ]
-        ids = np.concatenate(held).astype(np.int64, copy=False)
-        order = np.argsort(ids)
-        return Partition(self._centres, ids[order], np.repeat(np.arange(len(sizes)), sizes)[order])
+        sizes, ids = self._sizes(), self.ids()
+        similarities = np.concatenate([self._similarities(number, size) for number, size in enumerate(sizes)])
+        lists, order = np.repeat(np.arange(len(sizes)), sizes), np.argsort(ids)
+        return Partition(self._centres, ids[order], lists[order], similarities[order])
 
     def reserve(self, more: int) -> None:
         """See ``Shard``; lists make their own room."""
@@ -128,7 +139,7 @@ class IvfShard:
 
     def read(self, ids: NDArray[np.int64]) -> Found:
         """See ``Shard``."""
-        held = np.intersect1d(ids, self.ids())
+        held = np.unique(ids[np.isin(ids, self.ids())])
         if not len(held):
             return held, np.empty((0, self._centres.shape[1]), np.float32)
         with one_thread():
@@ -151,15 +162,32 @@ class IvfShard:
         return similarities[0][found], ids[0][found]
 
     def _lists_of(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-        places = np.searchsorted(self._known_ids, ids)
-        is_known = places < len(self._known_ids)
-        is_known[is_known] = self._known_ids[places[is_known]] == ids[is_known]
-        lists = np.empty(len(ids), np.int64)
-        lists[is_known] = self._known_lists[places[is_known]]
+        known, lists = self._known, np.empty(len(ids), np.int64)
+        places = np.searchsorted(known.ids, ids)
+        is_known = places < len(known.ids)
+        is_known[is_known] = known.ids[places[is_known]] == ids[is_known]
+        places = places[is_known]
+        lists[is_known] = known.lists[places]
+        similarities = np.einsum("nd,nd->n", vectors[is_known], self._centres[known.lists[places]])
+        is_same = np.abs(similarities - known.similarities[places]) < _SAME_SIMILARITY
+        self._mistaken += int(np.count_nonzero(~is_same))
+        is_known[is_known] = is_same
         if not is_known.all():
             self.has_changed = True
-            lists[~is_known] = assign(self._centres, vectors[~is_known])
+            lists[~is_known], _ = assign(self._centres, vectors[~is_known])
         return lists
+
+    def _sizes(self) -> list[int]:
+        return [self._index.invlists.list_size(number) for number in range(len(self._centres))]
+
+    def _similarities(self, number: int, size: int) -> NDArray[np.float32]:
+        """How near the vectors of one list are to its centre."""
+        if not size:
+            return np.empty(0, np.float32)
+        codes = faiss.rev_swig_ptr(self._index.invlists.get_codes(number), size * self._index.code_size)
+        vectors = np.asarray(codes).view(self._number).reshape(size, -1)
+        similarities: NDArray[np.float32] = vectors.astype(np.float32, copy=False) @ self._centres[number]
+        return similarities
 
 
 def learn_centres(
@@ -208,11 +236,15 @@ def sample_size(count: int) -> int:
     return min(count, lists_for(count) * _SAMPLE_PER_LIST)
 
 
-def assign(centres: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Find the nearest of centres float32 [L, D] for each of vectors float32 [N, D]: int64 [N]."""
+def assign(centres: NDArray[np.float32], vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Find the nearest of centres float32 [L, D] for each of vectors float32 [N, D].
+
+    Returns:
+        Their numbers int64 [N], and the similarities to them float32 [N].
+    """
     with one_thread():
-        _, lists = faiss.knn(np.ascontiguousarray(vectors), centres, 1, metric=faiss.METRIC_INNER_PRODUCT)
-    return np.ascontiguousarray(lists[:, 0])
+        similarities, lists = faiss.knn(np.ascontiguousarray(vectors), centres, 1, metric=faiss.METRIC_INNER_PRODUCT)
+    return lists[:, 0].copy(), similarities[:, 0].copy()
 
 
 class PartitionCache:
@@ -229,7 +261,8 @@ class PartitionCache:
             with np.load(self._path(collection), allow_pickle=False) as file:
                 if str(file["encoder"]) != self._encoder:
                     return None
-                return Partition(file["centres"], file["ids"], file["lists"].astype(np.int64))
+                lists = file["lists"].astype(np.int64)
+                return Partition(file["centres"], file["ids"], lists, file["similarities"])
         except FileNotFoundError:
             return None
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as exc:
@@ -249,6 +282,7 @@ class PartitionCache:
                     centres=partition.centres,
                     ids=partition.ids,
                     lists=partition.lists.astype(np.int32),
+                    similarities=partition.similarities,
                 )
             following.replace(path)
         except OSError as exc:
@@ -256,7 +290,7 @@ class PartitionCache:
             _log.warning("the vector index is not kept, and is made again at the next start: %s", exc)
 
     def drop(self, collection: str) -> None:
-        """Forget a collection; a file that stays nevertheless is told by its ids to be another's."""
+        """Forget a collection; a file that stays nevertheless is told by ids and similarities to be another's."""
         with suppress(OSError):
             self._path(collection).unlink(missing_ok=True)
 

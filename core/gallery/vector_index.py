@@ -194,7 +194,8 @@ class VectorIndex:
                 large = [
                     shard
                     for shard in self._shards.values()
-                    if isinstance(shard, Rows) and shard.count >= self._options.approximate_from
+                    if shard.count >= self._options.approximate_from
+                    and (not isinstance(shard, IvfShard) or shard.is_mistaken)
                 ]
             if large and not self._closing.is_set():
                 self._learning = Thread(target=self._partition, args=(large[0],), name="vector-index", daemon=True)
@@ -215,21 +216,22 @@ class VectorIndex:
                 if self._cache is not None and shard.has_changed:
                     self._cache.write(name, shard.partition())
 
-    def _partition(self, rows: Rows) -> None:
+    def _partition(self, rows: Shard) -> None:
         with self._lock.shared():
             ids = np.sort(rows.ids())
         drawn = np.random.default_rng(len(ids)).choice(ids, sample_size(len(ids)), replace=False)
         centres = learn_centres(self._read(rows, drawn)[1], lists_for(len(ids)), self._closing.is_set)
-        lists = np.empty(len(ids), np.int64)
+        lists, similarities = np.empty(len(ids), np.int64), np.empty(len(ids), np.float32)
         chunks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(ids), _ROWS_AT_ONCE)]
         known = np.zeros(len(ids), bool)
         for chunk in chunks:
             held, vectors = self._read(rows, ids[chunk])
             places = np.searchsorted(ids, held)
-            lists[places], known[places] = assign(centres, vectors), True
+            lists[places], similarities[places] = assign(centres, vectors)
+            known[places] = True
             if self._closing.is_set():
                 return
-        shard = self._new_ivf(Partition(centres, ids[known], lists[known]))
+        shard = self._new_ivf(Partition(centres, ids[known], lists[known], similarities[known]))
         for chunk in chunks:
             shard.add(*self._read(rows, ids[chunk]))
             if self._closing.is_set():
@@ -244,10 +246,11 @@ class VectorIndex:
             self._shards[name] = shard
         _log.info("collection %r is searched in %d of %d lists", name, self._options.probes, len(centres))
         if self._cache is not None:
-            self._cache.write(name, shard.partition())
-            shard.has_changed = False
+            with self._lock.shared():
+                partition, shard.has_changed = shard.partition(), False
+            self._cache.write(name, partition)
 
-    def _read(self, rows: Rows, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _read(self, rows: Shard, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         with self._lock.shared():
             return rows.read(ids)
 

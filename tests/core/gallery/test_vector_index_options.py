@@ -30,6 +30,14 @@ def learned(index: VectorIndex) -> VectorIndex:
     return index
 
 
+def recall(index: VectorIndex, vectors: np.ndarray) -> float:
+    """What share of the ten best of vectors 0, 1... searches of the museum find."""
+    hits = 0
+    for query in unit_rows(50, 2):
+        hits += len(set(index.search("museum", query, 10)[0]) & set(np.argsort(-(vectors @ query))[:10]))
+    return hits / 500
+
+
 @pytest.fixture
 def vectors() -> np.ndarray:
     """Enough for lists."""
@@ -214,6 +222,40 @@ class TestCache:
         index.add("museum", again, vectors)
 
         assert isinstance(index._shards["museum"], Rows)
+
+    @pytest.mark.parametrize("precision", ["float32", "float16"])
+    @pytest.mark.parametrize("restored", [2000, 0], ids=["restored", "rebuilt"])
+    def test_numbers_used_again_for_other_photos_go_into_lists_of_their_own(
+        self, make_index, vectors, restored, precision
+    ):
+        """After a restore, or a rebuild beside the former lists, all is found, at once and at the next start."""
+        first = make_index()
+        first.add("museum", np.arange(len(vectors)), vectors)
+        learned(first).close()
+        vectors = np.concatenate([vectors[:restored], unit_rows(len(vectors) - restored, 5)])
+
+        for _ in range(2):
+            index = make_index(precision=precision)
+            index.reserve("museum", len(vectors), lambda: np.arange(len(vectors)))
+            index.add("museum", np.arange(len(vectors)), vectors)
+            assert not isinstance(index._shards["museum"], Rows)
+            assert recall(index, vectors) >= 0.98
+            index.close()
+        assert not index._shards["museum"].has_changed
+
+    def test_lists_made_of_other_vectors_are_learned_again(self, make_index, cache, vectors):
+        """Where most of what was learned proves to be of other vectors, centres are learned of these, in time."""
+        first = make_index()
+        first.add("museum", np.arange(len(vectors)), vectors)
+        former = learned(first)._shards["museum"].partition().centres
+
+        index = make_index()
+        others = np.ascontiguousarray(-vectors)
+        index.add("museum", np.arange(len(vectors)), others)
+        learned(index)
+
+        assert np.abs(cache.read("museum").centres - former).max() > 0.1
+        assert recall(index, others) >= 0.98
 
     def test_what_was_learned_goes_with_a_collection_and_follows_its_name(self, make_index, cache, vectors):
         """No file stays of a collection that is removed or has another name; under the new name there is one."""
