@@ -6,8 +6,18 @@ vectors are searched in this process, and what Milvus says of the same images is
 once, also by other replicas, a deleted one never, and it may be asked at its fast consistency, Bounded, where Strong
 takes 0.2 s: correctness rests on the outbox alone.
 
-A Milvus that has lost something is noticed before it is believed: it must show the marker of the gallery's epoch,
-looked for at most ``TRUST_S`` before a search ends. A server that restarts, empty or with a backup, takes longer.
+A Milvus that has lost something is noticed before it is believed: it must show the marker of the gallery's epoch before
+a search, and once more after it, with that epoch still on record. Within ``TRUST_S`` one look does for both: a server
+that restarts, empty or with a backup, takes longer. What this proves, however long the search took:
+
+* The epoch was the same from the first look to the last, and no epoch ever comes back. So the outbox was read as it
+  stood in this epoch, and whatever it did not hold, Milvus had before the marker was written.
+* Milvus keeps one log, and a marker is written once, under a number drawn for it. A Milvus that has gone back to before
+  the marker never shows it again; so one that shows it before and after has not gone back there in between.
+
+Where the epoch has changed meanwhile, which happens once in ``staleness_s`` at most, Milvus is asked again. What the
+outbox said is still good if the gallery's generation has not changed: nothing but settling has shortened it since, and
+a repair, which lengthens it, counts as a change.
 Milvus away, or not believed: GalleryUnavailable, never a part of the answer.
 """
 
@@ -26,8 +36,9 @@ from core.gallery.manifest import read_generation
 from core.gallery.milvus_collection import MAX_TOP_K, MilvusCollection
 from core.gallery.milvus_connection import read_options
 from core.gallery.milvus_settling import TRUST_S, MilvusSettling
+from core.gallery.outbox import Engine
 from core.gallery.sql import Connection, Database
-from core.gallery.unsettled import Unsettled, merge
+from core.gallery.unsettled import Found, Unsettled, merge
 from core.gallery.vector_rows import seqs_of_places
 from core.gallery.vector_store import Added, Lag, Moved, Removed, Renamed, VectorChange
 from core.results import EncoderFingerprint
@@ -80,18 +91,24 @@ class MilvusStore:
         among = None if places is None else seqs_of_places(connection, places)
         if among is not None and not len(among):
             return np.empty(0, np.int64), np.empty(0, np.float32)
+        known: Found | None = None
         for _ in range(_ATTEMPTS):
             try:
+                engine, until = self._check_trust(connection)
                 # In this order: what is repaired or settled between the two questions is known to both.
-                until = self._check_trust(connection)
-                known = self._unsettled.search(connection, collection, query, top_k, among)
+                if known is None or known.generation != engine.generation:
+                    known = self._unsettled.search(connection, collection, query, top_k, among)
                 settled = self._search_milvus(connection, collection, query, top_k, places, known.hidden)
+                is_whole = time.monotonic() < until or self._is_trusted_still(connection, engine.epoch)
             except GalleryUnavailable:
-                known = self._unsettled.search(connection, collection, query, top_k, among)
+                if not outbox.holds_all_of(connection, collection):
+                    raise
+                if known is None or known.generation != read_generation(connection):
+                    known = self._unsettled.search(connection, collection, query, top_k, among)
                 if not outbox.holds_all_of(connection, collection) or read_generation(connection) != known.generation:
                     raise
                 return known.seqs, known.similarities
-            if time.monotonic() < until:
+            if is_whole:
                 return merge((known.seqs, known.similarities), settled, top_k)
         raise GalleryUnavailable(f"the vector engine at {self._milvus.options.address} is too slow; try again later")
 
@@ -173,8 +190,8 @@ class MilvusStore:
                 return seqs[is_current][:top_k], similarities[is_current][:top_k]
             limit = min(MAX_TOP_K, 4 * limit)
 
-    def _check_trust(self, connection: Connection) -> float:
-        """Return until when (monotonic) Milvus can be believed, or raise GalleryUnavailable."""
+    def _check_trust(self, connection: Connection) -> tuple[Engine, float]:
+        """Return what is on record, and until when (monotonic) Milvus can be believed; else GalleryUnavailable."""
         for _ in range(_ATTEMPTS):
             engine = outbox.read_engine(connection)
             if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
@@ -183,13 +200,22 @@ class MilvusStore:
             epoch, until = self._trusted
             # Half of the time is left for the search itself.
             if engine.epoch == epoch and now < until - TRUST_S / 2:
-                return until
+                return engine, until
             if self._milvus.shows_marker(engine.epoch):
                 self._trusted = engine.epoch, now + TRUST_S
-                return now + TRUST_S
+                return engine, now + TRUST_S
             # The epoch may have ended between the two questions.
         self._settling.wake()
         raise self._not_trusted()
+
+    def _is_trusted_still(self, connection: Connection, epoch: int) -> bool:
+        """Whether Milvus shows the marker at the end of a search as well, with the same epoch on record."""
+        now = time.monotonic()
+        engine = outbox.read_engine(connection)
+        if engine is None or engine.epoch != epoch or not self._milvus.shows_marker(epoch):
+            return False
+        self._trusted = epoch, now + TRUST_S
+        return True
 
     def _not_trusted(self) -> GalleryUnavailable:
         return GalleryUnavailable(

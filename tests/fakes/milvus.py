@@ -1,0 +1,111 @@
+"""Milvus' collection in memory, without its delay, so that what its server does in between can be chosen."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.gallery import Storage, milvus_store
+from core.gallery.outbox import Entities
+
+
+class FakeServer:
+    """What all replicas see.
+
+    Attributes:
+        rows: by seq, what is known of an image, its vector last.
+        epochs: of the markers.
+        written: how many markers have been.
+        before: called when a method of that name begins.
+    """
+
+    def __init__(self) -> None:
+        self.is_made = False
+        self.rows: dict[int, tuple[int, int, NDArray[np.float32]]] = {}
+        self.epochs: set[int] = set()
+        self.written = 0
+        self.before: dict[str, Callable[[], object]] = {}
+
+    def install(self, monkeypatch: pytest.MonkeyPatch, **options: object) -> Storage:
+        """Take the place of the server of every gallery opened from now on; return what to open one with."""
+        options = {"uri": "http://127.0.0.1:1", "staleness_s": 0.05, **options}
+        monkeypatch.setattr(milvus_store, "MilvusCollection", lambda given, _: FakeMilvus(self, given))
+        return Storage(vector_index="milvus", vector_index_options={**options})
+
+    def lose_everything(self) -> None:
+        """As a server does that has been put back to its first day."""
+        self.rows.clear()
+        self.epochs.clear()
+
+
+class FakeMilvus:
+    """See ``core.gallery.milvus_collection.MilvusCollection``."""
+
+    def __init__(self, server: FakeServer, options: object) -> None:
+        self.options = options
+        self._server = server
+
+    def exists(self) -> bool:
+        return self._server.is_made
+
+    def make(self, gallery: str) -> None:
+        self._server.is_made = True
+
+    def load(self, gallery: str) -> None:
+        pass
+
+    def replace(self, entities: Entities) -> None:
+        self._begin("replace")
+        columns = entities.seqs.tolist(), entities.keys.tolist(), entities.places.tolist(), entities.vectors
+        self._server.rows.update((seq, row) for seq, *row in zip(*columns, strict=True))
+
+    def delete(self, seqs: NDArray[np.int64]) -> None:
+        self._begin("delete")
+        for seq in seqs.tolist():
+            self._server.rows.pop(seq, None)
+
+    def write_marker(self, epoch: int) -> None:
+        self._server.epochs.add(epoch)
+        self._server.written += 1
+
+    def markers(self) -> NDArray[np.int64]:
+        return np.array(sorted(self._server.epochs), np.int64)
+
+    def delete_markers(self, epochs: NDArray[np.int64]) -> None:
+        self._server.epochs.difference_update(epochs.tolist())
+
+    def shows_marker(self, epoch: int) -> bool:
+        return epoch in self._server.epochs
+
+    def shown(self, seqs: NDArray[np.int64], consistency: str = "Bounded") -> NDArray[np.int64]:
+        return np.array([seq for seq in seqs.tolist() if seq in self._server.rows], np.int64)
+
+    def count(self, after: int = 0, up_to: int = 2**63 - 1) -> int:
+        return sum(after < seq <= up_to for seq in list(self._server.rows))
+
+    def entities(self, after: int, up_to: int) -> NDArray[np.int64]:
+        self._begin("entities")
+        rows = sorted((seq, *row[:-1]) for seq, row in list(self._server.rows.items()) if after < seq <= up_to)
+        return np.array(rows, np.int64).reshape(len(rows), -1) if rows else self._nothing()
+
+    def search(
+        self, key: int, query: NDArray[np.float32], limit: int, places: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        self._begin("search")
+        hits = [
+            (float(row[-1] @ query), seq)
+            for seq, row in list(self._server.rows.items())
+            if row[0] == key and (places is None or row[1] in places)
+        ]
+        best = sorted(hits, reverse=True)[:limit]
+        return np.array([seq for _, seq in best], np.int64), np.array([each for each, _ in best], np.float32)
+
+    def close(self) -> None:
+        pass
+
+    def _nothing(self) -> NDArray[np.int64]:
+        return np.empty((0, 3), np.int64)
+
+    def _begin(self, method: str) -> None:
+        self._server.before.get(method, lambda: None)()
