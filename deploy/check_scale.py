@@ -2,13 +2,16 @@
 
     docker compose -f docker-compose.scale.yml config --format json | python deploy/check_scale.py
 
-Docker Compose's own reading comes by standard input; deploy/kubernetes is built by Kustomize's library and each object
-held to the schemas of several Kubernetes versions, in which no unknown field is allowed. Prints what is wrong.
+Docker Compose's own reading comes by standard input; deploy/overlay, which stands on deploy/kubernetes, and deploy/fill
+are built by Kustomize's library and each object held to the schemas of several Kubernetes versions, in which no unknown
+field is allowed. Prints what is wrong.
 """
 
 import asyncio
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 import kubernetes_validate
 import pykustomize
 
-KUBERNETES = Path(__file__).parent / "kubernetes"
+DEPLOY = Path(__file__).parent
 VERSIONS = ("1.30", "1.33", "1.37")  # the oldest with `preStop: sleep`, and newer ones
 PUBLISHED = ["balancer"]
 SECRETS = {"matcher-stores", "matcher-keys"}  # made by hand; docs/scale.md lists their keys
@@ -26,12 +29,23 @@ Object = dict[str, Any]
 
 def main() -> int:
     """Check both; 1 if anything is wrong."""
-    objects = asyncio.run(pykustomize.build_json(KUBERNETES)).resources
+    objects = build("overlay", "fill")
     problems = [*check_compose(json.load(sys.stdin)), *check_schemas(objects), *check_references(objects)]
     for problem in problems:
         print(problem)
     print(f"{len(objects)} Kubernetes objects, {len(problems)} problems")
     return 1 if problems else 0
+
+
+def build(*folders: str) -> list[Object]:
+    """What these make together, so that one finds what it calls by name in the other."""
+    with tempfile.TemporaryDirectory() as made:
+        # Kustomize takes no absolute paths, and of relative ones no way through a link.
+        folder = Path(made).resolve()
+        named = [os.path.relpath((DEPLOY / each).resolve(), folder) for each in folders]
+        (folder / "kustomization.yaml").write_text(json.dumps({"resources": named}))
+        objects: list[Object] = asyncio.run(pykustomize.build_json(folder)).resources
+        return objects
 
 
 def check_compose(project: Object) -> Iterator[str]:
@@ -72,6 +86,8 @@ def check_references(objects: list[Object]) -> Iterator[str]:
             target = f"{spec['scaleTargetRef']['kind']} {spec['scaleTargetRef']['name']}"
             if target not in pods:
                 yield f"{_name(each)} scales {target}, which does not exist"
+        if each["kind"] == "Job":
+            continue  # it finds its pods itself
         selector = spec.get("selector", {})
         wanted = selector if each["kind"] == "Service" else selector.get("matchLabels", {})
         if wanted and not any(wanted.items() <= of_pod.items() for of_pod in labels):

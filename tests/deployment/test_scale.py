@@ -16,6 +16,7 @@ from serving.settings import ProcessSettings
 
 REPOSITORY = Path(__file__).parents[2]
 KUBERNETES = REPOSITORY / "deploy" / "kubernetes"
+GUIDE = (REPOSITORY / "docs" / "scale.md").read_text()
 SECRETS = {"SERVICE_KEY", "POSTGRES_PASSWORD", "STORE_USER", "STORE_PASSWORD"}
 PROCESSES: dict[str, type[ProcessSettings]] = {
     "gateway": GatewaySettings, "m1": RetrievalSettings, "m3": VerifierSettings,
@@ -125,6 +126,22 @@ class TestCompose:
             monkeypatch.setenv(key, given.replace("${SERVICE_KEY:?", "x" * 20))
         assert PROCESSES[name]() is not None
 
+    def test_the_guides_commands_name_services_that_exist(self, services):
+        """Whoever copies a command of docs/scale.md meets the service, and the program, that it names."""
+        pages = [GUIDE, (REPOSITORY / "docs" / "scale.zh-CN.md").read_text()]
+        runs = [run for page in pages for run in re.findall(r"scale\.yml run ((?:.*\\\n)*.*)", page)]
+        assert len(runs) >= 3
+        for run in runs:
+            name, module = re.search(r" ([a-z0-9-]+) (?:\\\n *)?python -m ([a-z_.]+)", run).groups()
+            assert name in services
+            assert (REPOSITORY / module.replace(".", "/")).with_suffix(".py").exists()
+
+    def test_a_proxy_is_not_asked_for_stores(self, services):
+        """What .env.example advises for NO_PROXY has the stores that are reached by HTTP."""
+        (told,) = re.findall(r"^# NO_PROXY=.*: (\S+)$", (REPOSITORY / ".env.example").read_text(), re.MULTILINE)
+        asked = {services["m1-a"]["environment"][name] for name in ("M1_S3_ENDPOINT", "M1_VECTOR_INDEX_OPTIONS")}
+        assert set(re.findall(r"http://([a-z0-9-]+)", " ".join(asked))) <= set(told.split(","))
+
     def test_changes_are_written_down(self, services):
         """Without a word of the operator's there is an audit log."""
         assert services["gateway-a"]["environment"]["GATEWAY_AUDIT_FILE"] == "${GATEWAY_AUDIT_FILE:--}"
@@ -165,22 +182,44 @@ class TestKubernetes:
     def test_documented_secrets_are_those_that_are_read(self, workloads):
         """docs/scale.md tells how to make every secret, with every key."""
         read = re.findall(r"'name': '(matcher-[a-z]+)', 'key': '([a-z-]+)'", str(workloads))
-        told = (REPOSITORY / "docs" / "scale.md").read_text()
         assert {name for name, _ in read} | {"matcher-keys"} == set(
-            re.findall(r"secret generic (matcher-[a-z]+)", told)
+            re.findall(r"secret generic (matcher-[a-z]+)", GUIDE)
         )
-        assert {key for _, key in read} | {"keys.json"} == set(re.findall(r"--from-(?:literal|file)=([a-z.-]+)=", told))
+        assert {key for _, key in read} | {"keys.json"} == set(
+            re.findall(r"--from-(?:literal|file)=([a-z.-]+)=", GUIDE)
+        )
 
     def test_autoscaling_goes_by_metrics_that_exist(self, objects):
-        """What the autoscalers ask for is made by the adapter's rules of metrics and labels that the product has."""
+        """What the autoscalers ask for is the processor, or made by the adapterof metrics that the product has."""
         scalers = [each for each in objects if each["kind"] == "HorizontalPodAutoscaler"]
-        asked = {metric["pods"]["metric"]["name"] for each in scalers for metric in each["spec"]["metrics"]}
+        metrics = [metric for each in scalers for metric in each["spec"]["metrics"]]
+        asked = {metric["pods"]["metric"]["name"] for metric in metrics if metric["type"] == "Pods"}
+        assert {metric["resource"]["name"] for metric in metrics if metric["type"] == "Resource"} == {"cpu"}
         rules = yaml.safe_load((KUBERNETES / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
         assert asked == {rule["name"]["as"] for rule in rules}
 
         known = {metric.name for metric in Metrics("retrieval").registry.collect()}
         queries = " ".join(rule["seriesQuery"] + rule["metricsQuery"].replace("<<.Series>>", "") for rule in rules)
         assert set(re.findall(r"matcher_[a-z_]+", queries)) <= known
+
+    def test_prometheus_finds_every_process(self, workloads):
+        """What docs/monitoring.md configures keeps the pods of each key, labelled as the adapter expects."""
+        page = (REPOSITORY / "docs" / "monitoring.md").read_text()
+        (block,) = re.findall(r"```yaml\n(scrape_configs:[^`]*kubernetes_sd_configs[^`]*)```", page)
+        found = []
+        for job in yaml.safe_load(block)["scrape_configs"]:
+            kept = {rule["source_labels"][0]: rule["regex"] for rule in job["relabel_configs"] if "regex" in rule}
+            names = [name for name in workloads if re.fullmatch(kept["__meta_kubernetes_pod_label_app"], name)]
+            for name in names:
+                pod = workloads[name]["spec"]["template"]
+                assert pod["metadata"]["labels"]["app"] == name
+                assert (
+                    kept["__meta_kubernetes_pod_container_port_name"]
+                    == pod["spec"]["containers"][0]["ports"][0]["name"]
+                )
+            assert {"namespace", "pod"} == {rule.get("target_label") for rule in job["relabel_configs"]} - {None}
+            found += names
+        assert sorted(found) == sorted(PROCESSES)
 
     def test_changes_are_written_down(self, cluster_settings):
         """The audit log is on by default, where the cluster collects it."""
@@ -201,7 +240,39 @@ class TestKubernetes:
         vllm = workloads["vllm"]["spec"]
         urls = [f"http://vllm-{number}.vllm:8000/v1" for number in range(vllm["replicas"])]
         assert json.loads(told["M3_VERIFIER_OPTIONS"]) == {"url": urls}
-        assert f"--served-model-name={told['M3_MODEL']}" in vllm["template"]["spec"]["containers"][0]["args"]
+        (container,) = vllm["template"]["spec"]["containers"]
+        assert container["command"] == ["vllm", "serve"]
+        assert container["args"][:2] == [told["M3_MODEL"], f"--served-model-name={told['M3_MODEL']}"]
+
+    def test_stores_are_outside_the_closed_namespace(self, objects, cluster_settings):
+        """No pod of the product's own namespace is reached unless a policy says so, and none says so of a store."""
+        (nobody,) = [each for each in objects if each["metadata"]["name"] == "nobody"]
+        assert nobody["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+        text = "\n".join(cluster_settings)
+        stores = re.findall(r"[/@]((?:postgres|minio|milvus)[a-z.]*):\d+", text)
+        assert {name.split(".", 1)[1] for name in stores} == {"stores.svc"}
+        assert len(stores) == 5
+
+    def test_the_overlay_says_what_the_base_cannot_know(self, cluster_settings):
+        """Where the stores and the images are: each image of the product, and settings that the base has as well."""
+        overlay = yaml.safe_load((REPOSITORY / "deploy" / "overlay" / "kustomization.yaml").read_text())
+        base = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
+        assert [each["name"] for each in overlay["images"]] == [each["name"] for each in base["images"]]
+        assert all(each["newName"].startswith("registry.example.org/") for each in overlay["images"])
+        (settings,) = overlay["configMapGenerator"]
+        assert set(settings["literals"]) == {
+            line for line in cluster_settings if ".stores.svc" in line or "s3://" in line
+        }
+
+    def test_photos_are_built_in_as_many_parts_as_are_counted(self, workloads):
+        """The Job that fills a gallery begins every part once, with what retrieval knows of stores and models."""
+        job = yaml.safe_load((REPOSITORY / "deploy" / "fill" / "job.yaml").read_text())
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        (retrieval,) = workloads["m1"]["spec"]["template"]["spec"]["containers"]
+        assert job["spec"]["completionMode"] == "Indexed"
+        assert f'--shard "$((JOB_COMPLETION_INDEX + 1))/{job["spec"]["completions"]}"' in container["command"][-1]
+        assert (container["image"], container["envFrom"]) == (retrieval["image"], retrieval["envFrom"])
+        assert container["env"] == [each for each in retrieval["env"] if each["name"] != "M1_SERVICE_KEY"]
 
     @pytest.mark.parametrize("name", PROCESSES)
     def test_settings_are_accepted(self, name: str, cluster_settings, monkeypatch: pytest.MonkeyPatch):
