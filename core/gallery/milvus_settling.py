@@ -200,13 +200,24 @@ class MilvusSettling:
         tasks = self._claim(delivered=False, limit=_DELIVERED_AT_ONCE)
         if not tasks:
             return False
+        written = [np.empty(0, np.int64)]
         with self._giving_back(tasks, delivered=False):
             with self._database.reading() as connection:
                 for entities in outbox.read_entities(connection, _seqs(tasks, "upsert"), self._dim):
                     self._milvus.replace(entities)
+                    written.append(entities.seqs)
             self._milvus.delete(_seqs(tasks, "delete"))
         self._mark(tasks, delivered=True, due_in_s=self._staleness_s)
+        gone = np.setdiff1d(_seqs(tasks, "upsert"), np.concatenate(written))
+        if len(gone):
+            self._forget(gone)
         return len(tasks) == _DELIVERED_AT_ONCE and not self._closing.is_set()
+
+    def _forget(self, seqs: NDArray[np.int64]) -> None:
+        """Have deleted what waited to be written, and whose images went while the gallery was used without Milvus."""
+        with self._database.writing() as connection:
+            outbox.put_repairs(connection, np.empty(0, np.int64), seqs)
+            connection.execute("COMMIT")
 
     def _see(self) -> None:
         """Look whether Milvus shows what was delivered, and write the marker that follows it."""
@@ -220,8 +231,9 @@ class MilvusSettling:
         epoch = new_epoch()
         with self._giving_back(tasks, delivered=True):
             shown = set(self._milvus.shown(_seqs(tasks, "upsert", "delete")).tolist())
-            self._milvus.write_marker(epoch)
-        done = [task for task in tasks if (task.seq in shown) == (task.operation == "upsert")]
+            done = [task for task in tasks if (task.seq in shown) == (task.operation == "upsert")]
+            if done:
+                self._milvus.write_marker(epoch)
         lost = [task for task in tasks if (task.seq in shown) != (task.operation == "upsert")]
         if lost:
             _log.warning("the vector engine does not show %d changes that it was sent; sending them again", len(lost))

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from threading import Event
 
+import numpy as np
 import pytest
-from fakes.milvus import FakeServer
+from fakes.milvus import FakeMilvus, FakeServer
 
 from core.errors import GalleryUnavailable
 from core.gallery import Gallery, milvus_store, outbox, unsettled
@@ -102,3 +103,38 @@ class TestSlowSearches:
 
         assert filenames(gallery, new_image(1).embedding) == {f"photo-{seed}.jpg" for seed in range(3)}
         assert len(reads) == 1
+
+
+class TestWithoutMilvus:
+    """The gallery is used with FAISS for a while."""
+
+    def test_what_was_deleted_there_waits_no_longer(self, folder, fingerprint, opened, new_image, server):
+        """A photo that waited for Milvus is deleted with FAISS: the outbox becomes empty all the same."""
+        server.before["replace"] = _unavailable
+        gallery = opened()
+        _kept, gone = gallery.add([new_image(1), new_image(2)])
+        gallery.close()
+        with Gallery.open(folder, fingerprint) as other:
+            other.delete(gone.image.image_id)
+        server.before.clear()
+
+        gallery = opened()
+        wait_until(lambda: not waiting(gallery))
+
+        assert filenames(gallery, new_image(1).embedding) == {"photo-1.jpg"}
+        assert len(server.rows) == 1
+
+    def test_a_marker_is_written_for_what_is_shown_alone(self, opened, new_image, server, monkeypatch):
+        """A Milvus that never shows what it is sent is sent it again, and no marker follows what it does not show."""
+        gallery = opened()
+        monkeypatch.setattr(FakeMilvus, "shown", lambda *_, **__: np.empty(0, np.int64))
+        before, sent = server.written, []
+        server.before["replace"] = lambda: sent.append(1)
+        gallery.add([new_image(1)])
+        wait_until(lambda: len(sent) > 3)
+
+        assert server.written == before
+
+
+def _unavailable() -> None:
+    raise GalleryUnavailable("away")
