@@ -16,7 +16,7 @@ class ReadyBody(BaseModel):
 
     ready: bool
     process: str = Field(description="gateway, retrieval or verifier")
-    reason: str | None = Field(default=None, description="why not ready")
+    reason: str | None = Field(default=None, description="why not ready, or what fails although it is")
     details: dict[str, Any] = Field(default_factory=dict, description="models, device, gallery size, queue depth")
     parts: dict[str, "ReadyBody"] = Field(default_factory=dict, description="the services behind a gateway")
 

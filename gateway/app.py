@@ -45,6 +45,7 @@ from serving.metrics import Metrics
 from serving.observability import REQUEST_ID_HEADER
 from serving.process import build_api
 from serving.reception import Reception
+from serving.roles import Role
 
 _DESCRIPTION = (
     "Send a photo, get the exhibit or place it shows, or an honest *not in the collection*. "
@@ -171,8 +172,10 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
     return [compression, cors, proxies]
 
 
-async def _pass_on(_: Request, exc: Exception) -> Response:
-    """A service's own error answer, unchanged: it has the same shape everywhere."""
+async def _pass_on(request: Request, exc: Exception) -> Response:
+    """A service's own error answer, which has the same shape everywhere; visitors are not told of its parts."""
     refusal = exc if isinstance(exc, ServiceRefused) else ServiceRefused(502, b"", None)
+    if request.state.identity.role < Role.MANAGE:
+        refusal = refusal.for_visitors()
     headers = {"Retry-After": refusal.retry_after} if refusal.retry_after is not None else None
     return Response(refusal.body, refusal.status, headers, media_type="application/json")

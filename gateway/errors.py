@@ -10,8 +10,12 @@ GatewayError
 └── OutOfTime                the caller would not wait as long as the service may take
 """
 
-from contracts.errors import ErrorCode
+from pydantic import ValidationError
+
+from contracts.errors import ErrorBody, ErrorCode
 from serving.errors import ErrorRow, ErrorTable
+
+_ABOUT_PARTS = frozenset({ErrorCode.GALLERY_UNAVAILABLE, ErrorCode.BACKEND_UNAVAILABLE})
 
 
 class GatewayError(Exception):
@@ -32,6 +36,17 @@ class ServiceRefused(GatewayError):
         self.status = status
         self.body = body
         self.retry_after = retry_after
+
+    def for_visitors(self) -> "ServiceRefused":
+        """The same without what only operators should read: addresses, and what a database or a server said."""
+        try:
+            body = ErrorBody.model_validate_json(self.body)
+        except ValidationError:
+            return self
+        if body.error.code not in _ABOUT_PARTS:
+            return self
+        body.error.message = "this cannot be answered at the moment; try again soon"
+        return ServiceRefused(self.status, body.model_dump_json().encode(), self.retry_after)
 
 
 class RetrievalUnavailable(GatewayError):

@@ -10,6 +10,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
 from gateway.dependencies import Gateway, get_gateway
+from gateway.errors import ServiceRefused
+from serving.roles import Role
 
 GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
 
@@ -43,6 +45,7 @@ async def forward(
 
     Raises:
         GatewayError: the service cannot be reached, or its answer does not begin in time.
+        ServiceRefused: it cannot answer a visitor at the moment.
     """
     hung_up = False
 
@@ -72,6 +75,11 @@ async def forward(
         if hung_up:
             raise ClientDisconnect from exc
         raise
+    if answer.status_code == 503 and request.state.identity.role < Role.MANAGE:
+        try:
+            raise ServiceRefused(503, await answer.aread(), answer.headers.get("retry-after"))
+        finally:
+            await answer.aclose()
     headers = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
     if answer.status_code == 408:
         headers["connection"] = "close"  # said by the service to its caller, and meant for ours

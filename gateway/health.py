@@ -17,6 +17,8 @@ async def probe(gateway: Gateway) -> ReadyBody:
         reason = retrieval.reason or "retrieval is not ready"
     elif not verifier.ready:
         reason = f"{verifier.reason or 'the verifier is not ready'}; answers are not verified"
+    else:
+        reason = retrieval.reason or verifier.reason
     return ReadyBody(
         ready=ready,
         process="gateway",

@@ -87,7 +87,8 @@ def _build(arguments: argparse.Namespace) -> int:
         counts = _count(tqdm(outcomes, total=len(photos), unit="photo", disable=None))
         if arguments.shard is not None:
             print(f"shard {arguments.shard} of {arguments.image_dir}: {len(photos)} photos")
-        _print_summary(gallery, arguments.collection, counts, time.perf_counter() - started)
+        place = str(gallery.folder) if storage.is_local else "the shared gallery"
+        _print_summary(gallery, place, arguments.collection, counts, time.perf_counter() - started)
         if arguments.export_h5:
             _export(gallery, arguments.collection, arguments.export_h5)
         # A shard of a few photos may have none.
@@ -107,13 +108,13 @@ def _count(outcomes: Iterable[FileOutcome]) -> Counter[str]:
     return counts
 
 
-def _print_summary(gallery: Gallery, collection: str, counts: Counter[str], seconds: float) -> None:
+def _print_summary(gallery: Gallery, place: str, collection: str, counts: Counter[str], seconds: float) -> None:
     print(
         f"{counts['added']} added, {counts['duplicate']} already there, {counts['rejected']} rejected "
         f"in {seconds:.1f} s ({counts.total() / max(seconds, 1e-9):.1f} photos/s)"
     )
     places = gallery.places(collection, limit=1).total
-    print(f"{gallery.folder}: collection {collection!r} holds {gallery.count(collection)} images of {places} places")
+    print(f"{place}: collection {collection!r} holds {gallery.count(collection)} images of {places} places")
     print(f"encoder: {gallery.fingerprint}")
 
 

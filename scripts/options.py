@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from typing import Any
 
 from core.errors import InvalidRequest
@@ -29,29 +30,47 @@ def shard(text: str) -> Shard:
 
 
 def add_storage_options(parser: argparse.ArgumentParser) -> None:
-    """Let the user name a gallery that is shared by several machines, as the services' settings do."""
-    shared = parser.add_argument_group("a gallery shared by several machines, as docs/settings.md says")
+    """Let the user name a gallery that is shared by several machines; the services' variables say it otherwise.
+
+    Whoever wrote without the services' database would make a gallery that nobody asks; without their photo store, rows
+    whose photos nobody can show; without their index, one that they must compare before they answer again.
+    """
+    shared = parser.add_argument_group(
+        "a gallery shared by several machines",
+        "As docs/settings.md says. Without --database-url all is taken from the services' variables, where they are "
+        'set: M1_DATABASE_URL and so on. --database-url "" means a gallery of its own, whatever they say.',
+    )
     shared.add_argument(
         "--database-url",
-        default="",
         metavar="URL",
         help="PostgreSQL that keeps the rows: postgresql://USER@HOST:5432/DATABASE; the password may lie in ~/.pgpass",
     )
     shared.add_argument("--photo-store", default="", metavar="URL", help="bucket of the photos: s3://BUCKET/PREFIX")
     shared.add_argument("--s3-endpoint", default="", metavar="URL", help="of a bucket that is not Amazon's")
-    # Whoever writes without the services' index leaves them one that they must compare before they answer again.
-    shared.add_argument(
-        "--vector-index", default="faiss", metavar="NAME", help="what the services' M1_VECTOR_INDEX says"
-    )
-    shared.add_argument(
-        "--vector-index-options", type=json_object, default={}, metavar="JSON", help="likewise M1_VECTOR_INDEX_OPTIONS"
-    )
+    shared.add_argument("--vector-index", default="faiss", metavar="NAME", help="what the services use")
+    shared.add_argument("--vector-index-options", type=json_object, default={}, metavar="JSON", help="likewise")
 
 
 def storage_of(arguments: argparse.Namespace) -> Storage:
-    """What ``add_storage_options`` read."""
+    """What ``add_storage_options`` read, or else the environment says.
+
+    Raises:
+        InvalidRequest: M1_VECTOR_INDEX_OPTIONS is no JSON object.
+    """
+    if arguments.database_url is None and os.environ.get("M1_DATABASE_URL"):
+        try:
+            index_options = json_object(os.environ.get("M1_VECTOR_INDEX_OPTIONS") or "{}")
+        except argparse.ArgumentTypeError as error:
+            raise InvalidRequest(f"invalid M1_VECTOR_INDEX_OPTIONS: {error}") from None
+        return Storage(
+            database_url=os.environ["M1_DATABASE_URL"],
+            photo_store=arguments.photo_store or os.environ.get("M1_PHOTO_STORE", ""),
+            s3_endpoint=arguments.s3_endpoint or os.environ.get("M1_S3_ENDPOINT", ""),
+            vector_index=os.environ.get("M1_VECTOR_INDEX") or "faiss",
+            vector_index_options=index_options,
+        )
     return Storage(
-        database_url=arguments.database_url,
+        database_url=arguments.database_url or "",
         photo_store=arguments.photo_store,
         s3_endpoint=arguments.s3_endpoint,
         vector_index=arguments.vector_index,

@@ -20,6 +20,8 @@ from core.gallery.photo_store import OWNER_NAME, Claim
 
 _AT_ONCE = 16  # an answer takes tens of milliseconds, whatever else is on its way
 _DELETED_AT_ONCE = 1000  # S3 takes no more in one request
+_ADDRESS_OF_ROLES = "//169.254."
+"""Where a machine at Amazon's is asked for its role, when no key is set."""
 
 _log = logging.getLogger(__name__)
 
@@ -222,6 +224,8 @@ class PhotoBucket:
             ) from exc
         except (BaseError, OSError) as exc:
             advice = "the store does not answer; check its address and the network"
-            if "NoSuchBucket" in str(exc):
+            if _ADDRESS_OF_ROLES in str(exc):
+                advice = "there is no key; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            elif "NoSuchBucket" in str(exc):
                 advice = "there is no such bucket; make it, or check the name"
             raise GalleryUnavailable(f"the gallery's photos in {self._place} cannot be used: {advice}") from exc

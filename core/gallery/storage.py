@@ -1,5 +1,6 @@
 """Where a gallery keeps its rows, its photos and its vectors, chosen once when it is opened."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from core.gallery.sqlite_database import SqliteDatabase
 from core.gallery.vector_index import read_faiss_options
 from core.gallery.vector_store import VectorStore
 from core.results import EncoderFingerprint
+
+_log = logging.getLogger(__name__)
 
 _NAME = "gallery"
 _CACHE_NAME = "photo-cache"
@@ -78,6 +81,8 @@ def open_database(folder: Path, storage: Storage, *, read_only: bool, name: str 
             raise BackendUnavailable(
                 'galleries in PostgreSQL need psycopg: pip install "semantic-image-matcher[scale]"'
             ) from exc
+        if (folder / f"{name}.sqlite3").exists():
+            _log.warning("%s is not used: the rows are in PostgreSQL", folder / f"{name}.sqlite3")
         return PostgresDatabase(
             storage.database_url, schema=name, read_only=read_only, lock_timeout_s=storage.lock_timeout_s
         )

@@ -105,7 +105,12 @@ async def _probe(app: FastAPI) -> ReadyBody:
     if loading.reason is not None:
         return ReadyBody(ready=False, process="retrieval", reason=loading.reason)
     engine = loading.get()
-    images = await engine.health_worker.run(engine.gallery.count)
+    try:
+        images = await engine.health_worker.run(engine.gallery.count)
+    except GalleryUnavailable as exc:
+        return ReadyBody(
+            ready=False, process="retrieval", reason="the gallery does not answer", details={"gallery": str(exc)}
+        )
     details = {
         "encoder": str(engine.gallery.fingerprint),
         "device": device.reason if (device := device_of(app.state.encoder)) else "elsewhere",
@@ -114,10 +119,13 @@ async def _probe(app: FastAPI) -> ReadyBody:
         "searches_at_most": engine.gate.capacity,
         "photos_waiting": engine.waiting,
     }
+    reason = None
     if (lag := engine.gallery.vector_lag) is not None:
         details["vectors_waiting"] = lag.waiting
         details["vector_engine"] = lag.trouble or "answers"
-    return ReadyBody(ready=True, process="retrieval", details=details)
+        if lag.trouble:
+            reason = "searches may fail, for the vector engine is away or being repaired; photos can be added"
+    return ReadyBody(ready=True, process="retrieval", reason=reason, details=details)
 
 
 async def _version(app: FastAPI) -> VersionBody:

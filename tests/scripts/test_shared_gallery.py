@@ -60,6 +60,25 @@ def local(tmp_path):
         yield gallery
 
 
+def test_the_services_variables_name_the_gallery(tmp_path, local, shared, monkeypatch, capsys):
+    """Where a service's variables are set a script writes into its gallery, unless told to make one of its own."""
+    monkeypatch.setenv("M1_DATABASE_URL", shared.database_url)
+    monkeypatch.setenv("M1_PHOTO_STORE", shared.photo_store)
+    monkeypatch.setenv("M1_S3_ENDPOINT", shared.s3_endpoint)
+    assert merge_galleries.main(["--into", str(tmp_path / "copies"), str(local.folder)]) == 0
+    assert merge_galleries.main(["--into", str(tmp_path / "own"), str(local.folder), "--database-url", ""]) == 0
+
+    with (
+        Gallery.open(tmp_path / "elsewhere", None, read_only=True, storage=shared) as moved,
+        Gallery.open(tmp_path / "own", None, read_only=True) as own,
+    ):
+        assert moved.count() == own.count() == local.count()
+
+    monkeypatch.setenv("M1_VECTOR_INDEX_OPTIONS", "{")
+    assert merge_galleries.main(["--into", str(tmp_path / "copies"), str(local.folder)]) == 2
+    assert "M1_VECTOR_INDEX_OPTIONS" in capsys.readouterr().err
+
+
 def test_a_gallery_moves_from_one_machine_to_several(tmp_path, local, shared, options, bucket_server, capsys):
     """Merging into a blank database and bucket moves everything, under the ids of before; again, it changes nothing."""
     for _ in range(2):

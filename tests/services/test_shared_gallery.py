@@ -109,6 +109,11 @@ def test_a_service_started_before_its_database_waits_for_it(tmp_path):
             assert retrieval.get("/health/ready").status_code == 200
             assert add(retrieval, 1)
 
+            server.stop()
+            ready = retrieval.get("/health/ready")
+            assert (ready.status_code, ready.json()["reason"]) == (503, "the gallery does not answer")
+            assert "server does not answer" in ready.json()["details"]["gallery"]
+
 
 def test_a_password_is_in_no_settings_that_are_shown():
     """Settings that are printed hide the database's password."""

@@ -30,13 +30,15 @@ def test_an_engine_that_is_away_is_told(retrieval: AppClient):
     assert retrieval.post("/index/images", files=photos).status_code == 200
     pause = Event()
     for _ in range(200):
-        details = retrieval.get("/health/ready").json()["details"]
+        ready = retrieval.get("/health/ready")
+        details = ready.json()["details"]
         if details["vectors_waiting"] == len(photos):
             break
         pause.wait(0.05)
 
     assert details["vectors_waiting"] == len(photos)
     assert "127.0.0.1" in details["vector_engine"]
+    assert (ready.status_code, ready.json()["reason"].partition(",")[0]) == (200, "searches may fail")
     told = retrieval.get("/metrics").text
     assert 'matcher_vectors_waiting{process="retrieval"} 3.0' in told
     assert 'matcher_vector_engine_answers{process="retrieval"} 0.0' in told

@@ -366,6 +366,14 @@ class TestBucket:
         with pytest.raises(GalleryUnavailable, match="no such bucket"):
             Gallery.open(folder, fingerprint, storage=Storage("", "s3://nowhere", in_bucket.s3_endpoint))
 
+    def test_without_a_key(self, in_bucket, folder, fingerprint, monkeypatch):
+        """A key that nobody gave is told from a server that is away."""
+        for name in CREDENTIALS:
+            monkeypatch.delenv(name)
+
+        with pytest.raises(GalleryUnavailable, match="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+            Gallery.open(folder, fingerprint, storage=in_bucket)
+
     @pytest.mark.parametrize("url", ["/srv/photos", "http://host/bucket", "s3://", "s3://bucket/a?b=c"])
     def test_an_address_of_something_else(self, folder, fingerprint, url):
         """What is no bucket's address is refused, with what would be accepted."""
