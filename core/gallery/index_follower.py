@@ -15,14 +15,13 @@ from core.gallery.vector_index import FaissOptions, VectorIndex
 from core.gallery.vector_rows import read_embeddings, seqs_of, seqs_of_places, sums_by_collection, sums_of
 from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange
 
-_LARGEST_SEQ = 2**63 - 1
-
 
 class IndexFollower:
     """A vector index that knows which generation of the gallery it reflects.
 
     The gallery's own changes are applied as they are committed, at the price of one vector. Any other difference
-    between the generations means that another process has written; then the rows are compared.
+    between the generations means that another process has written; then the rows are compared, and so they are after a
+    failure, whatever part of a change it left.
     """
 
     def __init__(
@@ -35,7 +34,6 @@ class IndexFollower:
         """Start empty; the first ``catch_up`` loads everything. See ``VectorIndex`` for the rest."""
         self._index = VectorIndex(dim, gpu, options=options, cache=cache)
         self._generation = -1
-        self._newest_seq = 0
         self._lock = Lock()  # held while the generation moves; never while searching
 
     @property
@@ -69,14 +67,10 @@ class IndexFollower:
             try:
                 generation = read_generation(connection)
                 if generation != self._generation:
-                    self._remove_departed(connection)
-                    self._add_missing(connection)
+                    # Whatever fails on the way, what is held by then stays, and the next search goes on from there.
+                    self._generation = -1
+                    self._compare(connection)
                     self._generation = generation
-            except BaseException:
-                # Half a load is no gallery: start over at the next search, and fail there in the same words.
-                self._index.clear()
-                self._newest_seq, self._generation = 0, -1
-                raise
             finally:
                 connection.execute("ROLLBACK")
         self._index.improve()
@@ -90,14 +84,12 @@ class IndexFollower:
             changes: what it has changed of the vectors.
         """
         with self._lock:
-            # Asked inside the transaction: afterwards another process may have added rows that are not in the index.
-            newest = connection.execute("SELECT coalesce(max(seq), 0) FROM images").fetchone()[0]
             connection.execute("COMMIT")
             # Otherwise another process has written in between, and the next search compares the rows.
             if self._generation == generation - 1:
+                self._generation = -1
                 for change in changes:
                     self._apply(change)
-                self._newest_seq = max(self._newest_seq, newest)
                 self._generation = generation
         self._index.improve()
 
@@ -116,28 +108,38 @@ class IndexFollower:
             case Moved():
                 pass  # asked of the database at each search that wants to know
 
-    def _remove_departed(self, connection: Connection) -> None:
-        """Let go of what was deleted, and of what belongs to a collection of another name now."""
-        # A seq is never used twice, but its collection may get another name.
-        stored = sums_by_collection(connection, self._newest_seq)
+    def _compare(self, connection: Connection) -> None:
+        """Let go of what departed from its collection, deleted or renamed with it, and load what is missing."""
+        stored = sums_by_collection(connection)
         for collection, ids in self._index.ids().items():
             if stored.get(collection) != sums_of(ids):
-                self._index.remove(np.setdiff1d(ids, seqs_of(connection, collection)))
-
-    def _add_missing(self, connection: Connection) -> None:
-        known, newest = self._newest_seq, self._newest_seq
-        stored, held = sums_by_collection(connection, known), self._index.ids()
-        everything = sums_by_collection(connection, _LARGEST_SEQ)
-        for collection, (count, _, _) in everything.items():
+                self._index.remove(ids[~np.isin(ids, seqs_of(connection, collection))])
+        # Not before all departures: an image is held once only, under the former name or the present one.
+        held = self._index.ids()
+        for collection, sums in stored.items():
             ids = held.get(collection, np.empty(0, np.int64))
-            after_seq = known
-            if stored.get(collection, (0, 0, 0)) != sums_of(ids):  # renamed by another process: load all of it
-                self._index.remove(ids)
-                after_seq, ids = 0, np.empty(0, np.int64)
-            if len(ids) == count:
-                continue
-            self._index.reserve(collection, count - len(ids), partial(seqs_of, connection, collection))
-            for seqs, _, vectors in read_embeddings(connection, collection, self._index.dim, after_seq=after_seq):
-                self._index.add(collection, seqs, vectors)
-                newest = max(newest, int(seqs[-1]))
-        self._newest_seq = newest
+            if sums != sums_of(ids):
+                self._complete(connection, collection, ids, count=sums[0])
+
+    def _complete(self, connection: Connection, collection: str, ids: NDArray[np.int64], count: int) -> None:
+        """Load what is missing of a collection.
+
+        Args:
+            connection: in the snapshot.
+            collection: of that name.
+            ids: int64 [N], those held, all of them the collection's.
+            count: how many it has.
+        """
+        after_seq = 0
+        if len(ids):
+            seqs = seqs_of(connection, collection)
+            after_seq = int(seqs[~np.isin(seqs, ids)].min()) - 1
+            ids, newer = ids[ids <= after_seq], ids[ids > after_seq]
+            self._index.remove(newer)
+        self._load(connection, collection, count - len(ids), after_seq)
+
+    def _load(self, connection: Connection, collection: str, count: int, after_seq: int) -> None:
+        """Load the ``count`` vectors of a collection that are newer than ``after_seq``."""
+        self._index.reserve(collection, count, partial(seqs_of, connection, collection))
+        for seqs, _, vectors in read_embeddings(connection, collection, self._index.dim, after_seq=after_seq):
+            self._index.add(collection, seqs, vectors)

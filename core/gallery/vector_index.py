@@ -138,8 +138,9 @@ class VectorIndex:
         """Remove vectors by id; ids that are not here are ignored."""
         with self._lock.exclusive():
             for collection, shard in list(self._shards.items()):
+                count = shard.count
                 shard.remove(ids)
-                if shard.count == 0:
+                if count and not shard.count:
                     del self._shards[collection]
                     self._forget(collection)
 

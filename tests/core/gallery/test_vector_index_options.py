@@ -272,6 +272,18 @@ class TestCache:
         other.remove(np.arange(len(vectors)))
         assert cache.read("castle") is None
 
+    def test_lists_survive_a_load_that_stops_before_its_first_vector(self, make_index, cache, vectors):
+        """A removal from other collections leaves the lists of one that room was made for only."""
+        first = make_index()
+        first.add("museum", np.arange(len(vectors)), vectors)
+        learned(first).close()
+
+        index = make_index()
+        index.reserve("museum", len(vectors), lambda: np.arange(len(vectors)))
+        index.remove(np.array([70_000]))
+
+        assert cache.read("museum") is not None
+
     def test_closing_ends_the_work(self, make_index, vectors):
         """Closed while it learns, an index lets go within a moment, and searching goes on till then."""
         index = make_index()
