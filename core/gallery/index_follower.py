@@ -1,5 +1,6 @@
 """The vector store in this process's memory: follows the database, whoever changes that."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from threading import Lock
@@ -12,7 +13,17 @@ from core.gallery.ivf import PartitionCache
 from core.gallery.manifest import read_generation
 from core.gallery.sql import Connection
 from core.gallery.vector_index import FaissOptions, VectorIndex
-from core.gallery.vector_rows import read_embeddings, seqs_of, seqs_of_places, sums_by_collection, sums_of
+from core.gallery.vector_rows import (
+    collections_after,
+    collections_of,
+    count_images,
+    newest_seq,
+    read_embeddings,
+    seqs_of,
+    seqs_of_places,
+    sums_by_collection,
+    sums_of,
+)
 from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange
 
 
@@ -20,8 +31,8 @@ class IndexFollower:
     """A vector index that knows which generation of the gallery it reflects.
 
     The gallery's own changes are applied as they are committed, at the price of one vector. Any other difference
-    between the generations means that another process has written; then the rows are compared, and so they are after a
-    failure, whatever part of a change it left.
+    between the generations means that another process has written. If it has only added, counting shows that; else the
+    rows are compared, and so they are after a failure, whatever part of a change it left.
     """
 
     def __init__(
@@ -34,6 +45,7 @@ class IndexFollower:
         """Start empty; the first ``catch_up`` loads everything. See ``VectorIndex`` for the rest."""
         self._index = VectorIndex(dim, gpu, options=options, cache=cache)
         self._generation = -1
+        self._newest_seq = 0  # at that generation; none is given out twice, so what is added gets greater ones
         self._lock = Lock()  # held while the generation moves; never while searching
 
     @property
@@ -68,8 +80,10 @@ class IndexFollower:
                 generation = read_generation(connection)
                 if generation != self._generation:
                     # Whatever fails on the way, what is held by then stays, and the next search goes on from there.
-                    self._generation = -1
-                    self._compare(connection)
+                    was_whole, self._generation = self._generation >= 0, -1
+                    if not (was_whole and self._add_newer(connection)):
+                        self._compare(connection)
+                    self._newest_seq = newest_seq(connection)
                     self._generation = generation
             finally:
                 connection.execute("ROLLBACK")
@@ -84,12 +98,15 @@ class IndexFollower:
             changes: what it has changed of the vectors.
         """
         with self._lock:
+            # Asked inside the transaction: afterwards another process may have added rows that are not in the index.
+            newest = newest_seq(connection)
             connection.execute("COMMIT")
             # Otherwise another process has written in between, and the next search compares the rows.
             if self._generation == generation - 1:
                 self._generation = -1
                 for change in changes:
                     self._apply(change)
+                self._newest_seq = newest
                 self._generation = generation
         self._index.improve()
 
@@ -107,6 +124,23 @@ class IndexFollower:
                 self._index.rename(name, new_name)
             case Moved():
                 pass  # asked of the database at each search that wants to know
+
+    def _add_newer(self, connection: Connection) -> bool:
+        """Load what is newer than all that was there, if nothing else has changed, and say whether that is so.
+
+        Everything older was held. If it is still as many, then nothing was deleted; and collections get other names as
+        a whole, so that one image of each tells its present name.
+        """
+        held = {collection: ids for collection, ids in self._index.ids().items() if len(ids)}
+        newer = Counter(collections_after(connection, self._newest_seq))
+        if count_images(connection) - newer.total() != sum(map(len, held.values())):
+            return False
+        names = {int(ids[0]): collection for collection, ids in held.items()}
+        if collections_of(connection, list(names)) != names:
+            return False
+        for collection, count in newer.items():
+            self._load(connection, collection, count, self._newest_seq)
+        return True
 
     def _compare(self, connection: Connection) -> None:
         """Let go of what departed from its collection, deleted or renamed with it, and load what is missing."""

@@ -11,7 +11,7 @@ from core.local_features.codec import pack, unpack
 from core.results import LocalFeatures
 
 _ROWS_PER_CHUNK = 4096
-_PLACES_AT_ONCE = 1000
+_AT_ONCE = 1000
 _PRIME = 65521  # the squares of a thousand million remainders add up to no more than 63 bits
 
 
@@ -101,11 +101,39 @@ def seqs_of(connection: Connection, collection: str) -> NDArray[np.int64]:
 def seqs_of_places(connection: Connection, places: NDArray[np.int64]) -> NDArray[np.int64]:
     """Read the seqs of the images that show one of these places, given by their rows' ids: int64 [N]."""
     found: list[int] = []
-    for start in range(0, len(places), _PLACES_AT_ONCE):
-        chunk = places[start : start + _PLACES_AT_ONCE].tolist()
+    for start in range(0, len(places), _AT_ONCE):
+        chunk = places[start : start + _AT_ONCE].tolist()
         rows = connection.execute(f"SELECT seq FROM images WHERE place IN {placeholders(len(chunk))}", chunk)
         found += [row[0] for row in rows]
     return np.array(found, np.int64)
+
+
+def newest_seq(connection: Connection) -> int:
+    """The seq of the newest image; 0 if there is none."""
+    seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM images").fetchone()[0]
+    return seq
+
+
+def count_images(connection: Connection) -> int:
+    """Count the images of all collections."""
+    count: int = connection.execute("SELECT count(*) FROM images").fetchone()[0]
+    return count
+
+
+def collections_after(connection: Connection, seq: int) -> Iterator[str]:
+    """The collection of each image that is newer than a seq."""
+    # Grouped by the database, they would be counted in an index of all images.
+    return (row[0] for row in connection.execute("SELECT collection FROM images WHERE seq > ?", (seq,)))
+
+
+def collections_of(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
+    """The collections of images by their seqs, of those that exist."""
+    found = dict[int, str]()
+    for start in range(0, len(seqs), _AT_ONCE):
+        chunk = seqs[start : start + _AT_ONCE]
+        rows = connection.execute(f"SELECT seq, collection FROM images WHERE seq IN {placeholders(len(chunk))}", chunk)
+        found |= dict(rows.fetchall())
+    return found
 
 
 def sums_by_collection(connection: Connection) -> dict[str, tuple[int, int, int]]:

@@ -1,10 +1,12 @@
 """Vectors in memory after changes by other processes, and after statements that fail."""
 
+import random
+
 import numpy as np
 import pytest
 from databases import on_both_databases
 
-from core.gallery import Gallery, vector_rows
+from core.gallery import Gallery, index_follower, vector_rows
 from core.gallery.index_follower import IndexFollower
 
 pytestmark = on_both_databases
@@ -136,6 +138,47 @@ def test_changes_of_others_are_followed(museums, new_image, change):
 
     change(museums, new_image)
 
+    assert catch_up(follower, museums)
+    assert_agrees(follower, museums)
+
+
+def test_what_others_only_added_is_not_compared(museums, new_image, monkeypatch):
+    """Images added by another process cost a count of the rows, not the look at each of them that a deletion takes."""
+    follower = IndexFollower(DIM)
+    catch_up(follower, museums)
+    monkeypatch.delattr(index_follower, "sums_by_collection")
+
+    museums.add([new_image(2000 + each, collection="museum") for each in range(6)])
+
+    assert catch_up(follower, museums)
+    assert_agrees(follower, museums)
+    museums.delete(ids_of(museums, "castle")[0])
+    with pytest.raises(NameError):
+        catch_up(follower, museums)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_course_of_changes_and_failures_ends_in_agreement(museums, new_image, seed):
+    """Own changes, those of others and broken connections in any order: what is found is what is there."""
+    choose = random.Random(seed)
+    follower = IndexFollower(DIM)
+    for step in range(60):
+        collections = [summary.name for summary in museums.collections()]
+        chosen = choose.choice(collections)
+        match choose.choice(["add", "add", "delete", "rename", "break", "follow"]):
+            case "add":
+                chosen = choose.choice([chosen, f"new {step}"])
+                seeds = range(5000 + 10 * step, 5000 + 10 * step + choose.randint(1, 6))
+                museums.add([new_image(each, collection=chosen) for each in seeds])
+            case "delete":
+                museums.delete(choose.choice(ids_of(museums, chosen)))
+            case "rename":
+                museums.rename_collection(chosen, choose.choice(sorted({"a", "b", str(step)} - {*collections})))
+            case "break":
+                catch_up(follower, museums, choose.randrange(15))
+            case "follow":
+                assert catch_up(follower, museums)
+                assert held_by(follower) == stored_in(museums)
     assert catch_up(follower, museums)
     assert_agrees(follower, museums)
 
