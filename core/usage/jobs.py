@@ -45,7 +45,7 @@ class Jobs:
         self._database = database
 
     def begin(self, name: str, holder: str, body: str, now: float) -> Job | None:
-        """Begin a job, unless one of its kind is running.
+        """Begin a job, unless one of its kind is running. One that was silent for too long is to stop if it still can.
 
         Args:
             name: of what is worked on.
@@ -61,12 +61,15 @@ class Jobs:
         """
         kind = name.partition(" ")[0]
         with self._database.writing() as connection:
-            rows = connection.execute(f"{_SELECT} WHERE is_running = 1 AND at >= ?", (now - SILENT_S,)).fetchall()
-            for running in (_to_job(row, now) for row in rows):
-                if (running.name, running.holder) == (name, holder):
-                    return None
-                if running.name.partition(" ")[0] == kind:
-                    return running
+            rows = connection.execute(f"{_SELECT} WHERE is_running = 1").fetchall()
+            of_kind = [job for job in (_to_job(row, now) for row in rows) if job.name.partition(" ")[0] == kind]
+            running = [job for job in of_kind if not job.is_lost]
+            if any((job.name, job.holder) == (name, holder) for job in running):
+                return None
+            if running:
+                return running[0]
+            for lost in of_kind:
+                connection.execute("UPDATE jobs SET is_unwanted = 1 WHERE name = ?", (lost.name,))
             connection.execute("DELETE FROM jobs WHERE name = ? OR at < ?", (name, now - KEPT_S))
             connection.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, 1, 0)", (name, holder, body, now))
         return None

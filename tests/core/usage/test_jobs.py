@@ -65,6 +65,24 @@ def test_a_silent_process_is_lost(jobs: Jobs):
     assert jobs.find("calibration default", later + 1).body == "0 of 9"
 
 
+def test_a_silent_job_gives_way_to_one_of_another_name(jobs: Jobs):
+    """One of a kind runs at a time: should the silent one speak again, it is told to stop, and the next goes on."""
+    jobs.begin("calibration default", "a", "3 of 9", NOW)
+    jobs.begin("sample", "s", "", NOW)
+    later = NOW + SILENT_S + 1
+
+    assert jobs.begin("calibration other", "b", "0 of 9", later) is None
+
+    assert not jobs.tell("calibration default", "a", "4 of 9", later + 1, is_running=True)
+    assert jobs.begin("calibration other", "b", "0 of 9", later + 1) is None
+    assert jobs.tell("calibration other", "b", "1 of 9", later + 1, is_running=True)
+    assert jobs.tell("sample", "s", "", later + 1, is_running=True)
+    jobs.tell("calibration default", "a", "cancelled", later + 2, is_running=False)
+    jobs.tell("calibration other", "b", "done", later + 2, is_running=False)
+    assert jobs.begin("calibration default", "c", "0 of 9", later + 3) is None
+    assert jobs.tell("calibration default", "c", "1 of 9", later + 4, is_running=True)
+
+
 def test_any_replica_may_want_a_job_stopped(jobs: Jobs):
     """Whoever works is told at its next word; nothing that has ended can be stopped."""
     jobs.begin("calibration default", "a", "0 of 9", NOW)
