@@ -18,7 +18,7 @@ from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, Unknow
 from core.gallery import manifest, place_rows, vector_rows
 from core.gallery.entries import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
 from core.gallery.group_commit import GroupCommit
-from core.gallery.image_rows import has_images, used_contents
+from core.gallery.image_rows import contents_of, has_images, used_contents
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.photo_store import LostPhoto, PhotoStore
 from core.gallery.reader import GalleryReader
@@ -205,13 +205,13 @@ class Gallery(GalleryReader):
         """
         with self._database.writing() as connection:
             _refuse_unknown(connection, name)
-            images = self._images.of_collection(connection, name)
+            images = contents_of(connection, name)
             seqs = seqs_of(connection, name)
             place_rows.delete_collection(connection, name)
             self._commit(connection, Removed(seqs))
-        for image in images:
-            self._features.discard(image.image_id)
-        self._remove_files([(image.content_hash, image.media_type) for image in images])
+        for image_id, _, _ in images:
+            self._features.discard(image_id)
+        self._remove_files([(content_hash, media_type) for _, content_hash, media_type in images])
         return len(images)
 
     def store_calibration(self, collection: str, made_at: str, body: str | None) -> None:

@@ -47,11 +47,6 @@ class ImageRows:
         ).fetchone()
         return self._to_image(row) if row else None
 
-    def of_collection(self, connection: Connection, collection: str) -> list[GalleryImage]:
-        """Read all images of a collection, in no order."""
-        rows = connection.execute(f"{_SELECT} WHERE images.collection = ?", (collection,))
-        return [self._to_image(row) for row in rows]
-
     def by_seqs(self, connection: Connection, seqs: Sequence[int]) -> dict[int, GalleryImage]:
         """Read several images at once; those that do not exist are left out."""
         if not seqs:
@@ -163,6 +158,14 @@ def used_contents(connection: Connection, content_hashes: Collection[str]) -> se
         tuple(content_hashes),
     )
     return {row[0] for row in rows}
+
+
+def contents_of(connection: Connection, collection: str) -> list[tuple[str, str, str]]:
+    """Image id, content hash and media type of all images of a collection, in no order."""
+    rows = connection.execute(
+        "SELECT image_id, content_hash, media_type FROM images WHERE collection = ?", (collection,)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def newest_contents(connection: Connection, limit: int) -> list[tuple[str, str]]:
