@@ -141,19 +141,23 @@ def m003_vector_engine(connection: Connection, dialect: Dialect) -> None:
         connection.execute(statement)
 
 
-def m004_gallery_id(connection: Connection, dialect: Dialect) -> None:
-    """Name the gallery, for stores that several galleries can reach; see ``core.gallery.photo_store``."""
+def m004_gallery_id_and_comparisons(connection: Connection, dialect: Dialect) -> None:
+    """Name the gallery, for stores that several galleries can reach, and say until when a replica compares vectors.
+
+    See ``core.gallery.photo_store`` and ``core.gallery.reconciliation``.
+    """
     connection.execute(
         f"CREATE TABLE identity (id {dialect.integer} PRIMARY KEY CHECK (id = 1), gallery {dialect.text} NOT NULL)"
     )
     connection.execute("INSERT INTO identity VALUES (1, ?)", (uuid4().hex,))
+    connection.execute(f"ALTER TABLE vector_engine ADD COLUMN compared_until {dialect.real} NOT NULL DEFAULT 0")
 
 
 MIGRATIONS: tuple[Migration, ...] = (
     m001_images_and_places,
     m002_calibrations,
     m003_vector_engine,
-    m004_gallery_id,
+    m004_gallery_id_and_comparisons,
 )
 
 

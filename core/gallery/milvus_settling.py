@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from core.errors import GalleryUnavailable, SemanticMatchError
 from core.gallery import outbox
 from core.gallery.milvus_collection import MilvusCollection
-from core.gallery.outbox import Task
+from core.gallery.outbox import Engine, Task
 from core.gallery.reconciliation import new_epoch, reconcile, repair
 from core.gallery.sql import Database
 from core.gallery.vector_store import Lag
@@ -32,7 +32,9 @@ from core.gallery.vector_store import Lag
 TRUST_S = 1.0
 """How long a search relies on the last look at the marker; much less than a server takes to restart."""
 
+_COMPARING = "its vectors are being compared with the gallery's, until when it is not searched"
 _LOOK_EVERY_S = 5.0
+_LOOK_AGAIN_S = 0.5
 _COUNT_EVERY_S = 60.0
 _DELIVERED_AT_ONCE = 1000
 _DELIVERIES_AT_ONCE = 10
@@ -79,7 +81,7 @@ class MilvusSettling:
                 self._thread.start()
 
     def wake(self) -> None:
-        """Say that there is something to do: the outbox holds something new, or Milvus does not show the marker."""
+        """Say that there is something to do: the outbox holds something new, or nobody compares and somebody should."""
         self._wakeup.set()
 
     def close(self) -> None:
@@ -90,8 +92,15 @@ class MilvusSettling:
         if self._thread.is_alive():
             self._thread.join()
 
-    def reconcile(self) -> None:
-        """Compare everything and repair; see ``core.gallery.reconciliation``.
+    def note(self, trouble: str) -> None:
+        """Have ``lag`` say why Milvus is not led after the gallery, or that it is again."""
+        waiting = self.lag.waiting
+        with suppress(GalleryUnavailable), self._database.reading() as connection:
+            waiting = outbox.count(connection)
+        self.lag = Lag(waiting, trouble)
+
+    def reconcile(self, judged: Engine | None) -> bool:
+        """Compare everything and repair, unless another replica is at it; see ``core.gallery.reconciliation``.
 
         Raises:
             EncoderMismatch: the collection in Milvus is another encoder's.
@@ -99,9 +108,13 @@ class MilvusSettling:
             GalleryUnavailable: Milvus or the database cannot be used.
         """
         with self._turn:
+            self.note(_COMPARING)
             # Twice: a search that began at the end of one span ends in the next.
-            reconcile(self._database, self._milvus, lambda: self._closing.wait(2 * TRUST_S))
-            self._settlement = None
+            is_done = reconcile(self._database, self._milvus, judged, lambda: self._closing.wait(2 * TRUST_S))
+            if is_done:
+                self._settlement = None
+                self.note("")
+        return is_done
 
     def settle(self) -> float:
         """Do all that can be done now.
@@ -114,8 +127,14 @@ class MilvusSettling:
             InvalidRequest: it is another gallery's.
             GalleryUnavailable: Milvus or the database cannot be used.
         """
-        if not self._is_followed():
-            self.reconcile()
+        with self._database.reading() as connection:
+            engine = outbox.read_engine(connection)
+        if engine is not None and engine.compared_until > time.time():
+            self.note(_COMPARING)
+            return _LOOK_AGAIN_S
+        if not self._is_followed(engine):
+            if not self.reconcile(engine):
+                return _LOOK_AGAIN_S
         elif not self._counts_agree():
             # Its marker says that it has not gone back: meanwhile it is believed, but for what turns out to be wrong.
             with self._turn:
@@ -145,7 +164,7 @@ class MilvusSettling:
                     return
                 # Whatever it was, no other thread delivers what this process has yet to write.
                 is_known = isinstance(exc, SemanticMatchError)
-                self._note(str(exc) if is_known else "an error of its own: see this process's log")
+                self.note(str(exc) if is_known else "an error of its own: see this process's log")
                 _log.log(
                     logging.WARNING if is_known else logging.ERROR,
                     "the vector engine is not up to date, trying again in %.1f s: %s",
@@ -160,19 +179,12 @@ class MilvusSettling:
             if pause_s:
                 self._wakeup.wait(pause_s)
 
-    def _note(self, trouble: str) -> None:
-        waiting = self.lag.waiting
-        with suppress(GalleryUnavailable), self._database.reading() as connection:
-            waiting = outbox.count(connection)
-        self.lag = Lag(waiting, trouble)
-
-    def _is_followed(self) -> bool:
+    def _is_followed(self, engine: Engine | None) -> bool:
         """Whether Milvus shows the epoch's marker, and nothing has been written without it."""
-        with self._database.reading() as connection:
-            engine = outbox.read_engine(connection)
+        exists = self._milvus.exists()  # first: nothing is begun while it is away
         if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
             return False
-        return self._milvus.exists() and self._milvus.shows_marker(engine.epoch)
+        return exists and self._milvus.shows_marker(engine.epoch)
 
     def _counts_agree(self) -> bool:
         """Whether Milvus shows, now and then, as many images as there are.

@@ -129,6 +129,7 @@ class MilvusStore:
             self._settling.settle()
         except GalleryUnavailable as exc:
             # Photos can be added, and found; the others as soon as it is there.
+            self._settling.note(str(exc))
             _log.warning("the gallery opens without its vector engine: %s", exc)
         except BaseException:
             self.close()
@@ -152,16 +153,6 @@ class MilvusStore:
         outbox.follow(connection, generation)
         connection.execute("COMMIT")
         self._settling.wake()
-
-    def reconcile(self) -> None:
-        """Compare everything with Milvus and repair what differs.
-
-        Raises:
-            EncoderMismatch: Milvus' collection holds another encoder's vectors.
-            InvalidRequest: it is another gallery's.
-            GalleryUnavailable: Milvus or the database cannot be used.
-        """
-        self._settling.reconcile()
 
     def close(self) -> None:
         """End the thread and the connection; what is left in the outbox is delivered after the next start."""
@@ -196,6 +187,8 @@ class MilvusStore:
             engine = outbox.read_engine(connection)
             if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
                 break
+            if engine.compared_until > time.time():
+                raise self._not_trusted()  # without waking the thread, which has nothing to do but to wait
             now = time.monotonic()
             epoch, until = self._trusted
             # Half of the time is left for the search itself.

@@ -34,6 +34,7 @@ class Engine:
         epoch: the number of the marker that a trustworthy engine shows.
         follows: whether every change of the gallery has been put into the outbox so far.
         generation: of the gallery.
+        compared_until: seconds since the epoch: a replica is comparing, and will have said so again by then; else 0.
     """
 
     gallery: str
@@ -41,6 +42,7 @@ class Engine:
     epoch: int
     follows: bool
     generation: int
+    compared_until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +68,30 @@ def begin_engine(connection: Connection, name: str) -> None:
     """Put the engine's collection on record, unless it is; another one than before follows nothing yet."""
     row = connection.execute("SELECT name FROM vector_engine").fetchone()
     if row is None:
-        connection.execute("INSERT INTO vector_engine VALUES (1, ?, ?, 0, ?)", (uuid4().hex, name, _NEVER))
+        connection.execute("INSERT INTO vector_engine VALUES (1, ?, ?, 0, ?, 0)", (uuid4().hex, name, _NEVER))
     elif row[0] != name:
-        connection.execute("UPDATE vector_engine SET name = ?, epoch = 0, generation = ?", (name, _NEVER))
+        connection.execute(
+            "UPDATE vector_engine SET name = ?, epoch = 0, generation = ?, compared_until = 0", (name, _NEVER)
+        )
 
 
 def read_engine(connection: Connection) -> Engine | None:
     """Read what is on record, all of one moment; None before ``begin_engine``."""
     row = connection.execute(
-        "SELECT gallery, name, epoch, vector_engine.generation = manifest.generation, manifest.generation "
-        "FROM vector_engine CROSS JOIN manifest"
+        "SELECT gallery, name, epoch, vector_engine.generation = manifest.generation, manifest.generation, "
+        "compared_until FROM vector_engine CROSS JOIN manifest"
     ).fetchone()
-    return None if row is None else Engine(row[0], row[1], row[2], bool(row[3]), row[4])
+    return None if row is None else Engine(row[0], row[1], row[2], bool(row[3]), row[4], row[5])
 
 
 def write_epoch(connection: Connection, epoch: int) -> None:
     """Ask for another marker from now on."""
     connection.execute("UPDATE vector_engine SET epoch = ?", (epoch,))
+
+
+def write_comparison(connection: Connection, epoch: int, until: float) -> None:
+    """Say until when it is compared for an epoch; ignored if that is not on record any more."""
+    connection.execute("UPDATE vector_engine SET compared_until = ? WHERE epoch = ?", (until, epoch))
 
 
 def follow_from_here(connection: Connection) -> None:

@@ -4,11 +4,17 @@ A new epoch is begun first: no engine shows its marker, so that no replica trust
 been found and stand in the outbox, from where they are searched at once. Whatever stops this, it is done again. Where
 the engine shows the marker and merely counts wrongly, ``repair`` alone is enough: one vector too many or too few is no
 reason to answer nobody while a million are compared.
+
+One replica compares at a time, for each that begins makes the others' work void. It says so in the database and goes on
+saying so; the others wait, ``_LEASE_S`` at most for one that has been killed.
 """
 
 import logging
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,37 +25,48 @@ from core.gallery.milvus_collection import MilvusCollection
 from core.gallery.outbox import Engine
 from core.gallery.sql import Connection, Database
 
+_LEASE_S = 10.0
+_RENEWED_EVERY_S = 2.0
 _SEQS_AT_ONCE = 16_000
 
 _log = logging.getLogger(__name__)
 
 
-def reconcile(database: Database, milvus: MilvusCollection, wait: Callable[[], object]) -> None:
+def reconcile(database: Database, milvus: MilvusCollection, judged: Engine | None, wait: Callable[[], object]) -> bool:
     """Make the engine trustworthy: its collection is there, and all that it lacks or has too much is in the outbox.
 
     Args:
         database: of the gallery.
         milvus: the engine's collection, which is made if it is missing.
+        judged: what was on record when the engine was found not to be trustworthy.
         wait: returns when no replica trusts the former epoch any more.
+
+    Returns:
+        Whether it has been done here; else another replica is at it, or has begun since the judgement.
 
     Raises:
         EncoderMismatch: the collection holds another encoder's vectors.
         InvalidRequest: it is another gallery's.
         GalleryUnavailable: the engine or the database cannot be used.
     """
-    engine, epoch = begin_epoch(database, milvus.options.collection)
-    if not milvus.exists():
-        if engine.epoch:
-            wait()  # an empty collection must not be taken for the one that was lost
-        milvus.make(engine.gallery)
-    milvus.load(engine.gallery)
-    repair(database, milvus)
-    former = milvus.markers()
-    milvus.write_marker(epoch)
+    epoch = new_epoch()
+    engine = _begin(database, milvus.options.collection, judged, epoch)
+    if engine is None:
+        return False
+    with _keeping_others_waiting(database, epoch):
+        if not milvus.exists():
+            if engine.epoch:
+                wait()  # an empty collection must not be taken for the one that was lost
+            milvus.make(engine.gallery)
+        milvus.load(engine.gallery)
+        repair(database, milvus)
+        former = milvus.markers()
+        milvus.write_marker(epoch)
     with database.reading() as connection:
         following = outbox.read_engine(connection)
     if following is not None and following.epoch == epoch:  # else one of them may be needed
         milvus.delete_markers(former)
+    return True
 
 
 def repair(database: Database, milvus: MilvusCollection) -> None:
@@ -67,14 +84,14 @@ def repair(database: Database, milvus: MilvusCollection) -> None:
     _log.info("the vector engine lacked %d vectors and had %d too many", len(missing), len(surplus))
 
 
-def begin_epoch(database: Database, name: str) -> tuple[Engine, int]:
-    """Put an epoch on record that no engine shows yet.
-
-    Returns:
-        What was on record before, and the epoch's number.
-    """
-    epoch = new_epoch()
+def _begin(database: Database, name: str, judged: Engine | None, epoch: int) -> Engine | None:
+    """Put an epoch on record that no engine shows yet; return what was there before, None if others are at it."""
     with database.writing() as connection:
+        found = outbox.read_engine(connection)
+        if found is not None and found.compared_until > time.time():
+            return None
+        if (found and found.epoch) != (judged and judged.epoch):
+            return None
         outbox.begin_engine(connection, name)
         engine = outbox.read_engine(connection)
         if engine is None:
@@ -82,8 +99,35 @@ def begin_epoch(database: Database, name: str) -> tuple[Engine, int]:
         outbox.ensure_all_keys(connection)
         outbox.follow_from_here(connection)
         outbox.write_epoch(connection, epoch)
+        outbox.write_comparison(connection, epoch, time.time() + _LEASE_S)
         connection.execute("COMMIT")
-    return engine, epoch
+    return engine
+
+
+@contextmanager
+def _keeping_others_waiting(database: Database, epoch: int) -> Iterator[None]:
+    """Say again and again that it is compared for this epoch, and at the end that it is not any more."""
+    done = Event()
+
+    def say_until(until: float) -> None:
+        # Where the database does not answer, nobody else can begin either.
+        with suppress(GalleryUnavailable), database.writing() as connection:
+            outbox.write_comparison(connection, epoch, until)
+            connection.execute("COMMIT")
+
+    def go_on_saying() -> None:
+        while not done.wait(_RENEWED_EVERY_S):
+            say_until(time.time() + _LEASE_S)
+
+    # Beside the work, of which one step may take a minute.
+    thread = Thread(target=go_on_saying, name="milvus-comparison", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        say_until(0)
 
 
 def new_epoch() -> int:

@@ -47,6 +47,7 @@ class FakeMilvus:
         self._server = server
 
     def exists(self) -> bool:
+        self._begin("exists")
         return self._server.is_made
 
     def make(self, gallery: str) -> None:
@@ -76,6 +77,7 @@ class FakeMilvus:
         self._server.epochs.difference_update(epochs.tolist())
 
     def shows_marker(self, epoch: int) -> bool:
+        self._begin("shows_marker")
         return epoch in self._server.epochs
 
     def shown(self, seqs: NDArray[np.int64], consistency: str = "Bounded") -> NDArray[np.int64]:

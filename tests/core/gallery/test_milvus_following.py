@@ -1,5 +1,6 @@
 """How the gallery and Milvus keep together, with a Milvus in memory that fails at chosen moments."""
 
+import time
 from collections.abc import Callable
 from threading import Event
 
@@ -8,8 +9,9 @@ import pytest
 from fakes.milvus import FakeMilvus, FakeServer
 
 from core.errors import GalleryUnavailable
-from core.gallery import Gallery, milvus_store, outbox, unsettled
+from core.gallery import Gallery, milvus_store, outbox, reconciliation, unsettled
 from core.gallery.reconciliation import new_epoch
+from core.gallery.vector_store import Lag
 
 
 @pytest.fixture
@@ -46,6 +48,11 @@ def waiting(gallery: Gallery) -> list[int]:
     """The seqs in the outbox."""
     with gallery._database.reading() as connection:
         return [row[0] for row in connection.execute("SELECT seq FROM outbox")]
+
+
+def is_being_compared(gallery: Gallery) -> bool:
+    """Whether it tells operators why no search is answered."""
+    return "being compared" in gallery.vector_lag.trouble
 
 
 def filenames(gallery: Gallery, query) -> set[str]:
@@ -134,6 +141,73 @@ class TestWithoutMilvus:
         wait_until(lambda: len(sent) > 3)
 
         assert server.written == before
+
+
+class TestComparing:
+    """Milvus has lost the marker, and several replicas notice."""
+
+    def test_one_replica_compares_and_all_believe_it(self, opened, new_image, server, monkeypatch):
+        """However long it takes, the others wait, say so, and leave Milvus alone; then all of them answer."""
+        monkeypatch.setattr(reconciliation, "_LEASE_S", 0.4)
+        monkeypatch.setattr(reconciliation, "_RENEWED_EVERY_S", 0.05)
+        query, asked, go_on = new_image(1).embedding, [], Event()
+        replicas = [opened(), opened()]
+        replicas[0].add([new_image(1)])
+        wait_until(lambda: not waiting(replicas[0]) and not waiting(replicas[1]))
+
+        def compare_slowly() -> None:
+            asked.append("entities")
+            go_on.wait(20)
+
+        server.before["entities"] = compare_slowly
+        server.epochs.clear()
+        refuse_both(replicas, query, until=lambda: asked and all(map(is_being_compared, replicas)))
+        server.before["exists"] = server.before["shows_marker"] = lambda: asked.append("anything")
+        until = time.time() + 1  # longer than the first lease
+        refuse_both(replicas, query, until=lambda: time.time() > until)
+
+        assert all(map(is_being_compared, replicas))
+        assert asked == ["entities"]
+        server.before.clear()
+        go_on.set()
+        for each in replicas:
+            wait_until(lambda each=each: each.vector_lag == Lag())
+            assert filenames(each, query) == {"photo-1.jpg"}
+        assert asked == ["entities"]
+
+    def test_a_killed_replica_is_not_waited_for(self, opened, new_image, server):
+        """A replica dies while it compares: once it has not said so for some seconds, another one does."""
+        gallery = opened()
+        gallery.add([new_image(1)])
+        wait_until(lambda: not waiting(gallery))
+        with gallery._database.writing() as connection:
+            outbox.write_epoch(connection, 1)
+            outbox.write_comparison(connection, 1, time.time() + 0.5)
+            connection.execute("COMMIT")
+        gallery._vectors._settling.wake()
+
+        wait_until(lambda: is_being_compared(gallery))
+        wait_until(lambda: gallery.vector_lag == Lag())
+        assert filenames(gallery, new_image(1).embedding) == {"photo-1.jpg"}
+
+    def test_a_judgement_of_another_epoch_begins_nothing(self, opened, new_image, server):
+        """A replica that found Milvus wanting before another one repaired it does not begin once more."""
+        gallery = opened()
+        with gallery._database.reading() as connection:
+            engine = outbox.read_engine(connection)
+        assert gallery._vectors._settling.reconcile(engine)
+
+        assert not gallery._vectors._settling.reconcile(engine)
+
+
+def refuse_both(replicas: list[Gallery], query, until: Callable[[], object]) -> None:
+    """Visitors come to all replicas, and none is answered."""
+    pause = Event()
+    while not until():
+        for each in replicas:
+            with pytest.raises(GalleryUnavailable, match="is being repaired"):
+                filenames(each, query)
+        pause.wait(0.01)
 
 
 def _unavailable() -> None:

@@ -65,7 +65,7 @@ CREATE TABLE vector_engine (
             name TEXT NOT NULL,
             epoch INTEGER NOT NULL,
             generation INTEGER NOT NULL
-        );
+        , compared_until REAL NOT NULL DEFAULT 0);
 CREATE TABLE vector_keys (
             collection_key INTEGER PRIMARY KEY AUTOINCREMENT,
             collection TEXT NOT NULL UNIQUE
@@ -77,7 +77,7 @@ DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('images',3);
 INSERT INTO "outbox" VALUES(4,2,'upsert',1,1795000000.0);
 INSERT INTO "vector_keys" VALUES(1,'default');
-INSERT INTO "vector_engine" VALUES(1,'0f1e2d3c4b5a69788796a5b4c3d2e1f0','semantic_image_matcher',4611686018427387904,5);
+INSERT INTO "vector_engine" VALUES(1,'0f1e2d3c4b5a69788796a5b4c3d2e1f0','semantic_image_matcher',4611686018427387904,5,0.0);
 INSERT INTO "calibrations" VALUES('default','2026-11-23T16:00:00+00:00','{}');
 COMMIT;
 PRAGMA user_version = 4;
