@@ -49,7 +49,11 @@ def _merge(into: Path, folders: Sequence[Path], storage: Storage) -> None:
     if into.resolve() in [folder.resolve() for folder in folders]:
         raise InvalidRequest(f"{into} is to be merged into itself; name another folder")
     with ExitStack() as opened:
-        sources = [opened.enter_context(Gallery.open(folder, None, read_only=True)) for folder in folders]
+        sources = [
+            # Each image is read once.
+            opened.enter_context(Gallery.open(folder, None, read_only=True, feature_cache_bytes=0))
+            for folder in folders
+        ]
         # All are looked at before anything is written.
         refuse_other_encoders(sources)
         target = opened.enter_context(Gallery.open(into, sources[0].fingerprint, storage=storage, load_vectors=False))

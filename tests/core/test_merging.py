@@ -196,6 +196,20 @@ def test_a_damaged_photo_stops_the_merge(photos, tmp_path):
     assert contents(tmp_path / "merged") == contents(source)
 
 
+def test_features_of_the_sources_are_not_kept(shards, tmp_path, monkeypatch):
+    """However many parts are merged, the features of an image are in memory no longer than its batch."""
+    kept = []
+
+    def merge_and_look(source, target):
+        yield from merge(source, target)
+        kept.append(source.feature_cache.byte_size)
+
+    monkeypatch.setattr(merge_galleries, "merge", merge_and_look)
+
+    assert merge_galleries.main(["--into", str(tmp_path / "merged"), *map(str, shards)]) == 0
+    assert kept == [0, 0, 0]
+
+
 class CountingEncoder(ThumbnailEncoder):
     """Counts the photos that it is given."""
 
