@@ -51,7 +51,8 @@ def merge(source: Gallery, target: Gallery, *, batch_images: int = 128) -> Itera
     Calibrations do not come along: they are measured of whole collections.
 
     Args:
-        source: may be open read-only, and in use; what is added to it after the start may be left out.
+        source: may be open read-only, and in use; what is added to it after the start may be left out, and
+            what is deleted may have come.
         target: open for writing.
         batch_images: per transaction.
 
@@ -89,6 +90,8 @@ def _batches(
                 known += 1
             else:
                 new = _read(source, target, image, embedding)
+                if new is None:
+                    continue
                 batch.append(new)
                 batch_bytes += len(new.data) + len(new.preview)
             if len(batch) + known >= batch_images or batch_bytes >= _BATCH_BYTES:
@@ -98,7 +101,19 @@ def _batches(
         yield batch, known
 
 
-def _read(source: Gallery, target: Gallery, image: GalleryImage, embedding: NDArray[np.float32]) -> NewImage:
+def _read(source: Gallery, target: Gallery, image: GalleryImage, embedding: NDArray[np.float32]) -> NewImage | None:
+    """Read all of an image; None of one that is deleted meanwhile."""
+    try:
+        new = _read_parts(source, target, image, embedding)
+    except (UnknownImage, GalleryUnavailable, FileNotFoundError):
+        if _holds(source, image.image_id):
+            raise
+        return None
+    # Deleted on the way, it may have come without its features.
+    return new if _holds(source, image.image_id) else None
+
+
+def _read_parts(source: Gallery, target: Gallery, image: GalleryImage, embedding: NDArray[np.float32]) -> NewImage:
     original = source.original_path(image.image_id)
     data = original.read_bytes()
     if hashlib.sha256(data).hexdigest() != image.content_hash:

@@ -196,6 +196,47 @@ def test_a_damaged_photo_stops_the_merge(photos, tmp_path):
     assert contents(tmp_path / "merged") == contents(source)
 
 
+@pytest.mark.parametrize("lost", ["original", "preview"])
+def test_a_lost_photo_stops_the_merge(photos, tmp_path, lost):
+    """A photo that is missing while its image is not is named."""
+    source = build(photos, tmp_path / "source")
+    with Gallery.open(source, None, read_only=True) as gallery:
+        image_id = list(gallery.all_images(DEFAULT_COLLECTION))[5].image_id
+        path = gallery.original_path(image_id) if lost == "original" else gallery.preview_path(image_id)
+    path.unlink()
+
+    with pytest.raises(GalleryUnavailable, match=path.name):
+        merge_all(tmp_path / "merged", [source])
+
+
+@pytest.mark.parametrize("moment", ["get", "original_path", "preview_path", "local_features"])
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_an_image_deleted_meanwhile_is_passed_over(photos, tmp_path, monkeypatch, moment, is_before):
+    """Deleted by a service at any moment of its reading, an image is left out; all others come, with their features."""
+    folder = build(photos, tmp_path / "source")
+    with (
+        Gallery.open(folder, None) as service,
+        Gallery.open(folder, None, read_only=True) as source,
+        Gallery.open(tmp_path / "merged", source.fingerprint) as target,
+    ):
+        doomed = list(service.all_images(DEFAULT_COLLECTION))[5].image_id
+        read = getattr(source, moment)
+
+        def delete_meanwhile(asked):
+            is_now = doomed in asked and service.count() == 13
+            if is_now and is_before:
+                service.delete(doomed)
+            found = read(asked)
+            if is_now and not is_before:
+                service.delete(doomed)
+            return found
+
+        monkeypatch.setattr(source, moment, delete_meanwhile)
+        assert sum(batch.added for batch in merge(source, target)) == 12
+
+    assert contents(tmp_path / "merged") == contents(folder)
+
+
 def test_features_of_the_sources_are_not_kept(shards, tmp_path, monkeypatch):
     """However many parts are merged, the features of an image are in memory no longer than its batch."""
     kept = []
