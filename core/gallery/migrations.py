@@ -151,6 +151,8 @@ def m004_gallery_id_and_comparisons(connection: Connection, dialect: Dialect) ->
     )
     connection.execute("INSERT INTO identity VALUES (1, ?)", (uuid4().hex,))
     connection.execute(f"ALTER TABLE vector_engine ADD COLUMN compared_until {dialect.real} NOT NULL DEFAULT 0")
+    # What Milvus holds so far does not say of which image it is.
+    connection.execute("UPDATE vector_engine SET epoch = 0")
 
 
 MIGRATIONS: tuple[Migration, ...] = (

@@ -3,6 +3,7 @@
     seq         primary key: the image's; negative for markers
     collection  partition key: the number of the image's collection; 0 for markers
     place       row id of the place that the image shows
+    image       63 bits of its id, which no other image has, as another one may have its seq; 0 for markers
     vector      float32 [D], L2 norm 1, compared by COSINE
 
 Entities are deleted, then inserted, never upserted: Milvus 2.3 scatters upserted ones over all partitions, whatever
@@ -25,6 +26,7 @@ from core.results import EncoderFingerprint
 MAX_TOP_K = 16_384
 """The most that Milvus answers with."""
 
+_FIELDS = ["seq", "collection", "place", "image", "vector"]
 _MARKERS = 0
 _LARGEST_EPOCH = 2**62
 _PLACES_AT_ONCE = 5000
@@ -51,11 +53,12 @@ class MilvusCollection:
         schema = MilvusClient.create_schema(
             auto_id=False,
             enable_dynamic_field=False,
-            description=json.dumps({"gallery": gallery, "encoder": str(self._fingerprint)}),
+            description=json.dumps({"gallery": gallery, "encoder": str(self._fingerprint), "fields": _FIELDS}),
         )
         schema.add_field("seq", DataType.INT64, is_primary=True)
         schema.add_field("collection", DataType.INT64, is_partition_key=True)
         schema.add_field("place", DataType.INT64)
+        schema.add_field("image", DataType.INT64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._fingerprint.dim)
         index = MilvusClient.prepare_index_params()
         kind = self.options.index
@@ -75,13 +78,13 @@ class MilvusCollection:
 
         Raises:
             EncoderMismatch: it holds another encoder's vectors.
-            InvalidRequest: it is another gallery's.
+            InvalidRequest: it is another gallery's, or was made by an earlier version of this program.
         """
         try:
             description = json.loads(self._connection.ask("describe_collection", self._name)["description"])
-            owner, encoder = description["gallery"], description["encoder"]
+            owner, encoder, fields = description["gallery"], description["encoder"], description.get("fields")
         except (ValueError, TypeError, KeyError):
-            owner, encoder = None, None
+            owner, encoder, fields = None, None, None
         place = f"collection {self._name!r} at {self.options.address}"
         advice = "give another name as `collection` in the vector index's options"
         if owner != gallery:
@@ -90,15 +93,15 @@ class MilvusCollection:
             raise EncoderMismatch(
                 f"{place} was made by {encoder}, this gallery by {self._fingerprint}; drop it there, or {advice}"
             )
+        if fields != _FIELDS:
+            raise InvalidRequest(f"{place} was made by an earlier version; drop it there, and it is made again")
         self._connection.ask("load_collection", self._name, timeout_s=_LONG_TIMEOUT_S)
 
     def replace(self, entities: Entities) -> None:
         """Write entities in place of any of the same seqs; doing it twice is doing it once."""
-        columns = entities.seqs.tolist(), entities.keys.tolist(), entities.places.tolist(), entities.vectors
-        rows = [
-            {"seq": seq, "collection": key, "place": place, "vector": vector}
-            for seq, key, place, vector in zip(*columns, strict=True)
-        ]
+        numbers = entities.seqs, entities.keys, entities.places, entities.images
+        columns = [*(column.tolist() for column in numbers), entities.vectors]
+        rows = [dict(zip(_FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
         self.delete(entities.seqs)
         self._connection.ask("insert", self._name, rows)
 
@@ -110,7 +113,7 @@ class MilvusCollection:
     def write_marker(self, epoch: int) -> None:
         """Write a marker, which no search finds."""
         vector = np.eye(1, self._fingerprint.dim, dtype=np.float32)[0]
-        row = {"seq": -epoch, "collection": _MARKERS, "place": 0, "vector": vector}
+        row = {"seq": -epoch, "collection": _MARKERS, "place": 0, "image": 0, "vector": vector}
         self._connection.ask("insert", self._name, [row])
 
     def markers(self) -> NDArray[np.int64]:
@@ -145,10 +148,11 @@ class MilvusCollection:
         """Read which images are there, of seqs in (after, up_to], at this moment.
 
         Returns:
-            int64 [N, 3], by seq: seq, collection key, place row; at most ``MAX_TOP_K``.
+            int64 [N, 4], by seq: seq, collection key, place row, image; at most ``MAX_TOP_K``.
         """
-        rows = self._query(after, up_to, ["seq", "collection", "place"], limit=MAX_TOP_K)
-        found = np.array([(row["seq"], row["collection"], row["place"]) for row in rows], np.int64).reshape(-1, 3)
+        numbers = _FIELDS[:-1]
+        rows = self._query(after, up_to, numbers, limit=MAX_TOP_K)
+        found = np.array([[row[name] for name in numbers] for row in rows], np.int64).reshape(-1, len(numbers))
         return found[np.argsort(found[:, 0])]
 
     def search(

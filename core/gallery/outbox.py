@@ -56,12 +56,22 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entities:
-    """Images as an engine holds them: seqs, collection keys and place rows int64 [N], vectors float32 [N, D]."""
+    """Images as an engine holds them: seqs, collection keys, place rows int64 [N], vectors float32 [N, D].
+
+    ``images`` are the images themselves, ``number_of`` their ids, int64 [N]: after a backup has been restored, another
+    image may get a seq, a key and a place that were given before.
+    """
 
     seqs: NDArray[np.int64]
     keys: NDArray[np.int64]
     places: NDArray[np.int64]
+    images: NDArray[np.int64]
     vectors: NDArray[np.float32]
+
+
+def number_of(image_id: str) -> int:
+    """Return the first 63 bits of an image's id, which is hexadecimal."""
+    return int(image_id[:16], 16) >> 1
 
 
 def begin_engine(connection: Connection, name: str) -> None:
@@ -231,7 +241,7 @@ def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> 
     for chunk in _chunks(seqs):
         rows = connection.execute(
             f"""
-            SELECT images.seq, vector_keys.collection_key, images.place, embeddings.vector
+            SELECT images.seq, vector_keys.collection_key, images.place, images.image_id, embeddings.vector
             FROM images JOIN embeddings USING (seq) JOIN vector_keys ON vector_keys.collection = images.collection
             WHERE images.seq IN {placeholders(len(chunk))} ORDER BY images.seq
             """,
@@ -239,9 +249,10 @@ def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> 
         ).fetchall()
         if not rows:
             continue
-        found, keys, places, vectors = zip(*rows, strict=True)
-        matrix = to_matrix(vectors, dim, "that waits for the vector engine")
-        yield Entities(np.array(found, np.int64), np.array(keys, np.int64), np.array(places, np.int64), matrix)
+        found, keys, places, image_ids, vectors = zip(*rows, strict=True)
+        images = [number_of(image_id) for image_id in image_ids]
+        columns = (np.array(column, np.int64) for column in (found, keys, places, images))
+        yield Entities(*columns, to_matrix(vectors, dim, "that waits for the vector engine"))
 
 
 def _chunks(seqs: NDArray[np.int64]) -> Iterator[list[int]]:

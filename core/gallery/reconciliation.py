@@ -139,8 +139,8 @@ def compare(database: Database, milvus: MilvusCollection) -> tuple[NDArray[np.in
     """Find the differences, while the gallery goes on.
 
     Returns:
-        int64 [N], the seqs that the engine lacks, holds twice, or under another collection or place; and int64 [M],
-        those that it should not hold.
+        int64 [N], the seqs that the engine lacks, holds twice, or under another collection, place or id; and
+        int64 [M], those that it should not hold.
     """
     missing, surplus = list[NDArray[np.int64]](), list[NDArray[np.int64]]()
     counted, after = 0, 0
@@ -151,7 +151,7 @@ def compare(database: Database, milvus: MilvusCollection) -> tuple[NDArray[np.in
             ours = _images(connection, after, after + _SEQS_AT_ONCE)
             theirs = milvus.entities(after, after + _SEQS_AT_ONCE)
             counted += len(theirs)
-            same = np.intersect1d(_as_rows(ours), _as_rows(theirs), assume_unique=True)["f0"]
+            same = np.intersect1d(_as_rows(ours), _as_rows(theirs), assume_unique=True)["seq"]
             missing.append(np.setdiff1d(ours[:, 0], same))
             surplus.append(np.setdiff1d(theirs[:, 0], ours[:, 0]))
             after += _SEQS_AT_ONCE
@@ -162,11 +162,12 @@ def compare(database: Database, milvus: MilvusCollection) -> tuple[NDArray[np.in
 
 def _images(connection: Connection, after: int, up_to: int) -> NDArray[np.int64]:
     rows = connection.execute(
-        "SELECT images.seq, vector_keys.collection_key, images.place FROM images "
+        "SELECT images.seq, vector_keys.collection_key, images.place, images.image_id FROM images "
         "JOIN vector_keys USING (collection) WHERE images.seq > ? AND images.seq <= ? ORDER BY images.seq",
         (after, up_to),
     ).fetchall()
-    return np.array(rows, np.int64).reshape(-1, 3)
+    table = [(seq, key, place, outbox.number_of(image_id)) for seq, key, place, image_id in rows]
+    return np.array(table, np.int64).reshape(-1, 4)
 
 
 def _of_doubled_ranges(connection: Connection, milvus: MilvusCollection, newest: int) -> list[NDArray[np.int64]]:
@@ -179,4 +180,5 @@ def _of_doubled_ranges(connection: Connection, milvus: MilvusCollection, newest:
 
 
 def _as_rows(table: NDArray[np.int64]) -> NDArray[np.void]:
-    return np.ascontiguousarray(table).view([("f0", np.int64), ("f1", np.int64), ("f2", np.int64)]).reshape(-1)
+    columns = [(name, np.int64) for name in ("seq", "key", "place", "image")]
+    return np.ascontiguousarray(table).view(columns).reshape(-1)

@@ -1,6 +1,7 @@
 """Milvus' collection in memory, without its delay, so that what its server does in between can be chosen."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ class FakeServer:
 
     def __init__(self) -> None:
         self.is_made = False
-        self.rows: dict[int, tuple[int, int, NDArray[np.float32]]] = {}
+        self.rows: dict[int, list[Any]] = {}
         self.epochs: set[int] = set()
         self.written = 0
         self.before: dict[str, Callable[[], object]] = {}
@@ -58,7 +59,8 @@ class FakeMilvus:
 
     def replace(self, entities: Entities) -> None:
         self._begin("replace")
-        columns = entities.seqs.tolist(), entities.keys.tolist(), entities.places.tolist(), entities.vectors
+        numbers = entities.seqs, entities.keys, entities.places, entities.images
+        columns = [*(column.tolist() for column in numbers), entities.vectors]
         self._server.rows.update((seq, row) for seq, *row in zip(*columns, strict=True))
 
     def delete(self, seqs: NDArray[np.int64]) -> None:
@@ -89,7 +91,7 @@ class FakeMilvus:
     def entities(self, after: int, up_to: int) -> NDArray[np.int64]:
         self._begin("entities")
         rows = sorted((seq, *row[:-1]) for seq, row in list(self._server.rows.items()) if after < seq <= up_to)
-        return np.array(rows, np.int64).reshape(len(rows), -1) if rows else self._nothing()
+        return np.array(rows, np.int64).reshape(-1, 4)
 
     def search(
         self, key: int, query: NDArray[np.float32], limit: int, places: NDArray[np.int64] | None
@@ -105,9 +107,6 @@ class FakeMilvus:
 
     def close(self) -> None:
         pass
-
-    def _nothing(self) -> NDArray[np.int64]:
-        return np.empty((0, 3), np.int64)
 
     def _begin(self, method: str) -> None:
         self._server.before.get(method, lambda: None)()

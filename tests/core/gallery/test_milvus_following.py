@@ -1,5 +1,6 @@
 """How the gallery and Milvus keep together, with a Milvus in memory that fails at chosen moments."""
 
+import shutil
 import time
 from collections.abc import Callable
 from threading import Event
@@ -130,6 +131,31 @@ class TestWithoutMilvus:
 
         assert filenames(gallery, new_image(1).embedding) == {"photo-1.jpg"}
         assert len(server.rows) == 1
+
+    def test_another_image_of_the_same_number_is_noticed(self, folder, fingerprint, opened, new_image, tmp_path):
+        """A backup is restored and other photos imported with FAISS, which get the seqs and places of those that Milvus
+        still holds: these are never taken for the new ones.
+        """
+        gallery = opened()
+        gallery.add([new_image(1)])
+        wait_until(lambda: not waiting(gallery))
+        gallery.close()
+        shutil.copytree(folder, tmp_path / "backup")
+        gallery = opened()
+        gallery.add([new_image(2)])
+        wait_until(lambda: not waiting(gallery))
+        gallery.close()
+        shutil.rmtree(folder)
+        shutil.copytree(tmp_path / "backup", folder)
+        with Gallery.open(folder, fingerprint) as other:
+            other.add([new_image(3)])
+
+        gallery = opened()
+
+        for wait in (lambda: None, lambda: wait_until(lambda: not waiting(gallery))):
+            wait()
+            best = gallery.search(new_image(3).embedding)[0]
+            assert (best.image.filename, best.similarity) == ("photo-3.jpg", pytest.approx(1, abs=1e-5))
 
     def test_a_marker_is_written_for_what_is_shown_alone(self, opened, new_image, server, monkeypatch):
         """A Milvus that never shows what it is sent is sent it again, and no marker follows what it does not show."""

@@ -16,7 +16,7 @@ from servers.milvus import GRACEFUL_S
 from servers.ports import free_port
 
 from core.errors import EncoderMismatch, GalleryUnavailable, InvalidRequest
-from core.gallery import Gallery, Storage, outbox, vector_rows
+from core.gallery import Gallery, Storage, milvus_collection, outbox, vector_rows
 from core.gallery.milvus_collection import MilvusCollection
 from core.gallery.milvus_connection import read_options
 from core.gallery.vector_store import Lag
@@ -236,11 +236,13 @@ class TestLosing:
         with gallery._database.reading() as connection:
             seqs = vector_rows.seqs_of(connection, museum).tolist()
             key = outbox.key_of(connection, museum)
-        row = {"place": 1, "vector": new_image(99).embedding}
-        client.delete("store", ids=[seqs[3], seqs[4], seqs[9]])
+            place = connection.execute("SELECT place FROM images WHERE seq = ?", (seqs[5],)).fetchone()[0]
+        row = {"place": 1, "image": 1, "vector": new_image(99).embedding}
+        client.delete("store", ids=[seqs[3], seqs[4], seqs[5], seqs[9]])
         client.insert(
             "store",
             [
+                row | {"seq": seqs[5], "collection": key, "place": place},
                 row | {"seq": seqs[7], "collection": key},
                 row | {"seq": seqs[9], "collection": key + 1},
                 row | {"seq": 90_000, "collection": key},
@@ -301,6 +303,17 @@ class TestRefusing:
         collection = MilvusCollection(read_options(storage.vector_index_options), other)
 
         with pytest.raises(EncoderMismatch, match=r"'store'.*drawn.*other.*give another name"):
+            collection.load(engine.gallery)
+        collection.close()
+
+    def test_a_collection_of_an_earlier_version_is_refused(self, gallery, storage, monkeypatch):
+        """What does not say which images it holds is not taken for the gallery's; it is said how to have it remade."""
+        with gallery._database.reading() as connection:
+            engine = outbox.read_engine(connection)
+        collection = MilvusCollection(read_options(storage.vector_index_options), FINGERPRINT)
+        monkeypatch.setattr(milvus_collection, "_FIELDS", ["seq", "vector", "more"])
+
+        with pytest.raises(InvalidRequest, match=r"'store'.*earlier version; drop it there"):
             collection.load(engine.gallery)
         collection.close()
 
