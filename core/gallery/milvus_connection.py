@@ -1,6 +1,7 @@
 """A Milvus server: what may be set of it, and one connection that says in plain words when it does not answer."""
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -51,8 +52,19 @@ class MilvusOptions:
         """Refuse what cannot work."""
         if self.index not in INDEXES:
             raise InvalidRequest(f"unknown Milvus index: {self.index!r:.80}; known: {', '.join(INDEXES)}")
-        if min(self.timeout_s, self.staleness_s) <= 0 or self.search_width < 1 or self.rows_in_memory < 0:
-            raise InvalidRequest("invalid options of the Milvus index: times and search_width must be > 0")
+        for name in ("timeout_s", "staleness_s"):
+            if not 0 < getattr(self, name) < math.inf:  # NaN is not, either
+                raise InvalidRequest(f"invalid option {name} of the Milvus index: seconds must be > 0, and finite")
+        if self.search_width < 1 or self.rows_in_memory < 0:
+            raise InvalidRequest("invalid options of the Milvus index: search_width must be > 0, rows_in_memory >= 0")
+        try:
+            _ = self.address
+        except ValueError:
+            # Neither what was given, which may hold a password, nor what Python says of it.
+            raise InvalidRequest(
+                "invalid option uri of the Milvus index: no address; give one such as http://127.0.0.1:19530, "
+                "with a port up to 65535"
+            ) from None
 
     @property
     def address(self) -> str:

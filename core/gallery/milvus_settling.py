@@ -25,7 +25,7 @@ from core.errors import GalleryUnavailable, SemanticMatchError
 from core.gallery import outbox
 from core.gallery.milvus_collection import MilvusCollection
 from core.gallery.outbox import Engine, Task
-from core.gallery.reconciliation import new_epoch, reconcile, repair
+from core.gallery.reconciliation import counts_agree, new_epoch, reconcile, repair
 from core.gallery.sql import Database
 from core.gallery.vector_store import Lag
 
@@ -187,25 +187,12 @@ class MilvusSettling:
         return exists and self._milvus.shows_marker(engine.epoch)
 
     def _counts_agree(self) -> bool:
-        """Whether Milvus shows, now and then, as many images as there are.
-
-        Changes meanwhile make the question pointless, and the next one answers it.
-        """
+        """Whether Milvus holds, now and then, as many images as it should; where nobody can say, it is asked again."""
         if time.monotonic() < self._counted_at + _COUNT_EVERY_S:
             return True
-        with self._database.reading() as connection:
-            before = outbox.read_engine(connection)
-            if outbox.next_due(connection) is not None:
-                return True
-        self._counted_at = time.monotonic()
-        there = self._milvus.count()
-        with self._database.reading() as connection:
-            here = connection.execute("SELECT count(*) FROM images").fetchone()[0]
-            after = outbox.read_engine(connection)
-        if before is None or after is None or before.generation != after.generation or here == there:
-            return True
-        _log.warning("the vector engine holds %d vectors, the gallery %d", there, here)
-        return False
+        agree = counts_agree(self._database, self._milvus)
+        self._counted_at = time.monotonic() - (_COUNT_EVERY_S - _LOOK_EVERY_S if agree is None else 0)
+        return agree is not False
 
     def _deliver(self) -> bool:
         """Bring some rows to Milvus; whether there may be more."""

@@ -197,6 +197,12 @@ def has_due(connection: Connection, *, delivered: bool, now: float) -> bool:
     return row is not None
 
 
+def delivered_seqs(connection: Connection) -> NDArray[np.int64] | None:
+    """Return the seqs that wait to be seen: int64 [N]; None while any has yet to be brought to the engine."""
+    rows = connection.execute("SELECT seq, is_delivered FROM outbox").fetchall()
+    return np.array([row[0] for row in rows], np.int64) if all(row[1] for row in rows) else None
+
+
 def count(connection: Connection) -> int:
     """How many rows there are."""
     waiting: int = connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
@@ -251,8 +257,9 @@ def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> 
             continue
         found, keys, places, image_ids, vectors = zip(*rows, strict=True)
         images = [number_of(image_id) for image_id in image_ids]
-        columns = (np.array(column, np.int64) for column in (found, keys, places, images))
-        yield Entities(*columns, to_matrix(vectors, dim, "that waits for the vector engine"))
+        seqs_now, keys_now, places_now, images_now = np.array([found, keys, places, images], np.int64)
+        matrix = to_matrix(vectors, dim, "that waits for the vector engine")
+        yield Entities(seqs_now, keys_now, places_now, images_now, matrix)
 
 
 def _chunks(seqs: NDArray[np.int64]) -> Iterator[list[int]]:

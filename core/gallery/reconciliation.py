@@ -130,6 +130,32 @@ def _keeping_others_waiting(database: Database, epoch: int) -> Iterator[None]:
         say_until(0)
 
 
+def counts_agree(database: Database, milvus: MilvusCollection) -> bool | None:
+    """Whether the engine holds as many of the images as it should, those apart that wait to be seen.
+
+    Returns:
+        None where that cannot be said now: something has yet to be brought to the engine, or has changed meanwhile.
+
+    Raises:
+        GalleryUnavailable: the engine or the database cannot be used.
+    """
+    with database.reading() as connection:
+        before = manifest.read_generation(connection)
+        waiting = outbox.delivered_seqs(connection)
+        if waiting is None:
+            return None
+        here = connection.execute("SELECT count(*) FROM images").fetchone()[0] - len(
+            outbox.existing(connection, waiting)
+        )
+    there = milvus.count() - len(milvus.shown(waiting, consistency="Strong"))
+    with database.reading() as connection:
+        if manifest.read_generation(connection) != before:
+            return None
+    if here != there:
+        _log.warning("the vector engine holds %d settled vectors, the gallery %d", there, here)
+    return bool(here == there)
+
+
 def new_epoch() -> int:
     """Draw a number that no engine shows, >= 1."""
     return secrets.randbelow(2**62) + 1

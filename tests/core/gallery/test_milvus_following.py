@@ -51,6 +51,13 @@ def waiting(gallery: Gallery) -> list[int]:
         return [row[0] for row in connection.execute("SELECT seq FROM outbox")]
 
 
+def settle_and_count(gallery: Gallery) -> list[int]:
+    """Do what is due, counting included; return the seqs in the outbox then."""
+    gallery._vectors._settling._counted_at = -1e9
+    gallery._vectors._settling.settle()
+    return sorted(waiting(gallery))
+
+
 def is_being_compared(gallery: Gallery) -> bool:
     """Whether it tells operators why no search is answered."""
     return "being compared" in gallery.vector_lag.trouble
@@ -111,6 +118,33 @@ class TestSlowSearches:
 
         assert filenames(gallery, new_image(1).embedding) == {f"photo-{seed}.jpg" for seed in range(3)}
         assert len(reads) == 1
+
+
+class TestCounting:
+    def test_what_is_lost_is_noticed_while_others_wait(self, opened, new_image, server):
+        """Photos come all the time, and some always wait to be seen: what Milvus has lost is missed all the same."""
+        gallery = opened()
+        gallery.add([new_image(seed) for seed in range(3)])
+        wait_until(lambda: not waiting(gallery))
+        settled = sorted(server.rows)
+        gallery.close()
+        gallery = opened(staleness_s=1000.0)
+        gallery.add([new_image(3)])
+        wait_until(lambda: len(server.rows) == 4)
+        assert settle_and_count(gallery) == waiting(gallery)
+
+        server.rows.pop(settled[0])
+
+        wait_until(lambda: settle_and_count(gallery) == [settled[0], settled[-1] + 1])
+        assert filenames(gallery, new_image(1).embedding) == {f"photo-{seed}.jpg" for seed in range(4)}
+
+    def test_what_has_yet_to_be_brought_there_is_not_counted(self, opened, new_image, server):
+        """Nothing can be said of a number that is about to change; nor is anything repaired for it."""
+        gallery = opened()
+        server.before["replace"] = _unavailable
+        gallery.add([new_image(1)])
+
+        assert reconciliation.counts_agree(gallery._database, gallery._vectors._milvus) is None
 
 
 class TestWithoutMilvus:

@@ -324,7 +324,12 @@ class TestRefusing:
             ({"uri": "http://127.0.0.1:1", "colection": "x"}, "unknown options of the Milvus index: colection"),
             ({"uri": "http://127.0.0.1:1", "index": "ANNOY"}, "known: HNSW, IVF_FLAT, FLAT"),
             ({"uri": "http://127.0.0.1:1", "timeout_s": "5"}, "invalid option timeout_s"),
-            ({"uri": "http://127.0.0.1:1", "timeout_s": 0}, "must be > 0"),
+            ({"uri": "http://127.0.0.1:1", "timeout_s": 0}, "timeout_s.*must be > 0"),
+            ({"uri": "http://127.0.0.1:1", "timeout_s": float("nan")}, "timeout_s.*must be > 0, and finite"),
+            ({"uri": "http://127.0.0.1:1", "staleness_s": float("inf")}, "staleness_s.*must be > 0, and finite"),
+            ({"uri": "http://host:abc"}, "invalid option uri.*such as http"),
+            ({"uri": "http://host:99999"}, "invalid option uri.*port up to 65535"),
+            ({"uri": "http://[host"}, "invalid option uri"),
         ],
     )
     def test_unknown_options_are_named(self, tmp_path, options, message):
@@ -340,6 +345,9 @@ class TestRefusing:
                 read_options(options)
             assert "hidden" not in str(refusal.value)
 
+        with pytest.raises(InvalidRequest, match="invalid option uri") as refusal:
+            read_options({"uri": f"http://{secret}@host:{secret}"})
+        assert "hidden" not in str(refusal.value)
         assert "hidden" not in repr(read_options({"uri": f"http://{secret}@host", "token": secret}))
 
     def test_an_unknown_store_is_refused(self, tmp_path):
