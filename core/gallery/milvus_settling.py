@@ -129,7 +129,7 @@ class MilvusSettling:
         """
         with self._database.reading() as connection:
             engine = outbox.read_engine(connection)
-        if engine is not None and engine.compared_until > time.time():
+        if engine is not None and engine.is_compared(time.time()):
             self.note(_COMPARING)
             return _LOOK_AGAIN_S
         if not self._is_followed(engine):

@@ -187,7 +187,7 @@ class MilvusStore:
             engine = outbox.read_engine(connection)
             if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
                 break
-            if engine.compared_until > time.time():
+            if engine.is_compared(time.time()):
                 raise self._not_trusted()  # without waking the thread, which has nothing to do but to wait
             now = time.monotonic()
             epoch, until = self._trusted

@@ -22,6 +22,7 @@ Operation = Literal["upsert", "delete"]
 
 _VALUES_AT_ONCE = 1000
 _NEVER = -1
+_LONGEST_LEASE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class Engine:
     follows: bool
     generation: int
     compared_until: float
+
+    def is_compared(self, now: float) -> bool:
+        """Whether a replica is comparing; a clock that was set back does not have everybody wait for nobody."""
+        return now < self.compared_until < now + _LONGEST_LEASE_S
 
 
 @dataclass(frozen=True, slots=True)

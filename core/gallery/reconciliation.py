@@ -88,7 +88,7 @@ def _begin(database: Database, name: str, judged: Engine | None, epoch: int) -> 
     """Put an epoch on record that no engine shows yet; return what was there before, None if others are at it."""
     with database.writing() as connection:
         found = outbox.read_engine(connection)
-        if found is not None and found.compared_until > time.time():
+        if found is not None and found.is_compared(time.time()):
             return None
         if (found and found.epoch) != (judged and judged.epoch):
             return None

@@ -235,6 +235,20 @@ class TestComparing:
             assert filenames(each, query) == {"photo-1.jpg"}
         assert asked == ["entities"]
 
+    def test_a_clock_that_was_set_back_keeps_nobody_waiting(self, opened, new_image):
+        """A replica was killed while it compared, and by now it is an hour earlier: another one compares at once."""
+        gallery = opened()
+        gallery.add([new_image(1)])
+        wait_until(lambda: not waiting(gallery))
+        with gallery._database.writing() as connection:
+            outbox.write_epoch(connection, 1)
+            outbox.write_comparison(connection, 1, time.time() + 3600)
+            connection.execute("COMMIT")
+
+        wait_until(lambda: gallery._vectors._settling.settle() and gallery.vector_lag == Lag())
+
+        assert filenames(gallery, new_image(1).embedding) == {"photo-1.jpg"}
+
     def test_a_killed_replica_is_not_waited_for(self, opened, new_image, server):
         """A replica dies while it compares: once it has not said so for some seconds, another one does."""
         gallery = opened()
