@@ -10,7 +10,7 @@ from core.gallery.sql import Connection, placeholders
 from core.local_features.codec import pack, unpack
 from core.results import LocalFeatures
 
-_ROWS_PER_CHUNK = 4096
+_ROWS_PER_CHUNK = 512  # of more, the allocator gives memory back after each chunk and faults it in again: slower
 _AT_ONCE = 1000
 _PRIME = 65521  # the squares of a thousand million remainders add up to no more than 63 bits
 
