@@ -73,3 +73,20 @@ def test_a_part_that_is_down_is_told_with_its_reason(visit: Visit) -> None:
     expect(verifier).to_contain_text("the model is being loaded")
     visitor.page.get_by_role("button", name="Refresh").click()
     expect(visitor.page.get_by_text("Everything is ready")).to_be_visible()
+
+
+def test_a_part_that_answers_in_part_is_told_with_its_reason(visit: Visit) -> None:
+    """Matches are answered, and something is missing: that is not called ready."""
+    visitor = visit("#/collections")
+
+    def lame(route: Route) -> None:
+        body = route.fetch().json()
+        body["reason"] = body["parts"]["retrieval"]["reason"] = "searches may fail"
+        route.fulfill(json=body)
+
+    visitor.page.route("**/health/ready", lame, times=1)
+    visitor.go("#/status")
+
+    expect(visitor.page.get_by_text("Not everything is ready")).to_be_visible()
+    retrieval = visitor.page.locator(".parts > li", has=visitor.page.get_by_role("heading", name="Retrieval"))
+    expect(retrieval).to_contain_text("searches may fail")

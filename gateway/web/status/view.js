@@ -61,7 +61,7 @@ function report(ready, running, who) {
   const { parts, ...gateway } = ready;
   const { stage_ms: stages, recent_matches: count, ...details } = gateway.details;
   return [
-    verdict(ready.ready, "status.ready", "status.unready"),
+    verdict(ready.ready && !ready.reason, "status.ready", "status.unready"), // a reason: it answers, but not all
     h("ul", { class: "parts" }, [{ ...gateway, details }, ...Object.values(parts)].map(partCard)),
     who.role !== "admin" && h("p", { class: "muted" }, t("status.details.admin")),
     stages && section(t("status.times"), ...times(stages, count)),
