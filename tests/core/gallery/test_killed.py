@@ -25,7 +25,9 @@ def test_acknowledged_changes_survive_kill_9(folder, storage, fingerprint, kills
     """Whenever the process is killed, every acknowledged image and edit is there, whole, and no deleted one is."""
     choose = random.Random(kills)
     said = {word: dict[str, int]() for word in ("added", "editing", "edited", "deleting", "deleted")}
-    for round_number in range(kills):
+    for round_number in range(4 * kills):
+        if round_number >= kills and len(said["deleted"]) >= kills // 5:
+            break  # on a busy machine a few rounds may come to no deletion
         for line in lines_until_killed(folder, storage, 1_000_000 * round_number, choose):
             word, image_id, *number = line.split()
             said[word][image_id] = int(number[0]) if number else 0
