@@ -19,6 +19,7 @@ from core.gallery.opening import check_for_reading
 from core.gallery.place_rows import drop_place_without_images, place_row_of
 from core.gallery.sqlite_database import SqliteDatabase, translating_failures
 from core.gallery.storage import DATABASE_NAME
+from core.gallery.vector_rows import count_images
 
 CHECKSUMS_NAME = "SHA256SUMS"
 
@@ -83,7 +84,7 @@ def check_gallery(gallery: Path) -> BackupSummary:
         check_for_reading(source, None)
         with source.reading() as connection:
             _refuse_unsound("the gallery", gallery, connection)
-            images = connection.execute("SELECT count(*) FROM images").fetchone()[0]
+            images = count_images(connection)
             contents = connection.execute("SELECT DISTINCT content_hash, media_type FROM images").fetchall()
         for content_hash, media_type in contents:
             original = Path(files.original_path(content_hash, media_type))

@@ -170,26 +170,24 @@ class PhotoBucket:
         claim = self._claimed_by
         if claim is None:
             return
+
+        def write() -> None:
+            with suppress(AlreadyExistsError):
+                obstore.put(self._store, OWNER_NAME, claim.gallery_id.encode(), mode="create", use_multipart=False)
+
         with self._translating_failures():
-            if not self._is_owned_by(claim):
-                if claim.held and not any(self._has(self.original_path(*each)) for each in claim.held):
-                    raise claim.proves_elsewhere(self._place)
-                with suppress(AlreadyExistsError):
-                    obstore.put(self._store, OWNER_NAME, claim.gallery_id.encode(), mode="create", use_multipart=False)
-                self._is_owned_by(claim)
+            claim.settle(self._place, self._read_owner, self._has, write)
         self._claimed_by = None
 
-    def _is_owned_by(self, claim: Claim) -> bool:
+    def _read_owner(self) -> str | None:
         try:
-            owner = bytes(obstore.get(self._store, OWNER_NAME).bytes()).decode(errors="replace")
+            return bytes(obstore.get(self._store, OWNER_NAME).bytes()).decode(errors="replace")
         except (NotFoundError, FileNotFoundError):
-            return False
-        claim.refuse_other_owner(owner, self._place)
-        return True
+            return None
 
-    def _has(self, path: str) -> bool:
+    def _has(self, content_hash: str, media_type: str) -> bool:
         try:
-            obstore.head(self._store, self._key(Path(path)))
+            obstore.head(self._store, self._key(Path(self.original_path(content_hash, media_type))))
         except (NotFoundError, FileNotFoundError):
             return False
         return True

@@ -31,21 +31,25 @@ class PhotoFiles:
 
     def claim(self, claim: Claim) -> None:
         """Make the file that says whose photos these are, or read it."""
-        owner, unfinished = self._folder / OWNER_NAME, self._folder / f"{_UNFINISHED}{uuid4().hex}"
-        try:
-            if owner.exists():
-                claim.refuse_other_owner(owner.read_text(errors="replace"), str(self._folder))
-                return
-            if claim.held and not any(Path(self.original_path(*each)).is_file() for each in claim.held):
-                raise claim.proves_elsewhere(str(self._folder))
+        owner = self._folder / OWNER_NAME
+
+        def read_owner() -> str | None:
+            return owner.read_text(errors="replace") if owner.exists() else None
+
+        def has(content_hash: str, media_type: str) -> bool:
+            return Path(self.original_path(content_hash, media_type)).is_file()
+
+        def write() -> None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            unfinished.write_text(claim.gallery_id)
-            try:
-                os.link(unfinished, owner)  # unlike a rename it fails where there is one
-            except FileExistsError:
-                claim.refuse_other_owner(owner.read_text(errors="replace"), str(self._folder))
-            finally:
-                unfinished.unlink()
+            draft = self._folder / f"{_UNFINISHED}{uuid4().hex}"
+            _write(draft, claim.gallery_id.encode())
+            with suppress(FileExistsError):
+                os.link(draft, owner)  # unlike a rename it fails where there is one
+            draft.unlink()
+            sync_folder(self._folder)
+
+        try:
+            claim.settle(str(self._folder), read_owner, has, write)
         except OSError as exc:
             raise GalleryUnavailable(f"the gallery's folder {self._folder} cannot be used: {exc.strerror}") from exc
 

@@ -10,17 +10,16 @@ Only written where the vectors are in an engine of their own; see ``core.gallery
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.gallery.sql import Connection, placeholders
+from core.gallery.manifest import read_gallery_id
+from core.gallery.sql import Connection, in_chunks, placeholders
 from core.gallery.vector_rows import to_matrix
 
 Operation = Literal["upsert", "delete"]
 
-_VALUES_AT_ONCE = 1000
 _NEVER = -1
 _LONGEST_LEASE_S = 60.0
 
@@ -30,7 +29,7 @@ class Engine:
     """What the database says of the engine.
 
     Attributes:
-        gallery: a random name of this gallery, which its collection in the engine carries.
+        gallery: the gallery's random name, which its collection in the engine carries.
         name: of that collection.
         epoch: the number of the marker that a trustworthy engine shows.
         follows: whether every change of the gallery has been put into the outbox so far.
@@ -83,7 +82,8 @@ def begin_engine(connection: Connection, name: str) -> None:
     """Put the engine's collection on record, unless it is; another one than before follows nothing yet."""
     row = connection.execute("SELECT name FROM vector_engine").fetchone()
     if row is None:
-        connection.execute("INSERT INTO vector_engine VALUES (1, ?, ?, 0, ?, 0)", (uuid4().hex, name, _NEVER))
+        gallery_id = read_gallery_id(connection)
+        connection.execute("INSERT INTO vector_engine VALUES (1, ?, ?, 0, ?, 0)", (gallery_id, name, _NEVER))
     elif row[0] != name:
         connection.execute(
             "UPDATE vector_engine SET name = ?, epoch = 0, generation = ?, compared_until = 0", (name, _NEVER)
@@ -156,7 +156,7 @@ def drop_unused_keys(connection: Connection) -> None:
 
 def put(connection: Connection, operation: Operation, seqs: NDArray[np.int64]) -> None:
     """Ask for vectors to be written or deleted, in place of what was asked for these seqs before."""
-    for chunk in _chunks(seqs):
+    for chunk in in_chunks(seqs):
         connection.execute(f"DELETE FROM outbox WHERE seq IN {placeholders(len(chunk))}", chunk)
         rows = ", ".join(["(?, ?, 0, 0)"] * len(chunk))
         values = [value for seq in chunk for value in (seq, operation)]
@@ -172,7 +172,7 @@ def put_repairs(connection: Connection, missing: NDArray[np.int64], surplus: NDA
 def existing(connection: Connection, seqs: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return those seqs that are of an image."""
     found: list[int] = []
-    for chunk in _chunks(seqs):
+    for chunk in in_chunks(seqs):
         rows = connection.execute(f"SELECT seq FROM images WHERE seq IN {placeholders(len(chunk))}", chunk)
         found += [row[0] for row in rows]
     return np.array(found, np.int64)
@@ -230,7 +230,7 @@ def claim(connection: Connection, *, delivered: bool, now: float, until: float, 
 
 def mark(connection: Connection, tasks: Sequence[Task], *, delivered: bool, due_at: float) -> None:
     """Record how far rows are; those replaced meanwhile stay as they are."""
-    for chunk in _chunks(np.array([task.id for task in tasks], np.int64)):
+    for chunk in in_chunks([task.id for task in tasks]):
         connection.execute(
             f"UPDATE outbox SET is_delivered = ?, due_at = ? WHERE id IN {placeholders(len(chunk))}",
             (int(delivered), due_at, *chunk),
@@ -239,7 +239,7 @@ def mark(connection: Connection, tasks: Sequence[Task], *, delivered: bool, due_
 
 def remove(connection: Connection, tasks: Sequence[Task]) -> None:
     """Remove rows that are done; those replaced meanwhile stay."""
-    for chunk in _chunks(np.array([task.id for task in tasks], np.int64)):
+    for chunk in in_chunks([task.id for task in tasks]):
         connection.execute(f"DELETE FROM outbox WHERE id IN {placeholders(len(chunk))}", chunk)
 
 
@@ -249,7 +249,7 @@ def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> 
     Raises:
         GalleryUnavailable: a vector has the wrong length.
     """
-    for chunk in _chunks(seqs):
+    for chunk in in_chunks(seqs):
         rows = connection.execute(
             f"""
             SELECT images.seq, vector_keys.collection_key, images.place, images.image_id, embeddings.vector
@@ -265,8 +265,3 @@ def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> 
         seqs_now, keys_now, places_now, images_now = np.array([found, keys, places, images], np.int64)
         matrix = to_matrix(vectors, dim, "that waits for the vector engine")
         yield Entities(seqs_now, keys_now, places_now, images_now, matrix)
-
-
-def _chunks(seqs: NDArray[np.int64]) -> Iterator[list[int]]:
-    for start in range(0, len(seqs), _VALUES_AT_ONCE):
-        yield seqs[start : start + _VALUES_AT_ONCE].tolist()

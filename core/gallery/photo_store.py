@@ -1,6 +1,6 @@
 """What the gallery asks of the place where its photos are kept."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,25 +28,39 @@ class Claim:
     gallery_id: str
     held: tuple[tuple[str, str], ...] = ()
 
-    def refuse_other_owner(self, owner: str, place: str) -> None:
-        """Let pass only the gallery on record.
+    def settle(
+        self,
+        place: str,
+        read_owner: Callable[[], str | None],
+        has: Callable[[str, str], bool],
+        write: Callable[[], None],
+    ) -> None:
+        """Make sure that a store is this gallery's, and put that on record there if nobody's name is.
+
+        Args:
+            place: of the store, for messages.
+            read_owner: reads the name on record; None where there is none.
+            has: whether the original of a content hash and media type is there.
+            write: puts this gallery's name on record, unless another one has just been.
 
         Raises:
-            InvalidRequest: it is another one.
+            InvalidRequest: another gallery is on record, or none of the photos held is there.
         """
-        if owner != self.gallery_id:
+        owner = read_owner()
+        if owner is None:
+            if self.held and not any(has(*each) for each in self.held):
+                raise InvalidRequest(
+                    f"this gallery has images, and their photos are not in {place}; give the photo store that it was "
+                    "made with (--photo-store, M1_PHOTO_STORE, M3_PHOTO_STORE), or copy all of that one there first"
+                )
+            write()
+            owner = read_owner()
+        if owner is not None and owner != self.gallery_id:
             raise InvalidRequest(
                 f"the photos in {place} are those of another gallery ({owner[:8]}, this one is {self.gallery_id[:8]}), "
                 "which would lose what is deleted here; give each gallery a bucket, a prefix or a folder of its own. "
                 f"If the other one is no more, delete {place}/{OWNER_NAME}"
             )
-
-    def proves_elsewhere(self, place: str) -> InvalidRequest:
-        """What to raise where the store holds none of what it should."""
-        return InvalidRequest(
-            f"this gallery has images, and their photos are not in {place}; give the photo store that it was made with "
-            "(--photo-store, M1_PHOTO_STORE, M3_PHOTO_STORE), or copy all of that one there first"
-        )
 
 
 class PhotoStore(Protocol):

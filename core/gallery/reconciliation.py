@@ -24,6 +24,7 @@ from core.gallery import manifest, outbox
 from core.gallery.milvus_collection import MilvusCollection
 from core.gallery.outbox import Engine
 from core.gallery.sql import Connection, Database
+from core.gallery.vector_rows import count_images, newest_seq
 
 _LEASE_S = 10.0
 _RENEWED_EVERY_S = 2.0
@@ -144,16 +145,14 @@ def counts_agree(database: Database, milvus: MilvusCollection) -> bool | None:
         waiting = outbox.delivered_seqs(connection)
         if waiting is None:
             return None
-        here = connection.execute("SELECT count(*) FROM images").fetchone()[0] - len(
-            outbox.existing(connection, waiting)
-        )
+        here = count_images(connection) - len(outbox.existing(connection, waiting))
     there = milvus.count() - len(milvus.shown(waiting, consistency="Strong"))
     with database.reading() as connection:
         if manifest.read_generation(connection) != before:
             return None
     if here != there:
         _log.warning("the vector engine holds %d settled vectors, the gallery %d", there, here)
-    return bool(here == there)
+    return here == there
 
 
 def new_epoch() -> int:
@@ -171,7 +170,7 @@ def compare(database: Database, milvus: MilvusCollection) -> tuple[NDArray[np.in
     missing, surplus = list[NDArray[np.int64]](), list[NDArray[np.int64]]()
     counted, after = 0, 0
     with database.reading() as connection:
-        newest = connection.execute("SELECT coalesce(max(seq), 0) FROM images").fetchone()[0]
+        newest = newest_seq(connection)
         # Beyond the newest lies what a gallery restored from a backup does not know of.
         while after < newest or milvus.count(after):
             ours = _images(connection, after, after + _SEQS_AT_ONCE)

@@ -4,12 +4,17 @@ Values stand as ``?``. Said so that all understand it: ``CASE`` for a choice, ``
 ``core.gallery.pages.contains`` for text, ``placeholders`` for lists, ``CAST(sum(...) AS BIGINT)`` for a total.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.errors import GalleryUnavailable
+
+_VALUES_AT_ONCE = 1000
 
 
 class Rows(Protocol):
@@ -121,6 +126,12 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Close every connection, after the running write, if any, has ended. Closing twice is fine."""
+
+
+def in_chunks(values: Sequence[int] | NDArray[np.int64]) -> Iterator[list[int]]:
+    """Deal out values that go into ``placeholders``, of which no statement takes any number."""
+    for start in range(0, len(values), _VALUES_AT_ONCE):
+        yield np.asarray(values[start : start + _VALUES_AT_ONCE], np.int64).tolist()
 
 
 def placeholders(count: int) -> str:

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GalleryUnavailable, InvalidRequest
-from core.gallery.sql import Connection, placeholders
+from core.gallery.sql import Connection, in_chunks, placeholders
 from core.local_features.codec import pack, unpack
 from core.results import LocalFeatures
 
 _ROWS_PER_CHUNK = 512  # of more, the allocator gives memory back after each chunk and faults it in again: slower
-_AT_ONCE = 1000
 _PRIME = 65521  # the squares of a thousand million remainders add up to no more than 63 bits
 
 
@@ -101,8 +100,7 @@ def seqs_of(connection: Connection, collection: str) -> NDArray[np.int64]:
 def seqs_of_places(connection: Connection, places: NDArray[np.int64]) -> NDArray[np.int64]:
     """Read the seqs of the images that show one of these places, given by their rows' ids: int64 [N]."""
     found: list[int] = []
-    for start in range(0, len(places), _AT_ONCE):
-        chunk = places[start : start + _AT_ONCE].tolist()
+    for chunk in in_chunks(places):
         rows = connection.execute(f"SELECT seq FROM images WHERE place IN {placeholders(len(chunk))}", chunk)
         found += [row[0] for row in rows]
     return np.array(found, np.int64)
@@ -129,8 +127,7 @@ def collections_after(connection: Connection, seq: int) -> Iterator[str]:
 def collections_of(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
     """The collections of images by their seqs, of those that exist."""
     found = dict[int, str]()
-    for start in range(0, len(seqs), _AT_ONCE):
-        chunk = seqs[start : start + _AT_ONCE]
+    for chunk in in_chunks(seqs):
         rows = connection.execute(f"SELECT seq, collection FROM images WHERE seq IN {placeholders(len(chunk))}", chunk)
         found |= dict(rows.fetchall())
     return found

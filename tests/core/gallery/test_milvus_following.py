@@ -240,10 +240,7 @@ class TestComparing:
         gallery = opened()
         gallery.add([new_image(1)])
         wait_until(lambda: not waiting(gallery))
-        with gallery._database.writing() as connection:
-            outbox.write_epoch(connection, 1)
-            outbox.write_comparison(connection, 1, time.time() + 3600)
-            connection.execute("COMMIT")
+        let_another_compare(gallery, time.time() + 3600)
 
         wait_until(lambda: gallery._vectors._settling.settle() and gallery.vector_lag == Lag())
 
@@ -254,10 +251,7 @@ class TestComparing:
         gallery = opened()
         gallery.add([new_image(1)])
         wait_until(lambda: not waiting(gallery))
-        with gallery._database.writing() as connection:
-            outbox.write_epoch(connection, 1)
-            outbox.write_comparison(connection, 1, time.time() + 0.5)
-            connection.execute("COMMIT")
+        let_another_compare(gallery, time.time() + 0.5)
         gallery._vectors._settling.wake()
 
         wait_until(lambda: is_being_compared(gallery))
@@ -272,6 +266,14 @@ class TestComparing:
         assert gallery._vectors._settling.reconcile(engine)
 
         assert not gallery._vectors._settling.reconcile(engine)
+
+
+def let_another_compare(gallery: Gallery, until: float) -> None:
+    """Leave on record what a replica leaves that was killed while it compared."""
+    with gallery._database.writing() as connection:
+        outbox.write_epoch(connection, 1)
+        outbox.write_comparison(connection, 1, until)
+        connection.execute("COMMIT")
 
 
 def refuse_both(replicas: list[Gallery], query, until: Callable[[], object]) -> None:
