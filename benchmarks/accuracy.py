@@ -2,8 +2,8 @@
 
     python -m benchmarks.accuracy --eval-dir PHOTOS
 
-PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/labels.py). Prints every figure beside its
-bar; exits with 1 if one is missed.
+PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/building/labels.py). Prints every figure
+beside its bar; exits with 1 if one is missed.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     python -m benchmarks.decision --eval-dir PHOTOS [--work-dir FOLDER] [--time-budget 1.5]
 
-PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/labels.py). Every query is asked about once
-as it is, and once with its place left out; the answers' evidence is kept in the work folder, so that a second run
-measures nothing anew. Prints, for each set: top-1 without a threshold; for each target the false answers to queries of
+PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/building/labels.py). Every query is asked
+about once as it is, and once with its place left out; the answers' evidence is kept in the work folder, so that a second
+run measures nothing anew. Prints, for each set: top-1 without a threshold; for each target the false answers to queries of
 nothing in the collection, how often they stayed within the target and within the calibration's own interval, right and
 wrong answers; the same with the rule itself fitted on the calibrated half; what each signal adds; the time per match.
 Exits with 1 if a bar is missed.
@@ -25,16 +25,16 @@ from tqdm import tqdm
 
 from benchmarks.bars import compare
 from benchmarks.logistic import fit_logistic
+from core.building.labels import read_folder
 from core.calibration.calibration import Models, calibrate, describe
 from core.calibration.samples import NOTHING_FOUND, Sample
 from core.decision.evidence import SIGNALS, Judged, gather
 from core.decision.rule import DecisionRule, rule_for
-from core.labels import read_folder
+from core.evaluation.calibration_queries import asking, labelled_tasks
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import Match
-from core.retriever import TIME_BUDGET_S
-from core.sampling import asking, labelled_tasks
-from core.threads import limit_threads
+from core.retrieval.retriever import TIME_BUDGET_S
+from core.runtime.threads import limit_threads
 from core.verifiers.geometric import GeometricVerifier
 from scripts import build_database
 

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.devices import DeviceChoice, choose_device
 from core.encoders.dinov3 import DinoV3Encoder
+from core.runtime.devices import DeviceChoice, choose_device
 from scripts.tiny_models.dino import build_dinov3
 
 # facebook/dinov3-vith16plus-pretrain-lvd1689m: 840.6 M parameters, pooled vectors of 1280.

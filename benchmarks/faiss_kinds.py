@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clustered_gallery import Clusters
-from core.gallery.shards import one_thread
+from core.gallery.vectors.faiss.flat import one_thread
 
 _LINKS = 32
 _EF_CONSTRUCTION = 200

@@ -22,11 +22,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.logistic import fit_logistic
-from core.images import decode_image
-from core.labels import read_folder
+from core.building.labels import read_folder
+from core.imaging.decoding import decode_image
 from core.m1_retrieval import M1GlobalRetrieval
 from core.results import Photo
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from core.verifiers.geometric import ConfidenceRule, GeometricEvidence, GeometricVerifier
 from scripts import build_database
 

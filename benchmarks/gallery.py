@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.gallery import DATABASE_NAME, Gallery, NewImage
-from core.gallery.files import PhotoFiles
+from core.gallery.database.sqlite import SqliteDatabase
 from core.gallery.opening import prepare_for_writing
-from core.gallery.sqlite_database import SqliteDatabase
+from core.gallery.photos.files import PhotoFiles
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures
 
 Result = TypeVar("Result")

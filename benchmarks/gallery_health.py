@@ -18,12 +18,12 @@ from PIL import Image
 
 from benchmarks.gallery import UnsyncedFiles
 from core.gallery import DATABASE_NAME, Gallery, NewImage
+from core.gallery.database.sqlite import SqliteDatabase
 from core.gallery.opening import prepare_for_writing
-from core.gallery.sqlite_database import SqliteDatabase
 from core.gallery_health import HealthCheck
-from core.images import encode_preview
+from core.imaging.decoding import encode_preview
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures, Place
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from core.verifiers.geometric import GeometricVerifier
 
 

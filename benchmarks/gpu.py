@@ -15,7 +15,7 @@ import torch
 
 from benchmarks import encoder, verifier
 from benchmarks.match import measure_match
-from core.devices import DeviceChoice, choose_device
+from core.runtime.devices import DeviceChoice, choose_device
 from scripts.tiny_models.qwen_vl import build_qwen_vl
 
 PARTS = ("m1", "m3", "match")

@@ -25,16 +25,16 @@ from typing import Any
 
 import httpx
 
+from core.building.indexing import PhotoToIndex, index_photos
+from core.building.labels import read_folder
 from core.encoders.embedded import EmbeddedEncoder
 from core.gallery import Gallery
-from core.images import decode_image
-from core.indexing import PhotoToIndex, index_photos
-from core.labels import read_folder
+from core.imaging.decoding import decode_image
 from core.local_features.lighterglue import LighterGlue
 from core.local_features.matching import local_evidence
 from core.m1_retrieval import M1GlobalRetrieval
 from core.results import FeatureView
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from gateway.settings import GatewaySettings
 from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings

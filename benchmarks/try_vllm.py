@@ -36,9 +36,9 @@ from PIL import Image
 
 from core.results import Photo, Verdict
 from core.verifiers.base import Verifier
-from core.verifiers.chat_completions import encode_data_uri
-from core.verifiers.openai_compatible import OpenAICompatibleVerifier
-from core.verifiers.qwen3_vl import Qwen3VLVerifier
+from core.verifiers.chat.chat_completions import encode_data_uri
+from core.verifiers.chat.openai_compatible import OpenAICompatibleVerifier
+from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
 from scripts.tiny_models.qwen_vl import GENERATIONS, build_qwen_vl
 
 # Of 48 visual tokens each, so that neither verifier resizes, and both see the same pixels.

@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from benchmarks.bars import Bar, compare
 from benchmarks.clustered_gallery import COLLECTION, Clusters, fingerprint, write_gallery
 from benchmarks.faiss_kinds import compare_kinds
-from core.gallery import Gallery, NewImage, Storage, outbox
-from core.gallery.milvus_connection import INDEXES
-from core.gallery.shards import one_thread
+from core.gallery import Gallery, NewImage, Storage
+from core.gallery.vectors.faiss.flat import one_thread
+from core.gallery.vectors.milvus import outbox
+from core.gallery.vectors.milvus.connection import INDEXES
 
 _BARS: tuple[Bar, ...] = (
     ("exact", "search / bare FAISS", "<=", 1.1),

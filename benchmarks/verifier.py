@@ -21,12 +21,12 @@ from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
 from benchmarks.encoder import creating_on
-from core.devices import DeviceChoice, choose_device
 from core.results import Photo
-from core.verifiers.prompts import Shown, compose, load_styles
-from core.verifiers.qwen3_vl import Qwen3VLVerifier
-from core.verifiers.qwen_files import QwenModel
-from core.verifiers.visual_tokens import MIN_TOKENS, PatchCutter
+from core.runtime.devices import DeviceChoice, choose_device
+from core.verifiers.prompting.styles import Shown, compose, load_styles
+from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
+from core.verifiers.qwen.qwen_files import QwenModel
+from core.verifiers.qwen.visual_tokens import MIN_TOKENS, PatchCutter
 from scripts.tiny_models.qwen_vl import build_model, build_qwen_vl
 from scripts.tiny_models.tokenizer import build_tokenizer
 

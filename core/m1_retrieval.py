@@ -11,11 +11,11 @@ from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import InvalidRequest
 from core.gallery import DEFAULT_COLLECTION, Gallery, Storage
-from core.gallery.manifest import refuse_other_encoder
+from core.gallery.database.manifest import refuse_other_encoder
 from core.gallery.storage import LOCAL
-from core.images import open_image
-from core.leaving_out import LeavingOut, LeftOut
-from core.retriever import TIME_BUDGET_S, Retrieved, Retriever
+from core.imaging.decoding import open_image
+from core.retrieval.exclusion import LeavingOut, LeftOut
+from core.retrieval.retriever import TIME_BUDGET_S, Retrieved, Retriever
 
 _log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from core.errors import InvalidRequest
-from core.images import decode_image, read_photo
+from core.imaging.decoding import decode_image, read_photo
 from core.results import Photo, Verdict
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
-from core.verifiers.prompts import DEFAULT_STYLE, load_styles
+from core.verifiers.prompting.styles import DEFAULT_STYLE, load_styles
 
 PhotoSource = str | Path | Image.Image
 
@@ -107,7 +107,7 @@ def _choose_verifier(model: str | None, device: str) -> str:
     if model is not None:
         return _LOCAL_MODEL
     # Here, because torch takes a second to import and a named verifier may not need it.
-    from core.devices import choose_device
+    from core.runtime.devices import choose_device
 
     chosen = choose_device(device)
     name = _LOCAL_MODEL if chosen.is_cuda else _NO_MODEL

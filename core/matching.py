@@ -12,10 +12,10 @@ from core.decision.answer import Decision, decide_by_retrieval, rank
 from core.decision.evidence import Judged
 from core.decision.rule import models_in_use, rule_for
 from core.gallery import DEFAULT_COLLECTION, Gallery
-from core.images import decode_image, open_image
-from core.leaving_out import LeftOut
+from core.imaging.decoding import decode_image, open_image
 from core.m1_retrieval import M1GlobalRetrieval
 from core.results import Candidate, GalleryImage, Photo, Verdict
+from core.retrieval.exclusion import LeftOut
 from core.verifiers.base import Verifier
 
 

@@ -13,30 +13,21 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.responses import Response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway import (
-    health,
-    routes_calibration,
-    routes_collections,
-    routes_feedback,
-    routes_index,
-    routes_match,
-    routes_sample,
-    routes_session,
-    routes_whole_collections,
-)
+from gateway import health
 from gateway.access import gateway_access
-from gateway.breaker import CircuitBreaker
 from gateway.calibration_client import CalibrationClient
 from gateway.calibrations import open_calibrations
 from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
-from gateway.docs import serve_docs
 from gateway.errors import GATEWAY_ERRORS, OutOfTime, ServiceRefused, VerifierUnavailable
-from gateway.match_log import open_match_log
-from gateway.match_metrics import MatchMetrics
-from gateway.page import serve_page
-from gateway.pipeline import VERIFIER_FAILURES, MatchPipeline
-from gateway.recent_times import RecentTimes
+from gateway.match.breaker import CircuitBreaker
+from gateway.match.log import open_match_log
+from gateway.match.metrics import MatchMetrics
+from gateway.match.pipeline import VERIFIER_FAILURES, MatchPipeline
+from gateway.match.recent_times import RecentTimes
+from gateway.page.docs import serve_docs
+from gateway.page.files import serve_page
+from gateway.routes import calibration, collections, feedback, index, match, sample, session, whole_collections
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.auth.sessions import Sessions
@@ -139,14 +130,14 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     )
     app.state.sessions = sessions
     app.add_exception_handler(ServiceRefused, _pass_on)
-    app.include_router(routes_match.router)
-    app.include_router(routes_index.router)
-    app.include_router(routes_collections.router)
-    app.include_router(routes_calibration.router)
-    app.include_router(routes_sample.router)
-    app.include_router(routes_whole_collections.router)
-    app.include_router(routes_feedback.router)
-    app.include_router(routes_session.router)
+    app.include_router(match.router)
+    app.include_router(index.router)
+    app.include_router(collections.router)
+    app.include_router(calibration.router)
+    app.include_router(sample.router)
+    app.include_router(whole_collections.router)
+    app.include_router(feedback.router)
+    app.include_router(session.router)
     app.include_router(
         health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
     )

@@ -14,10 +14,10 @@ from contracts.calibration import CalibrationRequest, MeasuredCalibration, Origi
 from contracts.images import ImageBody
 from contracts.matching import LEAST_CONSIDERED
 from contracts.verification import VerifyRequest
-from gateway.answers import candidate_refs
 from gateway.calibration_client import CalibrationClient
 from gateway.clients import VerifierClient
 from gateway.errors import GatewayError, ServiceRefused, UnusableReply
+from gateway.match.answers import candidate_refs
 
 Answer = TypeVar("Answer")
 Pause = Callable[[float], Awaitable[None]]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from gateway.calibrations import Calibrations
-from gateway.match_log import MatchLog
-from gateway.match_metrics import MatchMetrics
-from gateway.pipeline import MatchPipeline
-from gateway.recent_times import RecentTimes
+from gateway.match.log import MatchLog
+from gateway.match.metrics import MatchMetrics
+from gateway.match.pipeline import MatchPipeline
+from gateway.match.recent_times import RecentTimes
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.reception import Reception

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import SemanticMatchError
-from core.gallery.backup import back_up, check_gallery, restore
+from core.gallery.maintenance.backup import back_up, check_gallery, restore
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,13 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from core.building.indexing import FileOutcome, PhotoToIndex, index_photos
+from core.building.labels import read_folder
 from core.encoders import ENCODERS
 from core.errors import SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery
-from core.indexing import FileOutcome, PhotoToIndex, index_photos
-from core.labels import read_folder
 from core.m1_retrieval import create_encoder
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from scripts.options import add_storage_options, json_object, shard, storage_of
 
 

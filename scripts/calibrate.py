@@ -3,9 +3,9 @@
     python scripts/calibrate.py --db-dir data/gallery --target 0.02 --query-dir PHOTOS
     python scripts/calibrate.py --db-dir data/gallery --target 0.02
 
-With --query-dir, from labelled photos: one folder per place, or a manifest.csv (see core/labels.py). Photos of places
-that the collection does not hold are the ones to be refused. Every photo of a known place is asked about a second time
-with that place left out. Without, or where those do not suffice, from the collection's own photos, made to look
+With --query-dir, from labelled photos: one folder per place, or a manifest.csv (see core/building/labels.py). Photos of
+places that the collection does not hold are the ones to be refused. Every photo of a known place is asked about a
+second time with that place left out. Without, or where those do not suffice, from the collection's own photos, made to look
 re-photographed. What is learnt is kept with the collection; the running service uses it from the next photo on.
 """
 
@@ -16,16 +16,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from core.building.labels import read_folder
 from core.calibration.bounds import Interval, least_count
 from core.calibration.calibration import Calibration, calibrate, check_target, choose_unknown, describe
 from core.calibration.samples import Sample
 from core.errors import SemanticMatchError
+from core.evaluation.calibration_queries import Task, asking, gallery_tasks, labelled_tasks, take
 from core.gallery import DEFAULT_COLLECTION, Gallery
-from core.labels import read_folder
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
-from core.sampling import Task, asking, gallery_tasks, labelled_tasks, take
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from scripts.options import add_storage_options, storage_of
 
 TARGETS = (0.01, 0.02, 0.05, 0.1)

@@ -17,7 +17,7 @@ from pathlib import Path
 from core.errors import SemanticMatchError
 from core.gallery import Gallery
 from core.gallery_health import HealthCheck, HealthReport
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from scripts.options import add_storage_options, storage_of
 

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from core.building.merging import merge, refuse_other_encoders
 from core.errors import InvalidRequest, SemanticMatchError
 from core.gallery import Gallery, Storage
-from core.merging import merge, refuse_other_encoders
 from scripts.options import add_storage_options, storage_of
 
 

@@ -5,9 +5,9 @@ import json
 import os
 from typing import Any
 
+from core.building.work_shards import Shard
 from core.errors import InvalidRequest
 from core.gallery import Storage
-from core.shards import Shard
 
 
 def json_object(text: str) -> dict[str, Any]:

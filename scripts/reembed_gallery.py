@@ -16,13 +16,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.building.reembedding import reembed
 from core.encoders import ENCODERS
 from core.errors import SemanticMatchError
-from core.gallery.shadow import ShadowVectors
-from core.gallery.switching import check_unused, roll_back, switch
+from core.gallery.maintenance.encoder_switch import check_unused, roll_back, switch
+from core.gallery.maintenance.reembedded_vectors import ShadowVectors
 from core.m1_retrieval import create_encoder
-from core.reembedding import reembed
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from scripts.options import json_object
 
 

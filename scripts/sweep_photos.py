@@ -16,8 +16,8 @@ from contextlib import closing
 from pathlib import Path
 
 from core.errors import SemanticMatchError
-from core.gallery.leftovers import count_leftovers, sweep
 from core.gallery.opening import check_for_reading, claim_photos
+from core.gallery.orphans import count_leftovers, sweep
 from core.gallery.storage import open_database, open_photos
 from scripts.options import add_storage_options, storage_of
 

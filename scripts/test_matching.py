@@ -16,18 +16,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from core.building.labels import LabelledPhoto, read_folder
 from core.decision.acceptance import at_confidence
+from core.decision.explanations import Judged, explain
 from core.errors import InvalidImage, SemanticMatchError
-from core.evaluation import QueryOutcome, Summary, by_source, summarise
-from core.explanations import Judged, explain
+from core.evaluation.outcomes import QueryOutcome, Summary, by_source, summarise
 from core.gallery import DEFAULT_COLLECTION, Gallery
-from core.images import read_photo
-from core.labels import LabelledPhoto, read_folder
+from core.imaging.decoding import read_photo
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
 from core.matching import Match, match_photo
 from core.results import Verdict
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
 from scripts.options import add_storage_options, json_object, storage_of

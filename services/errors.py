@@ -18,7 +18,7 @@ from core.errors import (
     UnknownMatch,
     UnsupportedFormat,
 )
-from core.images import ACCEPTED_FORMATS
+from core.imaging.decoding import ACCEPTED_FORMATS
 from serving.errors import ErrorRow, ErrorTable
 
 CORE_ERRORS: ErrorTable = {

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from core.memory import release_free_memory
+from core.runtime.memory import release_free_memory
 
 _EVERY_S = 30.0
 

@@ -4,7 +4,7 @@ import secrets
 
 from pydantic import SecretStr
 
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from gateway.settings import GatewaySettings
 from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings

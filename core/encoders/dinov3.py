@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core.bounded_forward import BoundedForward
-from core.devices import DeviceChoice, choose_device
 from core.encoders.cuda_graphs import CudaRecorder, GraphedNetwork
 from core.encoders.pooling import POOLINGS, Pooling, pool
 from core.encoders.preprocess import preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
-from core.model_files import read_json, resolve_model_folder, weights_digest
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
+from core.runtime.bounded_forward import BoundedForward
+from core.runtime.devices import DeviceChoice, choose_device
+from core.runtime.model_files import read_json, resolve_model_folder, weights_digest
 
 DEFAULT_MODEL = "facebook/dinov3-vith16plus-pretrain-lvd1689m"
 ACCELERATIONS = ("auto", "none", "graphs", "compile")

@@ -37,8 +37,10 @@ shadow          another encoder's vectors, gathered beside a gallery in use
 switching       from one encoder's database to another's, and back
 """
 
-from core.gallery.areas import Area
-from core.gallery.entries import (
+from core.gallery.gallery import Gallery
+from core.gallery.geo_filter import Area
+from core.gallery.storage import DATABASE_NAME, Storage
+from core.gallery.values import (
     DEFAULT_COLLECTION,
     UNCHANGED,
     AddResult,
@@ -49,8 +51,6 @@ from core.gallery.entries import (
     PlacePage,
     PlaceSummary,
 )
-from core.gallery.gallery import Gallery
-from core.gallery.storage import DATABASE_NAME, Storage
 
 __all__ = [
     "DATABASE_NAME",

@@ -15,18 +15,20 @@ from uuid import uuid4
 import numpy as np
 
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
-from core.gallery import manifest, place_rows, vector_rows
-from core.gallery.entries import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
-from core.gallery.group_commit import GroupCommit
-from core.gallery.image_rows import contents_of, has_images, used_contents
+from core.gallery.database import embeddings as vector_rows
+from core.gallery.database import manifest
+from core.gallery.database import places as place_rows
+from core.gallery.database.embeddings import seqs_of
+from core.gallery.database.group_commit import GroupCommit
+from core.gallery.database.images import contents_of, has_images, used_contents
+from core.gallery.database.port import Connection, Database
 from core.gallery.opening import check_for_reading, prepare_for_writing
-from core.gallery.photo_store import LostPhoto, PhotoStore
+from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.reader import GalleryReader
-from core.gallery.sql import Connection, Database
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
-from core.gallery.vector_rows import seqs_of
-from core.gallery.vector_store import Added, Moved, Removed, Renamed, VectorChange, VectorStore
-from core.images import EXTENSIONS, encode_preview, open_image
+from core.gallery.values import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
+from core.gallery.vectors.port import Added, Moved, Removed, Renamed, VectorChange, VectorStore
+from core.imaging.decoding import EXTENSIONS, encode_preview, open_image
 from core.results import EncoderFingerprint, GalleryImage, Place
 
 _FILES_AT_ONCE = 200  # deleted while others that write wait

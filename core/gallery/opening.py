@@ -1,12 +1,12 @@
 """What must hold before a gallery is used, and what a writer puts in order first."""
 
 from core.errors import GalleryUnavailable
-from core.gallery.image_rows import newest_contents
-from core.gallery.leftovers import sweep
-from core.gallery.manifest import read_fingerprint, read_gallery_id, refuse_other_encoder, write_fingerprint
-from core.gallery.migrations import MIGRATIONS, apply_migrations, refuse_newer
-from core.gallery.photo_store import Claim, PhotoStore
-from core.gallery.sql import Database
+from core.gallery.database.images import newest_contents
+from core.gallery.database.manifest import read_fingerprint, read_gallery_id, refuse_other_encoder, write_fingerprint
+from core.gallery.database.migrations import MIGRATIONS, apply_migrations, refuse_newer
+from core.gallery.database.port import Database
+from core.gallery.orphans import sweep
+from core.gallery.photos.port import Claim, PhotoStore
 from core.results import EncoderFingerprint
 
 _ASKED_FOR = 20

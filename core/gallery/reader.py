@@ -6,16 +6,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bounded_cache import BoundedCache
 from core.errors import EmptyGallery, InvalidRequest, UnknownCollection
-from core.gallery import manifest, place_rows, vector_rows
-from core.gallery.areas import Area, find_places
-from core.gallery.entries import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
-from core.gallery.image_rows import ImageRows, count_by_collection, has_images
-from core.gallery.photo_store import LostPhoto, PhotoStore
-from core.gallery.sql import Database
-from core.gallery.vector_store import Lag, VectorStore
+from core.gallery.database import embeddings as vector_rows
+from core.gallery.database import manifest
+from core.gallery.database import places as place_rows
+from core.gallery.database.images import ImageRows, count_by_collection, has_images
+from core.gallery.database.port import Database
+from core.gallery.geo_filter import Area, find_places
+from core.gallery.photos.port import LostPhoto, PhotoStore
+from core.gallery.values import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
+from core.gallery.vectors.port import Lag, VectorStore
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures
+from core.runtime.bounded_cache import BoundedCache
 
 
 class GalleryReader:

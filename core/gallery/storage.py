@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BackendUnavailable, InvalidRequest
-from core.gallery.files import PhotoFiles
-from core.gallery.gpu_search import find_gpu_search
-from core.gallery.index_follower import IndexFollower
-from core.gallery.ivf import PartitionCache
-from core.gallery.photo_cache import PhotoCache
-from core.gallery.photo_store import PhotoStore
-from core.gallery.sql import Database
-from core.gallery.sqlite_database import SqliteDatabase
-from core.gallery.vector_index import read_faiss_options
-from core.gallery.vector_store import VectorStore
+from core.gallery.database.port import Database
+from core.gallery.database.sqlite import SqliteDatabase
+from core.gallery.photos.cache import PhotoCache
+from core.gallery.photos.files import PhotoFiles
+from core.gallery.photos.port import PhotoStore
+from core.gallery.vectors.faiss.gpu import find_gpu_search
+from core.gallery.vectors.faiss.index import read_faiss_options
+from core.gallery.vectors.faiss.ivf import PartitionCache
+from core.gallery.vectors.faiss.store import IndexFollower
+from core.gallery.vectors.port import VectorStore
 from core.results import EncoderFingerprint
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def open_database(folder: Path, storage: Storage, *, read_only: bool, name: str 
     """
     if storage.database_url:
         try:  # the package belongs to the extra "scale"
-            from core.gallery.postgres_database import PostgresDatabase
+            from core.gallery.database.postgres import PostgresDatabase
         except ModuleNotFoundError as exc:
             raise BackendUnavailable(
                 'galleries in PostgreSQL need psycopg: pip install "semantic-image-matcher[scale]"'
@@ -99,7 +99,7 @@ def open_photos(folder: Path, storage: Storage = LOCAL) -> PhotoStore:
     if not storage.photo_store:
         return PhotoFiles(folder)
     try:
-        from core.gallery.bucket import PhotoBucket
+        from core.gallery.photos.bucket import PhotoBucket
     except ImportError as exc:
         raise BackendUnavailable(
             'photos in a bucket need obstore: pip install "semantic-image-matcher[scale]"'
@@ -130,7 +130,7 @@ def open_vectors(folder: Path, storage: Storage, database: Database, fingerprint
         )
     if storage.vector_index == "milvus":
         try:
-            from core.gallery.milvus_store import MilvusStore
+            from core.gallery.vectors.milvus.store import MilvusStore
         except ImportError as exc:
             raise BackendUnavailable(
                 'vectors in Milvus need pymilvus: pip install "semantic-image-matcher[scale]"'

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from core.bounded_cache import BoundedCache
 from core.errors import GalleryError, UnknownCollection
 from core.gallery import Gallery
 from core.gallery_health.advice import advise
@@ -22,6 +21,7 @@ from core.gallery_health.pair_tests import TriedPair, try_locally, verify_most_a
 from core.gallery_health.photo_quality import PhotoQuality, measure_photo
 from core.gallery_health.report import HealthReport, Listing, PairFinding, PhotoFinding, PlaceRef
 from core.results import GalleryImage, Place
+from core.runtime.bounded_cache import BoundedCache
 from core.verifiers.base import Verifier
 
 PAIRS_TESTED = 300

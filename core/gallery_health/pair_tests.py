@@ -10,7 +10,7 @@ from core.gallery import Gallery
 from core.gallery_health.look_alikes import SimilarPair
 from core.gallery_health.photo_quality import PhotoQuality
 from core.gallery_health.report import PairKind
-from core.images import open_image
+from core.imaging.decoding import open_image
 from core.local_features.matching import local_evidence
 from core.results import GalleryImage, LocalFeatures, Photo
 from core.verifiers.base import Verifier

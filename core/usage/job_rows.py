@@ -8,7 +8,7 @@ jobs.is_running   0 from its last word on
 jobs.is_unwanted  1 once somebody wants it stopped
 """
 
-from core.gallery.sql import Connection, Dialect
+from core.gallery.database.port import Connection, Dialect
 
 
 def m002_jobs(connection: Connection, dialect: Dialect) -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from core.gallery.sql import Connection, Dialect
+from core.gallery.database.port import Connection, Dialect
 from core.usage.records import GivenFeedback, MatchRecord, StoredMatch
 
 SELECT = """

@@ -10,9 +10,9 @@ from pathlib import Path
 from threading import Lock
 
 from core.errors import GalleryUnavailable
-from core.gallery.migrations import apply_migrations
-from core.gallery.sql import Connection
-from core.gallery.sqlite_database import SqliteDatabase
+from core.gallery.database.migrations import apply_migrations
+from core.gallery.database.port import Connection
+from core.gallery.database.sqlite import SqliteDatabase
 from core.gallery.storage import LOCAL, Storage, open_database
 from core.usage.job_rows import m002_jobs
 from core.usage.match_rows import m001_matches

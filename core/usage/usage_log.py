@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.errors import InvalidRequest, UnknownMatch
-from core.gallery.pages import check_limit, read_cursor, write_cursor
+from core.gallery.database.pages import check_limit, read_cursor, write_cursor
 from core.usage.drift import MatchColumns
 from core.usage.match_rows import SELECT, to_match
 from core.usage.records import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch

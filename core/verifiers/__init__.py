@@ -7,8 +7,8 @@ VERIFIERS: Registry[Verifier] = Registry(
     "verifier",
     {
         "geometric": "core.verifiers.geometric:GeometricVerifier",
-        "qwen3-vl": "core.verifiers.qwen3_vl:Qwen3VLVerifier",
-        "openai-compatible": "core.verifiers.openai_compatible:OpenAICompatibleVerifier",
+        "qwen3-vl": "core.verifiers.qwen.qwen3_vl:Qwen3VLVerifier",
+        "openai-compatible": "core.verifiers.chat.openai_compatible:OpenAICompatibleVerifier",
         "cascade": "core.verifiers.cascade:CascadeVerifier",
     },
 )

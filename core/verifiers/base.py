@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from core.bounded_cache import BoundedCache
 from core.results import Photo, Verdict
+from core.runtime.bounded_cache import BoundedCache
 
 
 class Verifier(Protocol):

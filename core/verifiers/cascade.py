@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from core.bounded_cache import BoundedCache
-from core.devices import DeviceChoice, device_of
 from core.errors import InvalidRequest
 from core.results import Photo, Verdict
-from core.stopping import stop_if_unwanted
+from core.runtime.bounded_cache import BoundedCache
+from core.runtime.cancellation import stop_if_unwanted
+from core.runtime.devices import DeviceChoice, device_of
 from core.verifiers import VERIFIERS
 from core.verifiers.base import AsksServers, RemembersPhotos, ServerState, Verifier
 

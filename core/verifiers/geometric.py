@@ -15,14 +15,14 @@ import numpy as np
 import poselib
 from numpy.typing import NDArray
 
-from core.bounded_cache import BoundedCache
-from core.devices import CPU_ALWAYS
 from core.local_features.lighterglue import LighterGlue
 from core.local_features.matching import CLEAR_SCORE, LocalEvidence, local_evidence
 from core.local_features.rotation import to_upright
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
 from core.results import Correspondences, LocalFeatures, Photo, Verdict
-from core.stopping import stop_if_unwanted, unless_unwanted
+from core.runtime.bounded_cache import BoundedCache
+from core.runtime.cancellation import stop_if_unwanted, unless_unwanted
+from core.runtime.devices import CPU_ALWAYS
 
 _EPIPOLAR_PX, _HOMOGRAPHY_PX = 2.0, 8.0
 _LEAST_FUNDAMENTAL, _LEAST_HOMOGRAPHY = 8, 5

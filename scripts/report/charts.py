@@ -8,8 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from core.calibration.reliability import BINS, Bin
-from core.evaluation import Summary
-from core.evaluation_curves import ThresholdPoint
+from core.evaluation.curves import ThresholdPoint
+from core.evaluation.outcomes import Summary
 from scripts.report.words import LANGUAGES, plain
 
 _SIZE = (380, 260)

@@ -10,8 +10,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from core import evaluation_curves as curves
-from core.evaluation import QueryOutcome, by_source, summarise
+from core.evaluation import curves
+from core.evaluation.outcomes import QueryOutcome, by_source, summarise
 from scripts.report import charts
 from scripts.report.pictures import THUMBNAIL_SIDE, Album, Picture, pair, single
 from scripts.report.records import ReportedCandidate, ReportedQuery, RunFacts

@@ -11,9 +11,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from core.decision.matched_region import MatchedRegion
 from core.errors import InvalidImage
-from core.images import open_image
-from core.matched_region import MatchedRegion
+from core.imaging.decoding import open_image
 from core.results import Correspondences
 
 PICTURE_SIDE = 400

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.evaluation import QueryOutcome
-from core.explanations import Explanation
+from core.decision.explanations import Explanation
+from core.evaluation.outcomes import QueryOutcome
 from core.results import Verdict
 
 

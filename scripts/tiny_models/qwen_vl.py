@@ -21,7 +21,7 @@ from transformers import (
     Qwen3VLMoeForConditionalGeneration,
 )
 
-from core.verifiers.prompts import PromptStyle, Shown, compose, load_styles
+from core.verifiers.prompting.styles import PromptStyle, Shown, compose, load_styles
 from scripts.tiny_models.tokenizer import ANSWERS, build_tokenizer
 
 _ANSWER_LOGIT = 15.0  # outweighs all other words of the vocabulary together

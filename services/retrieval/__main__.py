@@ -1,6 +1,6 @@
 """Run the retrieval service: ``python -m services.retrieval``."""
 
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from services.retrieval.app import create_app
 from services.retrieval.settings import RetrievalSettings
 from serving.process import run_server

@@ -9,24 +9,16 @@ from fastapi import FastAPI
 from PIL import Image
 
 from contracts.health import ReadyBody, VersionBody
-from core.devices import device_of
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.gallery import Gallery
-from core.threads import limit_threads
+from core.runtime.devices import device_of
+from core.runtime.threads import limit_threads
 from services.errors import CORE_ERRORS
 from services.housekeeping import keeping_house
-from services.retrieval import (
-    routes_calibration,
-    routes_collections,
-    routes_feedback,
-    routes_index,
-    routes_sample,
-    routes_search,
-    routes_whole_collections,
-)
 from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine
+from services.retrieval.routes import calibration, collections, feedback, index, sample, search, whole_collections
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.vector_engine_metrics import VectorEngineMetrics
 from serving.audit import AuditLog
@@ -74,13 +66,13 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
     )
     app.state.settings = settings
     app.state.audit = AuditLog(settings.audit_file)
-    app.include_router(routes_search.router)
-    app.include_router(routes_index.router)
-    app.include_router(routes_collections.router)
-    app.include_router(routes_feedback.router)
-    app.include_router(routes_calibration.router)
-    app.include_router(routes_sample.router)
-    app.include_router(routes_whole_collections.router)
+    app.include_router(search.router)
+    app.include_router(index.router)
+    app.include_router(collections.router)
+    app.include_router(feedback.router)
+    app.include_router(calibration.router)
+    app.include_router(sample.router)
+    app.include_router(whole_collections.router)
     app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
     return app
 

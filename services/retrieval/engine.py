@@ -8,22 +8,22 @@ from functools import partial
 
 from PIL import Image
 
-from core.decoding_budget import DecodingBudget
 from core.encoders.base import Encoder
 from core.gallery import CollectionSummary, Gallery
-from core.images import DecodedImage, decode_image
-from core.leaving_out import LeavingOut, LeftOut
+from core.imaging.budget import DecodingBudget
+from core.imaging.decoding import DecodedImage, decode_image
 from core.local_features.codec import pack
 from core.results import Candidate
-from core.retriever import LookAgain, Retriever
-from core.stopping import stopping_by
+from core.retrieval.exclusion import LeavingOut, LeftOut
+from core.retrieval.retriever import LookAgain, Retriever
+from core.runtime.cancellation import stopping_by
+from services.retrieval.background.calibrations import Calibrations
+from services.retrieval.background.checkups import Checkups, open_checkups
+from services.retrieval.background.sample import Sample
+from services.retrieval.background.usage import Usage, open_usage
 from services.retrieval.calibration_jobs import CalibrationJobs
-from services.retrieval.calibrations import Calibrations
-from services.retrieval.checkups import Checkups, open_checkups
-from services.retrieval.indexing import Encoding, Indexer
-from services.retrieval.sample import Sample
 from services.retrieval.settings import RetrievalSettings
-from services.retrieval.usage import Usage, open_usage
+from services.retrieval.uploads.indexing import Encoding, Indexer
 from serving.admission import Gate
 from serving.batching import DynamicBatcher
 from serving.callers import current_caller
@@ -49,7 +49,7 @@ class Found:
 
     Attributes:
         candidates: best first.
-        further_views: see ``core.retriever.Retrieved``.
+        further_views: see ``core.retrieval.retriever.Retrieved``.
         query: the decoded photo.
         features: the photo's packed local features, where asked for and where the encoder makes them.
     """

@@ -8,8 +8,8 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from core.gallery import Storage
-from core.images import ImageLimits
-from core.retriever import TIME_BUDGET_S
+from core.imaging.decoding import ImageLimits
+from core.retrieval.retriever import TIME_BUDGET_S
 from core.usage import Retention
 from services.gallery_settings import GallerySettings
 

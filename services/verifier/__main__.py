@@ -1,6 +1,6 @@
 """Run the verifier service: ``python -m services.verifier``."""
 
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from services.verifier.app import create_app
 from services.verifier.settings import VerifierSettings
 from serving.process import run_server

@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from PIL import Image
 
 from contracts.health import ReadyBody, VersionBody
-from core.devices import device_of
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.results import Photo
-from core.threads import limit_threads
+from core.runtime.devices import device_of
+from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import AsksServers, RemembersPhotos, Verifier
 from services.errors import CORE_ERRORS

@@ -10,13 +10,13 @@ from contracts.verification import CandidateRef, VerifyRequest
 from core.decision.acceptance import Acceptance, find_acceptance
 from core.decision.answer import Decision, rank
 from core.decision.evidence import Judged as JudgedPair
+from core.decision.explanations import Explanation, Judged, explain
 from core.decision.location import Whereabouts, location_odds
 from core.decision.rule import models_in_use, rule_for
-from core.explanations import Explanation, Judged, explain
-from core.images import decode_image
+from core.imaging.decoding import decode_image
 from core.local_features.codec import unpack
 from core.results import Photo, Verdict
-from core.stopping import stop_if_unwanted, stopping_by
+from core.runtime.cancellation import stop_if_unwanted, stopping_by
 from core.verifiers.base import Verifier
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
 from services.verifier.settings import VerifierSettings

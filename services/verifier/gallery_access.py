@@ -11,9 +11,9 @@ from PIL import Image
 
 from core.errors import GalleryError, GalleryUnavailable, InvalidImage, UnknownImage
 from core.gallery import Gallery, Storage
-from core.gallery.photo_store import LostPhoto
+from core.gallery.photos.port import LostPhoto
 from core.gallery.storage import LOCAL
-from core.images import ImageLimits, open_image
+from core.imaging.decoding import ImageLimits, open_image
 from core.results import GalleryImage, Photo
 
 Answer = TypeVar("Answer")

@@ -18,8 +18,8 @@ from contracts.verification import (
     VerifyReply,
     VerifyRequest,
 )
-from core.explanations import Explanation, Language, Reason
-from core.matched_region import MatchedRegion
+from core.decision.explanations import Explanation, Language, Reason
+from core.decision.matched_region import MatchedRegion
 from core.results import Correspondences, Verdict
 from services.verifier.engine import Verified, VerifierEngine
 from services.verifier.settings import VerifierSettings

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from core.images import ImageLimits
+from core.imaging.decoding import ImageLimits
 from services.gallery_settings import GallerySettings
 
 

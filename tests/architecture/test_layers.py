@@ -11,6 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("contracts", "core", "gateway", "scripts", "services", "serving", "standalone")
 LONGEST_FILE = 320
+# A longer file needs a reason here: why it is one idea that would be harder to read in two.
+LONGER_FILES = {
+    "core/gallery/gallery.py": "every change to a gallery, each in one transaction",
+}
 
 
 def sources() -> list[Path]:
@@ -34,7 +38,7 @@ def test_files_have_one_reason_to_change():
     """No file grows beyond what is read in one sitting."""
     long = {str(path.relative_to(ROOT)): lines for path in sources() if (lines := _lines(path)) > LONGEST_FILE}
 
-    assert long == {}
+    assert long.keys() == LONGER_FILES.keys()
 
 
 def test_importing_does_nothing():

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.verifier import measure_verifier
-from core.devices import choose_device
-from core.verifiers.qwen_files import load_qwen
+from core.runtime.devices import choose_device
+from core.verifiers.qwen.qwen_files import load_qwen
 from scripts.tiny_models.qwen_vl import build_qwen_vl
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from core.encoders.embedded import EmbeddedEncoder
-from core.threads import limit_threads
+from core.runtime.threads import limit_threads
 from core.verifiers.geometric import GeometricVerifier
 
 

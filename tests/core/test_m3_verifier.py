@@ -12,7 +12,7 @@ from PIL import Image
 from core.errors import BackendUnavailable, InvalidImage, InvalidRequest, UnknownBackend
 from core.m3_verifier import LocalM3Verifier
 from core.verifiers.geometric import GeometricVerifier
-from core.verifiers.qwen3_vl import Qwen3VLVerifier
+from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
 from scripts.tiny_models.qwen_vl import build_qwen_vl
 
 

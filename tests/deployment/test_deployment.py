@@ -102,7 +102,7 @@ def test_the_examples_values_are_accepted(service: str, kind: type[ProcessSettin
     ("variable", "backend"),
     [
         ("M1_ENCODER_OPTIONS", "core.encoders.dinov3:DinoV3Encoder"),
-        ("M3_VERIFIER_OPTIONS", "core.verifiers.qwen3_vl:Qwen3VLVerifier"),
+        ("M3_VERIFIER_OPTIONS", "core.verifiers.qwen.qwen3_vl:Qwen3VLVerifier"),
     ],
 )
 def test_the_examples_options_exist(variable: str, backend: str):

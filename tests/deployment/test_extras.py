@@ -37,7 +37,7 @@ HEAVY = {"torch", "faiss", "transformers", "poselib", "h5py", "pillow_heif"}
         (
             (
                 "services.verifier.__main__",
-                "core.verifiers.qwen3_vl",
+                "core.verifiers.qwen.qwen3_vl",
                 "core.verifiers.cascade",
                 "core.verifiers.geometric",
             ),

@@ -9,8 +9,8 @@ from e2e.scenes import reference, snapshot, stranger
 from e2e.visitor import DESKTOP, SMALL_PHONE, Visitor
 from playwright.sync_api import Browser, expect
 
-from core.evaluation import QueryOutcome
-from core.explanations import Judged, explain
+from core.decision.explanations import Judged, explain
+from core.evaluation.outcomes import QueryOutcome
 from core.results import Correspondences, Verdict
 from scripts.report.page import write_report
 from scripts.report.records import ReportedCandidate, ReportedQuery, RunFacts

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.gallery import Storage, milvus_store
-from core.gallery.outbox import Entities
+from core.gallery import Storage
+from core.gallery.vectors.milvus import store as milvus_store
+from core.gallery.vectors.milvus.outbox import Entities
 
 
 class FakeServer:
@@ -41,7 +42,7 @@ class FakeServer:
 
 
 class FakeMilvus:
-    """See ``core.gallery.milvus_collection.MilvusCollection``."""
+    """See ``core.gallery.vectors.milvus.collection.MilvusCollection``."""
 
     def __init__(self, server: FakeServer, options: object) -> None:
         self.options = options

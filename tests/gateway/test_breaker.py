@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from fakes.clock import Clock
 
-from gateway.breaker import CircuitBreaker
+from gateway.match.breaker import CircuitBreaker
 
 
 class Broken(Exception):

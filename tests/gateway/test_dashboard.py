@@ -9,7 +9,7 @@ from fakes.images import draw_place, encode
 from in_process import AppClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.gallery.vector_store import Lag
+from core.gallery.vectors.port import Lag
 from core.verifiers.base import ServerState
 from services.retrieval.vector_engine_metrics import VectorEngineMetrics
 from services.verifier.server_metrics import ServerMetrics

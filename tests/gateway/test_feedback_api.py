@@ -11,7 +11,7 @@ from in_process import AppClient, error_of
 from contracts import examples
 from contracts.matching import MatchReply
 from gateway.clients import RetrievalClient
-from gateway.match_log import MOST_WAITING, open_match_log
+from gateway.match.log import MOST_WAITING, open_match_log
 
 REPLY = MatchReply.model_validate(examples.MATCHED)
 

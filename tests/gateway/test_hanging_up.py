@@ -14,7 +14,7 @@ from in_process import AppClient
 from PIL import Image
 
 from core.results import Encodings, Photo, Verdict
-from core.stopping import stop_if_unwanted
+from core.runtime.cancellation import stop_if_unwanted
 from gateway.settings import GatewaySettings
 from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings

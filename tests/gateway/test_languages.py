@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.languages import preferred_language
+from gateway.match.languages import preferred_language
 
 
 @pytest.mark.parametrize(

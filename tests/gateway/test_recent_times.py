@@ -1,6 +1,6 @@
 """How long the last answers took."""
 
-from gateway.recent_times import RecentTimes
+from gateway.match.recent_times import RecentTimes
 
 
 def test_half_and_nearly_all_answers_are_summed_up():

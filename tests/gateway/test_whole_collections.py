@@ -7,7 +7,7 @@ import segno
 from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
 
-from gateway.qr import visitors_address
+from gateway.page.qr import visitors_address
 
 PHOTO = encode(draw_place(2))
 

@@ -7,10 +7,10 @@ import pytest
 from fakes.images import draw_place, see_again
 
 from core.calibration.calibration import Calibration
+from core.evaluation.calibration_queries import gallery_tasks
 from core.gallery import Gallery
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import match_photo
-from core.sampling import gallery_tasks
 from core.verifiers.geometric import GeometricVerifier
 from scripts import build_database, calibrate
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fakes.images import draw_place
 
-from core.evaluation import QueryOutcome
-from core.explanations import Judged, explain
+from core.decision.explanations import Judged, explain
+from core.evaluation.outcomes import QueryOutcome
 from core.results import Correspondences, Verdict
 from scripts.report.page import MOST_WRONG, SAMPLE, render
 from scripts.report.pictures import Album, spread

@@ -8,8 +8,8 @@ from fakes.images import draw_place, encode
 from servers.bucket import CREDENTIALS
 
 from core.gallery import Gallery, NewImage, Storage
-from core.gallery.leftovers import Leftovers
-from core.images import decode_image, encode_preview
+from core.gallery.orphans import Leftovers
+from core.imaging.decoding import decode_image, encode_preview
 from core.results import Place
 from scripts import check_gallery, merge_galleries, sweep_photos
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.devices import CPU_ALWAYS
 from core.encoders.embedded.aggregation import join, load, vlad
 from core.encoders.embedded.semantic import GEM_POWER, LONG_SIDE, SemanticFeatures
 from core.local_features.regions import CENTRE, WHOLE, Region, densest_region, place_view
 from core.local_features.rotation import turn
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, XFeatExtractor
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
+from core.runtime.devices import CPU_ALWAYS
 
 SEMANTIC_DIM = 512
 _STATISTICS = "statistics.npz"

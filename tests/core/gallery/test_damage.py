@@ -5,8 +5,8 @@ from fakes.images import draw_place, encode
 
 from core.errors import GalleryUnavailable, UnknownImage
 from core.gallery import Gallery
-from core.gallery.backup import check_gallery
-from core.images import encode_preview, open_image
+from core.gallery.maintenance.backup import check_gallery
+from core.imaging.decoding import encode_preview, open_image
 from scripts import backup_gallery
 
 PHOTO = encode(draw_place(1))

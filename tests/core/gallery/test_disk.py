@@ -11,9 +11,9 @@ import pytest
 
 from core.errors import GalleryUnavailable
 from core.gallery import DATABASE_NAME, Gallery, ImageChange
-from core.gallery import files as module
-from core.gallery.backup import back_up
-from core.gallery.files import PhotoFiles
+from core.gallery.maintenance.backup import back_up
+from core.gallery.photos import files as module
+from core.gallery.photos.files import PhotoFiles
 
 
 @pytest.fixture

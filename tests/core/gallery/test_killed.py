@@ -13,7 +13,7 @@ from databases import on_both_databases
 from edited_places import check_edits
 
 from core.gallery import Gallery, Storage
-from core.gallery.leftovers import sweep
+from core.gallery.orphans import sweep
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,7 +12,7 @@ import pytest
 from databases import on_both_databases
 
 from core.gallery import Gallery, Storage
-from core.gallery.leftovers import sweep
+from core.gallery.orphans import sweep
 from core.results import Place
 
 pytestmark = on_both_databases

@@ -9,9 +9,9 @@ import pytest
 from fakes.verifiers import FailingVerifier, ScriptedVerifier
 from PIL import Image
 
-from core.bounded_cache import BoundedCache
 from core.errors import BackendUnavailable, InvalidRequest, UnknownBackend
 from core.results import Correspondences, Photo, Verdict
+from core.runtime.bounded_cache import BoundedCache
 from core.verifiers.cascade import CascadeVerifier
 
 QUERY = Photo(lambda: Image.new("RGB", (8, 8)), "query")

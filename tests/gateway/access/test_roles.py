@@ -10,7 +10,7 @@ from in_process import error_of
 from starlette.routing import Mount, Route
 
 from gateway.app import create_app
-from gateway.page import _FOLDER as PAGE
+from gateway.page.files import _FOLDER as PAGE
 from gateway.settings import GatewaySettings
 from serving.auth.keys import create_key, revoke_key
 from serving.roles import Role, declared_role, required_role

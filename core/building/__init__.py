@@ -1,0 +1,1 @@
+"""Filling a gallery: folders and manifests in, indexed images out; merging and re-embedding."""

@@ -1,0 +1,1 @@
+"""How well matching works: outcomes, curves, and the questions a calibration asks."""

@@ -1,0 +1,1 @@
+"""The rows of a gallery: SQLite or PostgreSQL behind one port."""

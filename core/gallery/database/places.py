@@ -1,0 +1,170 @@
+"""The rows of places and collections. Functions run on the caller's connection and belong to its transaction.
+
+A place exists as long as an image shows it, a collection as long as it holds an image.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from core.gallery.database.pages import check_limit, contains, like_pattern, read_cursor, write_cursor
+from core.gallery.database.port import Connection
+from core.gallery.values import (
+    CollectionSummary,
+    ImageChange,
+    PlacePage,
+    PlaceSummary,
+    Unchanged,
+    check_angle,
+    check_description,
+    check_name,
+    check_place,
+    metadata_to_json,
+)
+from core.results import Place
+
+
+def ensure_place(connection: Connection, collection: str, place: Place) -> int:
+    """Find or make the place and return its row's id.
+
+    A known place keeps what is on record of it; only what it lacks is taken from ``place``.
+    A name equal to the place_id counts as lacking.
+
+    Raises:
+        InvalidRequest: a field is out of range.
+    """
+    check_place(place)
+    rows = connection.execute(
+        """
+        INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (collection, place_id) DO UPDATE SET
+            name = CASE WHEN places.name = places.place_id THEN excluded.name ELSE places.name END,
+            description = CASE WHEN places.description = '' THEN excluded.description ELSE places.description END,
+            metadata = CASE WHEN places.metadata = '{}' THEN excluded.metadata ELSE places.metadata END,
+            latitude = CASE WHEN places.latitude IS NULL AND places.longitude IS NULL
+                            THEN excluded.latitude ELSE places.latitude END,
+            longitude = CASE WHEN places.latitude IS NULL AND places.longitude IS NULL
+                             THEN excluded.longitude ELSE places.longitude END
+        RETURNING id
+        """,
+        (
+            collection,
+            place.place_id,
+            place.name,
+            place.description,
+            metadata_to_json(place.metadata),
+            place.latitude,
+            place.longitude,
+        ),
+    ).fetchall()  # all, for a RETURNING statement left open would block the commit
+    place_row: int = rows[0][0]
+    return place_row
+
+
+def change_place(connection: Connection, place_row: int, change: ImageChange) -> None:
+    """Write the fields that ``change`` holds.
+
+    Raises:
+        InvalidRequest: a field is out of range.
+    """
+    values: dict[str, Any] = {}
+    if not isinstance(change.place_name, Unchanged):
+        values["name"] = check_name("place_name", change.place_name, 500)
+    if not isinstance(change.description, Unchanged):
+        values["description"] = check_description(change.description)
+    if not isinstance(change.metadata, Unchanged):
+        values["metadata"] = metadata_to_json(change.metadata)
+    if not isinstance(change.latitude, Unchanged):
+        values["latitude"] = check_angle("latitude", change.latitude, 90)
+    if not isinstance(change.longitude, Unchanged):
+        values["longitude"] = check_angle("longitude", change.longitude, 180)
+    if values:
+        assignments = ", ".join(f"{column} = ?" for column in values)
+        connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))
+
+
+def place_row_of(connection: Connection, image_id: str) -> int:
+    """Return the id of the row of the place that an existing image shows."""
+    row: int = connection.execute("SELECT place FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
+    return row
+
+
+def drop_place_without_images(connection: Connection, place_row: int) -> None:
+    """Delete the place if no image shows it any more."""
+    connection.execute(
+        "DELETE FROM places WHERE id = ? AND NOT EXISTS (SELECT 1 FROM images WHERE place = places.id)", (place_row,)
+    )
+
+
+def page_of_places(
+    connection: Connection, collection: str | None, text: str | None, cursor: str | None, limit: int
+) -> PlacePage:
+    """Read a page; see ``Gallery.places``."""
+    conditions, values = ["TRUE"], list[str | int]()
+    if collection is not None:
+        conditions.append("collection = ?")
+        values.append(collection)
+    if text:
+        conditions.append(f"({contains('name')} OR {contains('place_id')})")
+        values += [like_pattern(text)] * 2
+    total = connection.execute(f"SELECT count(*) FROM places WHERE {' AND '.join(conditions)}", values).fetchone()[0]
+    if cursor is not None:
+        conditions.append("(name, id) > (?, ?)")
+        values += read_cursor(cursor, str, int)
+    rows = connection.execute(
+        f"""
+        SELECT id, collection,
+               (SELECT count(*) FROM images WHERE place = places.id),
+               (SELECT image_id FROM images WHERE place = places.id ORDER BY seq LIMIT 1),
+               place_id, name, description, metadata, latitude, longitude
+        FROM places WHERE {" AND ".join(conditions)} ORDER BY name, id LIMIT ?
+        """,
+        (*values, check_limit(limit) + 1),
+    ).fetchall()
+    more = len(rows) > limit
+    places = tuple(PlaceSummary(row[1], to_place(row[4:]), row[2], row[3]) for row in rows[:limit])
+    return PlacePage(places, total, write_cursor(rows[limit - 1][5], rows[limit - 1][0]) if more else None)
+
+
+def collection_summaries(connection: Connection) -> list[CollectionSummary]:
+    """Read all collections, by name."""
+    # Not count(DISTINCT images.place), for which some databases sort all rows.
+    rows = connection.execute(
+        """
+        SELECT of_images.collection, of_images.number, of_places.number
+        FROM (SELECT collection, count(*) AS number FROM images GROUP BY collection) AS of_images
+        JOIN (SELECT collection, count(*) AS number FROM places GROUP BY collection) AS of_places
+             ON of_places.collection = of_images.collection
+        ORDER BY of_images.collection
+        """
+    )
+    return [CollectionSummary(*row) for row in rows]
+
+
+def rename_collection(connection: Connection, name: str, new_name: str) -> None:
+    """Give all that belongs to a collection, its calibration included, the name of one that does not exist yet."""
+    # What an emptied collection of the new name has left behind.
+    connection.execute("DELETE FROM calibrations WHERE collection = ?", (new_name,))
+    for table in ("places", "images", "calibrations"):
+        connection.execute(f"UPDATE {table} SET collection = ? WHERE collection = ?", (new_name, name))
+
+
+def delete_collection(connection: Connection, name: str) -> None:
+    """Delete all that belongs to a collection: images with their vectors, places, calibration."""
+    for table in ("images", "places", "calibrations"):
+        connection.execute(f"DELETE FROM {table} WHERE collection = ?", (name,))
+
+
+def collection_summary(connection: Connection, name: str) -> CollectionSummary:
+    """Read one collection."""
+    row = connection.execute(
+        "SELECT count(*), count(DISTINCT place) FROM images WHERE collection = ?", (name,)
+    ).fetchone()
+    return CollectionSummary(name, *row)
+
+
+def to_place(columns: Sequence[Any]) -> Place:
+    """Build a place of (place_id, name, description, metadata, latitude, longitude)."""
+    place_id, name, description, metadata, latitude, longitude = columns
+    return Place(place_id, name, description, json.loads(metadata), latitude, longitude)

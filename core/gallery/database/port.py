@@ -1,0 +1,139 @@
+"""What the gallery asks of its database, whichever it is: one SQL, written so that every database here takes it.
+
+Values stand as ``?``. Said so that all understand it: ``CASE`` for a choice, ``RETURNING`` for a new row's id,
+``core.gallery.database.pages.contains`` for text, ``placeholders`` for lists, ``CAST(sum(...) AS BIGINT)`` for a total.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import GalleryUnavailable
+
+_VALUES_AT_ONCE = 1000
+
+
+class Rows(Protocol):
+    """What a statement answers: each row a sequence of its columns."""
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchmany(self, size: int, /) -> list[Any]:
+        """The next ``size`` rows, fewer at the end."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+@contextmanager
+def taking_turn(lock: Lock, timeout_s: float, place: str) -> Iterator[None]:
+    """Hold the lock that the writers of one process share.
+
+    Raises:
+        GalleryUnavailable: another has held it for ``timeout_s``.
+    """
+    if not lock.acquire(timeout=timeout_s):
+        raise GalleryUnavailable(
+            f"the gallery in {place} cannot be changed: this process is still writing something else; try again later"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Connection(Protocol):
+    """Runs one statement at a time. Lent to one thread at a time."""
+
+    def execute(self, sql: str, values: Any = (), /) -> Rows:
+        """Run a statement; outside a transaction it is one of its own."""
+
+
+class Dialect(Protocol):
+    """What the migrations need to know of a database: its words for a column's type, and where the version stands.
+
+    Attributes:
+        growing_id: a primary key that grows with every row and is never used twice.
+        row_id: a primary key given by the database.
+        then_by_seq: ends an index's columns on images, so that its rows come by seq.
+        integer: 64 bits.
+        real: 64 bits.
+        text: Unicode, ordered by code point.
+        blob: bytes.
+    """
+
+    growing_id: str
+    row_id: str
+    then_by_seq: str
+    integer: str
+    real: str
+    text: str
+    blob: str
+
+    def schema_version(self, connection: Connection) -> int:
+        """How many migrations have been applied; 0 for a blank database."""
+
+    def write_schema_version(self, connection: Connection, version: int) -> None:
+        """Record how many have, in the caller's transaction."""
+
+    def holds_tables(self, connection: Connection) -> bool:
+        """Whether there is any table, the gallery's or not."""
+
+
+class Database(Protocol):
+    """Keeps rows so that a commit that returned survives a power cut.
+
+    Readers never wait for the writer and see every commit at once, also those of other processes.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages; never with a password."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether ``writing`` is refused."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """For the migrations."""
+
+    def exists(self) -> bool:
+        """Whether there is anything to read; False before the first writer."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Lend a connection for reading; each statement sees the newest commit, those after BEGIN one snapshot.
+
+        Raises:
+            GalleryUnavailable: the database cannot be used, or what ran in the block failed there.
+        """
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Lend the writing connection inside a transaction, in which no other writes, of any process.
+
+        The caller commits with ``connection.execute("COMMIT")``; leaving without it undoes everything.
+
+        Raises:
+            GalleryUnavailable: as ``reading``; or it was opened read-only.
+        """
+
+    def close(self) -> None:
+        """Close every connection, after the running write, if any, has ended. Closing twice is fine."""
+
+
+def in_chunks(values: Sequence[int] | NDArray[np.int64]) -> Iterator[list[int]]:
+    """Deal out values that go into ``placeholders``, of which no statement takes any number."""
+    for start in range(0, len(values), _VALUES_AT_ONCE):
+        yield np.asarray(values[start : start + _VALUES_AT_ONCE], np.int64).tolist()
+
+
+def placeholders(count: int) -> str:
+    """Write ``(?, ?, ...)`` for so many values, >= 1."""
+    return f"({', '.join('?' * count)})"

@@ -1,0 +1,288 @@
+"""PostgreSQL as the gallery's database: a schema of its own, for several machines."""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+
+from core.errors import GalleryUnavailable, InvalidRequest
+from core.gallery.database.port import Connection, Rows, taking_turn
+from core.gallery.database.postgres_failures import translating_failures
+
+_NOTICED_AFTER_S = 300  # a frozen process that holds the lock is cut off, so that others can write again
+
+_log = logging.getLogger(__name__)
+
+
+class PostgresDialect:
+    """PostgreSQL's words; see ``core.gallery.database.port.Dialect``."""
+
+    growing_id = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+    row_id = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+    then_by_seq = ", seq"
+    integer = "BIGINT"
+    real = "DOUBLE PRECISION"
+    text = 'TEXT COLLATE "C"'
+    blob = "BYTEA"
+
+    def schema_version(self, connection: Connection) -> int:
+        """Read the table ``schema_version``."""
+        if connection.execute("SELECT to_regclass('schema_version')").fetchone()[0] is None:
+            return 0
+        version: int = connection.execute("SELECT version FROM schema_version").fetchone()[0]
+        return version
+
+    def write_schema_version(self, connection: Connection, version: int) -> None:
+        """Write the table ``schema_version``."""
+        connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
+        connection.execute("DELETE FROM schema_version")
+        connection.execute("INSERT INTO schema_version VALUES (?)", (version,))
+
+    def holds_tables(self, connection: Connection) -> bool:
+        """Look into the schema's list."""
+        rows = connection.execute("SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema())")
+        return bool(rows.fetchone()[0])
+
+
+class PostgresDatabase:
+    """One schema of a PostgreSQL database; a commit that returned is on the server's disk.
+
+    Writers of all processes take turns by an advisory lock. A process opens as many connections as it answers requests
+    at once, and one more for writing. Connections that broke are replaced.
+    """
+
+    dialect = PostgresDialect()
+
+    def __init__(self, url: str, *, schema: str, read_only: bool, lock_timeout_s: float) -> None:
+        """Prepare; connections open when they are first needed.
+
+        Args:
+            url: ``postgresql://USER:PASSWORD@HOST:PORT/DATABASE``; several hosts stand with commas, and the primary
+                among them is used.
+            schema: where the tables are; a writer creates it.
+            read_only: open it without the right to change anything.
+            lock_timeout_s: how long to wait for whoever is writing, and for the server to answer.
+
+        Raises:
+            InvalidRequest: it is no such URL.
+        """
+        self._parameters = _parse(url)
+        self.place = _place(self._parameters)
+        self.read_only = read_only
+        self._schema = schema
+        self._lock_timeout_s = lock_timeout_s
+        self._idle: list[_Reading] = []
+        self._idle_lock = Lock()
+        self._writer: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._writer_lock = Lock()
+        self._closed = False
+
+    def exists(self) -> bool:
+        """Whether a writer has made the tables."""
+        with self.reading() as connection:
+            return self.dialect.schema_version(connection) > 0
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection for reading; each statement sees the newest commit, those after BEGIN one snapshot."""
+        with self._idle_lock:
+            self._refuse_closed()
+            connection = self._idle.pop() if self._idle else None
+        with translating_failures(self.place):
+            connection = connection or _Reading(self)
+            try:
+                yield connection
+            finally:
+                connection.end_transaction()
+                with self._idle_lock:
+                    if self._closed:
+                        connection.close()
+                    else:
+                        self._idle.append(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Lend the writing connection inside a transaction that holds the gallery's write lock.
+
+        The caller commits with ``connection.execute("COMMIT")``; leaving without it undoes everything.
+        """
+        if self.read_only:
+            raise GalleryUnavailable(f"the gallery in {self.place} was opened read-only; it cannot be changed")
+        with taking_turn(self._writer_lock, self._lock_timeout_s, self.place), translating_failures(self.place):
+            self._refuse_closed()
+            writer = self._begin()
+            try:
+                yield _Running(writer)
+            finally:
+                if writer.info.transaction_status != TransactionStatus.IDLE:
+                    _roll_back(writer)
+
+    def close(self) -> None:
+        """Close every connection, after the running write, if any, has ended. Closing twice is fine."""
+        with self._writer_lock, self._idle_lock:
+            self._closed = True
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def connect(self, *, for_writing: bool) -> psycopg.Connection[tuple[Any, ...]]:
+        """Open one more connection."""
+        settings = {
+            "search_path": self._schema,
+            "lock_timeout": round(self._lock_timeout_s * 1000),
+            "tcp_keepalives_idle": 30,
+            "tcp_keepalives_interval": 10,
+            "tcp_keepalives_count": 3,
+            "idle_in_transaction_session_timeout": _NOTICED_AFTER_S * 1000,
+            # Rows by collection are a fraction of each table; by the defaults, for disks that turn, all of it is read.
+            "random_page_cost": 1.1,
+            "jit": "off",
+            "default_transaction_isolation": "read committed" if for_writing else "repeatable read",
+            "default_transaction_read_only": "off" if for_writing else "on",
+        }
+        own = [f"-c {name}={str(value).replace(' ', chr(92) + ' ')}" for name, value in settings.items()]
+        parameters: dict[str, Any] = {
+            "connect_timeout": max(2, round(self._lock_timeout_s)),
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 30_000,
+            # What a standby does not know yet would be missing, and what it has not forgotten yet would be found.
+            "target_session_attrs": "primary",
+            "application_name": "semantic-image-matcher",
+            **self._parameters,
+            "options": " ".join([str(self._parameters.get("options", "")), *own]).strip(),
+        }
+        return psycopg.connect(**parameters, autocommit=True)  # transactions begin and end where the code says so
+
+    def _begin(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Begin the writing transaction, on a new connection where there is none or it broke."""
+        if self._writer is not None:
+            try:
+                self._take_turn(self._writer)
+            except psycopg.OperationalError:
+                if not self._writer.closed:
+                    raise
+            else:
+                return self._writer
+        self._writer = self._open_writer()
+        self._take_turn(self._writer)
+        return self._writer
+
+    def _take_turn(self, writer: psycopg.Connection[tuple[Any, ...]]) -> None:
+        """Begin, and wait for the lock; whoever waits in vain leaves no transaction that has failed behind."""
+        begin = f"BEGIN; SELECT pg_advisory_xact_lock({_lock_key(self._schema)})".encode()
+        try:
+            writer.execute(begin, prepare=False)
+        except BaseException:
+            if not writer.closed:
+                _roll_back(writer)
+            raise
+
+    def _open_writer(self) -> psycopg.Connection[tuple[Any, ...]]:
+        writer = self.connect(for_writing=True)
+        try:
+            row = writer.execute(
+                "SELECT current_setting('synchronous_commit'), current_setting('fsync'), to_regnamespace(%s) IS NULL",
+                (self._schema,),
+            ).fetchone()
+            commits, syncs, is_blank = row or ("on", "on", True)
+            if commits == "off":  # other values promise as much as ``on`` or more
+                writer.execute("SET synchronous_commit = on")
+            if syncs == "off":
+                _log.warning("the server of %s runs with fsync = off; a power cut may damage the gallery", self.place)
+            if is_blank:
+                lock = f"SELECT pg_advisory_xact_lock({_lock_key(self._schema)})"
+                writer.execute(f"BEGIN; {lock}; CREATE SCHEMA IF NOT EXISTS {self._schema}; COMMIT".encode())
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise GalleryUnavailable(f"the gallery in {self.place} has been closed")
+
+
+class _Running:
+    """Runs the gallery's SQL on one connection of psycopg."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        """Run one statement; what is asked for in bytes comes in bytes, not in twice as many hex digits."""
+        statement = sql.replace("%", "%%").replace("?", "%s").encode()
+        try:
+            return self._connection.execute(statement, tuple(values), binary=True)
+        except (psycopg.DataError, UnicodeEncodeError) as exc:
+            if getattr(exc, "sqlstate", None) is None:  # found by the driver, in the values
+                raise InvalidRequest("a value holds NUL or other characters that are no Unicode text") from exc
+            raise
+
+
+class _Reading(_Running):
+    """A connection for reading that is opened anew when it turns out to be broken before anything depends on it."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        super().__init__(database.connect(for_writing=False))
+        self._database = database
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        """Run one statement, once more if the server has cut the connection since its last use."""
+        in_transaction = self._connection.info.transaction_status in (
+            TransactionStatus.INTRANS,
+            TransactionStatus.INERROR,
+        )
+        try:
+            return super().execute(sql, values)
+        except psycopg.OperationalError:
+            if in_transaction or not self._connection.closed:
+                raise
+        self._connection = self._database.connect(for_writing=False)
+        return super().execute(sql, values)
+
+    def end_transaction(self) -> None:
+        """Undo what the borrower may have left open."""
+        if self._connection.info.transaction_status != TransactionStatus.IDLE:
+            _roll_back(self._connection)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+
+def _roll_back(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except psycopg.Error:
+        connection.close()  # the server undoes what was not committed
+
+
+def _lock_key(schema: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"semantic-image-matcher/{schema}".encode()).digest()[:8], signed=True)
+
+
+def _parse(url: str) -> dict[str, Any]:
+    try:
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise psycopg.ProgrammingError
+        parameters = conninfo_to_dict(url)
+        if not parameters.get("dbname"):
+            raise psycopg.ProgrammingError
+    except psycopg.ProgrammingError:
+        # Without the text and without its parser's complaint: either may show the password.
+        raise InvalidRequest("invalid database URL; give postgresql://USER:PASSWORD@HOST:5432/DATABASE") from None
+    return parameters
+
+
+def _place(parameters: dict[str, Any]) -> str:
+    host, port = parameters.get("host") or "localhost", parameters.get("port")
+    return f"postgresql://{host}{f':{port}' if port else ''}/{parameters['dbname']}"

@@ -1,0 +1,1 @@
+"""Backup, restoring, and switching a gallery to another encoder."""

@@ -1,0 +1,1 @@
+"""FAISS in memory, kept in step with the database."""

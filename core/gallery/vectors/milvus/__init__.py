@@ -1,0 +1,1 @@
+"""A Milvus server, kept in step with the database through an outbox."""

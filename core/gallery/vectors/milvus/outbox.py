@@ -1,0 +1,267 @@
+"""The rows that lead a vector engine after the database. Functions run on the caller's connection, in its transaction.
+
+    outbox         what the engine may not show yet: at most one row per image, removed once the engine surely has it
+    vector_keys    the engine's number for each collection, so that a new name rewrites no vector
+    vector_engine  one row: which collection of the engine follows, and what proves that it has not gone back
+
+Only written where the vectors are in an engine of their own; see ``core.gallery.vectors.milvus.store``.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.gallery.database.embeddings import to_matrix
+from core.gallery.database.manifest import read_gallery_id
+from core.gallery.database.port import Connection, in_chunks, placeholders
+
+Operation = Literal["upsert", "delete"]
+
+_NEVER = -1
+_LONGEST_LEASE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What the database says of the engine.
+
+    Attributes:
+        gallery: the gallery's random name, which its collection in the engine carries.
+        name: of that collection.
+        epoch: the number of the marker that a trustworthy engine shows.
+        follows: whether every change of the gallery has been put into the outbox so far.
+        generation: of the gallery.
+        compared_until: seconds since the epoch: a replica is comparing, and will have said so again by then; else 0.
+    """
+
+    gallery: str
+    name: str
+    epoch: int
+    follows: bool
+    generation: int
+    compared_until: float
+
+    def is_compared(self, now: float) -> bool:
+        """Whether a replica is comparing; a clock that was set back does not have everybody wait for nobody."""
+        return now < self.compared_until < now + _LONGEST_LEASE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A row of the outbox: ``id`` is another one whenever the row is replaced."""
+
+    id: int
+    seq: int
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entities:
+    """Images as an engine holds them: seqs, collection keys, place rows int64 [N], vectors float32 [N, D].
+
+    ``images`` are the images themselves, ``number_of`` their ids, int64 [N]: after a backup has been restored, another
+    image may get a seq, a key and a place that were given before.
+    """
+
+    seqs: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    places: NDArray[np.int64]
+    images: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+
+def number_of(image_id: str) -> int:
+    """Return the first 63 bits of an image's id, which is hexadecimal."""
+    return int(image_id[:16], 16) >> 1
+
+
+def begin_engine(connection: Connection, name: str) -> None:
+    """Put the engine's collection on record, unless it is; another one than before follows nothing yet."""
+    row = connection.execute("SELECT name FROM vector_engine").fetchone()
+    if row is None:
+        gallery_id = read_gallery_id(connection)
+        connection.execute("INSERT INTO vector_engine VALUES (1, ?, ?, 0, ?, 0)", (gallery_id, name, _NEVER))
+    elif row[0] != name:
+        connection.execute(
+            "UPDATE vector_engine SET name = ?, epoch = 0, generation = ?, compared_until = 0", (name, _NEVER)
+        )
+
+
+def read_engine(connection: Connection) -> Engine | None:
+    """Read what is on record, all of one moment; None before ``begin_engine``."""
+    row = connection.execute(
+        "SELECT gallery, name, epoch, vector_engine.generation = manifest.generation, manifest.generation, "
+        "compared_until FROM vector_engine CROSS JOIN manifest"
+    ).fetchone()
+    return None if row is None else Engine(row[0], row[1], row[2], bool(row[3]), row[4], row[5])
+
+
+def write_epoch(connection: Connection, epoch: int) -> None:
+    """Ask for another marker from now on."""
+    connection.execute("UPDATE vector_engine SET epoch = ?", (epoch,))
+
+
+def write_comparison(connection: Connection, epoch: int, until: float) -> None:
+    """Say until when it is compared for an epoch; ignored if that is not on record any more."""
+    connection.execute("UPDATE vector_engine SET compared_until = ? WHERE epoch = ?", (until, epoch))
+
+
+def follow_from_here(connection: Connection) -> None:
+    """Say that whatever was missed before this transaction is known, or about to be looked for."""
+    connection.execute("UPDATE vector_engine SET generation = (SELECT generation FROM manifest)")
+
+
+def follow(connection: Connection, generation: int) -> None:
+    """Say that the outbox holds this transaction's change as well; a change missed before stays missed."""
+    connection.execute("UPDATE vector_engine SET generation = ? WHERE generation = ?", (generation, generation - 1))
+
+
+def ensure_key(connection: Connection, collection: str) -> None:
+    """Number a collection, unless it is."""
+    connection.execute(
+        "INSERT INTO vector_keys (collection) VALUES (?) ON CONFLICT (collection) DO NOTHING", (collection,)
+    )
+
+
+def ensure_all_keys(connection: Connection) -> None:
+    """Number every collection that holds an image, unless it is."""
+    connection.execute(
+        "INSERT INTO vector_keys (collection) SELECT DISTINCT collection FROM images "
+        "WHERE collection NOT IN (SELECT collection FROM vector_keys)"
+    )
+
+
+def key_of(connection: Connection, collection: str) -> int | None:
+    """Return a collection's number."""
+    row = connection.execute("SELECT collection_key FROM vector_keys WHERE collection = ?", (collection,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def rename_key(connection: Connection, name: str, new_name: str) -> None:
+    """Give a collection's number to its new name."""
+    connection.execute("DELETE FROM vector_keys WHERE collection = ?", (new_name,))
+    connection.execute("UPDATE vector_keys SET collection = ? WHERE collection = ?", (new_name, name))
+
+
+def drop_unused_keys(connection: Connection) -> None:
+    """Forget the numbers of collections that hold no image; none is used again."""
+    connection.execute(
+        "DELETE FROM vector_keys WHERE NOT EXISTS "
+        "(SELECT 1 FROM images WHERE images.collection = vector_keys.collection)"
+    )
+
+
+def put(connection: Connection, operation: Operation, seqs: NDArray[np.int64]) -> None:
+    """Ask for vectors to be written or deleted, in place of what was asked for these seqs before."""
+    for chunk in in_chunks(seqs):
+        connection.execute(f"DELETE FROM outbox WHERE seq IN {placeholders(len(chunk))}", chunk)
+        rows = ", ".join(["(?, ?, 0, 0)"] * len(chunk))
+        values = [value for seq in chunk for value in (seq, operation)]
+        connection.execute(f"INSERT INTO outbox (seq, operation, is_delivered, due_at) VALUES {rows}", values)
+
+
+def put_repairs(connection: Connection, missing: NDArray[np.int64], surplus: NDArray[np.int64]) -> None:
+    """Ask for what a comparison found, unless the gallery has gone on since: int64 [N] and [M]."""
+    put(connection, "upsert", existing(connection, missing))
+    put(connection, "delete", np.setdiff1d(surplus, existing(connection, surplus)))
+
+
+def existing(connection: Connection, seqs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those seqs that are of an image."""
+    found: list[int] = []
+    for chunk in in_chunks(seqs):
+        rows = connection.execute(f"SELECT seq FROM images WHERE seq IN {placeholders(len(chunk))}", chunk)
+        found += [row[0] for row in rows]
+    return np.array(found, np.int64)
+
+
+def holds_all_of(connection: Connection, collection: str) -> bool:
+    """Whether no image of a collection is left to the engine."""
+    row = connection.execute(
+        "SELECT 1 FROM images WHERE collection = ? "
+        "AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = images.seq) LIMIT 1",
+        (collection,),
+    ).fetchone()
+    return row is None
+
+
+def next_due(connection: Connection) -> float | None:
+    """When the first row is due, seconds since the epoch; None for an empty outbox."""
+    row = connection.execute("SELECT min(due_at) FROM outbox").fetchone()
+    return None if row[0] is None else float(row[0])
+
+
+def has_due(connection: Connection, *, delivered: bool, now: float) -> bool:
+    """Whether ``claim`` would find a row."""
+    row = connection.execute(
+        "SELECT 1 FROM outbox WHERE is_delivered = ? AND due_at <= ? LIMIT 1", (int(delivered), now)
+    ).fetchone()
+    return row is not None
+
+
+def delivered_seqs(connection: Connection) -> NDArray[np.int64] | None:
+    """Return the seqs that wait to be seen: int64 [N]; None while any has yet to be brought to the engine."""
+    rows = connection.execute("SELECT seq, is_delivered FROM outbox").fetchall()
+    return np.array([row[0] for row in rows], np.int64) if all(row[1] for row in rows) else None
+
+
+def count(connection: Connection) -> int:
+    """How many rows there are."""
+    waiting: int = connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
+    return waiting
+
+
+def claim(connection: Connection, *, delivered: bool, now: float, until: float, limit: int) -> list[Task]:
+    """Take rows that are due, so that no other replica takes them before ``until``."""
+    rows = connection.execute(
+        """
+        UPDATE outbox SET due_at = ? WHERE id IN (
+            SELECT id FROM outbox WHERE is_delivered = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?
+        )
+        RETURNING id, seq, operation
+        """,
+        (until, int(delivered), now, limit),
+    ).fetchall()
+    return [Task(*row) for row in sorted(rows)]
+
+
+def mark(connection: Connection, tasks: Sequence[Task], *, delivered: bool, due_at: float) -> None:
+    """Record how far rows are; those replaced meanwhile stay as they are."""
+    for chunk in in_chunks([task.id for task in tasks]):
+        connection.execute(
+            f"UPDATE outbox SET is_delivered = ?, due_at = ? WHERE id IN {placeholders(len(chunk))}",
+            (int(delivered), due_at, *chunk),
+        )
+
+
+def remove(connection: Connection, tasks: Sequence[Task]) -> None:
+    """Remove rows that are done; those replaced meanwhile stay."""
+    for chunk in in_chunks([task.id for task in tasks]):
+        connection.execute(f"DELETE FROM outbox WHERE id IN {placeholders(len(chunk))}", chunk)
+
+
+def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> Iterator[Entities]:
+    """Read images as the engine is to hold them, in chunks; those that do not exist are left out.
+
+    Raises:
+        GalleryUnavailable: a vector has the wrong length.
+    """
+    for chunk in in_chunks(seqs):
+        rows = connection.execute(
+            f"""
+            SELECT images.seq, vector_keys.collection_key, images.place, images.image_id, embeddings.vector
+            FROM images JOIN embeddings USING (seq) JOIN vector_keys ON vector_keys.collection = images.collection
+            WHERE images.seq IN {placeholders(len(chunk))} ORDER BY images.seq
+            """,
+            chunk,
+        ).fetchall()
+        if not rows:
+            continue
+        found, keys, places, image_ids, vectors = zip(*rows, strict=True)
+        images = [number_of(image_id) for image_id in image_ids]
+        seqs_now, keys_now, places_now, images_now = np.array([found, keys, places, images], np.int64)
+        matrix = to_matrix(vectors, dim, "that waits for the vector engine")
+        yield Entities(seqs_now, keys_now, places_now, images_now, matrix)

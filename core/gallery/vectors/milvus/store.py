@@ -1,0 +1,216 @@
+"""Milvus as the vector store, for galleries that outgrow one machine's memory. The database stays the only truth.
+
+What changes is written to the outbox in the same transaction as the rows, and brought to Milvus afterwards by
+``MilvusSettling``. Until Milvus surely shows a change, which is some time after it has acknowledged it, the outbox's
+vectors are searched in this process, and what Milvus says of the same images is ignored. So an added image is found at
+once, also by other replicas, a deleted one never, and it may be asked at its fast consistency, Bounded, where Strong
+takes 0.2 s: correctness rests on the outbox alone.
+
+A Milvus that has lost something is noticed before it is believed: it must show the marker of the gallery's epoch before
+a search, and once more after it, with that epoch still on record. Within ``TRUST_S`` one look does for both: a server
+that restarts, empty or with a backup, takes longer. What this proves, however long the search took:
+
+* The epoch was the same from the first look to the last, and no epoch ever comes back. So the outbox was read as it
+  stood in this epoch, and whatever it did not hold, Milvus had before the marker was written.
+* Milvus keeps one log, and a marker is written once, under a number drawn for it. A Milvus that has gone back to before
+  the marker never shows it again; so one that shows it before and after has not gone back there in between.
+
+Where the epoch has changed meanwhile, which happens once in ``staleness_s`` at most, Milvus is asked again. What the
+outbox said is still good if the gallery's generation has not changed: nothing but settling has shortened it since, and
+a repair, which lengthens it, counts as a change.
+Milvus away, or not believed: GalleryUnavailable, never a part of the answer.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import GalleryUnavailable
+from core.gallery.database.embeddings import seqs_of_places
+from core.gallery.database.images import has_images
+from core.gallery.database.manifest import read_generation
+from core.gallery.database.port import Connection, Database
+from core.gallery.vectors.milvus import outbox
+from core.gallery.vectors.milvus.collection import MAX_TOP_K, MilvusCollection
+from core.gallery.vectors.milvus.connection import read_options
+from core.gallery.vectors.milvus.outbox import Engine
+from core.gallery.vectors.milvus.pending import Found, Unsettled, merge
+from core.gallery.vectors.milvus.sync import TRUST_S, MilvusSettling
+from core.gallery.vectors.port import Added, Lag, Moved, Removed, Renamed, VectorChange
+from core.results import EncoderFingerprint
+
+_ATTEMPTS = 3
+
+_log = logging.getLogger(__name__)
+
+
+class MilvusStore:
+    """A collection of Milvus that follows the database; see ``core.gallery.vectors.port.VectorStore``."""
+
+    def __init__(self, database: Database, fingerprint: EncoderFingerprint, options: Mapping[str, Any]) -> None:
+        """Bind the parts; Milvus is first asked by ``catch_up`` or a search.
+
+        Args:
+            database: of the gallery.
+            fingerprint: of the encoder that makes the vectors.
+            options: see ``core.gallery.vectors.milvus.connection.MilvusOptions``.
+
+        Raises:
+            InvalidRequest: one is missing, unknown or out of range.
+        """
+        self._database = database
+        self._milvus = MilvusCollection(read_options(options), fingerprint)
+        self._unsettled = Unsettled(fingerprint.dim, self._milvus.options.rows_in_memory)
+        self._settling = MilvusSettling(database, self._milvus, fingerprint.dim, self._unsettled.outdate)
+        self._trusted = 0, 0.0  # an epoch, and until when (monotonic) Milvus surely shows its marker
+
+    @property
+    def lag(self) -> Lag | None:
+        """See ``VectorStore``; a reader leads nothing."""
+        return None if self._database.read_only else self._settling.lag
+
+    def search(
+        self,
+        connection: Connection,
+        collection: str,
+        query: NDArray[np.float32],
+        top_k: int,
+        places: NDArray[np.int64] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Search Milvus and the outbox, as of this moment.
+
+        Raises:
+            GalleryUnavailable: Milvus does not answer, or has lost something that is being repaired.
+        """
+        if not self._database.read_only:
+            self._settling.start()  # where ``catch_up`` was left out
+        among = None if places is None else seqs_of_places(connection, places)
+        if among is not None and not len(among):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        known: Found | None = None
+        for _ in range(_ATTEMPTS):
+            try:
+                engine, until = self._check_trust(connection)
+                # In this order: what is repaired or settled between the two questions is known to both.
+                if known is None or known.generation != engine.generation:
+                    known = self._unsettled.search(connection, collection, query, top_k, among)
+                settled = self._search_milvus(connection, collection, query, top_k, places, known.hidden)
+                is_whole = time.monotonic() < until or self._is_trusted_still(connection, engine.epoch)
+            except GalleryUnavailable:
+                if not outbox.holds_all_of(connection, collection):
+                    raise
+                if known is None or known.generation != read_generation(connection):
+                    known = self._unsettled.search(connection, collection, query, top_k, among)
+                if not outbox.holds_all_of(connection, collection) or read_generation(connection) != known.generation:
+                    raise
+                return known.seqs, known.similarities
+            if is_whole:
+                return merge((known.seqs, known.similarities), settled, top_k)
+        raise GalleryUnavailable(f"the vector engine at {self._milvus.options.address} is too slow; try again later")
+
+    def catch_up(self, connection: Connection) -> None:  # noqa: ARG002 - the port's; changes need a writing one
+        """Compare with Milvus and begin to follow. A reader has nothing to load.
+
+        Raises:
+            EncoderMismatch: Milvus' collection holds another encoder's vectors.
+            InvalidRequest: it is another gallery's.
+        """
+        if self._database.read_only:
+            return
+        with self._database.writing() as writing:
+            outbox.begin_engine(writing, self._milvus.options.collection)
+            outbox.ensure_all_keys(writing)
+            writing.execute("COMMIT")
+        try:
+            self._settling.settle()
+        except GalleryUnavailable as exc:
+            # Photos can be added, and found; the others as soon as it is there.
+            self._settling.note(str(exc))
+            _log.warning("the gallery opens without its vector engine: %s", exc)
+        except BaseException:
+            self.close()
+            raise
+        self._settling.start()
+
+    def commit(self, connection: Connection, generation: int, changes: Sequence[VectorChange]) -> None:
+        """Commit the caller's transaction with what it asks of Milvus, and see to that."""
+        for change in changes:
+            match change:
+                case Added(collection, seqs, _):
+                    outbox.ensure_key(connection, collection)
+                    outbox.put(connection, "upsert", seqs)
+                case Moved(seqs):
+                    outbox.put(connection, "upsert", seqs)
+                case Removed(seqs):
+                    outbox.put(connection, "delete", seqs)
+                    outbox.drop_unused_keys(connection)
+                case Renamed(name, new_name):
+                    outbox.rename_key(connection, name, new_name)
+        outbox.follow(connection, generation)
+        connection.execute("COMMIT")
+        self._settling.wake()
+
+    def close(self) -> None:
+        """End the thread and the connection; what is left in the outbox is delivered after the next start."""
+        self._settling.close()
+        self._milvus.close()
+
+    def _search_milvus(
+        self,
+        connection: Connection,
+        collection: str,
+        query: NDArray[np.float32],
+        top_k: int,
+        places: NDArray[np.int64] | None,
+        hidden: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        key = outbox.key_of(connection, collection)
+        if key is None:
+            if has_images(connection, collection):
+                raise self._not_trusted()
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        limit = min(MAX_TOP_K, top_k + min(top_k, len(hidden)))
+        while True:
+            seqs, similarities = self._milvus.search(key, query, limit, places)
+            is_current = ~np.isin(seqs, hidden)
+            if is_current.sum() >= top_k or len(seqs) < limit or limit == MAX_TOP_K:
+                return seqs[is_current][:top_k], similarities[is_current][:top_k]
+            limit = min(MAX_TOP_K, 4 * limit)
+
+    def _check_trust(self, connection: Connection) -> tuple[Engine, float]:
+        """Return what is on record, and until when (monotonic) Milvus can be believed; else GalleryUnavailable."""
+        for _ in range(_ATTEMPTS):
+            engine = outbox.read_engine(connection)
+            if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
+                break
+            if engine.is_compared(time.time()):
+                raise self._not_trusted()  # without waking the thread, which has nothing to do but to wait
+            now = time.monotonic()
+            epoch, until = self._trusted
+            # Half of the time is left for the search itself.
+            if engine.epoch == epoch and now < until - TRUST_S / 2:
+                return engine, until
+            if self._milvus.shows_marker(engine.epoch):
+                self._trusted = engine.epoch, now + TRUST_S
+                return engine, now + TRUST_S
+            # The epoch may have ended between the two questions.
+        self._settling.wake()
+        raise self._not_trusted()
+
+    def _is_trusted_still(self, connection: Connection, epoch: int) -> bool:
+        """Whether Milvus shows the marker at the end of a search as well, with the same epoch on record."""
+        now = time.monotonic()
+        engine = outbox.read_engine(connection)
+        if engine is None or engine.epoch != epoch or not self._milvus.shows_marker(epoch):
+            return False
+        self._trusted = epoch, now + TRUST_S
+        return True
+
+    def _not_trusted(self) -> GalleryUnavailable:
+        return GalleryUnavailable(
+            f"the vector engine at {self._milvus.options.address} lacks vectors and is being repaired; try again soon"
+        )

@@ -1,0 +1,297 @@
+"""The thread that leads Milvus after the gallery: delivers the outbox, and repairs what has been lost.
+
+A row of the outbox goes through three stages, each taken up by whichever replica claims it first:
+
+1. written, with the change itself; delivered by the thread, which is woken at once;
+2. delivered: nothing for ``staleness_s``, after which every search of Milvus sees it;
+3. seen: Milvus shows the vector (or no longer shows the deleted one). A new marker is written, and when that has been
+   seen as well, the row is removed and the marker becomes the gallery's epoch, in one transaction.
+
+So whatever the outbox no longer holds is older than the marker of the epoch: a Milvus that has been emptied or put back
+to an earlier day does not show it, and is not trusted until ``reconciliation`` beside this has compared everything.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import GalleryUnavailable, SemanticMatchError
+from core.gallery.database.port import Database
+from core.gallery.vectors.milvus import outbox
+from core.gallery.vectors.milvus.collection import MilvusCollection
+from core.gallery.vectors.milvus.outbox import Engine, Task
+from core.gallery.vectors.milvus.reconciliation import counts_agree, new_epoch, reconcile, repair
+from core.gallery.vectors.port import Lag
+
+TRUST_S = 1.0
+"""How long a search relies on the last look at the marker; much less than a server takes to restart."""
+
+_COMPARING = "its vectors are being compared with the gallery's, until when it is not searched"
+_LOOK_EVERY_S = 5.0
+_LOOK_AGAIN_S = 0.5
+_COUNT_EVERY_S = 60.0
+_DELIVERED_AT_ONCE = 1000
+_DELIVERIES_AT_ONCE = 10
+_SEEN_AT_ONCE = 50_000
+_LONGEST_BACKOFF_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settlement:
+    tasks: Sequence[Task]
+    former_epoch: int
+    epoch: int
+    ready_at: float
+
+
+class MilvusSettling:
+    """Owns the thread. Every replica has one; together they do the work once, and doing it twice is harmless.
+
+    Attributes:
+        lag: as the thread last found it.
+    """
+
+    def __init__(self, database: Database, milvus: MilvusCollection, dim: int, settled: Callable[[], object]) -> None:
+        """Bind the gallery's database and Milvus; ``settled`` is called when the outbox has become shorter."""
+        self.lag = Lag()
+        self._settled = settled
+        self._database = database
+        self._milvus = milvus
+        self._dim = dim
+        self._staleness_s = milvus.options.staleness_s
+        self._lease_s = 10 * milvus.options.timeout_s + 2 * self._staleness_s
+        self._settlement: _Settlement | None = None
+        self._counted_at = time.monotonic()
+        self._wakeup, self._closing = Event(), Event()
+        self._turn, self._starting = Lock(), Lock()
+        self._thread = Thread(target=self._run, name="milvus-settling", daemon=True)
+
+    def start(self) -> None:
+        """Begin, unless it has begun or been closed."""
+        with self._starting:
+            if self._thread.ident is None and not self._closing.is_set():
+                self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is something to do: the outbox holds something new, or nobody compares and somebody should."""
+        self._wakeup.set()
+
+    def close(self) -> None:
+        """End the thread after what it is doing; what is left in the outbox is delivered after the next start."""
+        with self._starting:
+            self._closing.set()
+        self._wakeup.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def note(self, trouble: str) -> None:
+        """Have ``lag`` say why Milvus is not led after the gallery, or that it is again."""
+        waiting = self.lag.waiting
+        with suppress(GalleryUnavailable), self._database.reading() as connection:
+            waiting = outbox.count(connection)
+        self.lag = Lag(waiting, trouble)
+
+    def reconcile(self, judged: Engine | None) -> bool:
+        """Compare everything and repair, unless another replica is at it; see ``reconciliation`` beside this.
+
+        Raises:
+            EncoderMismatch: the collection in Milvus is another encoder's.
+            InvalidRequest: it is another gallery's.
+            GalleryUnavailable: Milvus or the database cannot be used.
+        """
+        with self._turn:
+            self.note(_COMPARING)
+            # Twice: a search that began at the end of one span ends in the next.
+            is_done = reconcile(self._database, self._milvus, judged, lambda: self._closing.wait(2 * TRUST_S))
+            if is_done:
+                self._settlement = None
+                self.note("")
+        return is_done
+
+    def settle(self) -> float:
+        """Do all that can be done now.
+
+        Returns:
+            When there may be more to do, seconds from now.
+
+        Raises:
+            EncoderMismatch: the collection in Milvus is another encoder's.
+            InvalidRequest: it is another gallery's.
+            GalleryUnavailable: Milvus or the database cannot be used.
+        """
+        with self._database.reading() as connection:
+            engine = outbox.read_engine(connection)
+        if engine is not None and engine.is_compared(time.time()):
+            self.note(_COMPARING)
+            return _LOOK_AGAIN_S
+        if not self._is_followed(engine):
+            if not self.reconcile(engine):
+                return _LOOK_AGAIN_S
+        elif not self._counts_agree():
+            # Its marker says that it has not gone back: meanwhile it is believed, but for what turns out to be wrong.
+            with self._turn:
+                repair(self._database, self._milvus)
+        with self._turn:
+            for _ in range(_DELIVERIES_AT_ONCE):
+                if not self._deliver():
+                    break
+            self._see()
+            self._finish()
+            with self._database.reading() as connection:
+                due = outbox.next_due(connection)
+                self.lag = Lag(outbox.count(connection))
+        dues = [time.time() + _LOOK_EVERY_S]
+        dues += [due] if due is not None else []
+        dues += [self._settlement.ready_at] if self._settlement else []
+        return max(0.01, min(dues) - time.time())
+
+    def _run(self) -> None:
+        backoff_s = 0.5
+        while not self._closing.is_set():
+            self._wakeup.clear()
+            try:
+                pause_s, backoff_s = self.settle(), 0.5
+            except Exception as exc:
+                if self._closing.is_set():
+                    return
+                # Whatever it was, no other thread delivers what this process has yet to write.
+                is_known = isinstance(exc, SemanticMatchError)
+                self.note(str(exc) if is_known else "an error of its own: see this process's log")
+                _log.log(
+                    logging.WARNING if is_known else logging.ERROR,
+                    "the vector engine is not up to date, trying again in %.1f s: %s",
+                    backoff_s,
+                    exc,
+                    exc_info=not is_known,
+                )
+                self._counted_at = -_COUNT_EVERY_S  # whatever has happened to it, count first thing after
+                # Not woken by new images: they wait with the others.
+                self._closing.wait(backoff_s)
+                pause_s, backoff_s = 0.0, min(2 * backoff_s, _LONGEST_BACKOFF_S)
+            if pause_s:
+                self._wakeup.wait(pause_s)
+
+    def _is_followed(self, engine: Engine | None) -> bool:
+        """Whether Milvus shows the epoch's marker, and nothing has been written without it."""
+        exists = self._milvus.exists()  # first: nothing is begun while it is away
+        if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
+            return False
+        return exists and self._milvus.shows_marker(engine.epoch)
+
+    def _counts_agree(self) -> bool:
+        """Whether Milvus holds, now and then, as many images as it should; where nobody can say, it is asked again."""
+        if time.monotonic() < self._counted_at + _COUNT_EVERY_S:
+            return True
+        agree = counts_agree(self._database, self._milvus)
+        self._counted_at = time.monotonic() - (_COUNT_EVERY_S - _LOOK_EVERY_S if agree is None else 0)
+        return agree is not False
+
+    def _deliver(self) -> bool:
+        """Bring some rows to Milvus; whether there may be more."""
+        tasks = self._claim(delivered=False, limit=_DELIVERED_AT_ONCE)
+        if not tasks:
+            return False
+        written = [np.empty(0, np.int64)]
+        with self._giving_back(tasks, delivered=False):
+            with self._database.reading() as connection:
+                for entities in outbox.read_entities(connection, _seqs(tasks, "upsert"), self._dim):
+                    self._milvus.replace(entities)
+                    written.append(entities.seqs)
+            self._milvus.delete(_seqs(tasks, "delete"))
+        self._mark(tasks, delivered=True, due_in_s=self._staleness_s)
+        gone = np.setdiff1d(_seqs(tasks, "upsert"), np.concatenate(written))
+        if len(gone):
+            self._forget(gone)
+        return len(tasks) == _DELIVERED_AT_ONCE and not self._closing.is_set()
+
+    def _forget(self, seqs: NDArray[np.int64]) -> None:
+        """Have deleted what waited to be written, and whose images went while the gallery was used without Milvus."""
+        with self._database.writing() as connection:
+            outbox.put_repairs(connection, np.empty(0, np.int64), seqs)
+            connection.execute("COMMIT")
+
+    def _see(self) -> None:
+        """Look whether Milvus shows what was delivered, and write the marker that follows it."""
+        if self._settlement is not None:
+            return
+        with self._database.reading() as connection:
+            engine = outbox.read_engine(connection)
+        tasks = self._claim(delivered=True, limit=_SEEN_AT_ONCE)
+        if not tasks or engine is None:
+            return
+        epoch = new_epoch()
+        with self._giving_back(tasks, delivered=True):
+            shown = set(self._milvus.shown(_seqs(tasks, "upsert", "delete")).tolist())
+            done = [task for task in tasks if (task.seq in shown) == (task.operation == "upsert")]
+            if done:
+                self._milvus.write_marker(epoch)
+        lost = [task for task in tasks if (task.seq in shown) != (task.operation == "upsert")]
+        if lost:
+            _log.warning("the vector engine does not show %d changes that it was sent; sending them again", len(lost))
+            self._mark(lost, delivered=False, due_in_s=0)
+        if done:
+            self._settlement = _Settlement(done, engine.epoch, epoch, time.time() + self._staleness_s)
+
+    def _finish(self) -> None:
+        """Remove what has been seen, once the marker is."""
+        settlement = self._settlement
+        if settlement is None or time.time() < settlement.ready_at:
+            return
+        self._settlement = None
+        with self._giving_back(settlement.tasks, delivered=True):
+            with self._database.reading() as connection:
+                engine = outbox.read_engine(connection)
+            is_first = engine is not None and engine.epoch == settlement.former_epoch
+            if is_first and not self._milvus.shows_marker(settlement.epoch):
+                raise GalleryUnavailable("the vector engine does not show what it was sent")
+            # Of those written after the commit below one may be needed.
+            earlier = self._milvus.markers() if is_first else np.empty(0, np.int64)
+        with self._database.writing() as connection:
+            engine = outbox.read_engine(connection)
+            if not is_first or engine is None or engine.epoch != settlement.former_epoch:
+                # Another replica was faster, or has begun to compare: then this marker proves nothing.
+                outbox.mark(connection, settlement.tasks, delivered=True, due_at=0)
+                connection.execute("COMMIT")
+                return
+            outbox.remove(connection, settlement.tasks)
+            outbox.write_epoch(connection, settlement.epoch)
+            connection.execute("COMMIT")
+        self._settled()
+        # Also those that races and failures have left.
+        self._milvus.delete_markers(earlier[earlier != settlement.epoch])
+
+    def _claim(self, *, delivered: bool, limit: int) -> list[Task]:
+        now = time.time()
+        with self._database.reading() as connection:  # without the write lock, mostly there is nothing to do
+            if not outbox.has_due(connection, delivered=delivered, now=now):
+                return []
+        with self._database.writing() as connection:
+            tasks = outbox.claim(connection, delivered=delivered, now=now, until=now + self._lease_s, limit=limit)
+            connection.execute("COMMIT")
+        return tasks
+
+    @contextmanager
+    def _giving_back(self, tasks: Sequence[Task], *, delivered: bool) -> Iterator[None]:
+        """Have others, or this replica a little later, take up what fails."""
+        try:
+            yield
+        except Exception:
+            self._mark(tasks, delivered=delivered, due_in_s=0)
+            raise
+
+    def _mark(self, tasks: Sequence[Task], *, delivered: bool, due_in_s: float) -> None:
+        with self._database.writing() as connection:
+            outbox.mark(connection, tasks, delivered=delivered, due_at=time.time() + due_in_s)
+            connection.execute("COMMIT")
+
+
+def _seqs(tasks: Sequence[Task], *operations: str) -> NDArray[np.int64]:
+    return np.array([task.seq for task in tasks if task.operation in operations], np.int64)

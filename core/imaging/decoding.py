@@ -1,0 +1,298 @@
+"""Bytes in, an upright RGB photo out, whatever the format; and previews back to bytes.
+
+The bytes alone decide the format: half of the ``.heic`` files in the wild are JPEGs.
+Colour profiles are not applied: no encoder or verifier here is sensitive to them.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+
+from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, features
+from PIL.Image import Resampling, Transpose
+
+from core.errors import ImageTooLarge, InvalidImage, UnsupportedFormat
+from core.imaging.budget import DecodingBudget
+from core.imaging.headers import SCAN_MARKER, count_scans, webp_canvas
+from core.imaging.pixels import reduce_to_rgb
+
+ACCEPTED_FORMATS = "JPEG, PNG, WebP, AVIF or HEIC"
+
+EXTENSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "image/jpeg": ".jpg",
+        "image/png": ".png",
+        "image/webp": ".webp",
+        "image/avif": ".avif",
+        "image/heic": ".heic",
+    }
+)
+"""The file name extension of each accepted media type."""
+
+_PILLOW_READERS: Mapping[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
+    "image/jpeg": JpegImagePlugin.JpegImageFile,
+    "image/png": PngImagePlugin.PngImageFile,
+    "image/webp": WebPImagePlugin.WebPImageFile,
+    "image/avif": AvifImagePlugin.AvifImageFile,
+}
+
+_UPRIGHT_BY_EXIF_ORIENTATION = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+
+# Kinds people do send, so that the refusal can name them.
+_NAMES_OF_OTHER_KINDS = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF or raw photo"),
+    (b"MM\0*", "a TIFF or raw photo"),
+    (b"%PDF", "a PDF"),
+    (b"PK\3\4", "a ZIP archive"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"<", "markup (HTML or SVG)"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What is refused before any pixel is decoded.
+
+    Attributes:
+        max_bytes: of the file as sent.
+        max_pixels: width times height as its header says, of a JPEG; no other format may have more either.
+        max_pixels_undrafted: the same of PNG, WebP, AVIF and HEIC, which unlike JPEG cannot be reduced while
+            decoding and so take several times the memory. None means 50 million, or half of ``max_pixels`` where
+            that is more, so that raising the one limit raises both.
+        max_scans: of a JPEG. Each costs a pass over all pixels, even an empty one of a few bytes; cameras and
+            optimisers write at most about 20.
+        budget: shared by all who decode under these limits: a photo waits until it has room. None: nobody waits.
+    """
+
+    max_bytes: int = 32 * 1024 * 1024
+    max_pixels: int = 100_000_000
+    max_pixels_undrafted: int | None = None
+    max_scans: int = 100
+    budget: DecodingBudget | None = None
+
+    def hold(self, size: tuple[int, int]) -> AbstractContextManager[None]:
+        """Wait for room in the budget, and take it while a photo of (width, height) is decoded."""
+        return self.budget.hold(size[0] * size[1]) if self.budget else nullcontext()
+
+    def pixels_of(self, media_type: str) -> int:
+        """The most pixels that a photo of this media type may have."""
+        if media_type == "image/jpeg":
+            return self.max_pixels
+        undrafted = self.max_pixels_undrafted
+        if undrafted is None:
+            undrafted = max(50_000_000, self.max_pixels // 2)
+        return min(self.max_pixels, undrafted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImage:
+    """A photo ready for an encoder.
+
+    Attributes:
+        image: RGB, upright, no side longer than asked for, without metadata.
+        media_type: of the bytes, one of the keys of ``EXTENSIONS``.
+        width: of the upright original, pixels; not of ``image``.
+        height: of the upright original, pixels; not of ``image``.
+        orientation: by which EXIF had the original turned, 1 to 8; 1 where its container or nothing did.
+    """
+
+    image: Image.Image
+    media_type: str
+    width: int
+    height: int
+    orientation: int = 1
+
+
+def decode_image(data: bytes, *, max_side: int = 1280, limits: ImageLimits | None = None) -> DecodedImage:
+    """Decode a photo to upright RGB, reduced to ``max_side``.
+
+    JPEGs are reduced while decoding, which makes a 12 MP photo four times as fast; the other formats cannot be,
+    and are therefore held to fewer pixels. Alpha is laid over white,
+    16-bit keeps its high byte, an animation gives its first frame.
+
+    Args:
+        data: the whole file.
+        max_side: longest side of the result in pixels, >= 1; smaller photos keep their size.
+        limits: refuse larger files; the defaults of ``ImageLimits`` when None.
+
+    Raises:
+        UnsupportedFormat: not one of the accepted formats, or its decoder is not installed.
+        ImageTooLarge: above a limit, which the message names along with what was sent.
+        InvalidImage: empty, truncated or damaged, or a JPEG of too many scans.
+    """
+    limits = limits or ImageLimits()
+    if not data:
+        raise InvalidImage(f"empty file: 0 bytes; send one {ACCEPTED_FORMATS} photo")
+    _refuse_bytes(len(data), limits)
+    media_type = sniff_media_type(data)
+    if media_type is None:
+        raise UnsupportedFormat(f"not an accepted photo: {_kind_of(data)}; send {ACCEPTED_FORMATS}")
+    try:
+        if media_type == "image/heic":
+            return _decode_heic(data, max_side, limits)
+        return _decode_with_pillow(data, media_type, max_side, limits)
+    except InvalidImage:
+        raise
+    except Image.DecompressionBombError as exc:
+        at_most = _at_most_pixels(media_type, limits)
+        raise ImageTooLarge(f"too many pixels for the decoder; {at_most}") from exc
+    # Decoders of hostile bytes raise whatever they like (SyntaxError, struct.error, ZeroDivisionError, MemoryError...):
+    # all of it means that these bytes are no readable photo.
+    except Exception as exc:
+        raise InvalidImage(f"damaged or truncated {media_type} of {len(data):,} bytes; send the complete file") from exc
+
+
+def open_image(path: Path, *, max_side: int = 1280, limits: ImageLimits | None = None) -> DecodedImage:
+    """Read and decode one file; see ``decode_image``.
+
+    Raises:
+        InvalidImage: as ``decode_image``, or the file cannot be read.
+    """
+    return decode_image(read_photo(path, limits), max_side=max_side, limits=limits)
+
+
+def read_photo(path: Path, limits: ImageLimits | None = None) -> bytes:
+    """Read a photo's file, but never one larger than is accepted anyway.
+
+    Raises:
+        InvalidImage: the file cannot be read.
+        ImageTooLarge: it has too many bytes.
+    """
+    try:
+        _refuse_bytes(path.stat().st_size, limits or ImageLimits())
+        return path.read_bytes()
+    except OSError as exc:
+        raise InvalidImage(f"file cannot be read: {path} ({exc.strerror or type(exc).__name__})") from exc
+
+
+def encode_preview(image: Image.Image, *, max_side: int = 640) -> bytes:
+    """Write a small JPEG that carries pixels only: no EXIF, no position, no comment.
+
+    Args:
+        image: RGB.
+        max_side: longest side in pixels; smaller images keep their size.
+    """
+    preview = image.copy()
+    preview.info = {}
+    preview.thumbnail((max_side, max_side), Resampling.BICUBIC)
+    buffer = BytesIO()
+    preview.save(buffer, "JPEG", quality=82, optimize=True)
+    return buffer.getvalue()
+
+
+def sniff_media_type(data: bytes) -> str | None:
+    """Name the accepted media type that ``data`` starts like, or None."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp":
+        # ISO media: the major brand may be the generic mif1, then the compatible brands tell.
+        box_size = min(int.from_bytes(data[:4], "big"), 256)
+        brands = {data[8:12], *(data[start : start + 4] for start in range(16, box_size, 4))}
+        if brands & {b"avif", b"avis"}:
+            return "image/avif"
+        if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+            return "image/heic"
+    return None
+
+
+def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: ImageLimits) -> DecodedImage:
+    if media_type == "image/avif" and not features.check("avif"):
+        raise UnsupportedFormat("this installation of Pillow decodes no AVIF; send JPEG, PNG or WebP")
+    if media_type == "image/webp":
+        # libwebp allocates the whole canvas as soon as the file is opened.
+        _refuse_pixels(webp_canvas(data), media_type, limits)
+    # The reader itself, not Image.open: that one warns and raises by a process-wide pixel limit.
+    opened = _PILLOW_READERS[media_type](BytesIO(data))
+    _refuse_pixels(opened.size, media_type, limits)
+    width, height = opened.size
+    if isinstance(opened, JpegImagePlugin.JpegImageFile):
+        _refuse_scans(data, limits)
+        shrink = min(1.0, max_side / max(width, height))
+        opened.draft(None, (max(1, round(width * shrink)), max(1, round(height * shrink))))
+    with limits.hold((width, height)):
+        opened.load()
+        orientation = _exif_orientation(opened)
+        turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(orientation)
+        image = reduce_to_rgb(opened, max_side)
+    if turn is not None:
+        image = image.transpose(turn)
+        if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90):
+            width, height = height, width
+    return DecodedImage(image, media_type, width, height, orientation if turn is not None else 1)
+
+
+def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImage:
+    try:
+        import pillow_heif
+    except ImportError as exc:
+        raise UnsupportedFormat(
+            "HEIC photos need the package pillow-heif, which is not installed; send JPEG, PNG, WebP or AVIF"
+        ) from exc
+    opened = pillow_heif.open_heif(BytesIO(data))
+    _refuse_pixels(opened.size, "image/heic", limits)
+    with limits.hold(opened.size):
+        # libheif applies the container's rotation; the EXIF orientation beside it must not be applied again.
+        image: Image.Image = opened.to_pillow()
+        width, height = image.size
+        return DecodedImage(reduce_to_rgb(image, max_side), "image/heic", width, height)
+
+
+def _exif_orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    # Damaged EXIF is common and no reason to refuse a photo whose pixels are fine.
+    except Exception:
+        return 1
+
+
+def _refuse_bytes(byte_size: int, limits: ImageLimits) -> None:
+    if byte_size > limits.max_bytes:
+        raise ImageTooLarge(f"too many bytes: {byte_size:,}; at most {limits.max_bytes:,} are accepted")
+
+
+def _refuse_pixels(size: tuple[int, int], media_type: str, limits: ImageLimits) -> None:
+    width, height = size
+    if width * height > limits.pixels_of(media_type):
+        sent = f"{width} x {height} = {width * height:,}"
+        raise ImageTooLarge(f"too many pixels: {sent}; {_at_most_pixels(media_type, limits)}")
+
+
+def _at_most_pixels(media_type: str, limits: ImageLimits) -> str:
+    accepted = limits.pixels_of(media_type)
+    if accepted < limits.max_pixels:
+        return f"at most {accepted:,} are accepted of {media_type}, {limits.max_pixels:,} of image/jpeg"
+    return f"at most {accepted:,} are accepted"
+
+
+def _refuse_scans(data: bytes, limits: ImageLimits) -> None:
+    # Nearly every photo is let off by this fast count, which also finds markers inside segments and behind the end.
+    if data.count(SCAN_MARKER) <= limits.max_scans:
+        return
+    scans = count_scans(data)
+    if scans > limits.max_scans:
+        raise InvalidImage(f"too many scans in the JPEG: {scans:,}; at most {limits.max_scans:,} are accepted")
+
+
+def _kind_of(data: bytes) -> str:
+    for prefix, name in _NAMES_OF_OTHER_KINDS:
+        if data.startswith(prefix):
+            return name
+    return f"unknown bytes {data[:8].hex(' ')}"

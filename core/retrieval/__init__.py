@@ -1,0 +1,1 @@
+"""A query photo to ranked candidates."""

@@ -1,0 +1,207 @@
+"""From an encoded query photo to candidates: global search, the cheap local test, one candidate per place.
+
+The query is looked at again, turned, enlarged and in part, only while no candidate agrees clearly and time is left.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.local_features.matching import CLEAR_SCORE, local_evidence
+from core.results import Candidate, LocalFeatures, Look
+from core.runtime.cancellation import stop_if_unwanted
+
+SHORTLIST = 50
+# So many are tested before asking whether the rest need be. Different places were never seen to reach CERTAIN_SCORE.
+FIRST_TESTED = 10
+CERTAIN_SCORE = 80.0
+# Of the candidates that a look at a part of the photo finds, so many are tested.
+CLOSER_TESTED = 12
+# Of each of the first places, so many further images go along for the verifier to see.
+VIEWED_PLACES, FURTHER_VIEWS = 2, 2
+# One hundredth of cosine weighs as much as 0.4 agreeing keypoints; recall is flat between 20 and 60.
+SIMILARITY_WEIGHT = 40.0
+
+# No further look begins after this; a photo of something unknown would otherwise take twice as long.
+TIME_BUDGET_S = 1.5
+
+LookAgain = Callable[[Image.Image, LocalFeatures], Iterator[Look]]
+
+
+class SearchableGallery(Protocol):
+    """What the retriever needs of a gallery."""
+
+    def search(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
+        """The nearest images, most similar first."""
+        ...
+
+    def local_features(self, image_ids: Sequence[str]) -> list[LocalFeatures | None]:
+        """The stored local features of each image."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Retrieved:
+    """What retrieval found.
+
+    Attributes:
+        candidates: best first.
+        further_views: other images of the first places, for a decision that asks more than one of them; none where
+            images of one place fill the candidates already.
+        local_features: of the query, every view that was computed on the way; the verifier need not compute them again.
+        looks: how often the query was looked at, >= 1.
+    """
+
+    candidates: list[Candidate]
+    further_views: list[Candidate]
+    local_features: LocalFeatures | None
+    looks: int
+
+
+class Retriever:
+    """Finds the gallery images that may show a query's place. Stateless: several threads may retrieve at once."""
+
+    def __init__(
+        self,
+        gallery: SearchableGallery,
+        look_again: LookAgain | None = None,
+        *,
+        time_budget_s: float = TIME_BUDGET_S,
+    ) -> None:
+        """Bind the gallery.
+
+        Args:
+            gallery: to search in.
+            look_again: gives further looks at a query; usually the encoder's method of that name. None: never.
+            time_budget_s: from the beginning of a retrieval; no further look begins once it is spent.
+        """
+        self._gallery = gallery
+        self._look_again = look_again
+        self._time_budget_s = time_budget_s
+
+    def retrieve(
+        self,
+        image: Image.Image,
+        embedding: NDArray[np.float32],
+        local_features: LocalFeatures | None,
+        collection: str,
+        top_k: int,
+    ) -> Retrieved:
+        """Find up to ``top_k`` candidates, each of another place while places last.
+
+        Args:
+            image: the upright RGB query photo, for further looks.
+            embedding: float32 [D] of the query.
+            local_features: of the query; None leaves the order to the embeddings alone.
+            collection: where to search.
+            top_k: how many candidates, >= 1.
+
+        Raises:
+            UnknownCollection: no such collection.
+            EmptyGallery: the collection holds no image.
+        """
+        ends_at = time.monotonic() + self._time_budget_s
+        found = self._search_places(embedding, collection, top_k)
+        if local_features is None or not found:
+            return Retrieved(*_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
+        tested = _Tested(self._gallery, found)
+        tested.first_look(local_features)
+        views, looks = local_features.views, 1
+        further = self._look_again(image, local_features) if self._look_again else iter(())
+        while tested.best < CLEAR_SCORE and time.monotonic() < ends_at:
+            stop_if_unwanted()
+            look = next(further, None)
+            if look is None:
+                break
+            looks += 1
+            unseen = views[1:] if looks == 2 else ()  # the first look compares the first view only
+            views += look.local_features.views
+            if look.embedding is None:
+                seen = LocalFeatures(unseen + look.local_features.views, local_features.extractor)
+                tested.test(seen, [candidate.image.image_id for candidate in found[:SHORTLIST]])
+            else:
+                closer = self._gallery.search(look.embedding, collection, SHORTLIST)
+                tested.add(closer)
+                tested.test(look.local_features, [candidate.image.image_id for candidate in closer[:CLOSER_TESTED]])
+        candidates = tested.candidates()
+        order = [(each.local_score or 0.0) + SIMILARITY_WEIGHT * each.similarity for each in candidates]
+        return Retrieved(*_spread(candidates, order, top_k), LocalFeatures(views, local_features.extractor), looks)
+
+    def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
+        """The nearest images: the shortlist, and more where so few hold fewer than ``top_k`` places."""
+        depth = max(SHORTLIST, top_k)
+        while True:
+            found = self._gallery.search(embedding, collection, depth)
+            if len(found) < depth or len({candidate.image.place.place_id for candidate in found}) >= top_k:
+                return found
+            depth *= 4
+
+
+class _Tested:
+    """The candidates of one query: how similar, and what the cheap local test said of those it was asked about."""
+
+    def __init__(self, gallery: SearchableGallery, found: Sequence[Candidate]) -> None:
+        self._gallery = gallery
+        self._candidates = {candidate.image.image_id: candidate for candidate in found}
+        self._references: dict[str, LocalFeatures | None] = {}
+        self.best = 0.0
+
+    def first_look(self, query: LocalFeatures) -> None:
+        """Test the most similar candidates, and the rest of the shortlist unless one of those is certain."""
+        image_ids = list(self._candidates)
+        # The smaller view of a query that fills its frame finds nothing that the larger one does not.
+        larger = LocalFeatures(query.views[:1], query.extractor)
+        for part in (image_ids[:FIRST_TESTED], image_ids[FIRST_TESTED:SHORTLIST]):
+            self.test(larger, part)
+            if self.best >= CERTAIN_SCORE:
+                return
+
+    def add(self, found: Sequence[Candidate]) -> None:
+        """Take in what another vector of the query found; the larger similarity of an image counts."""
+        for candidate in found:
+            known = self._candidates.get(candidate.image.image_id)
+            if known is None:
+                self._candidates[candidate.image.image_id] = candidate
+            elif known.similarity < candidate.similarity:
+                self._candidates[candidate.image.image_id] = replace(known, similarity=candidate.similarity)
+
+    def test(self, query: LocalFeatures, image_ids: Sequence[str]) -> None:
+        """Compare views of the query with candidates; the best score of each counts."""
+        stop_if_unwanted()
+        unread = [image_id for image_id in image_ids if image_id not in self._references]
+        self._references |= dict(zip(unread, self._gallery.local_features(unread), strict=True))
+        for image_id in image_ids:
+            reference, known = self._references[image_id], self._candidates[image_id]
+            score = 0.0 if reference is None else local_evidence(query, reference).score
+            self._candidates[image_id] = replace(known, local_score=max(known.local_score or 0.0, score))
+            self.best = max(self.best, score)
+
+    def candidates(self) -> list[Candidate]:
+        """All of them."""
+        return list(self._candidates.values())
+
+
+def _spread(found: Sequence[Candidate], order: Sequence[float], top_k: int) -> tuple[list[Candidate], list[Candidate]]:
+    """Rank by ``order``: the best image of every place, then, if places run out, the images left over.
+
+    Returns:
+        The first ``top_k``, and further views of the first places.
+    """
+    ranked = [found[index] for index in sorted(range(len(found)), key=lambda index: -order[index])]
+    first: dict[str, Candidate] = {}
+    rest: list[Candidate] = []
+    for candidate in ranked:
+        place_id = candidate.image.place.place_id
+        if place_id in first:
+            rest.append(candidate)
+        else:
+            first[place_id] = candidate
+    numbered = [replace(candidate, rank=rank) for rank, candidate in enumerate([*first.values(), *rest], start=1)]
+    seen = [place for place in first if len(first) >= top_k][:VIEWED_PLACES]
+    of_first = [[view for view in numbered[len(first) :] if view.image.place.place_id == place] for place in seen]
+    return numbered[:top_k], [view for views in of_first for view in views[:FURTHER_VIEWS]]

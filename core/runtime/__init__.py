@@ -1,0 +1,1 @@
+"""What every model runs on: devices, threads, memory, weight files, cancellation."""

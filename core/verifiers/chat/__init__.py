@@ -1,0 +1,1 @@
+"""Verification by an OpenAI-compatible server."""

@@ -1,0 +1,209 @@
+"""Several servers of one model, asked as if they were one.
+
+All requests of one query go to the same server, whose prefix cache then serves what they share: highest random weight
+(rendezvous) hashing, Thaler and Ravishankar 1998, which moves only the queries of a server that comes or goes. A server
+that is clearly busier than another is passed over, one that fails is left alone for a while and its requests are asked
+elsewhere. A thread looks every few seconds whether each still answers, so that no visitor has to find out.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+from typing import Any
+
+from core.errors import InvalidRequest
+from core.runtime.cancellation import stop_if_unwanted
+from core.verifiers.base import ServerState
+from core.verifiers.chat.chat_server import ChatServer, ServerFailed
+
+CHECK_EVERY_S = 5.0
+FIRST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """A server and what is known of it.
+
+    Attributes:
+        server: to be asked.
+        in_flight: requests that it has not answered yet.
+        answered: requests so far.
+        failed: requests and checks so far.
+        reason: why it is left alone; None while it is not.
+        returns_s: when it may be asked again.
+        pause_s: for how long it is left alone the next time it fails.
+        is_on_trial: it answered a check since it failed, but no request yet; it gets one at a time.
+        heard_s: when it answered last.
+    """
+
+    server: ChatServer
+    in_flight: int = 0
+    answered: int = 0
+    failed: int = 0
+    reason: str | None = None
+    returns_s: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+    is_on_trial: bool = False
+    heard_s: float = -float("inf")
+
+    @property
+    def has_room(self) -> bool:
+        return self.reason is None and not (self.is_on_trial and self.in_flight)
+
+
+class ChatServers:
+    """One or more servers. Several threads may share them."""
+
+    def __init__(
+        self,
+        servers: Sequence[ChatServer],
+        *,
+        timeout_s: float,
+        busier_by: int,
+        check_every_s: float = CHECK_EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin to check them.
+
+        Args:
+            servers: all of the same model; closed together with this.
+            timeout_s: for one answer, over all servers tried; where another could still be asked, one gets half.
+            busier_by: requests in flight that a query's own server may have more than the least busy one.
+            check_every_s: seconds between two rounds of checks.
+            clock: seconds, never going back.
+
+        Raises:
+            InvalidRequest: there is none, or one is listed twice.
+        """
+        urls = [server.url for server in servers]
+        if not urls or len(set(urls)) < len(urls):
+            names = [server.name for server in servers]  # not the URLs, which may hold a password
+            raise InvalidRequest(f"url names the servers {names}; accepted: one or more, each once")
+        self._members = [_Member(server) for server in servers]
+        self._timeout_s = timeout_s
+        self._busier_by = busier_by
+        self._check_every_s = check_every_s
+        self._clock = clock
+        self._lock = Lock()
+        self._closing = Event()
+        self._checking = Thread(target=self._keep_checking, name="verifier-servers", daemon=True)
+        self._checking.start()
+
+    @property
+    def states(self) -> list[ServerState]:
+        """What is known of each."""
+        with self._lock:
+            return [
+                ServerState(each.server.name, each.reason, each.in_flight, each.answered, each.failed)
+                for each in self._members
+            ]
+
+    def complete(self, messages: Sequence[Mapping[str, Any]], *, query_key: str, **options: Any) -> Any:
+        """Ask for one greedy completion; see ``ChatServer.complete``.
+
+        Args:
+            messages: the conversation.
+            query_key: equal for all requests that begin alike.
+            options: of the request.
+
+        Raises:
+            BackendUnavailable: no server answered; the last one's words.
+        """
+        until_s = self._clock() + self._timeout_s
+        tried: list[_Member] = []
+        while True:
+            stop_if_unwanted()
+            member, is_last = self._take(query_key, tried)
+            left_s = until_s - self._clock()
+            try:
+                answer = member.server.complete(messages, timeout_s=left_s if is_last else left_s / 2, **options)
+            except ServerFailed as failure:
+                self._note_failure(member, failure)
+                tried.append(member)
+                if is_last or self._clock() >= until_s:
+                    raise
+            else:
+                self._note_answer(member)
+                return answer
+            finally:
+                with self._lock:
+                    member.in_flight -= 1
+
+    def check(self) -> None:
+        """Ask each server whether it answers, unless it has shown so since the last round, or is being asked anyway.
+
+        One that works on much may be slow to say that it lives; the requests themselves will tell.
+        """
+        for member in self._members:
+            now_s = self._clock()
+            is_resting = member.reason is not None and now_s < member.returns_s
+            is_asked = member.reason is None and member.in_flight > 0
+            if is_resting or is_asked or now_s - member.heard_s < self._check_every_s:
+                continue
+            try:
+                member.server.check(self._check_every_s)
+            except ServerFailed as failure:
+                self._note_failure(member, failure)
+            else:
+                self._note_check(member)
+
+    def close(self) -> None:
+        """Stop checking and drop the connections."""
+        self._closing.set()  # not waited for: a check may hang for seconds
+        for member in self._members:
+            member.server.close()
+
+    def _take(self, query_key: str, tried: Sequence[_Member]) -> tuple[_Member, bool]:
+        """Choose a server and count the request; also whether no other is left to try after it."""
+        with self._lock:
+            untried = [each for each in self._members if each not in tried]
+            # Where none is known to answer, the failed ones are asked all the same: one may just have come back.
+            choice = [each for each in untried if each.has_room] or untried
+            least = min(each.in_flight for each in choice)
+            near = [each for each in choice if each.in_flight < least + self._busier_by]
+            member = max(near, key=lambda each: _weight(query_key, each.server.url))
+            member.in_flight += 1
+            others = [each for each in untried if each is not member]
+            # A server that is known to be away is worth a first try, not a second one.
+            return member, not any(each.reason is None for each in others)
+
+    def _note_answer(self, member: _Member) -> None:
+        with self._lock:
+            member.answered += 1
+            member.reason, member.is_on_trial, member.pause_s = None, False, FIRST_PAUSE_S
+            member.heard_s = self._clock()
+
+    def _note_check(self, member: _Member) -> None:
+        with self._lock:
+            if member.reason is not None:
+                _log.info("server %s answers again", member.server.name)
+                member.reason, member.is_on_trial = None, True
+            member.heard_s = self._clock()
+
+    def _note_failure(self, member: _Member, failure: ServerFailed) -> None:
+        with self._lock:
+            member.failed += 1
+            now_s = self._clock()
+            # What was asked together fails together, and is one failure.
+            if member.reason is None or now_s >= member.returns_s:
+                if member.reason is None:
+                    _log.warning("leaving a server alone for %.0f s: %s", member.pause_s, failure)
+                member.returns_s = now_s + member.pause_s
+                member.pause_s = min(2 * member.pause_s, LONGEST_PAUSE_S)
+            member.reason, member.heard_s = str(failure), -float("inf")
+
+    def _keep_checking(self) -> None:
+        while not self._closing.wait(self._check_every_s):
+            with suppress(RuntimeError):  # the client was closed meanwhile
+                self.check()
+
+
+def _weight(query_key: str, url: str) -> bytes:
+    return hashlib.sha256(f"{query_key} {url}".encode()).digest()

@@ -1,0 +1,232 @@
+"""Any vLLM, SGLang or other OpenAI-compatible servers as verifier: one short request per pair and order.
+
+What is said has the same order as for the local model, and all of one query is said to one server, so that its own
+prefix cache serves what the candidates share.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.errors import InvalidRequest
+from core.results import Photo, Verdict
+from core.runtime.bounded_cache import BoundedCache
+from core.runtime.cancellation import unless_unwanted
+from core.verifiers.base import ServerState
+from core.verifiers.chat.chat_completions import encode_data_uri, read_text, to_messages, weigh_first_word
+from core.verifiers.chat.chat_server import ChatServer
+from core.verifiers.chat.chat_servers import ChatServers
+from core.verifiers.prompting.questions import Talk, judge
+from core.verifiers.prompting.replies import WeighedAnswer, average, read_answer
+from core.verifiers.prompting.styles import (
+    DEFAULT_STYLE,
+    PromptStyle,
+    Shown,
+    Turn,
+    compose,
+    digest,
+    identify,
+    load_styles,
+)
+
+ANSWERS_FROM = ("logprobs", "words")
+
+_CACHE_BYTES = 256 * 1024**2  # data URIs of gallery photos, some 100 kB each
+_QUERIES_PER_SERVER = 2  # while one's photos are being encoded, the other's requests are under way
+_WORD_TOKENS = 16  # room for an answer word with quotes, asterisks or a label around it
+
+
+class OpenAICompatibleVerifier:
+    """Judges pairs by asking a server, or several of the same model. Several threads may share one.
+
+    Attributes:
+        fingerprint: names the model as the server calls it, and the settings that move a confidence.
+    """
+
+    def __init__(
+        self,
+        url: str | Sequence[str],
+        model: str,
+        *,
+        api_key: str | None = None,
+        prompt_style: str = DEFAULT_STYLE,
+        styles_file: str | Path | None = None,
+        query_pixels: int = 512 * 512,
+        candidate_pixels: int = 512 * 512,
+        both_orders: bool = False,
+        answers_from: str = "logprobs",
+        word_confidence: float = 0.9,
+        top_logprobs: int = 20,
+        concurrency: int = 8,
+        timeout_s: float = 60.0,
+    ) -> None:
+        """Prepare to ask; from now on it is checked every few seconds whether each server answers.
+
+        Args:
+            url: of the API, up to and including its version, e.g. ``http://127.0.0.1:8000/v1``; several as a list, or
+                separated by commas.
+            model: as the servers call it.
+            api_key: sent as a bearer token.
+            prompt_style: used where a call names none.
+            styles_file: TOML or JSON with styles of one's own.
+            query_pixels: budget of the query; larger photos are sent reduced.
+            candidate_pixels: the same of each candidate.
+            both_orders: also ask with the photos exchanged and average; twice the requests.
+            answers_from: ``logprobs`` reads the probabilities of the answer words, and fails where the server gives
+                none; ``words`` reads the word itself, for servers that never do.
+            word_confidence: what a bare yes is worth with ``words``; a no is worth the rest to 1.
+            top_logprobs: how many candidates for the answer word to ask for; servers allow 20 at most, some 5.
+            concurrency: requests in flight at once for each server, over all calls.
+            timeout_s: for one answer; half of it where another server could be asked after this one.
+
+        Raises:
+            InvalidRequest: a setting outside what is accepted.
+        """
+        if answers_from not in ANSWERS_FROM:
+            raise InvalidRequest(f"answers_from is {answers_from!r}; accepted: {', '.join(ANSWERS_FROM)}")
+        if not 0.5 < word_confidence <= 1:
+            raise InvalidRequest(f"word_confidence is {word_confidence}; accepted: above 0.5 and up to 1")
+        positive = {"concurrency": concurrency, "top_logprobs": top_logprobs, "timeout_s": timeout_s}
+        positive |= {"query_pixels": query_pixels, "candidate_pixels": candidate_pixels}
+        for name, value in positive.items():
+            if value <= 0:
+                raise InvalidRequest(f"{name} is {value}; accepted: above 0")
+        self._styles = load_styles(styles_file)
+        self._style = self._styles.choose(prompt_style)
+        urls = [each.strip() for each in url.split(",")] if isinstance(url, str) else list(url)
+        servers = [ChatServer(each, model, api_key) for each in urls]
+        self._servers = ChatServers(servers, timeout_s=timeout_s, busier_by=concurrency)
+        self._pixels = {Shown.QUERY: query_pixels, Shown.CANDIDATE: candidate_pixels}
+        self._orders = (False, True) if both_orders else (False,)
+        self._word_confidence = word_confidence if answers_from == "words" else None
+        self._top_logprobs = top_logprobs
+        self._threads = ThreadPoolExecutor(concurrency * len(servers), thread_name_prefix="verifier-request")
+        self._data_uris: BoundedCache[str, str] = BoundedCache(_CACHE_BYTES, len)
+        self.fingerprint = (
+            f"openai-compatible ({model}; {query_pixels}+{candidate_pixels} pixels; {answers_from}"
+            f"{'; both orders' if both_orders else ''}; asked in {self._style.name} {digest(self._style)})"
+        )
+
+    @property
+    def servers(self) -> Sequence[ServerState]:
+        """Those that are asked; see ``core.verifiers.base.AsksServers``."""
+        return self._servers.states
+
+    @property
+    def queries_at_once(self) -> int:
+        """How many threads may sensibly call ``verify`` at the same time."""
+        return _QUERIES_PER_SERVER * len(self.servers)
+
+    def style(self, prompt_style: str | None) -> str | None:
+        """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
+        return identify(self._styles, prompt_style, self._style)
+
+    def verify(
+        self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
+    ) -> list[Verdict]:
+        """Judge all candidates of one query, several requests at a time.
+
+        Args:
+            query: the photo asked about.
+            candidates: K >= 0 gallery photos.
+            prompt_style: overrides the default style.
+            explain: have the model write its reasons as well, in a second request per pair.
+
+        Returns:
+            K verdicts in the order of ``candidates``.
+
+        Raises:
+            InvalidRequest: unknown prompt style.
+            BackendUnavailable: no server could be asked, or one refused, or gave no probabilities.
+        """
+        style = self._styles.choose(prompt_style) if prompt_style is not None else self._style
+        if not candidates:
+            return []
+        # The query is not remembered: it is seen once, and would push out gallery photos that are seen often.
+        shown = self._threads.submit(encode_data_uri, query.load(), self._pixels[Shown.QUERY])
+        pairs = [
+            {Shown.QUERY: shown.result(), Shown.CANDIDATE: uri}
+            for uri in self._threads.map(self._encode_candidate, candidates)
+        ]
+        query_key = hashlib.sha256(shown.result().encode()).hexdigest()
+        respondent = _RemotePairs(
+            partial(self._servers.complete, query_key=query_key),
+            self._threads,
+            style,
+            pairs,
+            self._orders,
+            self._top_logprobs,
+            self._word_confidence,
+        )
+        return judge(style, respondent, len(candidates), explain=explain)
+
+    def close(self) -> None:
+        """Drop the connections and threads."""
+        self._threads.shutdown(cancel_futures=True)
+        self._servers.close()
+
+    def _encode_candidate(self, photo: Photo) -> str:
+        known = self._data_uris.get(photo.content_hash) if photo.content_hash else None
+        if known is not None:
+            return known
+        uri = encode_data_uri(photo.load(), self._pixels[Shown.CANDIDATE])
+        if photo.content_hash:
+            self._data_uris.put(photo.content_hash, uri)
+        return uri
+
+
+@dataclass(frozen=True, slots=True)
+class _RemotePairs:
+    """The K pairs of one query, ready to be asked about side by side.
+
+    Attributes:
+        complete: asks for one completion; see ``ChatServers.complete``.
+        threads: bound the requests in flight.
+        style: what is said around the photos.
+        pairs: both photos of each pair as data URIs.
+        orders: for each order asked in, whether the candidate comes first.
+        top_logprobs: how many candidates for the answer word to ask for.
+        word_confidence: what a bare yes is worth, or None to read probabilities.
+    """
+
+    complete: Callable[..., Any]
+    threads: ThreadPoolExecutor
+    style: PromptStyle
+    pairs: Sequence[Mapping[Shown, str]]
+    orders: Sequence[bool]
+    top_logprobs: int
+    word_confidence: float | None
+
+    def weigh(self, talks: Sequence[Talk]) -> list[WeighedAnswer]:
+        """Weigh yes against no as the next word of each talk."""
+        jobs = [
+            (compose(self.style, *talk, candidate_first=candidate_first), pair)
+            for talk, pair in zip(talks, self.pairs, strict=True)
+            for candidate_first in self.orders
+        ]
+        answers = list(self.threads.map(unless_unwanted(self._weigh_pair), *zip(*jobs, strict=True)))
+        width = len(self.orders)
+        return [average(answers[start : start + width]) for start in range(0, len(answers), width)]
+
+    def reply(self, talks: Sequence[Talk], max_tokens: int) -> list[str]:
+        """Continue each talk in sentences."""
+        jobs = [(compose(self.style, *talk), pair) for talk, pair in zip(talks, self.pairs, strict=True)]
+        continue_talk = unless_unwanted(partial(self._continue, max_tokens))
+        return list(self.threads.map(continue_talk, *zip(*jobs, strict=True)))
+
+    def _continue(self, max_tokens: int, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> str:
+        return read_text(self.complete(to_messages(turns, pair), max_tokens=max_tokens))
+
+    def _weigh_pair(self, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> WeighedAnswer:
+        messages = to_messages(turns, pair)
+        if self.word_confidence is None:
+            body = self.complete(messages, max_tokens=1, logprobs=True, top_logprobs=self.top_logprobs)
+            return weigh_first_word(body, self.style)
+        answer = read_answer(read_text(self.complete(messages, max_tokens=_WORD_TOKENS)), self.style)
+        if answer is None:
+            return WeighedAnswer(confidence=0.0, mass=0.0)
+        return WeighedAnswer(self.word_confidence if answer else 1 - self.word_confidence, mass=1.0)

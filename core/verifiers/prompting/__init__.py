@@ -1,0 +1,1 @@
+"""Prompt styles, questions and how replies are read."""

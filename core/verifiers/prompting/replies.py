@@ -1,0 +1,100 @@
+"""From what a model says to a confidence: the probabilities of its answer words, or its words alone. Pure functions."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.verifiers.prompting.styles import PromptStyle
+
+OFF_FORMAT_MASS = 0.5
+"""Below this probability of all answer words together, the model was about to say something else. A guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeighedAnswer:
+    """How a model leans between the two answers.
+
+    Attributes:
+        confidence: P(yes) / (P(yes) + P(no)), [0, 1].
+        mass: P(yes) + P(no), [0, 1]; small when the model did not want to answer in this form.
+    """
+
+    confidence: float
+    mass: float
+
+
+def weigh(yes: Sequence[float], no: Sequence[float]) -> WeighedAnswer:
+    """Weigh the spellings of yes against those of no.
+
+    Args:
+        yes: natural logarithms of the spellings' probabilities; at least one, of which one is finite.
+        no: likewise.
+    """
+    log_yes, log_no = _log_sum(yes), _log_sum(no)
+    mass = math.exp(log_yes) + math.exp(log_no)
+    return WeighedAnswer(confidence=_sigmoid(log_yes - log_no), mass=min(mass, 1.0))
+
+
+def average(answers: Sequence[WeighedAnswer]) -> WeighedAnswer:
+    """Average what was answered about one pair shown in several orders.
+
+    Probabilities are averaged, not their logits, so that one very sure order does not outvote the other.
+    """
+    return WeighedAnswer(
+        confidence=sum(answer.confidence for answer in answers) / len(answers),
+        mass=min(answer.mass for answer in answers),
+    )
+
+
+def spellings(words: Sequence[str]) -> list[str]:
+    """Give the ways a model may write the answer words: lower, capitalised and upper case, with and without a space."""
+    cases = dict.fromkeys(
+        case for word in words for case in (word, word.lower(), word.lower().capitalize(), word.upper())
+    )
+    return [space + case for case in cases for space in ("", " ")]
+
+
+def read_answer(text: str, style: PromptStyle) -> bool | None:
+    """Find the answer in a model's free words, for endpoints that give no probabilities.
+
+    A line with the style's answer label counts most (the last one, where there are several), then the first word, then
+    the last.
+
+    Returns:
+        True for yes, False for no, None where the text says neither.
+    """
+    text = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL).strip()
+    labelled = re.findall(rf"{re.escape(style.answer_label.strip())}\W*(.+)", text, flags=re.IGNORECASE)
+    starts = [*labelled[-1:], text]
+    for start in starts:
+        answer = _leading_answer(start, style)
+        if answer is not None:
+            return answer
+    words = re.findall(r"\w+", text)
+    return _leading_answer(words[-1], style) if words else None
+
+
+def _leading_answer(text: str, style: PromptStyle) -> bool | None:
+    """Read the answer word with which a text begins, ignoring quotes, asterisks, braces and a JSON key before it."""
+    text = re.sub(r'^\W*(?:"?\w+"\s*:\s*)?\W*', "", text).casefold()
+    # Longer words first: a "no" that begins with the letters of a "yes" (是, 是否) must not be read as it.
+    words = [(word.casefold(), True) for word in style.yes] + [(word.casefold(), False) for word in style.no]
+    for word, meaning in sorted(words, key=lambda entry: -len(entry[0])):
+        following = text[len(word) : len(word) + 1]
+        # Scripts with spaces end a word at a non-letter; Chinese does not, and "是的，" must be read as "是".
+        if text.startswith(word) and not (following.isalnum() and following.isascii()):
+            return meaning
+    return None
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    peak = max(values)
+    if peak == -math.inf:
+        return peak
+    return peak + math.log(sum(math.exp(value - peak) for value in values))
+
+
+def _sigmoid(value: float) -> float:
+    # exp of a large positive number overflows, exp of a large negative one does not.
+    return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))

@@ -1,0 +1,1 @@
+"""Verification by a local Qwen-VL model."""

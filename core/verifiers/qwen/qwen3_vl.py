@@ -1,0 +1,178 @@
+"""Qwen-VL as verifier: one forward pass says how likely the model's next word is a yes.
+
+All candidates of a query go through the network together, behind one computation of what they share.
+"""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import torch
+
+from core.errors import InvalidRequest, OutOfMemory
+from core.results import Photo, Verdict
+from core.runtime.bounded_cache import BoundedCache
+from core.runtime.devices import DeviceChoice, choose_device
+from core.runtime.model_files import resolve_model_folder
+from core.verifiers.prompting.questions import judge
+from core.verifiers.prompting.styles import DEFAULT_STYLE, digest, identify, load_styles
+from core.verifiers.qwen.conversations import ConversationWriter
+from core.verifiers.qwen.pair_session import AnswerTokens, PairSession
+from core.verifiers.qwen.qwen_files import QwenModel, load_qwen
+from core.verifiers.qwen.shared_prefix import SharedPrefixRunner
+from core.verifiers.qwen.vision_tower import CachedVisionTower
+from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens, check_token_budget
+
+DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
+
+_ALTERNATIVE = "choose another verifier: 'geometric' needs no such model, 'openai-compatible' asks a server"
+_LOADING_THREADS = 4
+
+_log = logging.getLogger(__name__)
+
+
+class Qwen3VLVerifier:
+    """Judges pairs with a local Qwen3-VL, Qwen2.5-VL or Qwen2-VL.
+
+    Several threads may share one; forward passes run one at a time. The company in which a candidate is verified moves
+    its confidence by rounding only.
+
+    Attributes:
+        fingerprint: names the weights by content, the number format and the settings that move a confidence.
+        device: where it runs and why.
+        tower: the vision tower with its cache.
+    """
+
+    def __init__(
+        self,
+        model: str | QwenModel = DEFAULT_MODEL,
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        prompt_style: str = DEFAULT_STYLE,
+        styles_file: str | Path | None = None,
+        query_tokens: int = 256,
+        candidate_tokens: int = 256,
+        both_orders: bool = False,
+        max_batch: int = 16,
+        cache_bytes: int = 2 * 1024**3,
+    ) -> None:
+        """Load the model onto the device.
+
+        Args:
+            model: a folder, a hub id, or a model already loaded, which stays on its device in its number format.
+            revision: branch, tag or commit of a hub model.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
+            prompt_style: used where a call names none.
+            styles_file: TOML or JSON with styles of one's own.
+            query_tokens: pixel budget of the query in visual tokens; with Qwen3-VL each is 32 x 32 pixels.
+            candidate_tokens: the same of each candidate.
+            both_orders: also ask with the photos exchanged and average; twice the time, less bias by order.
+            max_batch: candidates, or photos for the vision tower, per forward pass; halved when memory runs out.
+            cache_bytes: main memory for the visual tokens of gallery photos.
+
+        Raises:
+            InvalidRequest: a setting outside what is accepted.
+            BackendUnavailable: the model or the device cannot be had.
+        """
+        check_token_budget("query_tokens", query_tokens)
+        check_token_budget("candidate_tokens", candidate_tokens)
+        if max_batch < 1:
+            raise InvalidRequest(f"max_batch is {max_batch}; accepted: 1 or more")
+        if cache_bytes < 0:
+            raise InvalidRequest(f"cache_bytes is {cache_bytes}; accepted: 0 or more")
+        self._styles = load_styles(styles_file)
+        self._style = self._styles.choose(prompt_style)
+        if isinstance(model, QwenModel):
+            self.device = DeviceChoice(model.network.device, model.network.dtype, f"{model.network.device} as loaded")
+        else:
+            self.device = choose_device(device, dtype)
+            folder = resolve_model_folder(model, alternative=_ALTERNATIVE, revision=revision)
+            model = load_qwen(folder, self.device)
+        self._writer = ConversationWriter(model.tokenizer, self._style)
+        self._runner = SharedPrefixRunner(model.network, model.stop_tokens)
+        self.tower = CachedVisionTower(model.network, model.cutter, cache_bytes=cache_bytes, max_batch=max_batch)
+        self._query_tokens, self._candidate_tokens = query_tokens, candidate_tokens
+        self._both_orders = both_orders
+        self._max_batch = max_batch
+        self._lock = Lock()
+        AnswerTokens.of(self._style, self._writer)
+        self.fingerprint = (
+            f"qwen3-vl ({model.name}; {str(self.device.dtype).removeprefix('torch.')}; "
+            f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''}; "
+            f"asked in {self._style.name} {digest(self._style)})"
+        )
+        _log.info("%s on %s", self.fingerprint, self.device.reason)
+
+    @property
+    def caches(self) -> dict[str, BoundedCache[Any, Any]]:
+        """The visual tokens of gallery photos."""
+        return {"visual_tokens": self.tower.cache}
+
+    def style(self, prompt_style: str | None) -> str | None:
+        """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
+        return identify(self._styles, prompt_style, self._style)
+
+    def verify(
+        self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
+    ) -> list[Verdict]:
+        """Judge all candidates of one query together.
+
+        Args:
+            query: the photo asked about.
+            candidates: K >= 0 gallery photos; those with a content hash are remembered.
+            prompt_style: overrides the default style.
+            explain: have the model write its reasons as well; costs a generation, token by token.
+
+        Returns:
+            K verdicts in the order of ``candidates``. ``response`` ends with the answer word to which the model leans;
+            a strict style may ask for more than leaning.
+
+        Raises:
+            InvalidRequest: unknown prompt style, or one whose answer words this model cannot say in one token.
+            OutOfMemory: the query, or a single candidate, did not fit the device.
+        """
+        style = self._styles.choose(prompt_style) if prompt_style is not None else self._style
+        answers = AnswerTokens.of(style, self._writer)
+        if not candidates:
+            return []
+        # Decoding and resizing need no device, so concurrent calls do them side by side.
+        prepared = self._prepare(query, candidates)
+        try:
+            with self._lock, torch.inference_mode():
+                query_tokens, *candidate_tokens = self._show(candidates, prepared)
+                session = PairSession(
+                    self._runner,
+                    self._writer,
+                    style,
+                    answers,
+                    query_tokens,
+                    candidate_tokens,
+                    both_orders=self._both_orders,
+                    max_batch=self._max_batch,
+                )
+                verdicts = judge(style, session, len(candidates), explain=explain)
+                self._max_batch = session.max_batch
+                return verdicts
+        except torch.OutOfMemoryError as error:  # where no smaller batch can help, as with the query itself
+            raise OutOfMemory("the query did not fit the device's memory; lower query_tokens") from error
+
+    def _show(self, candidates: Sequence[Photo], prepared: Sequence[VisualTokens | PixelGrid]) -> list[VisualTokens]:
+        """Run the vision tower over what is new, and remember the candidates among it."""
+        shown = self.tower.encode(prepared)
+        for photo, before, tokens in zip(candidates, prepared[1:], shown[1:], strict=True):
+            if isinstance(before, PixelGrid):
+                self.tower.keep(photo, self._candidate_tokens, tokens)
+        return shown
+
+    def _prepare(self, query: Photo, candidates: Sequence[Photo]) -> list[VisualTokens | PixelGrid]:
+        # The query is not remembered: it is seen once, and would push out gallery photos that are seen often.
+        tasks = [(Photo(query.load), self._query_tokens)]
+        tasks += [(candidate, self._candidate_tokens) for candidate in candidates]
+        with ThreadPoolExecutor(min(_LOADING_THREADS, len(tasks))) as pool:
+            return list(pool.map(lambda task: self.tower.prepare(*task), tasks))

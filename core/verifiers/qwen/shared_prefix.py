@@ -1,0 +1,208 @@
+"""Many conversations with one beginning, each computed once: the network runs over the beginning, then over all ends.
+
+The beginning's keys and values are shared by the K ends, which run as one batch, padded on the left. What makes this
+equal to K separate passes is that every end gets the positions it would have in its whole conversation: rotary
+positions of photos are three-dimensional, and those the network would derive from an end alone are silently wrong.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+
+from core.verifiers.qwen.conversations import Piece
+from core.verifiers.qwen.visual_tokens import VisualTokens
+
+_MOST_TEXTS = 16  # styles in both orders; with Qwen3-VL-8B, 400 tokens keep 59 MB on the device
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginning:
+    """A conversation's first pieces, computed.
+
+    Attributes:
+        pieces: what was computed.
+        length: in tokens.
+        keys_and_values: one pair per layer, each [1, heads, length, head_dim]; none for an empty beginning.
+    """
+
+    pieces: tuple[Piece, ...]
+    length: int
+    keys_and_values: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+
+NOTHING = Beginning((), 0, ())
+"""The beginning before anything was said."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """K ends, padded on the left to one length S.
+
+    Attributes:
+        ids: int64 [K, S].
+        mask: int64 [K, P + S] over the beginning's P tokens and the ends'; 0 where padded. None without padding.
+        positions: int64 [3, K, S]: time, row, column.
+        photos: of all ends, row by row.
+    """
+
+    ids: torch.Tensor
+    mask: torch.Tensor | None
+    positions: torch.Tensor
+    photos: list[VisualTokens]
+
+
+class SharedPrefixRunner:
+    """Runs a Qwen-VL over beginnings and ends. One thread at a time."""
+
+    def __init__(self, network: Any, stop_tokens: Sequence[int]) -> None:
+        """Wrap a ``Qwen*VLForConditionalGeneration``; ``stop_tokens`` end a generated reply."""
+        self._network = network
+        self._config = network.config
+        self._texts: dict[tuple[Piece, ...], Beginning] = {}
+        self._padding = stop_tokens[0]
+        self._stop_tokens = torch.tensor(list(stop_tokens), device=network.device)
+
+    def begin(self, pieces: Sequence[Piece], after: Beginning = NOTHING) -> Beginning:
+        """Compute a beginning, or how one goes on; no pieces cost nothing."""
+        if not pieces:
+            return after
+        batch = self._lay_out(after, [pieces])
+        states = self._network.model(use_cache=True, **self._inputs(batch, self._share(after, 1)))
+        return Beginning(
+            pieces=(*after.pieces, *pieces),
+            length=after.length + batch.ids.shape[1],
+            keys_and_values=tuple((layer.keys, layer.values) for layer in states.past_key_values.layers),
+        )
+
+    def begin_with_text(self, pieces: Sequence[Piece]) -> Beginning:
+        """Compute a beginning of mere text, once and for good: a style's instructions never change."""
+        text = tuple(pieces)
+        if text not in self._texts:
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.pop(next(iter(self._texts)))
+            self._texts[text] = self.begin(text)
+        return self._texts[text]
+
+    def next_token_logprobs(self, beginning: Beginning, ends: Sequence[Sequence[Piece]]) -> torch.Tensor:
+        """Say what the model would say next after each end.
+
+        Args:
+            beginning: shared by all.
+            ends: K >= 1 continuations of it.
+
+        Returns:
+            float32 [K, vocabulary], natural logarithms of probabilities, on the network's device.
+        """
+        batch = self._lay_out(beginning, ends)
+        output = self._network(logits_to_keep=1, **self._inputs(batch, self._share(beginning, len(ends))))
+        logits: torch.Tensor = output.logits[:, -1]
+        return logits.float().log_softmax(dim=-1)
+
+    def generate(self, beginning: Beginning, ends: Sequence[Sequence[Piece]], max_tokens: int) -> torch.Tensor:
+        """Let the model continue each end by its likeliest tokens.
+
+        Returns:
+            int64 [K, max_tokens]; the rest of a row after its stop token is filled with it.
+        """
+        batch = self._lay_out(beginning, ends)
+        cache = self._share(beginning, len(ends))
+        output = self._network(logits_to_keep=1, use_cache=True, **self._inputs(batch, cache))
+        token = output.logits[:, -1].argmax(dim=-1, keepdim=True)
+        # A conversation ends with text, where all three axes count alike.
+        position, mask = batch.positions[:, :, -1:], batch.mask
+        tokens = [token]
+        ended = torch.isin(token, self._stop_tokens)
+        while len(tokens) < max_tokens and not bool(ended.all()):
+            position = position + 1
+            mask = None if mask is None else torch.nn.functional.pad(mask, (0, 1), value=1)
+            output = self._network(
+                input_ids=token,
+                attention_mask=mask,
+                position_ids=position,
+                past_key_values=output.past_key_values,
+                logits_to_keep=1,
+                use_cache=True,
+            )
+            likeliest = output.logits[:, -1].argmax(dim=-1, keepdim=True)
+            token = likeliest.masked_fill(ended, self._padding)
+            ended = ended | torch.isin(token, self._stop_tokens)
+            tokens.append(token)
+        replies = torch.cat(tokens, dim=1)
+        return torch.nn.functional.pad(replies, (0, max_tokens - replies.shape[1]), value=self._padding)
+
+    def _lay_out(self, beginning: Beginning, ends: Sequence[Sequence[Piece]]) -> _Batch:
+        rows = [self._ids_of(pieces) for pieces in ends]
+        length = max(map(len, rows))
+        count, start = len(rows), beginning.length
+        # Laid out on the CPU and sent over at once: positions are counted in Python.
+        ids = torch.full((count, length), self._padding)
+        mask = torch.ones((count, start + length), dtype=torch.int64)
+        positions = torch.zeros((3, count, length), dtype=torch.int64)
+        for row, (tokens, pieces) in enumerate(zip(rows, ends, strict=True)):
+            padding = length - len(tokens)
+            ids[row, padding:] = torch.tensor(tokens)
+            mask[row, start : start + padding] = 0
+            positions[:, row, padding:] = self._positions([*beginning.pieces, *pieces])[:, start:]
+        device = self._network.device
+        padded = len(set(map(len, rows))) > 1
+        return _Batch(
+            ids=ids.to(device),
+            mask=mask.to(device) if padded else None,
+            positions=positions.to(device),
+            photos=_photos_of(ends),
+        )
+
+    def _positions(self, pieces: Sequence[Piece]) -> torch.Tensor:
+        """Give the rotary positions of a whole conversation, int64 [3, tokens]."""
+        ids = torch.tensor([self._ids_of(pieces)])
+        grids = [photo.grid for photo in _photos_of([pieces])]
+        positions, _ = self._network.model.get_rope_index(
+            ids,
+            mm_token_type_ids=(ids == self._config.image_token_id).int(),
+            image_grid_thw=torch.tensor(grids) if grids else None,
+        )
+        whole: torch.Tensor = positions[:, 0]
+        return whole
+
+    def _ids_of(self, pieces: Sequence[Piece]) -> list[int]:
+        ids: list[int] = []
+        for piece in pieces:
+            ids += [self._config.image_token_id] * piece.count if isinstance(piece, VisualTokens) else piece
+        return ids
+
+    def _inputs(self, batch: _Batch, cache: Any) -> dict[str, Any]:
+        return {
+            "input_ids": batch.ids,
+            "attention_mask": batch.mask,
+            "position_ids": batch.positions,
+            "past_key_values": cache,
+            "mm_encoder_outputs": {"image": self._tower_output(batch.photos)} if batch.photos else None,
+        }
+
+    def _tower_output(self, photos: Sequence[VisualTokens]) -> SimpleNamespace:
+        """Give the photos' states in the form in which the network takes what its own vision tower returns."""
+        device, width = self._network.device, self._config.get_text_config().hidden_size
+        # One row of columns per level: the tower's final output, then the deepstack levels.
+        levels = [torch.split(photo.states.to(device, non_blocking=True), width, dim=1) for photo in photos]
+        final, *deepstack = [list(level) for level in zip(*levels, strict=True)]
+        return SimpleNamespace(pooler_output=final, deepstack_features=deepstack)
+
+    def _share(self, beginning: Beginning, count: int) -> Any:
+        """Give a cache in which ``count`` rows see the beginning without a copy of it each."""
+        from transformers import DynamicCache
+
+        if not beginning.keys_and_values:
+            return None
+        return DynamicCache(
+            [
+                (keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1))
+                for keys, values in beginning.keys_and_values
+            ]
+        )
+
+
+def _photos_of(rows: Sequence[Sequence[Piece]]) -> list[VisualTokens]:
+    return [piece for pieces in rows for piece in pieces if isinstance(piece, VisualTokens)]

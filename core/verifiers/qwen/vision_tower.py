@@ -1,0 +1,75 @@
+"""Photos to visual tokens, the gallery's from a cache: a warm match runs the vision tower for the query alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from core.results import Photo
+from core.runtime.bounded_cache import BoundedCache
+from core.runtime.bounded_forward import BoundedForward
+from core.verifiers.qwen.visual_tokens import PatchCutter, PixelGrid, VisualTokens
+
+
+class CachedVisionTower:
+    """Runs the vision tower of a Qwen-VL. ``prepare`` may run in any thread, ``encode`` in one at a time.
+
+    Attributes:
+        cache: what is kept, by content hash and budget, in main memory.
+    """
+
+    def __init__(self, network: Any, cutter: PatchCutter, *, cache_bytes: int, max_batch: int) -> None:
+        """Wrap the tower of ``network``.
+
+        Args:
+            network: a ``Qwen*VLForConditionalGeneration``.
+            cutter: photos to patches, as that model expects them.
+            cache_bytes: most that the cache may take; 0 keeps nothing. A photo of 256 tokens takes 8.4 MB with
+                Qwen3-VL-8B in bfloat16.
+            max_batch: photos per forward pass.
+        """
+        self.cache: BoundedCache[tuple[str, int], VisualTokens] = BoundedCache(
+            cache_bytes, lambda tokens: tokens.byte_size
+        )
+        self._network = network
+        self._cutter = cutter
+        self._forward = BoundedForward(self._run, max_batch)
+
+    def prepare(self, photo: Photo, max_tokens: int) -> VisualTokens | PixelGrid:
+        """Give what the cache holds of a photo, or else its pixels; only then is the photo loaded."""
+        cached = self.cache.get((photo.content_hash, max_tokens)) if photo.content_hash else None
+        return cached or self._cutter.fit(photo.load(), max_tokens)
+
+    def encode(self, prepared: Sequence[VisualTokens | PixelGrid]) -> list[VisualTokens]:
+        """Run the tower over those photos that are still pixels.
+
+        Raises:
+            OutOfMemory: not even one photo fitted the device.
+        """
+        pixels = [photo for photo in prepared if isinstance(photo, PixelGrid)]
+        if not pixels:
+            return [photo for photo in prepared if isinstance(photo, VisualTokens)]
+        counts = [self._cutter.token_count(photo) for photo in pixels]
+        encoded = iter(torch.split(self._forward(pixels), counts))
+        return [
+            photo if isinstance(photo, VisualTokens) else VisualTokens(next(encoded), photo.grid) for photo in prepared
+        ]
+
+    def keep(self, photo: Photo, max_tokens: int, tokens: VisualTokens) -> None:
+        """Put a photo's tokens into the cache, in main memory; a photo without a content hash is not kept."""
+        if photo.content_hash is None or self.cache.max_bytes == 0:
+            return
+        # A copy, because a split of a batch would keep the whole batch alive; pinned, so that it can return quickly.
+        on_cuda = tokens.states.is_cuda
+        states = torch.empty_like(tokens.states, device="cpu", pin_memory=on_cuda).copy_(tokens.states)
+        self.cache.put((photo.content_hash, max_tokens), VisualTokens(states, tokens.grid))
+
+    def _run(self, photos: Sequence[PixelGrid]) -> torch.Tensor:
+        device = self._network.device
+        output = self._network.model.get_image_features(
+            torch.cat([self._cutter.cut(photo, device) for photo in photos]),
+            image_grid_thw=torch.tensor([photo.grid for photo in photos], device=device),
+            return_dict=True,
+        )
+        levels = [output.pooler_output, *getattr(output, "deepstack_features", ())]
+        return torch.cat([torch.cat(tuple(level)) for level in levels], dim=1)

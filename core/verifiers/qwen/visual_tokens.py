@@ -1,0 +1,178 @@
+"""Photos on their way into a Qwen-VL: resized to a budget, cut into patches, and as the vision tower's output."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core.errors import BackendUnavailable, InvalidImage, InvalidRequest
+from core.runtime.model_files import read_json
+
+ResizeRule = Callable[..., tuple[int, int]]
+
+MIN_TOKENS = 64
+"""Photos of fewer visual tokens are enlarged, where the budget allows. What the published Qwen3-VL itself does."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisualTokens:
+    """What the vision tower says of one photo.
+
+    Attributes:
+        states: [n, (1 + levels) * D]: the n visual tokens, and beside them those of each deepstack level (Qwen3-VL
+            adds them to the first text layers; earlier generations have none).
+        grid: patches as (time, rows, columns), time being 1.
+    """
+
+    states: torch.Tensor
+    grid: tuple[int, int, int]
+
+    @property
+    def count(self) -> int:
+        """How many visual tokens."""
+        return len(self.states)
+
+    @property
+    def byte_size(self) -> int:
+        """Bytes that the states take."""
+        return self.states.element_size() * self.states.nelement()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelGrid:
+    """A photo at the size the model will see it.
+
+    Attributes:
+        pixels: uint8 [H, W, 3], RGB.
+        grid: patches as (time, rows, columns).
+    """
+
+    pixels: torch.Tensor
+    grid: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchCutter:
+    """Does the work of the model's image processor, which needs torchvision or is slow without it.
+
+    Attributes:
+        patch: side of a patch, pixels.
+        merge: patches per side of a visual token.
+        frames: how often a still photo is repeated in time.
+        mean: of R, G and B, in [0, 1].
+        std: likewise.
+        resize_rule: height, width, factor, min_pixels, max_pixels to height, width.
+    """
+
+    patch: int
+    merge: int
+    frames: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resize_rule: ResizeRule
+
+    @classmethod
+    def of(cls, folder: Path) -> "PatchCutter":
+        """Read what the model in ``folder`` expects.
+
+        Raises:
+            BackendUnavailable: the folder's preprocessor_config.json is missing or lacks a field.
+        """
+        settings = read_json(folder / "preprocessor_config.json")
+        try:
+            return cls(
+                patch=int(settings["patch_size"]),
+                merge=int(settings["merge_size"]),
+                frames=int(settings["temporal_patch_size"]),
+                mean=tuple(map(float, settings["image_mean"])),
+                std=tuple(map(float, settings["image_std"])),
+                resize_rule=find_resize_rule(),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BackendUnavailable(
+                f"preprocessor_config.json in {folder} lacks or garbles {error}; fetch the model again"
+            ) from error
+
+    @property
+    def token_side(self) -> int:
+        """Side of the square that becomes one visual token, pixels."""
+        return self.patch * self.merge
+
+    def token_count(self, photo: PixelGrid) -> int:
+        """How many visual tokens a photo will be."""
+        _, rows, columns = photo.grid
+        return rows * columns // self.merge**2
+
+    def fit(self, image: Image.Image, max_tokens: int) -> PixelGrid:
+        """Resize an upright RGB photo, keeping its aspect, so that it costs about ``max_tokens`` visual tokens at most.
+
+        Raises:
+            InvalidImage: the photo is more than 200 times as long as wide.
+        """
+        side = self.token_side
+        try:
+            height, width = self.resize_rule(
+                image.height,
+                image.width,
+                factor=side,
+                min_pixels=min(MIN_TOKENS, max_tokens) * side**2,
+                max_pixels=max_tokens * side**2,
+            )
+        except ValueError as error:
+            raise InvalidImage(
+                f"the photo is {image.width} x {image.height} pixels; accepted: sides of at most 1:200"
+            ) from error
+        # The rule rounds down, and the short side of a thin strip may so end at nothing.
+        height, width = max(height, side), max(width, side)
+        resized = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+        return PixelGrid(torch.from_numpy(np.array(resized)), (1, height // self.patch, width // self.patch))
+
+    def cut(self, photo: PixelGrid, device: torch.device) -> torch.Tensor:
+        """Normalise and cut into patches, float32 [patches, 3 * frames * patch * patch], in the tower's order.
+
+        Tokens go row by row; within a token its ``merge`` x ``merge`` patches follow each other.
+        """
+        _, rows, columns = photo.grid
+        merge, patch = self.merge, self.patch
+        # Eight-bit pixels cross to the device; a quarter of the bytes that floats would be.
+        pixels = photo.pixels.to(device, non_blocking=True).permute(2, 0, 1).float() / 255
+        mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (self.mean, self.std))
+        pixels = (pixels - mean) / std
+        patches = pixels.reshape(3, rows // merge, merge, patch, columns // merge, merge, patch)
+        patches = patches.permute(1, 4, 2, 5, 0, 3, 6).unsqueeze(5)
+        patches = patches.expand(*patches.shape[:5], self.frames, patch, patch)
+        return patches.reshape(rows * columns, 3 * self.frames * patch * patch)
+
+
+def find_resize_rule() -> ResizeRule:
+    """Give Qwen's own resize rule where qwen-vl-utils works, and transformers' copy of it elsewhere.
+
+    qwen-vl-utils imports torchvision, which is not there beside a CPU build of torch.
+
+    Raises:
+        BackendUnavailable: a torchvision is there that was built for another torch; transformers stumbles over it too.
+    """
+    try:
+        from qwen_vl_utils.vision_process import smart_resize
+    except (ImportError, RuntimeError):
+        try:
+            from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+        except RuntimeError as error:
+            raise BackendUnavailable(
+                f"the installed torchvision does not load beside this torch ({error}); uninstall it, it is not needed"
+            ) from error
+    rule: ResizeRule = smart_resize
+    return rule
+
+
+def check_token_budget(name: str, tokens: int) -> None:
+    """Refuse a budget no model can work with.
+
+    Raises:
+        InvalidRequest: outside 4 to 16384.
+    """
+    if not 4 <= tokens <= 16384:
+        raise InvalidRequest(f"{name} is {tokens}; accepted: 4 to 16384 visual tokens per photo")

@@ -1,0 +1,1 @@
+"""POST /match: from the photo to the answer."""

@@ -1,0 +1,134 @@
+"""A visitor's photos through retrieval and verification to one answer, and what is answered when a part is missing."""
+
+import logging
+from collections.abc import Sequence
+
+from contracts.errors import ErrorBody
+from contracts.matching import LEAST_CONSIDERED, MatchFields, MatchReply
+from contracts.retrieval import SearchReply
+from contracts.verification import VerifyReply, VerifyRequest
+from gateway.clients import RetrievalClient, VerifierClient
+from gateway.errors import DeadlineExceeded, OutOfTime, ServiceRefused, UnusableReply, VerifierUnavailable
+from gateway.match.answers import (
+    candidate_refs,
+    candidates_event,
+    retrieval_answer,
+    service_timings,
+    verdict_event,
+    verified_answer,
+)
+from gateway.match.breaker import CircuitBreaker
+from gateway.match.events import Tell, tell_nobody
+from serving.observability import StageTimer
+
+logger = logging.getLogger(__name__)
+
+VERIFIER_FAILURES = (VerifierUnavailable, UnusableReply, DeadlineExceeded)
+"""What shows that the verifier is broken. A refusal shows the contrary, even one because it is busy."""
+
+
+class MatchPipeline:
+    """Asks retrieval, then the verifier, and joins their answers. Decides nothing itself."""
+
+    def __init__(
+        self,
+        retrieval: RetrievalClient,
+        verifier: VerifierClient,
+        breaker: CircuitBreaker,
+        *,
+        verification_required: bool = False,
+    ) -> None:
+        """Join two clients.
+
+        Args:
+            retrieval: without it there is no answer.
+            verifier: without it the answer is retrieval's own, stricter decision.
+            breaker: around the verifier, so that a broken one costs only the first visitors their time.
+            verification_required: fail instead of giving that answer.
+        """
+        self.retrieval = retrieval
+        self.verifier = verifier
+        self.breaker = breaker
+        self.verification_required = verification_required
+
+    async def match(
+        self, photos: Sequence[bytes], fields: MatchFields, timer: StageTimer, tell: Tell = tell_nobody
+    ) -> MatchReply:
+        """Answer one photo, or several of one thing.
+
+        Args:
+            photos: at least one, each in any accepted format. Each is searched with and compared with what it found;
+                what they say of a place is taken together.
+            fields: the visitor's options.
+            timer: started when the request came; its stage ``receive`` is the time the upload took.
+            tell: is told the candidates as soon as there are any, and each verdict.
+
+        Raises:
+            ServiceRefused: a photo or an option is at fault, or a service is too busy.
+            RetrievalUnavailable: no candidates can be had.
+            VerifierUnavailable: no verdicts can be had, and they are required.
+        """
+        # One after another: a visitor with several photos takes no more than one place at a time.
+        found = [await self._search(photo, number, len(photos), fields) for number, photo in enumerate(photos)]
+        is_verifying = fields.verify and any(each.candidates for each in found)
+        await tell(candidates_event(found, fields, is_verifying=is_verifying))
+        verified = await self._verify(photos, found, fields) if is_verifying else None
+        for each in verified.ranking if verified is not None else ():
+            await tell(verdict_event(each))
+        reply = retrieval_answer(found, fields) if verified is None else verified_answer(found, verified, fields)
+        reply.timings_ms = _timings(timer, found, verified)
+        return reply
+
+    async def _search(self, photo: bytes, number: int, count: int, fields: MatchFields) -> SearchReply:
+        try:
+            return await self.retrieval.search(
+                photo,
+                collection=fields.collection,
+                top_k=max(fields.top_k, LEAST_CONSIDERED),
+                features=fields.verify,
+            )
+        except ServiceRefused as exc:
+            if count == 1 or exc.status in {404, 409} or exc.status >= 500:
+                raise
+            raise _naming_the_photo(exc, number) from exc
+
+    async def _verify(
+        self, photos: Sequence[bytes], found: Sequence[SearchReply], fields: MatchFields
+    ) -> VerifyReply | None:
+        request = VerifyRequest(
+            collection=fields.collection,
+            candidates=[ref for photo, each in enumerate(found) for ref in candidate_refs(each, photo)],
+            location=fields.location,
+            prompt_style=fields.prompt_style,
+            explain=fields.explain,
+            language=fields.language or "en",
+        )
+        try:
+            with self.breaker.attempt():
+                return await self.verifier.verify(photos, [each.query_features for each in found], request)
+        except ServiceRefused as exc:
+            if exc.status < 500:
+                raise
+            failure: Exception = exc
+        except (*VERIFIER_FAILURES, OutOfTime) as exc:
+            failure = exc
+        if self.verification_required:
+            raise VerifierUnavailable(f"the photo could not be verified: {failure}") from failure
+        logger.warning("answering unverified: %s", failure)
+        return None
+
+
+def _naming_the_photo(refused: ServiceRefused, number: int) -> ServiceRefused:
+    """The same refusal, saying which of several photos it is about."""
+    body = ErrorBody.model_validate_json(refused.body)  # as the client has checked
+    body.error.message = f"photo {number + 1}: {body.error.message}"
+    return ServiceRefused(refused.status, body.model_dump_json().encode(), refused.retry_after)
+
+
+def _timings(timer: StageTimer, found: Sequence[SearchReply], verified: VerifyReply | None) -> dict[str, float]:
+    """All stages of all processes; ``gateway`` is what is left when the upload and both services are taken off."""
+    own = timer.finish()
+    services = service_timings(found, verified)
+    total = own.pop("total")
+    elsewhere = own.get("receive", 0.0) + sum(spent for stage, spent in services.items() if stage.endswith("_total"))
+    return {**own, **services, "gateway": round(max(0.0, total - elsewhere), 3), "total": total}

@@ -1,0 +1,1 @@
+"""The page's files, API documents, icon and QR codes."""

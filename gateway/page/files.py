@@ -1,0 +1,53 @@
+"""The web page: static files, each under a route of its own."""
+
+import asyncio
+from functools import cache
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from gateway.page.icon import draw_icon
+
+_FOLDER = Path(__file__).parents[1] / "web"
+_ICONS = {"icon-192.png": (192, False), "icon-512.png": (512, False), "icon-maskable.png": (512, True)}
+"""Name; side in pixels, and whether it is filled to the edges."""
+
+# The same as in index.html, which keeps it where a proxy drops headers; framing can only be forbidden by the header.
+# The service worker's script has it too, because the worker fetches under its own script's policy.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def serve_page(app: FastAPI) -> None:
+    """Serve the files of ``web/`` at the root, ``index.html`` as ``/``, and the icons drawn from code.
+
+    One route per file rather than a mount at ``/``: a mount would swallow every unknown path and every wrong method
+    and answer them 404, where 405 is the truth.
+    """
+    files = StaticFiles(directory=_FOLDER)
+
+    async def serve_file(request: Request) -> Response:
+        name = request.url.path.lstrip("/") or "index.html"
+        answer = await files.get_response(name, request.scope)
+        # Small files, checked by ETag each time: an update of the product shows at once.
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.headers["Content-Security-Policy"] = _POLICY
+        return answer
+
+    draw_once = cache(draw_icon)
+
+    async def serve_icon(request: Request) -> Response:
+        side, maskable = _ICONS[request.url.path.lstrip("/")]
+        drawn = await asyncio.to_thread(draw_once, side, maskable=maskable)
+        return Response(drawn, media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+
+    for name in _ICONS:
+        app.add_route(f"/{name}", serve_icon, include_in_schema=False)
+    app.add_route("/", serve_file, include_in_schema=False)
+    for path in sorted(_FOLDER.rglob("*")):
+        if path.is_file():
+            app.add_route(f"/{path.relative_to(_FOLDER).as_posix()}", serve_file, include_in_schema=False)

@@ -1,0 +1,90 @@
+"""``POST /match``: the visitor's question."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from contracts.matching import MatchFields, MatchReply
+from contracts.verification import MOST_PHOTOS
+from gateway.dependencies import Gateway, get_gateway
+from gateway.match.events import EVENT_STREAM, EventStream, Tell, tell_nobody, wants_events
+from gateway.match.languages import preferred_language
+from serving.callers import RequestTimeout, answering
+from serving.observability import StageTimer
+from serving.openapi import error_answers, form_body
+from serving.roles import Role, requires
+from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
+
+router = APIRouter(tags=["matching"], responses=error_answers(401, 403, 429))
+
+_EVENTS = """event: candidates
+data: {"request_id": "9b1f…", "collection": "default", "candidates": […], "verifying": true}
+
+event: verdict
+data: {"image_id": "0c2e…", "is_match": true, "confidence": 0.98}
+
+event: result
+data: {"matched": true, "place": {…}, …}
+
+"""
+
+
+@router.post(
+    "/match",
+    response_model=MatchReply,
+    summary="Which place does this photo show?",
+    description=(
+        "Answers with the place, or with `matched: false` when the photo shows nothing of the collection; both are "
+        "HTTP 200. `candidates` lists what was considered, at most one image per place, best first.\n\n"
+        "Several photos of one thing may be sent together: each is compared with what is found for it, and what they "
+        "say of a place is taken together. `photo` of a candidate says which one found it.\n\n"
+        "With `Accept: text/event-stream` the answer is told as it comes about, in server-sent events: `candidates` "
+        "(a CandidatesEvent) as soon as retrieval has answered, one `verdict` (a VerdictEvent) per candidate that was "
+        "compared closely, and at the end `result`, whose data is the same reply as else, or `error`, whose data is "
+        "the error body. What fails before the first event is answered with its status, as else."
+    ),
+    responses={
+        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": _EVENTS}}},
+        **error_answers(400, 404, 408, 409, 413, 415, 422, 502, 503, 504),
+    },
+    openapi_extra=form_body(
+        MatchFields,
+        file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC. Up to 5 of one thing; together they may have the "
+        "bytes of the largest single photo.",
+        several=True,
+        at_most=MOST_PHOTOS,
+    ),
+)
+@requires(Role.MATCH)
+async def match(
+    request: Request, gateway: Annotated[Gateway, Depends(get_gateway)], timeout_s: RequestTimeout = None
+) -> Response:
+    """Answer whole, or in events."""
+    answer = partial(_answer, request, gateway, timeout_s)
+    if wants_events(request):
+        return EventStream(request, answer)
+    reply = await answer(tell_nobody)
+    # Serialised once, here: the reply was validated when it was built.
+    return Response(reply.model_dump_json(), media_type="application/json")
+
+
+async def _answer(request: Request, gateway: Gateway, timeout_s: float | None, tell: Tell) -> MatchReply:
+    """Read the form, ask the pipeline."""
+    timer = StageTimer()
+    gateway.gate.refuse_if_full()
+    with gateway.reception.admit() as incoming:
+        with timer.stage("receive"):
+            limit = gateway.settings.max_photo_bytes + MAX_FIELD_BYTES
+            async with open_form(request, incoming, max_bytes=limit, max_files=MOST_PHOTOS, in_memory=True) as form:
+                fields = parse_fields(MatchFields, form)
+                fields.language = fields.language or preferred_language(request.headers.get("Accept-Language"))
+                photos = [await photo.read() for photo in uploaded_files(form, "file")]
+        async with answering(request, timeout_s):
+            with gateway.gate.admit():
+                reply = await gateway.pipeline.match(photos, fields, timer, tell)
+    gateway.answers.observe(reply)
+    gateway.recent_times.note(reply.timings_ms)
+    gateway.match_log.note(reply)
+    request.state.timings_ms = reply.timings_ms
+    return reply

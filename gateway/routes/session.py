@@ -1,0 +1,79 @@
+"""``/session``: a browser shows a key once and is known by a cookie from then on.
+
+Pictures on a page cannot carry an ``Authorization`` header, and what a script can store a hostile script can read. The
+cookie is out of scripts' reach and is sent with nothing that a page of another site begins.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from contracts.session import KeyBody, KeysBody, SessionBody
+from gateway.routes.forwarding import GatewayDependency
+from serving.auth.identity import Identity, bearer_token
+from serving.auth.keys import digest_of, read_keys
+from serving.auth.sessions import COOKIE, HOURS_S, REMEMBERED_S, Sessions
+from serving.errors import Unauthorized
+from serving.openapi import error_answers
+from serving.roles import Role, requires
+
+router = APIRouter(prefix="/session", tags=["session"])
+
+
+@router.get("", summary="Who am I here?")
+@requires(Role.OPEN)
+async def show_session(request: Request) -> SessionBody:
+    """The name and role that this request has; without keys everybody is an admin."""
+    identity: Identity = request.state.identity
+    return SessionBody(name=None if identity.is_anonymous else identity.name, role=identity.role.word)
+
+
+@router.get("/keys", summary="Which keys are there?")
+@requires(Role.ADMIN)
+def list_keys(gateway: GatewayDependency) -> KeysBody:
+    """Names and roles; keys are made and revoked with `python -m gateway.manage_keys`."""
+    path = gateway.settings.keys_file
+    if path is None:
+        return KeysBody(guarded=False)
+    keys = [KeyBody(name=key.name, role=key.role, created=key.created.isoformat()) for key in read_keys(path).keys]
+    return KeysBody(guarded=True, keys=keys)
+
+
+@router.post(
+    "",
+    summary="Sign a browser in",
+    description="Send the key as `Authorization: Bearer`. The answer sets a cookie that scripts cannot read.",
+    responses=error_answers(401, 422, 429),
+)
+@requires(Role.OPEN)
+async def begin_session(
+    request: Request,
+    response: Response,
+    remember: Annotated[bool, Query(description="for 30 days, instead of until the browser is closed")] = False,
+) -> SessionBody:
+    """Set the cookie."""
+    identity: Identity = request.state.identity
+    sessions: Sessions = request.app.state.sessions
+    key = bearer_token(request.headers)
+    if identity.refused is not None or key is None:
+        raise Unauthorized(identity.refused or "no key was sent")
+    if not identity.is_anonymous:
+        sessions.end(request.cookies.get(COOKIE, ""))
+        response.set_cookie(
+            COOKIE,
+            sessions.begin(digest_of(key), lasting_s=REMEMBERED_S if remember else HOURS_S),
+            max_age=int(REMEMBERED_S) if remember else None,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+    return await show_session(request)
+
+
+@router.delete("", status_code=204, summary="Sign a browser out")
+@requires(Role.OPEN)
+async def end_session(request: Request, response: Response) -> None:
+    """Forget the session and its cookie."""
+    sessions: Sessions = request.app.state.sessions
+    sessions.end(request.cookies.get(COOKIE, ""))
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")

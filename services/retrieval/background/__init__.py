@@ -1,0 +1,1 @@
+"""Jobs on whole collections: sample, check-ups, calibrations, usage."""

@@ -1,0 +1,216 @@
+"""Calibrations of collections: fitted to what the gateway measured and to feedback, kept with the gallery."""
+
+import asyncio
+import math
+from contextlib import suppress
+from functools import partial
+
+from contracts.calibration import (
+    MOST_SAMPLES,
+    CalibrationBody,
+    CurvePoint,
+    MeasuredCalibration,
+    ReliabilityBin,
+    StoredCalibration,
+)
+from contracts.calibration import Interval as IntervalBody
+from contracts.feedback import verifier_asked
+from core.calibration.bounds import Interval, exact_interval
+from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, describe
+from core.calibration.samples import NOTHING_FOUND, Sample
+from core.decision.acceptance import Asked, choose_acceptance
+from core.decision.rule import models_in_use
+from core.errors import InvalidRequest
+from core.gallery import Gallery
+from core.usage import StoredMatch
+from services.retrieval.background.usage import Usage
+from serving.workers import Workers
+
+# 0.5 % to 20 %, each the same factor above the one before.
+_CURVE = tuple(round(0.005 * 40 ** (step / 24), 4) for step in range(25))
+_PAGE = 500
+
+
+class Calibrations:
+    """Reads and writes them. Belongs to one event loop."""
+
+    def __init__(self, gallery: Gallery, usage: Usage, workers: Workers) -> None:
+        """Compose."""
+        self._gallery = gallery
+        self._usage = usage
+        self._workers = workers
+        self._one_change = asyncio.Lock()
+
+    async def read(self, collection: str, verifier: str | None) -> StoredCalibration:
+        """What is on record, and whether it holds for a verifier.
+
+        Raises:
+            EmptyGallery: there is no image at all.
+            UnknownCollection: the collection holds none.
+        """
+        return await self._workers.run(self._read, collection, verifier)
+
+    async def fit(self, collection: str, measured: MeasuredCalibration) -> StoredCalibration:
+        """Fit to samples, and to feedback where that is asked for, and put it on record.
+
+        Raises:
+            UnknownCollection: the collection holds no image.
+            InvalidRequest: too few photos of nothing in the collection.
+        """
+        models = models_in_use(str(self._gallery.fingerprint), measured.verifier, measured.prompt_style)
+        samples = [
+            Sample(NOTHING_FOUND if each.score is None else each.score, each.known, each.right, each.origin)
+            for each in measured.samples
+        ]
+        if measured.use_feedback:
+            samples += await self._from_feedback(collection, models)
+        async with self._one_change:
+            places = await self._workers.run(self._gallery.count_places, collection)
+            calibration = await self._workers.run(partial(calibrate, samples, measured.target, models, places=places))
+            await self._store(collection, calibration)
+        return await self.read(collection, measured.verifier)
+
+    async def change_target(self, collection: str, target: float, verifier: str | None) -> StoredCalibration:
+        """Fit what is on record anew to another target; no photo is asked about again.
+
+        Raises:
+            UnknownCollection: the collection holds no image.
+            InvalidRequest: it was never calibrated.
+        """
+        async with self._one_change:
+            stored = await self._workers.run(self._stored, collection)
+            if stored is None:
+                raise InvalidRequest(
+                    f"collection {collection[:100]!r} was never calibrated; POST to the same address does that"
+                )
+            await self._store(collection, await self._workers.run(stored.with_target, target))
+        return await self.read(collection, verifier)
+
+    async def remove(self, collection: str) -> None:
+        """Let the shipped rule decide again.
+
+        Raises:
+            UnknownCollection: the collection holds no image.
+        """
+        async with self._one_change:
+            await self._workers.run(self._gallery.store_calibration, collection, "", None)
+
+    async def _store(self, collection: str, calibration: Calibration) -> None:
+        text = await self._workers.run(calibration.to_json)
+        await self._workers.run(self._gallery.store_calibration, collection, calibration.made_at, text)
+
+    def _text(self, collection: str) -> str | None:
+        self._gallery.check_collection(collection)
+        return self._gallery.calibration(collection)
+
+    def _stored(self, collection: str) -> Calibration | None:
+        text = self._text(collection)
+        return None if text is None else Calibration.from_json(text)
+
+    def _read(self, collection: str, verifier: str | None) -> StoredCalibration:
+        text = self._text(collection)
+        if text is None:
+            return StoredCalibration(collection=collection, state="none")
+        try:
+            calibration = Calibration.from_json(text)
+        except InvalidRequest as unreadable:
+            return StoredCalibration(collection=collection, state="stale", stale_because=str(unreadable))
+        models = calibration.models
+        models = models_in_use(str(self._gallery.fingerprint), verifier or models.verifier, models.prompt_style)
+        asked = Asked(models, self._gallery.count_places(collection))
+        acceptance = choose_acceptance(text, asked)
+        holds = acceptance.state == "valid"
+        return StoredCalibration(
+            collection=collection,
+            state="unknown" if holds and verifier is None else acceptance.state,
+            stale_because=acceptance.stale_because,
+            calibration=calibration_body(calibration),
+        )
+
+    async def _from_feedback(self, collection: str, models: Models) -> list[Sample]:
+        asked = verifier_asked(models.verifier, models.prompt_style)
+        samples: list[Sample] = []
+        cursor = None
+        while len(samples) < MOST_SAMPLES:
+            matches, cursor = await self._usage.page(collection, cursor, _PAGE, commented=True)
+            samples += [
+                sample
+                for each in matches
+                if (each.match.encoder, each.match.verifier) == (models.encoder, asked)
+                and (sample := feedback_sample(each)) is not None
+            ]
+            if cursor is None:
+                break
+        return samples[:MOST_SAMPLES]
+
+
+def feedback_sample(stored: StoredMatch) -> Sample | None:
+    """What an answer teaches that somebody commented; None where it was not verified, or the truth was not said.
+
+    A bare ``wrong`` leaves open what the photo shows.
+    """
+    match, said = stored.match, stored.feedback
+    # Without the decision's signals on record the score is another one.
+    if said is None or match.verification != "done" or "signal bias" not in match.evidence:
+        return None
+    if said.verdict == "other_place":
+        return Sample(match.score, True, said.place_id == match.place_id, "feedback")
+    if said.verdict == "not_in_collection" or (said.verdict == "right" and not match.matched):
+        return Sample(match.score, False, False, "feedback")
+    return Sample(match.score, True, True, "feedback") if said.verdict == "right" else None
+
+
+def calibration_body(calibration: Calibration) -> CalibrationBody:
+    """Show a calibration, what it does to its own samples, and what other targets would do."""
+    report = describe(calibration)
+    known = [sample.origin for sample in calibration.samples if sample.known]
+    error = report.reliability.error
+    return CalibrationBody(
+        target=calibration.target,
+        threshold=calibration.threshold,
+        threshold_confidence=calibration.confidence(calibration.threshold),
+        promised=calibration.promised,
+        needed_unknown=report.needed_unknown,
+        unknown_by_origin=dict(report.unknown_by_origin),
+        known_by_origin={origin: known.count(origin) for origin in dict.fromkeys(known)},
+        false_answers=_interval(report.false_answers),
+        answered=_interval(report.answered),
+        right=_interval(report.right),
+        wrong_place=_interval(report.wrong_place),
+        reliability=[
+            ReliabilityBin(confidence=each.confidence, right=each.right, count=each.count)
+            for each in report.reliability.bins
+        ],
+        calibration_error=None if math.isnan(error) else error,
+        curve=_curve(calibration),
+        encoder=calibration.models.encoder,
+        verifier=calibration.models.verifier,
+        prompt_style=calibration.models.prompt_style,
+        made_at=calibration.made_at,
+    )
+
+
+def _curve(calibration: Calibration) -> list[CurvePoint]:
+    points = []
+    for target in _CURVE:
+        # Labelled photos that are too few for any threshold may suffice in number for a lenient target.
+        with suppress(InvalidRequest):
+            points.append(_point(calibration, target))
+    return points
+
+
+def _point(calibration: Calibration, target: float) -> CurvePoint:
+    """What ``calibration.with_target`` would do, without fitting the confidence anew, which does not depend on it."""
+    threshold, promised = choose_threshold(calibration.samples, target, calibration.places)
+    known = [sample.score for sample in calibration.samples if sample.known]
+    return CurvePoint(
+        target=target,
+        threshold=threshold,
+        promised=promised,
+        answered=_interval(exact_interval(sum(score > threshold for score in known), len(known))),
+    )
+
+
+def _interval(interval: Interval) -> IntervalBody:
+    share = None if math.isnan(interval.share) else interval.share
+    return IntervalBody(share=share, low=interval.low, high=interval.high, count=interval.count)

@@ -1,0 +1,144 @@
+"""Builds the sample collection in the background, as an upload would."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from uuid import uuid4
+
+from contracts.sample import SampleCollection, SampleQuery
+from core.building.sample_photos import SAMPLE_COLLECTION, SAMPLE_PHOTOS, STRANGER, is_installed
+from core.errors import BackendUnavailable, GalleryUnavailable, InvalidRequest, SemanticMatchError
+from core.evaluation.simulated_photo import rephotograph
+from core.gallery import Gallery
+from services.retrieval.background.jobs import BackgroundJobs
+from services.retrieval.uploads.indexing import Indexer
+from services.retrieval.uploads.submissions import Submission
+from serving.workers import Workers
+
+_QUERIES = (*SAMPLE_PHOTOS, STRANGER)
+_JOB = "sample"
+_SOURCE = "photographs inside the Python package scikit-image (skimage.data)"
+
+logger = logging.getLogger(__name__)
+
+
+class Sample:
+    """The sample collection. Belongs to one event loop."""
+
+    def __init__(self, gallery: Gallery, indexer: Indexer, jobs: BackgroundJobs, workers: Workers) -> None:
+        """Compose."""
+        self._gallery = gallery
+        self._indexer = indexer
+        self._jobs = jobs
+        self._workers = workers
+        self._building: asyncio.Task[None] | None = None
+
+    async def read(self, language: str) -> SampleCollection:
+        """Say how far it is."""
+        present = len((await self._workers.run(self._place_ids)) & _sample_ids())
+        # Another replica may be at it.
+        job = await self._jobs.find(_JOB)
+        reason = job.body if job is not None and not job.is_running else ""
+        if self._is_building or (job is not None and job.is_running and not job.is_lost):
+            state = "building"
+        elif present == len(SAMPLE_PHOTOS):
+            state = "ready"
+        elif not is_installed():
+            state = "unavailable"
+        else:
+            state = "failed" if reason else "absent"
+        return SampleCollection.model_validate(
+            {
+                "collection": SAMPLE_COLLECTION,
+                "state": state,
+                "done": present,
+                "total": len(SAMPLE_PHOTOS),
+                "source": _SOURCE,
+                "reason": reason if state == "failed" else None,
+                "queries": [
+                    SampleQuery(
+                        place_id=None if photo is STRANGER else photo.place_id,
+                        name=photo.name[language],
+                        photographer=photo.photographer,
+                        terms=photo.terms,
+                        url=f"/sample/queries/{number}",
+                    )
+                    for number, photo in enumerate(_QUERIES)
+                ],
+            }
+        )
+
+    async def build(self, language: str) -> SampleCollection:
+        """Begin to build it, unless that is under way; what is there already stays.
+
+        Raises:
+            BackendUnavailable: the photographs are not installed.
+            InvalidRequest: a collection of that name holds other photos.
+            GalleryUnavailable: that it is under way cannot be written down.
+        """
+        if not is_installed():
+            raise BackendUnavailable("the sample's photographs are not installed; pip install 'scikit-image>=0.25'")
+        others = (await self._workers.run(self._place_ids)) - _sample_ids()
+        if others:
+            raise InvalidRequest(f"collection {SAMPLE_COLLECTION!r} holds photos of yours; give it another name first")
+        holder = uuid4().hex
+        if not self._is_building and await self._jobs.begin(_JOB, holder, "") is None:
+            self._building = asyncio.create_task(self._build(language, holder))
+        return await self.read(language)
+
+    async def query(self, number: int) -> bytes:
+        """A photo to try the sample with, a JPEG.
+
+        Raises:
+            InvalidRequest: there is none of that number.
+            BackendUnavailable: the photographs are not installed.
+        """
+        if number >= len(_QUERIES):
+            raise InvalidRequest(f"no sample photo {number}; give 0 to {len(_QUERIES) - 1}")
+        photo = _QUERIES[number]
+        return await self._workers.run(lambda: rephotograph(photo.read(), photo.seed))
+
+    async def finished(self) -> None:
+        """Wait until nothing is being built."""
+        if self._building is not None:
+            await asyncio.wait({self._building})
+
+    async def close(self) -> None:
+        """Stop building; what is stored stays, and building again goes on from there."""
+        if self._building is not None:
+            self._building.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._building
+
+    @property
+    def _is_building(self) -> bool:
+        return self._building is not None and not self._building.done()
+
+    async def _build(self, language: str, holder: str) -> None:
+        reason = ""
+        try:
+            reason = await self._add_all(language, holder)
+        finally:
+            with suppress(GalleryUnavailable):  # the photos stored say how far it came
+                await self._jobs.tell(_JOB, holder, reason, is_running=False)
+
+    async def _add_all(self, language: str, holder: str) -> str:
+        """Add what is not there yet; return why it ended too early, or nothing."""
+        for photo in SAMPLE_PHOTOS:  # one by one, so that progress shows
+            submission = Submission(photo.file, photo.read, photo.place(language), byte_size=0)
+            try:
+                await self._jobs.tell(_JOB, holder, "", is_running=True)
+                (outcome,) = await self._indexer.add(SAMPLE_COLLECTION, [submission])
+            except SemanticMatchError as exc:
+                outcome = exc
+            if isinstance(outcome, SemanticMatchError):
+                logger.warning("the sample collection could not be built: %s", outcome)
+                return str(outcome)
+        return ""
+
+    def _place_ids(self) -> set[str]:
+        return {each.place.place_id for each in self._gallery.places(SAMPLE_COLLECTION, limit=1000).places}
+
+
+def _sample_ids() -> set[str]:
+    return {photo.place_id for photo in SAMPLE_PHOTOS}

@@ -1,0 +1,173 @@
+"""The ``/index`` routes: what is in the gallery, and changes to it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as PathParameter
+from starlette.datastructures import UploadFile
+
+from contracts.images import (
+    IMAGE_ID_PATTERN,
+    AddFields,
+    AddReply,
+    CollectionList,
+    ImageBody,
+    ImageChange,
+    ImageFilter,
+    ImagePage,
+    KnownQuestion,
+    KnownReply,
+    PlaceFilter,
+    PlacePage,
+)
+from core.gallery import Gallery
+from services.retrieval.dependencies import Audit, Engine, Settings
+from services.retrieval.replies.gallery import (
+    add_reply,
+    change_from_body,
+    collection_list,
+    image_body,
+    image_page,
+    place_page,
+)
+from services.retrieval.replies.photos import open_original, open_preview, photo_answer
+from services.retrieval.settings import RetrievalSettings
+from services.retrieval.uploads.archives import ArchiveLimits, is_archive, submit_archive
+from services.retrieval.uploads.submissions import Submission, submit_file
+from serving.openapi import error_answers, form_body
+from serving.uploads import open_form, parse_fields, uploaded_files
+
+router = APIRouter(prefix="/index", tags=["gallery"])
+
+ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
+
+
+@router.post(
+    "/images",
+    response_model=AddReply,
+    summary="Add photos to the gallery",
+    description="See the gateway's route of the same name.",
+    responses=error_answers(408, 413, 422, 503),
+    openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
+)
+async def add_images(request: Request, engine: Engine, settings: Settings, audit: Audit) -> AddReply:
+    """Read the form, add what it holds."""
+    with engine.uploads.admit() as incoming:
+        async with open_form(
+            request, incoming, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files
+        ) as form:
+            fields = parse_fields(AddFields, form, files=frozenset({"file", "files"}))
+            files = uploaded_files(form, "file", "files")
+            # What has arrived waits for its turn; what still arrives keeps nobody from theirs.
+            async with engine.upload_turns:
+                submissions = await engine.workers.run(_submissions, files, fields, settings)
+                with audit.change("image.add", collection=fields.collection) as change:
+                    outcomes = await engine.indexer.add(fields.collection, submissions)
+                    reply = add_reply(fields.collection, submissions, outcomes)
+                    change.ids = [each.image.id for each in reply.results if each.image and each.status == "added"]
+                    change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
+    return reply
+
+
+@router.post("/known", summary="Which photos are there already?", responses=error_answers(422, 503))
+async def tell_known(question: KnownQuestion, engine: Engine) -> KnownReply:
+    """Tell by content."""
+    return KnownReply(known=await engine.workers.run(_known, engine.gallery, question))
+
+
+@router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
+async def list_images(engine: Engine, wanted: Annotated[ImageFilter, Query()]) -> ImagePage:
+    """One page, oldest first."""
+    page = await engine.workers.run(
+        engine.gallery.list_images,
+        collection=wanted.collection,
+        place_id=wanted.place_id,
+        text=wanted.q,
+        cursor=wanted.cursor,
+        limit=wanted.limit,
+    )
+    return image_page(page)
+
+
+@router.get("/images/{image_id}", summary="One gallery image", responses=error_answers(404, 422, 503))
+async def get_image(image_id: ImageId, engine: Engine) -> ImageBody:
+    """One image."""
+    return image_body(await engine.workers.run(engine.gallery.get, image_id))
+
+
+@router.get(
+    "/images/{image_id}/file",
+    response_class=Response,
+    summary="The original photo, as it was uploaded",
+    responses={200: {"content": {"image/*": {}}}, **error_answers(404, 422, 503)},
+)
+async def get_original(image_id: ImageId, request: Request, engine: Engine) -> Response:
+    """The bytes that were uploaded."""
+    image, file = await engine.workers.run(open_original, engine.gallery, image_id)
+    return photo_answer(request, file, image.media_type, etag=image.content_hash, filename=image.filename)
+
+
+@router.get(
+    "/images/{image_id}/preview",
+    response_class=Response,
+    summary="A small JPEG of it",
+    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
+)
+async def get_preview(image_id: ImageId, request: Request, engine: Engine) -> Response:
+    """A small JPEG without metadata."""
+    image, file = await engine.workers.run(open_preview, engine.gallery, image_id)
+    return photo_answer(request, file, "image/jpeg", etag=f"{image.content_hash}-preview")
+
+
+@router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 422, 503))
+async def change_image(image_id: ImageId, change: ImageChange, engine: Engine, audit: Audit) -> ImageBody:
+    """Change the fields given; the others stay."""
+    with audit.change("image.edit", image_id, fields=sorted(change.model_fields_set)):
+        return image_body(await engine.workers.run(engine.gallery.update, image_id, change_from_body(change)))
+
+
+@router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
+async def delete_image(image_id: ImageId, engine: Engine, audit: Audit) -> None:
+    """Remove an image, its files, and its place when it was the last to show it."""
+    with audit.change("image.delete", image_id):
+        await engine.workers.run(engine.gallery.delete, image_id)
+
+
+@router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
+async def list_places(engine: Engine, wanted: Annotated[PlaceFilter, Query()]) -> PlacePage:
+    """One page, by name."""
+    page = await engine.workers.run(
+        engine.gallery.places,
+        collection=wanted.collection,
+        text=wanted.q,
+        cursor=wanted.cursor,
+        limit=wanted.limit,
+    )
+    return place_page(page)
+
+
+@router.get("/collections", summary="List collections", responses=error_answers(503))
+async def list_collections(engine: Engine) -> CollectionList:
+    """All of them."""
+    return collection_list(await engine.workers.run(engine.gallery.collections))
+
+
+def _known(gallery: Gallery, question: KnownQuestion) -> list[str]:
+    hashes = dict.fromkeys(question.content_hashes)
+    return [each for each in hashes if gallery.find_by_content(question.collection, each) is not None]
+
+
+def _submissions(files: list[UploadFile], fields: AddFields, settings: RetrievalSettings) -> list[Submission]:
+    limits = ArchiveLimits(
+        max_entries=settings.max_archive_entries,
+        max_total_bytes=settings.max_archive_bytes,
+        max_photo_bytes=settings.max_photo_bytes,
+    )
+    submissions: list[Submission] = []
+    for file in files:
+        if is_archive(file.file):
+            submissions += submit_archive(file.filename, file.file, limits, fields)
+        else:
+            byte_size = file.size or 0
+            submissions.append(submit_file(file.filename, file.file, byte_size, settings.max_photo_bytes, fields))
+    return submissions

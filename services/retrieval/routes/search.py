@@ -1,0 +1,61 @@
+"""``POST /search``: candidates for a photo."""
+
+import base64
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from contracts.retrieval import RetrievalDecision, SearchParams, SearchReply
+from core.decision.answer import decide_by_retrieval
+from core.retrieval.exclusion import LeftOut
+from services.retrieval.dependencies import Engine, Settings
+from services.retrieval.replies.gallery import candidate_body
+from serving.callers import RequestTimeout, answering
+from serving.observability import StageTimer
+from serving.openapi import PHOTO_BODY, error_answers
+from serving.uploads import read_body
+
+router = APIRouter(tags=["search"])
+
+
+@router.post(
+    "/search",
+    response_model=SearchReply,
+    summary="Which gallery images may show this photo's place?",
+    description="The body is the photo itself. Candidates come best first, at most one image per place if possible.",
+    responses=error_answers(400, 404, 408, 409, 413, 415, 422, 503, 504),
+    openapi_extra=PHOTO_BODY,
+)
+async def search(
+    request: Request,
+    engine: Engine,
+    settings: Settings,
+    params: Annotated[SearchParams, Query()],
+    timeout_s: RequestTimeout = None,
+) -> Response:
+    """Read the photo, search."""
+    with engine.reception.admit() as incoming:
+        photo = await read_body(request, incoming, settings.max_photo_bytes)
+    timer = StageTimer()
+    async with answering(request, timeout_s):
+        found = await engine.search(
+            photo,
+            collection=params.collection,
+            top_k=params.top_k,
+            features=params.features,
+            timer=timer,
+            left_out=LeftOut(params.leave_out_place, params.leave_out_image),
+        )
+    decision = decide_by_retrieval(found.candidates)
+    reply = SearchReply(
+        candidates=[candidate_body(candidate) for candidate in found.candidates],
+        further_views=[candidate_body(view) for view in found.further_views],
+        decision=RetrievalDecision(matched=decision.matched, confidence=decision.confidence, reason=decision.reason),
+        encoder=str(engine.gallery.fingerprint),
+        query_width=found.query.width,
+        query_height=found.query.height,
+        query_features=base64.b64encode(found.features).decode() if found.features is not None else None,
+        timings_ms=timer.finish(),
+    )
+    request.state.timings_ms = reply.timings_ms
+    return Response(reply.model_dump_json(), media_type="application/json")

@@ -1,0 +1,1 @@
+"""Photos and ZIP archives that are added."""

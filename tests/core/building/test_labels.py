@@ -1,0 +1,94 @@
+from pathlib import Path, PurePosixPath
+
+import pytest
+from fakes.images import draw_place
+
+from core.building.labels import parse_manifest, place_of_path, read_folder
+from core.errors import InvalidRequest
+from core.results import Place
+
+
+def write_photo(path: Path, seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw_place(seed, (64, 48)).save(path)
+
+
+def test_folders_name_places(tmp_path):
+    """A photo belongs to the first folder it lies in; one in no folder belongs to no place and is unlabelled."""
+    write_photo(tmp_path / "gate" / "winter" / "a.jpg")
+    write_photo(tmp_path / "b.jpg")
+
+    loose, gate = read_folder(tmp_path, "reference")
+
+    assert (gate.place, gate.labelled) == (Place("gate", "gate"), True)
+    assert (loose.place, loose.labelled) == (None, False)
+
+
+def test_a_manifest_comes_before_folders(tmp_path):
+    """With a manifest.csv, its rows alone are listed, each with all that it says of the place."""
+    (tmp_path / "manifest.csv").write_text(
+        "file,place_id,place_name,description,latitude,longitude,metadata\n"
+        'x/a.jpg,p1,长廊,Long corridor,39.99,116.27,"{""room"": 3}"\n',
+        encoding="utf-8-sig",
+    )
+    write_photo(tmp_path / "other" / "b.jpg")
+
+    (photo,) = read_folder(tmp_path, "reference")
+
+    assert photo.path == tmp_path / "x" / "a.jpg"
+    assert photo.place == Place("p1", "长廊", "Long corridor", {"room": 3}, 39.99, 116.27)
+
+
+def test_roles_separate_queries_from_references(tmp_path):
+    """Rows marked query are asked with, all others are references; unmarked rows serve as both."""
+    (tmp_path / "manifest.csv").write_text("role,file,place_id\nquery,q.jpg,\ndb,r.jpg,p\n,both.jpg,p\n")
+
+    assert [photo.path.name for photo in read_folder(tmp_path, "query")] == ["q.jpg", "both.jpg"]
+    assert [photo.path.name for photo in read_folder(tmp_path, "reference")] == ["r.jpg", "both.jpg"]
+
+
+def test_an_empty_place_means_nothing_of_the_gallery():
+    """A manifest row without place_id is labelled: its right answer is no answer."""
+    (row,) = parse_manifest(b"file,place_id\na.jpg,\n")
+
+    assert row.place is None
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name,place\na.jpg,x\n", "no column 'file'"),
+        ("", "no column 'file'"),
+        ("file\n../../etc/passwd\n", "line 2: file '../../etc/passwd' is no path inside"),
+        ("file\n/etc/passwd\n", "is no path inside"),
+        ("file,place_id,latitude\na.jpg,p,north\n", "line 2: latitude 'north' is no number"),
+        ("file,place_id,metadata\na.jpg,p,[1]\n", r"line 2: metadata '\[1\]' is no JSON object"),
+        (f"file,place_id,metadata\na.jpg,p,{'[' * 100_000}\n", "line 2: metadata .* nested too deeply"),
+        ("file" + ",x" * 256 + "\n", "257 columns; at most 256 are accepted"),
+        ('file\n"a.jpg\n', "manifest.csv, line"),
+        ("file,place_name\na.jpg,长廊\n".encode("gbk"), "no text in UTF-8: .*; in Excel, save as 'CSV UTF-8'"),
+    ],
+)
+def test_a_damaged_manifest_is_refused_with_its_line(text, complaint):
+    """The message names the line and what is wrong with it."""
+    with pytest.raises(InvalidRequest, match=complaint):
+        parse_manifest(text if isinstance(text, bytes) else text.encode())
+
+
+def test_a_manifest_may_be_held_to_a_number_of_rows():
+    """As many rows as were accepted are read; one more is refused."""
+    assert len(parse_manifest(b"file\na.jpg\nb.jpg\n", max_rows=2)) == 2
+    with pytest.raises(InvalidRequest, match=r"manifest.csv has too many rows; at most 1 are accepted"):
+        parse_manifest(b"file\na.jpg\nb.jpg\n", max_rows=1)
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    """A mistyped folder is not an empty one."""
+    with pytest.raises(InvalidRequest, match="no such folder"):
+        read_folder(tmp_path / "nowhere", "query")
+
+
+def test_place_of_path_takes_the_first_folder():
+    """Deeper folders sort photos within a place."""
+    assert place_of_path(PurePosixPath("hall/left/a.jpg")) == Place("hall", "hall")
+    assert place_of_path(PurePosixPath("a.jpg")) is None

@@ -1,0 +1,241 @@
+"""What every vector store promises, whichever engine does it."""
+
+from itertools import count
+from threading import Event
+
+import numpy as np
+import pytest
+from servers.milvus import GRACEFUL_S
+
+from core.errors import UnknownCollection
+from core.gallery import Area, Gallery, ImageChange, Storage
+from core.gallery.vectors.milvus import outbox
+from core.gallery.vectors.port import VectorStore
+from core.results import EncoderFingerprint, Place
+
+STORES = {
+    "faiss": {},
+    "faiss in float16": {"precision": "float16"},
+    "faiss in lists": {"approximate": "ivf", "approximate_from": 10, "probes": 1000},
+    "milvus": {"collection": "contract", "staleness_s": GRACEFUL_S + 0.1},
+}
+DIM = 16
+FINGERPRINT = EncoderFingerprint("drawn", "seeded", "none", DIM)
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module", params=STORES)
+def replicas(request, tmp_path_factory):
+    """Two processes' views of one gallery: each has the folder open for itself."""
+    options = dict(STORES[request.param])
+    if request.param == "milvus":
+        options["uri"] = request.getfixturevalue("milvus").uri
+    storage = Storage(vector_index=request.param.split()[0], vector_index_options=options)
+    folder = tmp_path_factory.mktemp("gallery")
+    with (
+        Gallery.open(folder, FINGERPRINT, storage=storage) as one,
+        Gallery.open(folder, FINGERPRINT, storage=storage) as other,
+    ):
+        yield one, other
+
+
+@pytest.fixture
+def tolerance(request) -> float:
+    """How far similarities may be off."""
+    return 1e-3 if "float16" in request.node.callspec.params["replicas"] else 1e-5
+
+
+@pytest.fixture
+def gallery(replicas) -> Gallery:
+    """One of the two."""
+    return replicas[0]
+
+
+@pytest.fixture
+def collection() -> str:
+    """A name that no other test uses."""
+    return f"museum-{next(NUMBERS)}"
+
+
+def wait_until_settled(gallery):
+    """Return when nothing waits for an engine any more, so that it alone answers."""
+    pause = Event()
+    for _ in range(600):
+        with gallery._database.reading() as connection:
+            if outbox.next_due(connection) is None:
+                return
+        pause.wait(0.05)
+    raise TimeoutError("the outbox does not become empty")
+
+
+def ids(candidates) -> list[str]:
+    """Which images were found, in order."""
+    return [candidate.image.image_id for candidate in candidates]
+
+
+class TestSearching:
+    def test_the_similarities_are_the_cosines(self, gallery, collection, new_image, tolerance):
+        """The most similar images come first, with their exact cosine similarities."""
+        images = [new_image(seed, collection=collection) for seed in range(40)]
+        stored = [result.image.image_id for result in gallery.add(images)]
+        query = new_image(1000).embedding
+        cosines = np.stack([image.embedding for image in images]) @ query
+        best = np.argsort(-cosines)[:7]
+
+        for wait in (lambda _: None, wait_until_settled):
+            wait(gallery)
+            found = gallery.search(query, collection, top_k=7)
+            assert ids(found) == [stored[row] for row in best]
+            assert [each.similarity for each in found] == pytest.approx(cosines[best].tolist(), abs=tolerance)
+
+    def test_a_small_collection_is_found_whole(self, gallery, collection, new_image):
+        """Asked for more than there is, a search answers with all there is."""
+        gallery.add([new_image(seed, collection=collection) for seed in range(3)])
+
+        assert len(gallery.search(new_image(0).embedding, collection, top_k=50)) == 3
+
+    def test_collections_know_nothing_of_each_other(self, gallery, collection, new_image):
+        """A search finds images of its collection alone, however similar those of another are."""
+        gallery.add([new_image(1, collection=f"{collection}-other")])
+        gallery.add([new_image(2, collection=collection)])
+
+        assert [each.image.filename for each in gallery.search(new_image(1).embedding, collection)] == ["photo-2.jpg"]
+
+    def test_an_unknown_collection_is_named(self, gallery, collection, new_image):
+        """A collection that holds nothing is said to be unknown."""
+        gallery.add([new_image(1, collection=collection)])
+
+        with pytest.raises(UnknownCollection, match="nowhere"):
+            gallery.search(new_image(1).embedding, "nowhere")
+
+
+class TestChanging:
+    def test_an_added_image_is_found_at_once_by_every_replica(self, replicas, collection, new_image, tolerance):
+        """As soon as ``add`` returns, the image is the best answer to its own photo, wherever it is asked."""
+        one, _other = replicas
+        for seed in range(5):
+            added = one.add([new_image(seed, collection=collection)])[0].image.image_id
+            for replica in replicas:
+                best = replica.search(new_image(seed).embedding, collection, top_k=1)[0]
+                assert (best.image.image_id, best.similarity) == (added, pytest.approx(1, abs=tolerance))
+
+    def test_a_deleted_image_is_found_by_no_replica(self, replicas, collection, new_image):
+        """As soon as ``delete`` returns, the image is no answer any more; the next best takes its place."""
+        one, _other = replicas
+        stored = [each.image.image_id for each in one.add([new_image(s, collection=collection) for s in range(8)])]
+        wait_until_settled(one)
+
+        for seed in (3, 5):
+            one.delete(stored[seed])
+
+            for replica in replicas:
+                found = ids(replica.search(new_image(seed).embedding, collection, top_k=6))
+                assert stored[seed] not in found
+                assert len(found) == 6
+
+    def test_a_renamed_collection_is_found_under_its_new_name(self, replicas, collection, new_image):
+        """Its vectors follow a collection's name at once, and new images join them."""
+        one, other = replicas
+        one.add([new_image(1, collection=collection)])
+        wait_until_settled(one)
+        one.rename_collection(collection, f"{collection}-renamed")
+        other.add([new_image(2, collection=f"{collection}-renamed")])
+
+        for replica in replicas:
+            assert len(replica.search(new_image(1).embedding, f"{collection}-renamed")) == 2
+            with pytest.raises(UnknownCollection):
+                replica.search(new_image(1).embedding, collection)
+
+    def test_the_name_of_a_deleted_collection_can_be_used_again(self, replicas, collection, new_image):
+        """Of a collection that was deleted nothing is found under its name, whatever it holds next."""
+        one, other = replicas
+        one.add([new_image(seed, collection=collection) for seed in range(4)])
+        one.delete_collection(collection)
+        other.add([new_image(9, collection=collection)])
+
+        for replica in replicas:
+            found = replica.search(new_image(0).embedding, collection, top_k=4)
+            assert [each.image.filename for each in found] == ["photo-9.jpg"]
+
+    def test_any_course_of_changes_leads_to_what_the_database_holds(self, replicas, collection, new_image):
+        """After any changes by either replica, both answer as if all had been compared one by one."""
+        rng = np.random.default_rng(5)
+        held: dict[str, np.ndarray] = {}
+        for step in range(60):
+            writer = replicas[rng.integers(2)]
+            if held and rng.random() < 0.4:
+                image_id = list(held)[rng.integers(len(held))]
+                writer.delete(image_id)
+                del held[image_id]
+            else:
+                image = new_image(2000 + step, collection=collection)
+                held[writer.add([image])[0].image.image_id] = image.embedding
+            if not held:
+                continue
+            query = new_image(5000 + step).embedding
+            cosines = {image_id: float(vector @ query) for image_id, vector in held.items()}
+            expected = sorted(cosines, key=lambda each: -cosines[each])[:5]
+            assert ids(replicas[step % 2].search(query, collection, top_k=5)) == expected
+
+
+class TestFiltering:
+    @pytest.fixture
+    def stored(self, gallery, collection, new_image) -> dict[str, str]:
+        """Image ids by place: two photos of a gate, one of a tower 1.1 km further north, one of a hall somewhere."""
+        places = {
+            "gate": Place("gate", "Gate", latitude=47.5, longitude=8.0),
+            "tower": Place("tower", "Tower", latitude=47.51, longitude=8.0),
+            "hall": Place("hall", "Hall"),
+        }
+        order = ("gate", "gate", "tower", "hall")
+        added = gallery.add([new_image(s, collection=collection, place=places[n]) for s, n in enumerate(order)])
+        wait_until_settled(gallery)
+        return {result.image.image_id: name for result, name in zip(added, order, strict=True)}
+
+    def places_of(self, candidates) -> list[str]:
+        """Which places were found, sorted."""
+        return sorted(each.image.place.place_id for each in candidates)
+
+    def test_only_images_of_the_places_asked_for(self, replicas, collection, stored, new_image):
+        """Asked for some places, a search finds all images of these, and no other."""
+        for replica in replicas:
+            found = replica.search(new_image(3).embedding, collection, place_ids=["gate", "hall", "unheard of"])
+            assert self.places_of(found) == ["gate", "gate", "hall"]
+            assert replica.search(new_image(3).embedding, collection, place_ids=[]) == []
+
+    @pytest.mark.parametrize(
+        ("radius_m", "found"), [(1100, ["gate", "gate"]), (1125, ["gate", "gate", "tower"])], ids=["near", "far"]
+    )
+    def test_only_images_within_the_radius(self, gallery, collection, stored, new_image, radius_m, found):
+        """Asked for an area, a search finds what lies in it to the metre, and nothing without a position."""
+        area = Area(47.5, 8.0, radius_m)
+
+        assert self.places_of(gallery.search(new_image(3).embedding, collection, within=area)) == found
+        one = gallery.search(new_image(3).embedding, collection, within=area, place_ids=["gate"])
+        assert self.places_of(one) == ["gate", "gate"]
+
+    def test_the_date_line_is_no_border(self, gallery, collection, new_image):
+        """An area at 180 degrees reaches to both sides."""
+        island = Place("island", "Island", latitude=-17.0, longitude=-179.999)
+        gallery.add([new_image(1, collection=collection, place=island)])
+
+        assert len(gallery.search(new_image(1).embedding, collection, within=Area(-17.0, 179.999, 500))) == 1
+
+    def test_a_moved_image_is_found_where_it_is_now(self, replicas, collection, stored, new_image):
+        """An image given to another place, and a place given another position, are found there at once."""
+        one, _other = replicas
+        image_id = next(each for each, place in stored.items() if place == "tower")
+        one.update(image_id, ImageChange(place_id="hall"))
+        one.update(image_id, ImageChange(latitude=10.0, longitude=20.0))
+
+        for replica in replicas:
+            found = replica.search(new_image(3).embedding, collection, within=Area(10.0, 20.0, 50))
+            assert self.places_of(found) == ["hall", "hall"]
+            assert self.places_of(replica.search(new_image(3).embedding, collection, place_ids=["tower"])) == []
+
+
+def test_every_store_is_a_vector_store(gallery):
+    """A store offers all that the port asks for."""
+    asked = {name for name in vars(VectorStore) if not name.startswith("_")}
+
+    assert asked <= set(dir(gallery._vectors))

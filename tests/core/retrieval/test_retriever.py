@@ -1,0 +1,165 @@
+import math
+
+import numpy as np
+import pytest
+from fakes.images import draw_place, see_again
+from PIL import Image
+
+from core.results import Candidate, GalleryImage, Place
+from core.retrieval.retriever import Retriever
+
+
+class ListGallery:
+    """A gallery in a list: photos encoded by the real encoder."""
+
+    def __init__(self, encoder, photos, places):
+        encodings = encoder.encode(photos)
+        self.embeddings, self.features = encodings.embeddings, encodings.local_features
+        self.asked: list[str] = []
+        self.images = [
+            GalleryImage(str(i), "default", Place(place, place), f"{i}.jpg", "", "image/jpeg", 1, 1, 1, "", f"{i}.jpg")
+            for i, place in enumerate(places)
+        ]
+
+    def search(self, embedding, collection, top_k):
+        similarities = self.embeddings @ embedding
+        order = np.argsort(-similarities)[:top_k]
+        return [Candidate(self.images[i], float(similarities[i]), rank) for rank, i in enumerate(order, 1)]
+
+    def local_features(self, image_ids):
+        self.asked += image_ids
+        return [self.features[int(image_id)] for image_id in image_ids]
+
+
+@pytest.fixture(scope="module")
+def gallery(embedded):
+    """Four places; the first is seen three times."""
+    first = draw_place(0)
+    photos = [first, see_again(first, 8).image, see_again(first, 9).image, *(draw_place(seed) for seed in (1, 2, 3))]
+    return ListGallery(embedded, photos, ["p0", "p0", "p0", "p1", "p2", "p3"])
+
+
+def retrieve(gallery, embedded, photo, top_k, look_again=None, **options):
+    encodings = embedded.encode([photo])
+    retriever = Retriever(gallery, look_again, **({"time_budget_s": math.inf} | options))
+    return retriever.retrieve(photo, encodings.embeddings[0], encodings.local_features[0], "default", top_k)
+
+
+def test_candidates_are_spread_over_places(gallery, embedded):
+    """Several views of the right place take one rank, not all of them."""
+    found = retrieve(gallery, embedded, see_again(draw_place(0), 4).image, 4).candidates
+
+    assert found[0].image.place.place_id == "p0"
+    assert sorted(candidate.image.place.place_id for candidate in found) == ["p0", "p1", "p2", "p3"]
+    assert [candidate.rank for candidate in found] == [1, 2, 3, 4]
+
+
+def test_further_views_follow_when_places_run_out(gallery, embedded):
+    """Asked for more candidates than there are places, the remaining images come after the first of each place."""
+    found = retrieve(gallery, embedded, draw_place(1), 6).candidates
+
+    assert len({candidate.image.place.place_id for candidate in found[:4]}) == 4
+    assert [candidate.image.place.place_id for candidate in found[4:]] == ["p0", "p0"]
+
+
+def test_a_clear_first_look_needs_no_second(gallery, embedded):
+    """The second look is not paid for by photos that are recognised at once."""
+
+    def refuse(image, first):
+        raise AssertionError("looked twice at a clear photo")
+        yield
+
+    assert retrieve(gallery, embedded, see_again(draw_place(2), 1).image, 3, refuse).looks == 1
+
+
+def test_a_sideways_photo_is_looked_at_again(gallery, embedded):
+    """A photo held sideways comes first after the second look, and its views are handed on."""
+    sideways = see_again(draw_place(2), 1).image.rotate(90, expand=True)
+
+    found = retrieve(gallery, embedded, sideways, 3, embedded.look_again)
+
+    assert found.looks > 1
+    assert found.candidates[0].image.place.place_id == "p2"
+    assert {view.rotation for view in found.local_features.views} >= {0, 270}
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_a_small_exhibit_is_found_by_looking_closer(gallery, embedded, rotation):
+    """A picture small on a wide empty wall, even held sideways, is found by its own part of the photo."""
+    wall = Image.new("RGB", (2400, 1800), (201, 196, 186))
+    wall.paste(draw_place(2).resize((320, 240)), (300, 1300))
+    photo = wall.rotate(rotation, expand=True)
+
+    closer = retrieve(gallery, embedded, photo, 4, embedded.look_again)
+    at_once = retrieve(gallery, embedded, photo, 4)
+
+    assert closer.looks > 2
+    assert closer.candidates[0].image.place.place_id == "p2"
+    similarity = next(each.similarity for each in at_once.candidates if each.image.place.place_id == "p2")
+    assert closer.candidates[0].similarity > similarity + 0.1
+
+
+def test_no_look_begins_after_the_budget(gallery, embedded):
+    """Without time left, the first look is all that an unclear photo gets."""
+    photo = Image.effect_noise((640, 480), 90).convert("RGB")
+
+    assert retrieve(gallery, embedded, photo, 3, embedded.look_again, time_budget_s=0.0).looks == 1
+    assert retrieve(gallery, embedded, photo, 3, embedded.look_again).looks > 2
+
+
+def test_without_local_features_similarity_decides(gallery, embedded):
+    """An encoder without local features is served by similarity alone."""
+    photo = see_again(draw_place(3), 2).image
+    embedding = embedded.encode([photo]).embeddings[0]
+
+    found = Retriever(gallery).retrieve(photo, embedding, None, "default", 2)
+
+    assert found.candidates[0].image.place.place_id == "p3"
+    assert found.local_features is None
+    assert found.candidates[0].local_score is None
+
+
+def test_a_certain_candidate_ends_the_local_test(embedded):
+    """Once one of the ten nearest agrees beyond doubt, the features of the others are not even read."""
+    photos = [draw_place(seed, (240, 180)) for seed in range(14)]
+    gallery = ListGallery(embedded, photos, [f"p{seed}" for seed in range(14)])
+
+    known = retrieve(gallery, embedded, draw_place(3, (240, 180)), 14)
+    read_for_known = len(gallery.asked)
+    gallery.asked.clear()
+    retrieve(gallery, embedded, draw_place(99, (240, 180)), 14)
+
+    assert known.candidates[0].image.place.place_id == "p3"
+    assert [candidate.local_score is None for candidate in known.candidates].count(True) == 4
+    assert (read_for_known, len(gallery.asked)) == (10, 14)
+
+
+def test_many_views_of_one_place_do_not_crowd_out_others(embedded):
+    """Even when the fifty nearest images all show one place, the other places come before its second view."""
+    photos = [draw_place(0, (160, 120))] * 60 + [draw_place(seed, (160, 120)) for seed in (1, 2, 3)]
+    gallery = ListGallery(embedded, photos[:1] + photos[60:], ["p0", "p1", "p2", "p3"])
+    gallery.embeddings = gallery.embeddings[[0] * 60 + [1, 2, 3]]
+    gallery.features = [gallery.features[0]] * 60 + list(gallery.features[1:])
+    gallery.images = [
+        GalleryImage(str(i), "default", Place(p, p), "", "", "", 1, 1, 1, "", "")
+        for i, p in enumerate(["p0"] * 60 + ["p1", "p2", "p3"])
+    ]
+
+    found = retrieve(gallery, embedded, draw_place(0, (160, 120)), 4).candidates
+
+    assert found[0].image.place.place_id == "p0"
+    assert {candidate.image.place.place_id for candidate in found} == {"p0", "p1", "p2", "p3"}
+
+
+def test_further_views_of_the_first_places_go_along(gallery, embedded):
+    """Beside one candidate per place come other images of the first places, for the verifier to see."""
+    photo = see_again(draw_place(0), 4).image
+
+    found = retrieve(gallery, embedded, photo, 3)
+    all_places = retrieve(gallery, embedded, photo, 6)
+
+    assert [view.image.place.place_id for view in found.further_views] == ["p0", "p0"]
+    assert not {view.image.image_id for view in found.further_views} & {
+        each.image.image_id for each in found.candidates
+    }
+    assert all_places.further_views == []

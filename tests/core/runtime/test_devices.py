@@ -1,0 +1,54 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from core.errors import BackendUnavailable, InvalidRequest
+from core.runtime.devices import choose_device, device_of
+
+no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is present: its absence cannot be tried")
+
+
+@no_gpu
+def test_auto_falls_back_to_the_cpu_and_says_why():
+    """Without a GPU the CPU is used in float32, and the reason is there to be shown."""
+    choice = choose_device()
+    assert (choice.device.type, choice.dtype, choice.is_cuda) == ("cpu", torch.float32, False)
+    assert "no CUDA device" in choice.reason
+
+
+@no_gpu
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_gpu_asked_for_by_name_is_never_replaced(device: str):
+    """Asking for a GPU that is not there is an error, not a slow start on the CPU."""
+    with pytest.raises(BackendUnavailable, match="0 CUDA devices are visible"):
+        choose_device(device)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: its choice cannot be tried")
+def test_auto_takes_the_gpu_in_bfloat16():
+    """With a GPU it is used, in bfloat16, and named."""
+    choice = choose_device()
+    assert (choice.device, choice.dtype) == (torch.device("cuda:0"), torch.bfloat16)
+    assert torch.cuda.get_device_name(0) in choice.reason
+
+
+def test_the_dtype_can_be_chosen():
+    """A dtype asked for by name is used as it is."""
+    assert choose_device("cpu", "bfloat16").dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(("device", "dtype"), [("gpu", "auto"), ("cuda:", "auto"), ("cuda:x", "auto"), ("cpu", "fp8")])
+def test_unknown_names_are_refused(device: str, dtype: str):
+    """A name that means nothing here is answered with those that do."""
+    with pytest.raises(InvalidRequest, match="accepted: auto"):
+        choose_device(device, dtype)
+
+
+def test_a_model_with_a_device_tells_where_it_runs():
+    """Whoever runs the product sees it; a model that runs elsewhere has nothing to tell."""
+    model = SimpleNamespace(device=choose_device("cpu"))
+
+    assert device_of(model) is model.device
+    assert device_of(object()) is device_of(SimpleNamespace(device="cuda")) is None
