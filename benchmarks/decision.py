@@ -3,10 +3,10 @@
     python -m benchmarks.decision --eval-dir PHOTOS [--work-dir FOLDER] [--time-budget 1.5]
 
 PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/building/labels.py). Every query is asked
-about once as it is, and once with its place left out; the answers' evidence is kept in the work folder, so that a second
-run measures nothing anew. Prints, for each set: top-1 without a threshold; for each target the false answers to queries of
-nothing in the collection, how often they stayed within the target and within the calibration's own interval, right and
-wrong answers; the same with the rule itself fitted on the calibrated half; what each signal adds; the time per match.
+about once as it is, and once with its place left out; the answers' evidence is kept in the work folder, so that a
+second run measures nothing anew. Prints, for each set: top-1 without a threshold; for each target the false answers to
+queries of nothing in the collection, how often they stayed within the target and within the calibration's own interval,
+right and wrong answers; the same with the rule itself fitted on the calibrated half; what each signal adds; the time per match.
 Exits with 1 if a bar is missed.
 """
 
@@ -28,7 +28,7 @@ from benchmarks.logistic import fit_logistic
 from core.building.labels import read_folder
 from core.calibration.calibration import Models, calibrate, describe
 from core.calibration.samples import NOTHING_FOUND, Sample
-from core.decision.evidence import SIGNALS, Judged, gather
+from core.decision.evidence import SIGNALS, VerifiedPair, gather
 from core.decision.rule import DecisionRule, rule_for
 from core.evaluation.calibration_queries import asking, labelled_tasks
 from core.m1_retrieval import M1GlobalRetrieval
@@ -132,9 +132,9 @@ def _measured(photos: Path, work: Path, budget: float) -> list[Query]:
             for number, task in enumerate(tqdm(tasks, desc=photos.name, disable=None)):
                 data = task.read()
                 started = time.perf_counter()
-                match = ask(data, task.left_out)
+                match = ask(data, task.exclusion)
                 seconds = time.perf_counter() - started
-                kind = "left out" if task.left_out else "known" if task.truth else "unknown"
+                kind = "left out" if task.exclusion else "known" if task.truth else "unknown"
                 group = f"{photos.name}/{task.truth or number}"
                 file.write(json.dumps(_record(match, kind, group, task.truth, seconds)) + "\n")
         unfinished.rename(kept)
@@ -144,7 +144,7 @@ def _measured(photos: Path, work: Path, budget: float) -> list[Query]:
 def _record(match: Match, kind: str, group: str, truth: str | None, seconds: float) -> dict[str, object]:
     evidence = gather(
         [
-            Judged(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
+            VerifiedPair(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
             for candidate, verdict in zip(match.ranked, match.verdicts, strict=True)
         ],
         margin_floor=rule_for("embedded", "geometric").margin_floor,

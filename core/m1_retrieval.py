@@ -14,7 +14,7 @@ from core.gallery import DEFAULT_COLLECTION, Gallery, Storage
 from core.gallery.database.manifest import refuse_other_encoder
 from core.gallery.storage import LOCAL
 from core.imaging.decoding import open_image
-from core.retrieval.exclusion import LeavingOut, LeftOut
+from core.retrieval.exclusion import ExcludingGallery, Exclusion
 from core.retrieval.retriever import TIME_BUDGET_S, Retrieved, Retriever
 
 _log = logging.getLogger(__name__)
@@ -103,14 +103,14 @@ class M1GlobalRetrieval:
         top_k: int = 5,
         *,
         collection: str = DEFAULT_COLLECTION,
-        left_out: LeftOut | None = None,
+        exclusion: Exclusion | None = None,
     ) -> Retrieved:
         """Find candidates for an upright RGB photo; the query's local features come along for a verifier."""
         if top_k < 1:
             raise InvalidRequest(f"top_k is {top_k}; accepted: 1 or more")
         gallery, encoder = self._loaded()
         encodings = encoder.encode([image])
-        searched = LeavingOut(gallery, left_out) if left_out else gallery
+        searched = ExcludingGallery(gallery, exclusion) if exclusion else gallery
         retriever = Retriever(searched, encoder.look_again, time_budget_s=self._time_budget_s)
         return retriever.retrieve(image, encodings.embeddings[0], encodings.local_features[0], collection, top_k)
 

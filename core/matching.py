@@ -9,13 +9,13 @@ from PIL import Image
 
 from core.decision.acceptance import PLACES_CONSIDERED, Acceptance, find_acceptance
 from core.decision.answer import Decision, decide_by_retrieval, rank
-from core.decision.evidence import Judged
+from core.decision.evidence import VerifiedPair
 from core.decision.rule import models_in_use, rule_for
 from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.imaging.decoding import decode_image, open_image
 from core.m1_retrieval import M1GlobalRetrieval
 from core.results import Candidate, GalleryImage, Photo, Verdict
-from core.retrieval.exclusion import LeftOut
+from core.retrieval.exclusion import Exclusion
 from core.verifiers.base import Verifier
 
 
@@ -47,7 +47,7 @@ def match_photo(
     collection: str = DEFAULT_COLLECTION,
     prompt_style: str | None = None,
     acceptance: Acceptance | None = None,
-    left_out: LeftOut | None = None,
+    exclusion: Exclusion | None = None,
 ) -> Match:
     """Say which place of the collection a photo shows, or that it shows none.
 
@@ -59,7 +59,7 @@ def match_photo(
         collection: where to search.
         prompt_style: for verifiers that read a prompt.
         acceptance: when to answer; None asks the collection's calibration, and without one answers from 0.5 on.
-        left_out: what to pass over, as if the collection did not have it.
+        exclusion: what to pass over, as if the collection did not have it.
 
     Raises:
         InvalidImage: the bytes are no readable photo.
@@ -69,7 +69,7 @@ def match_photo(
     ticks = [time.perf_counter()]
     image = decode_image(data).image
     ticks.append(time.perf_counter())
-    found = retrieval.retrieve(image, max(top_k, PLACES_CONSIDERED), collection=collection, left_out=left_out)
+    found = retrieval.retrieve(image, max(top_k, PLACES_CONSIDERED), collection=collection, exclusion=exclusion)
     ticks.append(time.perf_counter())
     if verifier is None:
         decision = decide_by_retrieval(found.candidates)
@@ -83,15 +83,15 @@ def match_photo(
         for candidate, known in zip(compared, features, strict=True)
     ]
     verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
-    judged = [
-        Judged(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
+    pairs = [
+        VerifiedPair(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
         for candidate, verdict in zip(compared, verdicts, strict=True)
     ]
     if acceptance is None:
         models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
         considered = len({candidate.image.place.place_id for candidate in found.candidates})
         acceptance = find_acceptance(gallery, collection, models, considered=considered)
-    ranking = rank(judged, rule_for(str(gallery.fingerprint), verifier.fingerprint), acceptance)
+    ranking = rank(pairs, rule_for(str(gallery.fingerprint), verifier.fingerprint), acceptance)
     ticks.append(time.perf_counter())
     return Match(
         retrieved=found.candidates,

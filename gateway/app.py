@@ -31,11 +31,11 @@ from gateway.routes import calibration, collections, feedback, index, match, sam
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.auth.sessions import Sessions
+from serving.body_slots import BodySlots
 from serving.health import health_router
 from serving.metrics import Metrics
 from serving.observability import REQUEST_ID_HEADER
 from serving.process import build_api
-from serving.reception import Reception
 from serving.roles import Role
 
 _DESCRIPTION = (
@@ -107,15 +107,15 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
             )
             gate = Gate(settings.max_concurrent, longest_s=settings.longest_match_s)
             metrics.watch_gate("matches", lambda: gate.inside, lambda: gate.room)
-            reception = Reception(settings.max_receiving, settings.max_received_bytes, settings.pace)
-            metrics.watch_gate("receiving", lambda: reception.inside, reception.capacity)
+            body_slots = BodySlots(settings.max_receiving, settings.max_received_bytes, settings.pace)
+            metrics.watch_gate("receiving", lambda: body_slots.inside, body_slots.capacity)
             calibration_client = CalibrationClient(m1, settings.retrieval_timeout_s)
             async with (
                 open_match_log(pipeline.retrieval) as match_log,
                 open_calibrations(calibration_client, pipeline.verifier, lambda: gate.inside > 0) as calibrations,
             ):
                 app.state.gateway = Gateway(
-                    settings, pipeline, reception, gate, answers, RecentTimes(), match_log, calibrations
+                    settings, pipeline, body_slots, gate, answers, RecentTimes(), match_log, calibrations
                 )
                 yield
 

@@ -27,7 +27,7 @@ from gateway.errors import (
     VerifierUnavailable,
 )
 from serving.auth.identity import identity_headers
-from serving.callers import TIMEOUT_HEADER, current_caller
+from serving.deadlines import TIMEOUT_HEADER, current_deadline
 from serving.observability import REQUEST_ID_HEADER, current_request_id
 from serving.tracing import span, trace_headers
 
@@ -117,7 +117,7 @@ class ServiceClient:
             OutOfTime: it took longer than the caller would wait, or would have had to.
             GatewayError: it cannot be reached; the subclass says which service.
         """
-        timeout_s = min(self._timeout_s, current_caller().seconds_left - self.kept_back_s)
+        timeout_s = min(self._timeout_s, current_deadline().seconds_left - self.kept_back_s)
         late = DeadlineExceeded if timeout_s == self._timeout_s else OutOfTime
         if timeout_s <= 0:
             raise late(f"no time is left for the {self.service} service")

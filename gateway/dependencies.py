@@ -14,7 +14,7 @@ from gateway.match.pipeline import MatchPipeline
 from gateway.match.recent_times import RecentTimes
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
-from serving.reception import Reception
+from serving.body_slots import BodySlots
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Gateway:
 
     settings: GatewaySettings
     pipeline: MatchPipeline
-    reception: Reception
+    body_slots: BodySlots
     gate: Gate
     answers: MatchMetrics
     recent_times: RecentTimes

@@ -26,7 +26,7 @@ async def probe(gateway: Gateway) -> ReadyBody:
         details={
             "matches_at_work": gateway.gate.inside,
             "matches_at_most": gateway.gate.room,
-            "photos_arriving": gateway.reception.inside,
+            "photos_arriving": gateway.body_slots.inside,
             "verifier_left_alone": pipeline.breaker.is_open,
             "recent_matches": gateway.recent_times.count,
             "stage_ms": gateway.recent_times.summary(),

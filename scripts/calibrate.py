@@ -5,8 +5,8 @@
 
 With --query-dir, from labelled photos: one folder per place, or a manifest.csv (see core/building/labels.py). Photos of
 places that the collection does not hold are the ones to be refused. Every photo of a known place is asked about a
-second time with that place left out. Without, or where those do not suffice, from the collection's own photos, made to look
-re-photographed. What is learnt is kept with the collection; the running service uses it from the next photo on.
+second time with that place left out. Without, or where those do not suffice, from the collection's own photos, made to
+look re-photographed. What is learnt is kept with the collection; the running service uses it from the next photo on.
 """
 
 import argparse

@@ -17,11 +17,11 @@ from pathlib import Path
 from core.errors import SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery, Storage
 from core.gallery.storage import open_database
-from core.usage import Retention, UsageDatabase, UsageLog
-from core.usage.calibrated import calibration_reference
-from core.usage.drift import Drift, Share, report_drift
-from core.usage.usage_database import USAGE_NAME
-from core.usage.usage_log import MOST_COMPARED
+from core.journal import Retention, UsageDatabase, UsageLog
+from core.journal.calibrated import calibration_reference
+from core.journal.drift import Drift, Share, report_drift
+from core.journal.usage_database import USAGE_NAME
+from core.journal.usage_log import MOST_COMPARED
 from scripts.options import add_storage_options, storage_of
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from core.building.labels import LabelledPhoto, read_folder
 from core.decision.acceptance import at_confidence
-from core.decision.explanations import Judged, explain
+from core.decision.explanations import ExplainedPair, explain
 from core.errors import InvalidImage, SemanticMatchError
 from core.evaluation.outcomes import QueryOutcome, Summary, by_source, summarise
 from core.gallery import DEFAULT_COLLECTION, Gallery
@@ -171,7 +171,7 @@ def _reported(
 ) -> ReportedQuery:
     verdicts: list[Verdict | None] = [*match.verdicts] or [None] * len(match.ranked)
     judged = [
-        Judged(candidate.image.place.place_id, candidate.image.place.name, candidate.similarity, verdict)
+        ExplainedPair(candidate.image.place.place_id, candidate.image.place.name, candidate.similarity, verdict)
         for candidate, verdict in zip(match.ranked, match.verdicts, strict=False)
     ]
     return ReportedQuery(

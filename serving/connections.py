@@ -26,7 +26,7 @@ class _Arriving(Enum):
     BODY = "body"
 
 
-class ImpatientConnection(HttpToolsProtocol):
+class TimeoutProtocol(HttpToolsProtocol):
     """One client's connection."""
 
     def __init__(self, *args: Any, stall_s: float, **kwargs: Any) -> None:

@@ -97,7 +97,7 @@ class NotReady(ServingError):
     """The process is starting or stopping."""
 
 
-class NobodyWaits(ServingError):
+class DeadlinePassed(ServingError):
     """The caller hung up, or said how long to wait and that is over."""
 
 
@@ -110,7 +110,7 @@ SERVING_ERRORS: ErrorTable = {
     RateLimited: ErrorRow(429, ErrorCode.RATE_LIMITED),
     Overloaded: ErrorRow(503, ErrorCode.OVERLOADED, retry_after_s=2),
     NotReady: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE, retry_after_s=5),
-    NobodyWaits: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
+    DeadlinePassed: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
 }
 
 _CODE_BY_STATUS = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from serving.auth.guard import Access, Guard, authorize
-from serving.connections import ImpatientConnection
+from serving.connections import TimeoutProtocol
 from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
 from serving.metrics import Metrics, serve_metrics
@@ -77,7 +77,7 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        http=partial(ImpatientConnection, stall_s=settings.stall_timeout_s),  # type: ignore[arg-type]  # made by a call
+        http=partial(TimeoutProtocol, stall_s=settings.stall_timeout_s),  # type: ignore[arg-type]  # made by a call
         log_config=None,
         access_log=False,  # observability logs each request, with its id
         server_header=False,

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from serving.auth.exposure import NOWHERE, is_loopback
 from serving.auth.guard import Access
 from serving.auth.identity import Everybody, ServiceKeyHolders
-from serving.reception import Pace
+from serving.body_slots import Pace
 
 Settings = TypeVar("Settings", bound="ProcessSettings")
 

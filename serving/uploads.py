@@ -10,8 +10,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from serving.body_slots import IncomingBody
 from serving.errors import InvalidUpload, Overloaded, UploadTooLarge
-from serving.reception import Incoming
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -22,7 +22,7 @@ MAX_FIELD_BYTES = 256 * 1024
 _SPOOLED_BYTES = 64 * 1024
 
 
-async def read_body(request: Request, incoming: Incoming, max_bytes: int) -> bytes:
+async def read_body(request: Request, incoming: IncomingBody, max_bytes: int) -> bytes:
     """Read a raw body.
 
     Raises:
@@ -39,7 +39,7 @@ async def read_body(request: Request, incoming: Incoming, max_bytes: int) -> byt
 
 @asynccontextmanager
 async def open_form(
-    request: Request, incoming: Incoming, *, max_bytes: int, max_files: int = 1, in_memory: bool = False
+    request: Request, incoming: IncomingBody, *, max_bytes: int, max_files: int = 1, in_memory: bool = False
 ) -> AsyncIterator[FormData]:
     """Read a multipart form; its files live until the block ends.
 
@@ -156,7 +156,7 @@ class _StrictParser(MultiPartParser):
         return form
 
 
-async def _limited_stream(request: Request, incoming: Incoming, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _limited_stream(request: Request, incoming: IncomingBody, max_bytes: int) -> AsyncGenerator[bytes, None]:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > max_bytes:
         raise _too_large(f"{int(announced):,} bytes", max_bytes)

@@ -43,7 +43,7 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryConditions:
     """How a photo is asked about, as far as calibrations depend on it.
 
     Attributes:
@@ -82,61 +82,66 @@ class CalibratedCollections(Protocol):
 
 
 def find_acceptance(
-    kept: CalibratedCollections,
+    gallery: CalibratedCollections,
     collection: str,
     models: Models,
     *,
     considered: int,
     photos: int = 1,
-    operators: float | None = None,
+    operator_threshold: float | None = None,
 ) -> Acceptance:
     """What holds for a query of a collection; where nothing was calibrated, nothing is counted.
 
     Args:
-        kept: the gallery.
+        gallery: the gallery.
         collection: asked about.
-        models: see ``Asked``, as are the next two.
+        models: see ``QueryConditions``, as are the next two.
         considered: places.
         photos: asked about together.
-        operators: see ``choose_acceptance``.
+        operator_threshold: see ``choose_acceptance``.
     """
-    stored = kept.calibration(collection) if operators is None else None
-    places = None if stored is None else kept.count_places(collection)
-    return choose_acceptance(stored, Asked(models, places, considered, photos), operators=operators)
+    stored = gallery.calibration(collection) if operator_threshold is None else None
+    places = None if stored is None else gallery.count_places(collection)
+    return choose_acceptance(
+        stored, QueryConditions(models, places, considered, photos), operator_threshold=operator_threshold
+    )
 
 
-def choose_acceptance(stored: str | None, asked: Asked, *, operators: float | None = None) -> Acceptance:
+def choose_acceptance(
+    stored: str | None, conditions: QueryConditions, *, operator_threshold: float | None = None
+) -> Acceptance:
     """What holds for a query.
 
     Args:
         stored: the collection's calibration as text, or None.
-        asked: how.
-        operators: confidence from which the operator wants answers, whatever was calibrated; None leaves it to that.
+        conditions: how.
+        operator_threshold: the operator's own confidence from which to answer, whatever was calibrated; None: as
+            calibrated.
     """
-    if operators is not None:
-        return at_confidence(operators)
+    if operator_threshold is not None:
+        return at_confidence(operator_threshold)
     if stored is None:
         return Acceptance()
     try:
         calibration = _read(stored)
     except InvalidRequest as error:
         return Acceptance(stale_because=str(error))
-    changed = calibration.models.difference(asked.models)
+    changed = calibration.models.difference(conditions.models)
     if changed is not None:
         return Acceptance(stale_because=f"another {changed}")
-    return Acceptance(calibration.threshold, calibration, _difference(calibration, asked))
+    return Acceptance(calibration.threshold, calibration, _difference(calibration, conditions))
 
 
-def _difference(calibration: Calibration, asked: Asked) -> str | None:
+def _difference(calibration: Calibration, conditions: QueryConditions) -> str | None:
     """Why scores that mean what they meant are no longer of the photos that were promised for."""
-    if asked.places and calibration.places:
-        change = asked.places / calibration.places
+    if conditions.places and calibration.places:
+        change = conditions.places / calibration.places
         if not 1 / _MOST_CHANGE <= change <= _MOST_CHANGE:
-            return f"the collection had {calibration.places} places and has {asked.places}"
-    if asked.considered > PLACES_CONSIDERED:
-        return f"{asked.considered} places are considered, not {PLACES_CONSIDERED}"
-    if asked.photos > 1:
-        return f"{asked.photos} photos are asked about together, not one"
+            return f"the collection had {calibration.places} places and has {conditions.places}"
+    if conditions.considered > PLACES_CONSIDERED:
+        return f"{conditions.considered} places are considered, not {PLACES_CONSIDERED}"
+    if conditions.photos > 1:
+        return f"{conditions.photos} photos are asked about together, not one"
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.decision.acceptance import Acceptance
-from core.decision.evidence import Judged, PlaceEvidence, gather
+from core.decision.evidence import PlaceEvidence, VerifiedPair, gather
 from core.decision.rule import DecisionRule
 from core.results import Candidate
 
@@ -50,7 +50,7 @@ class Ranking:
 
 
 def rank(
-    judged: Sequence[Judged],
+    pairs: Sequence[VerifiedPair],
     rule: DecisionRule,
     acceptance: Acceptance,
     location: Mapping[str, float] | None = None,
@@ -58,22 +58,22 @@ def rank(
     """Order what was compared by place, and answer with the first or with none.
 
     Args:
-        judged: K pairs of a photo and a gallery image.
+        pairs: K pairs of a photo and a gallery image.
         rule: from evidence to score.
         acceptance: from when on to answer.
         location: by place id, see ``PlaceEvidence.location``.
     """
-    evidence = gather(judged, location, rule.margin_floor)
+    evidence = gather(pairs, location, rule.margin_floor)
     scores = {place: rule.score(each) for place, each in evidence.items()}
 
     def key(index: int) -> tuple[float, float, float]:
-        pair = judged[index]
+        pair = pairs[index]
         return -scores[pair.place_id], -pair.verdict.confidence, -pair.similarity
 
-    order = tuple(sorted(range(len(judged)), key=key))
+    order = tuple(sorted(range(len(pairs)), key=key))
     if not order:
         return Ranking((), {}, Decision(False, 0.0, "there was no candidate to verify"))
-    best = judged[order[0]]
+    best = pairs[order[0]]
     score = scores[best.place_id] - rule.contributions(evidence[best.place_id]).get("location", 0.0)
     matched = score > acceptance.threshold
     words = "verified" if matched else "no candidate was verified; the nearest"

@@ -14,7 +14,7 @@ _MOST_AGREEING = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class VerifiedPair:
     """One gallery image compared with one query photo.
 
     Attributes:
@@ -60,17 +60,17 @@ SIGNALS = tuple(each.name for each in fields(PlaceEvidence))
 
 
 def gather(
-    judged: Sequence[Judged], location: Mapping[str, float] | None = None, margin_floor: float = 0.0
+    pairs: Sequence[VerifiedPair], location: Mapping[str, float] | None = None, margin_floor: float = 0.0
 ) -> dict[str, PlaceEvidence]:
     """Gather the evidence by place.
 
     Args:
-        judged: pairs, any number of one place.
+        pairs: pairs, any number of one place.
         location: by place id, see ``PlaceEvidence.location``.
         margin_floor: similarity that some other place is taken to reach at least.
     """
-    by_place: dict[str, list[Judged]] = {}
-    for each in judged:
+    by_place: dict[str, list[VerifiedPair]] = {}
+    for each in pairs:
         by_place.setdefault(each.place_id, []).append(each)
     verdicts = {place: max(log_odds(each.verdict.confidence) for each in pairs) for place, pairs in by_place.items()}
     similarities = {place: max(each.similarity for each in pairs) for place, pairs in by_place.items()}
@@ -96,5 +96,5 @@ def log_odds(probability: float) -> float:
     return max(-_MOST_LOG_ODDS, min(_MOST_LOG_ODDS, math.log(probability / (1 - probability))))
 
 
-def _agrees(pair: Judged) -> bool:
+def _agrees(pair: VerifiedPair) -> bool:
     return pair.verdict.confidence >= _AGREEING

@@ -61,7 +61,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class ExplainedPair:
     """A candidate with its verdict.
 
     Attributes:
@@ -92,7 +92,7 @@ class Explanation:
     reasons: tuple[Reason, ...]
 
 
-def explain(judged: Sequence[Judged], *, matched: bool) -> Explanation:
+def explain(judged: Sequence[ExplainedPair], *, matched: bool) -> Explanation:
     """Say why.
 
     Args:
@@ -128,7 +128,9 @@ def _pair_reasons(verdict: Verdict, region: MatchedRegion | None, *, accepted: b
     return tuple(reasons)
 
 
-def _answer_reasons(judged: Sequence[Judged], pairs: Sequence[tuple[Reason, ...]], matched: bool) -> list[Reason]:
+def _answer_reasons(
+    judged: Sequence[ExplainedPair], pairs: Sequence[tuple[Reason, ...]], matched: bool
+) -> list[Reason]:
     if not judged:
         return [Reason("nothing")]
     first = judged[0]

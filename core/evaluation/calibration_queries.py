@@ -11,17 +11,17 @@ from core.calibration.samples import NOTHING_FOUND, Origin, Sample
 from core.decision.acceptance import Acceptance
 from core.decision.rule import models_in_use
 from core.errors import InvalidImage
-from core.evaluation.simulated_photo import rephotograph
+from core.evaluation.simulated_photo import simulate_visitor_photo
 from core.gallery import Gallery
 from core.gallery.photos.port import LostPhoto
 from core.imaging.decoding import read_photo
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import Match, match_photo
 from core.results import GalleryImage
-from core.retrieval.exclusion import LeftOut
+from core.retrieval.exclusion import Exclusion
 from core.verifiers.base import Verifier
 
-Ask = Callable[[bytes, LeftOut | None], Match]
+Ask = Callable[[bytes, Exclusion | None], Match]
 """Answers a photo as a visitor's would be, passing over what is left out."""
 
 
@@ -32,13 +32,13 @@ class Task:
     Attributes:
         read: gives the photo's bytes.
         truth: id of the place it shows, if the collection holds it.
-        left_out: passed over; the truth itself makes the photo one of nothing in the collection.
+        exclusion: passed over; the truth itself makes the photo one of nothing in the collection.
         origin: of the sample.
     """
 
     read: Callable[[], bytes]
     truth: str | None
-    left_out: LeftOut | None
+    exclusion: Exclusion | None
     origin: Origin
 
 
@@ -52,7 +52,7 @@ def asking(
 ) -> tuple[Ask, Models]:
     """How photos are asked about, and the models whose scores that gives."""
 
-    def ask(data: bytes, left_out: LeftOut | None) -> Match:
+    def ask(data: bytes, exclusion: Exclusion | None) -> Match:
         return match_photo(
             data,
             retrieval,
@@ -61,7 +61,7 @@ def asking(
             collection=collection,
             prompt_style=prompt_style,
             acceptance=Acceptance(),
-            left_out=left_out,
+            exclusion=exclusion,
         )
 
     return ask, models_in_use(str(retrieval.gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
@@ -81,7 +81,7 @@ def labelled_tasks(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterato
         read = partial(read_photo, photo.path)
         yield Task(read, truth, None, "labelled")
         if truth is not None:
-            yield Task(read, truth, LeftOut(place_id=truth), "left out")
+            yield Task(read, truth, Exclusion(place_id=truth), "left out")
 
 
 def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 0) -> Iterator[Task]:
@@ -103,8 +103,8 @@ def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 
     for image in chance.sample(images, min(limit, len(images))):
         place = image.place.place_id
         read = partial(_read_rephotographed, gallery, image, chance.randrange(2**31))
-        yield Task(read, place, LeftOut(place_id=place), "left out")
-        yield Task(read, place, LeftOut(image_id=image.image_id) if views.count(place) > 1 else None, "simulated")
+        yield Task(read, place, Exclusion(place_id=place), "left out")
+        yield Task(read, place, Exclusion(image_id=image.image_id) if views.count(place) > 1 else None, "simulated")
     others = [each.name for each in gallery.collections() if each.name != collection]
     own = {image.content_hash for image in images}
     strangers = [image for other in others for image in gallery.all_images(other) if image.content_hash not in own]
@@ -116,14 +116,14 @@ def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 
 def take(task: Task, ask: Ask) -> Sample | None:
     """Ask, and compare with the truth; None where the photo cannot be read."""
     try:
-        match = ask(task.read(), task.left_out)
+        match = ask(task.read(), task.exclusion)
     except (InvalidImage, LostPhoto):
         return None
-    known = task.truth is not None and (task.left_out is None or task.left_out.place_id != task.truth)
+    known = task.truth is not None and (task.exclusion is None or task.exclusion.place_id != task.truth)
     first = match.ranked[0].image.place.place_id if match.ranked else None
     score = NOTHING_FOUND if match.decision.score is None else match.decision.score
     return Sample(score, known, known and first == task.truth, task.origin)
 
 
 def _read_rephotographed(gallery: Gallery, image: GalleryImage, seed: int) -> bytes:
-    return rephotograph(read_photo(gallery.fetch_original(image)), seed)
+    return simulate_visitor_photo(read_photo(gallery.fetch_original(image)), seed)

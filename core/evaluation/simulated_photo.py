@@ -14,7 +14,7 @@ from core.imaging.decoding import decode_image
 _LONG_SIDE = 1280
 
 
-def rephotograph(data: bytes, seed: int) -> bytes:
+def simulate_visitor_photo(data: bytes, seed: int) -> bytes:
     """Photograph a photo again.
 
     Args:

@@ -15,7 +15,7 @@ from core.gallery.photos.port import PhotoStore
 from core.gallery.vectors.faiss.gpu import find_gpu_search
 from core.gallery.vectors.faiss.index import read_faiss_options
 from core.gallery.vectors.faiss.ivf import PartitionCache
-from core.gallery.vectors.faiss.store import IndexFollower
+from core.gallery.vectors.faiss.store import FaissStore
 from core.gallery.vectors.port import VectorStore
 from core.results import EncoderFingerprint
 
@@ -122,7 +122,7 @@ def open_vectors(folder: Path, storage: Storage, database: Database, fingerprint
         BackendUnavailable: there is no GPU where one was asked for by name, or the store's client is not installed.
     """
     if storage.vector_index == "faiss":
-        return IndexFollower(
+        return FaissStore(
             fingerprint.dim,
             find_gpu_search(storage.search_device),
             read_faiss_options(storage.vector_index_options),

@@ -11,7 +11,7 @@ from core.retrieval.retriever import SearchableGallery
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class Exclusion:
     """What a search is to pass over.
 
     Attributes:
@@ -31,20 +31,20 @@ class LeftOut:
         return self.place_id is not None or self.image_id is not None
 
 
-class LeavingOut:
+class ExcludingGallery:
     """Searches a gallery as if some of it were not there."""
 
-    def __init__(self, gallery: SearchableGallery, left_out: LeftOut) -> None:
+    def __init__(self, gallery: SearchableGallery, exclusion: Exclusion) -> None:
         """Wrap a gallery."""
         self._gallery = gallery
-        self._left_out = left_out
+        self._exclusion = exclusion
 
     def search(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
         """The nearest images that are not left out, most similar first; none where nothing else is there."""
         depth = top_k + 8
         while True:
             found = self._gallery.search(embedding, collection, depth)
-            kept = [candidate for candidate in found if candidate not in self._left_out]
+            kept = [candidate for candidate in found if candidate not in self._exclusion]
             if len(kept) >= top_k or len(found) < depth:
                 return kept[:top_k]
             depth *= 2

@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.results import Candidate, LocalFeatures, Look
-from core.runtime.cancellation import stop_if_unwanted
+from core.runtime.cancellation import raise_if_cancelled
 
 SHORTLIST = 50
 # So many are tested before asking whether the rest need be. Different places were never seen to reach CERTAIN_SCORE.
@@ -114,7 +114,7 @@ class Retriever:
         views, looks = local_features.views, 1
         further = self._look_again(image, local_features) if self._look_again else iter(())
         while tested.best < CLEAR_SCORE and time.monotonic() < ends_at:
-            stop_if_unwanted()
+            raise_if_cancelled()
             look = next(further, None)
             if look is None:
                 break
@@ -172,7 +172,7 @@ class _Tested:
 
     def test(self, query: LocalFeatures, image_ids: Sequence[str]) -> None:
         """Compare views of the query with candidates; the best score of each counts."""
-        stop_if_unwanted()
+        raise_if_cancelled()
         unread = [image_id for image_id in image_ids if image_id not in self._references]
         self._references |= dict(zip(unread, self._gallery.local_features(unread), strict=True))
         for image_id in image_ids:

@@ -15,7 +15,7 @@ _check: ContextVar[Check | None] = ContextVar("check", default=None)
 
 
 @contextmanager
-def stopping_by(check: Check) -> Iterator[None]:
+def cancelled_by(check: Check) -> Iterator[None]:
     """Let the work inside stop where ``check`` raises. Holds for this thread, and for those given its context."""
     token = _check.set(check)
     try:
@@ -24,7 +24,7 @@ def stopping_by(check: Check) -> Iterator[None]:
         _check.reset(token)
 
 
-def stop_if_unwanted() -> None:
+def raise_if_cancelled() -> None:
     """Put between two steps of long work.
 
     Raises:
@@ -35,7 +35,7 @@ def stop_if_unwanted() -> None:
         check()
 
 
-def unless_unwanted(work: Callable[Params, Result]) -> Callable[Params, Result]:
+def cancellable(work: Callable[Params, Result]) -> Callable[Params, Result]:
     """``work`` for the threads of a pool, whose contexts are their own: each call has this thread's check."""
     check = _check.get()
     if check is None:
@@ -43,7 +43,7 @@ def unless_unwanted(work: Callable[Params, Result]) -> Callable[Params, Result]:
 
     def checked(*args: Params.args, **kwargs: Params.kwargs) -> Result:
         check()
-        with stopping_by(check):
+        with cancelled_by(check):
             return work(*args, **kwargs)
 
     return checked

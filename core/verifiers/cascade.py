@@ -8,7 +8,7 @@ from typing import Any
 from core.errors import InvalidRequest
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
-from core.runtime.cancellation import stop_if_unwanted
+from core.runtime.cancellation import raise_if_cancelled
 from core.runtime.devices import DeviceChoice, device_of
 from core.verifiers import VERIFIERS
 from core.verifiers.base import AsksServers, RemembersPhotos, ServerState, Verifier
@@ -117,7 +117,7 @@ class CascadeVerifier:
         query, *candidates = (replace(photo, load=cache(photo.load)) for photo in (query, *candidates))
         first = self._first.verify(query, candidates, prompt_style=prompt_style, explain=explain)
         open_pairs = [number for number, verdict in enumerate(first) if not self._settled.settles(verdict.confidence)]
-        stop_if_unwanted()
+        raise_if_cancelled()
         # Asked even about no pair at all, so that an unknown prompt style never passes unnoticed.
         second = self._second.verify(
             query, [candidates[number] for number in open_pairs], prompt_style=prompt_style, explain=explain

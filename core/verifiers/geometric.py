@@ -21,7 +21,7 @@ from core.local_features.rotation import to_upright
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
 from core.results import Correspondences, LocalFeatures, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
-from core.runtime.cancellation import stop_if_unwanted, unless_unwanted
+from core.runtime.cancellation import cancellable, raise_if_cancelled
 from core.runtime.devices import CPU_ALWAYS
 
 _EPIPOLAR_PX, _HOMOGRAPHY_PX = 2.0, 8.0
@@ -128,7 +128,7 @@ class GeometricVerifier:
             return []
         references = [self._features(candidate) for candidate in candidates]
         features, agreements = self._compare(query, references)
-        return list(self._pool.map(unless_unwanted(partial(self._measure, features)), references, agreements))
+        return list(self._pool.map(cancellable(partial(self._measure, features)), references, agreements))
 
     def close(self) -> None:
         """Let the worker threads end."""
@@ -151,7 +151,7 @@ class GeometricVerifier:
         # More views than the first look gives mean that retrieval has looked twice already.
         if len(features.views) > len(FIRST_LOOK) or max(each.score for each in agreements) >= CLEAR_SCORE:
             return features, agreements
-        stop_if_unwanted()
+        raise_if_cancelled()
         again = self._extractor.extract(query.load(), TURNED + ENLARGED)
         known = len(features.views)
         features = LocalFeatures(features.views + again.views, features.extractor)

@@ -44,7 +44,7 @@ async def start_calibration(request: Request, collection: Collection, gateway: G
     It asks about the collection's own photos, taken again from elsewhere, and learns from feedback. What is on record
     decides until the new one is there.
     """
-    with gateway.reception.admit() as incoming:
+    with gateway.body_slots.admit() as incoming:
         wanted = parse_json(CalibrationRequest, await read_body(request, incoming, _MAX_BYTES))
     return await gateway.calibrations.start(collection, wanted)
 
@@ -58,7 +58,7 @@ async def start_calibration(request: Request, collection: Collection, gateway: G
 @requires(Role.MANAGE)
 async def change_calibration(request: Request, collection: Collection, gateway: GatewayDependency) -> CalibrationReply:
     """Another target for what was measured, at once: no photo is asked about again."""
-    with gateway.reception.admit() as incoming:
+    with gateway.body_slots.admit() as incoming:
         change = parse_json(CalibrationChange, await read_body(request, incoming, _MAX_BYTES))
     return await gateway.calibrations.change_target(collection, change)
 

@@ -27,7 +27,7 @@ async def give_feedback(request: Request, gateway: GatewayDependency) -> Respons
 
     Said again, it replaces what was said before. The photo is never kept.
     """
-    with gateway.reception.admit() as incoming:
+    with gateway.body_slots.admit() as incoming:
         body = await read_body(request, incoming, _MAX_BYTES)
     # The answer may have been given a moment ago.
     await gateway.match_log.sent(_WAIT_S)

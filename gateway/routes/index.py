@@ -58,7 +58,7 @@ async def add_images(request: Request, gateway: GatewayDependency) -> Response:
 @requires(Role.MANAGE)
 async def tell_known(request: Request, gateway: GatewayDependency) -> Response:
     """Tell by content: names and places do not matter."""
-    with gateway.reception.admit() as incoming:
+    with gateway.body_slots.admit() as incoming:
         body = await read_body(request, incoming, _MAX_CHANGE_BYTES)
     return await forward(request, gateway, body=body)
 
@@ -116,7 +116,7 @@ async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDepe
 @requires(Role.MANAGE)
 async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
     """Change what the image shows: `place_id` moves it, the other fields change its place for all its images."""
-    with gateway.reception.admit() as incoming:
+    with gateway.body_slots.admit() as incoming:
         body = await read_body(request, incoming, _MAX_CHANGE_BYTES)
     return await forward(request, gateway, body=body)
 

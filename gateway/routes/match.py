@@ -10,7 +10,7 @@ from contracts.verification import MOST_PHOTOS
 from gateway.dependencies import Gateway, get_gateway
 from gateway.match.events import EVENT_STREAM, EventStream, Tell, tell_nobody, wants_events
 from gateway.match.languages import preferred_language
-from serving.callers import RequestTimeout, answering
+from serving.deadlines import RequestTimeout, until_disconnect
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
 from serving.roles import Role, requires
@@ -73,14 +73,14 @@ async def _answer(request: Request, gateway: Gateway, timeout_s: float | None, t
     """Read the form, ask the pipeline."""
     timer = StageTimer()
     gateway.gate.refuse_if_full()
-    with gateway.reception.admit() as incoming:
+    with gateway.body_slots.admit() as incoming:
         with timer.stage("receive"):
             limit = gateway.settings.max_photo_bytes + MAX_FIELD_BYTES
             async with open_form(request, incoming, max_bytes=limit, max_files=MOST_PHOTOS, in_memory=True) as form:
                 fields = parse_fields(MatchFields, form)
                 fields.language = fields.language or preferred_language(request.headers.get("Accept-Language"))
                 photos = [await photo.read() for photo in uploaded_files(form, "file")]
-        async with answering(request, timeout_s):
+        async with until_disconnect(request, timeout_s):
             with gateway.gate.admit():
                 reply = await gateway.pipeline.match(photos, fields, timer, tell)
     gateway.answers.observe(reply)

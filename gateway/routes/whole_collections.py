@@ -44,7 +44,7 @@ async def rename_collection(request: Request, _collection: Collection, gateway: 
 
     QR codes and links with the old name lead nowhere any more.
     """
-    with gateway.reception.admit() as incoming:
+    with gateway.body_slots.admit() as incoming:
         body = await read_body(request, incoming, _MAX_CHANGE_BYTES)
     return await forward(request, gateway, body=body)
 

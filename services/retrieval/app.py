@@ -16,7 +16,7 @@ from core.gallery import Gallery
 from core.runtime.devices import device_of
 from core.runtime.threads import limit_threads
 from services.errors import CORE_ERRORS
-from services.housekeeping import keeping_house
+from services.memory_trimming import trimming_memory
 from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine
 from services.retrieval.routes import calibration, collections, feedback, index, sample, search, whole_collections
 from services.retrieval.settings import RetrievalSettings
@@ -53,7 +53,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
             app.state.engine = Loading[RetrievalEngine](
                 "encoder", expected=SemanticMatchError, passing=(BackendUnavailable, GalleryUnavailable)
             )
-            async with app.state.engine.in_background(load), keeping_house():
+            async with app.state.engine.in_background(load), trimming_memory():
                 yield
 
     app = build_api(

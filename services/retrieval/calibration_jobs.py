@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from contracts.calibration import CalibrationJob, JobAnswer, JobWord
-from core.usage import Job
+from core.journal import Job
 from services.retrieval.background.jobs import BackgroundJobs
 
 _LOST = "whoever was making it has fallen silent; start it again"

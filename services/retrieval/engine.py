@@ -14,9 +14,9 @@ from core.imaging.budget import DecodingBudget
 from core.imaging.decoding import DecodedImage, decode_image
 from core.local_features.codec import pack
 from core.results import Candidate
-from core.retrieval.exclusion import LeavingOut, LeftOut
+from core.retrieval.exclusion import ExcludingGallery, Exclusion
 from core.retrieval.retriever import LookAgain, Retriever
-from core.runtime.cancellation import stopping_by
+from core.runtime.cancellation import cancelled_by
 from services.retrieval.background.calibrations import Calibrations
 from services.retrieval.background.checkups import Checkups, open_checkups
 from services.retrieval.background.sample import Sample
@@ -26,10 +26,10 @@ from services.retrieval.settings import RetrievalSettings
 from services.retrieval.uploads.indexing import Encoding, Indexer
 from serving.admission import Gate
 from serving.batching import DynamicBatcher
-from serving.callers import current_caller
+from serving.body_slots import BodySlots
+from serving.deadlines import current_deadline
 from serving.metrics import Metrics
 from serving.observability import StageTimer
-from serving.reception import Reception
 from serving.workers import Workers
 
 CHUNK_SIZE = 16
@@ -38,7 +38,7 @@ CHUNK_SIZE = 16
 CHUNK_BYTES = 64 * 1024 * 1024
 """Of their originals together, unless one has more."""
 
-NOTHING = LeftOut()
+NOTHING = Exclusion()
 
 _MOST_RECEIVING = 256
 
@@ -69,7 +69,7 @@ class RetrievalEngine:
         health_worker: a thread for the health checks alone, which must answer while searches are slow.
         indexer: adds photos.
         gate: admits searches.
-        reception: where photos to search with arrive.
+        body_slots: where photos to search with arrive.
         uploads: where uploads arrive, and wait for their turn.
         upload_turns: lets so many complete uploads work at once.
         usage: keeps what visitors asked, as numbers.
@@ -100,8 +100,8 @@ class RetrievalEngine:
         self.calibrations = Calibrations(gallery, usage, workers)
         self.calibration_jobs = CalibrationJobs(usage.jobs)
         self.gate = Gate(settings.most_waiting)
-        self.reception = Reception(_MOST_RECEIVING, settings.most_waiting * settings.max_photo_bytes, settings.pace)
-        self.uploads = Reception(
+        self.body_slots = BodySlots(_MOST_RECEIVING, settings.most_waiting * settings.max_photo_bytes, settings.pace)
+        self.uploads = BodySlots(
             settings.max_receiving, settings.max_uploads * settings.max_upload_bytes, settings.pace
         )
         self.upload_turns = asyncio.Semaphore(settings.max_uploads)
@@ -133,7 +133,7 @@ class RetrievalEngine:
         top_k: int,
         features: bool,
         timer: StageTimer,
-        left_out: LeftOut = NOTHING,
+        exclusion: Exclusion = NOTHING,
     ) -> Found:
         """Find candidates for a photo.
 
@@ -143,23 +143,23 @@ class RetrievalEngine:
             top_k: how many candidates, >= 1.
             features: whether to pack the photo's local features.
             timer: gets the stages ``decode``, ``encode`` and ``search``.
-            left_out: passed over, as if the collection did not have it.
+            exclusion: passed over, as if the collection did not have it.
 
         Raises:
             InvalidImage: the photo cannot be read.
             UnknownCollection: no such collection.
             EmptyGallery: nothing to search in.
             Overloaded: too many searches are waiting.
-            NobodyWaits: the caller is gone; noticed between decoding, encoding, searching and the second look.
+            DeadlinePassed: the caller is gone; noticed between decoding, encoding, searching and the second look.
         """
-        with self.gate.admit(), stopping_by(current_caller().check):
+        with self.gate.admit(), cancelled_by(current_deadline().check):
             with timer.stage("decode"):
                 query = await self.workers.run(self._decode, photo, collection)
             with timer.stage("encode"):
                 embedding, local_features = await self._batcher.submit(query.image)
             with timer.stage("search"):
                 retrieved = await self.workers.run(
-                    self._retriever(left_out).retrieve, query.image, embedding, local_features, collection, top_k
+                    self._retriever(exclusion).retrieve, query.image, embedding, local_features, collection, top_k
                 )
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
@@ -190,8 +190,8 @@ class RetrievalEngine:
         await self.calibration_jobs.forget(name)
         return count
 
-    def _retriever(self, left_out: LeftOut) -> Retriever:
-        searched = LeavingOut(self.gallery, left_out) if left_out else self.gallery
+    def _retriever(self, exclusion: Exclusion) -> Retriever:
+        searched = ExcludingGallery(self.gallery, exclusion) if exclusion else self.gallery
         return Retriever(searched, self._look_again, time_budget_s=self._time_budget_s)
 
     def _decode(self, photo: bytes, collection: str) -> DecodedImage:

@@ -9,8 +9,8 @@ from pydantic_settings import SettingsConfigDict
 
 from core.gallery import Storage
 from core.imaging.decoding import ImageLimits
+from core.journal import Retention
 from core.retrieval.retriever import TIME_BUDGET_S
-from core.usage import Retention
 from services.gallery_settings import GallerySettings
 
 

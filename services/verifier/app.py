@@ -15,7 +15,7 @@ from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import AsksServers, RemembersPhotos, Verifier
 from services.errors import CORE_ERRORS
-from services.housekeeping import keeping_house
+from services.memory_trimming import trimming_memory
 from services.verifier import routes
 from services.verifier.engine import VerifierEngine
 from services.verifier.gallery_access import GalleryAccess
@@ -60,7 +60,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
             app.state.engine = Loading[VerifierEngine](
                 "verifier", expected=SemanticMatchError, passing=(BackendUnavailable, GalleryUnavailable)
             )
-            async with app.state.engine.in_background(load), keeping_house():
+            async with app.state.engine.in_background(load), trimming_memory():
                 yield
 
     app = build_api(

@@ -9,21 +9,21 @@ from time import perf_counter
 from contracts.verification import CandidateRef, VerifyRequest
 from core.decision.acceptance import Acceptance, find_acceptance
 from core.decision.answer import Decision, rank
-from core.decision.evidence import Judged as JudgedPair
-from core.decision.explanations import Explanation, Judged, explain
+from core.decision.evidence import VerifiedPair
+from core.decision.explanations import ExplainedPair, Explanation, explain
 from core.decision.location import Whereabouts, location_odds
 from core.decision.rule import models_in_use, rule_for
 from core.imaging.decoding import decode_image
 from core.local_features.codec import unpack
 from core.results import Photo, Verdict
-from core.runtime.cancellation import stop_if_unwanted, stopping_by
+from core.runtime.cancellation import cancelled_by, raise_if_cancelled
 from core.verifiers.base import Verifier
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
 from services.verifier.settings import VerifierSettings
 from serving.admission import Gate
-from serving.callers import current_caller
+from serving.body_slots import BodySlots
+from serving.deadlines import current_deadline
 from serving.observability import StageTimer
-from serving.reception import Reception
 from serving.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class VerifierEngine:
         """Compose running parts; ``workers`` has one thread, unless the verifier may be shared by several."""
         self.verifier = verifier
         self.gate = Gate(settings.max_waiting)
-        self.reception = Reception(_MOST_RECEIVING, settings.max_waiting * settings.max_photo_bytes, settings.pace)
+        self.body_slots = BodySlots(_MOST_RECEIVING, settings.max_waiting * settings.max_photo_bytes, settings.pace)
         self._gallery = gallery
         self._workers = workers
         self._limits = settings.image_limits
@@ -89,10 +89,10 @@ class VerifierEngine:
             GalleryUnavailable: the candidates cannot be looked up.
             BackendUnavailable: no verdict could be had.
             Overloaded: too many photos are waiting.
-            NobodyWaits: the caller is gone; noticed before each step, and by some backends between candidates.
+            DeadlinePassed: the caller is gone; noticed before each step, and by some backends between candidates.
         """
         asked = perf_counter()
-        with self.gate.admit(), stopping_by(current_caller().check):
+        with self.gate.admit(), cancelled_by(current_deadline().check):
             return await self._workers.run(self._verify, photos, features, request, timer, asked)
 
     def _verify(
@@ -105,7 +105,7 @@ class VerifierEngine:
     ) -> Verified:
         timer.record("wait", (perf_counter() - asked) * 1000)
         queries = [self._query(*each) for each in zip(photos, features, strict=True)]
-        stop_if_unwanted()
+        raise_if_cancelled()
         with timer.stage("gallery"):
             found = self._gallery.photos(list(dict.fromkeys(each.image_id for each in request.candidates)))
         pairs: list[tuple[CandidateRef, Verdict]] = []
@@ -115,7 +115,7 @@ class VerifierEngine:
                     query, [each for each in request.candidates if each.photo == number], found, request
                 )
         judged = [
-            JudgedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
+            VerifiedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
             for candidate, verdict in pairs
         ]
         rule = rule_for(self._gallery.encoder(), self.verifier.fingerprint)
@@ -151,7 +151,7 @@ class VerifierEngine:
             models_in_use(self._gallery.encoder(), self.verifier.fingerprint, style),
             considered=max(considered, default=0),
             photos=len(photos),
-            operators=self._accept_threshold,
+            operator_threshold=self._accept_threshold,
         )
 
     def _judge(
@@ -161,7 +161,7 @@ class VerifierEngine:
         photos = {each.image.image_id: each.photo for each in found}
         candidates = [each for each in candidates if each.image_id in photos]
         while True:
-            stop_if_unwanted()
+            raise_if_cancelled()
             try:
                 verdicts = self.verifier.verify(
                     query,
@@ -181,7 +181,7 @@ def _explanation(
 ) -> Explanation:
     names = {each.image.image_id: each.image.place.name for each in found}
     judged = [
-        Judged(candidate.place_id, names[candidate.image_id], candidate.similarity, verdict)
+        ExplainedPair(candidate.place_id, names[candidate.image_id], candidate.similarity, verdict)
         for candidate, verdict in ranking
     ]
     return explain(judged, matched=decision.matched)

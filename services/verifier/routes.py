@@ -23,7 +23,7 @@ from core.decision.matched_region import MatchedRegion
 from core.results import Correspondences, Verdict
 from services.verifier.engine import Verified, VerifierEngine
 from services.verifier.settings import VerifierSettings
-from serving.callers import RequestTimeout, answering
+from serving.deadlines import RequestTimeout, until_disconnect
 from serving.errors import InvalidUpload
 from serving.loading import Loading
 from serving.observability import StageTimer
@@ -85,13 +85,13 @@ async def verify(
     """Read the form, verify."""
     timer = StageTimer()
     limit = settings.max_photo_bytes + MOST_PHOTOS * _MAX_FEATURES_BYTES + MAX_FIELD_BYTES
-    with engine.reception.admit() as incoming:
+    with engine.body_slots.admit() as incoming:
         async with open_form(request, incoming, max_bytes=limit, max_files=2 * MOST_PHOTOS, in_memory=True) as form:
             fields = parse_fields(VerifyFields, form, files=frozenset({"file", "features"}))
             photos = [await photo.read() for photo in uploaded_files(form, "file")]
             features = await _features(form, len(photos))
     _check_photos(fields.request, len(photos))
-    async with answering(request, timeout_s):
+    async with until_disconnect(request, timeout_s):
         verified = await engine.verify(photos, features, fields.request, timer)
     explanation, language = verified.explanation, fields.request.language
     reply = VerifyReply(

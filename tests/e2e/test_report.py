@@ -9,7 +9,7 @@ from e2e.scenes import reference, snapshot, stranger
 from e2e.visitor import DESKTOP, SMALL_PHONE, Visitor
 from playwright.sync_api import Browser, expect
 
-from core.decision.explanations import Judged, explain
+from core.decision.explanations import ExplainedPair, explain
 from core.evaluation.outcomes import QueryOutcome
 from core.results import Correspondences, Verdict
 from scripts.report.page import write_report
@@ -31,7 +31,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def asked(file: str, true_place: str | None, order: tuple[str, ...]) -> ReportedQuery:
         points = np.random.default_rng(1).uniform(0.1, 0.9, (60, 2)).astype(np.float32)
         verdicts = [Verdict(True, 0.9, "60 points agree", Correspondences(points, points)) for _ in order]
-        judged = [Judged(place, NAMES[place], 0.5, each) for place, each in zip(order, verdicts, strict=True)]
+        judged = [ExplainedPair(place, NAMES[place], 0.5, each) for place, each in zip(order, verdicts, strict=True)]
         return ReportedQuery(
             QueryOutcome(file, True, true_place, "", order, order[0], True, 0.9, 0.5, {"verify": 900, "total": 1200}),
             folder / file,

@@ -14,7 +14,7 @@ from in_process import AppClient
 from PIL import Image
 
 from core.results import Encodings, Photo, Verdict
-from core.runtime.cancellation import stop_if_unwanted
+from core.runtime.cancellation import raise_if_cancelled
 from gateway.settings import GatewaySettings
 from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings
@@ -63,7 +63,7 @@ class CountingVerifier(ScriptedVerifier):
 
     def verify(self, query: Photo, candidates: Sequence[Photo], **options) -> list[Verdict]:
         for _ in candidates:
-            stop_if_unwanted()
+            raise_if_cancelled()
             self.work.hold()
             self.work.compared += 1
         return super().verify(query, candidates, **options)

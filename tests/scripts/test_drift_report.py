@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from core.gallery import Storage
-from core.usage import MatchRecord, Retention, UsageDatabase, UsageLog
+from core.journal import MatchRecord, Retention, UsageDatabase, UsageLog
 from scripts import drift_report
 
 WEEK = 7 * 86_400.0

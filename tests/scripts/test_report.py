@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fakes.images import draw_place
 
-from core.decision.explanations import Judged, explain
+from core.decision.explanations import ExplainedPair, explain
 from core.evaluation.outcomes import QueryOutcome
 from core.results import Correspondences, Verdict
 from scripts.report.page import MOST_WRONG, SAMPLE, render
@@ -48,7 +48,7 @@ def asked(photos, true_place, final_place, *, matched=True, labelled=True, file=
     grid = np.random.default_rng(1).uniform(0, 1, (points, 2)).astype(np.float32)
     verdict = Verdict(matched, 0.8, f"{points} points agree", Correspondences(grid, grid))
     places = [final_place, "b" if final_place == "a" else "a"]
-    judged = [Judged(place, FACTS.place_names[place], 0.5, verdict) for place in places]
+    judged = [ExplainedPair(place, FACTS.place_names[place], 0.5, verdict) for place in places]
     return ReportedQuery(
         outcome=outcome,
         photo=photos[0],

@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from serving.connections import ImpatientConnection
+from serving.connections import TimeoutProtocol
 
 STALL_S = 0.3
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -63,7 +63,7 @@ async def connected(begun: asyncio.Event, may_answer: asyncio.Event) -> AsyncIte
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    http: Any = partial(ImpatientConnection, stall_s=STALL_S)
+    http: Any = partial(TimeoutProtocol, stall_s=STALL_S)
     server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, access_log=False, lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))

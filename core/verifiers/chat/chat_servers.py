@@ -16,7 +16,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from core.errors import InvalidRequest
-from core.runtime.cancellation import stop_if_unwanted
+from core.runtime.cancellation import raise_if_cancelled
 from core.verifiers.base import ServerState
 from core.verifiers.chat.chat_server import ChatServer, ServerFailed
 
@@ -119,7 +119,7 @@ class ChatServers:
         until_s = self._clock() + self._timeout_s
         tried: list[_Member] = []
         while True:
-            stop_if_unwanted()
+            raise_if_cancelled()
             member, is_last = self._take(query_key, tried)
             left_s = until_s - self._clock()
             try:

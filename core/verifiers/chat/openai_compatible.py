@@ -15,12 +15,12 @@ from typing import Any
 from core.errors import InvalidRequest
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
-from core.runtime.cancellation import unless_unwanted
+from core.runtime.cancellation import cancellable
 from core.verifiers.base import ServerState
 from core.verifiers.chat.chat_completions import encode_data_uri, read_text, to_messages, weigh_first_word
 from core.verifiers.chat.chat_server import ChatServer
 from core.verifiers.chat.chat_servers import ChatServers
-from core.verifiers.prompting.questions import Talk, judge
+from core.verifiers.prompting.questions import Dialogue, ask_style
 from core.verifiers.prompting.replies import WeighedAnswer, average, read_answer
 from core.verifiers.prompting.styles import (
     DEFAULT_STYLE,
@@ -162,7 +162,7 @@ class OpenAICompatibleVerifier:
             self._top_logprobs,
             self._word_confidence,
         )
-        return judge(style, respondent, len(candidates), explain=explain)
+        return ask_style(style, respondent, len(candidates), explain=explain)
 
     def close(self) -> None:
         """Drop the connections and threads."""
@@ -201,22 +201,22 @@ class _RemotePairs:
     top_logprobs: int
     word_confidence: float | None
 
-    def weigh(self, talks: Sequence[Talk]) -> list[WeighedAnswer]:
+    def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer]:
         """Weigh yes against no as the next word of each talk."""
         jobs = [
-            (compose(self.style, *talk, candidate_first=candidate_first), pair)
-            for talk, pair in zip(talks, self.pairs, strict=True)
+            (compose(self.style, *dialogue, candidate_first=candidate_first), pair)
+            for dialogue, pair in zip(dialogues, self.pairs, strict=True)
             for candidate_first in self.orders
         ]
-        answers = list(self.threads.map(unless_unwanted(self._weigh_pair), *zip(*jobs, strict=True)))
+        answers = list(self.threads.map(cancellable(self._weigh_pair), *zip(*jobs, strict=True)))
         width = len(self.orders)
         return [average(answers[start : start + width]) for start in range(0, len(answers), width)]
 
-    def reply(self, talks: Sequence[Talk], max_tokens: int) -> list[str]:
+    def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str]:
         """Continue each talk in sentences."""
-        jobs = [(compose(self.style, *talk), pair) for talk, pair in zip(talks, self.pairs, strict=True)]
-        continue_talk = unless_unwanted(partial(self._continue, max_tokens))
-        return list(self.threads.map(continue_talk, *zip(*jobs, strict=True)))
+        jobs = [(compose(self.style, *dialogue), pair) for dialogue, pair in zip(dialogues, self.pairs, strict=True)]
+        continue_dialogue = cancellable(partial(self._continue, max_tokens))
+        return list(self.threads.map(continue_dialogue, *zip(*jobs, strict=True)))
 
     def _continue(self, max_tokens: int, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> str:
         return read_text(self.complete(to_messages(turns, pair), max_tokens=max_tokens))

@@ -10,23 +10,23 @@ from core.verifiers.prompting.styles import PromptStyle
 
 _log = logging.getLogger(__name__)
 
-Talk = tuple[str, ...]
+Dialogue = tuple[str, ...]
 """What is said about one pair after its photos were shown: asked, replied, asked, ..., ending with a question."""
 
 
-class Respondent(Protocol):
+class VisionLanguageModel(Protocol):
     """A model to which the K pairs of one query have been shown."""
 
-    def weigh(self, talks: Sequence[Talk]) -> list[WeighedAnswer]:
+    def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer]:
         """Weigh yes against no as the next word of each of the K talks."""
         ...
 
-    def reply(self, talks: Sequence[Talk], max_tokens: int) -> list[str]:
+    def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str]:
         """Continue each of the K talks in sentences."""
         ...
 
 
-def judge(style: PromptStyle, respondent: Respondent, count: int, *, explain: bool) -> list[Verdict]:
+def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, explain: bool) -> list[Verdict]:
     """Ask what the style says about ``count`` pairs.
 
     Every verdict rests on the probabilities of one word. Sentences are generated only where the style wants them
@@ -34,13 +34,13 @@ def judge(style: PromptStyle, respondent: Respondent, count: int, *, explain: bo
     """
     reasons = [""] * count
     if style.reasons_first:
-        reasons = respondent.reply([(style.reasons_cue,)] * count, style.max_reason_tokens)
-        answers = respondent.weigh([(style.reasons_cue, text, style.cue) for text in reasons])
+        reasons = model.reply([(style.reasons_cue,)] * count, style.max_reason_tokens)
+        answers = model.weigh([(style.reasons_cue, text, style.cue) for text in reasons])
     else:
-        answers = respondent.weigh([(style.cue,)] * count)
+        answers = model.weigh([(style.cue,)] * count)
     words = [style.answer(answer.confidence) for answer in answers]
     if explain and not style.reasons_first:
-        reasons = respondent.reply([(style.cue, word, style.reasons_cue) for word in words], style.max_reason_tokens)
+        reasons = model.reply([(style.cue, word, style.reasons_cue) for word in words], style.max_reason_tokens)
     _report_mass(style, answers)
     return [
         Verdict(

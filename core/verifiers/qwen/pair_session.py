@@ -7,7 +7,7 @@ import torch
 
 from core.errors import InvalidRequest
 from core.runtime.bounded_forward import BoundedForward
-from core.verifiers.prompting.questions import Talk
+from core.verifiers.prompting.questions import Dialogue
 from core.verifiers.prompting.replies import WeighedAnswer, average, spellings, weigh
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose
 from core.verifiers.qwen.conversations import ConversationWriter, Piece
@@ -79,31 +79,31 @@ class PairSession:
         self._orders = (False, True) if both_orders else (False,)
         self._beginnings: dict[bool, Beginning] = {}
 
-    def weigh(self, talks: Sequence[Talk]) -> list[WeighedAnswer]:
+    def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer]:
         """Weigh yes against no as the next word of each of the K talks, by one forward pass per order."""
-        by_order = [self._weigh(talks, candidate_first) for candidate_first in self._orders]
+        by_order = [self._weigh(dialogues, candidate_first) for candidate_first in self._orders]
         return [average(answers) for answers in zip(*by_order, strict=True)]
 
-    def reply(self, talks: Sequence[Talk], max_tokens: int) -> list[str]:
+    def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str]:
         """Continue each of the K talks in sentences, the likeliest token at a time."""
-        beginning, ends = self._write(talks, candidate_first=False)
+        beginning, ends = self._write(dialogues, candidate_first=False)
         replies = self._in_batches(lambda some: self._runner.generate(beginning, some, max_tokens), ends)
         return [self._writer.read(tokens) for tokens in replies.tolist()]
 
-    def _weigh(self, talks: Sequence[Talk], candidate_first: bool) -> list[WeighedAnswer]:
-        beginning, ends = self._write(talks, candidate_first)
+    def _weigh(self, dialogues: Sequence[Dialogue], candidate_first: bool) -> list[WeighedAnswer]:
+        beginning, ends = self._write(dialogues, candidate_first)
         columns = [*self._answers.yes, *self._answers.no]
         rows = self._in_batches(lambda some: self._runner.next_token_logprobs(beginning, some)[:, columns], ends)
         split = len(self._answers.yes)
         return [weigh(row[:split], row[split:]) for row in rows.tolist()]
 
-    def _write(self, talks: Sequence[Talk], candidate_first: bool) -> tuple[Beginning, list[list[Piece]]]:
+    def _write(self, dialogues: Sequence[Dialogue], candidate_first: bool) -> tuple[Beginning, list[list[Piece]]]:
         conversations = [
             self._writer.write(
-                compose(self._style, *talk, candidate_first=candidate_first),
+                compose(self._style, *dialogue, candidate_first=candidate_first),
                 {Shown.QUERY: self._query, Shown.CANDIDATE: candidate},
             )
-            for talk, candidate in zip(talks, self._candidates, strict=True)
+            for dialogue, candidate in zip(dialogues, self._candidates, strict=True)
         ]
         if candidate_first not in self._beginnings:
             self._beginnings[candidate_first] = self._begin(conversations)

@@ -17,7 +17,7 @@ from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.devices import DeviceChoice, choose_device
 from core.runtime.model_files import resolve_model_folder
-from core.verifiers.prompting.questions import judge
+from core.verifiers.prompting.questions import ask_style
 from core.verifiers.prompting.styles import DEFAULT_STYLE, digest, identify, load_styles
 from core.verifiers.qwen.conversations import ConversationWriter
 from core.verifiers.qwen.pair_session import AnswerTokens, PairSession
@@ -156,7 +156,7 @@ class Qwen3VLVerifier:
                     both_orders=self._both_orders,
                     max_batch=self._max_batch,
                 )
-                verdicts = judge(style, session, len(candidates), explain=explain)
+                verdicts = ask_style(style, session, len(candidates), explain=explain)
                 self._max_batch = session.max_batch
                 return verdicts
         except torch.OutOfMemoryError as error:  # where no smaller batch can help, as with the query itself

@@ -18,11 +18,11 @@ from contracts.feedback import verifier_asked
 from core.calibration.bounds import Interval, exact_interval
 from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, describe
 from core.calibration.samples import NOTHING_FOUND, Sample
-from core.decision.acceptance import Asked, choose_acceptance
+from core.decision.acceptance import QueryConditions, choose_acceptance
 from core.decision.rule import models_in_use
 from core.errors import InvalidRequest
 from core.gallery import Gallery
-from core.usage import StoredMatch
+from core.journal import StoredMatch
 from services.retrieval.background.usage import Usage
 from serving.workers import Workers
 
@@ -117,7 +117,7 @@ class Calibrations:
             return StoredCalibration(collection=collection, state="stale", stale_because=str(unreadable))
         models = calibration.models
         models = models_in_use(str(self._gallery.fingerprint), verifier or models.verifier, models.prompt_style)
-        asked = Asked(models, self._gallery.count_places(collection))
+        asked = QueryConditions(models, self._gallery.count_places(collection))
         acceptance = choose_acceptance(text, asked)
         holds = acceptance.state == "valid"
         return StoredCalibration(

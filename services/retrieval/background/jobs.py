@@ -4,7 +4,7 @@ import logging
 import time
 
 from core.errors import GalleryUnavailable
-from core.usage import Job, Jobs
+from core.journal import Job, Jobs
 from serving.workers import Workers
 
 logger = logging.getLogger(__name__)

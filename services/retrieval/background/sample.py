@@ -8,7 +8,7 @@ from uuid import uuid4
 from contracts.sample import SampleCollection, SampleQuery
 from core.building.sample_photos import SAMPLE_COLLECTION, SAMPLE_PHOTOS, STRANGER, is_installed
 from core.errors import BackendUnavailable, GalleryUnavailable, InvalidRequest, SemanticMatchError
-from core.evaluation.simulated_photo import rephotograph
+from core.evaluation.simulated_photo import simulate_visitor_photo
 from core.gallery import Gallery
 from services.retrieval.background.jobs import BackgroundJobs
 from services.retrieval.uploads.indexing import Indexer
@@ -96,7 +96,7 @@ class Sample:
         if number >= len(_QUERIES):
             raise InvalidRequest(f"no sample photo {number}; give 0 to {len(_QUERIES) - 1}")
         photo = _QUERIES[number]
-        return await self._workers.run(lambda: rephotograph(photo.read(), photo.seed))
+        return await self._workers.run(lambda: simulate_visitor_photo(photo.read(), photo.seed))
 
     async def finished(self) -> None:
         """Wait until nothing is being built."""

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from core.errors import GalleryUnavailable, UnknownMatch
 from core.gallery import Storage
-from core.runtime.bounded_cache import BoundedCache
-from core.usage import (
+from core.journal import (
     FeedbackVerdict,
     Jobs,
     MatchRecord,
@@ -23,8 +22,9 @@ from core.usage import (
     UsageDatabase,
     UsageLog,
 )
-from core.usage.calibrated import calibration_reference
-from core.usage.drift import Drift, report_drift
+from core.journal.calibrated import calibration_reference
+from core.journal.drift import Drift, report_drift
+from core.runtime.bounded_cache import BoundedCache
 from services.retrieval.background.jobs import BackgroundJobs
 from serving.observability import current_request_id
 from serving.workers import Workers

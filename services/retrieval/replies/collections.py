@@ -16,10 +16,10 @@ from contracts.collections import (
     ShareBody,
 )
 from contracts.feedback import FeedbackReply, MatchRecord
-from core import usage
+from core import journal
 from core.gallery_health import HealthReport, Listing
-from core.usage import StoredMatch
-from core.usage.drift import Drift, Share
+from core.journal import StoredMatch
+from core.journal.drift import Drift, Share
 from services.retrieval.background.checkups import Checkup
 
 _WEEKS = 60
@@ -43,9 +43,9 @@ def match_page(matches: Sequence[StoredMatch], next_cursor: str | None) -> Match
     return MatchPage(matches=[_match_entry(each) for each in matches], next_cursor=next_cursor)
 
 
-def match_record(body: MatchRecord) -> usage.MatchRecord:
+def match_record(body: MatchRecord) -> journal.MatchRecord:
     """Read an answer's numbers."""
-    return usage.MatchRecord(**body.model_dump())
+    return journal.MatchRecord(**body.model_dump())
 
 
 def feedback_reply(stored: StoredMatch) -> FeedbackReply:

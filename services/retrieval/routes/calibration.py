@@ -16,7 +16,7 @@ from contracts.calibration import (
 )
 from contracts.collections import MAX_COLLECTION
 from contracts.images import IMAGE_ID_PATTERN
-from core.evaluation.simulated_photo import rephotograph
+from core.evaluation.simulated_photo import simulate_visitor_photo
 from core.gallery import Gallery
 from services.retrieval.dependencies import Audit, Engine
 from services.retrieval.replies.photos import open_original
@@ -127,4 +127,4 @@ async def get_rephotographed(image_id: ImageId, engine: Engine, seed: Seed = 0) 
 def _rephotograph(gallery: Gallery, image_id: str, seed: int) -> bytes:
     _, file = open_original(gallery, image_id)
     with file:
-        return rephotograph(file.read(), seed)
+        return simulate_visitor_photo(file.read(), seed)

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from contracts.retrieval import RetrievalDecision, SearchParams, SearchReply
 from core.decision.answer import decide_by_retrieval
-from core.retrieval.exclusion import LeftOut
+from core.retrieval.exclusion import Exclusion
 from services.retrieval.dependencies import Engine, Settings
 from services.retrieval.replies.gallery import candidate_body
-from serving.callers import RequestTimeout, answering
+from serving.deadlines import RequestTimeout, until_disconnect
 from serving.observability import StageTimer
 from serving.openapi import PHOTO_BODY, error_answers
 from serving.uploads import read_body
@@ -34,17 +34,17 @@ async def search(
     timeout_s: RequestTimeout = None,
 ) -> Response:
     """Read the photo, search."""
-    with engine.reception.admit() as incoming:
+    with engine.body_slots.admit() as incoming:
         photo = await read_body(request, incoming, settings.max_photo_bytes)
     timer = StageTimer()
-    async with answering(request, timeout_s):
+    async with until_disconnect(request, timeout_s):
         found = await engine.search(
             photo,
             collection=params.collection,
             top_k=params.top_k,
             features=params.features,
             timer=timer,
-            left_out=LeftOut(params.leave_out_place, params.leave_out_image),
+            exclusion=Exclusion(params.leave_out_place, params.leave_out_image),
         )
     decision = decide_by_retrieval(found.candidates)
     reply = SearchReply(

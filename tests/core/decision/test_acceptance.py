@@ -6,7 +6,7 @@ import pytest
 
 from core.calibration.calibration import Models, calibrate
 from core.calibration.samples import Sample
-from core.decision.acceptance import Asked, choose_acceptance
+from core.decision.acceptance import QueryConditions, choose_acceptance
 
 MODELS = Models("encoder 1", "verifier 1")
 SAMPLES = [Sample(-5.0 + 0.1 * number, False, False, "labelled") for number in range(40)] + [
@@ -19,9 +19,11 @@ def stored() -> str:
     return calibrate(SAMPLES, 0.05, MODELS).to_json()
 
 
-def choose(stored, operators=None, asked=None, **changes):
+def choose(stored, operator_threshold=None, asked=None, **changes):
     models = replace(MODELS, **changes)
-    return choose_acceptance(stored, replace(asked or Asked(MODELS), models=models), operators=operators)
+    return choose_acceptance(
+        stored, replace(asked or QueryConditions(MODELS), models=models), operator_threshold=operator_threshold
+    )
 
 
 def test_the_calibration_holds_for_its_models(stored):
@@ -56,16 +58,16 @@ def test_without_calibration_the_shipped_rule_holds():
 
 def test_the_operators_word_comes_first(stored):
     """A threshold set by the operator holds whatever was calibrated."""
-    assert choose(stored, operators=0.9).threshold == pytest.approx(2.197, abs=0.001)
+    assert choose(stored, operator_threshold=0.9).threshold == pytest.approx(2.197, abs=0.001)
 
 
 @pytest.mark.parametrize(
     ("asked", "what"),
     [
-        (Asked(MODELS, places=90), "had 40 places and has 90"),
-        (Asked(MODELS, places=19), "had 40 places and has 19"),
-        (Asked(MODELS, considered=20), "20 places are considered"),
-        (Asked(MODELS, photos=2), "2 photos"),
+        (QueryConditions(MODELS, places=90), "had 40 places and has 90"),
+        (QueryConditions(MODELS, places=19), "had 40 places and has 19"),
+        (QueryConditions(MODELS, considered=20), "20 places are considered"),
+        (QueryConditions(MODELS, photos=2), "2 photos"),
     ],
 )
 def test_another_way_of_asking_is_promised_nothing(asked, what):
@@ -77,7 +79,7 @@ def test_another_way_of_asking_is_promised_nothing(asked, what):
     assert acceptance.state == "stale"
     assert what in acceptance.stale_because
     assert acceptance.threshold == pytest.approx(-1.2)
-    assert choose(stored, asked=Asked(MODELS, places=79, considered=3)).state == "valid"
+    assert choose(stored, asked=QueryConditions(MODELS, places=79, considered=3)).state == "valid"
 
 
 def test_what_cannot_be_read_is_stale_and_stops_nobody():
@@ -86,4 +88,4 @@ def test_what_cannot_be_read_is_stale_and_stops_nobody():
 
     assert (acceptance.state, acceptance.threshold) == ("stale", 0.0)
     assert "cannot be read" in acceptance.stale_because
-    assert choose("no json", operators=0.5).state == "none"
+    assert choose("no json", operator_threshold=0.5).state == "none"

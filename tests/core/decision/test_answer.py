@@ -7,15 +7,15 @@ import pytest
 
 from core.decision.acceptance import Acceptance, at_confidence
 from core.decision.answer import decide_by_retrieval, rank
-from core.decision.evidence import SIGNALS, Judged, gather
+from core.decision.evidence import SIGNALS, VerifiedPair, gather
 from core.decision.rule import DecisionRule, models_in_use, rule_for
 from core.results import Verdict
 
 PLAIN = rule_for("any", "any")
 
 
-def judged(place: str, confidence: float, similarity: float = 0.3, **more) -> Judged:
-    return Judged(place, similarity, Verdict(confidence >= 0.5, confidence, f"said {confidence}"), **more)
+def judged(place: str, confidence: float, similarity: float = 0.3, **more) -> VerifiedPair:
+    return VerifiedPair(place, similarity, Verdict(confidence >= 0.5, confidence, f"said {confidence}"), **more)
 
 
 def weigh(**weights: float) -> DecisionRule:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.decision.explanations import Judged, Reason, explain
+from core.decision.explanations import ExplainedPair, Reason, explain
 from core.results import Correspondences, Verdict
 
 RANDOM = np.random.default_rng(3)
@@ -16,7 +16,7 @@ def judged(
     if points is not None:
         grid = RANDOM.uniform(0, 1, (points, 2)).astype(np.float32)
         found = Correspondences(grid, grid, rotation)
-    return Judged(f"id of {name}", name, similarity, Verdict(is_match, 0.9 if is_match else 0.1, said, found))
+    return ExplainedPair(f"id of {name}", name, similarity, Verdict(is_match, 0.9 if is_match else 0.1, said, found))
 
 
 def said(reasons, language="en") -> str:
@@ -47,7 +47,7 @@ def test_an_answer_is_explained_by_its_numbers():
         (judged("Vase", 60, is_match=True), False),
     ],
 )
-def test_a_place_that_looks_alike_is_named(other: Judged, alike: bool):
+def test_a_place_that_looks_alike_is_named(other: ExplainedPair, alike: bool):
     """Another place with half of the points, or accepted as well, is a reason to doubt; another view is none."""
     explanation = explain([judged("Vase", 100, is_match=True), other], matched=True)
 

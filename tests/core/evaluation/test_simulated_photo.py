@@ -7,7 +7,7 @@ from fakes.images import draw_place, encode
 from PIL import Image
 
 from core.errors import InvalidImage
-from core.evaluation.simulated_photo import rephotograph
+from core.evaluation.simulated_photo import simulate_visitor_photo
 from core.imaging.decoding import decode_image
 from core.local_features.matching import CLEAR_SCORE, local_evidence
 
@@ -16,12 +16,12 @@ def test_the_same_seed_gives_the_same_photo():
     """Calibrations can be repeated; another seed is another photo."""
     data = encode(draw_place(1), gps=True)
 
-    assert rephotograph(data, 5) == rephotograph(data, 5) != rephotograph(data, 6)
+    assert simulate_visitor_photo(data, 5) == simulate_visitor_photo(data, 5) != simulate_visitor_photo(data, 6)
 
 
 def test_it_is_a_jpeg_of_the_same_shape_without_metadata():
     """Nothing of the camera or its position is passed on, and large photos are made smaller."""
-    again = Image.open(io.BytesIO(rephotograph(encode(draw_place(1, (2000, 1000)), gps=True), 0)))
+    again = Image.open(io.BytesIO(simulate_visitor_photo(encode(draw_place(1, (2000, 1000)), gps=True), 0)))
 
     assert again.format == "JPEG"
     assert again.size == (1280, 640)
@@ -32,7 +32,7 @@ def test_it_shows_the_same_place_and_not_the_same_picture(embedded):
     """Most views agree clearly with their original; none is it."""
     place = draw_place(3, (800, 600))
     original = embedded.encode([place]).local_features[0]
-    views = [decode_image(rephotograph(encode(place), seed)).image for seed in range(6)]
+    views = [decode_image(simulate_visitor_photo(encode(place), seed)).image for seed in range(6)]
 
     scores = [local_evidence(features, original).score for features in embedded.encode(views).local_features]
 
@@ -43,4 +43,4 @@ def test_it_shows_the_same_place_and_not_the_same_picture(embedded):
 def test_a_damaged_photo_is_refused():
     """What cannot be read cannot be photographed again."""
     with pytest.raises(InvalidImage):
-        rephotograph(b"no photo", 0)
+        simulate_visitor_photo(b"no photo", 0)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.results import Candidate, GalleryImage, Place
-from core.retrieval.exclusion import LeavingOut, LeftOut
+from core.retrieval.exclusion import ExcludingGallery, Exclusion
 
 
 class Row:
@@ -24,19 +24,19 @@ class Row:
         return [None] * len(image_ids)
 
 
-def ids(gallery, left_out, top_k):
-    found = LeavingOut(gallery, left_out).search(np.zeros(1, np.float32), "default", top_k)
+def ids(gallery, exclusion, top_k):
+    found = ExcludingGallery(gallery, exclusion).search(np.zeros(1, np.float32), "default", top_k)
     return [candidate.image.image_id for candidate in found]
 
 
 def test_all_images_of_a_place_are_passed_over():
     """The nearest others move up; nothing of the place is left."""
-    assert ids(Row(8), LeftOut(place_id="p0"), 3) == ["2", "3", "4"]
+    assert ids(Row(8), Exclusion(place_id="p0"), 3) == ["2", "3", "4"]
 
 
 def test_one_image_is_passed_over():
     """Another image of the same place is found instead."""
-    assert ids(Row(8), LeftOut(image_id="0"), 2) == ["1", "2"]
+    assert ids(Row(8), Exclusion(image_id="0"), 2) == ["1", "2"]
 
 
 def test_as_many_as_asked_for_are_found_however_large_the_place():
@@ -48,10 +48,10 @@ def test_as_many_as_asked_for_are_found_however_large_the_place():
         for n, i in enumerate(gallery.images)
     ]
 
-    assert ids(gallery, LeftOut(place_id="crowd"), 5) == ["500", "501", "502", "503", "504"]
+    assert ids(gallery, Exclusion(place_id="crowd"), 5) == ["500", "501", "502", "503", "504"]
     assert len(gallery.asked) < 12
 
 
 def test_nothing_is_left_of_a_collection_of_one_place():
     """There is no error, and no candidate."""
-    assert ids(Row(2), LeftOut(place_id="p0"), 5) == []
+    assert ids(Row(2), Exclusion(place_id="p0"), 5) == []

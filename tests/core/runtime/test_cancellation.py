@@ -8,7 +8,7 @@ from fakes.images import draw_place, see_again
 from core.local_features.lighterglue import LighterGlue
 from core.results import Candidate, GalleryImage, Photo, Place
 from core.retrieval.retriever import Retriever
-from core.runtime.cancellation import stop_if_unwanted, stopping_by, unless_unwanted
+from core.runtime.cancellation import cancellable, cancelled_by, raise_if_cancelled
 from core.verifiers.geometric import GeometricVerifier
 
 
@@ -30,23 +30,23 @@ class Patience:
 
 def test_work_without_a_check_goes_on():
     """Scripts and notebooks need say nothing."""
-    stop_if_unwanted()
+    raise_if_cancelled()
 
-    assert unless_unwanted(len)("four") == 4
+    assert cancellable(len)("four") == 4
 
 
 def test_the_check_holds_inside_only():
     """It raises inside, and is forgotten afterwards."""
-    with stopping_by(Patience(0)), pytest.raises(Left):
-        stop_if_unwanted()
-    stop_if_unwanted()
+    with cancelled_by(Patience(0)), pytest.raises(Left):
+        raise_if_cancelled()
+    raise_if_cancelled()
 
 
 def test_the_threads_of_a_pool_are_told():
     """Calls in other threads begin with the check of the thread that sent them."""
     done = []
-    with ThreadPoolExecutor(1) as pool, stopping_by(Patience(2)), pytest.raises(Left):
-        list(pool.map(unless_unwanted(done.append), range(5)))
+    with ThreadPoolExecutor(1) as pool, cancelled_by(Patience(2)), pytest.raises(Left):
+        list(pool.map(cancellable(done.append), range(5)))
 
     assert done == [0, 1]
 
@@ -60,7 +60,7 @@ def test_verification_stops_between_candidates(geometric: GeometricVerifier, mon
     query = Photo(lambda: see_again(place, 5).image)
     candidates = [Photo(lambda seed=seed: draw_place(seed)) for seed in range(1, 9)]
 
-    with stopping_by(Patience(3)), pytest.raises(Left):
+    with cancelled_by(Patience(3)), pytest.raises(Left):
         geometric.verify(query, candidates)
 
     assert len(matched) == 3
@@ -81,7 +81,7 @@ def test_retrieval_stops_before_the_second_look(embedded):
     photo = draw_place(1)
     encodings = embedded.encode([photo])
     retriever = Retriever(Nothing(), lambda *photo: looked.append(photo) or iter(()))
-    with stopping_by(Patience(1)), pytest.raises(Left):
+    with cancelled_by(Patience(1)), pytest.raises(Left):
         retriever.retrieve(photo, encodings.embeddings[0], encodings.local_features[0], "default", 5)
 
     assert looked == []

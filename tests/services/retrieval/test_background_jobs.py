@@ -8,8 +8,8 @@ import pytest
 from fakes.images import draw_place, encode
 from in_process import AppClient
 
-from core.usage import Jobs, UsageDatabase
-from core.usage import jobs as module
+from core.journal import Jobs, UsageDatabase
+from core.journal import jobs as module
 
 PATH = "/calibration-jobs/a/b c"  # a collection's name may hold a slash and a space
 JOB = {"state": "running", "done": 3, "total": 20, "seconds_left": 9.0, "target": 0.02, "started_at": "2026-01-01"}

@@ -11,8 +11,8 @@ from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
 from PIL import Image
 
+from core.journal import GivenFeedback, MatchRecord, StoredMatch
 from core.results import LocalFeatures, Look
-from core.usage import GivenFeedback, MatchRecord, StoredMatch
 from services.retrieval.app import create_app
 from services.retrieval.background.calibrations import feedback_sample
 from services.retrieval.settings import RetrievalSettings

@@ -27,7 +27,7 @@ from core.gallery.vectors.faiss.ivf import PartitionCache
 from core.gallery.vectors.port import Added, Moved, Removed, Renamed, VectorChange
 
 
-class IndexFollower:
+class FaissStore:
     """A vector index that knows which generation of the gallery it reflects.
 
     The gallery's own changes are applied as they are committed, at the price of one vector. Any other difference

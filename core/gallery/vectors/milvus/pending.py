@@ -43,8 +43,8 @@ class _View:
     is_paged: bool = False
 
 
-class Unsettled:
-    """Follows the outbox like ``IndexFollower`` follows the images: by the gallery's generation.
+class PendingVectors:
+    """Follows the outbox like ``FaissStore`` follows the images: by the gallery's generation.
 
     Up to ``rows_in_memory`` vectors are kept in memory. When more wait, after a bulk build or while the engine is away,
     every search reads those of its collection from the database, page by page: slower, exact, in bounded memory.

@@ -1,7 +1,7 @@
 """Milvus as the vector store, for galleries that outgrow one machine's memory. The database stays the only truth.
 
 What changes is written to the outbox in the same transaction as the rows, and brought to Milvus afterwards by
-``MilvusSettling``. Until Milvus surely shows a change, which is some time after it has acknowledged it, the outbox's
+``MilvusSync``. Until Milvus surely shows a change, which is some time after it has acknowledged it, the outbox's
 vectors are searched in this process, and what Milvus says of the same images is ignored. So an added image is found at
 once, also by other replicas, a deleted one never, and it may be asked at its fast consistency, Bounded, where Strong
 takes 0.2 s: correctness rests on the outbox alone.
@@ -38,8 +38,8 @@ from core.gallery.vectors.milvus import outbox
 from core.gallery.vectors.milvus.collection import MAX_TOP_K, MilvusCollection
 from core.gallery.vectors.milvus.connection import read_options
 from core.gallery.vectors.milvus.outbox import Engine
-from core.gallery.vectors.milvus.pending import Found, Unsettled, merge
-from core.gallery.vectors.milvus.sync import TRUST_S, MilvusSettling
+from core.gallery.vectors.milvus.pending import Found, PendingVectors, merge
+from core.gallery.vectors.milvus.sync import TRUST_S, MilvusSync
 from core.gallery.vectors.port import Added, Lag, Moved, Removed, Renamed, VectorChange
 from core.results import EncoderFingerprint
 
@@ -64,14 +64,14 @@ class MilvusStore:
         """
         self._database = database
         self._milvus = MilvusCollection(read_options(options), fingerprint)
-        self._unsettled = Unsettled(fingerprint.dim, self._milvus.options.rows_in_memory)
-        self._settling = MilvusSettling(database, self._milvus, fingerprint.dim, self._unsettled.outdate)
+        self._pending = PendingVectors(fingerprint.dim, self._milvus.options.rows_in_memory)
+        self._sync = MilvusSync(database, self._milvus, fingerprint.dim, self._pending.outdate)
         self._trusted = 0, 0.0  # an epoch, and until when (monotonic) Milvus surely shows its marker
 
     @property
     def lag(self) -> Lag | None:
         """See ``VectorStore``; a reader leads nothing."""
-        return None if self._database.read_only else self._settling.lag
+        return None if self._database.read_only else self._sync.lag
 
     def search(
         self,
@@ -87,7 +87,7 @@ class MilvusStore:
             GalleryUnavailable: Milvus does not answer, or has lost something that is being repaired.
         """
         if not self._database.read_only:
-            self._settling.start()  # where ``catch_up`` was left out
+            self._sync.start()  # where ``catch_up`` was left out
         among = None if places is None else seqs_of_places(connection, places)
         if among is not None and not len(among):
             return np.empty(0, np.int64), np.empty(0, np.float32)
@@ -97,14 +97,14 @@ class MilvusStore:
                 engine, until = self._check_trust(connection)
                 # In this order: what is repaired or settled between the two questions is known to both.
                 if known is None or known.generation != engine.generation:
-                    known = self._unsettled.search(connection, collection, query, top_k, among)
+                    known = self._pending.search(connection, collection, query, top_k, among)
                 settled = self._search_milvus(connection, collection, query, top_k, places, known.hidden)
                 is_whole = time.monotonic() < until or self._is_trusted_still(connection, engine.epoch)
             except GalleryUnavailable:
                 if not outbox.holds_all_of(connection, collection):
                     raise
                 if known is None or known.generation != read_generation(connection):
-                    known = self._unsettled.search(connection, collection, query, top_k, among)
+                    known = self._pending.search(connection, collection, query, top_k, among)
                 if not outbox.holds_all_of(connection, collection) or read_generation(connection) != known.generation:
                     raise
                 return known.seqs, known.similarities
@@ -126,15 +126,15 @@ class MilvusStore:
             outbox.ensure_all_keys(writing)
             writing.execute("COMMIT")
         try:
-            self._settling.settle()
+            self._sync.settle()
         except GalleryUnavailable as exc:
             # Photos can be added, and found; the others as soon as it is there.
-            self._settling.note(str(exc))
+            self._sync.note(str(exc))
             _log.warning("the gallery opens without its vector engine: %s", exc)
         except BaseException:
             self.close()
             raise
-        self._settling.start()
+        self._sync.start()
 
     def commit(self, connection: Connection, generation: int, changes: Sequence[VectorChange]) -> None:
         """Commit the caller's transaction with what it asks of Milvus, and see to that."""
@@ -152,11 +152,11 @@ class MilvusStore:
                     outbox.rename_key(connection, name, new_name)
         outbox.follow(connection, generation)
         connection.execute("COMMIT")
-        self._settling.wake()
+        self._sync.wake()
 
     def close(self) -> None:
         """End the thread and the connection; what is left in the outbox is delivered after the next start."""
-        self._settling.close()
+        self._sync.close()
         self._milvus.close()
 
     def _search_milvus(
@@ -198,7 +198,7 @@ class MilvusStore:
                 self._trusted = engine.epoch, now + TRUST_S
                 return engine, now + TRUST_S
             # The epoch may have ended between the two questions.
-        self._settling.wake()
+        self._sync.wake()
         raise self._not_trusted()
 
     def _is_trusted_still(self, connection: Connection, epoch: int) -> bool:

@@ -52,7 +52,7 @@ class _Settlement:
     ready_at: float
 
 
-class MilvusSettling:
+class MilvusSync:
     """Owns the thread. Every replica has one; together they do the work once, and doing it twice is harmless.
 
     Attributes:

@@ -12,7 +12,7 @@ from fakes.chat_server import completion
 from fakes.clock import Clock
 
 from core.errors import BackendUnavailable, InvalidRequest
-from core.runtime.cancellation import stopping_by
+from core.runtime.cancellation import cancelled_by
 from core.verifiers.chat.chat_server import ChatServer, ServerFailed
 from core.verifiers.chat.chat_servers import FIRST_PAUSE_S, LONGEST_PAUSE_S, ChatServers
 
@@ -333,7 +333,7 @@ def test_nobody_else_is_asked_for_a_caller_who_left(join: Join):
 
     with ServerProcess(fail) as first, ServerProcess(fail) as second:
         servers = join(first.url, second.url)
-        with stopping_by(check), pytest.raises(Left):
+        with cancelled_by(check), pytest.raises(Left):
             ask(servers, "a query")
 
     assert len(first.requests) + len(second.requests) == 1

@@ -56,10 +56,10 @@ def logit(confidence: float) -> float:
 
 
 def naive_logit(
-    naive: NaiveQwen, style: PromptStyle, pair: Sequence[Image.Image], *talk: str, candidate_first: bool = False
+    naive: NaiveQwen, style: PromptStyle, pair: Sequence[Image.Image], *dialogue: str, candidate_first: bool = False
 ) -> float:
     """Log-odds of yes by one ordinary forward pass over the whole conversation about one pair."""
-    turns = compose(style, *talk, candidate_first=candidate_first)
+    turns = compose(style, *dialogue, candidate_first=candidate_first)
     messages = [
         {
             "role": turn.role,

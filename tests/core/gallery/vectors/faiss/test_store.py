@@ -9,7 +9,7 @@ from databases import on_both_databases
 from core.gallery import Gallery
 from core.gallery.database import embeddings as vector_rows
 from core.gallery.vectors.faiss import store as index_follower
-from core.gallery.vectors.faiss.store import IndexFollower
+from core.gallery.vectors.faiss.store import FaissStore
 
 pytestmark = on_both_databases
 
@@ -104,66 +104,66 @@ def stored_in(gallery: Gallery) -> dict[str, set[int]]:
     return stored
 
 
-def held_by(follower: IndexFollower) -> dict[str, set[int]]:
+def held_by(store: FaissStore) -> dict[str, set[int]]:
     """The same of what is in memory; an id held twice would fail."""
-    held = {collection: ids.tolist() for collection, ids in follower._index.ids().items() if len(ids)}
+    held = {collection: ids.tolist() for collection, ids in store._index.ids().items() if len(ids)}
     assert sum(map(len, held.values())) == len({each for ids in held.values() for each in ids})
     return {collection: set(ids) for collection, ids in held.items()}
 
 
-def catch_up(follower: IndexFollower, gallery: Gallery, breaks_at: int | None = None) -> bool:
+def catch_up(store: FaissStore, gallery: Gallery, breaks_at: int | None = None) -> bool:
     """Follow what was committed; whether it succeeded."""
     with gallery._database.reading() as connection:
         try:
-            follower.catch_up(connection if breaks_at is None else Breaking(connection, breaks_at))
+            store.catch_up(connection if breaks_at is None else Breaking(connection, breaks_at))
         except Broken:
             return False
     return True
 
 
-def assert_agrees(follower: IndexFollower, gallery: Gallery) -> None:
+def assert_agrees(store: FaissStore, gallery: Gallery) -> None:
     """Each image is found under its collection by its vector, and nothing else is there."""
     stored = stored_in(gallery)
-    assert held_by(follower) == stored
+    assert held_by(store) == stored
     with gallery._database.reading() as connection:
         for collection in stored:
             for seqs, _, vectors in vector_rows.read_embeddings(connection, collection, DIM):
                 for seq, vector in zip(seqs, vectors, strict=True):
-                    assert follower._index.search(collection, vector, 1)[0].tolist() == [seq]
+                    assert store._index.search(collection, vector, 1)[0].tolist() == [seq]
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_changes_of_others_are_followed(museums, new_image, change):
     """Whatever other processes have done since, the next search has exactly what is there then."""
-    follower = IndexFollower(DIM)
-    catch_up(follower, museums)
+    store = FaissStore(DIM)
+    catch_up(store, museums)
 
     change(museums, new_image)
 
-    assert catch_up(follower, museums)
-    assert_agrees(follower, museums)
+    assert catch_up(store, museums)
+    assert_agrees(store, museums)
 
 
 def test_what_others_only_added_is_not_compared(museums, new_image, monkeypatch):
     """Images added by another process cost a count of the rows, not the look at each of them that a deletion takes."""
-    follower = IndexFollower(DIM)
-    catch_up(follower, museums)
+    store = FaissStore(DIM)
+    catch_up(store, museums)
     monkeypatch.delattr(index_follower, "sums_by_collection")
 
     museums.add([new_image(2000 + each, collection="museum") for each in range(6)])
 
-    assert catch_up(follower, museums)
-    assert_agrees(follower, museums)
+    assert catch_up(store, museums)
+    assert_agrees(store, museums)
     museums.delete(ids_of(museums, "castle")[0])
     with pytest.raises(NameError):
-        catch_up(follower, museums)
+        catch_up(store, museums)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_any_course_of_changes_and_failures_ends_in_agreement(museums, new_image, seed):
     """Own changes, those of others and broken connections in any order: what is found is what is there."""
     choose = random.Random(seed)
-    follower = IndexFollower(DIM)
+    store = FaissStore(DIM)
     for step in range(60):
         collections = [summary.name for summary in museums.collections()]
         chosen = choose.choice(collections)
@@ -177,32 +177,32 @@ def test_any_course_of_changes_and_failures_ends_in_agreement(museums, new_image
             case "rename":
                 museums.rename_collection(chosen, choose.choice(sorted({"a", "b", str(step)} - {*collections})))
             case "break":
-                catch_up(follower, museums, choose.randrange(15))
+                catch_up(store, museums, choose.randrange(15))
             case "follow":
-                assert catch_up(follower, museums)
-                assert held_by(follower) == stored_in(museums)
-    assert catch_up(follower, museums)
-    assert_agrees(follower, museums)
+                assert catch_up(store, museums)
+                assert held_by(store) == stored_in(museums)
+    assert catch_up(store, museums)
+    assert_agrees(store, museums)
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_failed_statement_loses_no_vector(museums, new_image, change):
     """Whichever statement fails, what was there and still is stays in memory, and the next search completes it."""
-    loaded = [IndexFollower(DIM) for _ in range(60)]
-    for follower in loaded:
-        catch_up(follower, museums)
+    loaded = [FaissStore(DIM) for _ in range(60)]
+    for store in loaded:
+        catch_up(store, museums)
     before = stored_in(museums)
     change(museums, new_image)
     after = stored_in(museums)
     lasting = {name: ids & after.get(name, set()) for name, ids in before.items()}
 
-    for breaks_at, follower in enumerate(loaded):
-        if catch_up(follower, museums, breaks_at):
+    for breaks_at, store in enumerate(loaded):
+        if catch_up(store, museums, breaks_at):
             break
-        held = held_by(follower)
+        held = held_by(store)
         assert all(ids <= held.get(name, set()) for name, ids in lasting.items())
-        assert catch_up(follower, museums)
-        assert_agrees(follower, museums)
+        assert catch_up(store, museums)
+        assert_agrees(store, museums)
 
     assert 3 < breaks_at < len(loaded) - 1
 
@@ -210,15 +210,15 @@ def test_a_failed_statement_loses_no_vector(museums, new_image, change):
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_first_load_that_fails_goes_on(museums, new_image, change):
     """Whichever statement fails, and whatever changes meanwhile, the next attempt ends with exactly what is there."""
-    halves = [IndexFollower(DIM)]
+    halves = [FaissStore(DIM)]
     while not catch_up(halves[-1], museums, breaks_at=len(halves) - 1):
-        halves.append(IndexFollower(DIM))
-    assert len({len(follower._index) for follower in halves}) > 5
+        halves.append(FaissStore(DIM))
+    assert len({len(store._index) for store in halves}) > 5
     change(museums, new_image)
 
-    for follower in halves:
-        assert catch_up(follower, museums)
-        assert_agrees(follower, museums)
+    for store in halves:
+        assert catch_up(store, museums)
+        assert_agrees(store, museums)
 
 
 def test_a_change_that_fails_in_memory_is_made_good(museums, new_image, monkeypatch):

@@ -12,7 +12,7 @@ from fakes.milvus import FakeMilvus, FakeServer
 from core.errors import GalleryUnavailable
 from core.gallery import Gallery
 from core.gallery.vectors.milvus import outbox, reconciliation
-from core.gallery.vectors.milvus import pending as unsettled
+from core.gallery.vectors.milvus import pending as pending
 from core.gallery.vectors.milvus import store as milvus_store
 from core.gallery.vectors.milvus.reconciliation import new_epoch
 from core.gallery.vectors.port import Lag
@@ -56,8 +56,8 @@ def waiting(gallery: Gallery) -> list[int]:
 
 def settle_and_count(gallery: Gallery) -> list[int]:
     """Do what is due, counting included; return the seqs in the outbox then."""
-    gallery._vectors._settling._counted_at = -1e9
-    gallery._vectors._settling.settle()
+    gallery._vectors._sync._counted_at = -1e9
+    gallery._vectors._sync.settle()
     return sorted(waiting(gallery))
 
 
@@ -102,7 +102,7 @@ class TestSlowSearches:
         gallery = opened(rows_in_memory=0, staleness_s=1000.0)
         gallery.add([new_image(seed) for seed in range(3)])
         wait_until(lambda: len(server.rows) == 3)
-        reads, search_pages = [], unsettled._search_pages
+        reads, search_pages = [], pending._search_pages
 
         def count_reads(*arguments):
             reads.append(arguments)
@@ -116,7 +116,7 @@ class TestSlowSearches:
                 outbox.write_epoch(connection, epoch)
                 connection.execute("COMMIT")
 
-        monkeypatch.setattr(unsettled, "_search_pages", count_reads)
+        monkeypatch.setattr(pending, "_search_pages", count_reads)
         server.before["search"] = end_epoch
 
         assert filenames(gallery, new_image(1).embedding) == {f"photo-{seed}.jpg" for seed in range(3)}
@@ -245,7 +245,7 @@ class TestComparing:
         wait_until(lambda: not waiting(gallery))
         let_another_compare(gallery, time.time() + 3600)
 
-        wait_until(lambda: gallery._vectors._settling.settle() and gallery.vector_lag == Lag())
+        wait_until(lambda: gallery._vectors._sync.settle() and gallery.vector_lag == Lag())
 
         assert filenames(gallery, new_image(1).embedding) == {"photo-1.jpg"}
 
@@ -255,7 +255,7 @@ class TestComparing:
         gallery.add([new_image(1)])
         wait_until(lambda: not waiting(gallery))
         let_another_compare(gallery, time.time() + 0.5)
-        gallery._vectors._settling.wake()
+        gallery._vectors._sync.wake()
 
         wait_until(lambda: is_being_compared(gallery))
         wait_until(lambda: gallery.vector_lag == Lag())
@@ -266,9 +266,9 @@ class TestComparing:
         gallery = opened()
         with gallery._database.reading() as connection:
             engine = outbox.read_engine(connection)
-        assert gallery._vectors._settling.reconcile(engine)
+        assert gallery._vectors._sync.reconcile(engine)
 
-        assert not gallery._vectors._settling.reconcile(engine)
+        assert not gallery._vectors._sync.reconcile(engine)
 
 
 def let_another_compare(gallery: Gallery, until: float) -> None:

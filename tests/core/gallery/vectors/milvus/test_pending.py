@@ -11,7 +11,7 @@ import numpy as np
 from core.gallery import Gallery, NewImage, Storage
 from core.gallery.database.port import Connection, Rows
 from core.gallery.vectors.milvus import outbox
-from core.gallery.vectors.milvus.pending import Unsettled
+from core.gallery.vectors.milvus.pending import PendingVectors
 from core.results import EncoderFingerprint
 
 
@@ -33,7 +33,7 @@ def test_searches_go_at_the_same_time(
     """Two searches of what is known already ask the database side by side, and both find it."""
     with Gallery.open(folder, fingerprint, storage=storage) as gallery:
         gallery.add([new_image(1)])
-        unsettled = Unsettled(fingerprint.dim, 10)
+        pending = PendingVectors(fingerprint.dim, 10)
         query = new_image(1).embedding
         database = gallery._database
         with database.writing() as connection:
@@ -42,12 +42,12 @@ def test_searches_go_at_the_same_time(
             outbox.put(connection, "upsert", np.array([seq]))
             connection.execute("COMMIT")
         with database.reading() as connection:
-            unsettled.search(connection, "default", query, 1)  # loads
+            pending.search(connection, "default", query, 1)  # loads
         barrier = Barrier(2, timeout=20)
 
         def search() -> list[int]:
             with database.reading() as connection:
-                return unsettled.search(Meeting(connection, barrier), "default", query, 1).seqs.tolist()
+                return pending.search(Meeting(connection, barrier), "default", query, 1).seqs.tolist()
 
         with ThreadPoolExecutor(2) as threads:
             found = [each.result() for each in [threads.submit(search) for _ in range(2)]]

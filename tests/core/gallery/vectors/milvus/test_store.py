@@ -101,7 +101,7 @@ def compare(gallery) -> bool:
     """Compare everything with Milvus now; False where an epoch ended just then."""
     with gallery._database.reading() as connection:
         engine = outbox.read_engine(connection)
-    return gallery._vectors._settling.reconcile(engine)
+    return gallery._vectors._sync.reconcile(engine)
 
 
 def filenames(gallery, query, collection) -> set[str]:
@@ -142,7 +142,7 @@ class TestSettling:
         wait_until(lambda: is_settled(gallery))
 
         assert filenames(gallery, new_image(3).embedding, museum) == photos(*range(1, 30))
-        assert len(gallery._vectors._unsettled) == 0
+        assert len(gallery._vectors._pending) == 0
         assert count_in(client) == gallery.count()
         wait_until(lambda: gallery.vector_lag == Lag())
 
@@ -181,7 +181,7 @@ class TestSettling:
             found = [each.image.filename for each in gallery.search(new_image(3).embedding, top_k=20)]
 
             assert (found[0], set(found)) == ("photo-3.jpg", photos(*range(12)))
-            assert len(gallery._vectors._unsettled._index) == 0
+            assert len(gallery._vectors._pending._index) == 0
 
     def test_one_marker_is_left(self, gallery, museum, client, new_image):
         """Markers that races and failures left behind go with the next settlement, and with the next comparison."""
@@ -270,8 +270,8 @@ class TestLosing:
         client.delete("store", ids=seqs[:3])
         wait_until(lambda: count_in(client) < gallery.count())
 
-        gallery._vectors._settling._counted_at = -1e9
-        gallery._vectors._settling.wake()
+        gallery._vectors._sync._counted_at = -1e9
+        gallery._vectors._sync.wake()
 
         wait_until(lambda: filenames(gallery, new_image(1).embedding, museum) == photos(*range(10)))
         wait_until(lambda: is_settled(gallery))

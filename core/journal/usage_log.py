@@ -7,10 +7,10 @@ import numpy as np
 
 from core.errors import InvalidRequest, UnknownMatch
 from core.gallery.database.pages import check_limit, read_cursor, write_cursor
-from core.usage.drift import MatchColumns
-from core.usage.match_rows import SELECT, to_match
-from core.usage.records import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch
-from core.usage.usage_database import UsageDatabase
+from core.journal.drift import MatchColumns
+from core.journal.match_rows import SELECT, to_match
+from core.journal.records import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch
+from core.journal.usage_database import UsageDatabase
 
 MOST_MATCHES = 1_000_000
 """SQLite forgets older ones before their time, so that the file stays near 500 MB (480 bytes each, measured)."""

@@ -6,8 +6,8 @@ import pytest
 from databases import on_both_databases
 
 from core.gallery import Storage
-from core.usage import Jobs, UsageDatabase
-from core.usage.jobs import KEPT_S, SILENT_S
+from core.journal import Jobs, UsageDatabase
+from core.journal.jobs import KEPT_S, SILENT_S
 
 pytestmark = on_both_databases
 

@@ -28,16 +28,16 @@ class Pace:
     min_rate: int
 
 
-class Incoming:
-    """One body; made by ``Reception.admit``.
+class IncomingBody:
+    """One body; made by ``BodySlots.admit``.
 
     Attributes:
         received: bytes so far.
         last_byte_at: in the event loop's time.
     """
 
-    def __init__(self, reception: "Reception", pace: Pace) -> None:
-        self._reception = reception
+    def __init__(self, body_slots: "BodySlots", pace: Pace) -> None:
+        self._body_slots = body_slots
         self._pace = pace
         self._timeout: asyncio.Timeout | None = None
         self._started_at = self.last_byte_at = asyncio.get_running_loop().time()
@@ -75,13 +75,13 @@ class Incoming:
         """
         # First, or a body that paused would be the silent one that gives way to its own piece.
         self.last_byte_at = asyncio.get_running_loop().time()
-        self._reception.hold(self, byte_size)
+        self._body_slots.account(self, byte_size)
         if self._timeout is not None:
             earned_s = self.received / self._pace.min_rate
             patience = self._started_at + self._pace.stall_s + earned_s
             self._timeout.reschedule(min(patience, self.last_byte_at + self._pace.stall_s))
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         """Stop arriving: ``arriving`` raises as soon as its task runs; pieces that come before do not prolong it."""
         timeout, self._timeout = self._timeout, None
         # One that has run out, while its task did not run yet, cannot be changed any more.
@@ -89,7 +89,7 @@ class Incoming:
             timeout.reschedule(asyncio.get_running_loop().time())
 
 
-class Reception:
+class BodySlots:
     """Admits bodies. Belongs to one event loop.
 
     Attributes:
@@ -103,7 +103,7 @@ class Reception:
         self.max_bytes = max_bytes
         self.held_bytes = 0
         self._pace = pace
-        self._bodies: set[Incoming] = set()
+        self._bodies: set[IncomingBody] = set()
 
     @property
     def inside(self) -> int:
@@ -111,7 +111,7 @@ class Reception:
         return len(self._bodies)
 
     @contextmanager
-    def admit(self) -> Iterator[Incoming]:
+    def admit(self) -> Iterator[IncomingBody]:
         """Hold one body, until the block ends.
 
         Raises:
@@ -119,15 +119,15 @@ class Reception:
         """
         if len(self._bodies) >= self.capacity and not self._dismiss_silent():
             raise Overloaded(f"{len(self._bodies)} uploads are being received, which is the limit; try again shortly")
-        incoming = Incoming(self, self._pace)
+        incoming = IncomingBody(self, self._pace)
         self._bodies.add(incoming)
         try:
             yield incoming
         finally:
             self._release(incoming)
 
-    def hold(self, incoming: Incoming, byte_size: int) -> None:
-        """Count bytes of a body; see ``Incoming.receive``."""
+    def account(self, incoming: IncomingBody, byte_size: int) -> None:
+        """Count bytes of a body; see ``IncomingBody.receive``."""
         incoming.received += byte_size
         if incoming not in self._bodies:
             return  # has given way, and will notice at once
@@ -143,11 +143,11 @@ class Reception:
         silent = min(arriving, key=lambda body: body.last_byte_at, default=None)
         if silent is None or asyncio.get_running_loop().time() - silent.last_byte_at < _SILENCE_S:
             return False
-        silent.give_way()
+        silent.evict()
         self._release(silent)
         return True
 
-    def _release(self, incoming: Incoming) -> None:
+    def _release(self, incoming: IncomingBody) -> None:
         if incoming in self._bodies:
             self._bodies.remove(incoming)
             self.held_bytes -= incoming.received

@@ -14,8 +14,8 @@ from core.gallery.database.migrations import apply_migrations
 from core.gallery.database.port import Connection
 from core.gallery.database.sqlite import SqliteDatabase
 from core.gallery.storage import LOCAL, Storage, open_database
-from core.usage.job_rows import m002_jobs
-from core.usage.match_rows import m001_matches
+from core.journal.job_rows import m002_jobs
+from core.journal.match_rows import m001_matches
 
 _NAME = "usage"
 USAGE_NAME = f"{_NAME}.sqlite3"

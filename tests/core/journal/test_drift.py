@@ -8,8 +8,8 @@ import pytest
 
 from core.calibration.calibration import Models, calibrate
 from core.calibration.samples import Sample
-from core.usage.calibrated import calibration_reference
-from core.usage.drift import (
+from core.journal.calibrated import calibration_reference
+from core.journal.drift import (
     MatchColumns,
     Reference,
     Share,

@@ -10,7 +10,7 @@ _EVERY_S = 30.0
 
 
 @asynccontextmanager
-async def keeping_house() -> AsyncIterator[None]:
+async def trimming_memory() -> AsyncIterator[None]:
     """Give free memory back now and then, until the block ends."""
     task = asyncio.create_task(_keep_trimming())
     try:

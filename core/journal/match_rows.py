@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.gallery.database.port import Connection, Dialect
-from core.usage.records import GivenFeedback, MatchRecord, StoredMatch
+from core.journal.records import GivenFeedback, MatchRecord, StoredMatch
 
 SELECT = """
     SELECT id, request_id, matches.at, collection, matched, matches.place_id, place_name, confidence, score,

@@ -4,7 +4,7 @@ import numpy as np
 
 from core.calibration.calibration import Calibration
 from core.errors import InvalidRequest
-from core.usage.drift import LEAST_MATCHES, MatchColumns, Reference, Share
+from core.journal.drift import LEAST_MATCHES, MatchColumns, Reference, Share
 
 
 def calibration_reference(stored: str | None, columns: MatchColumns) -> Reference | None:

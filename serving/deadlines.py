@@ -14,7 +14,7 @@ from typing import Annotated
 from fastapi import Header
 from starlette.requests import ClientDisconnect, Request
 
-from serving.errors import NobodyWaits
+from serving.errors import DeadlinePassed
 
 TIMEOUT_HEADER = "X-Request-Timeout-S"
 
@@ -31,7 +31,7 @@ RequestTimeout = Annotated[
 ]
 
 
-class Caller:
+class Deadline:
     """Whoever waits for an answer. Work in other threads may ask; only the event loop may change it.
 
     Attributes:
@@ -52,33 +52,33 @@ class Caller:
         """Return while they wait.
 
         Raises:
-            NobodyWaits: they hung up, or their time is over.
+            DeadlinePassed: they hung up, or their time is over.
         """
         if self.gone:
-            raise NobodyWaits("the caller hung up")
+            raise DeadlinePassed("the caller hung up")
         if self.seconds_left <= 0:
-            raise NobodyWaits("the time that the caller would wait is over")
+            raise DeadlinePassed("the time that the caller would wait is over")
 
 
-_caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+_caller: ContextVar[Deadline | None] = ContextVar("caller", default=None)
 
 
-def current_caller() -> Caller:
-    """The caller of the request being answered; outside of ``answering``, one who waits for ever."""
-    return _caller.get() or Caller()
+def current_deadline() -> Deadline:
+    """The caller of the request being answered; outside of ``until_disconnect``, one who waits for ever."""
+    return _caller.get() or Deadline()
 
 
 @asynccontextmanager
-async def answering(request: Request, timeout_s: float | None) -> AsyncIterator[Caller]:
+async def until_disconnect(request: Request, timeout_s: float | None) -> AsyncIterator[Deadline]:
     """Work for a request whose body has been read, until its caller hangs up or their time is over.
 
     What the block awaits is cancelled then, and what threads do for it stops at its next check.
 
     Raises:
         ClientDisconnect: they hung up.
-        NobodyWaits: their time is over.
+        DeadlinePassed: their time is over.
     """
-    caller = Caller(timeout_s)
+    caller = Deadline(timeout_s)
     token = _caller.set(caller)
     working = asyncio.current_task()
     hung_up = False
@@ -102,7 +102,7 @@ async def answering(request: Request, timeout_s: float | None) -> AsyncIterator[
         raise
     except TimeoutError as exc:
         if limit.expired():
-            raise NobodyWaits(f"there is no answer within the {timeout_s:g} s that the caller waits") from exc
+            raise DeadlinePassed(f"there is no answer within the {timeout_s:g} s that the caller waits") from exc
         raise
     finally:
         watching.cancel()

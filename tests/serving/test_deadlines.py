@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI, Request
 from in_process import AppClient, error_of
 
-from serving.callers import Caller, RequestTimeout, answering, current_caller
-from serving.errors import NobodyWaits, install_error_table
+from serving.deadlines import Deadline, RequestTimeout, current_deadline, until_disconnect
+from serving.errors import DeadlinePassed, install_error_table
 from serving.workers import Workers
 
 
@@ -20,7 +20,7 @@ def app_with(work: Callable[[], Awaitable[str]]) -> FastAPI:
     install_error_table(app, {})
 
     async def handler(request: Request, timeout_s: RequestTimeout = None) -> str:
-        async with answering(request, timeout_s):
+        async with until_disconnect(request, timeout_s):
             return await work()
 
     app.add_api_route("/", handler, methods=["POST"])
@@ -88,7 +88,7 @@ def test_work_in_a_thread_learns_that_the_caller_hung_up():
         loop = asyncio.get_running_loop()
 
         def steps() -> None:
-            caller = current_caller()
+            caller = current_deadline()
             done.append("first")
             loop.call_soon_threadsafe(hang_up.set)
             go_on.wait(30)
@@ -115,7 +115,7 @@ def test_a_caller_who_is_cancelled_in_the_same_process_ends_the_work():
         loop = asyncio.get_running_loop()
 
         def steps() -> None:
-            caller = current_caller()
+            caller = current_deadline()
             loop.call_soon_threadsafe(begun.set)
             go_on.wait(30)
             caller.check()
@@ -177,12 +177,12 @@ def test_a_timeout_within_the_work_is_not_the_callers():
 
 def test_without_a_limit_nobody_is_hurried():
     """A caller who said nothing waits for ever."""
-    Caller().check()
+    Deadline().check()
 
-    assert current_caller().seconds_left == float("inf")
+    assert current_deadline().seconds_left == float("inf")
 
 
 def test_a_caller_whose_time_is_over_wants_nothing():
     """The check raises once the time is over."""
-    with pytest.raises(NobodyWaits, match="over"):
-        Caller(-1.0).check()
+    with pytest.raises(DeadlinePassed, match="over"):
+        Deadline(-1.0).check()

@@ -8,9 +8,9 @@ from databases import on_both_databases
 
 from core.errors import GalleryUnavailable, InvalidRequest, UnknownMatch
 from core.gallery import Storage
-from core.usage import MatchRecord, QueryFeatures, Retention, UsageDatabase, UsageLog
-from core.usage import usage_log as module
-from core.usage.usage_database import USAGE_NAME
+from core.journal import MatchRecord, QueryFeatures, Retention, UsageDatabase, UsageLog
+from core.journal import usage_log as module
+from core.journal.usage_database import USAGE_NAME
 
 DAY = 86_400.0
 NOW = 1_700_000_000.0

@@ -5,7 +5,7 @@ Whoever works says so every few seconds. A job that nobody has spoken of for lon
 
 from dataclasses import dataclass
 
-from core.usage.usage_database import UsageDatabase
+from core.journal.usage_database import UsageDatabase
 
 SILENT_S = 30.0
 """After so long without a word a job's process is taken for dead. Several times what passes between two words."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.gallery import Storage
-from core.usage import UsageDatabase
+from core.journal import UsageDatabase
 
 
 @pytest.fixture

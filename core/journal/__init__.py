@@ -9,10 +9,10 @@ calibrated      what it is measured against, where a collection was calibrated w
 drift           week by week: is more refused than before, have the scores moved, how many answers were right
 """
 
-from core.usage.jobs import Job, Jobs
-from core.usage.records import FeedbackVerdict, GivenFeedback, MatchRecord, QueryFeatures, Retention, StoredMatch
-from core.usage.usage_database import UsageDatabase
-from core.usage.usage_log import UsageLog
+from core.journal.jobs import Job, Jobs
+from core.journal.records import FeedbackVerdict, GivenFeedback, MatchRecord, QueryFeatures, Retention, StoredMatch
+from core.journal.usage_database import UsageDatabase
+from core.journal.usage_log import UsageLog
 
 __all__ = [
     "FeedbackVerdict",
