@@ -59,63 +59,82 @@ class GatewaySettings(ProcessSettings):
     guarded_by = "keys_file"
 
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
-    retrieval_url: str = Field(default="http://127.0.0.1:8001", description="the retrieval service")
-    verifier_url: str = Field(default="http://127.0.0.1:8002", description="the verifier service")
-    retrieval_timeout_s: float = Field(default=30, gt=0, le=3600, description="for finding candidates")
+    retrieval_url: str = Field(default="http://127.0.0.1:8001", description="URL of the retrieval service")
+    verifier_url: str = Field(default="http://127.0.0.1:8002", description="URL of the verifier service")
+    retrieval_timeout_s: float = Field(default=30, gt=0, le=3600, description="seconds to wait for the candidates")
     verifier_timeout_s: float = Field(
-        default=60, gt=0, le=3600, description="for verifying them; after that the answer is retrieval's own"
+        default=60,
+        gt=0,
+        le=3600,
+        description="seconds to wait for the verifier; after that, retrieval's own rule decides",
     )
     verifier_failures: int = Field(
-        default=5, ge=1, description="failures of the verifier in a row after which it is left alone"
+        default=5, ge=1, description="failures in a row after which the verifier is no longer asked"
     )
     verifier_rest_s: float = Field(
-        default=10, gt=0, description="for how long, before one match tries it again; the others are answered at once"
+        default=10,
+        gt=0,
+        description="seconds until one match tries a failed verifier again; the other matches are answered without "
+        "it at once",
     )
-    upload_timeout_s: float = Field(default=3600, gt=0, description="for adding a whole upload to the gallery")
+    upload_timeout_s: float = Field(
+        default=3600, gt=0, description="seconds to wait until an upload is added to the gallery"
+    )
     require_verification: bool = Field(
-        default=False, description="answer 503, not retrieval's own decision, when the verifier is unavailable"
+        default=False, description="while the verifier is unavailable, answer 503 instead of using retrieval's own rule"
     )
     cors_origins: Origins = Field(
         default=(), description="web origins whose scripts may call the API, separated by commas; unset: none"
     )
     allowed_hosts: Hosts = Field(
         default=(),
-        description="host names it is reached by, separated by commas; without keys and on loopback, "
-        "localhost is always one, and no other name is answered",
+        description="host names of this server, separated by commas; localhost is always allowed; without keys and "
+        "on loopback, requests to any other host name are refused",
     )
     trusted_proxies: Proxies = Field(
-        default=(), description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed"
+        default=(),
+        description="addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted",
     )
     keys_file: Path | None = Field(
         default=None, description="file of hashed API keys; unset: everybody who reaches the gateway may do everything"
     )
     anonymous_role: Literal["none", "match"] = Field(
-        default="none", description="what people may do without a key, where there are keys: nothing, or `match`"
+        default="none", description="role of callers without a key, where keys exist: `none` or `match`"
     )
     rate_per_minute: int = Field(
-        default=600, ge=0, description="requests a minute for each key; one that only reads counts a tenth; 0: no limit"
+        default=600,
+        ge=0,
+        description="requests per minute for every key; a request that only reads counts as a tenth; 0: no limit",
     )
     anonymous_rate_per_minute: int = Field(
-        default=120, ge=0, description="the same for each address from which people come without a key"
+        default=120, ge=0, description="the same limit for every address that sends requests without a key"
     )
     service_key: SecretStr | None = Field(
-        default=None, min_length=20, description="secret sent to both services; the same as their SERVICE_KEY"
+        default=None,
+        min_length=20,
+        description="secret that the gateway sends to both services; the same as their SERVICE_KEY",
     )
     audit_file: Path | None = Field(
-        default=None, description="file to which every key that is made or revoked is appended; see M1_AUDIT_FILE"
+        default=None, description="audit log of keys that are created or revoked; see M1_AUDIT_FILE"
     )
     max_photo_bytes: int = Field(
-        default=32 * 1024 * 1024, gt=0, description="largest photo taken for matching, or several of one thing together"
+        default=32 * 1024 * 1024,
+        gt=0,
+        description="largest photo for a match, bytes; several photos of one match together have the same limit",
     )
     max_receiving: int = Field(
-        default=512, ge=1, description="photos being received at once; more are refused with 503"
+        default=512, ge=1, description="most matches whose photos are being received at once; more are refused with 503"
     )
     max_received_bytes: int = Field(
-        default=1024**3, gt=0, description="what photos being received or at work take of memory together, bytes"
+        default=1024**3, gt=0, description="most memory for photos that are being received or matched, bytes"
     )
-    max_concurrent: int = Field(default=128, gt=0, description="matches at work at once; more are refused with 503")
+    max_concurrent: int = Field(
+        default=128, gt=0, description="most matches processed at once; more are refused with 503"
+    )
     longest_match_s: float = Field(
-        default=3.5, gt=0, description="a match expected to take longer, by the pace of the latest, is refused with 503"
+        default=3.5,
+        gt=0,
+        description="a match is refused with 503 if, at the current pace, it would take longer than this, seconds",
     )
 
     @model_validator(mode="after")

@@ -11,20 +11,22 @@ class GallerySettings(ServiceSettings):
 
     database_url: SecretStr = Field(
         default=SecretStr(""),
-        description="PostgreSQL that keeps the gallery's rows, `postgresql://USER:PASSWORD@HOST:5432/DATABASE`; "
+        description="PostgreSQL database for the gallery's rows, `postgresql://USER:PASSWORD@HOST:5432/DATABASE`; "
         "unset: SQLite in the gallery's folder",
     )
     photo_store: str = Field(
         default="",
-        description="where originals and previews are kept, `s3://BUCKET/PREFIX`; unset: the gallery's folder",
+        description="bucket for originals and previews, `s3://BUCKET/PREFIX`; unset: the gallery's folder",
     )
     s3_endpoint: str = Field(
         default="",
-        description="of an S3-compatible store that is not Amazon's, `http://HOST:9000`; keys come from "
-        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        description="URL of an S3-compatible store other than Amazon's, `http://HOST:9000`; AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY hold its keys",
     )
     photo_cache_bytes: int = Field(
-        default=4 * 1024**3, gt=0, description="copies of a bucket's photos kept in the gallery's folder, bytes"
+        default=4 * 1024**3,
+        gt=0,
+        description="most disk space for copies of a bucket's photos in the gallery's folder, bytes",
     )
 
     @property

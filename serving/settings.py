@@ -29,23 +29,27 @@ class ProcessSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     published_on: str | None = Field(
         default=None,
-        description="in a container: address that its port is published on, or `none`; unset: HOST is what others see",
+        description="in a container: the address on which its port is published, or `none`; unset: the same as HOST",
     )
     port: int = Field(ge=0, le=65535, description="port to listen on")
     stall_timeout_s: float = Field(
-        default=20, gt=0, description="a request that sends nothing for so long, or an answer nobody reads, is ended"
+        default=20,
+        gt=0,
+        description="seconds after which a connection is closed that sends nothing or does not read its answer",
     )
     min_upload_rate: int = Field(
-        default=16384, ge=1, description="bytes per second that an upload must make on average, after that time"
+        default=16384,
+        ge=1,
+        description="lowest average upload speed, bytes per second, checked after the stall timeout",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="the quietest log lines shown"
+        default="INFO", description="lowest level of log lines shown: `DEBUG`, `INFO`, `WARNING` or `ERROR`"
     )
     log_format: Literal["text", "json"] = Field(
-        default="text", description="of log lines: `text`, or `json` with one object per line"
+        default="text", description="format of log lines: `text`, or `json` with one object per line"
     )
     tracing: bool = Field(
-        default=False, description="send OpenTelemetry spans, where to is said by the standard OTEL_* variables"
+        default=False, description="send OpenTelemetry spans; the standard OTEL_* variables set the destination"
     )
 
     @property

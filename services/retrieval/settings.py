@@ -20,71 +20,88 @@ class RetrievalSettings(GallerySettings):
     model_config = SettingsConfigDict(env_prefix="M1_", protected_namespaces=())
 
     port: int = Field(default=8001, ge=0, le=65535, description="port to listen on")
-    data_dir: Path = Field(default=Path("data/gallery"), description="the gallery's folder; made if missing")
+    data_dir: Path = Field(
+        default=Path("data/gallery"), description="folder of the gallery; created if it does not exist"
+    )
 
     audit_file: Path | None = Field(
         default=None,
-        description="file to which every change of the gallery is appended, a JSON line each; `-`: standard output; "
-        "unset: none",
+        description="audit log of all changes to the gallery, one JSON object per line; `-`: standard output; "
+        "unset: no audit log",
     )
 
     match_log_days: float = Field(
-        default=180, ge=0, description="how long the numbers of a match are kept, without the photo; 0 keeps none"
+        default=180,
+        ge=0,
+        description="days for which the numbers of a match are kept, never its photo; 0: none are kept",
     )
     feedback_features_days: float = Field(
         default=0,
         ge=0,
-        description="how long the features of a photo are kept that feedback was given on; 0 keeps none",
+        description="days for which the features of a photo with feedback are kept; 0: none are kept",
     )
 
     encoder: str = Field(default="embedded", description="backend: `embedded` (CPU) or `dinov3`")
     model: str | None = Field(default=None, description="weights of the backend: a folder or a hub id")
-    device: str | None = Field(default=None, description="`auto`, `cpu`, `cuda` or `cuda:N`, for backends that choose")
+    device: str | None = Field(
+        default=None,
+        description="device of the backend: `auto`, `cpu`, `cuda` or `cuda:N`; not every backend offers a choice",
+    )
     encoder_options: dict[str, Any] = Field(
         default_factory=dict, description="further options of the backend, a JSON object"
     )
     search_device: str = Field(
-        default="auto", description="where large galleries are searched: `auto`, `cpu`, `cuda` or `cuda:N`"
+        default="auto", description="device that searches large galleries: `auto`, `cpu`, `cuda` or `cuda:N`"
     )
     vector_index: Literal["faiss", "milvus"] = Field(
-        default="faiss", description="what finds similar photos: `faiss`, in memory, or `milvus`, a server"
+        default="faiss", description="search engine for similar photos: `faiss` (in memory) or `milvus` (a server)"
     )
     vector_index_options: dict[str, Any] = Field(
         default_factory=dict,
         repr=False,  # it may hold a token
-        description="options of that, a JSON object; see [vector-index.md](vector-index.md)",
+        description="options of the vector index, a JSON object; see [vector-index.md](vector-index.md)",
     )
     time_budget_s: float = Field(
-        default=TIME_BUDGET_S, ge=0, description="of one search, seconds; no further look at a photo begins after it"
+        default=TIME_BUDGET_S,
+        ge=0,
+        description="time for one search, seconds; after it, no further look at a photo begins",
     )
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
 
     batch_size: int | None = Field(
-        default=None, ge=1, description="photos encoded together at most; unset: 1 with `embedded`, else 8"
+        default=None, ge=1, description="most photos encoded in one batch; unset: 1 with `embedded`, else 8"
     )
-    batch_wait_ms: float = Field(default=5.0, ge=0, description="how long a photo waits for company")
+    batch_wait_ms: float = Field(
+        default=5.0, ge=0, description="milliseconds for which a photo waits until its batch is full"
+    )
     max_waiting: int | None = Field(
         default=None,
         ge=1,
-        description="searches at work or waiting, more are refused with 503; unset: 16 with `embedded`, else 64",
+        description="most searches that run or wait; more are refused with 503; unset: 16 with `embedded`, else 64",
     )
-    max_uploads: int = Field(default=4, ge=1, description="uploads to the gallery at work at once")
+    max_uploads: int = Field(default=4, ge=1, description="most uploads processed at once")
     max_receiving: int = Field(
-        default=32, ge=1, description="uploads being received or waiting for work; more are refused with 503"
+        default=32,
+        ge=1,
+        description="most uploads that are being received or wait to be processed; more are refused with 503",
     )
     workers: int = Field(default=2, ge=1, description="threads that decode photos and search")
 
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
     max_photo_pixels: int = Field(
-        default=100_000_000, gt=0, description="largest photo, width x height; half of it for all but JPEG"
+        default=100_000_000,
+        gt=0,
+        description="largest photo, width x height in pixels; formats other than JPEG may have half of that",
     )
     strip_metadata: bool = Field(
-        default=False, description="keep originals without position, camera, dates and texts; their pixels stay as sent"
+        default=False, description="store originals without position, camera, dates and texts; pixels stay unchanged"
     )
     max_upload_bytes: int = Field(default=4 * 1024**3, gt=0, description="largest upload to the gallery, bytes")
-    max_upload_files: int = Field(default=1000, ge=1, description="files in one upload")
-    max_archive_entries: int = Field(default=20_000, ge=1, description="entries of one ZIP archive")
-    max_archive_bytes: int = Field(default=16 * 1024**3, gt=0, description="what one ZIP archive may unpack to")
+    max_upload_files: int = Field(default=1000, ge=1, description="most files in one upload")
+    max_archive_entries: int = Field(default=20_000, ge=1, description="most entries in one ZIP archive")
+    max_archive_bytes: int = Field(
+        default=16 * 1024**3, gt=0, description="largest unpacked size of one ZIP archive, bytes"
+    )
 
     @property
     def storage(self) -> Storage:

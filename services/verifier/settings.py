@@ -17,29 +17,40 @@ class VerifierSettings(GallerySettings):
 
     port: int = Field(default=8002, ge=0, le=65535, description="port to listen on")
     data_dir: Path = Field(
-        default=Path("data/gallery"), description="the retrieval service's gallery folder; opened read-only"
+        default=Path("data/gallery"), description="folder of the retrieval service's gallery; opened read-only"
     )
 
     verifier: str = Field(
         default="geometric", description="backend: `geometric` (CPU), `qwen3-vl`, `openai-compatible` or `cascade`"
     )
     model: str | None = Field(default=None, description="weights of the backend: a folder or a hub id")
-    device: str | None = Field(default=None, description="`auto`, `cpu`, `cuda` or `cuda:N`, for backends that choose")
-    prompt_style: str | None = Field(default=None, description="default prompt style, for backends that read one")
+    device: str | None = Field(
+        default=None,
+        description="device of the backend: `auto`, `cpu`, `cuda` or `cuda:N`; not every backend offers a choice",
+    )
+    prompt_style: str | None = Field(default=None, description="default prompt style, for backends that use a prompt")
     verifier_options: dict[str, Any] = Field(
         default_factory=dict,
         repr=False,  # it may hold a server's key
         description="further options of the backend, a JSON object",
     )
     accept_threshold: float | None = Field(
-        default=None, ge=0, le=1, description="confidence from which a place is given as the answer; unset: measured"
+        default=None,
+        ge=0,
+        le=1,
+        description="confidence from which a place is given as the answer; unset: the collection's calibration "
+        "decides, or else 0.5",
     )
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
 
-    max_waiting: int = Field(default=16, ge=1, description="photos being verified or waiting; more are refused")
+    max_waiting: int = Field(
+        default=16, ge=1, description="most matches that are being verified or wait; more are refused"
+    )
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
     max_photo_pixels: int = Field(
-        default=100_000_000, gt=0, description="largest photo, width x height; half of it for all but JPEG"
+        default=100_000_000,
+        gt=0,
+        description="largest photo, width x height in pixels; formats other than JPEG may have half of that",
     )
 
     @property
