@@ -6,8 +6,8 @@ PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/bui
 about once as it is, and once with its place left out; the answers' evidence is kept in the work folder, so that a
 second run measures nothing anew. Prints, for each set: top-1 without a threshold; for each target the false answers to
 queries of nothing in the collection, how often they stayed within the target and within the calibration's own interval,
-right and wrong answers; the same with the rule itself fitted on the calibrated half; what each signal adds; the time per match.
-Exits with 1 if a bar is missed.
+right and wrong answers; the same with the rule itself fitted on the calibrated half; what each signal adds; the time
+per match. Exits with 1 if a bar is missed.
 """
 
 import argparse

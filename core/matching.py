@@ -2,19 +2,17 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PIL import Image
-
-from core.decision.acceptance import PLACES_CONSIDERED, Acceptance, find_acceptance
-from core.decision.answer import Decision, decide_by_retrieval, rank
+from core.decision.acceptance import PLACES_CONSIDERED, Acceptance
+from core.decision.answer import Decision, decide, decide_by_retrieval
 from core.decision.evidence import VerifiedPair
-from core.decision.rule import models_in_use, rule_for
-from core.gallery import DEFAULT_COLLECTION, Gallery
-from core.imaging.decoding import decode_image, open_image
+from core.decision.rule import models_in_use
+from core.gallery import DEFAULT_COLLECTION
+from core.imaging.decoding import decode_image
 from core.m1_retrieval import M1GlobalRetrieval
-from core.results import Candidate, GalleryImage, Photo, Verdict
+from core.results import Candidate, Photo, Verdict
 from core.retrieval.exclusion import Exclusion
 from core.verifiers.base import Verifier
 
@@ -77,33 +75,22 @@ def match_photo(
     query = Photo(lambda: image, hashlib.sha256(data).hexdigest(), found.local_features)
     gallery = retrieval.gallery
     compared = found.candidates + found.further_views
-    features = gallery.local_features([candidate.image.image_id for candidate in compared])
-    photos = [
-        Photo(_opener(gallery, candidate.image), candidate.image.content_hash, known)
-        for candidate, known in zip(compared, features, strict=True)
-    ]
+    photos = gallery.photos([candidate.image for candidate in compared])
     verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
     pairs = [
         VerifiedPair(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
         for candidate, verdict in zip(compared, verdicts, strict=True)
     ]
-    if acceptance is None:
-        models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
-        considered = len({candidate.image.place.place_id for candidate in found.candidates})
-        acceptance = find_acceptance(gallery, collection, models, considered=considered)
-    ranking = rank(pairs, rule_for(str(gallery.fingerprint), verifier.fingerprint), acceptance)
+    models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
+    answer = decide(pairs, gallery, collection, models, acceptance=acceptance)
     ticks.append(time.perf_counter())
     return Match(
         retrieved=found.candidates,
-        ranked=[compared[index] for index in ranking.order],
-        verdicts=[verdicts[index] for index in ranking.order],
-        decision=ranking.decision,
+        ranked=[compared[index] for index in answer.order],
+        verdicts=[verdicts[index] for index in answer.order],
+        decision=answer.decision,
         timings_ms=_timings(ticks),
     )
-
-
-def _opener(gallery: Gallery, image: GalleryImage) -> Callable[[], Image.Image]:
-    return lambda: open_image(gallery.fetch_original(image)).image
 
 
 def _timings(ticks: list[float]) -> dict[str, float]:

@@ -88,7 +88,6 @@ def find_acceptance(
     *,
     considered: int,
     photos: int = 1,
-    operator_threshold: float | None = None,
 ) -> Acceptance:
     """What holds for a query of a collection; where nothing was calibrated, nothing is counted.
 
@@ -98,28 +97,19 @@ def find_acceptance(
         models: see ``QueryConditions``, as are the next two.
         considered: places.
         photos: asked about together.
-        operator_threshold: see ``choose_acceptance``.
     """
-    stored = gallery.calibration(collection) if operator_threshold is None else None
+    stored = gallery.calibration(collection)
     places = None if stored is None else gallery.count_places(collection)
-    return choose_acceptance(
-        stored, QueryConditions(models, places, considered, photos), operator_threshold=operator_threshold
-    )
+    return choose_acceptance(stored, QueryConditions(models, places, considered, photos))
 
 
-def choose_acceptance(
-    stored: str | None, conditions: QueryConditions, *, operator_threshold: float | None = None
-) -> Acceptance:
+def choose_acceptance(stored: str | None, conditions: QueryConditions) -> Acceptance:
     """What holds for a query.
 
     Args:
         stored: the collection's calibration as text, or None.
-        conditions: how.
-        operator_threshold: the operator's own confidence from which to answer, whatever was calibrated; None: as
-            calibrated.
+        conditions: how the photo is asked about.
     """
-    if operator_threshold is not None:
-        return at_confidence(operator_threshold)
     if stored is None:
         return Acceptance()
     try:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.decision.acceptance import Acceptance
+from core.calibration.calibration import Models
+from core.decision.acceptance import Acceptance, CalibratedCollections, find_acceptance
 from core.decision.evidence import PlaceEvidence, VerifiedPair, gather
-from core.decision.rule import DecisionRule
+from core.decision.rule import DecisionRule, rule_for
 from core.results import Candidate
 
 # Retrieval alone answers only on a local score that no photo of something else reached: 57 was the highest of 65.
@@ -47,6 +48,55 @@ class Ranking:
     order: tuple[int, ...]
     scores: Mapping[str, float]
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to everything that was compared, and what it was drawn from.
+
+    Attributes:
+        order: see ``Ranking.order``.
+        decision: the answer.
+        contributions: what each signal added to the decision's score; empty where nothing was verified.
+        acceptance: from when on an answer was given.
+    """
+
+    order: tuple[int, ...]
+    decision: Decision
+    contributions: dict[str, float]
+    acceptance: Acceptance
+
+
+def decide(
+    pairs: Sequence[VerifiedPair],
+    gallery: CalibratedCollections,
+    collection: str,
+    models: Models,
+    *,
+    location: Mapping[str, float] | None = None,
+    acceptance: Acceptance | None = None,
+) -> Answer:
+    """Answer from verified pairs, with the rule of the models and the calibration of the collection.
+
+    Args:
+        pairs: K pairs of a query photo and a gallery image of the collection.
+        gallery: holds the calibration.
+        collection: asked about.
+        models: that made the pairs; see ``core.decision.rule.models_in_use``.
+        location: by place id, see ``PlaceEvidence.location``.
+        acceptance: from when on to answer; None asks the collection's calibration.
+    """
+    if acceptance is None:
+        places_by_photo: dict[int, set[str]] = {}
+        for pair in pairs:
+            places_by_photo.setdefault(pair.photo, set()).add(pair.place_id)
+        considered = max((len(places) for places in places_by_photo.values()), default=0)
+        acceptance = find_acceptance(gallery, collection, models, considered=considered, photos=len(places_by_photo))
+    rule = rule_for(models.encoder, models.verifier)
+    ranking = rank(pairs, rule, acceptance, location)
+    evidence = ranking.decision.evidence
+    contributions = {} if evidence is None else rule.contributions(evidence) | {"bias": rule.bias}
+    return Answer(ranking.order, ranking.decision, contributions, acceptance)
 
 
 def rank(

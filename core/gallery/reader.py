@@ -1,10 +1,12 @@
 """Everything that can be asked of a gallery without changing it."""
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from core.errors import EmptyGallery, InvalidRequest, UnknownCollection
 from core.gallery.database import embeddings as vector_rows
@@ -16,7 +18,8 @@ from core.gallery.geo_filter import Area, find_places
 from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.values import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
 from core.gallery.vectors.port import Lag, VectorStore
-from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures
+from core.imaging.decoding import ImageLimits, open_image
+from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures, Photo
 from core.runtime.bounded_cache import BoundedCache
 
 
@@ -211,6 +214,23 @@ class GalleryReader:
             found.update(stored)
         return [found.get(image_id) for image_id in image_ids]
 
+    def photos(self, images: Sequence[GalleryImage], limits: ImageLimits | None = None) -> list[Photo]:
+        """Give gallery images to a verifier: their pixels are read on demand, their local features now.
+
+        Args:
+            images: of this gallery.
+            limits: for decoding the originals.
+
+        Returns:
+            One photo per image, in their order. ``load`` raises what ``fetch_original`` raises, and InvalidImage for
+            an original that cannot be decoded.
+        """
+        features = self.local_features([image.image_id for image in images])
+        return [
+            Photo(partial(self._load, image, limits), image.content_hash, known)
+            for image, known in zip(images, features, strict=True)
+        ]
+
     def embeddings(self, collection: str = DEFAULT_COLLECTION) -> tuple[list[str], NDArray[np.float32]]:
         """Read all embeddings of a collection, oldest image first.
 
@@ -250,6 +270,9 @@ class GalleryReader:
                 f"the gallery is damaged: {image.path} of image {image.image_id} is missing or torn; restore it"
             )
         return path
+
+    def _load(self, image: GalleryImage, limits: ImageLimits | None) -> Image.Image:
+        return open_image(self.fetch_original(image), limits=limits).image
 
     def preview_path(self, image_id: str) -> Path:
         """Say where the preview (a JPEG) lies; errors as ``original_path``."""

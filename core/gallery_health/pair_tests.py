@@ -1,18 +1,15 @@
 """Tells one picture filed twice from photos that the verifier takes for one thing, and from merely similar ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from PIL import Image
 
 from core.errors import BackendUnavailable, GalleryUnavailable, InvalidImage
 from core.gallery import Gallery
 from core.gallery_health.look_alikes import SimilarPair
 from core.gallery_health.photo_quality import PhotoQuality
 from core.gallery_health.report import PairKind
-from core.imaging.decoding import open_image
 from core.local_features.matching import local_evidence
-from core.results import GalleryImage, LocalFeatures, Photo
+from core.results import GalleryImage
 from core.verifiers.base import Verifier
 
 # Copies that were compressed again, halved, brightened or cropped by a tenth score 211 and more, other photos of one
@@ -104,20 +101,12 @@ def verify_most_alike(
 def _verify(
     gallery: Gallery, first: GalleryImage, second: GalleryImage, verifier: Verifier
 ) -> tuple[bool, float] | None:
-    stored = gallery.local_features([first.image_id, second.image_id])
-    photos: Mapping[str, LocalFeatures | None] = dict(zip((first.image_id, second.image_id), stored, strict=True))
-    query, candidate = (
-        Photo(_opener(gallery, image), image.content_hash, photos[image.image_id]) for image in (first, second)
-    )
+    query, candidate = gallery.photos([first, second])
     try:
         (verdict,) = verifier.verify(query, [candidate])
     except (InvalidImage, GalleryUnavailable, BackendUnavailable):
         return None  # deleted or damaged meanwhile, or a verifier that is away: the pair stays as it was
     return verdict.is_match, verdict.confidence
-
-
-def _opener(gallery: Gallery, image: GalleryImage) -> Callable[[], Image.Image]:
-    return lambda: open_image(gallery.fetch_original(image)).image
 
 
 def _correlation(first: PhotoQuality | None, second: PhotoQuality | None) -> float:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from contracts.verification import CandidateRef, VerifyRequest
-from core.decision.acceptance import Acceptance, find_acceptance
-from core.decision.answer import Decision, rank
+from core.decision.acceptance import Acceptance, at_confidence
+from core.decision.answer import Decision, decide
 from core.decision.evidence import VerifiedPair
 from core.decision.explanations import ExplainedPair, Explanation, explain
 from core.decision.location import Whereabouts, location_odds
-from core.decision.rule import models_in_use, rule_for
+from core.decision.rule import models_in_use
 from core.imaging.decoding import decode_image
 from core.local_features.codec import unpack
 from core.results import Photo, Verdict
@@ -70,7 +70,8 @@ class VerifierEngine:
         self._gallery = gallery
         self._workers = workers
         self._limits = settings.image_limits
-        self._accept_threshold = settings.accept_threshold
+        threshold = settings.accept_threshold
+        self._acceptance = None if threshold is None else at_confidence(threshold)
 
     async def verify(
         self, photos: Sequence[bytes], features: Sequence[bytes | None], request: VerifyRequest, timer: StageTimer
@@ -118,20 +119,26 @@ class VerifierEngine:
             VerifiedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
             for candidate, verdict in pairs
         ]
-        rule = rule_for(self._gallery.encoder(), self.verifier.fingerprint)
-        acceptance = self._acceptance(request)
-        location = _location(request, found)
-        ranked = rank(judged, rule, acceptance, location)
-        ranking = [pairs[index] for index in ranked.order]
-        decision = ranked.decision
+        models = models_in_use(
+            self._gallery.encoder(), self.verifier.fingerprint, self.verifier.style(request.prompt_style)
+        )
+        answer = decide(
+            judged,
+            self._gallery,
+            request.collection,
+            models,
+            location=_location(request, found),
+            acceptance=self._acceptance,
+        )
+        ranking = [pairs[index] for index in answer.order]
         seen = {candidate.image_id for candidate, _ in pairs}
         return Verified(
             ranking=ranking,
-            decision=decision,
-            contributions=rule.contributions(decision.evidence) | {"bias": rule.bias} if decision.evidence else {},
-            acceptance=acceptance,
+            decision=answer.decision,
+            contributions=answer.contributions,
+            acceptance=answer.acceptance,
             dropped=list(dict.fromkeys(each.image_id for each in request.candidates if each.image_id not in seen)),
-            explanation=_explanation(ranking, found, decision) if request.explain else None,
+            explanation=_explanation(ranking, found, answer.decision) if request.explain else None,
         )
 
     def _query(self, photo: bytes, features: bytes | None) -> Photo:
@@ -139,19 +146,6 @@ class VerifierEngine:
             load=lambda: decode_image(photo, limits=self._limits).image,
             content_hash=hashlib.sha256(photo).hexdigest(),
             local_features=None if features is None else unpack(features),
-        )
-
-    def _acceptance(self, request: VerifyRequest) -> Acceptance:
-        photos = {each.photo for each in request.candidates}
-        considered = [len({each.place_id for each in request.candidates if each.photo == photo}) for photo in photos]
-        style = self.verifier.style(request.prompt_style)
-        return find_acceptance(
-            self._gallery,
-            request.collection,
-            models_in_use(self._gallery.encoder(), self.verifier.fingerprint, style),
-            considered=max(considered, default=0),
-            photos=len(photos),
-            operator_threshold=self._accept_threshold,
         )
 
     def _judge(

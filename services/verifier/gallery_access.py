@@ -1,7 +1,7 @@
 """The retrieval service's gallery as the verifier sees it: read-only, and not necessarily there yet."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -13,7 +13,7 @@ from core.errors import GalleryError, GalleryUnavailable, InvalidImage, UnknownI
 from core.gallery import Gallery, Storage
 from core.gallery.photos.port import LostPhoto
 from core.gallery.storage import LOCAL
-from core.imaging.decoding import ImageLimits, open_image
+from core.imaging.decoding import ImageLimits
 from core.results import GalleryImage, Photo
 
 Answer = TypeVar("Answer")
@@ -114,12 +114,10 @@ class GalleryAccess:
                 images.append(gallery.get(image_id))
             except UnknownImage:
                 continue  # deleted since it was retrieved
-        features = gallery.local_features([image.image_id for image in images])
+        photos = gallery.photos(images, self._limits)
         return [
-            CandidatePhoto(
-                image, Photo(partial(_load, gallery, image, self._limits), image.content_hash, local_features)
-            )
-            for image, local_features in zip(images, features, strict=True)
+            CandidatePhoto(image, replace(photo, load=partial(_load, image, photo)))
+            for image, photo in zip(images, photos, strict=True)
         ]
 
     def _open(self) -> Gallery:
@@ -135,8 +133,8 @@ class GalleryAccess:
             return self._gallery
 
 
-def _load(gallery: Gallery, image: GalleryImage, limits: ImageLimits) -> Image.Image:
+def _load(image: GalleryImage, photo: Photo) -> Image.Image:
     try:
-        return open_image(gallery.fetch_original(image), limits=limits).image
+        return photo.load()
     except (InvalidImage, LostPhoto) as exc:
         raise UnusableCandidate(image.image_id, str(exc)) from exc

@@ -94,8 +94,8 @@ def test_a_photo_with_a_sibling_is_asked_without_itself(database):
 
     simulated = [task for task in tasks if task.origin == "simulated"]
     assert len(tasks) == 2 * (PLACES + 1)
-    assert sum(task.left_out is not None and task.left_out.image_id is not None for task in simulated) == 2
-    assert all(task.left_out.place_id == task.truth for task in tasks if task.origin == "left out")
+    assert sum(task.exclusion is not None and task.exclusion.image_id is not None for task in simulated) == 2
+    assert all(task.exclusion.place_id == task.truth for task in tasks if task.origin == "left out")
 
 
 def test_photos_of_other_collections_are_strangers(database, tmp_path):
@@ -117,7 +117,7 @@ def test_photos_of_other_collections_are_strangers(database, tmp_path):
 
     strangers = [task for task in tasks if task.origin == "other collection"]
     assert len(strangers) == 3
-    assert all(task.truth is None and task.left_out is None for task in strangers)
+    assert all(task.truth is None and task.exclusion is None for task in strangers)
 
 
 def test_what_cannot_be_calibrated_says_why(database, tmp_path, capsys):

@@ -19,11 +19,9 @@ def stored() -> str:
     return calibrate(SAMPLES, 0.05, MODELS).to_json()
 
 
-def choose(stored, operator_threshold=None, asked=None, **changes):
+def choose(stored, asked=None, **changes):
     models = replace(MODELS, **changes)
-    return choose_acceptance(
-        stored, replace(asked or QueryConditions(MODELS), models=models), operator_threshold=operator_threshold
-    )
+    return choose_acceptance(stored, replace(asked or QueryConditions(MODELS), models=models))
 
 
 def test_the_calibration_holds_for_its_models(stored):
@@ -56,11 +54,6 @@ def test_without_calibration_the_shipped_rule_holds():
     assert (choose(None).state, choose(None).threshold) == ("none", 0.0)
 
 
-def test_the_operators_word_comes_first(stored):
-    """A threshold set by the operator holds whatever was calibrated."""
-    assert choose(stored, operator_threshold=0.9).threshold == pytest.approx(2.197, abs=0.001)
-
-
 @pytest.mark.parametrize(
     ("asked", "what"),
     [
@@ -83,9 +76,8 @@ def test_another_way_of_asking_is_promised_nothing(asked, what):
 
 
 def test_what_cannot_be_read_is_stale_and_stops_nobody():
-    """A calibration of another version of the program leaves the shipped rule at work, or the operator's word."""
+    """A calibration of another version of the program leaves the shipped rule at work."""
     acceptance = choose('{"made": "by somebody else"}')
 
     assert (acceptance.state, acceptance.threshold) == ("stale", 0.0)
     assert "cannot be read" in acceptance.stale_because
-    assert choose("no json", operator_threshold=0.5).state == "none"

@@ -5,12 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.calibration.calibration import Models, calibrate
+from core.calibration.samples import Sample
 from core.decision.acceptance import Acceptance, at_confidence
-from core.decision.answer import decide_by_retrieval, rank
+from core.decision.answer import decide, decide_by_retrieval, rank
 from core.decision.evidence import SIGNALS, VerifiedPair, gather
 from core.decision.rule import DecisionRule, models_in_use, rule_for
 from core.results import Verdict
 
+MODELS = models_in_use("embedded (x)", "geometric (y)", None)
 PLAIN = rule_for("any", "any")
 
 
@@ -146,3 +149,59 @@ def test_another_rule_makes_other_models():
     assert len(first.rule) == 8
     assert first.rule != second.rule
     assert "rule" in first.difference(replace(first, rule="00000000"))
+
+
+class CollectionsOnRecord:
+    """A gallery with a calibration for one collection of forty places."""
+
+    def __init__(self, models: Models) -> None:
+        samples = [Sample(-5.0 + 0.1 * number, False, False, "labelled") for number in range(40)]
+        samples += [Sample(2.0 + number, True, True, "labelled") for number in range(10)]
+        self.stored = calibrate(samples, 0.05, models, places=40).to_json()
+
+    def calibration(self, collection: str) -> str | None:
+        return self.stored if collection == "museum" else None
+
+    def count_places(self, collection: str) -> int:
+        return 40
+
+
+def test_a_decision_uses_the_collections_calibration():
+    """The rule of the models ranks, the collection's calibration accepts, and an uncalibrated one uses 0.5."""
+    pairs = [judged("a", 0.9), judged("b", 0.2)]
+
+    answer = decide(pairs, CollectionsOnRecord(MODELS), "museum", MODELS)
+    uncalibrated = decide(pairs, CollectionsOnRecord(MODELS), "park", MODELS)
+
+    assert answer.acceptance.state == "valid"
+    assert answer.decision == rank(pairs, rule_for(MODELS.encoder, MODELS.verifier), answer.acceptance).decision
+    assert sum(answer.contributions.values()) == pytest.approx(answer.decision.score)
+    assert (uncalibrated.acceptance.state, uncalibrated.decision.threshold) == ("none", 0.0)
+
+
+def test_a_decision_takes_the_conditions_from_the_pairs():
+    """A calibration promises nothing for more places than it was measured with, or for several photos together."""
+    many = [judged(f"place {number}", 0.9) for number in range(6)]
+    two_photos = [judged("a", 0.9, photo=0), judged("a", 0.9, photo=1)]
+    views = [judged("a", 0.9) for _ in range(6)]
+
+    reasons = [
+        decide(pairs, CollectionsOnRecord(MODELS), "museum", MODELS).acceptance.stale_because
+        for pairs in (many, two_photos, views)
+    ]
+
+    assert reasons == ["6 places are considered, not 5", "2 photos are asked about together, not one", None]
+
+
+def test_the_operators_threshold_replaces_the_calibration():
+    """A threshold set by the operator holds whatever was calibrated, and no calibration is read."""
+    answer = decide([judged("a", 0.9)], None, "museum", MODELS, acceptance=at_confidence(0.9))
+
+    assert answer.decision.threshold == pytest.approx(2.197, abs=0.001)
+
+
+def test_without_candidates_there_is_a_reason_and_no_score():
+    """Nothing to compare is an answer as well: none, with no signals."""
+    answer = decide([], CollectionsOnRecord(MODELS), "museum", MODELS)
+
+    assert (answer.order, answer.decision.matched, answer.contributions) == ((), False, {})
