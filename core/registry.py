@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar
 
@@ -19,14 +20,29 @@ class Registry(Generic[Backend]):
     Strings, not classes, so that choosing one backend never imports the others' heavy libraries.
     """
 
-    def __init__(self, role: str, targets: Mapping[str, str]) -> None:
+    def __init__(
+        self, role: str, targets: Mapping[str, str], *, packages: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """Nothing is imported.
+
+        Args:
+            role: what the backends are, for messages.
+            targets: ``"module:Class"`` by name.
+            packages: by name, what a backend cannot run without, of those packages that not every installation has.
+        """
         self.role = role
         self.targets = dict(targets)
+        self.packages = dict(packages or {})
 
     @property
     def names(self) -> list[str]:
         """Known names, sorted."""
         return sorted(self.targets)
+
+    @property
+    def runnable(self) -> list[str]:
+        """Names of the backends whose packages are installed here, sorted."""
+        return [name for name in self.names if all(find_spec(each) for each in self.packages.get(name, ()))]
 
     def create(self, name: str, hints: Mapping[str, Any] | None = None, /, **options: Any) -> Backend:
         """Import and construct the backend called ``name``.
@@ -47,9 +63,10 @@ class Registry(Generic[Backend]):
         try:
             return self._construct(name, hints or {}, options)
         except ModuleNotFoundError as error:
+            others = ", ".join(each for each in self.runnable if each != name)
             raise BackendUnavailable(
-                f"{self.role} {name!r} needs the package {error.name!r}, which is not installed here; "
-                f"install the extra that brings it, or choose another of: {', '.join(self.names)}"
+                f"{self.role} {name!r} needs the package {error.name!r}, which is not installed here; install the "
+                f"extra that brings it{f', or choose one that runs here: {others}' if others else ''}"
             ) from error
 
     def _construct(self, name: str, hints: Mapping[str, Any], options: Mapping[str, Any]) -> Backend:
@@ -59,12 +76,14 @@ class Registry(Generic[Backend]):
         for hint in meaningless:
             logger.warning("%s %r takes no %s: %r means nothing to it", self.role, name, hint, hints[hint])
         options = {**{hint: value for hint, value in hints.items() if hint not in meaningless}, **options}
+        accepted = ", ".join(signature(target).parameters) or "no options"
+        # Without the values, which may be secrets.
+        if unknown := [option for option in options if not _takes(target, option)]:
+            raise InvalidRequest(f"{self.role} {name!r} takes no {', '.join(map(repr, unknown))}; it takes: {accepted}")
         try:
             signature(target).bind(**options)
         except TypeError as error:
-            raise InvalidRequest(
-                f"{self.role} {name!r} {error}; it takes: {', '.join(signature(target).parameters)}"
-            ) from error
+            raise InvalidRequest(f"{self.role} {name!r} {error}; it takes: {accepted}") from error
         backend: Backend = target(**options)
         return backend
 

@@ -73,6 +73,10 @@ class Overloaded(ServingError):
     """As much work is waiting as will be accepted."""
 
 
+class NoRoomForUploads(ServingError):
+    """The process is set up without a place to keep what arrives."""
+
+
 class Unauthorized(ServingError):
     """The route needs a key, and none that is known was sent."""
 
@@ -109,6 +113,7 @@ SERVING_ERRORS: ErrorTable = {
     Forbidden: ErrorRow(403, ErrorCode.FORBIDDEN),
     RateLimited: ErrorRow(429, ErrorCode.RATE_LIMITED),
     Overloaded: ErrorRow(503, ErrorCode.OVERLOADED, retry_after_s=2),
+    NoRoomForUploads: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE),
     NotReady: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE, retry_after_s=5),
     DeadlinePassed: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
 }

@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from serving.body_slots import IncomingBody
-from serving.errors import InvalidUpload, Overloaded, UploadTooLarge
+from serving.errors import InvalidUpload, NoRoomForUploads, Overloaded, UploadTooLarge
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -55,6 +55,7 @@ async def open_form(
         InvalidUpload: no multipart form, a damaged one, or one with too many parts.
         UploadTooSlow: it stalls.
         Overloaded: too much is being received, or the disk for temporary files is full.
+        NoRoomForUploads: there is no folder for temporary files.
     """
     content_type = request.headers.get("content-type", "")
     if not content_type.lower().startswith("multipart/form-data"):
@@ -78,6 +79,11 @@ async def open_form(
         raise InvalidUpload("the form's encoding cannot be read", accepted="multipart/form-data in UTF-8") from exc
     except ClientDisconnect:
         raise
+    except FileNotFoundError as exc:  # tempfile's, where it may write nowhere: no later try is better
+        raise NoRoomForUploads(
+            "the upload cannot be received: this server has no writable folder for temporary files; "
+            "whoever runs it must make /tmp writable, or name one that is by TMPDIR"
+        ) from exc
     except OSError as exc:
         raise Overloaded(f"the upload cannot be kept: {exc.strerror or type(exc).__name__}; try again later") from exc
     try:

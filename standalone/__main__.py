@@ -10,6 +10,7 @@ from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings
 from services.verifier.app import create_app as create_verifier
 from services.verifier.settings import VerifierSettings
+from serving.auth.exposure import NOWHERE, address_to_open
 from serving.auth.keys import KeysError
 from serving.process import run_server
 from serving.settings import read_settings
@@ -28,7 +29,8 @@ def main() -> None:
     verifier = read_settings(VerifierSettings).model_copy(update=gallery | shared)
 
     def announce() -> None:
-        print(f"semantic-image-matcher is ready: http://{gateway.host}:{gateway.port}", flush=True)
+        host = gateway.host if gateway.published_on in {None, NOWHERE} else str(gateway.published_on)
+        print(f"semantic-image-matcher is ready: {address_to_open(host, gateway.port)}", flush=True)
         print(f"the gallery lies in {retrieval.data_dir.absolute()}", flush=True)
 
     services = {"retrieval": create_retrieval(retrieval), "verifier": create_verifier(verifier)}

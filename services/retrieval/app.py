@@ -81,7 +81,7 @@ def _load(settings: RetrievalSettings, encoder: Encoder | None) -> tuple[Encoder
     """Load the encoder, open its gallery, and prove with a forward pass that a search would succeed."""
     if encoder is None:
         limit_threads(settings.threads)
-        encoder = ENCODERS.create(settings.encoder, settings.generic_options, **settings.encoder_options)
+        encoder = ENCODERS.create(settings.encoder, settings.hints, **settings.options)
     gallery = Gallery.open(settings.data_dir, encoder.fingerprint, storage=settings.storage)
     try:
         noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)

@@ -134,7 +134,11 @@ class RetrievalSettings(GallerySettings):
         return self.max_waiting or (16 if self.encoder == "embedded" else 64)
 
     @property
-    def generic_options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """Constructor arguments that the encoder must take: one that takes no model is not started in its stead."""
+        return ({"model": self.model} if self.model is not None else {}) | self.encoder_options
+
+    @property
+    def hints(self) -> dict[str, Any]:
         """Constructor arguments for those encoders that take them; others do without."""
-        named = {"model": self.model, "device": self.device}
-        return {name: value for name, value in named.items() if value is not None}
+        return {"device": self.device} if self.device is not None else {}

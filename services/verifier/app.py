@@ -91,7 +91,7 @@ def _load(settings: VerifierSettings, verifier: Verifier | None) -> Verifier:
     """Load the verifier and prove with a real pair that a verification would succeed."""
     if verifier is None:
         limit_threads(settings.threads)
-        verifier = VERIFIERS.create(settings.verifier, settings.generic_options, **settings.verifier_options)
+        verifier = VERIFIERS.create(settings.verifier, settings.hints, **settings.options)
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     photo = Photo(load=lambda: Image.fromarray(noise))
     verifier.verify(photo, [photo])

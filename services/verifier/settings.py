@@ -59,7 +59,12 @@ class VerifierSettings(GallerySettings):
         return ImageLimits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
 
     @property
-    def generic_options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """Constructor arguments that the verifier must take: one that takes no model is not started in its stead."""
+        return ({"model": self.model} if self.model is not None else {}) | self.verifier_options
+
+    @property
+    def hints(self) -> dict[str, Any]:
         """Constructor arguments for those verifiers that take them; others do without."""
-        named = {"model": self.model, "device": self.device, "prompt_style": self.prompt_style}
+        named = {"device": self.device, "prompt_style": self.prompt_style}
         return {name: value for name, value in named.items() if value is not None}

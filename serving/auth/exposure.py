@@ -6,6 +6,12 @@ NOWHERE = "none"
 """Of a container whose port is not published: reached only by the containers of its own, trusted network."""
 
 
+def address_to_open(host: str, port: int) -> str:
+    """The URL at which a browser of this machine finds what listens on ``host``: of all addresses, the loopback one."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host.strip("[]"), host.strip("[]"))
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches what listens on ``host``. Of a name other than localhost nobody knows."""
     if host.lower() == "localhost":

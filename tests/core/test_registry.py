@@ -1,6 +1,7 @@
 import sys
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,8 @@ from core.encoders import ENCODERS
 from core.errors import BackendUnavailable, InvalidRequest, UnknownBackend
 from core.registry import Registry
 from core.verifiers import VERIFIERS
+from services.retrieval.settings import RetrievalSettings
+from services.verifier.settings import VerifierSettings
 
 
 @pytest.mark.parametrize("registry", [ENCODERS, VERIFIERS], ids=lambda registry: registry.role)
@@ -26,11 +29,13 @@ def test_an_unknown_name_lists_the_known():
 
 
 def test_a_missing_package_is_named():
-    """A backend whose package this installation lacks is answered with the package, and with what else there is."""
+    """A backend whose package this installation lacks is answered with the package, and with what else runs here."""
     registry = Registry(
-        "encoder", {"theirs": "package_nobody_has:Encoder", "ours": "core.encoders.dinov3:DinoV3Encoder"}
+        "encoder",
+        {"theirs": "package_nobody_has:Encoder", "others": "sys:argv", "ours": "core.encoders.dinov3:DinoV3Encoder"},
+        packages={"ours": ("torch",), "others": ("torch", "package_nobody_has")},
     )
-    with pytest.raises(BackendUnavailable, match=r"needs the package 'package_nobody_has'.*ours, theirs"):
+    with pytest.raises(BackendUnavailable, match=r"needs the package 'package_nobody_has'.*that runs here: ours$"):
         registry.create("theirs")
 
 
@@ -62,6 +67,35 @@ def test_a_hint_is_taken_where_it_means_something(registry: Registry[Backend], c
 def test_an_option_goes_before_a_hint(registry: Registry[Backend]):
     """What was said for this backend outweighs what was said for all."""
     assert registry.create("ours", {"device": "cpu"}, device="cuda").options == ("cuda", 1)
+
+
+@pytest.mark.parametrize(
+    ("variables", "settings", "registry", "refusal"),
+    [
+        ({"M1_MODEL": "/models/dinov3"}, RetrievalSettings, ENCODERS, "encoder 'embedded' takes no 'model'"),
+        ({"M3_MODEL": "/models/qwen3_vl"}, VerifierSettings, VERIFIERS, "verifier 'geometric' takes no 'model'"),
+    ],
+)
+def test_a_model_is_never_named_in_vain(
+    variables: dict[str, str],
+    settings: type[RetrievalSettings | VerifierSettings],
+    registry: Registry[Any],
+    refusal: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A backend that takes no model is not started in the stead of one that would have taken it."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    said = settings()
+    name = said.encoder if isinstance(said, RetrievalSettings) else said.verifier
+    with pytest.raises(InvalidRequest, match=refusal):
+        registry.create(name, said.hints, **said.options)
+
+
+def test_every_runnable_backend_has_its_packages():
+    """Here, where all extras are installed, everything runs; what names a package that there is not, would not."""
+    assert ENCODERS.runnable == ENCODERS.names
+    assert VERIFIERS.runnable == VERIFIERS.names
 
 
 def test_an_unknown_option_is_refused(registry: Registry[Backend]):

@@ -66,6 +66,22 @@ def test_every_setting_reaches_its_container(service: str):
     assert {name for name in named if name.removeprefix(prefix) not in FIXED} == variables_of(service)
 
 
+@pytest.mark.parametrize("compose", sorted(path.name for path in REPOSITORY.glob("docker-compose*.yml")))
+def test_no_variable_of_an_image_stands_without_a_value(compose: str):
+    """Compose removes an image's own variable where it lists its name alone: an image's have their value."""
+    images: dict[str, str] = {}
+    for name in DOCKERFILES:
+        final = (REPOSITORY / name).read_text().rpartition("\nFROM ")[2]
+        (block,) = re.findall(r"^ENV ((?:.*\\\n)*.*)$", final, re.MULTILINE)
+        images |= dict(re.findall(r"([A-Z0-9_]+)=(\S+)", block))
+    assert {"M1_ENCODER", "M3_VERIFIER", "HF_HOME"} <= set(images)
+    for service in read_compose(compose).values():
+        for name, value in (service.get("environment") or {}).items():
+            assert value is not None or name not in images, f"{name} of the image would be removed"
+            default = re.fullmatch(r"\$\{[A-Z0-9_]+:-(.*)\}", str(value))
+            assert not default or images.get(name, default[1]) == default[1]
+
+
 def test_the_gateway_sees_no_secret():
     """The public door holds no hub token."""
     assert "HF_TOKEN" not in read_compose("docker-compose.yml")["gateway"]["environment"]
@@ -206,10 +222,11 @@ def test_the_build_context_is_the_project_and_no_more():
     """Every package is sent to the builder; photos, secrets and tests are not."""
     lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
-    wheel = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    pyproject = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    wheel, project = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"], pyproject["project"]
     assert rules[0] == "*"
     allowed = {rule[1:] for rule in rules if rule.startswith("!")}
-    assert set(wheel["packages"]) | {"pyproject.toml", "README.md"} <= allowed
+    assert set(wheel["packages"]) | {"pyproject.toml", "README.md", *project["license-files"]} <= allowed
     assert not allowed & {"data", "tests", ".env", ".git", ".venv"}
 
 

@@ -31,8 +31,8 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch):
     settings = read_settings(RetrievalSettings)
 
     assert settings.port == 9001
-    assert settings.generic_options == {"model": "/models/dinov3"}
-    assert settings.encoder_options == {"pooling": "gem"}
+    assert settings.options == {"model": "/models/dinov3", "pooling": "gem"}
+    assert settings.hints == {}
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_verifiers_named_options_reach_the_backend(monkeypatch: pytest.MonkeyP
     """Only what was set is passed on, so that each backend keeps its own defaults."""
     monkeypatch.setenv("M3_PROMPT_STYLE", "strict")
 
-    assert read_settings(VerifierSettings).generic_options == {"prompt_style": "strict"}
+    assert read_settings(VerifierSettings).hints == {"prompt_style": "strict"}

@@ -16,10 +16,15 @@ _CAUSES = (
     ("SQLITE_FULL", "the disk is full; free some space"),
     ("SQLITE_CORRUPT", "it is damaged; restore a copy, or rebuild with scripts/build_database.py"),
     ("SQLITE_NOTADB", "it is damaged; restore a copy, or rebuild with scripts/build_database.py"),
-    ("SQLITE_READONLY", "it cannot be written; check the folder's permissions, and that the disk is not read-only"),
+    (
+        "SQLITE_READONLY",
+        "it cannot be written; this process runs as user {user}: check that the folder is that user's, and that the "
+        "disk is not read-only",
+    ),
     (
         "SQLITE_CANTOPEN",
-        "it cannot be opened; check that the folder exists, its permissions, and that the disk is not read-only",
+        "it cannot be opened; this process runs as user {user}: check that the folder exists, that it is that user's, "
+        "and that the disk is not read-only",
     ),
 )
 
@@ -32,6 +37,7 @@ def translating_failures(folder: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         name = getattr(exc, "sqlite_errorname", "")
         advice = next((advice for prefix, advice in _CAUSES if name.startswith(prefix)), f"it failed: {exc}")
+        advice = advice.replace("{user}", str(os.getuid()))
         raise GalleryUnavailable(f"the gallery's database in {folder} cannot be used: {advice}") from exc
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__

@@ -17,6 +17,7 @@ from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.devices import DeviceChoice, choose_device
 from core.runtime.model_files import resolve_model_folder
+from core.verifiers import VERIFIERS
 from core.verifiers.prompting.questions import ask_style
 from core.verifiers.prompting.styles import DEFAULT_STYLE, digest, identify, load_styles
 from core.verifiers.qwen.conversations import ConversationWriter
@@ -28,7 +29,6 @@ from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens, check_tok
 
 DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
 
-_ALTERNATIVE = "choose another verifier: 'geometric' needs no such model, 'openai-compatible' asks a server"
 _LOADING_THREADS = 4
 
 _log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Qwen3VLVerifier:
             self.device = DeviceChoice(model.network.device, model.network.dtype, f"{model.network.device} as loaded")
         else:
             self.device = choose_device(device, dtype)
-            folder = resolve_model_folder(model, alternative=_ALTERNATIVE, revision=revision)
+            folder = resolve_model_folder(model, alternative=_alternative(), revision=revision)
             model = load_qwen(folder, self.device)
         self._writer = ConversationWriter(model.tokenizer, self._style)
         self._runner = SharedPrefixRunner(model.network, model.stop_tokens)
@@ -176,3 +176,10 @@ class Qwen3VLVerifier:
         tasks += [(candidate, self._candidate_tokens) for candidate in candidates]
         with ThreadPoolExecutor(min(_LOADING_THREADS, len(tasks))) as pool:
             return list(pool.map(lambda task: self.tower.prepare(*task), tasks))
+
+
+def _alternative() -> str:
+    """What else there is, of those verifiers that can run here."""
+    others = {"geometric": "needs no such model", "openai-compatible": "asks a server"}
+    named = [f"{name!r} {what}" for name, what in others.items() if name in VERIFIERS.runnable]
+    return f"choose another verifier: {', '.join(named)}" if named else "choose another model"

@@ -142,7 +142,10 @@ def test_a_database_without_the_right_to_write(gallery, folder, new_image, chang
         "delete": lambda: gallery.delete(image_id),
     }
 
-    with pytest.raises(GalleryUnavailable, match="cannot be written; check the folder's permissions"):
+    with pytest.raises(
+        GalleryUnavailable,
+        match=f"cannot be written; this process runs as user {os.getuid()}: check that the folder is that user's",
+    ):
         calls[change]()
 
     check_whole(gallery, [image_id])

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -103,6 +104,22 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path):
     """A local folder needs no hub."""
     folder = write_model(tmp_path / "model")
     assert resolve_model_folder(str(folder), alternative="") == folder
+
+
+def test_files_that_may_not_be_read_are_named_as_such():
+    """Weights of another user are not said to be missing: the file and the user that cannot read it are named."""
+    with TemporaryDirectory() as folder:  # for others too; tmp_path lies in a folder of this user's own
+        Path(folder).chmod(0o755)
+        model = write_model(Path(folder) / "model")
+        (model / "model.safetensors").chmod(0)
+        user = os.getuid() or 10001
+        done = subprocess.run(
+            [sys.executable, "-c", f"import os\nimport core.runtime.model_files\nos.setuid({user})\n{RESOLVE}", model],
+            cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, timeout=60, check=True,
+        )  # fmt: skip
+
+    assert f"permission denied: {model}/model.safetensors cannot be read" in done.stdout
+    assert f"which runs as user {user};" in done.stdout
 
 
 def test_a_folder_without_config_is_refused(tmp_path: Path):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gateway.settings import GatewaySettings
 from services.retrieval.settings import RetrievalSettings
 from services.verifier.settings import VerifierSettings
-from serving.auth.exposure import is_loopback
+from serving.auth.exposure import address_to_open, is_loopback
 from serving.settings import ProcessSettings
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +32,20 @@ def test_loopback_is_known_in_every_spelling(host: str):
 def test_everything_else_is_not_loopback(host: str):
     """A name may mean any address, and a spelling that is not understood is not trusted."""
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("[::1]", "http://[::1]:8000"),
+        ("192.168.1.5", "http://192.168.1.5:8000"),
+    ],
+)
+def test_the_address_announced_can_be_opened(host: str, url: str):
+    """No browser opens the address that means all addresses."""
+    assert address_to_open(host, 8000) == url
 
 
 @pytest.mark.parametrize("kind", KINDS)
