@@ -17,7 +17,8 @@ from typing import Literal
 
 from core.building.work_shards import Shard
 from core.errors import InvalidRequest
-from core.imaging.decoding import EXTENSIONS, sniff_media_type
+from core.imaging.decoding import EXTENSIONS
+from core.imaging.headers import sniff_media_type
 from core.results import Place
 
 MANIFEST = "manifest.csv"

@@ -17,7 +17,6 @@ vector_rows     SQL on embeddings and local features
 pages           cursors
 photo_store     what is asked of a store of photos
 files           originals and previews on disk
-areas           which places a search is to look at
 bucket          originals and previews in an S3-compatible bucket
 photo_cache     copies of those on this machine
 leftovers       photos of no image
@@ -38,7 +37,6 @@ switching       from one encoder's database to another's, and back
 """
 
 from core.gallery.gallery import Gallery
-from core.gallery.geo_filter import Area
 from core.gallery.storage import DATABASE_NAME, Storage
 from core.gallery.values import (
     DEFAULT_COLLECTION,
@@ -57,7 +55,6 @@ __all__ = [
     "DEFAULT_COLLECTION",
     "UNCHANGED",
     "AddResult",
-    "Area",
     "CollectionSummary",
     "Gallery",
     "ImageChange",

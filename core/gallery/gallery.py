@@ -27,7 +27,7 @@ from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.reader import GalleryReader
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
 from core.gallery.values import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
-from core.gallery.vectors.port import Added, Moved, Removed, Renamed, VectorChange, VectorStore
+from core.gallery.vectors.port import Added, Removed, Renamed, VectorChange, VectorStore
 from core.imaging.decoding import EXTENSIONS, encode_preview, open_image
 from core.results import EncoderFingerprint, GalleryImage, Place
 
@@ -151,15 +151,15 @@ class Gallery(GalleryReader):
         with self._database.writing() as connection:
             image = self._images.by_id(connection, image_id)
             former = place_rows.place_row_of(connection, image_id)
-            current, moved = former, list[VectorChange]()
+            current = former
             if not isinstance(change.place_id, Unchanged) and change.place_id != image.place.place_id:
                 new_place = Place(change.place_id, name=change.place_id)
                 current = place_rows.ensure_place(connection, image.collection, new_place)
-                moved.append(Moved(np.array([self._images.move(connection, image_id, current)])))
+                self._images.move(connection, image_id, current)
                 place_rows.drop_place_without_images(connection, former)
             place_rows.change_place(connection, current, change)
             changed = self._images.by_id(connection, image_id)
-            self._commit(connection, *moved)
+            self._commit(connection)
         return changed
 
     def delete(self, image_id: str) -> None:

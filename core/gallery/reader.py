@@ -1,6 +1,6 @@
 """Everything that can be asked of a gallery without changing it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from core.gallery.database import manifest
 from core.gallery.database import places as place_rows
 from core.gallery.database.images import ImageRows, count_by_collection, has_images
 from core.gallery.database.port import Database
-from core.gallery.geo_filter import Area, find_places
 from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.values import DEFAULT_COLLECTION, CollectionSummary, ImagePage, PlacePage
 from core.gallery.vectors.port import Lag, VectorStore
@@ -70,9 +69,6 @@ class GalleryReader:
         embedding: NDArray[np.float32],
         collection: str = DEFAULT_COLLECTION,
         top_k: int = 5,
-        *,
-        within: Area | None = None,
-        place_ids: Collection[str] | None = None,
     ) -> list[Candidate]:
         """Find the images whose embeddings are most similar, most similar first.
 
@@ -80,11 +76,9 @@ class GalleryReader:
             embedding: float32 [D], L2 norm 1, made by the gallery's encoder.
             collection: where to look.
             top_k: at most so many, >= 1.
-            within: only images of places that lie there.
-            place_ids: only images of these places.
 
         Returns:
-            Candidates of rank 1, 2...; none where no image is of such a place.
+            Candidates of rank 1, 2...
 
         Raises:
             InvalidRequest: ``top_k`` < 1, or an embedding of another length.
@@ -96,9 +90,8 @@ class GalleryReader:
             raise InvalidRequest(f"invalid top_k: {top_k}; give 1 or more")
         query = self.check_embedding(embedding)
         with self._database.reading() as connection:
-            places = find_places(connection, collection, within, place_ids)
-            seqs, similarities = self._vectors.search(connection, collection, query, top_k, places)
-            if not len(seqs) and (places is None or not has_images(connection, collection)):
+            seqs, similarities = self._vectors.search(connection, collection, query, top_k)
+            if not len(seqs):
                 raise _nothing_to_search(collection, count_by_collection(connection))
             images = self._images.by_seqs(connection, seqs.tolist())
         # An image deleted since the search of the vectors has no row any more, and one whose collection got another

@@ -4,6 +4,7 @@ The bytes alone decide the format: half of the ``.heic`` files in the wild are J
 Colour profiles are not applied: no encoder or verifier here is sensitive to them.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -11,13 +12,13 @@ from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, features
 from PIL.Image import Resampling, Transpose
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedFormat
 from core.imaging.budget import DecodingBudget
-from core.imaging.headers import SCAN_MARKER, count_scans, webp_canvas
-from core.imaging.pixels import reduce_to_rgb
+from core.imaging.headers import SCAN_MARKER, count_scans, describe_unknown, sniff_media_type, webp_canvas
 
 ACCEPTED_FORMATS = "JPEG, PNG, WebP, AVIF or HEIC"
 
@@ -48,19 +49,8 @@ _UPRIGHT_BY_EXIF_ORIENTATION = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-
-# Kinds people do send, so that the refusal can name them.
-_NAMES_OF_OTHER_KINDS = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"II*\0", "a TIFF or raw photo"),
-    (b"MM\0*", "a TIFF or raw photo"),
-    (b"%PDF", "a PDF"),
-    (b"PK\3\4", "a ZIP archive"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
-    (b"\xff\x0a", "a JPEG XL"),
-    (b"<", "markup (HTML or SVG)"),
-)
+# Pictures are converted in bands of about this many pixels.
+_BAND_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +130,7 @@ def decode_image(data: bytes, *, max_side: int = 1280, limits: ImageLimits | Non
     _refuse_bytes(len(data), limits)
     media_type = sniff_media_type(data)
     if media_type is None:
-        raise UnsupportedFormat(f"not an accepted photo: {_kind_of(data)}; send {ACCEPTED_FORMATS}")
+        raise UnsupportedFormat(f"not an accepted photo: {describe_unknown(data)}; send {ACCEPTED_FORMATS}")
     try:
         if media_type == "image/heic":
             return _decode_heic(data, max_side, limits)
@@ -194,25 +184,6 @@ def encode_preview(image: Image.Image, *, max_side: int = 640) -> bytes:
     return buffer.getvalue()
 
 
-def sniff_media_type(data: bytes) -> str | None:
-    """Name the accepted media type that ``data`` starts like, or None."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    if data[4:8] == b"ftyp":
-        # ISO media: the major brand may be the generic mif1, then the compatible brands tell.
-        box_size = min(int.from_bytes(data[:4], "big"), 256)
-        brands = {data[8:12], *(data[start : start + 4] for start in range(16, box_size, 4))}
-        if brands & {b"avif", b"avis"}:
-            return "image/avif"
-        if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
-            return "image/heic"
-    return None
-
-
 def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: ImageLimits) -> DecodedImage:
     if media_type == "image/avif" and not features.check("avif"):
         raise UnsupportedFormat("this installation of Pillow decodes no AVIF; send JPEG, PNG or WebP")
@@ -231,7 +202,7 @@ def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: Ima
         opened.load()
         orientation = _exif_orientation(opened)
         turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(orientation)
-        image = reduce_to_rgb(opened, max_side)
+        image = _reduce_to_rgb(opened, max_side)
     if turn is not None:
         image = image.transpose(turn)
         if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90):
@@ -252,7 +223,53 @@ def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImag
         # libheif applies the container's rotation; the EXIF orientation beside it must not be applied again.
         image: Image.Image = opened.to_pillow()
         width, height = image.size
-        return DecodedImage(reduce_to_rgb(image, max_side), "image/heic", width, height)
+        return DecodedImage(_reduce_to_rgb(image, max_side), "image/heic", width, height)
+
+
+def _reduce_to_rgb(image: Image.Image, max_side: int) -> Image.Image:
+    """Convert band by band, averaging whole blocks of pixels on the way, then resize the small rest.
+
+    The pixels are those that converting all and ``Image.thumbnail`` with a ``reducing_gap`` of 2 would give.
+    """
+    width, height = image.size
+    target_width, target_height = _fit(image.size, max_side)
+    across, down = max(1, width // (2 * target_width)), max(1, height // (2 * target_height))
+    reduced = Image.new("RGB", (-(-width // across), -(-height // down)))
+    rows = max(1, _BAND_PIXELS // (width * down)) * down
+    for top in range(0, height, rows):
+        band = _to_rgb(image.crop((0, top, width, min(height, top + rows))))
+        reduced.paste(band.reduce((across, down)), (0, top // down))
+    # Bilinear (over the whole footprint, as Pillow does it) takes two thirds of the time of bicubic.
+    box = (0, 0, width / across, height / down)
+    return reduced.resize((target_width, target_height), Resampling.BILINEAR, box=box)
+
+
+def _fit(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """Shrink (width, height) to ``max_side`` with the nearest aspect ratio, as ``Image.thumbnail`` rounds it."""
+    width, height = size
+    if max(size) <= max_side:
+        return size
+    aspect = width / height
+    if aspect <= 1:
+        exact = max_side * aspect
+        nearest = min(math.floor(exact), math.ceil(exact), key=lambda side: abs(aspect - side / max_side))
+        return max(1, nearest), max_side
+    exact = max_side / aspect
+    nearest = min(
+        math.floor(exact), math.ceil(exact), key=lambda side: 0 if side == 0 else abs(aspect - max_side / side)
+    )
+    return max_side, max(1, nearest)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        # Pillow's own conversion of 16-bit greys clips everything above 255 to white.
+        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        overlay = image.convert("RGBA")
+        image = Image.new("RGBA", image.size, "white")
+        image.alpha_composite(overlay)
+    return image.convert("RGB")
 
 
 def _exif_orientation(image: Image.Image) -> int:
@@ -289,10 +306,3 @@ def _refuse_scans(data: bytes, limits: ImageLimits) -> None:
     scans = count_scans(data)
     if scans > limits.max_scans:
         raise InvalidImage(f"too many scans in the JPEG: {scans:,}; at most {limits.max_scans:,} are accepted")
-
-
-def _kind_of(data: bytes) -> str:
-    for prefix, name in _NAMES_OF_OTHER_KINDS:
-        if data.startswith(prefix):
-            return name
-    return f"unknown bytes {data[:8].hex(' ')}"

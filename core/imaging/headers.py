@@ -1,16 +1,31 @@
-"""What the first bytes of a photo say of the work that decoding it would be."""
+"""What the bytes of a photo say before it is decoded: its format, its size, and how much work decoding would be."""
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from core.errors import InvalidImage
 
 # The next JPEG marker that is followed by a length, or ends the picture: no stuffed byte, fill byte or restart marker.
 _JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
-_END_OF_IMAGE, _START_OF_SCAN = b"\xd9", b"\xda"
-SCAN_MARKER = b"\xff" + _START_OF_SCAN
+END_OF_IMAGE, START_OF_SCAN = 0xD9, 0xDA
+SCAN_MARKER = bytes([0xFF, START_OF_SCAN])
 
 # Real photos have hundreds at most; walking millions of empty ones would take seconds itself.
 _MAX_JPEG_SEGMENTS = 100_000
+
+# Kinds people do send, so that the refusal can name them.
+_NAMES_OF_OTHER_KINDS = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF or raw photo"),
+    (b"MM\0*", "a TIFF or raw photo"),
+    (b"%PDF", "a PDF"),
+    (b"PK\3\4", "a ZIP archive"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"<", "markup (HTML or SVG)"),
+)
 
 
 def webp_canvas(data: bytes) -> tuple[int, int]:
@@ -24,13 +39,67 @@ def webp_canvas(data: bytes) -> tuple[int, int]:
     return int.from_bytes(payload[6:8], "little") & 0x3FFF, int.from_bytes(payload[8:10], "little") & 0x3FFF
 
 
-def count_scans(data: bytes) -> int:
-    """Count the scans up to the end of the picture, walking the segments: ITU-T T.81, section B.1.1."""
-    scans = position = 0
+class JpegSegment(NamedTuple):
+    """A segment of a JPEG file: data[start:end], from its marker to the end of its parameters.
+
+    Attributes:
+        marker: the marker's second byte; ``END_OF_IMAGE`` for the last one, which is empty where the file just ends.
+    """
+
+    marker: int
+    start: int
+    end: int
+
+
+def jpeg_segments(data: bytes) -> Iterator[JpegSegment]:
+    """Walk the segments of a JPEG file up to the end of the picture: ITU-T T.81, section B.1.1.
+
+    Raises:
+        InvalidImage: there are more than any photo has.
+    """
+    position = 0
     for _ in range(_MAX_JPEG_SEGMENTS):
-        marker = _JPEG_MARKER.search(data, position)
-        if marker is None or marker[1] == _END_OF_IMAGE:
-            return scans
-        scans += marker[1] == _START_OF_SCAN
-        position = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
+        found = _JPEG_MARKER.search(data, position)
+        if found is None or found[1][0] == END_OF_IMAGE:
+            start, position = found.span() if found else (len(data), len(data))
+            yield JpegSegment(END_OF_IMAGE, start, position)
+            return
+        position = found.end() + max(2, int.from_bytes(data[found.end() : found.end() + 2], "big"))
+        yield JpegSegment(found[1][0], found.start(), position)
     raise InvalidImage(f"damaged JPEG: more than {_MAX_JPEG_SEGMENTS:,} segments; send a photo as a camera writes it")
+
+
+def count_scans(data: bytes) -> int:
+    """Count the scans of a JPEG up to the end of the picture.
+
+    Raises:
+        InvalidImage: see ``jpeg_segments``.
+    """
+    return sum(segment.marker == START_OF_SCAN for segment in jpeg_segments(data))
+
+
+def sniff_media_type(data: bytes) -> str | None:
+    """Name the accepted media type that ``data`` starts like, or None."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp":
+        # ISO media: the major brand may be the generic mif1, then the compatible brands tell.
+        box_size = min(int.from_bytes(data[:4], "big"), 256)
+        brands = {data[8:12], *(data[start : start + 4] for start in range(16, box_size, 4))}
+        if brands & {b"avif", b"avis"}:
+            return "image/avif"
+        if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+            return "image/heic"
+    return None
+
+
+def describe_unknown(data: bytes) -> str:
+    """Name, for a message, what ``data`` is if it is no accepted format."""
+    for prefix, name in _NAMES_OF_OTHER_KINDS:
+        if data.startswith(prefix):
+            return name
+    return f"unknown bytes {data[:8].hex(' ')}"

@@ -4,18 +4,15 @@ The picture's own bytes are copied, never encoded again; orientation and colour 
 so that kinds of metadata nobody has heard of go as well.
 """
 
-import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from core.errors import InvalidImage
+from core.imaging.headers import END_OF_IMAGE, START_OF_SCAN, jpeg_segments
 from core.imaging.isobmff_metadata import strip_isobmff
 
-# The next marker that is followed by a length, or ends the picture: as in ``core.imaging.headers``.
-_JPEG_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
-_MAX_SEGMENTS = 100_000
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset(
     b"IHDR PLTE IDAT IEND tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI bKGD pHYs acTL fcTL fdAT".split()
@@ -47,19 +44,15 @@ def _strip_jpeg(data: bytes, orientation: int) -> bytes:
     if orientation != 1:
         exif = b"Exif\0\0" + _exif(orientation)
         kept.append(b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
-    position, in_scan = 2, False
-    for _ in range(_MAX_SEGMENTS):
-        marker = _JPEG_MARKER.search(data, position)
-        if in_scan:
-            kept.append(data[position : marker.start() if marker else len(data)])
-        if marker is None or marker[1] == b"\xd9":
-            return b"".join([*kept, b"\xff\xd9"])
-        length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-        position = marker.end() + max(2, length)
-        kept.append(_kept_of_segment(marker[1][0], data[marker.start() : position]))
+    position, in_scan = 0, False
+    for segment in jpeg_segments(data):
         # A segment between two scans ends the first: what follows it is no part of any.
-        in_scan = marker[1] == b"\xda"
-    raise _unclear("image/jpeg")
+        if in_scan:
+            kept.append(data[position : segment.start])
+        if segment.marker != END_OF_IMAGE:
+            kept.append(_kept_of_segment(segment.marker, data[segment.start : segment.end]))
+        position, in_scan = segment.end, segment.marker == START_OF_SCAN
+    return b"".join([*kept, b"\xff\xd9"])
 
 
 def _kept_of_segment(marker: int, segment: bytes) -> bytes:

@@ -60,7 +60,7 @@ class FakeMilvus:
 
     def replace(self, entities: Entities) -> None:
         self._begin("replace")
-        numbers = entities.seqs, entities.keys, entities.places, entities.images
+        numbers = entities.seqs, entities.keys, entities.images
         columns = [*(column.tolist() for column in numbers), entities.vectors]
         self._server.rows.update((seq, row) for seq, *row in zip(*columns, strict=True))
 
@@ -92,17 +92,11 @@ class FakeMilvus:
     def entities(self, after: int, up_to: int) -> NDArray[np.int64]:
         self._begin("entities")
         rows = sorted((seq, *row[:-1]) for seq, row in list(self._server.rows.items()) if after < seq <= up_to)
-        return np.array(rows, np.int64).reshape(-1, 4)
+        return np.array(rows, np.int64).reshape(-1, 3)
 
-    def search(
-        self, key: int, query: NDArray[np.float32], limit: int, places: NDArray[np.int64] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def search(self, key: int, query: NDArray[np.float32], limit: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         self._begin("search")
-        hits = [
-            (float(row[-1] @ query), seq)
-            for seq, row in list(self._server.rows.items())
-            if row[0] == key and (places is None or row[1] in places)
-        ]
+        hits = [(float(row[-1] @ query), seq) for seq, row in list(self._server.rows.items()) if row[0] == key]
         best = sorted(hits, reverse=True)[:limit]
         return np.array([seq for _, seq in best], np.int64), np.array([each for each, _ in best], np.float32)
 

@@ -97,15 +97,6 @@ def seqs_of(connection: Connection, collection: str) -> NDArray[np.int64]:
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
-def seqs_of_places(connection: Connection, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Read the seqs of the images that show one of these places, given by their rows' ids: int64 [N]."""
-    found: list[int] = []
-    for chunk in in_chunks(places):
-        rows = connection.execute(f"SELECT seq FROM images WHERE place IN {placeholders(len(chunk))}", chunk)
-        found += [row[0] for row in rows]
-    return np.array(found, np.int64)
-
-
 def newest_seq(connection: Connection) -> int:
     """The seq of the newest image; 0 if there is none."""
     seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM images").fetchone()[0]

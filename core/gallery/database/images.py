@@ -112,11 +112,9 @@ class ImageRows:
         seq: int = rows[0][0]
         return seq
 
-    def move(self, connection: Connection, image_id: str, place_row: int) -> int:
-        """Let an image show another place; return its seq."""
+    def move(self, connection: Connection, image_id: str, place_row: int) -> None:
+        """Let an image show another place."""
         connection.execute("UPDATE images SET place = ? WHERE image_id = ?", (place_row, image_id))
-        seq: int = connection.execute("SELECT seq FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
-        return seq
 
     def delete(self, connection: Connection, image_id: str) -> int:
         """Delete one image with its embedding and features; return the seq it had."""

@@ -23,9 +23,6 @@ class Rows(Protocol):
     def fetchone(self) -> Any:
         """The next row, or None."""
 
-    def fetchmany(self, size: int, /) -> list[Any]:
-        """The next ``size`` rows, fewer at the end."""
-
     def fetchall(self) -> list[Any]:
         """All rows that are left."""
 

@@ -34,14 +34,7 @@ class Renamed:
     new_name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Moved:
-    """Images that show another place now: seqs int64 [N]."""
-
-    seqs: NDArray[np.int64]
-
-
-VectorChange = Added | Removed | Renamed | Moved
+VectorChange = Added | Removed | Renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,6 @@ class VectorStore(Protocol):
         collection: str,
         query: NDArray[np.float32],
         top_k: int,
-        places: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Find the vectors most similar to ``query`` among those committed at this moment.
 
@@ -79,7 +71,6 @@ class VectorStore(Protocol):
             collection: where to look; an unknown one holds nothing.
             query: float32 [D], L2 norm 1.
             top_k: at most so many, >= 1.
-            places: int64 [P], the rows of the places that an image must show; None for any.
 
         Returns:
             seqs int64 [K] and cosine similarities float32 [K], descending. A seq deleted meanwhile may be among them.

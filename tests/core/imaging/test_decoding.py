@@ -16,7 +16,8 @@ from PIL import Image, ImageOps
 
 from core.building.labels import walk_images
 from core.errors import ImageTooLarge, InvalidImage, InvalidRequest, UnsupportedFormat
-from core.imaging.decoding import EXTENSIONS, ImageLimits, decode_image, encode_preview, open_image, sniff_media_type
+from core.imaging.decoding import EXTENSIONS, ImageLimits, decode_image, encode_preview, open_image
+from core.imaging.headers import sniff_media_type
 
 PLACE = draw_place(1, (96, 64))
 FILES = {kind: encode(PLACE, kind) for kind in FORMATS}

@@ -159,16 +159,13 @@ class VectorIndex:
         with self._lock.exclusive():
             self._shards.clear()
 
-    def search(
-        self, collection: str, query: NDArray[np.float32], top_k: int, among: NDArray[np.int64] | None = None
-    ) -> Found:
+    def search(self, collection: str, query: NDArray[np.float32], top_k: int) -> Found:
         """Find the vectors most similar to ``query``.
 
         Args:
             collection: where to look; an unknown one holds nothing.
             query: float32 [D], L2 norm 1.
             top_k: at most so many, >= 1.
-            among: int64 [N], only these ids, all of which are compared; None for all.
 
         Returns:
             ids int64 [K] and similarities float32 [K], descending.
@@ -177,11 +174,6 @@ class VectorIndex:
             shard = self._shards.get(collection)
             if shard is None or shard.count == 0:
                 return np.empty(0, np.int64), np.empty(0, np.float32)
-            if among is not None:
-                ids, vectors = shard.read(among)
-                similarities = vectors @ query
-                best = np.argsort(-similarities, kind="stable")[:top_k]
-                return ids[best], similarities[best]
             return self._search_on_gpu(shard, query, min(top_k, shard.count)) or shard.search(query, top_k)
 
     def improve(self) -> None:

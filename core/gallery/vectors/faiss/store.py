@@ -15,7 +15,6 @@ from core.gallery.database.embeddings import (
     newest_seq,
     read_embeddings,
     seqs_of,
-    seqs_of_places,
     sums_by_collection,
     sums_of,
 )
@@ -24,7 +23,7 @@ from core.gallery.database.port import Connection
 from core.gallery.vectors.faiss.gpu import GpuSearch
 from core.gallery.vectors.faiss.index import FaissOptions, VectorIndex
 from core.gallery.vectors.faiss.ivf import PartitionCache
-from core.gallery.vectors.port import Added, Moved, Removed, Renamed, VectorChange
+from core.gallery.vectors.port import Added, Removed, Renamed, VectorChange
 
 
 class FaissStore:
@@ -59,12 +58,10 @@ class FaissStore:
         collection: str,
         query: NDArray[np.float32],
         top_k: int,
-        places: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Search what is committed at this moment; see ``VectorIndex.search``."""
         self.catch_up(connection)
-        among = None if places is None else seqs_of_places(connection, places)
-        return self._index.search(collection, query, top_k, among)
+        return self._index.search(collection, query, top_k)
 
     def catch_up(self, connection: Connection) -> None:
         """Load what has changed since, all of it the first time.
@@ -122,8 +119,6 @@ class FaissStore:
                 self._index.remove(seqs)
             case Renamed(name, new_name):
                 self._index.rename(name, new_name)
-            case Moved():
-                pass  # asked of the database at each search that wants to know
 
     def _add_newer(self, connection: Connection) -> bool:
         """Load what is newer than all that was there, if nothing else has changed, and say whether that is so.

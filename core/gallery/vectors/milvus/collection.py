@@ -2,9 +2,11 @@
 
     seq         primary key: the image's; negative for markers
     collection  partition key: the number of the image's collection; 0 for markers
-    place       row id of the place that the image shows
     image       63 bits of its id, which no other image has, as another one may have its seq; 0 for markers
     vector      float32 [D], L2 norm 1, compared by COSINE
+
+Collections made before version 0.2.0 have a field ``place`` as well, which nothing asks for; Milvus cannot drop a
+field, so it gets a 0 there.
 
 Entities are deleted, then inserted, never upserted: Milvus 2.3 scatters upserted ones over all partitions, whatever
 their partition key, and a search by that key misses most of them.
@@ -26,10 +28,10 @@ from core.results import EncoderFingerprint
 MAX_TOP_K = 16_384
 """The most that Milvus answers with."""
 
-_FIELDS = ["seq", "collection", "place", "image", "vector"]
+_FIELDS = ["seq", "collection", "image", "vector"]
+_FIELDS_BEFORE_0_2_0 = ["seq", "collection", "place", "image", "vector"]
 _MARKERS = 0
 _LARGEST_EPOCH = 2**62
-_PLACES_AT_ONCE = 5000
 _SEQS_AT_ONCE = 8000
 _LONG_TIMEOUT_S = 60.0
 
@@ -57,7 +59,6 @@ class MilvusCollection:
         )
         schema.add_field("seq", DataType.INT64, is_primary=True)
         schema.add_field("collection", DataType.INT64, is_partition_key=True)
-        schema.add_field("place", DataType.INT64)
         schema.add_field("image", DataType.INT64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._fingerprint.dim)
         index = MilvusClient.prepare_index_params()
@@ -80,11 +81,8 @@ class MilvusCollection:
             EncoderMismatch: it holds another encoder's vectors.
             InvalidRequest: it is another gallery's, or was made by an earlier version of this program.
         """
-        try:
-            description = json.loads(self._connection.ask("describe_collection", self._name)["description"])
-            owner, encoder, fields = description["gallery"], description["encoder"], description.get("fields")
-        except (ValueError, TypeError, KeyError):
-            owner, encoder, fields = None, None, None
+        description = self._description()
+        owner, encoder, fields = (description.get(name) for name in ("gallery", "encoder", "fields"))
         place = f"collection {self._name!r} at {self.options.address}"
         advice = "give another name as `collection` in the vector index's options"
         if owner != gallery:
@@ -93,17 +91,17 @@ class MilvusCollection:
             raise EncoderMismatch(
                 f"{place} was made by {encoder}, this gallery by {self._fingerprint}; drop it there, or {advice}"
             )
-        if fields != _FIELDS:
+        if fields not in (_FIELDS, _FIELDS_BEFORE_0_2_0):
             raise InvalidRequest(f"{place} was made by an earlier version; drop it there, and it is made again")
         self._connection.ask("load_collection", self._name, timeout_s=_LONG_TIMEOUT_S)
 
     def replace(self, entities: Entities) -> None:
         """Write entities in place of any of the same seqs; doing it twice is doing it once."""
-        numbers = entities.seqs, entities.keys, entities.places, entities.images
+        numbers = entities.seqs, entities.keys, entities.images
         columns = [*(column.tolist() for column in numbers), entities.vectors]
         rows = [dict(zip(_FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
         self.delete(entities.seqs)
-        self._connection.ask("insert", self._name, rows)
+        self._insert(rows)
 
     def delete(self, seqs: NDArray[np.int64]) -> None:
         """Delete entities; those that are not there are ignored."""
@@ -113,8 +111,7 @@ class MilvusCollection:
     def write_marker(self, epoch: int) -> None:
         """Write a marker, which no search finds."""
         vector = np.eye(1, self._fingerprint.dim, dtype=np.float32)[0]
-        row = {"seq": -epoch, "collection": _MARKERS, "place": 0, "image": 0, "vector": vector}
-        self._connection.ask("insert", self._name, [row])
+        self._insert([{"seq": -epoch, "collection": _MARKERS, "image": 0, "vector": vector}])
 
     def markers(self) -> NDArray[np.int64]:
         """Read the epochs of all markers there are at this moment: int64 [N], at most ``MAX_TOP_K``."""
@@ -148,41 +145,36 @@ class MilvusCollection:
         """Read which images are there, of seqs in (after, up_to], at this moment.
 
         Returns:
-            int64 [N, 4], by seq: seq, collection key, place row, image; at most ``MAX_TOP_K``.
+            int64 [N, 3], by seq: seq, collection key, image; at most ``MAX_TOP_K``.
         """
         numbers = _FIELDS[:-1]
         rows = self._query(after, up_to, numbers, limit=MAX_TOP_K)
         found = np.array([[row[name] for name in numbers] for row in rows], np.int64).reshape(-1, len(numbers))
         return found[np.argsort(found[:, 0])]
 
-    def search(
-        self, key: int, query: NDArray[np.float32], limit: int, places: NDArray[np.int64] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def search(self, key: int, query: NDArray[np.float32], limit: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Find the entities of a collection most similar to ``query``.
 
         Args:
             key: the collection's.
             query: float32 [D].
             limit: at most so many, up to ``MAX_TOP_K``.
-            places: int64 [P], only of these; None for all.
 
         Returns:
             seqs int64 [K] and similarities float32 [K], descending.
         """
         width = self.options.search_width
         parameters = {"HNSW": {"ef": max(width, limit)}, "IVF_FLAT": {"nprobe": width}}.get(self.options.index, {})
-        hits: dict[int, float] = {}
-        for chunk in [None] if places is None else _chunks(places, _PLACES_AT_ONCE):
-            answer = self._connection.ask(
-                "search",
-                self._name,
-                [query],
-                filter=f"collection == {key}" + ("" if chunk is None else f" and place in {chunk}"),
-                limit=limit,
-                search_params={"params": parameters},
-                consistency_level="Bounded",
-            )
-            hits.update((hit["id"], hit["distance"]) for hit in answer[0])
+        answer = self._connection.ask(
+            "search",
+            self._name,
+            [query],
+            filter=f"collection == {key}",
+            limit=limit,
+            search_params={"params": parameters},
+            consistency_level="Bounded",
+        )
+        hits = {hit["id"]: hit["distance"] for hit in answer[0]}
         seqs = np.fromiter(hits.keys(), np.int64, len(hits))
         similarities = np.fromiter(hits.values(), np.float32, len(hits))
         order = np.argsort(-similarities, kind="stable")[:limit]
@@ -191,6 +183,19 @@ class MilvusCollection:
     def close(self) -> None:
         """Close the connection; the next question opens another."""
         self._connection.close()
+
+    def _description(self) -> dict[str, Any]:
+        """Read what ``make`` wrote of the collection; empty for one that this program did not make."""
+        try:
+            return dict(json.loads(self._connection.ask("describe_collection", self._name)["description"]))
+        except (ValueError, TypeError, KeyError):
+            return {}
+
+    def _insert(self, rows: list[dict[str, Any]]) -> None:
+        # Asked each time: another replica may have made the collection anew.
+        if self._description().get("fields") == _FIELDS_BEFORE_0_2_0:
+            rows = [row | {"place": 0} for row in rows]
+        self._connection.ask("insert", self._name, rows)
 
     def _query(self, after: int, up_to: int, output: Sequence[str], **bounds: int) -> list[dict[str, Any]]:
         answer = self._connection.ask(

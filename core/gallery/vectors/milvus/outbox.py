@@ -60,15 +60,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entities:
-    """Images as an engine holds them: seqs, collection keys, place rows int64 [N], vectors float32 [N, D].
+    """Images as an engine holds them: seqs, collection keys int64 [N], vectors float32 [N, D].
 
     ``images`` are the images themselves, ``number_of`` their ids, int64 [N]: after a backup has been restored, another
-    image may get a seq, a key and a place that were given before.
+    image may get a seq and a key that were given before.
     """
 
     seqs: NDArray[np.int64]
     keys: NDArray[np.int64]
-    places: NDArray[np.int64]
     images: NDArray[np.int64]
     vectors: NDArray[np.float32]
 
@@ -252,7 +251,7 @@ def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> 
     for chunk in in_chunks(seqs):
         rows = connection.execute(
             f"""
-            SELECT images.seq, vector_keys.collection_key, images.place, images.image_id, embeddings.vector
+            SELECT images.seq, vector_keys.collection_key, images.image_id, embeddings.vector
             FROM images JOIN embeddings USING (seq) JOIN vector_keys ON vector_keys.collection = images.collection
             WHERE images.seq IN {placeholders(len(chunk))} ORDER BY images.seq
             """,
@@ -260,8 +259,8 @@ def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> 
         ).fetchall()
         if not rows:
             continue
-        found, keys, places, image_ids, vectors = zip(*rows, strict=True)
+        found, keys, image_ids, vectors = zip(*rows, strict=True)
         images = [number_of(image_id) for image_id in image_ids]
-        seqs_now, keys_now, places_now, images_now = np.array([found, keys, places, images], np.int64)
+        seqs_now, keys_now, images_now = np.array([found, keys, images], np.int64)
         matrix = to_matrix(vectors, dim, "that waits for the vector engine")
-        yield Entities(seqs_now, keys_now, places_now, images_now, matrix)
+        yield Entities(seqs_now, keys_now, images_now, matrix)

@@ -72,7 +72,6 @@ class PendingVectors:
         collection: str,
         query: NDArray[np.float32],
         top_k: int,
-        among: NDArray[np.int64] | None = None,
     ) -> Found:
         """Find the most similar of the vectors that wait at this moment.
 
@@ -81,31 +80,26 @@ class PendingVectors:
             collection: where to look.
             query: float32 [D], L2 norm 1.
             top_k: at most so many, >= 1.
-            among: int64 [N], only these seqs; None for all.
         """
         # View and vectors in one piece: what a later view has let go of is neither hidden there nor in memory any more.
         with self._lock.shared():
             view = self._view
             is_current = read_generation(connection) == view.generation
             if is_current and not view.is_paged:
-                return self._search_memory(collection, query, top_k, among)
+                return self._search_memory(collection, query, top_k)
         if not is_current:
             with self._lock.exclusive():
                 if read_generation(connection) != self._view.generation:
                     self._refresh(connection)
                 view = self._view
                 if not view.is_paged:
-                    return self._search_memory(collection, query, top_k, among)
+                    return self._search_memory(collection, query, top_k)
         waiting = view.upserts.get(collection, _NONE)
-        if among is not None:
-            waiting = np.intersect1d(waiting, among)
         return Found(view.generation, view.hidden, *_search_pages(connection, waiting, self._dim, query, top_k))
 
-    def _search_memory(
-        self, collection: str, query: NDArray[np.float32], top_k: int, among: NDArray[np.int64] | None
-    ) -> Found:
+    def _search_memory(self, collection: str, query: NDArray[np.float32], top_k: int) -> Found:
         view = self._view
-        return Found(view.generation, view.hidden, *self._index.search(collection, query, top_k, among))
+        return Found(view.generation, view.hidden, *self._index.search(collection, query, top_k))
 
     def _refresh(self, connection: Connection) -> None:
         connection.execute("BEGIN")  # one snapshot

@@ -165,7 +165,7 @@ def compare(database: Database, milvus: MilvusCollection) -> tuple[NDArray[np.in
     """Find the differences, while the gallery goes on.
 
     Returns:
-        int64 [N], the seqs that the engine lacks, holds twice, or under another collection, place or id; and
+        int64 [N], the seqs that the engine lacks, holds twice, or under another collection or id; and
         int64 [M], those that it should not hold.
     """
     missing, surplus = list[NDArray[np.int64]](), list[NDArray[np.int64]]()
@@ -188,12 +188,12 @@ def compare(database: Database, milvus: MilvusCollection) -> tuple[NDArray[np.in
 
 def _images(connection: Connection, after: int, up_to: int) -> NDArray[np.int64]:
     rows = connection.execute(
-        "SELECT images.seq, vector_keys.collection_key, images.place, images.image_id FROM images "
+        "SELECT images.seq, vector_keys.collection_key, images.image_id FROM images "
         "JOIN vector_keys USING (collection) WHERE images.seq > ? AND images.seq <= ? ORDER BY images.seq",
         (after, up_to),
     ).fetchall()
-    table = [(seq, key, place, outbox.number_of(image_id)) for seq, key, place, image_id in rows]
-    return np.array(table, np.int64).reshape(-1, 4)
+    table = [(seq, key, outbox.number_of(image_id)) for seq, key, image_id in rows]
+    return np.array(table, np.int64).reshape(-1, 3)
 
 
 def _of_doubled_ranges(connection: Connection, milvus: MilvusCollection, newest: int) -> list[NDArray[np.int64]]:
@@ -206,5 +206,5 @@ def _of_doubled_ranges(connection: Connection, milvus: MilvusCollection, newest:
 
 
 def _as_rows(table: NDArray[np.int64]) -> NDArray[np.void]:
-    columns = [(name, np.int64) for name in ("seq", "key", "place", "image")]
+    columns = [(name, np.int64) for name in ("seq", "key", "image")]
     return np.ascontiguousarray(table).view(columns).reshape(-1)

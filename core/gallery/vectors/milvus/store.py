@@ -30,7 +30,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GalleryUnavailable
-from core.gallery.database.embeddings import seqs_of_places
 from core.gallery.database.images import has_images
 from core.gallery.database.manifest import read_generation
 from core.gallery.database.port import Connection, Database
@@ -40,7 +39,7 @@ from core.gallery.vectors.milvus.connection import read_options
 from core.gallery.vectors.milvus.outbox import Engine
 from core.gallery.vectors.milvus.pending import Found, PendingVectors, merge
 from core.gallery.vectors.milvus.sync import TRUST_S, MilvusSync
-from core.gallery.vectors.port import Added, Lag, Moved, Removed, Renamed, VectorChange
+from core.gallery.vectors.port import Added, Lag, Removed, Renamed, VectorChange
 from core.results import EncoderFingerprint
 
 _ATTEMPTS = 3
@@ -79,7 +78,6 @@ class MilvusStore:
         collection: str,
         query: NDArray[np.float32],
         top_k: int,
-        places: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Search Milvus and the outbox, as of this moment.
 
@@ -88,23 +86,20 @@ class MilvusStore:
         """
         if not self._database.read_only:
             self._sync.start()  # where ``catch_up`` was left out
-        among = None if places is None else seqs_of_places(connection, places)
-        if among is not None and not len(among):
-            return np.empty(0, np.int64), np.empty(0, np.float32)
         known: Found | None = None
         for _ in range(_ATTEMPTS):
             try:
                 engine, until = self._check_trust(connection)
                 # In this order: what is repaired or settled between the two questions is known to both.
                 if known is None or known.generation != engine.generation:
-                    known = self._pending.search(connection, collection, query, top_k, among)
-                settled = self._search_milvus(connection, collection, query, top_k, places, known.hidden)
+                    known = self._pending.search(connection, collection, query, top_k)
+                settled = self._search_milvus(connection, collection, query, top_k, known.hidden)
                 is_whole = time.monotonic() < until or self._is_trusted_still(connection, engine.epoch)
             except GalleryUnavailable:
                 if not outbox.holds_all_of(connection, collection):
                     raise
                 if known is None or known.generation != read_generation(connection):
-                    known = self._pending.search(connection, collection, query, top_k, among)
+                    known = self._pending.search(connection, collection, query, top_k)
                 if not outbox.holds_all_of(connection, collection) or read_generation(connection) != known.generation:
                     raise
                 return known.seqs, known.similarities
@@ -143,8 +138,6 @@ class MilvusStore:
                 case Added(collection, seqs, _):
                     outbox.ensure_key(connection, collection)
                     outbox.put(connection, "upsert", seqs)
-                case Moved(seqs):
-                    outbox.put(connection, "upsert", seqs)
                 case Removed(seqs):
                     outbox.put(connection, "delete", seqs)
                     outbox.drop_unused_keys(connection)
@@ -165,7 +158,6 @@ class MilvusStore:
         collection: str,
         query: NDArray[np.float32],
         top_k: int,
-        places: NDArray[np.int64] | None,
         hidden: NDArray[np.int64],
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         key = outbox.key_of(connection, collection)
@@ -175,7 +167,7 @@ class MilvusStore:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         limit = min(MAX_TOP_K, top_k + min(top_k, len(hidden)))
         while True:
-            seqs, similarities = self._milvus.search(key, query, limit, places)
+            seqs, similarities = self._milvus.search(key, query, limit)
             is_current = ~np.isin(seqs, hidden)
             if is_current.sum() >= top_k or len(seqs) < limit or limit == MAX_TOP_K:
                 return seqs[is_current][:top_k], similarities[is_current][:top_k]

@@ -8,10 +8,10 @@ import pytest
 from servers.milvus import GRACEFUL_S
 
 from core.errors import UnknownCollection
-from core.gallery import Area, Gallery, ImageChange, Storage
+from core.gallery import Gallery, Storage
 from core.gallery.vectors.milvus import outbox
 from core.gallery.vectors.port import VectorStore
-from core.results import EncoderFingerprint, Place
+from core.results import EncoderFingerprint
 
 STORES = {
     "faiss": {},
@@ -176,62 +176,6 @@ class TestChanging:
             cosines = {image_id: float(vector @ query) for image_id, vector in held.items()}
             expected = sorted(cosines, key=lambda each: -cosines[each])[:5]
             assert ids(replicas[step % 2].search(query, collection, top_k=5)) == expected
-
-
-class TestFiltering:
-    @pytest.fixture
-    def stored(self, gallery, collection, new_image) -> dict[str, str]:
-        """Image ids by place: two photos of a gate, one of a tower 1.1 km further north, one of a hall somewhere."""
-        places = {
-            "gate": Place("gate", "Gate", latitude=47.5, longitude=8.0),
-            "tower": Place("tower", "Tower", latitude=47.51, longitude=8.0),
-            "hall": Place("hall", "Hall"),
-        }
-        order = ("gate", "gate", "tower", "hall")
-        added = gallery.add([new_image(s, collection=collection, place=places[n]) for s, n in enumerate(order)])
-        wait_until_settled(gallery)
-        return {result.image.image_id: name for result, name in zip(added, order, strict=True)}
-
-    def places_of(self, candidates) -> list[str]:
-        """Which places were found, sorted."""
-        return sorted(each.image.place.place_id for each in candidates)
-
-    def test_only_images_of_the_places_asked_for(self, replicas, collection, stored, new_image):
-        """Asked for some places, a search finds all images of these, and no other."""
-        for replica in replicas:
-            found = replica.search(new_image(3).embedding, collection, place_ids=["gate", "hall", "unheard of"])
-            assert self.places_of(found) == ["gate", "gate", "hall"]
-            assert replica.search(new_image(3).embedding, collection, place_ids=[]) == []
-
-    @pytest.mark.parametrize(
-        ("radius_m", "found"), [(1100, ["gate", "gate"]), (1125, ["gate", "gate", "tower"])], ids=["near", "far"]
-    )
-    def test_only_images_within_the_radius(self, gallery, collection, stored, new_image, radius_m, found):
-        """Asked for an area, a search finds what lies in it to the metre, and nothing without a position."""
-        area = Area(47.5, 8.0, radius_m)
-
-        assert self.places_of(gallery.search(new_image(3).embedding, collection, within=area)) == found
-        one = gallery.search(new_image(3).embedding, collection, within=area, place_ids=["gate"])
-        assert self.places_of(one) == ["gate", "gate"]
-
-    def test_the_date_line_is_no_border(self, gallery, collection, new_image):
-        """An area at 180 degrees reaches to both sides."""
-        island = Place("island", "Island", latitude=-17.0, longitude=-179.999)
-        gallery.add([new_image(1, collection=collection, place=island)])
-
-        assert len(gallery.search(new_image(1).embedding, collection, within=Area(-17.0, 179.999, 500))) == 1
-
-    def test_a_moved_image_is_found_where_it_is_now(self, replicas, collection, stored, new_image):
-        """An image given to another place, and a place given another position, are found there at once."""
-        one, _other = replicas
-        image_id = next(each for each, place in stored.items() if place == "tower")
-        one.update(image_id, ImageChange(place_id="hall"))
-        one.update(image_id, ImageChange(latitude=10.0, longitude=20.0))
-
-        for replica in replicas:
-            found = replica.search(new_image(3).embedding, collection, within=Area(10.0, 20.0, 50))
-            assert self.places_of(found) == ["hall", "hall"]
-            assert self.places_of(replica.search(new_image(3).embedding, collection, place_ids=["tower"])) == []
 
 
 def test_every_store_is_a_vector_store(gallery):

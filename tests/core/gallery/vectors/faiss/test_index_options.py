@@ -153,18 +153,6 @@ class TestLists:
 
         assert len(index.search("museum", vectors[0], 2500)[0]) == 2500
 
-    def test_a_choice_of_ids_is_compared_whole(self, make_index, vectors):
-        """Among given ids the search is exact; ids of elsewhere are ignored."""
-        index = make_index(probes=1)
-        index.add("museum", np.arange(len(vectors)), vectors)
-        learned(index)
-        among = np.array([5, 17, 2900, 77_777])
-
-        ids, similarities = index.search("museum", vectors[17], 10, among)
-
-        assert (ids[0], set(ids)) == (17, {5, 17, 2900})
-        assert similarities == pytest.approx(vectors[ids] @ vectors[17], abs=1e-5)
-
 
 class TestCache:
     def test_the_next_start_learns_nothing(self, make_index, vectors, monkeypatch):

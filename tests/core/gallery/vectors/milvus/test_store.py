@@ -11,13 +11,14 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from pymilvus import MilvusClient
+from pymilvus import DataType, MilvusClient
 from servers.milvus import GRACEFUL_S
 from servers.ports import free_port
 
 from core.errors import EncoderMismatch, GalleryUnavailable, InvalidRequest
-from core.gallery import Gallery, Storage
+from core.gallery import Gallery, ImageChange, Storage
 from core.gallery.database import embeddings as vector_rows
+from core.gallery.database import manifest
 from core.gallery.vectors.milvus import collection as milvus_collection
 from core.gallery.vectors.milvus import outbox
 from core.gallery.vectors.milvus.collection import MilvusCollection
@@ -114,9 +115,9 @@ def photos(*seeds) -> set[str]:
     return {f"photo-{seed}.jpg" for seed in seeds}
 
 
-def count_in(client) -> int:
+def count_in(client, name="store") -> int:
     """How many entities Milvus holds, markers apart."""
-    rows = client.query("store", filter="seq > 0", output_fields=["count(*)"], consistency_level="Strong")
+    rows = client.query(name, filter="seq > 0", output_fields=["count(*)"], consistency_level="Strong")
     return rows[0]["count(*)"]
 
 
@@ -239,13 +240,12 @@ class TestLosing:
         with gallery._database.reading() as connection:
             seqs = vector_rows.seqs_of(connection, museum).tolist()
             key = outbox.key_of(connection, museum)
-            place = connection.execute("SELECT place FROM images WHERE seq = ?", (seqs[5],)).fetchone()[0]
-        row = {"place": 1, "image": 1, "vector": new_image(99).embedding}
+        row = {"image": 1, "vector": new_image(99).embedding}
         client.delete("store", ids=[seqs[3], seqs[4], seqs[5], seqs[9]])
         client.insert(
             "store",
             [
-                row | {"seq": seqs[5], "collection": key, "place": place},
+                row | {"seq": seqs[5], "collection": key},
                 row | {"seq": seqs[7], "collection": key},
                 row | {"seq": seqs[9], "collection": key + 1},
                 row | {"seq": 90_000, "collection": key},
@@ -286,6 +286,36 @@ class TestLosing:
             other.add([new_image(3, collection=museum)])
 
         wait_for_whole_answers(gallery, new_image(1).embedding, museum, photos(2, 3))
+
+
+def test_a_collection_made_before_0_2_0_is_used_as_it_is(tmp_path, milvus, client, new_image):
+    """A collection that has the field ``place`` as well is followed, searched and repaired, now and after a restart."""
+    storage = milvus_storage(milvus, collection="former")
+    with Gallery.open(tmp_path, FINGERPRINT) as gallery, gallery._database.reading() as connection:
+        gallery_id = manifest.read_gallery_id(connection)
+    fields = ["seq", "collection", "place", "image", "vector"]
+    description = json.dumps({"gallery": gallery_id, "encoder": str(FINGERPRINT), "fields": fields})
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False, description=description)
+    schema.add_field("seq", DataType.INT64, is_primary=True)
+    schema.add_field("collection", DataType.INT64, is_partition_key=True)
+    schema.add_field("place", DataType.INT64)
+    schema.add_field("image", DataType.INT64)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=DIM)
+    index = MilvusClient.prepare_index_params()
+    index.add_index("vector", index_type="FLAT", metric_type="COSINE")
+    client.create_collection("former", schema=schema, index_params=index, num_shards=1)
+
+    for opened in range(2):
+        with Gallery.open(tmp_path, FINGERPRINT, storage=storage) as gallery:
+            added = gallery.add([new_image(2 * opened), new_image(2 * opened + 1)])
+            gallery.update(added[0].image.image_id, ImageChange(place_id="hall"))
+            wait_until(lambda gallery=gallery: is_settled(gallery))
+
+            assert filenames(gallery, new_image(1).embedding, "default") == photos(*range(2 * opened + 2))
+            assert count_in(client, "former") == gallery.count()
+            wait_until(lambda gallery=gallery: compare(gallery))
+            wait_until(lambda gallery=gallery: is_settled(gallery))
+            assert count_in(client, "former") == gallery.count()
 
 
 class TestRefusing:
