@@ -65,9 +65,29 @@ def test_no_setting_is_invented(document):
     assert set(re.findall(r"`((?:M1|M3|GATEWAY)_[A-Z0-9_]+)`", (ROOT / document).read_text())) <= known
 
 
-@pytest.mark.parametrize("document", sorted(path.relative_to(ROOT) for path in ROOT.glob("*.md")), ids=str)
-def test_links_lead_somewhere(document):
-    """Every link to a file of the repository leads to one."""
-    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / document).read_text())
+DOCUMENTS = sorted(path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_links_lead_somewhere(document):
+    """Every link to a file of the repository leads to one, and its anchor to a heading of it."""
+    links = re.findall(r"(?:\]\(|src=\")(?!https?:)([^)#\"]*)(?:#([^)\"]*))?", (ROOT / document).read_text())
+
+    targets = [((ROOT / document).parent / path if path else ROOT / document, anchor) for path, anchor in links]
+
+    assert [path for path, _ in targets if not path.exists()] == []
+    assert [(path, anchor) for path, anchor in targets if anchor and anchor not in _anchors(path)] == []
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.match("*.zh-CN.md")], ids=str)
+def test_chinese_is_punctuated_as_chinese(document):
+    """No half-width comma, colon or semicolon follows a Chinese character outside code."""
+    text = re.sub(r"```.*?```|`[^`]*`", "", (ROOT / document).read_text(), flags=re.DOTALL)
+
+    assert re.findall(r".{0,9}[\u4e00-\u9fff][,;:?!].{0,9}", text) == []
+
+
+def _anchors(document: Path) -> set[str]:
+    """The anchors that GitHub makes of a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
