@@ -17,7 +17,7 @@ from core.imaging.decoding import open_image
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
 from core.retrieval.retriever import TIME_BUDGET_S, Retrieved, Retriever
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class M1GlobalRetrieval:
@@ -147,11 +147,11 @@ def create_encoder(name: str, device: str = "auto", **options: Any) -> Encoder:
         BackendUnavailable: its weights cannot be had.
     """
     if name == "embedded":
-        _log.info("the embedded encoder runs on the CPU")
+        logger.info("the embedded encoder runs on the CPU")
         return ENCODERS.create(name, **options)
     import torch
 
     if device.startswith("cuda") and not torch.cuda.is_available():
-        _log.warning("device %s was asked for, but no CUDA device is visible: running on the CPU", device)
+        logger.warning("device %s was asked for, but no CUDA device is visible: running on the CPU", device)
         device = "cpu"
     return ENCODERS.create(name, device=device, **options)

@@ -20,7 +20,7 @@ PhotoSource = str | Path | Image.Image
 _LOCAL_MODEL, _NO_MODEL = "qwen3-vl", "geometric"
 _TAKE_NO_PROMPT = (_NO_MODEL,)
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class LocalM3Verifier:
@@ -111,7 +111,7 @@ def _choose_verifier(model: str | None, device: str) -> str:
 
     chosen = choose_device(device)
     name = _LOCAL_MODEL if chosen.is_cuda else _NO_MODEL
-    _log.info("verifier %s: no verifier or model was named, and this runs on %s", name, chosen.reason)
+    logger.info("verifier %s: no verifier or model was named, and this runs on %s", name, chosen.reason)
     return name
 
 

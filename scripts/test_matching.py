@@ -109,14 +109,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _place_names(retrieval: M1GlobalRetrieval, collection: str) -> dict[str, str]:
-    names: dict[str, str] = {}
-    cursor = None
-    while True:
-        page = retrieval.gallery.places(collection, cursor=cursor, limit=500)
-        names |= {summary.place.place_id: summary.place.name for summary in page.places}
-        cursor = page.next_cursor
-        if cursor is None:
-            return names
+    return {summary.place.place_id: summary.place.name for summary in retrieval.gallery.all_places(collection)}
 
 
 def _verifier(arguments: argparse.Namespace) -> Verifier | None:

@@ -12,7 +12,7 @@ import torch
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _WARM_UPS = 3  # what PyTorch's documentation asks for before a capture: lazy initialisations must be over
 
 
@@ -107,7 +107,7 @@ class GraphedNetwork:
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError:  # an operation that cannot be captured; the network itself still works
-                _log.warning("recording a CUDA graph failed; running without graphs", exc_info=True)
+                logger.warning("recording a CUDA graph failed; running without graphs", exc_info=True)
                 self._records = False
                 return None
         return self._recordings[shape]

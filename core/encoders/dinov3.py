@@ -29,7 +29,7 @@ ACCELERATIONS = ("auto", "none", "graphs", "compile")
 
 _MODEL_TYPES = ("dinov3_vit", "dinov2", "dinov2_with_registers")
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class DinoV3Encoder:
@@ -100,7 +100,7 @@ class DinoV3Encoder:
             preprocessing=f"{self.preprocessing} {pooling}",
             dim=network.dim,
         )
-        _log.info("%s on %s", self.fingerprint, self.device.reason)
+        logger.info("%s on %s", self.fingerprint, self.device.reason)
 
     def encode(self, images: Sequence[Image.Image]) -> Encodings:
         """Embed upright RGB photos of any size.

@@ -7,42 +7,62 @@ written before the rows that name them are committed, and deleted after those ar
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
-from core.gallery.database import embeddings as vector_rows
+from core.errors import EmptyGallery, GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
+from core.gallery.database import embeddings as embedding_rows
 from core.gallery.database import manifest
 from core.gallery.database import places as place_rows
-from core.gallery.database.embeddings import seqs_of
+from core.gallery.database.calibrations import delete_calibration, read_calibration, write_calibration
 from core.gallery.database.group_commit import GroupCommit
-from core.gallery.database.images import contents_of, has_images, used_contents
+from core.gallery.database.images import ImageRows, contents_of, count_by_collection, has_images, used_contents
 from core.gallery.database.port import Connection, Database
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.photos.port import LostPhoto, PhotoStore
-from core.gallery.reader import GalleryReader
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
-from core.gallery.values import AddResult, CollectionSummary, ImageChange, NewImage, Unchanged, check_name, own_place
-from core.gallery.vectors.port import Added, Removed, Renamed, VectorChange, VectorStore
-from core.imaging.decoding import EXTENSIONS, encode_preview, open_image
-from core.results import EncoderFingerprint, GalleryImage, Place
+from core.gallery.validation import check_name
+from core.gallery.values import (
+    DEFAULT_COLLECTION,
+    AddResult,
+    CollectionSummary,
+    ImageChange,
+    ImagePage,
+    NewImage,
+    PlacePage,
+    PlaceSummary,
+    Unchanged,
+    own_place,
+)
+from core.gallery.vectors.port import Added, Lag, Removed, Renamed, VectorChange, VectorStore
+from core.imaging.decoding import EXTENSIONS, ImageLimits, encode_preview, open_image
+from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures, Photo, Place
+from core.runtime.bounded_cache import BoundedCache
 
 _FILES_AT_ONCE = 200  # deleted while others that write wait
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _Hashed = tuple[NewImage, str]
 """An image and the sha256 of its bytes, hex."""
 
 
-class Gallery(GalleryReader):
-    """Images by collection and place: add, change, delete, and all that ``GalleryReader`` answers.
+class Gallery:
+    """Images by collection and place, their photos and their vectors.
 
-    Safe for several threads, and for several processes on one folder.
+    Safe for several threads, and for several processes on one folder. Each answer reflects what any process had
+    committed when it was asked for.
+
+    Attributes:
+        folder: where everything lies, absolute.
+        fingerprint: the encoder whose embeddings these are.
     """
 
     def __init__(
@@ -55,7 +75,13 @@ class Gallery(GalleryReader):
         feature_cache_bytes: int,
     ) -> None:
         """Compose the parts; callers use ``open``."""
-        super().__init__(folder, database, files, vectors, fingerprint, feature_cache_bytes)
+        self.folder = folder
+        self.fingerprint = fingerprint
+        self._database = database
+        self._files = files
+        self._images = ImageRows(files)
+        self._features = BoundedCache[str, LocalFeatures](feature_cache_bytes, lambda features: features.byte_size)
+        self._vectors = vectors
         self._adds = GroupCommit[_Hashed, AddResult](self._add_all)
 
     @classmethod
@@ -103,7 +129,7 @@ class Gallery(GalleryReader):
             database.close()
             raise
         gallery = cls(folder, database, files, vectors, recorded, feature_cache_bytes)
-        _log.info("gallery %s opened: %d images, made by %s", folder, gallery.count(), recorded)
+        logger.info("gallery %s opened: %d images, made by %s", folder, gallery.count(), recorded)
         return gallery
 
     def __enter__(self) -> Self:
@@ -118,6 +144,265 @@ class Gallery(GalleryReader):
         """Release the database and the vectors. Every later call raises GalleryUnavailable; closing twice is fine."""
         self._vectors.close()
         self._database.close()
+
+    @property
+    def feature_cache(self) -> BoundedCache[str, LocalFeatures]:
+        """What ``local_features`` keeps in memory, by image id."""
+        return self._features
+
+    @property
+    def vector_lag(self) -> Lag | None:
+        """How far the vector engine is behind, if vectors are in one that this process leads."""
+        return self._vectors.lag
+
+    @property
+    def generation(self) -> int:
+        """How many changes have been committed so far, by any process."""
+        with self._database.reading() as connection:
+            return manifest.read_generation(connection)
+
+    def search(
+        self,
+        embedding: NDArray[np.float32],
+        collection: str = DEFAULT_COLLECTION,
+        top_k: int = 5,
+    ) -> list[Candidate]:
+        """Find the images whose embeddings are most similar, most similar first.
+
+        Args:
+            embedding: float32 [D], L2 norm 1, made by the gallery's encoder.
+            collection: where to look.
+            top_k: at most so many, >= 1.
+
+        Returns:
+            Candidates of rank 1, 2...
+
+        Raises:
+            InvalidRequest: ``top_k`` < 1, or an embedding of another length.
+            EmptyGallery: there is no image at all.
+            UnknownCollection: the collection holds none.
+            GalleryUnavailable: not all vectors can be searched at the moment.
+        """
+        if top_k < 1:
+            raise InvalidRequest(f"invalid top_k: {top_k}; give 1 or more")
+        query = self.check_embedding(embedding)
+        with self._database.reading() as connection:
+            seqs, similarities = self._vectors.search(connection, collection, query, top_k)
+            if not len(seqs):
+                raise _nothing_to_search(collection, count_by_collection(connection))
+            images = self._images.by_seqs(connection, seqs.tolist())
+        # An image deleted since the search of the vectors has no row any more, and one whose collection got another
+        # name may be in none of this name.
+        found = [
+            (images[seq], similarity)
+            for seq, similarity in zip(seqs.tolist(), similarities.clip(-1, 1).tolist(), strict=True)
+            if seq in images and images[seq].collection == collection
+        ]
+        return [Candidate(image, similarity, rank) for rank, (image, similarity) in enumerate(found, start=1)]
+
+    def check_collection(self, collection: str) -> None:
+        """Say, without any vector, what ``search`` would find missing.
+
+        Raises:
+            EmptyGallery: there is no image at all.
+            UnknownCollection: the collection holds none.
+        """
+        with self._database.reading() as connection:
+            if not has_images(connection, collection):
+                raise _nothing_to_search(collection, count_by_collection(connection))
+
+    def calibration(self, collection: str = DEFAULT_COLLECTION) -> str | None:
+        """The calibration on record for a collection, as it was stored; None if there is none."""
+        with self._database.reading() as connection:
+            return read_calibration(connection, collection)
+
+    def count_places(self, collection: str = DEFAULT_COLLECTION) -> int:
+        """How many places a collection has."""
+        with self._database.reading() as connection:
+            return place_rows.count_places(connection, collection)
+
+    def get(self, image_id: str) -> GalleryImage:
+        """Read one image.
+
+        Raises:
+            UnknownImage: there is none of that id.
+        """
+        with self._database.reading() as connection:
+            return self._images.by_id(connection, image_id)
+
+    def find_by_content(self, collection: str, content_hash: str) -> GalleryImage | None:
+        """Read the image of a collection whose original has this sha256 (hex), if there is one."""
+        with self._database.reading() as connection:
+            return self._images.by_content(connection, collection, content_hash)
+
+    def list_images(
+        self,
+        collection: str | None = None,
+        place_id: str | None = None,
+        text: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> ImagePage:
+        """List images, oldest first.
+
+        Args:
+            collection: only of this one.
+            place_id: only those that show it.
+            text: only those whose file name or place name contains it; case counts for non-ASCII letters alone.
+            cursor: ``next_cursor`` of the page before; None for the first.
+            limit: at most so many, [1, 1000].
+
+        Raises:
+            InvalidRequest: bad cursor or limit.
+        """
+        with self._database.reading() as connection:
+            return self._images.page(connection, collection, place_id, text, cursor, limit)
+
+    def all_images(self, collection: str) -> Iterator[GalleryImage]:
+        """Read every image of a collection, oldest first, page by page."""
+        page = self.list_images(collection, limit=1000)
+        yield from page.images
+        while page.next_cursor is not None:
+            page = self.list_images(collection, cursor=page.next_cursor, limit=1000)
+            yield from page.images
+
+    def places(
+        self, collection: str | None = None, text: str | None = None, cursor: str | None = None, limit: int = 50
+    ) -> PlacePage:
+        """List places by name; arguments and errors as ``list_images``, ``text`` within names and ids."""
+        with self._database.reading() as connection:
+            return place_rows.page_of_places(connection, collection, text, cursor, limit)
+
+    def all_places(self, collection: str) -> Iterator[PlaceSummary]:
+        """Read every place of a collection, by name, page by page."""
+        page = self.places(collection, limit=1000)
+        yield from page.places
+        while page.next_cursor is not None:
+            page = self.places(collection, cursor=page.next_cursor, limit=1000)
+            yield from page.places
+
+    def collections(self) -> list[CollectionSummary]:
+        """List the collections that hold an image, by name."""
+        with self._database.reading() as connection:
+            return place_rows.collection_summaries(connection)
+
+    def count(self, collection: str | None = None) -> int:
+        """Count the images, of one collection or of all."""
+        with self._database.reading() as connection:
+            counts = count_by_collection(connection)
+        return sum(counts.values()) if collection is None else counts.get(collection, 0)
+
+    def local_features(self, image_ids: Sequence[str]) -> list[LocalFeatures | None]:
+        """Read local features, those used recently from memory.
+
+        Returns:
+            One entry per id, in their order; None where nothing is stored (or no such image exists).
+        """
+        found = {image_id: features for image_id in image_ids if (features := self._features.get(image_id)) is not None}
+        missing = [image_id for image_id in image_ids if image_id not in found]
+        if missing:
+            with self._database.reading() as connection:
+                stored = embedding_rows.read_local_features(connection, missing)
+            for image_id, features in stored.items():
+                self._features.put(image_id, features)
+            found.update(stored)
+        return [found.get(image_id) for image_id in image_ids]
+
+    def photos(self, images: Sequence[GalleryImage], limits: ImageLimits | None = None) -> list[Photo]:
+        """Give gallery images to a verifier: their pixels are read on demand, their local features now.
+
+        Args:
+            images: of this gallery.
+            limits: for decoding the originals.
+
+        Returns:
+            One photo per image, in their order. ``load`` raises what ``fetch_original`` raises, and InvalidImage for
+            an original that cannot be decoded.
+        """
+        features = self.local_features([image.image_id for image in images])
+        return [
+            Photo(partial(self._load, image, limits), image.content_hash, known)
+            for image, known in zip(images, features, strict=True)
+        ]
+
+    def embeddings(self, collection: str = DEFAULT_COLLECTION) -> tuple[list[str], NDArray[np.float32]]:
+        """Read all embeddings of a collection, oldest image first.
+
+        Returns:
+            N image ids, and float32 [N, D].
+        """
+        chunks = list(self.embedding_chunks(collection))
+        image_ids = [image_id for ids, _ in chunks for image_id in ids]
+        empty = np.empty((0, self.fingerprint.dim), np.float32)
+        return image_ids, np.concatenate([empty, *(vectors for _, vectors in chunks)])
+
+    def embedding_chunks(self, collection: str = DEFAULT_COLLECTION) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Read what ``embeddings`` does, some thousand at a time, as they were when the reading began."""
+        with self._database.reading() as connection:
+            for _, image_ids, vectors in embedding_rows.read_embeddings(connection, collection, self.fingerprint.dim):
+                yield image_ids, vectors
+
+    def original_path(self, image_id: str) -> Path:
+        """Say where the original lies.
+
+        Raises:
+            UnknownImage: there is none of that id.
+            GalleryUnavailable: as ``fetch_original``.
+        """
+        return self.fetch_original(self.get(image_id))
+
+    def fetch_original(self, image: GalleryImage) -> Path:
+        """Have the original of an image at hand on this machine, under ``image.path``.
+
+        Raises:
+            LostPhoto: it is gone, or is not as long as it was.
+            GalleryUnavailable: the photos cannot be reached.
+        """
+        path = self._files.fetch_original(image.content_hash, image.media_type, image.byte_size)
+        if path is None:
+            raise LostPhoto(
+                f"the gallery is damaged: {image.path} of image {image.image_id} is missing or torn; restore it"
+            )
+        return path
+
+    def check_embedding(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the embedding, float32 [D] and contiguous.
+
+        Raises:
+            InvalidRequest: another length, or not of L2 norm 1.
+        """
+        if embedding.shape != (self.fingerprint.dim,):
+            raise InvalidRequest(
+                f"invalid embedding: shape {embedding.shape}; this gallery's are [{self.fingerprint.dim}]"
+            )
+        # NaN fails the comparison as well.
+        if not abs(float(np.linalg.norm(embedding)) - 1) < 1e-2:
+            raise InvalidRequest("invalid embedding: its L2 norm is not 1")
+        return np.ascontiguousarray(embedding, np.float32)
+
+    def preview_path(self, image_id: str) -> Path:
+        """Say where the preview lies; one that is missing or torn is made again of its original.
+
+        Raises:
+            UnknownImage: there is none of that id.
+            GalleryUnavailable: neither can be read.
+        """
+        try:
+            return self._fetch_preview(image_id)
+        except LostPhoto:
+            if self._database.read_only:
+                raise
+        original = self.original_path(image_id)
+        try:
+            preview = encode_preview(open_image(original).image)
+        except InvalidImage as exc:
+            raise GalleryUnavailable(f"the gallery is damaged: {original} of image {image_id}: {exc}") from exc
+        # Under the lock, so that no preview outlives an image deleted meanwhile.
+        with self._database.writing() as connection:
+            image = self._images.by_id(connection, image_id)
+            self._files.replace([(self._files.preview_path(image.content_hash), preview)])
+        logger.warning("the preview of image %s was missing or torn, and has been made again", image_id)
+        return self._fetch_preview(image_id)
 
     def add(self, images: Sequence[NewImage]) -> list[AddResult]:
         """Store images, all or none. When this returns they are on the disk and found by ``search``.
@@ -174,7 +459,7 @@ class Gallery(GalleryReader):
             seq = self._images.delete(connection, image_id)
             place_rows.drop_place_without_images(connection, place)
             if not has_images(connection, image.collection):
-                connection.execute("DELETE FROM calibrations WHERE collection = ?", (image.collection,))
+                delete_calibration(connection, image.collection)
             self._commit(connection, Removed(np.array([seq])))
         self._features.discard(image_id)
         self._remove_files([(image.content_hash, image.media_type)])
@@ -208,7 +493,7 @@ class Gallery(GalleryReader):
         with self._database.writing() as connection:
             _refuse_unknown(connection, name)
             images = contents_of(connection, name)
-            seqs = seqs_of(connection, name)
+            seqs = embedding_rows.seqs_of(connection, name)
             place_rows.delete_collection(connection, name)
             self._commit(connection, Removed(seqs))
         for image_id, _, _ in images:
@@ -229,34 +514,22 @@ class Gallery(GalleryReader):
         """
         with self._database.writing() as connection:
             _refuse_unknown(connection, collection)
-            connection.execute("DELETE FROM calibrations WHERE collection = ?", (collection,))
-            if body is not None:
-                connection.execute("INSERT INTO calibrations VALUES (?, ?, ?)", (collection, made_at, body))
+            if body is None:
+                delete_calibration(connection, collection)
+            else:
+                write_calibration(connection, collection, made_at, body)
             connection.execute("COMMIT")
 
-    def preview_path(self, image_id: str) -> Path:
-        """Say where the preview lies; one that is missing or torn is made again of its original.
+    def _fetch_preview(self, image_id: str) -> Path:
+        content_hash = self.get(image_id).content_hash
+        path = self._files.fetch_preview(content_hash)
+        if path is None:
+            lost = self._files.preview_path(content_hash)
+            raise LostPhoto(f"the gallery is damaged: {lost} of image {image_id} is missing or torn")
+        return path
 
-        Raises:
-            UnknownImage: there is none of that id.
-            GalleryUnavailable: neither can be read.
-        """
-        try:
-            return super().preview_path(image_id)
-        except LostPhoto:
-            if self._database.read_only:
-                raise
-        original = self.original_path(image_id)
-        try:
-            preview = encode_preview(open_image(original).image)
-        except InvalidImage as exc:
-            raise GalleryUnavailable(f"the gallery is damaged: {original} of image {image_id}: {exc}") from exc
-        # Under the lock, so that no preview outlives an image deleted meanwhile.
-        with self._database.writing() as connection:
-            image = self._images.by_id(connection, image_id)
-            self._files.replace([(self._files.preview_path(image.content_hash), preview)])
-        _log.warning("the preview of image %s was missing or torn, and has been made again", image_id)
-        return super().preview_path(image_id)
+    def _load(self, image: GalleryImage, limits: ImageLimits | None) -> Image.Image:
+        return open_image(self.fetch_original(image), limits=limits).image
 
     def _add_all(self, images: Sequence[_Hashed]) -> list[AddResult]:
         results: list[AddResult] = []
@@ -272,9 +545,9 @@ class Gallery(GalleryReader):
                     image_id = new.image_id or uuid4().hex
                     place = place_rows.ensure_place(connection, new.collection, new.place or own_place(new, image_id))
                     seq = self._images.insert(connection, new, image_id, content_hash, place)
-                    vector_rows.insert_embedding(connection, seq, new.embedding)
+                    embedding_rows.insert_embedding(connection, seq, new.embedding)
                     if new.local_features is not None:
-                        vector_rows.insert_local_features(connection, seq, new.local_features)
+                        embedding_rows.insert_local_features(connection, seq, new.local_features)
                     photos.append((self._files.original_path(content_hash, new.media_type), new.data))
                     photos.append((self._files.preview_path(content_hash), new.preview))
                     results.append(AddResult("added", self._images.by_id(connection, image_id)))
@@ -301,7 +574,7 @@ class Gallery(GalleryReader):
                     used = used_contents(connection, {content_hash for content_hash, _ in chunk})
                     self._files.remove([each for each in chunk if each[0] not in used])
         except GalleryUnavailable as exc:
-            _log.warning("files of no image stay for now: %s", exc)
+            logger.warning("files of no image stay for now: %s", exc)
 
     def _check_new(self, new: NewImage) -> None:
         check_name("collection", new.collection, 200)
@@ -320,3 +593,10 @@ def _additions(added: Sequence[tuple[int, NewImage]]) -> Iterator[Added]:
         of_collection = [(seq, new.embedding) for seq, new in added if new.collection == collection]
         seqs, embeddings = zip(*of_collection, strict=True)
         yield Added(collection, np.array(seqs, np.int64), np.stack(embeddings).astype(np.float32))
+
+
+def _nothing_to_search(collection: str, counts: dict[str, int]) -> EmptyGallery | UnknownCollection:
+    if not counts:
+        return EmptyGallery("the gallery holds no image yet; add some with POST /index/images or build_database.py")
+    known = ", ".join(sorted(counts)[:20])
+    return UnknownCollection(f"unknown collection: {collection[:100]!r}; known: {known}")

@@ -19,7 +19,7 @@ from core.gallery.vectors.faiss.store import FaissStore
 from core.gallery.vectors.port import VectorStore
 from core.results import EncoderFingerprint
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _NAME = "gallery"
 _CACHE_NAME = "photo-cache"
@@ -82,7 +82,7 @@ def open_database(folder: Path, storage: Storage, *, read_only: bool, name: str 
                 'galleries in PostgreSQL need psycopg: pip install "semantic-image-matcher[scale]"'
             ) from exc
         if (folder / f"{name}.sqlite3").exists():
-            _log.warning("%s is not used: the rows are in PostgreSQL", folder / f"{name}.sqlite3")
+            logger.warning("%s is not used: the rows are in PostgreSQL", folder / f"{name}.sqlite3")
         return PostgresDatabase(
             storage.database_url, schema=name, read_only=read_only, lock_timeout_s=storage.lock_timeout_s
         )

@@ -10,7 +10,7 @@ from core.errors import OutOfMemory
 
 Item = TypeVar("Item")
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class BoundedForward(Generic[Item]):
@@ -45,7 +45,7 @@ class BoundedForward(Generic[Item]):
                     "a single photo did not fit the device's memory; choose a smaller input size or model"
                 )
             self.max_batch = len(batch) // 2
-            _log.warning("a batch of %d did not fit; from now on at most %d", len(batch), self.max_batch)
+            logger.warning("a batch of %d did not fit; from now on at most %d", len(batch), self.max_batch)
         return torch.cat(rows)
 
     def _try(self, batch: Sequence[Item]) -> torch.Tensor | None:

@@ -9,7 +9,8 @@ from core.gallery.database.pages import check_limit, contains, like_pattern, rea
 from core.gallery.database.places import to_place
 from core.gallery.database.port import Connection, placeholders
 from core.gallery.photos.port import PhotoStore
-from core.gallery.values import ImagePage, NewImage, printable
+from core.gallery.validation import printable
+from core.gallery.values import ImagePage, NewImage
 from core.results import GalleryImage
 
 _SELECT = """

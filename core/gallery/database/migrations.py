@@ -37,7 +37,7 @@ from core.gallery.database.port import Connection, Dialect
 
 Migration = Callable[[Connection, Dialect], None]
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def m001_images_and_places(connection: Connection, dialect: Dialect) -> None:
@@ -174,7 +174,7 @@ def apply_migrations(connection: Connection, dialect: Dialect, migrations: Seque
     if version == 0 and dialect.holds_tables(connection):
         raise GalleryUnavailable("the database is not a gallery: it holds tables of something else")
     if 0 < version < len(migrations):
-        _log.info("bringing the gallery from schema version %d to %d", version, len(migrations))
+        logger.info("bringing the gallery from schema version %d to %d", version, len(migrations))
     for number, migrate in enumerate(migrations[version:], start=version + 1):
         migrate(connection, dialect)
         dialect.write_schema_version(connection, number)

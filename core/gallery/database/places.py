@@ -7,20 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from core.gallery.database.calibrations import delete_calibration, rename_calibration
 from core.gallery.database.pages import check_limit, contains, like_pattern, read_cursor, write_cursor
 from core.gallery.database.port import Connection
-from core.gallery.values import (
-    CollectionSummary,
-    ImageChange,
-    PlacePage,
-    PlaceSummary,
-    Unchanged,
-    check_angle,
-    check_description,
-    check_name,
-    check_place,
-    metadata_to_json,
-)
+from core.gallery.validation import check_angle, check_description, check_name, check_place, metadata_to_json
+from core.gallery.values import CollectionSummary, ImageChange, PlacePage, PlaceSummary, Unchanged
 from core.results import Place
 
 
@@ -144,16 +135,22 @@ def collection_summaries(connection: Connection) -> list[CollectionSummary]:
 
 def rename_collection(connection: Connection, name: str, new_name: str) -> None:
     """Give all that belongs to a collection, its calibration included, the name of one that does not exist yet."""
-    # What an emptied collection of the new name has left behind.
-    connection.execute("DELETE FROM calibrations WHERE collection = ?", (new_name,))
-    for table in ("places", "images", "calibrations"):
+    for table in ("places", "images"):
         connection.execute(f"UPDATE {table} SET collection = ? WHERE collection = ?", (new_name, name))
+    rename_calibration(connection, name, new_name)
 
 
 def delete_collection(connection: Connection, name: str) -> None:
     """Delete all that belongs to a collection: images with their vectors, places, calibration."""
-    for table in ("images", "places", "calibrations"):
+    for table in ("images", "places"):
         connection.execute(f"DELETE FROM {table} WHERE collection = ?", (name,))
+    delete_calibration(connection, name)
+
+
+def count_places(connection: Connection, collection: str) -> int:
+    """Count the places of a collection."""
+    row = connection.execute("SELECT count(*) FROM places WHERE collection = ?", (collection,)).fetchone()
+    return int(row[0])
 
 
 def collection_summary(connection: Connection, name: str) -> CollectionSummary:

@@ -17,7 +17,7 @@ from core.gallery.database.postgres_failures import translating_failures
 
 _NOTICED_AFTER_S = 300  # a frozen process that holds the lock is cut off, so that others can write again
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class PostgresDialect:
@@ -197,7 +197,7 @@ class PostgresDatabase:
             if commits == "off":  # other values promise as much as ``on`` or more
                 writer.execute("SET synchronous_commit = on")
             if syncs == "off":
-                _log.warning("the server of %s runs with fsync = off; a power cut may damage the gallery", self.place)
+                logger.warning("the server of %s runs with fsync = off; a power cut may damage the gallery", self.place)
             if is_blank:
                 lock = f"SELECT pg_advisory_xact_lock({_lock_key(self._schema)})"
                 writer.execute(f"BEGIN; {lock}; CREATE SCHEMA IF NOT EXISTS {self._schema}; COMMIT".encode())

@@ -23,7 +23,7 @@ _DELETED_AT_ONCE = 1000  # S3 takes no more in one request
 _ADDRESS_OF_ROLES = "//169.254."
 """Where a machine at Amazon's is asked for its role, when no key is set."""
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class PhotoBucket:
@@ -78,7 +78,7 @@ class PhotoBucket:
         try:
             self._ensure_claimed()
         except GalleryUnavailable as exc:
-            _log.warning("the gallery opens without its photos: %s", exc)
+            logger.warning("the gallery opens without its photos: %s", exc)
 
     def original_path(self, content_hash: str, media_type: str) -> str:
         """Say where its copy is kept."""

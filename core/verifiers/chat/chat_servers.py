@@ -24,7 +24,7 @@ CHECK_EVERY_S = 5.0
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 60.0
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -183,7 +183,7 @@ class ChatServers:
     def _note_check(self, member: _Member) -> None:
         with self._lock:
             if member.reason is not None:
-                _log.info("server %s answers again", member.server.name)
+                logger.info("server %s answers again", member.server.name)
                 member.reason, member.is_on_trial = None, True
             member.heard_s = self._clock()
 
@@ -194,7 +194,7 @@ class ChatServers:
             # What was asked together fails together, and is one failure.
             if member.reason is None or now_s >= member.returns_s:
                 if member.reason is None:
-                    _log.warning("leaving a server alone for %.0f s: %s", member.pause_s, failure)
+                    logger.warning("leaving a server alone for %.0f s: %s", member.pause_s, failure)
                 member.returns_s = now_s + member.pause_s
                 member.pause_s = min(2 * member.pause_s, LONGEST_PAUSE_S)
             member.reason, member.heard_s = str(failure), -float("inf")

@@ -8,7 +8,7 @@ from core.results import Verdict
 from core.verifiers.prompting.replies import OFF_FORMAT_MASS, WeighedAnswer
 from core.verifiers.prompting.styles import PromptStyle
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Dialogue = tuple[str, ...]
 """What is said about one pair after its photos were shown: asked, replied, asked, ..., ending with a question."""
@@ -55,9 +55,9 @@ def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, exp
 def _report_mass(style: PromptStyle, answers: Sequence[WeighedAnswer]) -> None:
     """Tell the operator when a model does not answer in the style's words: its confidences then mean little."""
     lowest = min(answer.mass for answer in answers)
-    _log.debug("style %s: P(yes) + P(no) of %d pairs is at least %.3f", style.name, len(answers), lowest)
+    logger.debug("style %s: P(yes) + P(no) of %d pairs is at least %.3f", style.name, len(answers), lowest)
     if lowest < OFF_FORMAT_MASS:
-        _log.warning(
+        logger.warning(
             "style %s: P(yes) + P(no) fell to %.3f; the model answers off format, try another style or model",
             style.name,
             lowest,

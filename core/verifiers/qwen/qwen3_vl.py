@@ -31,7 +31,7 @@ DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
 
 _LOADING_THREADS = 4
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Qwen3VLVerifier:
@@ -107,7 +107,7 @@ class Qwen3VLVerifier:
             f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''}; "
             f"asked in {self._style.name} {digest(self._style)})"
         )
-        _log.info("%s on %s", self.fingerprint, self.device.reason)
+        logger.info("%s on %s", self.fingerprint, self.device.reason)
 
     @property
     def caches(self) -> dict[str, BoundedCache[Any, Any]]:

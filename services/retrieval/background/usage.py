@@ -48,7 +48,7 @@ class Usage:
     def __init__(self, log: UsageLog, jobs: BackgroundJobs, workers: Workers) -> None:
         """Compose."""
         self.jobs = jobs
-        self._log = log
+        self.logger = log
         self._workers = workers
         self._recent = BoundedCache[str, QueryFeatures](RECENT_BYTES, lambda features: features.byte_size)
 
@@ -57,16 +57,16 @@ class Usage:
 
         Nothing is held unless the retention of features allows it; nothing reaches the disk before the feedback.
         """
-        if self._log.retention.feature_days:
+        if self.logger.retention.feature_days:
             self._recent.put(current_request_id(), QueryFeatures(embedding, packed))
 
     async def record(self, matches: Sequence[MatchRecord]) -> None:
         """Keep the numbers of matches; see ``UsageLog.record``."""
-        await self._workers.run(self._log.record, matches)
+        await self._workers.run(self.logger.record, matches)
 
     async def find(self, request_id: str) -> StoredMatch:
         """Read the newest match of a request; see ``UsageLog.find``."""
-        return await self._workers.run(self._log.find, request_id)
+        return await self._workers.run(self.logger.find, request_id)
 
     async def await_match(self, request_id: str) -> None:
         """Wait a moment for a match of which another gateway may be telling just now.
@@ -84,33 +84,33 @@ class Usage:
     async def give_feedback(self, request_id: str, verdict: FeedbackVerdict, place_id: str | None) -> StoredMatch:
         """Keep what was said of a match, with the query's features if they may be and still are here."""
         features = self._recent.get(request_id)
-        return await self._workers.run(self._log.give_feedback, request_id, verdict, place_id, time.time(), features)
+        return await self._workers.run(self.logger.give_feedback, request_id, verdict, place_id, time.time(), features)
 
     async def page(
         self, collection: str, cursor: str | None, limit: int, *, commented: bool
     ) -> tuple[list[StoredMatch], str | None]:
         """List matches, newest first; see ``UsageLog.page``."""
-        return await self._workers.run(self._log.page, collection, cursor, limit, commented=commented)
+        return await self._workers.run(self.logger.page, collection, cursor, limit, commented=commented)
 
     async def drift(self, collection: str, calibration: str | None) -> Drift:
         """Report whether the collection answers as it used to, or as when it was calibrated."""
         return await self._workers.run(self._drift, collection, calibration)
 
     def _drift(self, collection: str, calibration: str | None) -> Drift:
-        columns = self._log.columns(collection)
+        columns = self.logger.columns(collection)
         return report_drift(columns, time.time(), calibration_reference(calibration, columns))
 
     async def rename_collection(self, name: str, new_name: str) -> None:
         """Let what is on record of a collection follow its new name; where that fails, it is lost to view, no more."""
         try:
-            await self._workers.run(self._log.rename_collection, name, new_name)
+            await self._workers.run(self.logger.rename_collection, name, new_name)
         except GalleryUnavailable as exc:
             logger.warning("matches stay on record under a collection's former name: %s", exc)
 
     async def forget_collection(self, name: str) -> None:
         """Delete what is on record of a collection."""
         try:
-            await self._workers.run(self._log.forget_collection, name)
+            await self._workers.run(self.logger.forget_collection, name)
         except GalleryUnavailable as exc:
             logger.warning("matches of a deleted collection stay on record until their time is over: %s", exc)
 
@@ -118,7 +118,7 @@ class Usage:
         """Delete what may not be kept any longer, now and every hour."""
         while True:
             try:
-                forgotten = await self._workers.run(self._log.forget, time.time())
+                forgotten = await self._workers.run(self.logger.forget, time.time())
                 if forgotten:
                     logger.info("forgot %d matches after their time", forgotten)
             except GalleryUnavailable as exc:

@@ -26,7 +26,7 @@ from core.gallery.vectors.faiss.ivf import (
 _GPU_FROM = 10_000
 _ROWS_AT_ONCE = 16_384
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ class VectorIndex:
             shard.remove(np.setdiff1d(taken, current))
             shard.add(*rows.read(np.setdiff1d(current, taken)))
             self._shards[name] = shard
-        _log.info("collection %r is searched in %d of %d lists", name, self._options.probes, len(centres))
+        logger.info("collection %r is searched in %d of %d lists", name, self._options.probes, len(centres))
         if self._cache is not None:
             with self._lock.shared():
                 partition, shard.has_changed = shard.partition(), False
@@ -255,7 +255,7 @@ class VectorIndex:
         try:
             similarities, numbers = gpu.search(shard, query, top_k)
         except RuntimeError:
-            _log.warning("searching on the GPU failed; searching on the CPU from now on", exc_info=True)
+            logger.warning("searching on the GPU failed; searching on the CPU from now on", exc_info=True)
             self._gpu = None
             return None
         return shard.ids_of(numbers[0]), similarities[0]

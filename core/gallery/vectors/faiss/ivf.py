@@ -29,7 +29,7 @@ _ROUNDS = 8
 _OUTGROWN = 4
 _SAME_SIMILARITY = 1e-3  # float16 changes the similarity of two unit vectors by half of this at most
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,7 +266,7 @@ class PartitionCache:
         except FileNotFoundError:
             return None
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as exc:
-            _log.warning("the cache of the vector index is of no use, it is made again: %s", exc)
+            logger.warning("the cache of the vector index is of no use, it is made again: %s", exc)
             return None
 
     def write(self, collection: str, partition: Partition) -> None:
@@ -287,7 +287,7 @@ class PartitionCache:
             following.replace(path)
         except OSError as exc:
             following.unlink(missing_ok=True)
-            _log.warning("the vector index is not kept, and is made again at the next start: %s", exc)
+            logger.warning("the vector index is not kept, and is made again at the next start: %s", exc)
 
     def drop(self, collection: str) -> None:
         """Forget a collection; a file that stays nevertheless is told by ids and similarities to be another's."""

@@ -15,7 +15,7 @@ from core.gallery.vectors.milvus import outbox
 _ROWS_PER_PAGE = 4096
 _NONE = np.empty(0, np.int64)
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +116,7 @@ class PendingVectors:
             is_paged = total > self._rows_in_memory
             if is_paged:
                 if not self._view.is_paged:
-                    _log.warning(
+                    logger.warning(
                         "%d vectors wait for the engine: they are read from the database at each search", total
                     )
                 self._index.clear()

@@ -31,7 +31,7 @@ _LEASE_S = 10.0
 _RENEWED_EVERY_S = 2.0
 _SEQS_AT_ONCE = 16_000
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def reconcile(database: Database, milvus: MilvusCollection, judged: Engine | None, wait: Callable[[], object]) -> bool:
@@ -83,7 +83,7 @@ def repair(database: Database, milvus: MilvusCollection) -> None:
         generation = manifest.next_generation(connection)  # for every replica to read the outbox
         outbox.follow(connection, generation)
         connection.execute("COMMIT")
-    _log.info("the vector engine lacked %d vectors and had %d too many", len(missing), len(surplus))
+    logger.info("the vector engine lacked %d vectors and had %d too many", len(missing), len(surplus))
 
 
 def _begin(database: Database, name: str, judged: Engine | None, epoch: int) -> Engine | None:
@@ -152,7 +152,7 @@ def counts_agree(database: Database, milvus: MilvusCollection) -> bool | None:
         if manifest.read_generation(connection) != before:
             return None
     if here != there:
-        _log.warning("the vector engine holds %d settled vectors, the gallery %d", there, here)
+        logger.warning("the vector engine holds %d settled vectors, the gallery %d", there, here)
     return here == there
 
 

@@ -44,7 +44,7 @@ from core.results import EncoderFingerprint
 
 _ATTEMPTS = 3
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class MilvusStore:
@@ -125,7 +125,7 @@ class MilvusStore:
         except GalleryUnavailable as exc:
             # Photos can be added, and found; the others as soon as it is there.
             self._sync.note(str(exc))
-            _log.warning("the gallery opens without its vector engine: %s", exc)
+            logger.warning("the gallery opens without its vector engine: %s", exc)
         except BaseException:
             self.close()
             raise

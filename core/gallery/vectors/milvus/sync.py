@@ -41,7 +41,7 @@ _DELIVERIES_AT_ONCE = 10
 _SEEN_AT_ONCE = 50_000
 _LONGEST_BACKOFF_S = 5.0
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class MilvusSync:
                 # Whatever it was, no other thread delivers what this process has yet to write.
                 is_known = isinstance(exc, SemanticMatchError)
                 self.note(str(exc) if is_known else "an error of its own: see this process's log")
-                _log.log(
+                logger.log(
                     logging.WARNING if is_known else logging.ERROR,
                     "the vector engine is not up to date, trying again in %.1f s: %s",
                     backoff_s,
@@ -235,7 +235,7 @@ class MilvusSync:
                 self._milvus.write_marker(epoch)
         lost = [task for task in tasks if (task.seq in shown) != (task.operation == "upsert")]
         if lost:
-            _log.warning("the vector engine does not show %d changes that it was sent; sending them again", len(lost))
+            logger.warning("the vector engine does not show %d changes that it was sent; sending them again", len(lost))
             self._mark(lost, delivered=False, due_in_s=0)
         if done:
             self._settlement = _Settlement(done, engine.epoch, epoch, time.time() + self._staleness_s)

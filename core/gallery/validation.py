@@ -1,0 +1,99 @@
+"""What can be stored of names, texts, positions and metadata."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import InvalidRequest
+from core.results import Place
+
+_METADATA_DEPTH, _METADATA_BYTES = 32, 64 * 1024
+
+
+def check_name(field: str, value: str, max_length: int) -> str:
+    """Return ``value`` if it can name a thing: not blank, one line, storable.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    if not isinstance(value, str) or not value.strip() or len(value) > max_length or not value.isprintable():
+        raise InvalidRequest(f"invalid {field}: {value!r:.80}; give 1 to {max_length} printable characters")
+    return value
+
+
+def check_place(place: Place) -> Place:
+    """Return ``place`` if it can be stored.
+
+    Raises:
+        InvalidRequest: a field is out of range; the message names it.
+    """
+    check_name("place_id", place.place_id, 200)
+    check_name("place_name", place.name, 500)
+    check_description(place.description)
+    check_angle("latitude", place.latitude, 90)
+    check_angle("longitude", place.longitude, 180)
+    return place
+
+
+def check_description(text: str) -> str:
+    """Return ``text`` if it is storable.
+
+    Raises:
+        InvalidRequest: too long, or holding NUL or lone surrogates.
+    """
+    if not isinstance(text, str):
+        raise InvalidRequest(f"invalid description: {text!r:.80}; give text")
+    if len(text) > 20_000:
+        raise InvalidRequest(f"description too long: {len(text):,} characters; at most 20,000 are accepted")
+    if "\0" in text:
+        raise InvalidRequest("invalid description: it holds a NUL character, which no database keeps")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("invalid description: it holds characters that are no Unicode text") from None
+    return text
+
+
+def check_angle(field: str, degrees: float | None, largest: float) -> float | None:
+    """Return ``degrees`` if it lies in [-largest, largest] or is None.
+
+    Raises:
+        InvalidRequest: it does not.
+    """
+    if degrees is not None and not -largest <= degrees <= largest:
+        raise InvalidRequest(f"invalid {field}: {degrees}; give degrees in [-{largest}, {largest}]")
+    return degrees
+
+
+def metadata_to_json(metadata: Mapping[str, Any]) -> str:
+    """Write a place's metadata as JSON text that every listing can give back.
+
+    Raises:
+        InvalidRequest: something in it has no JSON form or is no Unicode text, or there is too much of it.
+    """
+    if _depth(metadata) > _METADATA_DEPTH:
+        raise InvalidRequest(f"metadata nested too deeply; at most {_METADATA_DEPTH} levels are accepted")
+    try:
+        text = json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False)
+        size = len(text.encode())
+    except (TypeError, ValueError) as exc:
+        raise InvalidRequest(f"metadata is no JSON object: {str(exc)[:200]!a}") from exc
+    if size > _METADATA_BYTES:
+        raise InvalidRequest(f"metadata too long: {size:,} bytes; at most {_METADATA_BYTES:,} are accepted")
+    return text
+
+
+def _depth(metadata: object) -> int:
+    """How many levels of objects and lists, counted no further than matters and without recursion."""
+    level: list[object] = [metadata]
+    for depth in range(_METADATA_DEPTH + 2):
+        containers = [each for each in level if isinstance(each, Mapping | list | tuple)]
+        if not containers:
+            return depth
+        level = [item for each in containers for item in (each.values() if isinstance(each, Mapping) else each)]
+    return _METADATA_DEPTH + 1
+
+
+def printable(filename: str) -> str:
+    """Return a file's name fit to be stored and shown: names from disk may hold anything but a slash."""
+    return "".join(letter if letter.isprintable() else "?" for letter in filename)[:500]
