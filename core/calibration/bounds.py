@@ -38,10 +38,8 @@ def exact_interval(hits: int, count: int, level: float = LEVEL) -> Interval:
     """
     if count == 0:
         return Interval(math.nan, 0.0, 1.0, 0)
-    tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, count - hits + 1))
-    high = 1.0 if hits == count else float(stats.beta.ppf(1 - tail, hits + 1, count - hits))
-    return Interval(hits / count, low, high, count)
+    low, high = stats.binomtest(hits, count).proportion_ci(level, "exact")
+    return Interval(hits / count, float(low), float(high), count)
 
 
 def least_count(target: float) -> int:

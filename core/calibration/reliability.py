@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize, special
 
 BINS = 10
 """Of a reliability diagram, each a tenth of the confidence wide."""
@@ -87,17 +88,13 @@ def fit_scaling(scores: Sequence[float], right: Sequence[bool], weights: Sequenc
     """
     x = np.clip(np.asarray(scores, dtype=np.float64), -30, 30)
     y, w = np.asarray(right, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    line: NDArray[np.float64] = np.array([1.0, 0.0])
     prior, strength = np.array([1.0, 0.0]), np.array([4.0, 0.5])
-    for _ in range(100):
-        probability = 1 / (1 + np.exp(-(line[0] * x + line[1])))
-        slack = w * (probability - y)
-        gradient = np.array([(slack * x).sum(), slack.sum()]) + strength * (line - prior)
-        spread = w * probability * (1 - probability)
-        mixed = (spread * x).sum()
-        curvature = np.array([[(spread * x * x).sum(), mixed], [mixed, spread.sum()]]) + np.diag(strength)
-        step = np.linalg.solve(curvature, gradient)
-        line = line - step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9))
-        if np.abs(step).max() < 1e-8:
-            break
-    return max(float(line[0]), 0.1), float(line[1])
+
+    def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margins = line[0] * x + line[1]
+        slack = w * (special.expit(margins) - y)
+        value = w @ (np.logaddexp(0, margins) - y * margins) + strength @ (line - prior) ** 2 / 2
+        return float(value), np.array([slack @ x, slack.sum()]) + strength * (line - prior)
+
+    slope, offset = optimize.minimize(loss, prior, jac=True, tol=1e-7).x
+    return max(float(slope), 0.1), float(offset)

@@ -5,17 +5,51 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery.database.port import Connection, Rows, taking_turn
-from core.gallery.database.postgres_failures import translating_failures
 
 _NOTICED_AFTER_S = 300  # a frozen process that holds the lock is cut off, so that others can write again
+_MOST_READING = 8
+_CONNECTING_S = 1.0  # longer than a server in the same network takes to accept a connection
+
+_STANDBY = "it is a standby that cannot be written; give the address of the primary"
+_NO_DATABASE = "there is no database of that name on the server; create it with createdb"
+_LOCKED = "another process holds its lock; try again when that one has finished"
+_AWAY = "the server does not answer; check that it runs, its address, and the network"
+_REFUSED = "the server refuses the user or the password; check both in the URL, and the server's pg_hba.conf"
+# The longest prefix of a SQLSTATE counts; see the appendix "PostgreSQL Error Codes" of its manual.
+_CAUSES = {
+    "08": _AWAY,
+    "25006": _STANDBY,
+    "28": _REFUSED,
+    "3D000": _NO_DATABASE,
+    "40": _LOCKED,
+    "42501": "the user lacks the right to do this; let the database belong to it",
+    "53100": "the server's disk is full; free some space",
+    "53300": "the server has no connection left; raise its max_connections, or run fewer replicas",
+    "55P03": _LOCKED,
+    "57P": _AWAY,
+    "XX001": "it is damaged; restore a backup",
+    "XX002": "it is damaged; restore a backup",
+}
+# Refusals to connect carry no state, only words.
+_REFUSALS = {
+    "password": _REFUSED,
+    "pg_hba.conf": _REFUSED,
+    "standby": _STANDBY,
+    'role "': _REFUSED,
+    'database "': _NO_DATABASE,
+    "too many": _CAUSES["53300"],
+    "connection slots": _CAUSES["53300"],
+}
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +87,8 @@ class PostgresDialect:
 class PostgresDatabase:
     """One schema of a PostgreSQL database; a commit that returned is on the server's disk.
 
-    Writers of all processes take turns by an advisory lock. A process opens as many connections as it answers requests
-    at once, and one more for writing. Connections that broke are replaced.
+    Writers of all processes take turns by an advisory lock. A process has at most ``_MOST_READING`` connections for
+    reading, which are checked before use and closed when they have been idle for ten minutes, and one for writing.
     """
 
     dialect = PostgresDialect()
@@ -77,8 +111,15 @@ class PostgresDatabase:
         self.read_only = read_only
         self._schema = schema
         self._lock_timeout_s = lock_timeout_s
-        self._idle: list[_Reading] = []
-        self._idle_lock = Lock()
+        self._pool = ConnectionPool(
+            kwargs=self._connection_parameters(for_writing=False),
+            min_size=0,
+            max_size=_MOST_READING,
+            open=False,
+            check=ConnectionPool.check_connection,
+            reconnect_timeout=_CONNECTING_S,
+            num_workers=1,
+        )
         self._writer: psycopg.Connection[tuple[Any, ...]] | None = None
         self._writer_lock = Lock()
         self._closed = False
@@ -91,20 +132,14 @@ class PostgresDatabase:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Lend a connection for reading; each statement sees the newest commit, those after BEGIN one snapshot."""
-        with self._idle_lock:
-            self._refuse_closed()
-            connection = self._idle.pop() if self._idle else None
         with translating_failures(self.place):
-            connection = connection or _Reading(self)
+            connection = self._borrow()
             try:
-                yield connection
+                yield _Running(connection)
             finally:
-                connection.end_transaction()
-                with self._idle_lock:
-                    if self._closed:
-                        connection.close()
-                    else:
-                        self._idle.append(connection)
+                if connection.info.transaction_status != TransactionStatus.IDLE:
+                    _roll_back(connection)
+                self._pool.putconn(connection)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -125,17 +160,33 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close every connection, after the running write, if any, has ended. Closing twice is fine."""
-        with self._writer_lock, self._idle_lock:
+        with self._writer_lock:
             self._closed = True
-            for connection in self._idle:
-                connection.close()
-            self._idle.clear()
+            self._pool.close()
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
 
-    def connect(self, *, for_writing: bool) -> psycopg.Connection[tuple[Any, ...]]:
-        """Open one more connection."""
+    def _borrow(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Take a connection for reading from the pool, and say why where there is none."""
+        deadline = monotonic() + self._lock_timeout_s
+        while True:
+            self._refuse_closed()
+            self._pool.open()
+            try:
+                return self._pool.getconn(timeout=_CONNECTING_S)
+            except PoolTimeout:
+                # The pool connects in the background, and keeps the reason of a failure to itself.
+                self._connect(for_writing=False).close()
+                if monotonic() > deadline:
+                    raise GalleryUnavailable(
+                        f"all {_MOST_READING} connections to {self.place} are in use; try again later"
+                    ) from None
+
+    def _connect(self, *, for_writing: bool) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(**self._connection_parameters(for_writing=for_writing))
+
+    def _connection_parameters(self, *, for_writing: bool) -> dict[str, Any]:
         settings = {
             "search_path": self._schema,
             "lock_timeout": round(self._lock_timeout_s * 1000),
@@ -150,7 +201,7 @@ class PostgresDatabase:
             "default_transaction_read_only": "off" if for_writing else "on",
         }
         own = [f"-c {name}={str(value).replace(' ', chr(92) + ' ')}" for name, value in settings.items()]
-        parameters: dict[str, Any] = {
+        return {
             "connect_timeout": max(2, round(self._lock_timeout_s)),
             "keepalives_idle": 30,
             "tcp_user_timeout": 30_000,
@@ -159,8 +210,8 @@ class PostgresDatabase:
             "application_name": "semantic-image-matcher",
             **self._parameters,
             "options": " ".join([str(self._parameters.get("options", "")), *own]).strip(),
+            "autocommit": True,  # transactions begin and end where the code says so
         }
-        return psycopg.connect(**parameters, autocommit=True)  # transactions begin and end where the code says so
 
     def _begin(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Begin the writing transaction, on a new connection where there is none or it broke."""
@@ -187,7 +238,7 @@ class PostgresDatabase:
             raise
 
     def _open_writer(self) -> psycopg.Connection[tuple[Any, ...]]:
-        writer = self.connect(for_writing=True)
+        writer = self._connect(for_writing=True)
         try:
             row = writer.execute(
                 "SELECT current_setting('synchronous_commit'), current_setting('fsync'), to_regnamespace(%s) IS NULL",
@@ -228,35 +279,27 @@ class _Running:
             raise
 
 
-class _Reading(_Running):
-    """A connection for reading that is opened anew when it turns out to be broken before anything depends on it."""
+@contextmanager
+def translating_failures(place: str) -> Iterator[None]:
+    """Turn what PostgreSQL and the file system raise into ``GalleryUnavailable`` with the cause and what to do."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        raise GalleryUnavailable(f"the gallery's database {place} cannot be used: {_advice(exc)}") from exc
+    except OSError as exc:
+        reason = exc.strerror or type(exc).__name__
+        raise GalleryUnavailable(f"the gallery's files cannot be used: {reason} ({exc.filename})") from exc
 
-    def __init__(self, database: PostgresDatabase) -> None:
-        super().__init__(database.connect(for_writing=False))
-        self._database = database
 
-    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
-        """Run one statement, once more if the server has cut the connection since its last use."""
-        in_transaction = self._connection.info.transaction_status in (
-            TransactionStatus.INTRANS,
-            TransactionStatus.INERROR,
-        )
-        try:
-            return super().execute(sql, values)
-        except psycopg.OperationalError:
-            if in_transaction or not self._connection.closed:
-                raise
-        self._connection = self._database.connect(for_writing=False)
-        return super().execute(sql, values)
-
-    def end_transaction(self) -> None:
-        """Undo what the borrower may have left open."""
-        if self._connection.info.transaction_status != TransactionStatus.IDLE:
-            _roll_back(self._connection)
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
+def _advice(exc: psycopg.Error) -> str:
+    state = exc.sqlstate
+    if state is None and isinstance(exc, psycopg.OperationalError):
+        said = str(exc).strip()
+        advice = next((advice for words, advice in _REFUSALS.items() if words in said), None)
+        return advice or f"{_AWAY} ({' '.join(said.split())[:300]})"
+    prefixes = [str(state)[:length] for length in (5, 3, 2)]
+    advice = next((_CAUSES[prefix] for prefix in prefixes if prefix in _CAUSES), None)
+    return advice or f"it failed: {exc.diag.message_primary or type(exc).__name__} ({state})"
 
 
 def _roll_back(connection: psycopg.Connection[tuple[Any, ...]]) -> None:

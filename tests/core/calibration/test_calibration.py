@@ -166,6 +166,23 @@ class TestReliability:
 
         assert fit_scaling(scores, right, np.ones(5000)) == pytest.approx((0.5, -1), abs=0.1)
 
+    def test_the_fit_is_the_best_line_even_where_scores_mislead(self):
+        """High scores that are wrong and low ones that are right: no line nearby explains the answers better."""
+        scores, right = np.linspace(-30, 30, 200), np.linspace(-30, 30, 200) < 5
+        weights = np.full(200, 10.0)
+
+        def loss(slope, offset):
+            margins = slope * scores + offset
+            return weights @ (np.logaddexp(0, margins) - right * margins) + 2 * (slope - 1) ** 2 + offset**2 / 4
+
+        slope, offset = fit_scaling(scores, right, weights)
+
+        assert slope == 0.1  # the least there is
+        right = ~right
+        slope, offset = fit_scaling(scores, right, weights)
+        for step in (-0.01, 0.01):
+            assert loss(slope, offset) < min(loss(slope + step, offset), loss(slope, offset + step))
+
     def test_few_queries_do_not_make_it_certain(self):
         """Three right answers leave the shipped line nearly as it was."""
         slope, offset = fit_scaling([1.0, 2.0, 3.0], [True] * 3, [1.0] * 3)

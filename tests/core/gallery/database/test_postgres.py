@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Barrier
 
 import psycopg
 import pytest
@@ -163,6 +165,37 @@ class TestAway:
         Gallery.open(folder, fingerprint, storage=own_storage).close()
         with own_server.standing_by(), pytest.raises(GalleryUnavailable, match="address of the primary"):
             Gallery.open(folder, None, read_only=True, storage=own_storage)
+
+
+class TestBounds:
+    def test_many_requests_share_a_few_connections(self, folder, storage, fingerprint):
+        """However many ask at once, a process has no more connections than its pool, and all of them are answered."""
+        with Gallery.open(folder, fingerprint, storage=storage) as gallery:
+            start = Barrier(20)
+
+            def ask(_: int) -> int:
+                start.wait()
+                return gallery.count()
+
+            with ThreadPoolExecutor(20) as threads:
+                answers = list(threads.map(ask, range(20)))
+
+            with psycopg.connect(storage.database_url) as outside:
+                ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                (connections,) = outside.execute(f"{ours} AND pid <> pg_backend_pid()").fetchone()
+        assert answers == [0] * 20
+        assert connections <= 8 + 1
+
+    def test_who_waits_in_vain_for_a_connection_is_told(self, folder, storage, fingerprint):
+        """While all connections are in use, a reader is refused after the timeout; it is served when one is free."""
+        with Gallery.open(folder, fingerprint, storage=storage) as gallery:
+            with ExitStack() as held:
+                for _ in range(8):
+                    held.enter_context(gallery._database.reading())
+                with pytest.raises(GalleryUnavailable, match=r"all 8 connections to postgresql://.* are in use"):
+                    gallery.count()
+
+            assert gallery.count() == 0
 
 
 class TestRefused:
