@@ -49,7 +49,7 @@ class CalibrationChange(BaseModel):
     target: Target
 
 
-class Interval(BaseModel):
+class IntervalBody(BaseModel):
     """A share and its exact 95 % interval (Clopper and Pearson)."""
 
     share: float | None = Field(description="null of nothing")
@@ -58,7 +58,7 @@ class Interval(BaseModel):
     count: int = Field(description="of how many")
 
 
-class ReliabilityBin(BaseModel):
+class BinBody(BaseModel):
     """Photos whose first place had about the same confidence."""
 
     confidence: float = Field(description="their mean")
@@ -72,7 +72,7 @@ class CurvePoint(BaseModel):
     target: float
     threshold: float
     promised: bool
-    answered: Interval = Field(description="photos of the collection's places that would be answered")
+    answered: IntervalBody = Field(description="photos of the collection's places that would be answered")
 
 
 class CalibrationBody(BaseModel):
@@ -89,11 +89,11 @@ class CalibrationBody(BaseModel):
         description="how many unknown photos came from where: `labelled`, `left out`, `other collection`"
     )
     known_by_origin: dict[str, int] = Field(description="likewise photos of the collection's places")
-    false_answers: Interval = Field(description="unknown photos that are answered")
-    answered: Interval = Field(description="photos of the collection's places that are answered")
-    right: Interval = Field(description="those of them answered with the right place")
-    wrong_place: Interval = Field(description="those of them answered with another place")
-    reliability: list[ReliabilityBin] = Field(description="a reliability diagram of the calibrated confidence")
+    false_answers: IntervalBody = Field(description="unknown photos that are answered")
+    answered: IntervalBody = Field(description="photos of the collection's places that are answered")
+    right: IntervalBody = Field(description="those of them answered with the right place")
+    wrong_place: IntervalBody = Field(description="those of them answered with another place")
+    reliability: list[BinBody] = Field(description="a reliability diagram of the calibrated confidence")
     calibration_error: float | None = Field(description="expected calibration error of it, [0, 1]")
     curve: list[CurvePoint] = Field(description="other targets, from 0.5 % to 20 %")
     encoder: str

@@ -19,7 +19,7 @@ class CollectionChange(BaseModel):
     )
 
 
-class PlaceRef(BaseModel):
+class PlaceRefBody(BaseModel):
     """A place, and how many photos show it."""
 
     place_id: str
@@ -32,7 +32,7 @@ class FaultyPhoto(BaseModel):
 
     image_id: str
     filename: str
-    place: PlaceRef
+    place: PlaceRefBody
     faults: list[Literal["dark", "overexposed", "flat", "blurred", "small"]]
     blur: float = Field(description="0 to 1; sharp photos 0.2 to 0.45, clearly blurred ones from 0.55")
     brightness: int = Field(description="grey level that a twentieth of the photo exceeds, 0 to 255")
@@ -45,10 +45,10 @@ class SimilarPlaces(BaseModel):
     kind: Literal["same_picture", "confused", "look_alike"] = Field(
         description="one picture filed under both; photos that the verifier takes for one thing; photos that are alike"
     )
-    first: PlaceRef
+    first: PlaceRefBody
     first_image_id: str
     first_preview_url: str
-    second: PlaceRef
+    second: PlaceRefBody
     second_image_id: str
     second_preview_url: str
     similarity: float
@@ -56,10 +56,10 @@ class SimilarPlaces(BaseModel):
     confidence: float | None = Field(description="of the verifier that both are one; null where it was not asked")
 
 
-class Advice(BaseModel):
+class AdviceBody(BaseModel):
     """What to do about one place."""
 
-    place: PlaceRef
+    place: PlaceRefBody
     reasons: list[Literal["no_usable_photo", "confusable", "one_view", "faulty_photo"]]
     en: str
     zh: str
@@ -83,14 +83,14 @@ class PlaceRefs(BaseModel):
     """Some places, and how many there are."""
 
     total: int
-    entries: list[PlaceRef]
+    entries: list[PlaceRefBody]
 
 
 class AdviceList(BaseModel):
     """What to do first, and how much there is to do."""
 
     total: int
-    entries: list[Advice]
+    entries: list[AdviceBody]
 
 
 class HealthBody(BaseModel):
@@ -185,7 +185,7 @@ class ShareBody(BaseModel):
     high: float
 
 
-class DriftWeek(BaseModel):
+class WeekBody(BaseModel):
     """One week's answers."""
 
     start: str = Field(description="its Monday")
@@ -208,7 +208,7 @@ class DriftReply(BaseModel):
     zh: str
     reference_source: Literal["calibration", "first_weeks"] | None
     reference: ShareBody = Field(description="photos answered in the reference")
-    weeks: list[DriftWeek] = Field(description="oldest first, at most the last 60")
+    weeks: list[WeekBody] = Field(description="oldest first, at most the last 60")
     precision: ShareBody = Field(description="over all weeks")
     left_out: int = Field(
         description="matches not verified, answered by other models, or older than the newest 100,000"

@@ -62,7 +62,7 @@ class FeedbackReply(BaseModel):
     )
 
 
-class MatchRecord(BaseModel):
+class MatchRecordBody(BaseModel):
     """The numbers of one answer."""
 
     request_id: str = Field(pattern=_REQUEST_ID)
@@ -82,7 +82,7 @@ class MatchRecord(BaseModel):
 class MatchRecords(BaseModel):
     """Answers, oldest first."""
 
-    matches: list[MatchRecord] = Field(max_length=1000)
+    matches: list[MatchRecordBody] = Field(max_length=1000)
 
 
 class RecordReply(BaseModel):

@@ -49,7 +49,7 @@ class ImageBody(BaseModel):
     preview_url: str
 
 
-class ImagePage(BaseModel):
+class ImagePageBody(BaseModel):
     """One page of gallery images, oldest first."""
 
     images: list[ImageBody]
@@ -57,7 +57,7 @@ class ImagePage(BaseModel):
     next_cursor: str | None = Field(default=None, description="pass as `cursor` for the next page; null on the last")
 
 
-class ImageChange(BaseModel):
+class ImageChangeBody(BaseModel):
     """What may be changed of an image. Fields left out stay as they are.
 
     ``place_id`` moves the image to another place (made if new); the other fields belong to the place it then shows.
@@ -151,7 +151,7 @@ class KnownReply(BaseModel):
     known: list[str] = Field(description="of the hashes asked about")
 
 
-class PlaceSummary(PlaceBody):
+class PlaceSummaryBody(PlaceBody):
     """A place and how many images show it."""
 
     collection: str
@@ -159,15 +159,15 @@ class PlaceSummary(PlaceBody):
     preview_url: str | None = None
 
 
-class PlacePage(BaseModel):
+class PlacePageBody(BaseModel):
     """One page of places, by name."""
 
-    places: list[PlaceSummary]
+    places: list[PlaceSummaryBody]
     total: int
     next_cursor: str | None = None
 
 
-class CollectionSummary(BaseModel):
+class CollectionSummaryBody(BaseModel):
     """A collection: one museum or park of a deployment."""
 
     id: str
@@ -178,4 +178,4 @@ class CollectionSummary(BaseModel):
 class CollectionList(BaseModel):
     """All collections."""
 
-    collections: list[CollectionSummary]
+    collections: list[CollectionSummaryBody]

@@ -44,7 +44,7 @@ class MatchCandidate(BaseModel):
     file_url: str
 
 
-class Models(BaseModel):
+class ModelsBody(BaseModel):
     """Which models answered."""
 
     encoder: str
@@ -76,5 +76,5 @@ class MatchReply(BaseModel):
     collection: str
     candidates: list[MatchCandidate]
     timings_ms: dict[str, float] = Field(description="per stage, milliseconds")
-    models: Models
+    models: ModelsBody
     request_id: str

@@ -13,7 +13,7 @@ from contracts.calibration import (
     StoppedJob,
     StoredCalibration,
 )
-from contracts.images import CollectionList, ImageBody, ImagePage
+from contracts.images import CollectionList, ImageBody, ImagePageBody
 from contracts.retrieval import SearchReply
 from gateway.clients import ServiceClient
 from gateway.errors import RetrievalUnavailable
@@ -38,7 +38,7 @@ class CalibrationClient(ServiceClient):
         cursor: str | None = None
         while True:
             query = {"collection": collection, "limit": str(_PAGE)} | ({"cursor": cursor} if cursor else {})
-            page = await self._ask("GET", "/index/images", ImagePage, params=query)
+            page = await self._ask("GET", "/index/images", ImagePageBody, params=query)
             images += page.images
             cursor = page.next_cursor
             if cursor is None:
@@ -51,7 +51,7 @@ class CalibrationClient(ServiceClient):
         images: list[ImageBody] = []
         for other in others:
             query = {"collection": other, "limit": str(_PAGE)}
-            images += (await self._ask("GET", "/index/images", ImagePage, params=query)).images
+            images += (await self._ask("GET", "/index/images", ImagePageBody, params=query)).images
         return images
 
     async def rephotographed(self, image_id: str, seed: int) -> bytes:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from contracts.match_events import CandidatesEvent, VerdictEvent
-from contracts.matching import MatchCandidate, MatchFields, MatchReply, Models
+from contracts.matching import MatchCandidate, MatchFields, MatchReply, ModelsBody
 from contracts.retrieval import RetrievedCandidate, SearchReply
 from contracts.verification import CandidateRef, RankedVerdict, VerdictBody, VerifyReply
 from serving.observability import current_request_id
@@ -61,7 +61,7 @@ def retrieval_answer(found: Sequence[SearchReply], fields: MatchFields) -> Match
         collection=fields.collection,
         candidates=candidates,
         timings_ms={},
-        models=Models(encoder=found[0].encoder, verifier=None),
+        models=ModelsBody(encoder=found[0].encoder, verifier=None),
         request_id=current_request_id(),
     )
 
@@ -90,7 +90,7 @@ def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields:
         collection=fields.collection,
         candidates=candidates,
         timings_ms={},
-        models=Models(encoder=found[0].encoder, verifier=verified.verifier, prompt_style=verified.prompt_style),
+        models=ModelsBody(encoder=found[0].encoder, verifier=verified.verifier, prompt_style=verified.prompt_style),
         request_id=current_request_id(),
     )
 

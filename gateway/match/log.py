@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from contracts.feedback import MatchRecord, MatchRecords, verifier_asked
+from contracts.feedback import MatchRecordBody, MatchRecords, verifier_asked
 from contracts.matching import MatchReply
 from gateway.clients import RetrievalClient
 from gateway.errors import ServiceRefused
@@ -31,7 +31,7 @@ class MatchLog:
         """Start empty; after a failure nothing is sent for ``pause_s`` seconds."""
         self._retrieval = retrieval
         self._pause_s = pause_s
-        self._waiting: deque[MatchRecord] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[MatchRecordBody] = deque(maxlen=MOST_WAITING)
         self._has_work = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -88,7 +88,7 @@ def _is_final(error: Exception) -> bool:
     return isinstance(error, ServiceRefused) and 400 <= error.status < 500 and error.status not in _ANOTHER_TIME
 
 
-def record_of(reply: MatchReply, at: float) -> MatchRecord:
+def record_of(reply: MatchReply, at: float) -> MatchRecordBody:
     """Take the numbers of an answer.
 
     Args:
@@ -106,7 +106,7 @@ def record_of(reply: MatchReply, at: float) -> MatchRecord:
         if second is not None and second.verdict is not None:
             evidence["runner_up_confidence"] = second.verdict.confidence
     verifier = reply.models.verifier
-    return MatchRecord(
+    return MatchRecordBody(
         request_id=reply.request_id,
         at=at,
         collection=reply.collection,

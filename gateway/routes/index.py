@@ -10,13 +10,13 @@ from contracts.images import (
     AddReply,
     CollectionList,
     ImageBody,
-    ImageChange,
+    ImageChangeBody,
     ImageFilter,
-    ImagePage,
+    ImagePageBody,
     KnownQuestion,
     KnownReply,
     PlaceFilter,
-    PlacePage,
+    PlacePageBody,
 )
 from gateway.routes.forwarding import GatewayDependency, forward
 from serving.openapi import error_answers, form_body, json_body
@@ -63,7 +63,9 @@ async def tell_known(request: Request, gateway: GatewayDependency) -> Response:
     return await forward(request, gateway, body=body)
 
 
-@router.get("/images", response_model=ImagePage, summary="List gallery images", responses=error_answers(404, 422, 503))
+@router.get(
+    "/images", response_model=ImagePageBody, summary="List gallery images", responses=error_answers(404, 422, 503)
+)
 @requires(Role.MANAGE)
 async def list_images(
     request: Request, gateway: GatewayDependency, _filter: Annotated[ImageFilter, Query()]
@@ -111,7 +113,7 @@ async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDepe
     summary="Change what an image shows",
     description="Fields left out stay. `place_id` moves the image; the other fields belong to the place it then shows.",
     responses=error_answers(404, 408, 413, 422, 503),
-    openapi_extra=json_body(ImageChange),
+    openapi_extra=json_body(ImageChangeBody),
 )
 @requires(Role.MANAGE)
 async def change_image(request: Request, _image_id: ImageId, gateway: GatewayDependency) -> Response:
@@ -128,7 +130,7 @@ async def delete_image(request: Request, _image_id: ImageId, gateway: GatewayDep
     return await forward(request, gateway)
 
 
-@router.get("/places", response_model=PlacePage, summary="List places", responses=error_answers(404, 422, 503))
+@router.get("/places", response_model=PlacePageBody, summary="List places", responses=error_answers(404, 422, 503))
 @requires(Role.MATCH)
 async def list_places(
     request: Request, gateway: GatewayDependency, _filter: Annotated[PlaceFilter, Query()]

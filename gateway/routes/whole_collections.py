@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from contracts.collections import MAX_COLLECTION, CollectionChange
-from contracts.images import CollectionSummary
+from contracts.images import CollectionSummaryBody
 from gateway.page.qr import qr_svg, visitors_address
 from gateway.routes.forwarding import GatewayDependency, forward
 from serving.openapi import error_answers, json_body
@@ -33,7 +33,7 @@ async def get_qr_code(request: Request, collection: Collection) -> Response:
 
 @router.patch(
     "/{collection:path}",
-    response_model=CollectionSummary,
+    response_model=CollectionSummaryBody,
     summary="Rename a collection",
     responses=error_answers(404, 408, 413, 422, 503),
     openapi_extra=json_body(CollectionChange),

@@ -1,9 +1,28 @@
 """What core and the wire must both say, though neither may import the other."""
 
+import ast
+from pathlib import Path
+
 from contracts.matching import LEAST_CONSIDERED
 from core.decision.acceptance import PLACES_CONSIDERED
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_match_considers_as_many_places_as_a_calibration_was_measured_with():
     """The gateway asks for the number of places that calibrations promise for, or no calibration would ever hold."""
     assert LEAST_CONSIDERED == PLACES_CONSIDERED
+
+
+def test_models_of_the_wire_are_told_from_the_classes_they_mirror():
+    """A wire model of a class of core has its name and ``Body``, so that a reader never takes one for the other."""
+    wire, core = _classes("contracts"), _classes("core")
+
+    assert wire
+    assert wire & core == set()
+    assert {f"{name}Body" for name in ("Place", "Verdict", "Decision", "Interval", "ImagePage")} <= wire
+
+
+def _classes(package: str) -> set[str]:
+    trees = [ast.parse(path.read_text()) for path in (ROOT / package).rglob("*.py")]
+    return {node.name for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}

@@ -10,7 +10,7 @@ from e2e.scenes import fill, snapshot
 from e2e.visitor import DESKTOP, PHONE, Visitor
 from playwright.sync_api import Page, Route, expect
 
-from contracts.calibration import CalibrationBody, CalibrationJob, CalibrationReply, CurvePoint, Interval
+from contracts.calibration import CalibrationBody, CalibrationJob, CalibrationReply, CurvePoint, IntervalBody
 
 Visit = Callable[..., Visitor]
 
@@ -120,9 +120,9 @@ def test_recent_matches_show_what_was_said_of_them(visit: Visit, product: Produc
     expect(page.locator(".recent li")).to_have_count(1)
 
 
-def interval(share: float) -> Interval:
+def interval(share: float) -> IntervalBody:
     """A share of 80."""
-    return Interval(share=share, low=max(0, share - 0.1), high=min(1, share + 0.1), count=80)
+    return IntervalBody(share=share, low=max(0, share - 0.1), high=min(1, share + 0.1), count=80)
 
 
 def a_reply(collection: str, target: float | None, job: CalibrationJob | None) -> CalibrationReply:

@@ -7,13 +7,13 @@ from functools import partial
 
 from contracts.calibration import (
     MOST_SAMPLES,
+    BinBody,
     CalibrationBody,
     CurvePoint,
+    IntervalBody,
     MeasuredCalibration,
-    ReliabilityBin,
     StoredCalibration,
 )
-from contracts.calibration import Interval as IntervalBody
 from contracts.feedback import verifier_asked
 from core.calibration.bounds import Interval, exact_interval
 from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, describe
@@ -178,8 +178,7 @@ def calibration_body(calibration: Calibration) -> CalibrationBody:
         right=_interval(report.right),
         wrong_place=_interval(report.wrong_place),
         reliability=[
-            ReliabilityBin(confidence=each.confidence, right=each.right, count=each.count)
-            for each in report.reliability.bins
+            BinBody(confidence=each.confidence, right=each.right, count=each.count) for each in report.reliability.bins
         ],
         calibration_error=None if math.isnan(error) else error,
         curve=_curve(calibration),

@@ -7,15 +7,15 @@ from typing import Any
 
 from contracts.collections import (
     DriftReply,
-    DriftWeek,
     FeedbackEntry,
     HealthBody,
     HealthReply,
     MatchEntry,
     MatchPage,
     ShareBody,
+    WeekBody,
 )
-from contracts.feedback import FeedbackReply, MatchRecord
+from contracts.feedback import FeedbackReply, MatchRecordBody
 from core import journal
 from core.gallery_health import HealthReport, Listing
 from core.journal import StoredMatch
@@ -43,7 +43,7 @@ def match_page(matches: Sequence[StoredMatch], next_cursor: str | None) -> Match
     return MatchPage(matches=[_match_entry(each) for each in matches], next_cursor=next_cursor)
 
 
-def match_record(body: MatchRecord) -> journal.MatchRecord:
+def match_record(body: MatchRecordBody) -> journal.MatchRecord:
     """Read an answer's numbers."""
     return journal.MatchRecord(**body.model_dump())
 
@@ -74,7 +74,7 @@ def drift_reply(collection: str, drift: Drift) -> DriftReply:
             "reference_source": drift.reference_source,
             "reference": _share(drift.reference),
             "weeks": [
-                DriftWeek(
+                WeekBody(
                     start=week.start,
                     is_complete=week.is_complete,
                     is_reference=week.is_reference,

@@ -7,16 +7,16 @@ from contracts.images import (
     AddOutcome,
     AddReply,
     CollectionList,
-    CollectionSummary,
+    CollectionSummaryBody,
     ImageBody,
-    ImageChange,
-    ImagePage,
+    ImageChangeBody,
+    ImagePageBody,
     PlaceBody,
-    PlacePage,
-    PlaceSummary,
+    PlacePageBody,
+    PlaceSummaryBody,
 )
 from contracts.retrieval import RetrievedCandidate
-from core.gallery import values as entries
+from core.gallery import values
 from core.gallery.values import AddResult
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
@@ -65,17 +65,17 @@ def candidate_body(candidate: Candidate) -> RetrievedCandidate:
     )
 
 
-def image_page(page: entries.ImagePage) -> ImagePage:
+def image_page(page: values.ImagePage) -> ImagePageBody:
     """Show one page of images."""
-    return ImagePage(
+    return ImagePageBody(
         images=[image_body(image) for image in page.images], total=page.total, next_cursor=page.next_cursor
     )
 
 
-def place_page(page: entries.PlacePage) -> PlacePage:
+def place_page(page: values.PlacePage) -> PlacePageBody:
     """Show one page of places."""
     summaries = [
-        PlaceSummary(
+        PlaceSummaryBody(
             **place_body(each.place).model_dump(),
             collection=each.collection,
             images=each.images,
@@ -83,17 +83,17 @@ def place_page(page: entries.PlacePage) -> PlacePage:
         )
         for each in page.places
     ]
-    return PlacePage(places=summaries, total=page.total, next_cursor=page.next_cursor)
+    return PlacePageBody(places=summaries, total=page.total, next_cursor=page.next_cursor)
 
 
-def collection_list(collections: list[entries.CollectionSummary]) -> CollectionList:
+def collection_list(collections: list[values.CollectionSummary]) -> CollectionList:
     """Show all collections."""
     return CollectionList(collections=[collection_body(each) for each in collections])
 
 
-def collection_body(collection: entries.CollectionSummary) -> CollectionSummary:
+def collection_body(collection: values.CollectionSummary) -> CollectionSummaryBody:
     """Show one collection."""
-    return CollectionSummary(id=collection.name, images=collection.images, places=collection.places)
+    return CollectionSummaryBody(id=collection.name, images=collection.images, places=collection.places)
 
 
 def add_reply(collection: str, submissions: Sequence[Submission], outcomes: Sequence[Added]) -> AddReply:
@@ -114,14 +114,14 @@ def add_reply(collection: str, submissions: Sequence[Submission], outcomes: Sequ
     )
 
 
-def change_from_body(body: ImageChange) -> entries.ImageChange:
+def change_from_body(body: ImageChangeBody) -> values.ImageChange:
     """Read a change. A field left out stays; null forgets a position and leaves everything else as it is."""
     given: dict[str, Any] = {
         name: value
         for name in body.model_fields_set
         if (value := getattr(body, name)) is not None or name in {"latitude", "longitude"}
     }
-    return entries.ImageChange(**given)
+    return values.ImageChange(**given)
 
 
 def _outcome_body(submission: Submission, outcome: Added) -> AddOutcome:

@@ -12,13 +12,13 @@ from contracts.images import (
     AddReply,
     CollectionList,
     ImageBody,
-    ImageChange,
+    ImageChangeBody,
     ImageFilter,
-    ImagePage,
+    ImagePageBody,
     KnownQuestion,
     KnownReply,
     PlaceFilter,
-    PlacePage,
+    PlacePageBody,
 )
 from core.gallery import Gallery
 from services.retrieval.dependencies import Audit, Engine, Settings
@@ -76,7 +76,7 @@ async def tell_known(question: KnownQuestion, engine: Engine) -> KnownReply:
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
-async def list_images(engine: Engine, wanted: Annotated[ImageFilter, Query()]) -> ImagePage:
+async def list_images(engine: Engine, wanted: Annotated[ImageFilter, Query()]) -> ImagePageBody:
     """One page, oldest first."""
     page = await engine.workers.run(
         engine.gallery.list_images,
@@ -120,7 +120,7 @@ async def get_preview(image_id: ImageId, request: Request, engine: Engine) -> Re
 
 
 @router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 422, 503))
-async def change_image(image_id: ImageId, change: ImageChange, engine: Engine, audit: Audit) -> ImageBody:
+async def change_image(image_id: ImageId, change: ImageChangeBody, engine: Engine, audit: Audit) -> ImageBody:
     """Change the fields given; the others stay."""
     with audit.change("image.edit", image_id, fields=sorted(change.model_fields_set)):
         return image_body(await engine.workers.run(engine.gallery.update, image_id, change_from_body(change)))
@@ -134,7 +134,7 @@ async def delete_image(image_id: ImageId, engine: Engine, audit: Audit) -> None:
 
 
 @router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
-async def list_places(engine: Engine, wanted: Annotated[PlaceFilter, Query()]) -> PlacePage:
+async def list_places(engine: Engine, wanted: Annotated[PlaceFilter, Query()]) -> PlacePageBody:
     """One page, by name."""
     page = await engine.workers.run(
         engine.gallery.places,

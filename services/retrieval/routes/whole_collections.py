@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from contracts.collections import MAX_COLLECTION, CollectionChange
-from contracts.images import CollectionSummary
+from contracts.images import CollectionSummaryBody
 from services.retrieval.dependencies import Audit, Engine
 from services.retrieval.replies.gallery import collection_body
 from serving.openapi import error_answers
@@ -19,7 +19,7 @@ Collection = Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
 @router.patch("/{collection:path}", summary="Rename a collection", responses=error_answers(404, 422, 503))
 async def rename_collection(
     collection: Collection, change: CollectionChange, engine: Engine, audit: Audit
-) -> CollectionSummary:
+) -> CollectionSummaryBody:
     """Its photos, its calibration and its log of matches go along."""
     with audit.change("collection.rename", collection=collection, name=change.name):
         return collection_body(await engine.rename_collection(collection, change.name))
