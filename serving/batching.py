@@ -104,7 +104,7 @@ class DynamicBatcher(Generic[Item, Result]):
         if self._closing:
             raise NotReady("the process is stopping")
         if not background and len(self._urgent) >= self._max_queue:
-            raise Overloaded(f"{self._max_queue} photos are waiting, which is the limit; try again shortly")
+            raise Overloaded(f"{self._max_queue} requests are waiting, which is the limit; try again shortly")
         loop = asyncio.get_running_loop()
         waiting: _Waiting[Item, Result] = _Waiting(item, loop.create_future(), loop.time())
         lane = self._background if background else self._urgent

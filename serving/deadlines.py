@@ -1,6 +1,6 @@
-"""Who waits for an answer, and for how long: work for nobody stops, in every process and thread.
+"""Deadlines and disconnects: work whose caller is gone is cancelled, in every process and thread.
 
-The time left travels over the hops as ``X-Request-Timeout-S``, so the clocks of two machines need not agree.
+The time left is passed from process to process as ``X-Request-Timeout-S``, so two machines' clocks need not agree.
 """
 
 import asyncio
@@ -32,27 +32,27 @@ RequestTimeout = Annotated[
 
 
 class Deadline:
-    """Whoever waits for an answer. Work in other threads may ask; only the event loop may change it.
+    """How long the caller of a request waits. Threads may read it; only the event loop may change it.
 
     Attributes:
-        gone: they hung up.
+        gone: the caller hung up.
     """
 
     def __init__(self, timeout_s: float | None = None) -> None:
-        """Begin to wait, for ``timeout_s`` seconds from now; None: as long as it takes."""
+        """End ``timeout_s`` seconds from now; never for None."""
         self._until = math.inf if timeout_s is None else time.monotonic() + timeout_s
         self.gone = False
 
     @property
     def seconds_left(self) -> float:
-        """How long they will still wait; ``inf`` where they did not say, negative when their time is over."""
+        """The time left; ``inf`` without a limit, negative when it is over."""
         return self._until - time.monotonic()
 
     def check(self) -> None:
-        """Return while they wait.
+        """Return while the caller waits.
 
         Raises:
-            DeadlinePassed: they hung up, or their time is over.
+            DeadlinePassed: the caller hung up, or the time is over.
         """
         if self.gone:
             raise DeadlinePassed("the caller hung up")
@@ -60,26 +60,26 @@ class Deadline:
             raise DeadlinePassed("the time that the caller would wait is over")
 
 
-_caller: ContextVar[Deadline | None] = ContextVar("caller", default=None)
+_deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 def current_deadline() -> Deadline:
-    """The caller of the request being answered; outside of ``until_disconnect``, one who waits for ever."""
-    return _caller.get() or Deadline()
+    """Return the deadline of the request being answered; one without a limit outside of ``until_disconnect``."""
+    return _deadline.get() or Deadline()
 
 
 @asynccontextmanager
 async def until_disconnect(request: Request, timeout_s: float | None) -> AsyncIterator[Deadline]:
-    """Work for a request whose body has been read, until its caller hangs up or their time is over.
+    """Run a block for a request whose body has been read, until its caller hangs up or its time is over.
 
-    What the block awaits is cancelled then, and what threads do for it stops at its next check.
+    Then whatever the block awaits is cancelled, and its work in threads stops at the next check.
 
     Raises:
-        ClientDisconnect: they hung up.
-        DeadlinePassed: their time is over.
+        ClientDisconnect: the caller hung up.
+        DeadlinePassed: the time is over.
     """
-    caller = Deadline(timeout_s)
-    token = _caller.set(caller)
+    deadline = Deadline(timeout_s)
+    token = _deadline.set(deadline)
     working = asyncio.current_task()
     hung_up = False
 
@@ -87,16 +87,16 @@ async def until_disconnect(request: Request, timeout_s: float | None) -> AsyncIt
         nonlocal hung_up
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        hung_up = caller.gone = True
+        hung_up = deadline.gone = True
         if working is not None:
             working.cancel()
 
     watching = asyncio.create_task(watch())
     try:
         async with asyncio.timeout(timeout_s) as limit:
-            yield caller
+            yield deadline
     except asyncio.CancelledError:
-        caller.gone = True
+        deadline.gone = True
         if hung_up and working is not None and working.uncancel() == 0:
             raise ClientDisconnect from None
         raise
@@ -106,4 +106,4 @@ async def until_disconnect(request: Request, timeout_s: float | None) -> AsyncIt
         raise
     finally:
         watching.cancel()
-        _caller.reset(token)
+        _deadline.reset(token)

@@ -103,7 +103,7 @@ def test_a_full_queue_is_said_at_once():
             await when_busy(worker)
             tasks += [asyncio.create_task(batches.submit(item)) for item in "bc"]
             await queued(batches, 2)
-            with pytest.raises(Overloaded, match="2 photos are waiting"):
+            with pytest.raises(Overloaded, match="2 requests are waiting"):
                 await batches.submit("d")
             worker.gate.set()
             return await asyncio.gather(*tasks)

@@ -62,7 +62,7 @@ function factLines(metadata) {
  */
 function readFacts(text, before) {
   const after = Object.fromEntries(Object.entries(before).filter(([, value]) => !isPlain(value)));
-  for (const line of text.split("\n").filter((each) => each.trim())) {
+  for (const line of text.split("\n").filter((line) => line.trim())) {
     const [, name, value] = line.match(/^\s*([^:：]+?)\s*[:：]\s*(.*?)\s*$/) ?? [];
     if (!name) return null;
     after[name] = String(before[name]) === value ? before[name] : value;

@@ -175,8 +175,8 @@ export class IngestQueue extends EventTarget {
       this.items.splice(this.items.indexOf(first), 1, ...inside);
       sent = inside;
     }
-    sent.forEach((item, each) => {
-      const { status, reason, code } = results[each];
+    sent.forEach((item, index) => {
+      const { status, reason, code } = results[index];
       Object.assign(item, { status, reason, code });
     });
     this.#mark(sent, {});

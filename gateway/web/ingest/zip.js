@@ -27,7 +27,7 @@ export async function readZip(archive) {
   const directory = await viewOf(archive.slice(start, start + length));
   const entries = [];
   let at = 0;
-  for (let each = 0; each < count; each++) {
+  for (let index = 0; index < count; index++) {
     if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== ENTRY)
       throw new ZipError("damaged directory");
     const nameLength = directory.getUint16(at + 28, true);

@@ -67,7 +67,7 @@ export function answerPanel(session) {
         h(
           "ul",
           { class: "cards" },
-          others.map((each) => candidateCard(each, () => compare(reply.candidates.indexOf(each)))),
+          others.map((other) => candidateCard(other, () => compare(reply.candidates.indexOf(other)))),
         ),
       ),
     details(reply),

@@ -119,10 +119,10 @@ function drawCorrespondences(overlay, pair, found) {
     overlay.append(svg("polygon", { class: "region", points: corners.map((point) => point.join()).join(" ") }));
   }
   const shown = spread(from, MAX_DOTS); // far apart from the first on: its beginning serves for the lines
-  for (const each of shown.slice(0, MAX_LINES)) {
-    const [[x1, y1], [x2, y2]] = [from[each], to[each]];
+  for (const point of shown.slice(0, MAX_LINES)) {
+    const [[x1, y1], [x2, y2]] = [from[point], to[point]];
     overlay.append(svg("line", { class: "casing", x1, y1, x2, y2 }), svg("line", { x1, y1, x2, y2 }));
   }
-  const dots = shown.flatMap((each) => [from[each], to[each]]);
+  const dots = shown.flatMap((point) => [from[point], to[point]]);
   overlay.append(...dots.map(([cx, cy]) => svg("circle", { cx, cy, r: 2.4 })));
 }

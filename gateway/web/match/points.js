@@ -11,7 +11,7 @@ export function spread(points, count) {
   while (taken.length < Math.min(count, points.length)) {
     const next = distance.indexOf(Math.max(...distance));
     taken.push(next);
-    points.forEach((point, each) => (distance[each] = Math.min(distance[each], squared(point, points[next]))));
+    points.forEach((point, index) => (distance[index] = Math.min(distance[index], squared(point, points[next]))));
   }
   return taken;
 }

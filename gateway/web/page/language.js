@@ -18,7 +18,7 @@ export function preferredLanguage() {
 export async function useLanguage(language, { remember = false } = {}) {
   const words = [import(`../language/${language}.js`)];
   if (deskWords) words.push(import(`../language/desk/${language}.js`));
-  messages = Object.assign({}, ...(await Promise.all(words)).map((each) => each.default));
+  messages = Object.assign({}, ...(await Promise.all(words)).map((module) => module.default));
   current = language;
   document.documentElement.lang = TAGS[language];
   if (remember) localStorage.setItem(REMEMBERED, language);

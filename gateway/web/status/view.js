@@ -113,7 +113,7 @@ function worth(value) {
   if (value === null) return t("status.none");
   if (typeof value !== "object") return knows(`status.value.${value}`) ? t(`status.value.${value}`) : value;
   return Object.entries(value)
-    .map(([name, each]) => `${name}: ${worth(each)}`)
+    .map(([name, value]) => `${name}: ${worth(value)}`)
     .join(", ");
 }
 

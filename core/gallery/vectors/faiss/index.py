@@ -17,9 +17,9 @@ from core.gallery.vectors.faiss.ivf import (
     Partition,
     PartitionCache,
     assign,
-    learn_centres,
-    lists_for,
+    nlist_for,
     sample_size,
+    train_centroids,
 )
 
 # Below, the CPU takes less than two milliseconds.
@@ -213,18 +213,18 @@ class VectorIndex:
         with self._lock.shared():
             ids = np.sort(rows.ids())
         drawn = np.random.default_rng(len(ids)).choice(ids, sample_size(len(ids)), replace=False)
-        centres = learn_centres(self._read(rows, drawn)[1], lists_for(len(ids)), self._closing.is_set)
+        centroids = train_centroids(self._read(rows, drawn)[1], nlist_for(len(ids)), self._closing.is_set)
         lists, similarities = np.empty(len(ids), np.int64), np.empty(len(ids), np.float32)
         chunks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(ids), _ROWS_AT_ONCE)]
         known = np.zeros(len(ids), bool)
         for chunk in chunks:
             held, vectors = self._read(rows, ids[chunk])
             places = np.searchsorted(ids, held)
-            lists[places], similarities[places] = assign(centres, vectors)
+            lists[places], similarities[places] = assign(centroids, vectors)
             known[places] = True
             if self._closing.is_set():
                 return
-        shard = self._new_ivf(Partition(centres, ids[known], lists[known], similarities[known]))
+        shard = self._new_ivf(Partition(centroids, ids[known], lists[known], similarities[known]))
         for chunk in chunks:
             shard.add(*self._read(rows, ids[chunk]))
             if self._closing.is_set():
@@ -237,7 +237,7 @@ class VectorIndex:
             shard.remove(np.setdiff1d(taken, current))
             shard.add(*rows.read(np.setdiff1d(current, taken)))
             self._shards[name] = shard
-        logger.info("collection %r is searched in %d of %d lists", name, self._options.probes, len(centres))
+        logger.info("collection %r is searched in %d of %d lists", name, self._options.probes, len(centroids))
         if self._cache is not None:
             with self._lock.shared():
                 partition, shard.has_changed = shard.partition(), False

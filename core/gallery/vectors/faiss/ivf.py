@@ -1,10 +1,11 @@
-"""Approximate search: vectors in lists around centres, of which a search reads the nearest (FAISS' IVF).
+"""Approximate search: vectors in inverted lists around centroids, of which a search reads the nearest (FAISS' IVF).
 
-What is read is compared exactly, so similarities are exact and only the tail of an answer may miss one. Centres and the
-list of each image are learned in the background, and kept as a cache beside the gallery: assigning a million vectors
-takes a minute, reading where they belong no time. Nothing depends on the file: without it everything is learned
-again, and what it says of a vector is believed only where that is as near to its centre as it says too. After a restore
-the same numbers may be those of other images.
+The vectors of the lists that are read are compared exactly. So similarities are exact, and only the last results of an
+answer may be missing. Centroids and the list of each image are trained in the background and kept as a cache file
+beside the gallery: assigning a million vectors takes a minute, reading their lists takes no time.
+
+Nothing depends on the file. Without it, everything is trained again. After a restore, the same ids may belong to other
+images; so a list from the file is used only if the vector is as near to its centroid as the file says.
 """
 
 import hashlib
@@ -37,13 +38,13 @@ class Partition:
     """Lists that vectors are spread over.
 
     Attributes:
-        centres: float32 [L, D].
+        centroids: float32 [L, D].
         ids: int64 [N], sorted: the images whose list is known.
         lists: int64 [N], theirs.
-        similarities: float32 [N], theirs to the centres of their lists.
+        similarities: float32 [N], theirs to the centroids of their lists.
     """
 
-    centres: NDArray[np.float32]
+    centroids: NDArray[np.float32]
     ids: NDArray[np.int64]
     lists: NDArray[np.int64]
     similarities: NDArray[np.float32]
@@ -54,7 +55,7 @@ class Partition:
 
     def is_outgrown(self, count: int) -> bool:
         """Whether so many vectors deserve more lists than these."""
-        return count > _OUTGROWN * len(self.centres) ** 2
+        return count > _OUTGROWN * len(self.centroids) ** 2
 
 
 class IvfShard:
@@ -64,34 +65,34 @@ class IvfShard:
         has_changed: whether it holds other vectors than the partition that it was made of.
     """
 
-    def __init__(self, partition: Partition, probes: int, *, half: bool) -> None:
+    def __init__(self, partition: Partition, nprobe: int, *, half: bool) -> None:
         """Start empty.
 
         Args:
             partition: whose lists are used.
-            probes: lists read by each search.
+            nprobe: lists read by each search.
             half: keep float16 instead of float32.
         """
-        count, dim = partition.centres.shape
+        nlist, dim = partition.centroids.shape
         self.has_changed = False
-        self._probes = min(count, probes)
-        self._centres = partition.centres
+        self._nprobe = min(nlist, nprobe)
+        self._centroids = partition.centroids
         self._known, self._mistaken = partition, 0
         self._quantizer = faiss.IndexFlatIP(dim)
-        self._quantizer.add(partition.centres)
+        self._quantizer.add(partition.centroids)
         self._number = np.float16 if half else np.float32
         self._index: Any  # FAISS' stubs leave out half of it
         if half:
             kind = faiss.ScalarQuantizer.QT_fp16
             self._index = faiss.IndexIVFScalarQuantizer(
-                self._quantizer, dim, count, kind, faiss.METRIC_INNER_PRODUCT, False
+                self._quantizer, dim, nlist, kind, faiss.METRIC_INNER_PRODUCT, False
             )
-            self._index.train(partition.centres)  # float16 has nothing to learn, but FAISS asks for it
+            self._index.train(partition.centroids)  # float16 has nothing to learn, but FAISS asks for it
         else:
-            self._index = faiss.IndexIVFFlat(self._quantizer, dim, count, faiss.METRIC_INNER_PRODUCT)
+            self._index = faiss.IndexIVFFlat(self._quantizer, dim, nlist, faiss.METRIC_INNER_PRODUCT)
         self._index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
         # FAISS doubles a list that is full; with room for what is known, little is copied or left over.
-        for number, size in enumerate(np.bincount(partition.lists, minlength=count).tolist()):
+        for number, size in enumerate(np.bincount(partition.lists, minlength=nlist).tolist()):
             self._index.invlists.resize(number, size)
             self._index.invlists.resize(number, 0)
 
@@ -119,7 +120,7 @@ class IvfShard:
         sizes, ids = self._sizes(), self.ids()
         similarities = np.concatenate([self._similarities(number, size) for number, size in enumerate(sizes)])
         lists, order = np.repeat(np.arange(len(sizes)), sizes), np.argsort(ids)
-        return Partition(self._centres, ids[order], lists[order], similarities[order])
+        return Partition(self._centroids, ids[order], lists[order], similarities[order])
 
     def reserve(self, more: int) -> None:
         """See ``Shard``; lists make their own room."""
@@ -141,22 +142,22 @@ class IvfShard:
         """See ``Shard``."""
         held = np.unique(ids[np.isin(ids, self.ids())])
         if not len(held):
-            return held, np.empty((0, self._centres.shape[1]), np.float32)
+            return held, np.empty((0, self._centroids.shape[1]), np.float32)
         with one_thread():
             return held, self._index.reconstruct_batch(held)
 
     def search(self, query: NDArray[np.float32], top_k: int) -> Found:
         """See ``Shard``; more than the lists read hold is searched in all of them."""
         with one_thread():
-            similarities, ids = self._search(query, top_k, self._probes)
+            similarities, ids = self._search(query, top_k, self._nprobe)
             if len(ids) < min(top_k, self.count):
-                similarities, ids = self._search(query, top_k, len(self._centres))
+                similarities, ids = self._search(query, top_k, len(self._centroids))
         return ids, similarities
 
     def _search(
-        self, query: NDArray[np.float32], top_k: int, probes: int
+        self, query: NDArray[np.float32], top_k: int, nprobe: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        parameters = faiss.SearchParametersIVF(nprobe=probes)  # type: ignore[call-arg]
+        parameters = faiss.SearchParametersIVF(nprobe=nprobe)  # type: ignore[call-arg]
         similarities, ids = self._index.search(query[None], min(top_k, self.count), params=parameters)
         found = ids[0] >= 0
         return similarities[0][found], ids[0][found]
@@ -168,50 +169,50 @@ class IvfShard:
         is_known[is_known] = known.ids[places[is_known]] == ids[is_known]
         places = places[is_known]
         lists[is_known] = known.lists[places]
-        similarities = np.einsum("nd,nd->n", vectors[is_known], self._centres[known.lists[places]])
+        similarities = np.einsum("nd,nd->n", vectors[is_known], self._centroids[known.lists[places]])
         is_same = np.abs(similarities - known.similarities[places]) < _SAME_SIMILARITY
         self._mistaken += int(np.count_nonzero(~is_same))
         is_known[is_known] = is_same
         if not is_known.all():
             self.has_changed = True
-            lists[~is_known], _ = assign(self._centres, vectors[~is_known])
+            lists[~is_known], _ = assign(self._centroids, vectors[~is_known])
         return lists
 
     def _sizes(self) -> list[int]:
-        return [self._index.invlists.list_size(number) for number in range(len(self._centres))]
+        return [self._index.invlists.list_size(number) for number in range(len(self._centroids))]
 
     def _similarities(self, number: int, size: int) -> NDArray[np.float32]:
-        """How near the vectors of one list are to its centre."""
+        """How near the vectors of one list are to its centroid."""
         if not size:
             return np.empty(0, np.float32)
         codes = faiss.rev_swig_ptr(self._index.invlists.get_codes(number), size * self._index.code_size)
         vectors = np.asarray(codes).view(self._number).reshape(size, -1)
-        similarities: NDArray[np.float32] = vectors.astype(np.float32, copy=False) @ self._centres[number]
+        similarities: NDArray[np.float32] = vectors.astype(np.float32, copy=False) @ self._centroids[number]
         return similarities
 
 
-def learn_centres(
+def train_centroids(
     sample: NDArray[np.float32], count: int, is_over: Callable[[], bool] = lambda: False
 ) -> NDArray[np.float32]:
-    """Find centres of unit vectors by spherical k-means, on the calling thread.
+    """Find centroids of unit vectors by spherical k-means, on the calling thread.
 
     Args:
         sample: float32 [N, D].
-        count: L, of the centres.
+        count: L, of the centroids.
         is_over: asked between the rounds, each of which takes seconds for a million vectors; ends them early.
 
     Returns:
         float32 [L, D].
     """
-    centres = _one_round(sample, count, None)
+    centroids = _one_round(sample, count, None)
     for _ in range(_ROUNDS - 1):
         if is_over():
             break
-        centres = _one_round(sample, count, centres)
-    return centres
+        centroids = _one_round(sample, count, centroids)
+    return centroids
 
 
-def _one_round(sample: NDArray[np.float32], count: int, centres: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def _one_round(sample: NDArray[np.float32], count: int, centroids: NDArray[np.float32] | None) -> NDArray[np.float32]:
     with one_thread():
         kmeans = faiss.Kmeans(
             sample.shape[1],
@@ -222,28 +223,30 @@ def _one_round(sample: NDArray[np.float32], count: int, centres: NDArray[np.floa
             min_points_per_centroid=1,
             max_points_per_centroid=len(sample),
         )
-        kmeans.train(sample, init_centroids=centres)
+        kmeans.train(sample, init_centroids=centroids)
     return np.array(kmeans.centroids, np.float32)
 
 
-def lists_for(count: int) -> int:
+def nlist_for(count: int) -> int:
     """How many lists so many vectors deserve: reading some of them then costs about as much as choosing them."""
     return max(1, round(math.sqrt(count)))
 
 
 def sample_size(count: int) -> int:
-    """How many of so many vectors are enough to learn their centres."""
-    return min(count, lists_for(count) * _SAMPLE_PER_LIST)
+    """How many of so many vectors are enough to learn their centroids."""
+    return min(count, nlist_for(count) * _SAMPLE_PER_LIST)
 
 
-def assign(centres: NDArray[np.float32], vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find the nearest of centres float32 [L, D] for each of vectors float32 [N, D].
+def assign(
+    centroids: NDArray[np.float32], vectors: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Find the nearest of centroids float32 [L, D] for each of vectors float32 [N, D].
 
     Returns:
         Their numbers int64 [N], and the similarities to them float32 [N].
     """
     with one_thread():
-        similarities, lists = faiss.knn(np.ascontiguousarray(vectors), centres, 1, metric=faiss.METRIC_INNER_PRODUCT)
+        similarities, lists = faiss.knn(np.ascontiguousarray(vectors), centroids, 1, metric=faiss.METRIC_INNER_PRODUCT)
     return lists[:, 0].copy(), similarities[:, 0].copy()
 
 
@@ -279,7 +282,7 @@ class PartitionCache:
                 np.savez(
                     file,
                     encoder=np.array(self._encoder),
-                    centres=partition.centres,
+                    centres=partition.centroids,
                     ids=partition.ids,
                     lists=partition.lists.astype(np.int32),
                     similarities=partition.similarities,

@@ -1,4 +1,6 @@
-"""The rows that lead a vector engine after the database. Functions run on the caller's connection, in its transaction.
+"""The outbox that keeps an external vector engine in sync with the database.
+
+Functions run on the caller's connection, in its transaction.
 
     outbox         what the engine may not show yet: at most one row per image, removed once the engine surely has it
     vector_keys    the engine's number for each collection, so that a new name rewrites no vector
@@ -9,6 +11,7 @@ Only written where the vectors are in an engine of their own; see ``core.gallery
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Literal
 
 import numpy as np
@@ -47,6 +50,13 @@ class Engine:
     def is_compared(self, now: float) -> bool:
         """Whether a replica is comparing; a clock that was set back does not have everybody wait for nobody."""
         return now < self.compared_until < now + _LONGEST_LEASE_S
+
+
+class OutboxState(IntEnum):
+    """How far a row of the outbox is; stored as ``is_delivered``."""
+
+    WRITTEN = 0
+    DELIVERED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +203,10 @@ def next_due(connection: Connection) -> float | None:
     return None if row[0] is None else float(row[0])
 
 
-def has_due(connection: Connection, *, delivered: bool, now: float) -> bool:
+def has_due(connection: Connection, *, state: OutboxState, now: float) -> bool:
     """Whether ``claim`` would find a row."""
     row = connection.execute(
-        "SELECT 1 FROM outbox WHERE is_delivered = ? AND due_at <= ? LIMIT 1", (int(delivered), now)
+        "SELECT 1 FROM outbox WHERE is_delivered = ? AND due_at <= ? LIMIT 1", (state, now)
     ).fetchone()
     return row is not None
 
@@ -213,7 +223,7 @@ def count(connection: Connection) -> int:
     return waiting
 
 
-def claim(connection: Connection, *, delivered: bool, now: float, until: float, limit: int) -> list[Task]:
+def claim(connection: Connection, *, state: OutboxState, now: float, until: float, limit: int) -> list[Task]:
     """Take rows that are due, so that no other replica takes them before ``until``."""
     rows = connection.execute(
         """
@@ -222,17 +232,17 @@ def claim(connection: Connection, *, delivered: bool, now: float, until: float, 
         )
         RETURNING id, seq, operation
         """,
-        (until, int(delivered), now, limit),
+        (until, state, now, limit),
     ).fetchall()
     return [Task(*row) for row in sorted(rows)]
 
 
-def mark(connection: Connection, tasks: Sequence[Task], *, delivered: bool, due_at: float) -> None:
+def mark(connection: Connection, tasks: Sequence[Task], *, state: OutboxState, due_at: float) -> None:
     """Record how far rows are; those replaced meanwhile stay as they are."""
     for chunk in in_chunks([task.id for task in tasks]):
         connection.execute(
             f"UPDATE outbox SET is_delivered = ?, due_at = ? WHERE id IN {placeholders(len(chunk))}",
-            (int(delivered), due_at, *chunk),
+            (state, due_at, *chunk),
         )
 
 

@@ -58,7 +58,7 @@ class PendingVectors:
         self._view = _View()
         self._lock = SharedLock()
 
-    def outdate(self) -> None:
+    def invalidate(self) -> None:
         """Have the next search read the outbox again, which was shortened without a change of the gallery."""
         with self._lock.exclusive():
             self._view = _View(-1, self._view.hidden, self._view.upserts, self._view.is_paged)

@@ -64,7 +64,7 @@ class MilvusStore:
         self._database = database
         self._milvus = MilvusCollection(read_options(options), fingerprint)
         self._pending = PendingVectors(fingerprint.dim, self._milvus.options.rows_in_memory)
-        self._sync = MilvusSync(database, self._milvus, fingerprint.dim, self._pending.outdate)
+        self._sync = MilvusSync(database, self._milvus, fingerprint.dim, self._pending.invalidate)
         self._trusted = 0, 0.0  # an epoch, and until when (monotonic) Milvus surely shows its marker
 
     @property
@@ -121,7 +121,7 @@ class MilvusStore:
             outbox.ensure_all_keys(writing)
             writing.execute("COMMIT")
         try:
-            self._sync.settle()
+            self._sync.run_once()
         except GalleryUnavailable as exc:
             # Photos can be added, and found; the others as soon as it is there.
             self._sync.note(str(exc))

@@ -1,14 +1,15 @@
-"""The thread that leads Milvus after the gallery: delivers the outbox, and repairs what has been lost.
+"""The thread that keeps Milvus in sync with the gallery: it delivers the outbox and repairs what has been lost.
 
-A row of the outbox goes through three stages, each taken up by whichever replica claims it first:
+A row of the outbox goes through three stages. Any replica may claim it for the next stage:
 
-1. written, with the change itself; delivered by the thread, which is woken at once;
-2. delivered: nothing for ``staleness_s``, after which every search of Milvus sees it;
-3. seen: Milvus shows the vector (or no longer shows the deleted one). A new marker is written, and when that has been
-   seen as well, the row is removed and the marker becomes the gallery's epoch, in one transaction.
+1. deliver: the row was written with the change itself; the thread, which is woken at once, sends the change.
+2. confirm: ``staleness_s`` later every search of Milvus sees what was delivered. Milvus is asked whether it shows the
+   vector (or no longer shows the deleted one), and a new marker is written.
+3. commit the epoch: once Milvus shows that marker too, the row is removed and the marker becomes the gallery's epoch,
+   in one transaction.
 
-So whatever the outbox no longer holds is older than the marker of the epoch: a Milvus that has been emptied or put back
-to an earlier day does not show it, and is not trusted until ``reconciliation`` beside this has compared everything.
+So whatever is no longer in the outbox is older than the marker of the epoch. A Milvus that has been emptied or restored
+from an older backup does not show this marker, and is not searched until ``reconciliation`` has compared everything.
 """
 
 import logging
@@ -25,7 +26,7 @@ from core.errors import GalleryUnavailable, SemanticMatchError
 from core.gallery.database.port import Database
 from core.gallery.vectors.milvus import outbox
 from core.gallery.vectors.milvus.collection import MilvusCollection
-from core.gallery.vectors.milvus.outbox import Engine, Task
+from core.gallery.vectors.milvus.outbox import Engine, OutboxState, Task
 from core.gallery.vectors.milvus.reconciliation import counts_agree, new_epoch, reconcile, repair
 from core.gallery.vectors.port import Lag
 
@@ -45,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Settlement:
+class _Confirmation:
     tasks: Sequence[Task]
     former_epoch: int
     epoch: int
@@ -59,20 +60,22 @@ class MilvusSync:
         lag: as the thread last found it.
     """
 
-    def __init__(self, database: Database, milvus: MilvusCollection, dim: int, settled: Callable[[], object]) -> None:
-        """Bind the gallery's database and Milvus; ``settled`` is called when the outbox has become shorter."""
+    def __init__(
+        self, database: Database, milvus: MilvusCollection, dim: int, on_shortened: Callable[[], object]
+    ) -> None:
+        """Bind the gallery's database and Milvus; ``on_shortened`` is called when rows have left the outbox."""
         self.lag = Lag()
-        self._settled = settled
+        self._on_shortened = on_shortened
         self._database = database
         self._milvus = milvus
         self._dim = dim
         self._staleness_s = milvus.options.staleness_s
         self._lease_s = 10 * milvus.options.timeout_s + 2 * self._staleness_s
-        self._settlement: _Settlement | None = None
+        self._confirmation: _Confirmation | None = None
         self._counted_at = time.monotonic()
         self._wakeup, self._closing = Event(), Event()
         self._turn, self._starting = Lock(), Lock()
-        self._thread = Thread(target=self._run, name="milvus-settling", daemon=True)
+        self._thread = Thread(target=self._run, name="milvus-sync", daemon=True)
 
     def start(self) -> None:
         """Begin, unless it has begun or been closed."""
@@ -112,15 +115,15 @@ class MilvusSync:
             # Twice: a search that began at the end of one span ends in the next.
             is_done = reconcile(self._database, self._milvus, judged, lambda: self._closing.wait(2 * TRUST_S))
             if is_done:
-                self._settlement = None
+                self._confirmation = None
                 self.note("")
         return is_done
 
-    def settle(self) -> float:
-        """Do all that can be done now.
+    def run_once(self) -> float:
+        """Run all stages that are due.
 
         Returns:
-            When there may be more to do, seconds from now.
+            In how many seconds another stage may be due.
 
         Raises:
             EncoderMismatch: the collection in Milvus is another encoder's.
@@ -143,14 +146,14 @@ class MilvusSync:
             for _ in range(_DELIVERIES_AT_ONCE):
                 if not self._deliver():
                     break
-            self._see()
-            self._finish()
+            self._confirm()
+            self._commit_epoch()
             with self._database.reading() as connection:
                 due = outbox.next_due(connection)
                 self.lag = Lag(outbox.count(connection))
         dues = [time.time() + _LOOK_EVERY_S]
         dues += [due] if due is not None else []
-        dues += [self._settlement.ready_at] if self._settlement else []
+        dues += [self._confirmation.ready_at] if self._confirmation else []
         return max(0.01, min(dues) - time.time())
 
     def _run(self) -> None:
@@ -158,7 +161,7 @@ class MilvusSync:
         while not self._closing.is_set():
             self._wakeup.clear()
             try:
-                pause_s, backoff_s = self.settle(), 0.5
+                pause_s, backoff_s = self.run_once(), 0.5
             except Exception as exc:
                 if self._closing.is_set():
                     return
@@ -195,40 +198,40 @@ class MilvusSync:
         return agree is not False
 
     def _deliver(self) -> bool:
-        """Bring some rows to Milvus; whether there may be more."""
-        tasks = self._claim(delivered=False, limit=_DELIVERED_AT_ONCE)
+        """Send some rows to Milvus; return whether there may be more."""
+        tasks = self._claim(state=OutboxState.WRITTEN, limit=_DELIVERED_AT_ONCE)
         if not tasks:
             return False
         written = [np.empty(0, np.int64)]
-        with self._giving_back(tasks, delivered=False):
+        with self._releasing_on_failure(tasks, state=OutboxState.WRITTEN):
             with self._database.reading() as connection:
                 for entities in outbox.read_entities(connection, _seqs(tasks, "upsert"), self._dim):
                     self._milvus.replace(entities)
                     written.append(entities.seqs)
             self._milvus.delete(_seqs(tasks, "delete"))
-        self._mark(tasks, delivered=True, due_in_s=self._staleness_s)
+        self._mark(tasks, state=OutboxState.DELIVERED, due_in_s=self._staleness_s)
         gone = np.setdiff1d(_seqs(tasks, "upsert"), np.concatenate(written))
         if len(gone):
             self._forget(gone)
         return len(tasks) == _DELIVERED_AT_ONCE and not self._closing.is_set()
 
     def _forget(self, seqs: NDArray[np.int64]) -> None:
-        """Have deleted what waited to be written, and whose images went while the gallery was used without Milvus."""
+        """Delete vectors whose images were deleted while the gallery was used without Milvus."""
         with self._database.writing() as connection:
             outbox.put_repairs(connection, np.empty(0, np.int64), seqs)
             connection.execute("COMMIT")
 
-    def _see(self) -> None:
-        """Look whether Milvus shows what was delivered, and write the marker that follows it."""
-        if self._settlement is not None:
+    def _confirm(self) -> None:
+        """Ask whether Milvus shows what was delivered, and write the marker that follows it."""
+        if self._confirmation is not None:
             return
         with self._database.reading() as connection:
             engine = outbox.read_engine(connection)
-        tasks = self._claim(delivered=True, limit=_SEEN_AT_ONCE)
+        tasks = self._claim(state=OutboxState.DELIVERED, limit=_SEEN_AT_ONCE)
         if not tasks or engine is None:
             return
         epoch = new_epoch()
-        with self._giving_back(tasks, delivered=True):
+        with self._releasing_on_failure(tasks, state=OutboxState.DELIVERED):
             shown = set(self._milvus.shown(_seqs(tasks, "upsert", "delete")).tolist())
             done = [task for task in tasks if (task.seq in shown) == (task.operation == "upsert")]
             if done:
@@ -236,60 +239,60 @@ class MilvusSync:
         lost = [task for task in tasks if (task.seq in shown) != (task.operation == "upsert")]
         if lost:
             logger.warning("the vector engine does not show %d changes that it was sent; sending them again", len(lost))
-            self._mark(lost, delivered=False, due_in_s=0)
+            self._mark(lost, state=OutboxState.WRITTEN, due_in_s=0)
         if done:
-            self._settlement = _Settlement(done, engine.epoch, epoch, time.time() + self._staleness_s)
+            self._confirmation = _Confirmation(done, engine.epoch, epoch, time.time() + self._staleness_s)
 
-    def _finish(self) -> None:
-        """Remove what has been seen, once the marker is."""
-        settlement = self._settlement
-        if settlement is None or time.time() < settlement.ready_at:
+    def _commit_epoch(self) -> None:
+        """Remove confirmed rows once Milvus shows the marker that was written after them."""
+        confirmation = self._confirmation
+        if confirmation is None or time.time() < confirmation.ready_at:
             return
-        self._settlement = None
-        with self._giving_back(settlement.tasks, delivered=True):
+        self._confirmation = None
+        with self._releasing_on_failure(confirmation.tasks, state=OutboxState.DELIVERED):
             with self._database.reading() as connection:
                 engine = outbox.read_engine(connection)
-            is_first = engine is not None and engine.epoch == settlement.former_epoch
-            if is_first and not self._milvus.shows_marker(settlement.epoch):
+            is_first = engine is not None and engine.epoch == confirmation.former_epoch
+            if is_first and not self._milvus.shows_marker(confirmation.epoch):
                 raise GalleryUnavailable("the vector engine does not show what it was sent")
             # Of those written after the commit below one may be needed.
             earlier = self._milvus.markers() if is_first else np.empty(0, np.int64)
         with self._database.writing() as connection:
             engine = outbox.read_engine(connection)
-            if not is_first or engine is None or engine.epoch != settlement.former_epoch:
+            if not is_first or engine is None or engine.epoch != confirmation.former_epoch:
                 # Another replica was faster, or has begun to compare: then this marker proves nothing.
-                outbox.mark(connection, settlement.tasks, delivered=True, due_at=0)
+                outbox.mark(connection, confirmation.tasks, state=OutboxState.DELIVERED, due_at=0)
                 connection.execute("COMMIT")
                 return
-            outbox.remove(connection, settlement.tasks)
-            outbox.write_epoch(connection, settlement.epoch)
+            outbox.remove(connection, confirmation.tasks)
+            outbox.write_epoch(connection, confirmation.epoch)
             connection.execute("COMMIT")
-        self._settled()
+        self._on_shortened()
         # Also those that races and failures have left.
-        self._milvus.delete_markers(earlier[earlier != settlement.epoch])
+        self._milvus.delete_markers(earlier[earlier != confirmation.epoch])
 
-    def _claim(self, *, delivered: bool, limit: int) -> list[Task]:
+    def _claim(self, *, state: OutboxState, limit: int) -> list[Task]:
         now = time.time()
         with self._database.reading() as connection:  # without the write lock, mostly there is nothing to do
-            if not outbox.has_due(connection, delivered=delivered, now=now):
+            if not outbox.has_due(connection, state=state, now=now):
                 return []
         with self._database.writing() as connection:
-            tasks = outbox.claim(connection, delivered=delivered, now=now, until=now + self._lease_s, limit=limit)
+            tasks = outbox.claim(connection, state=state, now=now, until=now + self._lease_s, limit=limit)
             connection.execute("COMMIT")
         return tasks
 
     @contextmanager
-    def _giving_back(self, tasks: Sequence[Task], *, delivered: bool) -> Iterator[None]:
-        """Have others, or this replica a little later, take up what fails."""
+    def _releasing_on_failure(self, tasks: Sequence[Task], *, state: OutboxState) -> Iterator[None]:
+        """Release claimed rows if the block fails, for any replica to claim again."""
         try:
             yield
         except Exception:
-            self._mark(tasks, delivered=delivered, due_in_s=0)
+            self._mark(tasks, state=state, due_in_s=0)
             raise
 
-    def _mark(self, tasks: Sequence[Task], *, delivered: bool, due_in_s: float) -> None:
+    def _mark(self, tasks: Sequence[Task], *, state: OutboxState, due_in_s: float) -> None:
         with self._database.writing() as connection:
-            outbox.mark(connection, tasks, delivered=delivered, due_at=time.time() + due_in_s)
+            outbox.mark(connection, tasks, state=state, due_at=time.time() + due_in_s)
             connection.execute("COMMIT")
 
 

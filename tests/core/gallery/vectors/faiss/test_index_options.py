@@ -235,14 +235,14 @@ class TestCache:
         """Where most of what was learned proves to be of other vectors, centres are learned of these, in time."""
         first = make_index()
         first.add("museum", np.arange(len(vectors)), vectors)
-        former = learned(first)._shards["museum"].partition().centres
+        former = learned(first)._shards["museum"].partition().centroids
 
         index = make_index()
         others = np.ascontiguousarray(-vectors)
         index.add("museum", np.arange(len(vectors)), others)
         learned(index)
 
-        assert np.abs(cache.read("museum").centres - former).max() > 0.1
+        assert np.abs(cache.read("museum").centroids - former).max() > 0.1
         assert recall(index, others) >= 0.98
 
     def test_what_was_learned_goes_with_a_collection_and_follows_its_name(self, make_index, cache, vectors):

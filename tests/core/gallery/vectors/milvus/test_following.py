@@ -57,7 +57,7 @@ def waiting(gallery: Gallery) -> list[int]:
 def settle_and_count(gallery: Gallery) -> list[int]:
     """Do what is due, counting included; return the seqs in the outbox then."""
     gallery._vectors._sync._counted_at = -1e9
-    gallery._vectors._sync.settle()
+    gallery._vectors._sync.run_once()
     return sorted(waiting(gallery))
 
 
@@ -245,7 +245,7 @@ class TestComparing:
         wait_until(lambda: not waiting(gallery))
         let_another_compare(gallery, time.time() + 3600)
 
-        wait_until(lambda: gallery._vectors._sync.settle() and gallery.vector_lag == Lag())
+        wait_until(lambda: gallery._vectors._sync.run_once() and gallery.vector_lag == Lag())
 
         assert filenames(gallery, new_image(1).embedding) == {"photo-1.jpg"}
 
