@@ -1,1 +1,8 @@
-"""The two services: core behind HTTP. They share this package's two modules and know nothing of each other."""
+"""The two services: core behind HTTP. They do not know each other.
+
+retrieval/        M1: a photo to candidates, and the gallery
+verifier/         M3: a photo and its candidates to ranked verdicts
+errors            core's errors as HTTP answers
+gallery_settings  where the gallery is kept, for both
+memory_trimming   gives freed memory back, now and then
+"""

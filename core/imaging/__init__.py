@@ -1,1 +1,8 @@
-"""Bytes of a photo to upright RGB pixels, and back: formats, limits, metadata."""
+"""Bytes of a photo to upright RGB pixels, and back.
+
+decoding          the whole way from bytes to pixels, and previews back to bytes
+headers           what the bytes say before decoding: format, size, number of scans
+budget            how many pixels all threads may decode at once
+metadata          removes position, camera and comments from a file
+isobmff_metadata  the same for HEIC and AVIF
+"""

@@ -1,12 +1,13 @@
-"""What visitors asked and what they were answered: numbers, never photos.
+"""Past matches, feedback and background jobs: numbers and texts, never photos.
 
 records         the values: one match, what somebody said of its answer
-usage_log       keeps them, for as long as the operator allows
-jobs            work in the background that every replica can tell of
-usage_database  of both, beside the gallery's
-match_rows      tables of the one, and job_rows of the other
-calibrated      what it is measured against, where a collection was calibrated with labelled photos
-drift           week by week: is more refused than before, have the scores moved, how many answers were right
+usage_log       keeps matches and feedback as long as the operator allows
+match_rows      SQL on them
+jobs            background jobs that every replica can report
+job_rows        SQL on them
+usage_database  the tables of both, beside the gallery's
+calibrated      the labelled photos of a calibration, which drift is measured against
+drift           week by week: refusals, scores and right answers
 """
 
 from core.journal.jobs import Job, Jobs

@@ -1,1 +1,5 @@
-"""A query photo to ranked candidates."""
+"""An embedding to ranked candidates.
+
+retriever  similarity, the local test and further looks at unclear photos
+exclusion  a gallery without some images, for calibrations
+"""

@@ -1,1 +1,7 @@
-"""The page's files, API documents, icon and QR codes."""
+"""What the page is served with.
+
+files  its files
+docs   the API documents, without a CDN
+icon   its icon
+qr     QR codes
+"""

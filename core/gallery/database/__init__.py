@@ -1,1 +1,14 @@
-"""The rows of a gallery: SQLite or PostgreSQL behind one port."""
+"""The rows of a gallery: SQLite or PostgreSQL behind one port.
+
+port          what the gallery asks of a database
+sqlite        one file
+postgres      one schema, for several machines
+migrations    the schema, version by version
+manifest      the gallery's id, its encoder and the count of changes
+images        SQL on images
+places        SQL on places and collections
+embeddings    SQL on embeddings and local features
+calibrations  SQL on calibrations
+pages         cursors
+group_commit  one transaction for the calls of several threads
+"""

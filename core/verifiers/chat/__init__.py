@@ -1,1 +1,7 @@
-"""Verification by an OpenAI-compatible server."""
+"""Vision-language models behind OpenAI-compatible servers.
+
+openai_compatible  the verifier
+chat_servers       several servers as one
+chat_server        requests to one server
+chat_completions   the wire format
+"""

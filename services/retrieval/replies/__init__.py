@@ -1,1 +1,6 @@
-"""Core values to replies."""
+"""Values of core as models of the wire.
+
+gallery      images, places and collections
+collections  check-ups, matches and drift
+photos       originals and previews
+"""
