@@ -15,6 +15,7 @@ class ReadyBody(BaseModel):
     """Whether work would succeed now. Ready means that a real forward pass has succeeded."""
 
     ready: bool
+    loading: bool = Field(default=False, description="its model is being loaded for the first time, and may be soon")
     process: str = Field(description="gateway, retrieval or verifier")
     reason: str | None = Field(default=None, description="why not ready, or what fails although it is")
     details: dict[str, Any] = Field(default_factory=dict, description="models, device, gallery size, queue depth")

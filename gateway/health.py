@@ -11,7 +11,8 @@ async def probe(gateway: Gateway) -> ReadyBody:
     """Ask both services. Without the verifier the gateway still answers, unless verification is required."""
     pipeline = gateway.pipeline
     retrieval, verifier = await asyncio.gather(pipeline.retrieval.ready(), pipeline.verifier.ready())
-    ready = retrieval.ready and (verifier.ready or not pipeline.verification_required)
+    needed = [retrieval, verifier] if pipeline.verification_required else [retrieval]
+    awaited = [part for part in needed if not part.ready]
     reason = None
     if not retrieval.ready:
         reason = retrieval.reason or "retrieval is not ready"
@@ -20,7 +21,8 @@ async def probe(gateway: Gateway) -> ReadyBody:
     else:
         reason = retrieval.reason or verifier.reason
     return ReadyBody(
-        ready=ready,
+        ready=not awaited,
+        loading=bool(awaited) and all(part.loading for part in awaited),
         process="gateway",
         reason=reason,
         details={

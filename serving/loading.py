@@ -87,6 +87,11 @@ class Loading(Generic[Value]):
             return str(self._failure)
         return f"the {self._what} is being loaded" if self._value is None else None
 
+    @property
+    def in_first_try(self) -> bool:
+        """Whether nothing is known yet: the first try to make the value goes on."""
+        return not self._tried.is_set()
+
     def get(self) -> Value:
         """The value.
 

@@ -1,15 +1,21 @@
 """Asks a process how it is: ``python -m serving.probe URL`` ends with 0 if the answer is 200, else with 1 and why.
 
-What the containers' health checks run. Only the standard library, because it starts every few seconds.
+What the containers' health checks run. While a model is loaded for the first time, which may take an hour, it waits: to
+Docker the container is then "starting", and as soon as the model turns out not to load, unhealthy, and ``docker compose
+up --wait`` ends. A number after the URL says for how many seconds it also waits where nobody listens yet: imports take
+their time on a busy machine. Only the standard library, because it starts every few seconds.
 """
 
+import json
 import sys
+import time
 from collections.abc import Sequence
 from http.client import HTTPException, HTTPResponse
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 TIMEOUT_S = 4.0
+_PAUSE_S = 1.0
 
 
 def ask(url: str) -> HTTPResponse:
@@ -28,18 +34,36 @@ def ask(url: str) -> HTTPResponse:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask once."""
     urls = sys.argv[1:] if arguments is None else arguments
-    if len(urls) != 1:
-        sys.stderr.write("usage: python -m serving.probe URL\n")
+    if len(urls) not in {1, 2} or not all(each.isdigit() for each in urls[1:]):
+        sys.stderr.write("usage: python -m serving.probe URL [SECONDS]\n")
         return 2
+    listening_by = time.monotonic() + float("".join(urls[1:]) or 0)
+    while True:
+        try:
+            with ask(urls[0]) as answer:
+                return 0 if answer.status == 200 else 1
+        except HTTPError as error:
+            with error:
+                body = error.read(2000)
+            if not _says_loading(body):
+                sys.stderr.write(f"{urls[0]} answers {error.code}: {body.decode(errors='replace')}\n")
+                return 1
+        except (OSError, HTTPException, ValueError) as error:
+            if not _is_refusal(error) or time.monotonic() >= listening_by:
+                sys.stderr.write(f"{urls[0]} cannot be asked: {error}\n")
+                return 1
+        time.sleep(_PAUSE_S)
+
+
+def _is_refusal(error: Exception) -> bool:
+    return isinstance(error, URLError) and isinstance(error.reason, ConnectionRefusedError)
+
+
+def _says_loading(body: bytes) -> bool:
     try:
-        with ask(urls[0]) as answer:
-            return 0 if answer.status == 200 else 1
-    except HTTPError as error:
-        with error:
-            sys.stderr.write(f"{urls[0]} answers {error.code}: {error.read(2000).decode(errors='replace')}\n")
-    except (OSError, HTTPException, ValueError) as error:
-        sys.stderr.write(f"{urls[0]} cannot be asked: {error}\n")
-    return 1
+        return bool(json.loads(body)["loading"])
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 if __name__ == "__main__":

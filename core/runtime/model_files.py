@@ -33,8 +33,7 @@ def resolve_model_folder(model: str, *, alternative: str, revision: str | None =
             ways out.
     """
     folder = Path(model).expanduser()
-    if os.path.isdir(folder):
-        _refuse_unreadable(folder)
+    if _is_readable_folder(folder):
         if not (folder / "config.json").is_file():
             raise BackendUnavailable(
                 f"folder {model} holds no config.json, so no transformers model; give the one that does"
@@ -81,15 +80,25 @@ def read_json(file: Path) -> dict[str, Any]:
     return content
 
 
-def _refuse_unreadable(folder: Path) -> None:
-    """The libraries that read a model say of a file that they may not open that it is not there."""
-    unreadable = [folder] if not os.access(folder, os.R_OK | os.X_OK) else []
-    unreadable = unreadable or [file for file in sorted(folder.iterdir()) if not os.access(file, os.R_OK)]
-    if unreadable:
+def _is_readable_folder(folder: Path) -> bool:
+    """Whether there is such a folder.
+
+    Raises:
+        BackendUnavailable: it or a file in it may not be read; the libraries that read models call such a file missing.
+    """
+    unreadable: Path | None = None
+    try:
+        if not folder.is_dir():
+            return False
+        unreadable = next((file for file in sorted(folder.iterdir()) if not os.access(file, os.R_OK)), None)
+    except PermissionError:
+        unreadable = folder
+    if unreadable is not None:
         raise BackendUnavailable(
-            f"permission denied: {unreadable[0]} cannot be read by this process, which runs as user {os.getuid()}; "
+            f"permission denied: {unreadable} cannot be read by this process, which runs as user {os.getuid()}; "
             f"make the model readable for it, for example by chmod -R a+rX on the folder"
         )
+    return True
 
 
 def _digest_file(file: Path, digest: "hashlib._Hash") -> None:

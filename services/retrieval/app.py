@@ -95,7 +95,7 @@ def _load(settings: RetrievalSettings, encoder: Encoder | None) -> tuple[Encoder
 async def _probe(app: FastAPI) -> ReadyBody:
     loading: Loading[RetrievalEngine] = app.state.engine
     if loading.reason is not None:
-        return ReadyBody(ready=False, process="retrieval", reason=loading.reason)
+        return ReadyBody(ready=False, loading=loading.in_first_try, process="retrieval", reason=loading.reason)
     engine = loading.get()
     try:
         images = await engine.health_worker.run(engine.gallery.count)

@@ -101,7 +101,7 @@ def _load(settings: VerifierSettings, verifier: Verifier | None) -> Verifier:
 async def _probe(app: FastAPI) -> ReadyBody:
     loading: Loading[VerifierEngine] = app.state.engine
     if loading.reason is not None:
-        return ReadyBody(ready=False, process="verifier", reason=loading.reason)
+        return ReadyBody(ready=False, loading=loading.in_first_try, process="verifier", reason=loading.reason)
     engine = loading.get()
     details = {
         "verifier": engine.verifier.fingerprint,

@@ -1,6 +1,9 @@
+import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -8,12 +11,17 @@ from serving.probe import main
 
 
 class _Process(BaseHTTPRequestHandler):
-    """Ready at ``/ready``, not yet at ``/loading``."""
+    """Ready at ``/ready``, not at ``/failed``; elsewhere loading when it is asked first, and then as the path ends."""
+
+    asked: ClassVar[set[str]] = set()
 
     def do_GET(self) -> None:
         """Answer."""
-        ready = self.path == "/ready"
-        body = b"" if ready else b'{"ready": false, "reason": "the encoder is loading"}'
+        loading = self.path.startswith("/loading") and self.path not in self.asked
+        self.asked.add(self.path)
+        ready = self.path.endswith("/ready") and not loading
+        reason = "the encoder is loading" if loading else "no such model"
+        body = json.dumps({"ready": ready, "loading": loading, "reason": reason}).encode()
         self.send_response(200 if ready else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -26,6 +34,7 @@ class _Process(BaseHTTPRequestHandler):
 @pytest.fixture
 def address() -> Iterator[str]:
     """Where a process answers."""
+    _Process.asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Process)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -41,11 +50,23 @@ def test_a_ready_process_is_healthy(address: str, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == ""
 
 
-def test_a_loading_process_is_not_and_says_why(address: str, capsys: pytest.CaptureFixture[str]):
+def test_a_process_that_failed_is_not_and_says_why(address: str, capsys: pytest.CaptureFixture[str]):
     """Any other answer is failure, with the process's own reason for whoever inspects the container."""
-    assert main([f"{address}/loading"]) == 1
+    assert main([f"{address}/failed"]) == 1
     assert "503" in (said := capsys.readouterr().err)
-    assert "the encoder is loading" in said
+    assert "no such model" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"), [("/loading/ready", 0, ""), ("/loading/failed", 1, "no such model")]
+)
+def test_a_loading_process_is_waited_for(
+    address: str, path: str, status: int, said: str, capsys: pytest.CaptureFixture[str]
+):
+    """Neither healthy nor unhealthy while its model loads; what becomes of it counts at once."""
+    assert main([address + path]) == status
+    assert said in (err := capsys.readouterr().err)
+    assert "is loading" not in err
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/ready", "nonsense"])
@@ -53,6 +74,28 @@ def test_a_process_that_cannot_be_asked_is_not_healthy(url: str, capsys: pytest.
     """A refused connection or a wrong address is failure, not a traceback."""
     assert main([url]) == 1
     assert "cannot be asked" in capsys.readouterr().err
+
+
+def test_a_process_that_does_not_listen_yet_is_waited_for():
+    """Imports may take a busy machine longer than Docker's patience: for so long as is said, a refusal is no answer."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    server: list[ThreadingHTTPServer] = []
+    starting = threading.Timer(1.5, lambda: server.append(_serve(port)))
+    starting.start()
+    try:
+        assert main([f"http://127.0.0.1:{port}/ready", "60"]) == 0
+    finally:
+        starting.join()
+        server[0].shutdown()
+        server[0].server_close()
+
+
+def _serve(port: int) -> ThreadingHTTPServer:
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Process)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    return server
 
 
 def test_a_proxy_is_never_asked(address: str, monkeypatch: pytest.MonkeyPatch):
