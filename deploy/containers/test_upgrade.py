@@ -1,0 +1,60 @@
+"""The images of the previous release made a gallery; today's go on with it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from product import CPU, REPOSITORY, STATE, Product, run, shown
+
+PREVIOUS = os.environ.get("PREVIOUS_RELEASE", "5d2238f")
+"""0.1.0, the last commit before 0.2.0 was begun. Its images are built once and kept with the engine's state."""
+
+
+@pytest.fixture(scope="module")
+def previous_images() -> None:
+    """Images under the tag `previous`, built of the previous release's own Dockerfiles."""
+    found = run("docker", "images", "--quiet", "semantic-image-matcher-gateway:previous").stdout
+    if found:
+        return
+    if run("git", "cat-file", "-e", PREVIOUS, cwd=REPOSITORY, check=False).returncode:
+        pytest.skip(f"this clone does not hold {PREVIOUS}, the previous release")
+    sources = STATE / "previous"
+    sources.mkdir(exist_ok=True)
+    run("sh", "-c", f"git archive {PREVIOUS} | tar -x -C {sources}", cwd=REPOSITORY)
+    index = (STATE / "torch-index").read_text().strip()
+    for dockerfile, image in (("Dockerfile.cpu", "cpu"), ("gateway/Dockerfile", "gateway")):
+        run(
+            *f"docker build --quiet --network host --build-arg TORCH_INDEX_URL={index}".split(),
+            *f"--file {dockerfile} --tag semantic-image-matcher-{image}:previous .".split(),
+            cwd=sources, timeout=800,
+        )  # fmt: skip
+
+
+def test_an_upgrade_keeps_the_gallery(images: None, previous_images: None, tmp_path: Path):
+    """What was added and answered before is found afterwards, under the same ids; nothing needs to be done."""
+    product = Product(tmp_path / "upgrade", "sim-upgrade", CPU, port=8019)
+    old = product.folder / "previous.yml"
+    old.write_text(
+        "".join(f"  {name}: {{ image: semantic-image-matcher-{image}:previous }}\n" for name, image in
+                (("m1", "cpu"), ("m3", "cpu"), ("gateway", "gateway"))).join(["services:\n", ""])
+    )  # fmt: skip
+    try:
+        product.configure(COMPOSE_FILE=f"{CPU}:previous.yml")
+        product.up()
+        for place in range(3):
+            product.add(place)
+        before = product.ask("GET", "/index/images").json()
+        assert shown(product.match(1)) == "place-1"
+        assert product.inspect("m1", "{{.Config.Image}}").endswith(":previous")
+
+        product.configure()
+        product.up()
+        assert not product.inspect("m1", "{{.Config.Image}}").endswith(":previous")
+        after = product.ask("GET", "/index/images").json()
+        assert [each["id"] for each in after["images"]] == [each["id"] for each in before["images"]]
+        reply = product.match(1)
+        assert (shown(reply), reply["verification"]) == ("place-1", "done")
+        product.add(3)
+        assert shown(product.match(3)) == "place-3"
+    finally:
+        product.down("--volumes")
