@@ -19,7 +19,7 @@ Target = Annotated[
         ge=0.0001,
         le=0.5,
         allow_inf_nan=False,
-        description="share of photos of nothing in the collection that may be answered all the same, such as 0.02",
+        description="share of photos of nothing in the collection that may get an answer, such as 0.02",
     ),
 ]
 
@@ -30,14 +30,17 @@ class CalibrationRequest(BaseModel):
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [examples.CALIBRATE]}}
 
     target: Target = 0.02
-    photos: int = Field(default=100, ge=8, le=MOST_SAMPLES // 2, description="of the collection's own, at most")
+    photos: int = Field(default=100, ge=8, le=MOST_SAMPLES // 2, description="most photos of the collection to use")
     prompt_style: str | None = Field(
-        default=None, min_length=1, max_length=50, description="for verifiers that read a prompt; default: their own"
+        default=None,
+        min_length=1,
+        max_length=50,
+        description="for verifiers that use a prompt; default: their own style",
     )
     use_feedback: bool = Field(
         default=True,
-        description="also learn from feedback on answers of the same models: what confidence means, and from answers "
-        "reported as wrong a higher threshold; feedback never lowers it",
+        description="also use feedback on answers of the same models: it calibrates the confidence, and answers "
+        "reported as not in the collection may raise the threshold; feedback never lowers it",
     )
 
 
@@ -79,16 +82,17 @@ class CalibrationBody(BaseModel):
     """What is on record, and what it does to the photos that it was made from."""
 
     target: float
-    threshold: float = Field(description="log-odds; a photo is answered when the score of its first place is above")
+    threshold: float = Field(description="log-odds; a photo is answered if the score of its first place is above this")
     threshold_confidence: float = Field(description="the calibrated confidence at the threshold, [0, 1]")
     promised: bool = Field(
-        description="there were unknown photos enough to keep the target on photos like them; else it is an estimate"
+        description="true: there were enough unknown photos to keep the target on photos like them; false: the "
+        "threshold is an estimate"
     )
-    needed_unknown: int = Field(description="so many unknown photos are needed to promise the target")
+    needed_unknown: int = Field(description="number of unknown photos needed to promise the target")
     unknown_by_origin: dict[str, int] = Field(
-        description="how many unknown photos came from where: `labelled`, `left out`, `other collection`"
+        description="number of unknown photos by origin: `labelled`, `left out`, `other collection`"
     )
-    known_by_origin: dict[str, int] = Field(description="likewise photos of the collection's places")
+    known_by_origin: dict[str, int] = Field(description="the same for photos of the collection's places")
     false_answers: IntervalBody = Field(description="unknown photos that are answered")
     answered: IntervalBody = Field(description="photos of the collection's places that are answered")
     right: IntervalBody = Field(description="those of them answered with the right place")
@@ -98,7 +102,7 @@ class CalibrationBody(BaseModel):
     curve: list[CurvePoint] = Field(description="other targets, from 0.5 % to 20 %")
     encoder: str
     verifier: str
-    prompt_style: str | None = Field(description="it holds for matches asked in this style; null: the verifier's own")
+    prompt_style: str | None = Field(description="valid for matches in this prompt style; null: the verifier's own")
     made_at: str = Field(description="UTC, ISO 8601")
 
 
@@ -108,8 +112,10 @@ class CalibrationJob(BaseModel):
     state: Literal["running", "done", "failed", "cancelled"]
     done: int = Field(description="photos asked about")
     total: int = Field(description="photos to ask about; 0 until the collection has been listed")
-    seconds_left: float | None = Field(description="at the present pace; null: not known yet, or ended")
-    waiting_for: str | None = Field(default=None, description="why nothing moves at the moment: a service is away")
+    seconds_left: float | None = Field(description="at the current pace; null: not known yet, or ended")
+    waiting_for: str | None = Field(
+        default=None, description="why the job makes no progress now: a service is unavailable"
+    )
     target: float
     started_at: str = Field(description="UTC, ISO 8601")
     ended_at: str | None = None
@@ -149,10 +155,10 @@ class StoredCalibration(BaseModel):
 
     collection: str
     state: Literal["none", "valid", "stale", "unknown"] = Field(
-        description="none: never calibrated; valid: it decides; stale: made with other models, so the shipped rule "
-        "decides until it is made anew; unknown: the verifier cannot be asked which it is"
+        description="none: never calibrated; valid: it decides; stale: made with other models, so the built-in rule "
+        "decides until the collection is calibrated again; unknown: the verifier cannot be reached"
     )
-    stale_because: str | None = Field(default=None, description="what has changed since, where stale")
+    stale_because: str | None = Field(default=None, description="what has changed since, if stale")
     calibration: CalibrationBody | None = None
 
 

@@ -15,7 +15,7 @@ class CollectionChange(BaseModel):
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "city-museum"}]}}
 
     name: str = Field(
-        min_length=1, max_length=MAX_COLLECTION, description="what to call it from now on; no other collection's name"
+        min_length=1, max_length=MAX_COLLECTION, description="the new name; no other collection may have it"
     )
 
 
@@ -35,7 +35,7 @@ class FaultyPhoto(BaseModel):
     place: PlaceRefBody
     faults: list[Literal["dark", "overexposed", "flat", "blurred", "small"]]
     blur: float = Field(description="0 to 1; sharp photos 0.2 to 0.45, clearly blurred ones from 0.55")
-    brightness: int = Field(description="grey level that a twentieth of the photo exceeds, 0 to 255")
+    brightness: int = Field(description="grey level that a twentieth of the photo's pixels exceed, 0 to 255")
     preview_url: str
 
 
@@ -43,7 +43,8 @@ class SimilarPlaces(BaseModel):
     """Two places whose photos resemble each other, by their most similar pair of photos."""
 
     kind: Literal["same_picture", "confused", "look_alike"] = Field(
-        description="one picture filed under both; photos that the verifier takes for one thing; photos that are alike"
+        description="same_picture: one picture is filed under both places; confused: the verifier takes photos of "
+        "both for the same place; look_alike: the photos are similar"
     )
     first: PlaceRefBody
     first_image_id: str
@@ -53,7 +54,9 @@ class SimilarPlaces(BaseModel):
     second_preview_url: str
     similarity: float
     local_score: float | None
-    confidence: float | None = Field(description="of the verifier that both are one; null where it was not asked")
+    confidence: float | None = Field(
+        description="the verifier's confidence that both are the same place; null: it was not asked"
+    )
 
 
 class AdviceBody(BaseModel):
@@ -99,7 +102,7 @@ class HealthBody(BaseModel):
     generation: int = Field(description="the gallery's count of changes when the check began")
     computed_at: str = Field(description="UTC, ISO 8601")
     took_s: float
-    is_complete: bool = Field(description="false: the time ran out before everything was looked at")
+    is_complete: bool = Field(description="false: the time ran out before everything was checked")
     images: int
     places: int
     photos_measured: int
@@ -119,8 +122,8 @@ class HealthReply(BaseModel):
 
     collection: str
     state: Literal["fresh", "stale", "computing"] = Field(
-        description="`fresh`: of the gallery as it is; `stale`: it has changed since, a new check is running; "
-        "`computing`: the first check is running, ask again"
+        description="`fresh`: describes the current gallery; `stale`: the gallery has changed and a new check runs; "
+        "`computing`: the first check runs, ask again"
     )
     generation: int = Field(description="the gallery's count of changes now")
     report: HealthBody | None = Field(description="null while `computing`")
@@ -131,8 +134,8 @@ class HealthParams(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    limit: int = Field(default=20, ge=1, le=500, description="entries of each list")
-    wait_s: float = Field(default=2, ge=0, le=20, description="how long to wait for a check that is running")
+    limit: int = Field(default=20, ge=1, le=500, description="most entries of every list")
+    wait_s: float = Field(default=2, ge=0, le=20, description="seconds to wait for a running check")
 
 
 class MatchParams(BaseModel):
@@ -141,8 +144,8 @@ class MatchParams(BaseModel):
     model_config = {"extra": "forbid"}
 
     limit: int = Field(default=50, ge=1, le=500)
-    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the page before")
-    commented: bool = Field(default=False, description="only those that somebody gave feedback on")
+    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the previous page")
+    commented: bool = Field(default=False, description="only matches with feedback")
 
 
 class FeedbackEntry(BaseModel):
@@ -159,7 +162,7 @@ class MatchEntry(BaseModel):
     request_id: str
     at: str = Field(description="UTC, ISO 8601")
     matched: bool
-    place_id: str | None = Field(description="of the first candidate: the answer where `matched`")
+    place_id: str | None = Field(description="id of the first candidate's place: the answer if `matched`")
     place_name: str | None
     confidence: float
     score: float
@@ -190,11 +193,13 @@ class WeekBody(BaseModel):
 
     start: str = Field(description="its Monday")
     is_complete: bool
-    is_reference: bool = Field(description="one of the weeks that the others are compared with")
+    is_reference: bool = Field(description="true: other weeks are compared with this one")
     answered: ShareBody
-    precision: ShareBody = Field(description="right ones among the answers that feedback was given on")
-    psi: float | None = Field(description="population stability index of the scores beyond chance; null: not judged")
-    ks_p: float | None = Field(description="of the two-sample Kolmogorov-Smirnov test of the scores; null: not judged")
+    precision: ShareBody = Field(description="right answers among those with feedback")
+    psi: float | None = Field(description="population stability index of the scores beyond chance; null: not tested")
+    ks_p: float | None = Field(
+        description="p-value of the two-sample Kolmogorov-Smirnov test of the scores; null: not tested"
+    )
     answers_changed: bool
     scores_changed: bool
 

@@ -40,8 +40,8 @@ class ErrorDetail(BaseModel):
 
     code: ErrorCode
     message: str = Field(description="The fact, the value, and what to do.")
-    accepted: str | None = Field(default=None, description="What would have been accepted, where that can be said.")
-    field: str | None = Field(default=None, description="The request field at fault, where there is one.")
+    accepted: str | None = Field(default=None, description="What would have been accepted, if known.")
+    field: str | None = Field(default=None, description="The name of the wrong request field, if there is one.")
 
 
 class ErrorBody(BaseModel):

@@ -36,14 +36,14 @@ class FeedbackRequest(BaseModel):
         default=None,
         min_length=1,
         max_length=200,
-        description="the place that the photo shows; with `other_place` alone",
+        description="the place that the photo shows; only with `other_place`",
     )
 
     @model_validator(mode="after")
     def check_place(self) -> "FeedbackRequest":
         """Refuse a place without the verdict that takes one, and the reverse."""
         if (self.verdict == "other_place") != (self.place_id is not None):
-            raise ValueError("place_id belongs to the verdict other_place, and to no other")
+            raise ValueError("place_id is accepted only with the verdict other_place, which needs it")
         return self
 
 

@@ -17,7 +17,7 @@ class ReadyBody(BaseModel):
     ready: bool
     loading: bool = Field(default=False, description="its model is being loaded for the first time, and may be soon")
     process: str = Field(description="gateway, retrieval or verifier")
-    reason: str | None = Field(default=None, description="why not ready, or what fails although it is")
+    reason: str | None = Field(default=None, description="why it is not ready, or what fails although it is ready")
     details: dict[str, Any] = Field(default_factory=dict, description="models, device, gallery size, queue depth")
     parts: dict[str, "ReadyBody"] = Field(default_factory=dict, description="the services behind a gateway")
 

@@ -81,7 +81,7 @@ class ImageFilter(BaseModel):
     collection: str | None = Field(default=None, min_length=1, max_length=200)
     place_id: str | None = Field(default=None, min_length=1, max_length=200)
     q: str | None = Field(default=None, max_length=200, description="text in the place's name, description or filename")
-    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the page before")
+    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the previous page")
     limit: int = Field(default=50, ge=1, le=500)
 
 
@@ -92,7 +92,7 @@ class PlaceFilter(BaseModel):
 
     collection: str | None = Field(default=None, min_length=1, max_length=200)
     q: str | None = Field(default=None, max_length=200, description="text in the place's name or description")
-    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the page before")
+    cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the previous page")
     limit: int = Field(default=50, ge=1, le=500)
 
 
@@ -148,7 +148,7 @@ class KnownQuestion(BaseModel):
 class KnownReply(BaseModel):
     """Those that are there: sent again, they would be `duplicate`."""
 
-    known: list[str] = Field(description="of the hashes asked about")
+    known: list[str] = Field(description="hashes of the request that the collection has")
 
 
 class PlaceSummaryBody(PlaceBody):

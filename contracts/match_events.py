@@ -14,8 +14,8 @@ class CandidatesEvent(BaseModel):
 
     request_id: str
     collection: str
-    candidates: list[MatchCandidate] = Field(description="without verdicts; `rank` is still retrieval's")
-    verifying: bool = Field(description="whether they are now compared closely; false: the answer follows at once")
+    candidates: list[MatchCandidate] = Field(description="without verdicts; `rank` is retrieval's")
+    verifying: bool = Field(description="true: the candidates are now verified; false: the answer follows at once")
 
 
 class VerdictEvent(BaseModel):
@@ -24,6 +24,6 @@ class VerdictEvent(BaseModel):
     event: ClassVar[str] = "verdict"
 
     image_id: str
-    photo: int = Field(default=0, description="which of the photos sent it was compared with, 0 for the first")
+    photo: int = Field(default=0, description="index of the photo that it was compared with, from 0")
     is_match: bool
     confidence: float = Field(ge=0, le=1)

@@ -18,15 +18,16 @@ class MatchFields(BaseModel):
     top_k: int = Field(default=5, ge=1, le=50, description="how many places to list; at least five are considered")
     collection: str = Field(default="default", min_length=1, max_length=200)
     verify: bool = Field(default=True, description="false: answer from retrieval alone, faster and stricter")
-    prompt_style: str | None = Field(default=None, max_length=50, description="for verifiers that read a prompt")
+    prompt_style: str | None = Field(default=None, max_length=50, description="for verifiers that use a prompt")
     explain: bool = Field(
-        default=False, description="also ask for the evidence: agreeing points, matched regions, reasons"
+        default=False, description="also return the evidence: agreeing points, matched regions, reasons"
     )
     location: Json[LocationBody] | None = Field(
-        default=None, description="JSON: where the visitor is; makes places nearby likelier and excludes none"
+        default=None, description="JSON: the visitor's position; places nearby become more likely, none is excluded"
     )
     language: Language | None = Field(
-        default=None, description="of the reasons; default: the first of Accept-Language that is spoken, else en"
+        default=None,
+        description="language of the reasons; default: the first supported language of Accept-Language, else en",
     )
 
 
@@ -34,12 +35,12 @@ class MatchCandidate(BaseModel):
     """One place that was considered, in final order."""
 
     image_id: str
-    photo: int = Field(default=0, description="which of the photos sent it was found for, 0 for the first")
+    photo: int = Field(default=0, description="index of the photo that it was found for, from 0")
     place: PlaceBody
     similarity: float = Field(description="cosine of the global embeddings, [-1, 1]")
     rank: int = Field(ge=1, description="final rank, after verification")
     retrieval_rank: int = Field(ge=1)
-    verdict: VerdictBody | None = Field(description="null when nothing was verified")
+    verdict: VerdictBody | None = Field(description="null if nothing was verified")
     preview_url: str
     file_url: str
 
@@ -50,7 +51,7 @@ class ModelsBody(BaseModel):
     encoder: str
     verifier: str | None
     prompt_style: str | None = Field(
-        default=None, description="asked in, with a digest of its texts; null: the verifier's own, or none"
+        default=None, description="prompt style used, with a digest of its texts; null: the verifier's own, or none"
     )
 
 
@@ -61,16 +62,16 @@ class MatchReply(BaseModel):
 
     matched: bool
     place: PlaceBody | None = Field(description="the place, or null: not in the collection")
-    confidence: float = Field(ge=0, le=1, description="that the first candidate shows the query's place")
+    confidence: float = Field(ge=0, le=1, description="confidence that the first candidate shows the query's place")
     decision: DecisionBody | None = Field(
-        default=None, description="what the answer was drawn from; null when nothing was verified"
+        default=None, description="how the answer was decided; null if nothing was verified"
     )
     reason: str
     reasons: list[str] = Field(
         default_factory=list, description="with explain=true, where it was verified: why, in the language asked for"
     )
     reasons_in: dict[Language, list[str]] = Field(
-        default_factory=dict, description="the same in every language, for pages that switch theirs"
+        default_factory=dict, description="the same reasons in every language"
     )
     verification: Literal["done", "skipped", "unavailable"]
     collection: str

@@ -13,13 +13,13 @@ class SearchParams(BaseModel):
     """The query parameters of ``POST /search``."""
 
     collection: str = Field(default="default", min_length=1, max_length=200)
-    top_k: int = Field(default=5, ge=1, le=50, description="how many candidates, each of another place if possible")
-    features: bool = Field(default=True, description="return the photo's local features, to hand on to the verifier")
+    top_k: int = Field(default=5, ge=1, le=50, description="number of candidates, of different places if possible")
+    features: bool = Field(default=True, description="return the photo's local features, to pass on to the verifier")
     leave_out_place: str | None = Field(
-        default=None, min_length=1, max_length=200, description="search as if the collection did not have this place"
+        default=None, min_length=1, max_length=200, description="leave this place out of the search"
     )
     leave_out_image: str | None = Field(
-        default=None, min_length=1, max_length=100, description="search as if the collection did not have this image"
+        default=None, min_length=1, max_length=100, description="leave this image out of the search"
     )
 
 
@@ -45,13 +45,13 @@ class SearchReply(BaseModel):
 
     candidates: list[RetrievedCandidate]
     further_views: list[RetrievedCandidate] = Field(
-        default_factory=list, description="other images of the first places, to be verified along with the candidates"
+        default_factory=list, description="other images of the first places, to be verified with the candidates"
     )
     decision: RetrievalDecision
     encoder: str
     query_width: int
     query_height: int
     query_features: str | None = Field(
-        default=None, description="the query's local features (base64), to hand on to the verifier unread"
+        default=None, description="the query's local features (base64), to pass on to the verifier"
     )
     timings_ms: dict[str, float]

@@ -12,7 +12,7 @@ class SampleParams(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    language: Language = Field(default="en", description="of the places' names and descriptions")
+    language: Language = Field(default="en", description="language of the places' names and descriptions")
 
 
 class SampleQuery(BaseModel):
@@ -21,7 +21,7 @@ class SampleQuery(BaseModel):
     place_id: str | None = Field(description="what it shows; null: nothing in the sample")
     name: str
     photographer: str
-    terms: str = Field(description="under which the photograph may be used")
+    terms: str = Field(description="terms under which the photograph may be used")
     url: str
 
 
@@ -32,8 +32,8 @@ class SampleCollection(BaseModel):
     state: Literal["absent", "building", "ready", "failed", "unavailable"] = Field(
         description="`unavailable`: the photographs are not installed here; `failed`: see `reason`"
     )
-    done: int = Field(description="photos that are in the collection")
+    done: int = Field(description="number of photos in the collection")
     total: int
     source: str = Field(description="where the photographs come from")
-    reason: str | None = Field(default=None, description="why there is none")
+    reason: str | None = Field(default=None, description="why there is no sample collection")
     queries: list[SampleQuery] = Field(description="photos to try it with")

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 class SessionBody(BaseModel):
     """What the gateway knows of whoever asks."""
 
-    name: str | None = Field(description="of the key; null without one")
+    name: str | None = Field(description="name of the key; null without a key")
     role: Literal["open", "match", "manage", "admin"] = Field(
-        description="what they may do: nothing but look at the page, match, manage the gallery, everything"
+        description="none: only see the page; match; manage: also change the gallery; admin: everything"
     )
 
 
@@ -25,5 +25,5 @@ class KeyBody(BaseModel):
 class KeysBody(BaseModel):
     """The keys that are accepted at this moment."""
 
-    guarded: bool = Field(description="false: this server asks nobody for a key")
-    keys: list[KeyBody] = Field(default_factory=list, description="in the order in which they were made")
+    guarded: bool = Field(description="false: this server needs no key")
+    keys: list[KeyBody] = Field(default_factory=list, description="in the order of their creation")

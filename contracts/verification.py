@@ -24,7 +24,7 @@ class CandidateRef(BaseModel):
     place_id: str = Field(min_length=1)
     similarity: float
     local_score: float | None = Field(default=None, ge=0)
-    photo: int = Field(default=0, ge=0, lt=MOST_PHOTOS, description="which photo it was found for, 0 for the first")
+    photo: int = Field(default=0, ge=0, lt=MOST_PHOTOS, description="index of the photo that it was found for, from 0")
 
 
 class LocationBody(BaseModel):
@@ -32,7 +32,7 @@ class LocationBody(BaseModel):
 
     latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, WGS 84")
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
-    accuracy_m: float = Field(default=30, gt=0, le=100_000, description="of the two, as phones tell it")
+    accuracy_m: float = Field(default=30, gt=0, le=100_000, description="accuracy of the position, as phones report it")
     area: dict[str, str] = Field(
         default_factory=dict,
         max_length=10,
@@ -58,14 +58,15 @@ class CorrespondencesBody(BaseModel):
     candidate_points: list[tuple[float, float]]
     rotation: int = Field(description="degrees the query was turned counter-clockwise: 0, 90, 180 or 270")
     query_region: list[tuple[float, float]] = Field(
-        default_factory=list, description="corners of the matched region in the query; empty with fewer than 3 points"
+        default_factory=list,
+        description="corners of the matched region in the query; empty if there are fewer than 3 points",
     )
     candidate_region: list[tuple[float, float]] = Field(
         default_factory=list, description="the same region in the candidate's photo"
     )
     is_planar: bool = Field(
         default=False,
-        description="true: the points lie in one plane and the regions are its part that both photos show; "
+        description="true: the points are in one plane, and the regions are the part of it that both photos show; "
         "false: the regions are the hulls of the points",
     )
 
@@ -81,27 +82,27 @@ class VerdictBody(BaseModel):
         default_factory=list, description="with explain=true: what was seen when these two photos were compared"
     )
     reasons_in: dict[Language, list[str]] = Field(
-        default_factory=dict, description="the same in every language, for pages that switch theirs"
+        default_factory=dict, description="the same reasons in every language"
     )
 
 
 class DecisionBody(BaseModel):
     """What the answer was drawn from."""
 
-    score: float = Field(description="log-odds of the first place, all signals joined but `location`")
-    threshold: float = Field(description="an answer is given when the score is above")
+    score: float = Field(description="log-odds of the first place: the sum of all signals except `location`")
+    threshold: float = Field(description="an answer is given if the score is above this")
     signals: dict[str, float] = Field(
-        description="what each signal added; `location` orders the places and is not in the score"
+        description="contribution of every signal; `location` orders the places and is not part of the score"
     )
     calibration: Literal["none", "valid", "stale"] = Field(
-        description="none: the shipped rule decides; valid: the collection's own, which keeps `target`; "
-        "stale: it promises nothing here, see `stale_because`"
+        description="none: the built-in rule decides; valid: the collection's calibration decides and keeps "
+        "`target`; stale: nothing is promised for this match, see `stale_because`"
     )
     target: float | None = Field(
-        default=None, description="share of photos of nothing in the collection that may be answered, where valid"
+        default=None, description="share of photos of nothing in the collection that may get an answer, if valid"
     )
     stale_because: str | None = Field(
-        default=None, description="what differs: models, the size of the collection, or how it is asked about"
+        default=None, description="what has changed: the models, the size of the collection, or the kind of request"
     )
 
 
@@ -109,7 +110,7 @@ class RankedVerdict(BaseModel):
     """A verdict and the candidate it belongs to."""
 
     image_id: str
-    photo: int = Field(default=0, description="which photo it was compared with, 0 for the first")
+    photo: int = Field(default=0, description="index of the photo that it was compared with, from 0")
     verdict: VerdictBody
 
 
@@ -117,7 +118,7 @@ class VerifyReply(BaseModel):
     """Verdicts in final order and the decision drawn from them."""
 
     ranking: list[RankedVerdict] = Field(
-        description="best first; every candidate of the request that could be judged, once for each photo"
+        description="best first; every candidate of the request that could be verified, once for each photo"
     )
     dropped: list[str] = Field(
         default_factory=list,
@@ -131,10 +132,10 @@ class VerifyReply(BaseModel):
         default_factory=list, description="with explain=true: why this answer, in sentences of the language asked for"
     )
     reasons_in: dict[Language, list[str]] = Field(
-        default_factory=dict, description="the same in every language, for pages that switch theirs"
+        default_factory=dict, description="the same reasons in every language"
     )
     verifier: str
     prompt_style: str | None = Field(
-        default=None, description="the style asked in, with a digest of its texts; null: the verifier's own, or none"
+        default=None, description="prompt style used, with a digest of its texts; null: the verifier's own, or none"
     )
     timings_ms: dict[str, float]

@@ -152,6 +152,6 @@ def create_encoder(name: str, device: str = "auto", **options: Any) -> Encoder:
     import torch
 
     if device.startswith("cuda") and not torch.cuda.is_available():
-        logger.warning("device %s was asked for, but no CUDA device is visible: running on the CPU", device)
+        logger.warning("device %s was requested, but no CUDA device is visible: running on the CPU", device)
         device = "cpu"
     return ENCODERS.create(name, device=device, **options)

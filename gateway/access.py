@@ -33,7 +33,7 @@ class KeyHolders:
         if token is not None:
             key = self._keys.current().find(token)
             if key is None:
-                return Identity(ANONYMOUS, address, Role.OPEN, refused="this key is not known here, or was revoked")
+                return Identity(ANONYMOUS, address, Role.OPEN, refused="this key is unknown or was revoked")
             return Identity(key.name, address, key.granted)
         digest = self._sessions.key_digest(request.cookies.get(COOKIE, ""))
         key = self._keys.current().with_digest(digest) if digest is not None else None
@@ -61,6 +61,6 @@ def gateway_access(settings: GatewaySettings, sessions: Sessions) -> Access:
         authenticator: Authenticator = KeyHolders(WatchedKeys(settings.keys_file), sessions, visitors)
     except KeysError as exc:
         raise KeysError(
-            f"{exc}. The first key is made with: python -m gateway.manage_keys create --name NAME --role admin"
+            f"{exc}. Create the first key with: python -m gateway.manage_keys create --name NAME --role admin"
         ) from exc
     return Access(authenticator, hosts, settings.cors_origins, limits)

@@ -39,7 +39,7 @@ from serving.process import build_api
 from serving.roles import Role
 
 _DESCRIPTION = (
-    "Send a photo, get the exhibit or place it shows, or an honest *not in the collection*. "
+    "Send a photo and get the exhibit or place that it shows, or the answer *not in the collection*. "
     "Every error has the same body: `error.code`, `error.message`, `error.accepted`, `error.field`."
 )
 

@@ -45,7 +45,7 @@ class ServiceRefused(GatewayError):
             return self
         if body.error.code not in _ABOUT_PARTS:
             return self
-        body.error.message = "this cannot be answered at the moment; try again soon"
+        body.error.message = "there is no answer now, because a part of the system fails; try again soon"
         return ServiceRefused(self.status, body.model_dump_json().encode(), self.retry_after)
 
 

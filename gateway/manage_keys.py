@@ -24,19 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gateway.manage_keys", description=__doc__)
     parser.add_argument("--keys-file", type=Path, help="instead of GATEWAY_KEYS_FILE")
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a key and print it, once")
-    create.add_argument("--name", required=True, help="who or what will use it: letters, digits and . _ -")
+    create = commands.add_parser("create", help="create a key and print it, once")
+    create.add_argument("--name", required=True, help="name of the key's user: letters, digits and . _ -")
     create.add_argument(
-        "--role", required=True, choices=ROLES, help="match: ask; manage: change the gallery too; admin: /metrics too"
+        "--role",
+        required=True,
+        choices=ROLES,
+        help="match: send photos; manage: also change the gallery; admin: also /metrics",
     )
-    commands.add_parser("list", help="show the keys' names and roles")
-    revoke = commands.add_parser("revoke", help="make a key worthless at once")
+    commands.add_parser("list", help="list names and roles of the keys")
+    revoke = commands.add_parser("revoke", help="revoke a key; it is refused from the next request on")
     revoke.add_argument("--name", required=True)
     given = parser.parse_args(arguments)
     settings = read_settings(GatewaySettings)
     keys_file = given.keys_file or settings.keys_file
     if keys_file is None:
-        parser.error("which keys file? Set GATEWAY_KEYS_FILE, or give --keys-file")
+        parser.error("no keys file is named; set GATEWAY_KEYS_FILE, or give --keys-file")
     audit = AuditLog(settings.audit_file)
     try:
         if given.command == "list":
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given.command == "create":
             token = create_key(keys_file, given.name, given.role)
             _write_down(audit, "key.create", given.name, role=given.role)
-            print(f"the key {given.name} ({given.role}); it is kept nowhere, so note it now:", file=sys.stderr)
+            print(f"the key {given.name} ({given.role}); it is not stored anywhere, so note it now:", file=sys.stderr)
             print(token)
         else:
             revoked = revoke_key(keys_file, given.name)

@@ -22,7 +22,7 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     for origin in origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ValueError(
-                f"{origin} is no origin; accepted: scheme, host and port as browsers send them, "
+                f"{origin} is not an origin; accepted: scheme, host and port as browsers send them, "
                 "such as https://guide.example.org or http://localhost:5173, separated by commas, or *"
             )
     return origins
@@ -31,7 +31,9 @@ def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 def _check_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
     for host in hosts:
         if not is_host_name(host):
-            raise ValueError(f"{host} is no host name; accepted: names such as guide.example.org, separated by commas")
+            raise ValueError(
+                f"{host} is not a host name; accepted: names such as guide.example.org, separated by commas"
+            )
     return tuple(host.lower() for host in hosts)
 
 
@@ -41,7 +43,8 @@ def _check_proxies(proxies: tuple[str, ...]) -> tuple[str, ...]:
             ip_network(proxy)
         except ValueError as exc:
             raise ValueError(
-                f"{proxy} is no address; accepted: 10.0.0.5 or 10.0.0.0/24 and their like, separated by commas"
+                f"{proxy} is not an address; accepted: addresses such as 10.0.0.5 or networks "
+                "such as 10.0.0.0/24, separated by commas"
             ) from exc
     return proxies
 

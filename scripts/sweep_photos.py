@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 0
             if not found.is_plausible and found.count > arguments.yes_delete:
                 print(
-                    "error: nothing deleted, for these are too many to be leftovers; check that --database-url and "
+                    "error: nothing deleted, for these are too many to be orphans; check that --database-url and "
                     f"--photo-store are of the same gallery, and only if they are, add --yes-delete {found.count}",
                     file=sys.stderr,
                 )

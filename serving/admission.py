@@ -54,7 +54,7 @@ class Gate:
             Overloaded: ``room`` others are inside.
         """
         if self.inside >= self.room:
-            raise Overloaded(f"{self.inside} requests are being worked on, which is the limit; try again shortly")
+            raise Overloaded(f"{self.inside} requests are being processed, which is the limit; try again shortly")
 
     @contextmanager
     def admit(self) -> Iterator[None]:

@@ -61,7 +61,7 @@ class IncomingBody:
         except TimeoutError as exc:
             silent_s = asyncio.get_running_loop().time() - self.last_byte_at
             raise UploadTooSlow(
-                f"the upload came too slowly: {self.received:,} bytes, the last {silent_s:.0f} s ago",
+                f"the upload was too slow: {self.received:,} bytes, the last {silent_s:.0f} s ago",
                 accepted=f"at least {self._pace.min_rate:,} bytes per second, and no pause of {self._pace.stall_s:g} s",
             ) from exc
         finally:

@@ -120,7 +120,7 @@ class TimeoutProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn says it
         """Answer what is no HTTP as everything is answered."""
-        self._refuse(400, "what was sent is no valid HTTP request", accepted="HTTP/1.1")
+        self._refuse(400, "this is not a valid HTTP request", accepted="HTTP/1.1")
 
     def _await_head(self) -> None:
         self._head_timer = self._head_timer or self.loop.call_later(self._stall_s, self._give_up)

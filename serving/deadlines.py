@@ -25,8 +25,8 @@ RequestTimeout = Annotated[
         gt=0,
         le=3600,
         allow_inf_nan=False,
-        description="seconds that the caller will wait, counted from the arrival of the whole request; later the work "
-        "is dropped and the answer is 504",
+        description="time limit of the caller in seconds, counted from the arrival of the whole request; after it "
+        "the work is cancelled and the answer is 504",
     ),
 ]
 
@@ -55,9 +55,9 @@ class Deadline:
             DeadlinePassed: the caller hung up, or the time is over.
         """
         if self.gone:
-            raise DeadlinePassed("the caller hung up")
+            raise DeadlinePassed("the caller disconnected")
         if self.seconds_left <= 0:
-            raise DeadlinePassed("the time that the caller would wait is over")
+            raise DeadlinePassed("the caller's time limit has passed")
 
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
@@ -102,7 +102,7 @@ async def until_disconnect(request: Request, timeout_s: float | None) -> AsyncIt
         raise
     except TimeoutError as exc:
         if limit.expired():
-            raise DeadlinePassed(f"there is no answer within the {timeout_s:g} s that the caller waits") from exc
+            raise DeadlinePassed(f"there is no answer within the {timeout_s:g} s that the caller allows") from exc
         raise
     finally:
         watching.cancel()

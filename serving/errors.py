@@ -215,7 +215,7 @@ class ErrorBoundary:
         try:
             await self.app(scope, receive, note_start)
         except ClientDisconnect:
-            logger.info("%s %s: the caller hung up", scope["method"], shown_path(scope["path"]))
+            logger.info("%s %s: the caller disconnected", scope["method"], shown_path(scope["path"]))
         except Exception:
             logger.exception("%s %s failed unexpectedly", scope["method"], shown_path(scope["path"]))
             if answering:
@@ -253,7 +253,7 @@ async def _answer_http_exception(request: Request, exc: Exception) -> Response:
         return error_response(405, code, message, accepted=allowed, headers=headers)
     if status == 400:
         # FastAPI's own words for a body of bytes that are no text; other broken JSON is a RequestValidationError.
-        return error_response(422, code, "the body is no JSON: its bytes are no text", accepted="JSON in UTF-8")
+        return error_response(422, code, "the body is not JSON: its bytes are not text", accepted="JSON in UTF-8")
     detail = str(exc.detail) if isinstance(exc, HTTPException) else "internal error"
     return error_response(status, code, detail, headers=headers)
 

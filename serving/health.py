@@ -22,14 +22,14 @@ def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
     """
     router = APIRouter(tags=["operation"])
 
-    @router.get("/health/live", summary="Does the process answer?")
+    @router.get("/health/live", summary="Whether the process answers")
     @requires(Role.OPEN)
     async def live() -> LiveBody:
         return LiveBody()
 
     @router.get(
         "/health/ready",
-        summary="Would work succeed now?",
+        summary="Whether requests would succeed now",
         description="200 when a real forward pass has succeeded, else 503 and the reason. Details are for admins.",
         responses={503: {"model": ReadyBody, "description": "not ready, and why"}},
     )

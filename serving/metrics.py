@@ -60,7 +60,7 @@ class Metrics:
         )
         self._request_seconds = Histogram(
             "matcher_request_seconds",
-            "Time from a request's head to its answer's end.",
+            "Time from the request's head to the end of its answer.",
             ["process", "method", "route"],
             registry=self.registry,
             buckets=_SECONDS,
@@ -73,17 +73,17 @@ class Metrics:
             buckets=_SECONDS,
         )
         self._inside = Gauge(
-            "matcher_inside", "Requests admitted, at work or waiting.", ["process", "gate"], registry=self.registry
+            "matcher_inside", "Requests that run or wait.", ["process", "gate"], registry=self.registry
         )
         self._capacity = Gauge(
-            "matcher_capacity", "Requests admitted at most.", ["process", "gate"], registry=self.registry
+            "matcher_capacity", "Most requests that may run or wait.", ["process", "gate"], registry=self.registry
         )
         self._queue_depth = Gauge(
             "matcher_queue_depth", "Items waiting for a batch.", ["process", "queue"], registry=self.registry
         )
         self._batch_size = Histogram(
             "matcher_batch_size",
-            "Items worked on together.",
+            "Items processed in one batch.",
             ["process", "queue"],
             registry=self.registry,
             buckets=_BATCH_SIZES,

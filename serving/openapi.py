@@ -11,7 +11,7 @@ _BINARY = {"type": "string", "format": "binary"}
 PHOTO_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The photo itself: JPEG, PNG, WebP, AVIF or HEIC, decided by its bytes.",
+        "description": "The photo itself: JPEG, PNG, WebP, AVIF or HEIC; the format is detected from the bytes.",
         "content": {"image/*": {"schema": _BINARY}},
     }
 }
@@ -86,16 +86,16 @@ def _self_contained(model: type[BaseModel]) -> dict[str, Any]:
 
 _MEANINGS = {
     400: "The photo cannot be read.",
-    401: "This needs a key, and none that is known was sent.",
-    403: "The key may not do this, or a web page of another site has sent it.",
+    401: "This needs a key, and the request has none or an unknown one.",
+    403: "The key's role does not allow this, or a web page of another site sent it.",
     404: "No such thing.",
-    408: "The upload came too slowly.",
+    408: "The upload was too slow.",
     409: "The gallery's state does not allow it.",
     413: "Too large.",
     415: "Not an accepted kind of file.",
     422: "A value outside what is accepted.",
-    429: "Too many requests in a minute; `Retry-After` says when to go on.",
-    502: "A service behind this one gave no usable answer.",
+    429: "Too many requests per minute; `Retry-After` says when to continue.",
+    502: "A service behind this one sent no usable reply.",
     503: "Not available, or too busy; try again.",
     504: "A service behind this one took too long.",
 }

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 1
         except (OSError, HTTPException, ValueError) as error:
             if not _is_refusal(error) or time.monotonic() >= listening_by:
-                sys.stderr.write(f"{urls[0]} cannot be asked: {error}\n")
+                sys.stderr.write(f"{urls[0]} cannot be reached: {error}\n")
                 return 1
         time.sleep(_PAUSE_S)
 

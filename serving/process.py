@@ -96,7 +96,7 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         if provider is not None:
             provider.shutdown()
     if not server.started:
-        raise SystemExit("the server did not start; its log says why")
+        raise SystemExit("the server did not start; its log has the reason")
 
 
 def _allow_open_files() -> None:

@@ -74,7 +74,7 @@ class ProcessSettings(BaseSettings):
         prefix = self.model_config.get("env_prefix", "")
         address = f"{prefix}PUBLISHED_ON={self.published_on}" if self.published_on else f"{prefix}HOST={self.host}"
         raise ValueError(
-            f"{address} lets other machines reach this process, and nobody is asked for a key: they could read and "
+            f"{address} lets other machines reach this process without a key: they could read and "
             f"change everything. Set {prefix}{self.guarded_by.upper()}, or listen on 127.0.0.1; inside a container, "
             f"{prefix}PUBLISHED_ON says where its port is published. See docs/security.md"
         )

@@ -31,7 +31,7 @@ def main() -> None:
     def announce() -> None:
         host = gateway.host if gateway.published_on in {None, NOWHERE} else str(gateway.published_on)
         print(f"semantic-image-matcher is ready: {address_to_open(host, gateway.port)}", flush=True)
-        print(f"the gallery lies in {retrieval.data_dir.absolute()}", flush=True)
+        print(f"the gallery is in {retrieval.data_dir.absolute()}", flush=True)
 
     services = {"retrieval": create_retrieval(retrieval), "verifier": create_verifier(verifier)}
     try:

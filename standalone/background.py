@@ -133,7 +133,7 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> str | None
         try:
             body = _readiness(url)
         except (ValidationError, HTTPException):
-            return f"{url} is taken by something else, which is not this product; free it or set another GATEWAY_PORT"
+            return f"{url} is used by another program; free it or set another GATEWAY_PORT"
         if body is not None:
             if body.ready and all(part.ready for part in body.parts.values()):
                 return None
@@ -172,7 +172,7 @@ def _why_taken(host: str, port: int) -> str | None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return (
-                    f"port {port} of {host} is taken by something else ({error.strerror}); "
+                    f"port {port} of {host} is used by another program ({error.strerror}); "
                     "free it or set another GATEWAY_PORT"
                 )
     return None

@@ -116,7 +116,7 @@ def _without_metadata(data: bytes, decoded: DecodedImage, limits: ImageLimits | 
     stripped = strip_metadata(data, decoded.media_type, decoded.orientation)
     again = decode_image(stripped, limits=limits)
     if again.image.size != decoded.image.size or again.image.tobytes() != decoded.image.tobytes():
-        raise InvalidImage("this photo would look different without its metadata; save it anew with a photo program")
+        raise InvalidImage("this photo would look different without its metadata; save it again with a photo program")
     return stripped
 
 

@@ -178,7 +178,7 @@ def _parse_row(row: dict[str, str | None], line: int) -> ManifestRow:
 
     file = PurePosixPath(value("file"))
     if not value("file") or file.is_absolute() or ".." in file.parts:
-        raise InvalidRequest(f"{MANIFEST}, line {line}: file {value('file')!r:.200} is no path inside the folder")
+        raise InvalidRequest(f"{MANIFEST}, line {line}: file {value('file')!r:.200} is not a path inside the folder")
     role: Role | None = None
     if value("role"):
         role = "query" if value("role").lower() == "query" else "reference"
@@ -205,7 +205,7 @@ def _metadata(text: str, line: int) -> dict[str, object]:
         parsed = None
     if not isinstance(parsed, dict):
         raise InvalidRequest(
-            f"{MANIFEST}, line {line}: metadata {text!r:.80} is no JSON object, or one nested too deeply"
+            f"{MANIFEST}, line {line}: metadata {text!r:.80} is not a JSON object, or is nested too deeply"
         )
     return parsed
 
@@ -216,7 +216,7 @@ def _degrees(text: str, column: str, line: int) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise InvalidRequest(f"{MANIFEST}, line {line}: {column} {text!r:.80} is no number of degrees") from None
+        raise InvalidRequest(f"{MANIFEST}, line {line}: {column} {text!r:.80} is not a number of degrees") from None
 
 
 def _starts_like_a_photo(path: Path) -> bool:

@@ -34,7 +34,7 @@ class Shard:
         numbers = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
         if numbers is None:
             raise InvalidRequest(
-                f"{text!r:.40} is no shard; accepted: NUMBER/COUNT, such as 3/8 for the third of eight"
+                f"{text!r:.40} is not a shard; accepted: NUMBER/COUNT, such as 3/8 for the third of eight"
             )
         return cls(int(numbers[1]), int(numbers[2]))
 

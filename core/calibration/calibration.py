@@ -101,7 +101,7 @@ class Calibration:
             models, samples = Models(**values.pop("models")), tuple(Sample(**each) for each in values.pop("samples"))
             return cls(models=models, samples=samples, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InvalidRequest("the calibration on record cannot be read; make it anew") from error
+            raise InvalidRequest("the stored calibration cannot be read; calibrate again") from error
 
 
 @dataclass(frozen=True, slots=True)

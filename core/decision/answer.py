@@ -144,8 +144,8 @@ def decide_by_retrieval(candidates: Sequence[Candidate]) -> Decision:
         return Decision(False, 0.0, "the collection has no candidate")
     score = candidates[0].local_score
     if score is None:
-        return Decision(False, 0.0, "not verified, and similarity alone is no proof with this encoder")
+        return Decision(False, 0.0, "not verified; with this encoder, similarity alone does not decide")
     confidence = min(1.0, score / (2 * RETRIEVAL_ONLY_SCORE))
     if score >= RETRIEVAL_ONLY_SCORE:
-        return Decision(True, confidence, f"not verified; local agreement {score:.0f} is beyond doubt")
-    return Decision(False, confidence, f"not verified, and local agreement {score:.0f} is no proof")
+        return Decision(True, confidence, f"not verified; local agreement {score:.0f} is certain")
+    return Decision(False, confidence, f"not verified, and local agreement {score:.0f} is not enough")

@@ -361,7 +361,7 @@ class Gallery:
         path = self._files.fetch_original(image.content_hash, image.media_type, image.byte_size)
         if path is None:
             raise LostPhoto(
-                f"the gallery is damaged: {image.path} of image {image.image_id} is missing or torn; restore it"
+                f"the gallery is damaged: {image.path} of image {image.image_id} is missing or damaged; restore it"
             )
         return path
 
@@ -401,7 +401,7 @@ class Gallery:
         with self._database.writing() as connection:
             image = self._images.by_id(connection, image_id)
             self._files.replace([(self._files.preview_path(image.content_hash), preview)])
-        logger.warning("the preview of image %s was missing or torn, and has been made again", image_id)
+        logger.warning("the preview of image %s was missing or damaged, and has been made again", image_id)
         return self._fetch_preview(image_id)
 
     def add(self, images: Sequence[NewImage]) -> list[AddResult]:
@@ -476,7 +476,7 @@ class Gallery:
             _refuse_unknown(connection, name)
             if new_name != name:
                 if has_images(connection, new_name):
-                    raise InvalidRequest(f"collection {new_name[:100]!r} exists already; give a name that is free")
+                    raise InvalidRequest(f"collection {new_name[:100]!r} exists already; give another name")
                 place_rows.rename_collection(connection, name, new_name)
                 self._commit(connection, Renamed(name, new_name))
             return place_rows.collection_summary(connection, new_name)
@@ -525,7 +525,7 @@ class Gallery:
         path = self._files.fetch_preview(content_hash)
         if path is None:
             lost = self._files.preview_path(content_hash)
-            raise LostPhoto(f"the gallery is damaged: {lost} of image {image_id} is missing or torn")
+            raise LostPhoto(f"the gallery is damaged: {lost} of image {image_id} is missing or damaged")
         return path
 
     def _load(self, image: GalleryImage, limits: ImageLimits | None) -> Image.Image:

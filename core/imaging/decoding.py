@@ -186,7 +186,7 @@ def encode_preview(image: Image.Image, *, max_side: int = 640) -> bytes:
 
 def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: ImageLimits) -> DecodedImage:
     if media_type == "image/avif" and not features.check("avif"):
-        raise UnsupportedFormat("this installation of Pillow decodes no AVIF; send JPEG, PNG or WebP")
+        raise UnsupportedFormat("this installation of Pillow cannot decode AVIF; send JPEG, PNG or WebP")
     if media_type == "image/webp":
         # libwebp allocates the whole canvas as soon as the file is opened.
         _refuse_pixels(webp_canvas(data), media_type, limits)

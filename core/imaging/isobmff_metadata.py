@@ -48,7 +48,7 @@ def strip_isobmff(data: bytes) -> bytes:
         return _strip(data)
     except (IndexError, struct.error, ValueError, StopIteration) as exc:
         raise InvalidImage(
-            f"the metadata of this HEIC or AVIF file cannot be told from its picture ({exc or 'damaged boxes'}), "
+            f"the metadata of this HEIC or AVIF file cannot be separated from its picture ({exc or 'damaged boxes'}), "
             "and photos are kept without metadata here; send a JPEG"
         ) from exc
 

@@ -120,8 +120,8 @@ def _exif(orientation: int) -> bytes:
 
 def _unclear(media_type: str) -> InvalidImage:
     return InvalidImage(
-        f"the metadata of this {media_type} cannot be told from its picture, and photos are kept without metadata "
-        "here; save it anew with a photo program"
+        f"the metadata of this {media_type} cannot be separated from its picture, and photos are kept without metadata "
+        "here; save it again with a photo program"
     )
 
 

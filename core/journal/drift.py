@@ -286,7 +286,7 @@ def _say_week(week: Week, reference: Reference) -> tuple[str, str]:
             f"{week.start} 起的一周,得到答案的照片比例由 {before:.0%} {zh}到 {now:.0%}(共 {week.answered.total} 张)。",
         )
     return (
-        f"In the week of {week.start} the scores lie elsewhere than before (PSI {week.psi:.2f}), though as many photos "
+        f"In the week of {week.start} the scores have moved (PSI {week.psi:.2f}), though as many photos "
         f"were answered ({now:.0%} of {week.answered.total}).",
         f"{week.start} 起的一周,得分分布发生变化(PSI {week.psi:.2f}),但得到答案的比例相近"
         f"({week.answered.total} 张中的 {now:.0%})。",

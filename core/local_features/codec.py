@@ -31,7 +31,7 @@ def unpack(data: bytes) -> LocalFeatures:
         InvalidRequest: the bytes are not packed local features, or are damaged.
     """
     if not data.startswith(_MAGIC):
-        raise InvalidRequest(f"these {len(data)} bytes are no packed local features")
+        raise InvalidRequest(f"these {len(data)} bytes are not packed local features")
     try:
         count, name_length = _HEAD.unpack_from(data, len(_MAGIC))
         at = len(_MAGIC) + _HEAD.size

@@ -74,7 +74,7 @@ def _resolve_device(device: str) -> tuple[torch.device, str]:
     index = int(number or 0)
     if index >= present:
         raise BackendUnavailable(
-            f"device {device} was asked for, but {present} CUDA devices are visible; "
+            f"device {device} was requested, but {present} CUDA devices are visible; "
             "check the driver and the container's GPU reservation, or set the device to auto or cpu"
         )
     return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)}) as asked"

@@ -36,7 +36,7 @@ def resolve_model_folder(model: str, *, alternative: str, revision: str | None =
     if _is_readable_folder(folder):
         if not (folder / "config.json").is_file():
             raise BackendUnavailable(
-                f"folder {model} holds no config.json, so no transformers model; give the one that does"
+                f"folder {model} has no config.json, so it is not a transformers model; give the folder that has one"
             )
         return folder
     # A path that does not exist must not be sent to a hub as if it were an id.
@@ -59,7 +59,7 @@ def weights_digest(folder: Path) -> str:
     digest.update(_canonical({key: value for key, value in config.items() if key not in _VOLATILE}))
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise BackendUnavailable(f"folder {folder} holds no *.safetensors file; convert the weights to safetensors")
+        raise BackendUnavailable(f"folder {folder} has no *.safetensors file; convert the weights to safetensors")
     for file in files:
         _digest_file(file, digest)
     return digest.hexdigest()[:12]
@@ -76,7 +76,7 @@ def read_json(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BackendUnavailable(f"cannot read {file.name} of the model in {file.parent}: {error}") from error
     if not isinstance(content, dict):
-        raise BackendUnavailable(f"{file.name} of the model in {file.parent} is no JSON object")
+        raise BackendUnavailable(f"{file.name} of the model in {file.parent} is not a JSON object")
     return content
 
 
@@ -107,7 +107,7 @@ def _digest_file(file: Path, digest: "hashlib._Hash") -> None:
         head = stream.read(8)
         length = struct.unpack("<Q", head)[0] if len(head) == 8 else size
         if length + 8 > size:
-            raise BackendUnavailable(f"{file} is no whole safetensors file ({size} bytes); fetch it again")
+            raise BackendUnavailable(f"{file} is not a complete safetensors file ({size} bytes); download it again")
         table = json.loads(stream.read(length))
         table.pop("__metadata__", None)
         digest.update(_canonical(table))
@@ -137,7 +137,7 @@ def _fetch(model: str, alternative: str, revision: str | None) -> Path:
     except GatedRepoError as error:
         raise BackendUnavailable(_ways_out(model, "its licence has not been accepted here", alternative)) from error
     except RepositoryNotFoundError as error:
-        fact = "the hub knows no such model, or shows it only to accounts that were given access"
+        fact = "the hub has no such model, or shows it only to accounts with access"
         raise BackendUnavailable(_ways_out(model, fact, alternative)) from error
     except (HTTPError, OSError, ValueError) as error:  # no network, offline and not cached, disk full, malformed id
         raise BackendUnavailable(_ways_out(model, _first_line(error), alternative)) from error
@@ -149,7 +149,7 @@ def _first_line(error: Exception) -> str:
 
 def _ways_out(model: str, fact: str, alternative: str) -> str:
     return (
-        f"model {model} cannot be loaded: {fact}. Three ways out: "
+        f"model {model} cannot be loaded: {fact}. Three solutions: "
         "(1) put its files (config.json, *.safetensors) into a folder and give that path; "
         "(2) accept the licence on the model's page and set HF_TOKEN, or point HF_ENDPOINT at a mirror you may use; "
         f"(3) {alternative}"

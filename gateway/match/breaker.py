@@ -58,7 +58,7 @@ class CircuitBreaker:
         if trying:
             rested_s = self._clock() - self._opened_s
             if self._probing or rested_s < self._rest_s:
-                raise self._refuse(f"failed {self._in_a_row} times in a row and is left alone for a moment")
+                raise self._refuse(f"failed {self._in_a_row} times in a row and is not asked for a moment")
             self._probing = True
         try:
             yield

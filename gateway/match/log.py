@@ -53,7 +53,7 @@ class MatchLog:
             async with asyncio.timeout(timeout_s):
                 await self._is_idle.wait()
         except TimeoutError:
-            logger.warning("%d answers are still on their way to the log of matches", len(self._waiting))
+            logger.warning("%d answers are not yet in the log of matches", len(self._waiting))
 
     async def keep_sending(self) -> None:
         """Send what is noted, batch after batch."""
@@ -75,7 +75,7 @@ class MatchLog:
                     "%d answers wait for the log of matches: %s: %s", len(self._waiting), type(exc).__name__, exc
                 )
                 return False
-            logger.error("%d answers are not kept: the log of matches refuses them: %s", len(batch), exc)
+            logger.error("%d answers are lost, because the log of matches refuses them: %s", len(batch), exc)
         for record in batch:
             # A full queue has dropped its oldest meanwhile, which may be some of these.
             if self._waiting and self._waiting[0] is record:

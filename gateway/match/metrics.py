@@ -44,7 +44,7 @@ class MatchMetrics:
         )
         self._breaker_open = Gauge(
             "matcher_verifier_left_alone",
-            "1 while a verifier that failed is not asked, else 0.",
+            "1 while the verifier is not asked because it failed, else 0.",
             ["process"],
             registry=metrics.registry,
         )

@@ -114,7 +114,7 @@ class MatchPipeline:
             failure = exc
         if self.verification_required:
             raise VerifierUnavailable(f"the photo could not be verified: {failure}") from failure
-        logger.warning("answering unverified: %s", failure)
+        logger.warning("answering without verification: %s", failure)
         return None
 
 

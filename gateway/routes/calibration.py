@@ -21,7 +21,7 @@ _FAILURES = (404, 409, 422, 502, 503, 504)
 
 @router.get(
     "/{collection:path}/calibration",
-    summary="How sure an answer must be, and what that promises",
+    summary="The calibration of a collection",
     responses=error_answers(*_FAILURES),
 )
 @requires(Role.MANAGE)
@@ -66,7 +66,7 @@ async def change_calibration(request: Request, collection: Collection, gateway: 
 @router.delete(
     "/{collection:path}/calibration",
     status_code=204,
-    summary="Stop calibrating, or forget the calibration",
+    summary="Cancel the running calibration, or delete the stored one",
     responses=error_answers(*_FAILURES),
 )
 @requires(Role.MANAGE)

@@ -18,7 +18,7 @@ Collection = Annotated[str, Path(alias="collection", min_length=1, max_length=MA
 @router.get(
     "/{collection:path}/health",
     response_model=HealthReply,
-    summary="What is wrong with a collection, and what to photograph next",
+    summary="Problems of a collection, and what to photograph next",
     responses=error_answers(404, 409, 422, 503),
 )
 @requires(Role.MANAGE)
@@ -50,7 +50,7 @@ async def list_matches(
 @router.get(
     "/{collection:path}/drift",
     response_model=DriftReply,
-    summary="Does the collection answer as it used to?",
+    summary="Have the collection's answers changed over time?",
     responses=error_answers(404, 422, 503),
 )
 @requires(Role.MANAGE)

@@ -17,7 +17,7 @@ _WAIT_S = 5.0
 @router.post(
     "/feedback",
     response_model=FeedbackReply,
-    summary="Say whether an answer was right",
+    summary="Report whether an answer was right",
     responses=error_answers(404, 408, 413, 422, 503),
     openapi_extra=json_body(FeedbackRequest),
 )

@@ -35,8 +35,8 @@ _MAX_CHANGE_BYTES = 1024 * 1024
     summary="Add photos to the gallery",
     description=(
         "One or many `file` parts with the same fields, or one ZIP archive with a folder per place or a "
-        "`manifest.csv`. Each file has its own outcome: `added`, `duplicate` (the same bytes are already in the "
-        "collection) or `rejected` with the reason. A bad file never fails the others."
+        "`manifest.csv`. Every file has its own outcome: `added`, `duplicate` (the collection already "
+        "has the same bytes) or `rejected` with the reason. A rejected file does not affect the others."
     ),
     responses=error_answers(408, 409, 413, 422, 503, 504),
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
@@ -50,8 +50,8 @@ async def add_images(request: Request, gateway: GatewayDependency) -> Response:
 @router.post(
     "/known",
     response_model=KnownReply,
-    summary="Which photos are there already?",
-    description="Asked before an upload is taken up again. Nothing is known of a collection that does not exist.",
+    summary="Which of these photos does the collection have?",
+    description="Lets a client resume an upload. A collection that does not exist has none of them.",
     responses=error_answers(408, 413, 422, 503),
     openapi_extra=json_body(KnownQuestion),
 )
@@ -98,7 +98,7 @@ async def get_original(request: Request, _image_id: ImageId, gateway: GatewayDep
 @router.get(
     "/images/{image_id}/preview",
     response_class=Response,
-    summary="A small JPEG of it",
+    summary="A small JPEG of the photo",
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
 )
 @requires(Role.MATCH)
@@ -111,7 +111,8 @@ async def get_preview(request: Request, _image_id: ImageId, gateway: GatewayDepe
     "/images/{image_id}",
     response_model=ImageBody,
     summary="Change what an image shows",
-    description="Fields left out stay. `place_id` moves the image; the other fields belong to the place it then shows.",
+    description="Fields that are not sent stay unchanged. `place_id` moves the image to another place; the other "
+    "fields change the place that it then shows.",
     responses=error_answers(404, 408, 413, 422, 503),
     openapi_extra=json_body(ImageChangeBody),
 )

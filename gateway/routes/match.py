@@ -35,14 +35,14 @@ data: {"matched": true, "place": {…}, …}
     response_model=MatchReply,
     summary="Which place does this photo show?",
     description=(
-        "Answers with the place, or with `matched: false` when the photo shows nothing of the collection; both are "
-        "HTTP 200. `candidates` lists what was considered, at most one image per place, best first.\n\n"
-        "Several photos of one thing may be sent together: each is compared with what is found for it, and what they "
-        "say of a place is taken together. `photo` of a candidate says which one found it.\n\n"
-        "With `Accept: text/event-stream` the answer is told as it comes about, in server-sent events: `candidates` "
-        "(a CandidatesEvent) as soon as retrieval has answered, one `verdict` (a VerdictEvent) per candidate that was "
-        "compared closely, and at the end `result`, whose data is the same reply as else, or `error`, whose data is "
-        "the error body. What fails before the first event is answered with its status, as else."
+        "Answers with the place, or with `matched: false` if the photo shows nothing of the collection; "
+        "both are HTTP 200. `candidates` lists the candidates, at most one image per place, best "
+        "first.\n\nSeveral photos of the same thing may be sent together. Every photo is compared with "
+        "its own candidates, and the evidence for a place is added up. `photo` of a candidate says which "
+        "photo found it.\n\nWith `Accept: text/event-stream` the answer is sent as server-sent events: "
+        "`candidates` (a CandidatesEvent) as soon as retrieval has answered, one `verdict` (a "
+        "VerdictEvent) per verified candidate, and at the end `result` with the usual reply, or `error` "
+        "with the error body. An error before the first event is answered with its HTTP status, as usual."
     ),
     responses={
         200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": _EVENTS}}},
@@ -50,8 +50,8 @@ data: {"matched": true, "place": {…}, …}
     },
     openapi_extra=form_body(
         MatchFields,
-        file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC. Up to 5 of one thing; together they may have the "
-        "bytes of the largest single photo.",
+        file="The visitor's photo: JPEG, PNG, WebP, AVIF or HEIC. Up to 5 photos of the same thing; together "
+        "they may be as large as one photo.",
         several=True,
         at_most=MOST_PHOTOS,
     ),

@@ -17,7 +17,7 @@ Params = Annotated[SampleParams, Query()]
 @router.get(
     "",
     response_model=SampleCollection,
-    summary="The sample collection, and how far it is",
+    summary="The sample collection and its progress",
     responses=error_answers(422, 503),
 )
 @requires(Role.MATCH)
@@ -42,7 +42,7 @@ async def build_sample(request: Request, gateway: GatewayDependency, _params: Pa
 @router.get(
     "/queries/{number}",
     response_class=Response,
-    summary="A photo to try the sample with",
+    summary="A test photo for the sample",
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(422, 503)},
 )
 @requires(Role.MATCH)

@@ -20,7 +20,7 @@ from serving.roles import Role, requires
 router = APIRouter(prefix="/session", tags=["session"])
 
 
-@router.get("", summary="Who am I here?")
+@router.get("", summary="The caller's key and role")
 @requires(Role.OPEN)
 async def show_session(request: Request) -> SessionBody:
     """The name and role that this request has; without keys everybody is an admin."""
@@ -28,7 +28,7 @@ async def show_session(request: Request) -> SessionBody:
     return SessionBody(name=None if identity.is_anonymous else identity.name, role=identity.role.word)
 
 
-@router.get("/keys", summary="Which keys are there?")
+@router.get("/keys", summary="Names and roles of all keys")
 @requires(Role.ADMIN)
 def list_keys(gateway: GatewayDependency) -> KeysBody:
     """Names and roles; keys are made and revoked with `python -m gateway.manage_keys`."""
@@ -49,7 +49,7 @@ def list_keys(gateway: GatewayDependency) -> KeysBody:
 async def begin_session(
     request: Request,
     response: Response,
-    remember: Annotated[bool, Query(description="for 30 days, instead of until the browser is closed")] = False,
+    remember: Annotated[bool, Query(description="true: for 30 days; false: until the browser is closed")] = False,
 ) -> SessionBody:
     """Set the cookie."""
     identity: Identity = request.state.identity

@@ -27,7 +27,7 @@ from serving.loading import Loading
 from serving.metrics import Metrics
 from serving.process import build_api
 
-_DESCRIPTION = "Internal: finds candidates for a photo and keeps the gallery. The public door is the gateway."
+_DESCRIPTION = "Internal: finds candidates for a photo and stores the gallery. The gateway is the public API."
 
 
 def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -> FastAPI:
@@ -116,7 +116,8 @@ async def _probe(app: FastAPI) -> ReadyBody:
         details["vectors_waiting"] = lag.waiting
         details["vector_engine"] = lag.trouble or "answers"
         if lag.trouble:
-            reason = "searches may fail, for the vector engine is away or being repaired; photos can be added"
+            reason = "searches may fail, because the vector engine is unavailable or being repaired; photos can be "
+        "added"
     return ReadyBody(ready=True, process="retrieval", reason=reason, details=details)
 
 

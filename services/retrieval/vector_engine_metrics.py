@@ -22,12 +22,14 @@ class VectorEngineMetrics(Collector):
         if lag is None:
             return
         waiting = GaugeMetricFamily(
-            "matcher_vectors_waiting", "Images whose last change the engine does not surely show.", labels=["process"]
+            "matcher_vectors_waiting",
+            "Images whose last change the vector engine may not show yet.",
+            labels=["process"],
         )
         waiting.add_metric([self._process], lag.waiting)
         answering = GaugeMetricFamily(
             "matcher_vector_engine_answers",
-            "1 while the engine is led after the database, 0 while that fails.",
+            "1 while the vector engine is kept in step with the database, 0 while that fails.",
             labels=["process"],
         )
         answering.add_metric([self._process], not lag.trouble)

@@ -27,7 +27,7 @@ from serving.metrics import Metrics
 from serving.process import build_api
 from serving.workers import Workers
 
-_DESCRIPTION = "Internal: verifies candidates. The public door is the gateway."
+_DESCRIPTION = "Internal: verifies candidates. The gateway is the public API."
 
 
 def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) -> FastAPI:

@@ -65,12 +65,12 @@ async def get_settings(request: Request) -> VerifierSettings:
     "/verify",
     response_model=VerifyReply,
     summary="Which of these candidates show this photo's place?",
-    description="Verdicts come best first. Candidates deleted meanwhile, or whose photo in the gallery cannot be read, "
-    "are listed in `dropped`, not an error.",
+    description="Verdicts come best first. `dropped` lists candidates that were deleted meanwhile or whose photo "
+    "cannot be read; this is not an error.",
     responses=error_answers(400, 408, 413, 415, 422, 503, 504),
     openapi_extra=form_body(
         VerifyFields,
-        file="The query photo, or several of one thing.",
+        file="The query photo, or several photos of the same thing.",
         several=True,
         at_most=MOST_PHOTOS,
         optional=("features",),

@@ -21,7 +21,7 @@ class ServerMetrics(Collector):
         labels = ["process", "server"]
         answering = GaugeMetricFamily(
             "matcher_verifier_server_answers",
-            "1 while a server of the verifier's is asked, 0 while left alone.",
+            "1 while a server behind the verifier is asked, 0 while it is skipped after failures.",
             labels=labels,
         )
         in_flight = GaugeMetricFamily(

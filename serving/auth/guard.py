@@ -61,13 +61,13 @@ class Guard:
             answer = error_response(
                 403,
                 ErrorCode.INVALID_REQUEST,
-                "the request was sent to a host name that is not known here",
+                "the request was sent to a host name that this server does not accept",
                 accepted=", ".join(["localhost", "127.0.0.1", "[::1]", *sorted(access.allowed_hosts)]),
             )
             await answer(scope, receive, send)
             return
         if is_cross_site(scope["method"], headers, access.allowed_origins):
-            message = "a web page of another site may not send this; its origin would have to be allowed"
+            message = "a web page of another site may not send this request, because its origin is not allowed"
             await error_response(403, ErrorCode.INVALID_REQUEST, message)(scope, receive, send)
             return
         identity = access.authenticator.identify(HTTPConnection(scope))
@@ -120,7 +120,7 @@ async def authorize(request: Request) -> None:
 def _refuse_too_many(allowance: Allowance | None) -> None:
     if allowance is not None and allowance.retry_after_s is not None:
         raise RateLimited(
-            f"more than {allowance.per_minute} requests in a minute; try again in {allowance.retry_after_s} s",
+            f"more than {allowance.per_minute} requests per minute; try again in {allowance.retry_after_s} s",
             retry_after_s=allowance.retry_after_s,
         )
 

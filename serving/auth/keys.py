@@ -49,7 +49,7 @@ class ApiKey(BaseModel):
     @classmethod
     def _refuse_reserved(cls, name: str) -> str:
         if name == ANONYMOUS:
-            raise ValueError(f"{ANONYMOUS} is who comes without a key; choose another name")
+            raise ValueError(f"{ANONYMOUS} stands for callers without a key; choose another name")
         return name
 
     @property
@@ -122,7 +122,7 @@ def create_key(path: Path, name: str, role: str) -> str:
 
     def add(known: KeyList) -> KeyList:
         if any(key.name == name for key in known.keys):
-            raise KeysError(f"a key is called {name} already; revoke it first or choose another name")
+            raise KeysError(f"there is already a key called {name}; revoke it first or choose another name")
         try:
             return KeyList(keys=(*known.keys, ApiKey.model_validate(entry)))
         except ValidationError as exc:

@@ -101,5 +101,5 @@ def test_what_is_no_origin_is_refused_at_start(value: str, monkeypatch: pytest.M
     """A value that no browser would ever send is a mistake, and the message says what would be accepted."""
     monkeypatch.setenv("GATEWAY_CORS_ORIGINS", value)
 
-    with pytest.raises(ValidationError, match=r"is no origin; accepted: scheme, host and port"):
+    with pytest.raises(ValidationError, match=r"is not an origin; accepted: scheme, host and port"):
         GatewaySettings()

@@ -116,7 +116,7 @@ def test_an_upload_that_breaks_off_in_one_process_is_no_error(product: AppClient
     product.call(product.app, scope, receive, send)
 
     assert sent == []
-    assert "the caller hung up" in caplog.text
+    assert "the caller disconnected" in caplog.text
     assert [record.message for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
     assert product.get("/index/images").json()["images"] == []
 

@@ -125,7 +125,7 @@ def test_an_upload_that_breaks_off_is_no_error(processes: Processes):
         if logged.count("POST /index/images 0 ") == 2:
             break
 
-    assert logged.count("the caller hung up") == 2
+    assert logged.count("the caller disconnected") == 2
     assert not re.search("WARNING|ERROR|Traceback", logged)
 
 
@@ -145,7 +145,7 @@ def test_a_visitor_who_hangs_up_is_given_up_by_every_process(processes: Processe
         if "POST /match 0 " in logged and re.search("POST /(search|verify) 0 ", logged):
             break
 
-    assert logged.count("the caller hung up") == 2
+    assert logged.count("the caller disconnected") == 2
     assert not re.search("WARNING|ERROR|Traceback", logged)
 
 

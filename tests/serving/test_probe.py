@@ -73,7 +73,7 @@ def test_a_loading_process_is_waited_for(
 def test_a_process_that_cannot_be_asked_is_not_healthy(url: str, capsys: pytest.CaptureFixture[str]):
     """A refused connection or a wrong address is failure, not a traceback."""
     assert main([url]) == 1
-    assert "cannot be asked" in capsys.readouterr().err
+    assert "cannot be reached" in capsys.readouterr().err
 
 
 def test_a_process_that_does_not_listen_yet_is_waited_for():

@@ -59,7 +59,7 @@ def test_the_product_starts_once_and_stops(run: Run, tmp_path: Path):
     assert (tmp_path / "data" / "gallery").is_dir()
     log = (tmp_path / ".run" / "standalone.log").read_text()
     assert "Traceback" not in log
-    assert "the gallery lies in" in log
+    assert "the gallery is in" in log
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing(run: Run):
@@ -132,7 +132,7 @@ def test_a_web_server_on_the_port_is_said_to_be_the_reason(run: Run, answering: 
     failed = run("start", GATEWAY_PORT=str(answering.server_port))
 
     assert failed.returncode == 1
-    assert f"port {answering.server_port} of 127.0.0.1 is taken by something else" in failed.stderr
+    assert f"port {answering.server_port} of 127.0.0.1 is used by another program" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
@@ -147,7 +147,7 @@ def test_a_strangers_answer_is_not_taken_for_the_products(
 
     failure = wait_until_ready(starting, f"http://127.0.0.1:{answering.server_port}")
 
-    assert "taken by something else" in str(failure)
+    assert "used by another program" in str(failure)
 
 
 def test_a_proxy_does_not_stand_between_the_product_and_its_start(

@@ -57,7 +57,9 @@ def switch(shadow: ShadowVectors) -> None:
             _replace_vectors(copy, shadow.path, shadow.fingerprint)
         with _alone(folder) as current:
             if read_generation(current) != generation:
-                raise GalleryUnavailable(f"the gallery in {folder} was changed meanwhile; stop the services, try again")
+                raise GalleryUnavailable(
+                    f"the gallery in {folder} was changed meanwhile; stop the services and try again"
+                )
             _exchange(folder / DATABASE_NAME, following)
         shutil.rmtree(following.parent)
 

@@ -15,7 +15,7 @@ from core.verifiers.prompting.styles import PromptStyle, Shown, Turn
 _JPEG_QUALITY = 92
 
 NO_LOGPROBS = (
-    "the server gave no probabilities of its words; vLLM and SGLang do, for models they run themselves "
+    "the server returned no probabilities; vLLM and SGLang do, for models they run themselves "
     "(logprobs, top_logprobs); for a server that cannot, set answers_from to 'words'"
 )
 
@@ -96,7 +96,9 @@ def _first_choice(body: Any) -> dict[str, Any]:
     try:
         choice = body["choices"][0]
     except (KeyError, IndexError, TypeError) as error:
-        raise BackendUnavailable("the server's reply is no chat completion; check the URL, it ends with /v1") from error
+        raise BackendUnavailable(
+            "the server's reply is not a chat completion; check the URL, it ends with /v1"
+        ) from error
     if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
-        raise BackendUnavailable("the server's reply is no chat completion; check the URL, it ends with /v1")
+        raise BackendUnavailable("the server's reply is not a chat completion; check the URL, it ends with /v1")
     return choice

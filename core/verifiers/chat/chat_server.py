@@ -43,7 +43,7 @@ class ChatServer:
         except httpx.InvalidURL:
             raise InvalidRequest("url is malformed; accepted: like http://127.0.0.1:8000/v1") from None
         if base.scheme not in ("http", "https") or not base.host:
-            raise InvalidRequest("url is no web address; accepted: like http://127.0.0.1:8000/v1")
+            raise InvalidRequest("url is not a web address; accepted: like http://127.0.0.1:8000/v1")
         if not model:
             raise InvalidRequest("model is empty; accepted: the name under which the server offers its model")
         self.url = url
@@ -79,7 +79,7 @@ class ChatServer:
         try:
             return response.json()
         except ValueError as error:
-            raise ServerFailed(f"server {self.name} answered something that is no JSON; check the URL") from error
+            raise ServerFailed(f"server {self.name} sent a reply that is not JSON; check the URL") from error
 
     def check(self, timeout_s: float) -> None:
         """See whether the server answers at all, by its list of models.
@@ -104,7 +104,7 @@ class ChatServer:
         except httpx.TimeoutException as error:
             raise ServerFailed(f"server {self.name} did not answer in time ({type(error).__name__})") from error
         except httpx.HTTPError as error:
-            raise ServerFailed(f"server {self.name} cannot be asked: {error}; is it running?") from error
+            raise ServerFailed(f"server {self.name} cannot be reached: {error}; is it running?") from error
         if response.status_code in (401, 403):
             raise ServerFailed(f"server {self.name} refused the API key (HTTP {response.status_code})")
         return response

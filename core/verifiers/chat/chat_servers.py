@@ -194,7 +194,7 @@ class ChatServers:
             # What was asked together fails together, and is one failure.
             if member.reason is None or now_s >= member.returns_s:
                 if member.reason is None:
-                    logger.warning("leaving a server alone for %.0f s: %s", member.pause_s, failure)
+                    logger.warning("skipping a server for %.0f s: %s", member.pause_s, failure)
                 member.returns_s = now_s + member.pause_s
                 member.pause_s = min(2 * member.pause_s, LONGEST_PAUSE_S)
             member.reason, member.heard_s = str(failure), -float("inf")

@@ -17,7 +17,7 @@ Collection = Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
 
 @router.get(
     "/{collection:path}/health",
-    summary="What is wrong with a collection, and what to photograph next",
+    summary="Problems of a collection, and what to photograph next",
     responses=error_answers(404, 409, 422, 503),
 )
 async def get_health(collection: Collection, engine: Engine, params: Annotated[HealthParams, Query()]) -> HealthReply:
@@ -34,7 +34,7 @@ async def list_matches(collection: Collection, engine: Engine, params: Annotated
 
 @router.get(
     "/{collection:path}/drift",
-    summary="Does the collection answer as it used to?",
+    summary="Have the collection's answers changed over time?",
     responses=error_answers(404, 422, 503),
 )
 async def get_drift(collection: Collection, engine: Engine) -> DriftReply:

@@ -11,7 +11,7 @@ from serving.openapi import error_answers
 router = APIRouter(tags=["feedback"])
 
 
-@router.post("/feedback", summary="Say whether an answer was right", responses=error_answers(404, 422, 503))
+@router.post("/feedback", summary="Report whether an answer was right", responses=error_answers(404, 422, 503))
 async def give_feedback(said: FeedbackRequest, engine: Engine) -> FeedbackReply:
     """Keep it; said again, it replaces what was said before."""
     await engine.usage.await_match(said.request_id)

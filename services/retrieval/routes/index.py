@@ -69,7 +69,7 @@ async def add_images(request: Request, engine: Engine, settings: Settings, audit
     return reply
 
 
-@router.post("/known", summary="Which photos are there already?", responses=error_answers(422, 503))
+@router.post("/known", summary="Which of these photos does the collection have?", responses=error_answers(422, 503))
 async def tell_known(question: KnownQuestion, engine: Engine) -> KnownReply:
     """Tell by content."""
     return KnownReply(known=await engine.workers.run(_known, engine.gallery, question))
@@ -110,7 +110,7 @@ async def get_original(image_id: ImageId, request: Request, engine: Engine) -> R
 @router.get(
     "/images/{image_id}/preview",
     response_class=Response,
-    summary="A small JPEG of it",
+    summary="A small JPEG of the photo",
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
 )
 async def get_preview(image_id: ImageId, request: Request, engine: Engine) -> Response:

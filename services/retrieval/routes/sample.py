@@ -12,7 +12,7 @@ from serving.openapi import error_answers
 router = APIRouter(prefix="/sample", tags=["sample"])
 
 
-@router.get("", summary="The sample collection, and how far it is", responses=error_answers(422, 503))
+@router.get("", summary="The sample collection and its progress", responses=error_answers(422, 503))
 async def get_sample(engine: Engine, params: Annotated[SampleParams, Query()]) -> SampleCollection:
     """Its photographs and their terms."""
     return await engine.sample.read(params.language)
@@ -28,7 +28,7 @@ async def build_sample(engine: Engine, audit: Audit, params: Annotated[SamplePar
 @router.get(
     "/queries/{number}",
     response_class=Response,
-    summary="A photo to try the sample with",
+    summary="A test photo for the sample",
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(422, 503)},
 )
 async def get_query(number: Annotated[int, Path(ge=0, le=1000)], engine: Engine) -> Response:

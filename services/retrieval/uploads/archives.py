@@ -118,7 +118,7 @@ def _open(file: BinaryIO, max_entries: int) -> zipfile.ZipFile:
         return archive
     except _DAMAGE as exc:
         raise InvalidRequest(
-            f"the ZIP archive is damaged or needs a newer format than is read here: {str(exc)[:200]}; pack it again"
+            f"the ZIP archive is damaged or uses a format that is not supported: {str(exc)[:200]}; pack it again"
         ) from exc
 
 

@@ -75,7 +75,7 @@ def test_scores_that_moved_are_noticed_before_answers_change():
     drift = report_drift(some_weeks(2, (400, 0.8, 0), (200, 0.8, 0.1)), MONDAY + 2 * WEEK)
 
     assert (drift.weeks[1].scores_changed, drift.weeks[1].answers_changed) == (True, False)
-    assert "scores lie elsewhere" in drift.en
+    assert "scores have moved" in drift.en
 
 
 def test_a_calibration_set_is_the_reference_where_there_is_one():

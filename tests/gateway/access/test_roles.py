@@ -148,7 +148,7 @@ def test_an_unknown_key_is_never_taken_for_a_visitor(start: Callable[..., Guarde
 
     answer = product.request("GET", "/index/collections", headers={"Authorization": "Bearer sim_revoked"})
 
-    assert (answer.status_code, error_of(answer)["message"]) == (401, "this key is not known here, or was revoked")
+    assert (answer.status_code, error_of(answer)["message"]) == (401, "this key is unknown or was revoked")
 
 
 @pytest.mark.parametrize(

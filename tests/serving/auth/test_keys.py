@@ -70,7 +70,7 @@ def test_a_name_is_given_once(path: Path):
     """The audit log tells people apart by it."""
     create_key(path, "desk", "match")
 
-    with pytest.raises(KeysError, match="a key is called desk already"):
+    with pytest.raises(KeysError, match="there is already a key called desk"):
         create_key(path, "desk", "admin")
 
 

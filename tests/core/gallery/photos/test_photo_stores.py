@@ -235,7 +235,7 @@ class TestBucket:
             key = next(key for key in bucket.objects() if "originals" in key)
             for damaged in (new_image(1).data[:-1], bytes(500)):
                 bucket.put(key, damaged)
-                with pytest.raises(LostPhoto, match="missing or torn"):
+                with pytest.raises(LostPhoto, match="missing or damaged"):
                     gallery.fetch_original(image)
             bucket.put(key, new_image(1).data)
             assert gallery.fetch_original(image).is_file()

@@ -164,8 +164,8 @@ def test_reasons_are_a_turn_of_their_own(images: list[Image.Image], as_photo: As
         (400, {"error": "image too large"}, "refused with HTTP 400.*image too large"),
         (503, b"busy", "refused with HTTP 503: busy"),
         (200, b"<html>", "no JSON"),
-        (200, [], "no chat completion"),
-        (200, {"choices": [{"message": "yes"}]}, "no chat completion"),
+        (200, [], "not a chat completion"),
+        (200, {"choices": [{"message": "yes"}]}, "not a chat completion"),
     ],
 )
 def test_refusals_are_reported(
@@ -183,7 +183,7 @@ def test_a_server_that_is_down_is_reported(images: list[Image.Image], as_photo: 
     """A refused connection is reported with the address and a question worth asking."""
     with ChatServer(likely("yes")) as server:
         url = server.url
-    with pytest.raises(BackendUnavailable, match=r"server 127\.0\.0\.1:\d+ cannot be asked.*is it running"):
+    with pytest.raises(BackendUnavailable, match=r"server 127\.0\.0\.1:\d+ cannot be reached.*is it running"):
         connect(url).verify(as_photo(images[0]), [as_photo(images[1])])
 
 
@@ -228,8 +228,8 @@ def test_requests_in_flight_are_bounded(images: list[Image.Image], as_photo: AsP
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"url": "localhost:8000"}, "is no web address; accepted: like http://127.0.0.1:8000/v1"),
-        ({"url": "http://[::1"}, "malformed|no web address"),
+        ({"url": "localhost:8000"}, "is not a web address; accepted: like http://127.0.0.1:8000/v1"),
+        ({"url": "http://[::1"}, "malformed|not a web address"),
         ({"model": ""}, "model is empty"),
         ({"answers_from": "vibes"}, "answers_from is 'vibes'; accepted: logprobs, words"),
         ({"word_confidence": 0.4}, "word_confidence is 0.4"),
