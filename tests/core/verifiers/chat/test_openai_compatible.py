@@ -163,7 +163,7 @@ def test_reasons_are_a_turn_of_their_own(images: list[Image.Image], as_photo: As
         (404, {"error": "no"}, "has no model 'tiny' or no chat completions at /v1/chat/completions"),
         (400, {"error": "image too large"}, "refused with HTTP 400.*image too large"),
         (503, b"busy", "refused with HTTP 503: busy"),
-        (200, b"<html>", "no JSON"),
+        (200, b"<html>", "not JSON"),
         (200, [], "not a chat completion"),
         (200, {"choices": [{"message": "yes"}]}, "not a chat completion"),
     ],
