@@ -156,8 +156,8 @@ def test_a_wrong_answer_shows_what_would_have_been_right(photos):
     """A gallery photo of the true place is on the card where another place came first, and only there."""
     label = "What it shows, in the gallery: "
 
-    assert label in re.sub(r"<[^>]+>", "", render([asked(photos, "a", "b")], FACTS)).replace("馆藏中的正确照片", "")
-    assert label not in re.sub(r"<[^>]+>", "", render([asked(photos, "a", "a")], FACTS)).replace("馆藏中的正确照片", "")
+    assert label in re.sub(r"<[^>]+>", "", render([asked(photos, "a", "b")], FACTS)).replace("图库中的正确照片", "")
+    assert label not in re.sub(r"<[^>]+>", "", render([asked(photos, "a", "a")], FACTS)).replace("图库中的正确照片", "")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_both_languages_are_on_the_page(photos):
     text = render([asked(photos, "a", "b")], FACTS)
 
     assert text.count('<span lang="en">') == text.count('<span lang="zh-CN">') > 30
-    assert "认错地点" in text
+    assert "认错展品" in text
 
 
 def test_pictures_are_small_and_carry_no_metadata(tmp_path):
