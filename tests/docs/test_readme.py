@@ -65,6 +65,14 @@ def test_no_setting_is_invented(document):
     assert set(re.findall(r"`((?:M1|M3|GATEWAY)_[A-Z0-9_]+)`", (ROOT / document).read_text())) <= known
 
 
+def test_contributing_names_files_that_exist():
+    """Every path that CONTRIBUTING.md names leads somewhere, so the way of a photo can be followed."""
+    paths = re.findall(r"`([a-z_.]+/[a-z_./-]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+
+    assert len(paths) > 40
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 DOCUMENTS = sorted(path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
 
