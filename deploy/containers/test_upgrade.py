@@ -9,6 +9,13 @@ from product import CPU, REPOSITORY, STATE, Product, run, shown
 PREVIOUS = os.environ.get("PREVIOUS_RELEASE", "5d2238f")
 """0.1.0, the last commit before 0.2.0 was begun. Its images are built once and kept with the engine's state."""
 
+TAGS = """
+services:
+  m1: { image: "semantic-image-matcher-cpu:previous" }
+  m3: { image: "semantic-image-matcher-cpu:previous" }
+  gateway: { image: "semantic-image-matcher-gateway:previous" }
+"""
+
 
 @pytest.fixture(scope="module")
 def previous_images() -> None:
@@ -32,29 +39,27 @@ def previous_images() -> None:
 
 def test_an_upgrade_keeps_the_gallery(images: None, previous_images: None, tmp_path: Path):
     """What was added and answered before is found afterwards, under the same ids; nothing needs to be done."""
-    product = Product(tmp_path / "upgrade", "sim-upgrade", CPU, port=8019)
-    old = product.folder / "previous.yml"
-    old.write_text(
-        "".join(f"  {name}: {{ image: semantic-image-matcher-{image}:previous }}\n" for name, image in
-                (("m1", "cpu"), ("m3", "cpu"), ("gateway", "gateway"))).join(["services:\n", ""])
-    )  # fmt: skip
+    old = Product(tmp_path / "old", "sim-upgrade", CPU, port=8019)
+    files = "docker-compose.yml docker-compose.cpu.yml .env.example"
+    run("sh", "-c", f"git -C {REPOSITORY} archive {PREVIOUS} {files} | tar -x", cwd=old.folder)
+    (old.folder / "previous.yml").write_text(TAGS)
+    new = Product(tmp_path / "new", "sim-upgrade", CPU, port=8019)
     try:
-        product.configure(COMPOSE_FILE=f"{CPU}:previous.yml")
-        product.up()
+        old.configure(COMPOSE_FILE=f"{CPU}:previous.yml")
+        old.up()
         for place in range(3):
-            product.add(place)
-        before = product.ask("GET", "/index/images").json()
-        assert shown(product.match(1)) == "place-1"
-        assert product.inspect("m1", "{{.Config.Image}}").endswith(":previous")
+            old.add(place)
+        before = old.ask("GET", "/index/images").json()
+        assert shown(old.match(1)) == "place-1"
+        assert old.inspect("m1", "{{.Config.Image}}").endswith(":previous")
 
-        product.configure()
-        product.up()
-        assert not product.inspect("m1", "{{.Config.Image}}").endswith(":previous")
-        after = product.ask("GET", "/index/images").json()
+        new.up()
+        assert not new.inspect("m1", "{{.Config.Image}}").endswith(":previous")
+        after = new.ask("GET", "/index/images").json()
         assert [each["id"] for each in after["images"]] == [each["id"] for each in before["images"]]
-        reply = product.match(1)
+        reply = new.match(1)
         assert (shown(reply), reply["verification"]) == ("place-1", "done")
-        product.add(3)
-        assert shown(product.match(3)) == "place-3"
+        new.add(3)
+        assert shown(new.match(3)) == "place-3"
     finally:
-        product.down("--volumes")
+        new.down("--volumes")
