@@ -20,7 +20,7 @@ SEEN = [encode(see_again(draw_place(seed), seed + 50).image) for seed in range(4
 NOTHING = encode(see_again(draw_place(77), 1).image)
 
 
-def run(*command: str, timeout: float = 120, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+def run(*command: str, timeout: float = 400, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a command, bounded; where it fails, the error shows what it printed."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, **options)
     if check and done.returncode:
@@ -68,12 +68,12 @@ class Product:
         text = "".join(f"{name}={value}\n" for name, value in (lines | self.settings | settings).items())
         (self.folder / ".env").write_text(text)
 
-    def compose(self, *arguments: str, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def compose(self, *arguments: str, timeout: float = 400, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run docker compose there; the environment says nothing that .env does not."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("M1_", "M3_", "GATEWAY_"))}
         return run("docker", "compose", *arguments, timeout=timeout, check=check, cwd=self.folder, env=kept)
 
-    def up(self, *arguments: str, timeout: float = 240) -> None:
+    def up(self, *arguments: str, timeout: float = 400) -> None:
         """Start it and wait until it is healthy."""
         try:
             self.compose("up", "--detach", "--wait", "--no-build", *arguments, timeout=timeout)
@@ -115,7 +115,7 @@ class Product:
         reply: dict[str, Any] = answer.json()
         return reply
 
-    def wait_for(self, what: str, condition: Any, *, within: float = 60) -> None:
+    def wait_for(self, what: str, condition: Any, *, within: float = 240) -> None:
         """Ask until a condition holds."""
         end = time.monotonic() + within
         while not condition():

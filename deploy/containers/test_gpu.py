@@ -51,7 +51,7 @@ def test_the_gateway_answers_while_the_verifier_cannot(gpu: Product, models: Pat
     """A verifier without its model, as while 17 GB load: answers come, unverified, and the reason is said."""
     gpu.configure(M3_MODEL="/models/none", M1_ENCODER="dinov3")
     gpu.compose("up", "--detach", "--no-build")
-    gpu.wait_for("the gateway", lambda: answers(gpu), within=120)
+    gpu.wait_for("the gateway", lambda: answers(gpu), within=300)
     gpu.add(0)
     assert gpu.match(0)["verification"] == "unavailable"
     assert "no such folder" in gpu.ask("GET", "/health/ready").json()["reason"]
@@ -85,7 +85,7 @@ def test_weights_that_the_container_may_not_read_are_said_to_be(gpu: Product, mo
     weights.chmod(0o600)
     try:
         gpu.compose("up", "--detach", "--no-build", "m1")
-        gpu.wait_for("the cause", lambda: "cannot be loaded" in gpu.logs("m1"), within=120)
+        gpu.wait_for("the cause", lambda: "cannot be loaded" in gpu.logs("m1"), within=300)
         assert "permission denied: /models/dinov3/model.safetensors" in gpu.logs("m1")
         assert "runs as user 10001" in gpu.logs("m1")
     finally:
