@@ -10,7 +10,7 @@ MAX_COLLECTION = 200
 
 
 class CollectionChange(BaseModel):
-    """What may be changed of a collection."""
+    """The fields of a collection that can be changed."""
 
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "city-museum"}]}}
 
@@ -90,14 +90,14 @@ class PlaceRefs(BaseModel):
 
 
 class AdviceList(BaseModel):
-    """What to do first, and how much there is to do."""
+    """The most important advice, and how much there is in total."""
 
     total: int
     entries: list[AdviceBody]
 
 
 class HealthBody(BaseModel):
-    """One check of a collection."""
+    """The report of one health check."""
 
     generation: int = Field(description="the gallery's count of changes when the check began")
     computed_at: str = Field(description="UTC, ISO 8601")
@@ -118,7 +118,7 @@ class HealthBody(BaseModel):
 
 
 class HealthReply(BaseModel):
-    """The newest check there is, and whether it still holds."""
+    """The newest health report, and whether it describes the current gallery."""
 
     collection: str
     state: Literal["fresh", "stale", "computing"] = Field(
@@ -130,7 +130,7 @@ class HealthReply(BaseModel):
 
 
 class HealthParams(BaseModel):
-    """How long to wait, and how much to list."""
+    """How long to wait for a check, and how many entries to list."""
 
     model_config = {"extra": "forbid"}
 
@@ -149,7 +149,7 @@ class MatchParams(BaseModel):
 
 
 class FeedbackEntry(BaseModel):
-    """What was said of an answer."""
+    """The feedback on an answer."""
 
     verdict: FeedbackVerdict
     place_id: str | None
@@ -157,7 +157,7 @@ class FeedbackEntry(BaseModel):
 
 
 class MatchEntry(BaseModel):
-    """One answer, without the photo, which is not kept."""
+    """One answer, without the photo, which is never stored."""
 
     request_id: str
     at: str = Field(description="UTC, ISO 8601")
@@ -205,7 +205,7 @@ class WeekBody(BaseModel):
 
 
 class DriftReply(BaseModel):
-    """Does the collection answer as it used to?"""
+    """Whether the collection's answers have changed over time."""
 
     collection: str
     state: Literal["too_few", "usual", "unusual"]

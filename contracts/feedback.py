@@ -24,7 +24,7 @@ def verifier_asked(verifier: str, prompt_style: str | None) -> str:
 
 
 class FeedbackRequest(BaseModel):
-    """What somebody who knows says of an answer."""
+    """Feedback on an answer from somebody who knows the truth."""
 
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [examples.FEEDBACK]}}
 
@@ -48,7 +48,7 @@ class FeedbackRequest(BaseModel):
 
 
 class FeedbackReply(BaseModel):
-    """It is on the disk."""
+    """The feedback is on the disk."""
 
     model_config = {"json_schema_extra": {"examples": [examples.FEEDBACK_KEPT]}}
 
@@ -86,6 +86,6 @@ class MatchRecords(BaseModel):
 
 
 class RecordReply(BaseModel):
-    """They are on the disk."""
+    """The records are on the disk."""
 
     recorded: int

@@ -58,7 +58,7 @@ class ImagePageBody(BaseModel):
 
 
 class ImageChangeBody(BaseModel):
-    """What may be changed of an image. Fields left out stay as they are.
+    """The fields of an image that can be changed. Fields that are not sent stay unchanged.
 
     ``place_id`` moves the image to another place (made if new); the other fields belong to the place it then shows.
     """
@@ -113,7 +113,7 @@ class AddFields(BaseModel):
 
 
 class AddOutcome(BaseModel):
-    """What became of one uploaded file."""
+    """The outcome of one uploaded file."""
 
     filename: str
     status: Literal["added", "duplicate", "rejected"]
@@ -135,7 +135,7 @@ class AddReply(BaseModel):
 
 
 class KnownQuestion(BaseModel):
-    """Which photos may have arrived before. For taking up an upload again without sending everything twice."""
+    """Which photos the collection may already have. Lets a client resume an upload without sending everything again."""
 
     model_config = {"extra": "forbid"}
 
@@ -146,7 +146,7 @@ class KnownQuestion(BaseModel):
 
 
 class KnownReply(BaseModel):
-    """Those that are there: sent again, they would be `duplicate`."""
+    """The photos that the collection has; sent again, they would be `duplicate`."""
 
     known: list[str] = Field(description="hashes of the request that the collection has")
 

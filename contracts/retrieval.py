@@ -33,7 +33,7 @@ class RetrievedCandidate(BaseModel):
 
 
 class RetrievalDecision(BaseModel):
-    """What retrieval alone would answer: the stricter rule used when nothing can be verified."""
+    """What retrieval alone would answer: the stricter rule, used if nothing can be verified."""
 
     matched: bool
     confidence: float = Field(ge=0, le=1)

@@ -8,7 +8,7 @@ from contracts.verification import Language
 
 
 class SampleParams(BaseModel):
-    """In which words."""
+    """The language of the texts."""
 
     model_config = {"extra": "forbid"}
 
@@ -16,7 +16,7 @@ class SampleParams(BaseModel):
 
 
 class SampleQuery(BaseModel):
-    """A photo to try the sample with: one of its photographs as a visitor might have taken it, or a stranger."""
+    """A test photo: a photograph of the sample as a visitor might have taken it, or one that is not in the sample."""
 
     place_id: str | None = Field(description="what it shows; null: nothing in the sample")
     name: str
@@ -26,7 +26,7 @@ class SampleQuery(BaseModel):
 
 
 class SampleCollection(BaseModel):
-    """The sample collection and how far it is."""
+    """The sample collection and its progress."""
 
     collection: str = Field(description="its name")
     state: Literal["absent", "building", "ready", "failed", "unavailable"] = Field(

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class SessionBody(BaseModel):
-    """What the gateway knows of whoever asks."""
+    """What the gateway knows about the caller."""
 
     name: str | None = Field(description="name of the key; null without a key")
     role: Literal["open", "match", "manage", "admin"] = Field(
@@ -15,7 +15,7 @@ class SessionBody(BaseModel):
 
 
 class KeyBody(BaseModel):
-    """A key as operators know it: the key itself is written nowhere."""
+    """Name and role of a key; the key itself is not stored."""
 
     name: str
     role: Literal["match", "manage", "admin"]
@@ -23,7 +23,7 @@ class KeyBody(BaseModel):
 
 
 class KeysBody(BaseModel):
-    """The keys that are accepted at this moment."""
+    """The keys that are valid now."""
 
     guarded: bool = Field(description="false: this server needs no key")
     keys: list[KeyBody] = Field(default_factory=list, description="in the order of their creation")

@@ -44,11 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gallery", type=Path, required=True, help="the gallery's folder")
+    parser.add_argument("--gallery", type=Path, required=True, help="folder of the gallery")
     direction = parser.add_mutually_exclusive_group(required=True)
-    direction.add_argument("--output", type=Path, help="back up into this folder, empty or new")
-    direction.add_argument("--restore", type=Path, metavar="BACKUP", help="fill the empty gallery from this backup")
-    direction.add_argument("--verify", action="store_true", help="read the gallery through and name what is damaged")
+    direction.add_argument("--output", type=Path, help="back up into this empty or new folder")
+    direction.add_argument("--restore", type=Path, metavar="BACKUP", help="restore this backup into an empty gallery")
+    direction.add_argument("--verify", action="store_true", help="check the gallery and name what is damaged")
     return parser
 
 

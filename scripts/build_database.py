@@ -39,21 +39,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image-dir", type=Path, required=True, help="photos: a folder per place, or a manifest.csv")
-    parser.add_argument("--output-dir", type=Path, required=True, help="the gallery's folder; made if it is not there")
     parser.add_argument(
-        "--shard", type=shard, metavar="I/N", help="only the I-th of N parts; which photos those are never changes"
+        "--output-dir", type=Path, required=True, help="folder of the gallery; created if it does not exist"
     )
-    parser.add_argument("--collection", default=DEFAULT_COLLECTION, help="the museum or park they belong to")
+    parser.add_argument("--shard", type=shard, metavar="I/N", help="only part I of N; the same photos every time")
+    parser.add_argument("--collection", default=DEFAULT_COLLECTION, help="collection of the photos: a museum or park")
     parser.add_argument("--encoder", default="embedded", help=f"one of {', '.join(ENCODERS.names)}")
     parser.add_argument("--model", help="model id or folder, for encoders that load one")
     parser.add_argument(
-        "--encoder-options", type=json_object, default={}, help="further ones, as in M1_ENCODER_OPTIONS"
+        "--encoder-options",
+        type=json_object,
+        default={},
+        help="further options, a JSON object as in M1_ENCODER_OPTIONS",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--batch-size", type=int, default=16, help="photos per encoder call and per transaction")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
+    parser.add_argument("--threads", type=int, default=1, help="threads per numerical library")
     parser.add_argument(
-        "--strip-metadata", action="store_true", help="keep originals without position, camera, dates and texts"
+        "--strip-metadata", action="store_true", help="store originals without position, camera, dates and texts"
     )
     parser.add_argument("--export-h5", type=Path, help="also write names and embeddings to this HDF5 file")
     add_storage_options(parser)

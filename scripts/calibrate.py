@@ -53,20 +53,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--db-dir", type=Path, required=True, help="the gallery's folder")
+    parser.add_argument("--db-dir", type=Path, required=True, help="folder of the gallery")
     parser.add_argument("--collection", default=DEFAULT_COLLECTION)
     parser.add_argument("--target", type=float, default=0.02, help="share of unknown photos that may be answered")
     parser.add_argument("--query-dir", type=Path, help="labelled photos")
-    parser.add_argument("--photos", type=int, default=100, help="of the collection's own, at most (default: 100)")
-    parser.add_argument("--refit", action="store_true", help="another target for what was measured last time")
-    parser.add_argument("--dry-run", action="store_true", help="report and keep nothing")
-    parser.add_argument("--verifier", help="default: as the service chooses it")
-    parser.add_argument("--model", help="of the verifier")
+    parser.add_argument("--photos", type=int, default=100, help="most photos of the collection to use (default: 100)")
+    parser.add_argument("--refit", action="store_true", help="set another target for the last measurements")
+    parser.add_argument("--dry-run", action="store_true", help="print the report, store nothing")
+    parser.add_argument("--verifier", help="verifier; default: the one that the service would choose")
+    parser.add_argument("--model", help="model of the verifier")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--prompt-style", help="for verifiers that read a prompt")
+    parser.add_argument("--prompt-style", help="for verifiers that use a prompt")
     parser.add_argument("--top-k", type=int, default=5)
     parser.add_argument(
-        "--time-budget", type=float, default=60.0, help="seconds for looks at a photo; ample by default"
+        "--time-budget", type=float, default=60.0, help="seconds for all looks at one photo; the default is ample"
     )
     add_storage_options(parser)
     return parser.parse_args(argv)

@@ -42,18 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--db-dir", type=Path, required=True, help="the gallery's folder")
-    parser.add_argument("--collection", help="only this one; default: all")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was found")
-    parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the advice printed")
-    parser.add_argument("--show", type=int, default=10, help="lines printed of each list")
-    parser.add_argument("--budget", type=float, default=60, metavar="SECONDS", help="per collection")
+    parser.add_argument("--db-dir", type=Path, required=True, help="folder of the gallery")
+    parser.add_argument("--collection", help="check only this collection; default: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all findings to this file")
+    parser.add_argument("--language", choices=["en", "zh"], default="en", help="language of the printed advice")
+    parser.add_argument("--show", type=int, default=10, help="most lines to print per list")
+    parser.add_argument("--budget", type=float, default=60, metavar="SECONDS", help="time per collection")
     parser.add_argument(
         "--verifier",
         default="geometric",
-        help=f"asked about the most similar places: {', '.join(VERIFIERS.names)}, none",
+        help=f"verifier for the most similar places: {', '.join(VERIFIERS.names)}, none",
     )
-    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
+    parser.add_argument("--threads", type=int, default=1, help="threads per numerical library")
     add_storage_options(parser)
     return parser
 

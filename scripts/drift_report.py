@@ -28,10 +28,10 @@ from scripts.options import add_storage_options, storage_of
 def main(argv: Sequence[str] | None = None) -> int:
     """Report; 0 when nothing is unusual or known, 1 when something is unusual, 2 when the log cannot be read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--db-dir", type=Path, required=True, help="the gallery's folder")
+    parser.add_argument("--db-dir", type=Path, required=True, help="folder of the gallery")
     parser.add_argument("--collection", default=DEFAULT_COLLECTION)
-    parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the verdict")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report")
+    parser.add_argument("--language", choices=["en", "zh"], default="en", help="language of the verdict")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report to this file")
     add_storage_options(parser)
     arguments = parser.parse_args(argv)
     storage = storage_of(arguments)

@@ -37,8 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sources", type=Path, nargs="+", metavar="GALLERY", help="a gallery's folder; stays as it is")
-    parser.add_argument("--into", type=Path, required=True, help="the gallery to add to; made if it is not there")
+    parser.add_argument(
+        "sources", type=Path, nargs="+", metavar="GALLERY", help="folder of a gallery; it is not changed"
+    )
+    parser.add_argument("--into", type=Path, required=True, help="the gallery to add to; created if it does not exist")
     add_storage_options(parser)
     return parser
 

@@ -43,12 +43,12 @@ def add_storage_options(parser: argparse.ArgumentParser) -> None:
     shared.add_argument(
         "--database-url",
         metavar="URL",
-        help="PostgreSQL that keeps the rows: postgresql://USER@HOST:5432/DATABASE; the password may lie in ~/.pgpass",
+        help="PostgreSQL for the rows: postgresql://USER@HOST:5432/DATABASE; the password may be in ~/.pgpass",
     )
-    shared.add_argument("--photo-store", default="", metavar="URL", help="bucket of the photos: s3://BUCKET/PREFIX")
-    shared.add_argument("--s3-endpoint", default="", metavar="URL", help="of a bucket that is not Amazon's")
-    shared.add_argument("--vector-index", default="faiss", metavar="NAME", help="what the services use")
-    shared.add_argument("--vector-index-options", type=json_object, default={}, metavar="JSON", help="likewise")
+    shared.add_argument("--photo-store", default="", metavar="URL", help="bucket for the photos: s3://BUCKET/PREFIX")
+    shared.add_argument("--s3-endpoint", default="", metavar="URL", help="URL of an S3 store other than Amazon's")
+    shared.add_argument("--vector-index", default="faiss", metavar="NAME", help="the vector index of the services")
+    shared.add_argument("--vector-index-options", type=json_object, default={}, metavar="JSON", help="its options")
 
 
 def storage_of(arguments: argparse.Namespace) -> Storage:

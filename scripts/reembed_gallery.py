@@ -42,18 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gallery", type=Path, required=True, help="the gallery's folder")
+    parser.add_argument("--gallery", type=Path, required=True, help="folder of the gallery")
     task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("--encoder", help=f"the new one, of {', '.join(ENCODERS.names)}")
+    task.add_argument("--encoder", help=f"the new encoder: {', '.join(ENCODERS.names)}")
     task.add_argument("--rollback", action="store_true", help="undo the last switch, if nothing was changed since")
-    parser.add_argument("--switch", action="store_true", help="let the gallery be the new encoder's")
+    parser.add_argument("--switch", action="store_true", help="switch the gallery to the new encoder")
     parser.add_argument("--model", help="model id or folder, for encoders that load one")
     parser.add_argument(
-        "--encoder-options", type=json_object, default={}, help="further ones, as in M1_ENCODER_OPTIONS"
+        "--encoder-options",
+        type=json_object,
+        default={},
+        help="further options, a JSON object as in M1_ENCODER_OPTIONS",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--batch-size", type=int, default=16, help="photos per encoder call")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
+    parser.add_argument("--threads", type=int, default=1, help="threads per numerical library")
     return parser
 
 

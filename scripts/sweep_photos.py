@@ -25,9 +25,15 @@ from scripts.options import add_storage_options, storage_of
 def main(argv: Sequence[str] | None = None) -> int:
     """Sweep; 0 when everything was looked at, 2 when nothing was deleted because of an error or a doubt."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--db-dir", type=Path, required=True, help="the gallery's folder")
-    parser.add_argument("--dry-run", action="store_true", help="only say how many would go")
-    parser.add_argument("--yes-delete", type=int, default=0, metavar="N", help="delete up to N, however many that is")
+    parser.add_argument("--db-dir", type=Path, required=True, help="folder of the gallery")
+    parser.add_argument("--dry-run", action="store_true", help="only print how many would be deleted")
+    parser.add_argument(
+        "--yes-delete",
+        type=int,
+        default=0,
+        metavar="N",
+        help="allow deleting up to N photos, even if they are suspiciously many",
+    )
     add_storage_options(parser)
     arguments = parser.parse_args(argv)
     folder, storage = arguments.db_dir.absolute(), storage_of(arguments)

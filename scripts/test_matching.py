@@ -49,26 +49,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--query-dir", type=Path, required=True, help="photos to ask about")
+    parser.add_argument("--query-dir", type=Path, required=True, help="photos to test with")
     parser.add_argument("--db-dir", type=Path, required=True, help="the gallery, from build_database.py or a service")
-    parser.add_argument("--output-dir", type=Path, required=True, help="where the results and the report go")
+    parser.add_argument("--output-dir", type=Path, required=True, help="folder for the results and the report")
     parser.add_argument("--collection", default=DEFAULT_COLLECTION)
     parser.add_argument("--top-k", type=int, default=5, help="candidates to verify")
     parser.add_argument(
         "--encoder-options",
         type=json_object,
         default={},
-        help='as the gallery was built, e.g. {"model": "/models/dinov2-giant", "pooling": "gem"}',
+        help='the options that the gallery was built with, e.g. {"model": "/models/dinov2-giant", "pooling": "gem"}',
     )
     parser.add_argument("--verifier", help=f"{', '.join(VERIFIERS.names)} or none; default: what this machine can run")
     parser.add_argument("--model", help="model id or folder of the verifier")
     parser.add_argument("--prompt-style", default="simple")
-    parser.add_argument("--accept-threshold", type=float, help="confidence from which to answer, [0, 1]")
+    parser.add_argument("--accept-threshold", type=float, help="confidence from which an answer is given, [0, 1]")
     parser.add_argument(
         "--all-pictures", action="store_true", help="report.html shows every query, not a sample of the right ones"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each numerical library")
+    parser.add_argument("--threads", type=int, default=1, help="threads per numerical library")
     add_storage_options(parser)
     return parser
 
@@ -79,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     limit_threads(arguments.threads)
     photos = read_folder(arguments.query_dir, "query")
     if not photos:
-        print(f"error: no photos to ask about in {arguments.query_dir}", file=sys.stderr)
+        print(f"error: no photos in {arguments.query_dir}", file=sys.stderr)
         return 2
     with M1GlobalRetrieval(arguments.device, **arguments.encoder_options) as retrieval:
         retrieval.load_index(arguments.db_dir, storage=storage_of(arguments))
@@ -100,7 +100,7 @@ def _run(arguments: argparse.Namespace) -> int:
     outcomes = [query.outcome for query in queries]
     strangers = {p.place.place_id for p in photos if p.place is not None and p.place.place_id not in places}
     if strangers:
-        print(f"not in the gallery, so counted as queries of nothing: {', '.join(sorted(strangers))}")
+        print(f"not in the gallery, so counted as unknown: {', '.join(sorted(strangers))}")
     _write(arguments.output_dir, outcomes)
     print_summary(outcomes)
     write_report(arguments.output_dir / "report.html", queries, facts, all_pictures=arguments.all_pictures)

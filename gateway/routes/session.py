@@ -23,7 +23,7 @@ router = APIRouter(prefix="/session", tags=["session"])
 @router.get("", summary="The caller's key and role")
 @requires(Role.OPEN)
 async def show_session(request: Request) -> SessionBody:
-    """The name and role that this request has; without keys everybody is an admin."""
+    """The name and role of the caller; without keys everybody is an admin."""
     identity: Identity = request.state.identity
     return SessionBody(name=None if identity.is_anonymous else identity.name, role=identity.role.word)
 
@@ -31,7 +31,7 @@ async def show_session(request: Request) -> SessionBody:
 @router.get("/keys", summary="Names and roles of all keys")
 @requires(Role.ADMIN)
 def list_keys(gateway: GatewayDependency) -> KeysBody:
-    """Names and roles; keys are made and revoked with `python -m gateway.manage_keys`."""
+    """Names and roles of the keys, which `python -m gateway.manage_keys` creates and revokes."""
     path = gateway.settings.keys_file
     if path is None:
         return KeysBody(guarded=False)
@@ -51,7 +51,7 @@ async def begin_session(
     response: Response,
     remember: Annotated[bool, Query(description="true: for 30 days; false: until the browser is closed")] = False,
 ) -> SessionBody:
-    """Set the cookie."""
+    """Check the key and set a cookie that stands for it."""
     identity: Identity = request.state.identity
     sessions: Sessions = request.app.state.sessions
     key = bearer_token(request.headers)
@@ -73,7 +73,7 @@ async def begin_session(
 @router.delete("", status_code=204, summary="Sign a browser out")
 @requires(Role.OPEN)
 async def end_session(request: Request, response: Response) -> None:
-    """Forget the session and its cookie."""
+    """End the session and delete its cookie."""
     sessions: Sessions = request.app.state.sessions
     sessions.end(request.cookies.get(COOKIE, ""))
     response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")

@@ -55,7 +55,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "figures": ("Figures", "图表"),
     "recall.title": ("Recall@k of retrieval", "检索召回率 Recall@k"),
     "recall.note": (
-        "How often the right place is among the first k candidates. Verification cannot find a place that is not among them.",
+        "How often the right place is among the first k candidates. Verification cannot find the others.",
         "正确展品出现在前 k 个候选中的比例。不在候选中的展品，验证也无法找回。",
     ),
     "k": ("k", "k"),
