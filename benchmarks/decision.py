@@ -30,7 +30,7 @@ from core.calibration.calibration import Models, calibrate, describe
 from core.calibration.samples import NOTHING_FOUND, Sample
 from core.decision.evidence import SIGNALS, VerifiedPair, gather
 from core.decision.rule import DecisionRule, rule_for
-from core.evaluation.calibration_queries import asking, labelled_tasks
+from core.evaluation.calibration_queries import asking, labelled_photos
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import Match
 from core.retrieval.retriever import TIME_BUDGET_S
@@ -128,15 +128,16 @@ def _measured(photos: Path, work: Path, budget: float) -> list[Query]:
             retrieval.load_index(gallery)
             ask, _ = asking(retrieval, GeometricVerifier(), "default")
             places = {image.place.place_id for image in retrieval.gallery.all_images("default")}
-            tasks = list(labelled_tasks(read_folder(photos, "query"), places))
-            for number, task in enumerate(tqdm(tasks, desc=photos.name, disable=None)):
-                data = task.read()
-                started = time.perf_counter()
-                match = ask(data, task.exclusion)
-                seconds = time.perf_counter() - started
-                kind = "left out" if task.exclusion else "known" if task.truth else "unknown"
-                group = f"{photos.name}/{task.truth or number}"
-                file.write(json.dumps(_record(match, kind, group, task.truth, seconds)) + "\n")
+            queries = list(labelled_photos(read_folder(photos, "query"), places))
+            for number, photo in enumerate(tqdm(queries, desc=photos.name, disable=None)):
+                data = photo.read()
+                for question in photo.questions:
+                    started = time.perf_counter()
+                    match = ask(data, question.exclusion)
+                    seconds = time.perf_counter() - started
+                    kind = "left out" if question.exclusion else "known" if question.truth else "unknown"
+                    group = f"{photos.name}/{question.truth or number}"
+                    file.write(json.dumps(_record(match, kind, group, question.truth, seconds)) + "\n")
         unfinished.rename(kept)
     return [Query(json.loads(line)) for line in kept.read_text().splitlines()]
 

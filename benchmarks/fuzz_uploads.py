@@ -161,7 +161,7 @@ async def fuzz(inputs: int, seed: int, folder: Path) -> FuzzReport:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://localhost"))
         for service in (retrieval, verifier):
-            await service.state.engine.loaded()
+            await service.state.loading.loaded()
         for name, data in sound.items():
             answer = await _send(client, name, data, add=True)
             if answer.status_code != 200:

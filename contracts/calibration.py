@@ -1,15 +1,10 @@
-"""How sure an answer must be: the calibration of a collection, what it promises, and how it is made.
-
-``/collections/{id}/calibration`` is the gateway's. The retrieval service keeps calibrations under ``/calibrations``.
-"""
+"""How sure an answer must be: the calibration of a collection, what it promises, and how it is made."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from contracts import examples
-
-Origin = Literal["labelled", "feedback", "left out", "other collection", "simulated"]
 
 MOST_SAMPLES = 5_000
 
@@ -122,36 +117,8 @@ class CalibrationJob(BaseModel):
     error: str | None = Field(default=None, description="why it failed")
 
 
-class JobWord(BaseModel):
-    """What a gateway says of a calibration that it makes, every second and when it has ended."""
-
-    holder: str = Field(min_length=1, max_length=64, description="names this calibration; no two have one name")
-    job: CalibrationJob
-    begins: bool = Field(default=False, description="it is the first word; refused where another is running")
-
-
-class JobAnswer(BaseModel):
-    """Whether to go on."""
-
-    go_on: bool = Field(description="false where somebody wants it stopped, or another is running")
-    running: str | None = Field(default=None, description="the collection that is being calibrated instead")
-    job: CalibrationJob | None = Field(default=None, description="how far that is")
-
-
-class KnownJob(BaseModel):
-    """What is known of a collection's latest calibration."""
-
-    job: CalibrationJob | None
-
-
-class StoppedJob(BaseModel):
-    """What became of the wish to stop a calibration."""
-
-    was_running: bool
-
-
-class StoredCalibration(BaseModel):
-    """What is on record for a collection."""
+class CalibrationReply(BaseModel):
+    """What is on record for a collection, and what is being made."""
 
     collection: str
     state: Literal["none", "valid", "stale", "unknown"] = Field(
@@ -160,38 +127,4 @@ class StoredCalibration(BaseModel):
     )
     stale_because: str | None = Field(default=None, description="what has changed since, if stale")
     calibration: CalibrationBody | None = None
-
-
-class CalibrationReply(StoredCalibration):
-    """What is on record for a collection, and what is being made."""
-
     job: CalibrationJob | None = None
-
-
-class SampleBody(BaseModel):
-    """One photo that was asked about."""
-
-    score: float | None = Field(
-        ge=-1000, le=1000, description="log-odds of the first place; null where nothing was found"
-    )
-    known: bool = Field(description="the collection held its place")
-    right: bool = Field(description="the first place was the photo's")
-    origin: Origin
-
-
-class MeasuredCalibration(BaseModel):
-    """What the gateway measured with the collection's own photos."""
-
-    target: Target
-    verifier: str = Field(min_length=1, max_length=1000, description="fingerprint of whoever judged")
-    prompt_style: str | None = Field(default=None, max_length=50)
-    samples: list[SampleBody] = Field(max_length=MOST_SAMPLES)
-    use_feedback: bool = Field(default=True, description="add what was learnt from feedback")
-
-
-class ModelsInUse(BaseModel):
-    """What a calibration is compared with."""
-
-    verifier: str | None = Field(
-        default=None, min_length=1, max_length=1000, description="fingerprint of the verifier in use"
-    )

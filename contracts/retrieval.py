@@ -15,12 +15,6 @@ class SearchParams(BaseModel):
     collection: str = Field(default="default", min_length=1, max_length=200)
     top_k: int = Field(default=5, ge=1, le=50, description="number of candidates, of different places if possible")
     features: bool = Field(default=True, description="return the photo's local features, to pass on to the verifier")
-    leave_out_place: str | None = Field(
-        default=None, min_length=1, max_length=200, description="leave this place out of the search"
-    )
-    leave_out_image: str | None = Field(
-        default=None, min_length=1, max_length=100, description="leave this image out of the search"
-    )
 
 
 class RetrievedCandidate(BaseModel):

@@ -49,6 +49,9 @@ class VerifyRequest(BaseModel):
     explain: bool = False
     language: Language = "en"
     location: LocationBody | None = None
+    in_background: bool = Field(
+        default=False, description="no visitor waits for it: refused with 503 while any other photo is verified"
+    )
 
 
 class CorrespondencesBody(BaseModel):

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 import httpx
 from fastapi import FastAPI, Request
-from httpx_aiohttp import AiohttpTransport
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.responses import Response
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from clients.base import open_http
+from clients.errors import OutOfTime, ServiceRefused, VerifierUnavailable
+from clients.retrieval import RetrievalClient
+from clients.verifier import VerifierClient
 from gateway import health
 from gateway.access import gateway_access
-from gateway.calibration_client import CalibrationClient
-from gateway.calibrations import open_calibrations
-from gateway.clients import RetrievalClient, VerifierClient
 from gateway.dependencies import Gateway
-from gateway.errors import GATEWAY_ERRORS, OutOfTime, ServiceRefused, VerifierUnavailable
+from gateway.errors import GATEWAY_ERRORS
 from gateway.match.breaker import CircuitBreaker
 from gateway.match.log import open_match_log
 from gateway.match.metrics import MatchMetrics
@@ -48,10 +48,10 @@ _INCOMPRESSIBLE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/heic", "image/heif", 
 
 @dataclass(frozen=True, slots=True)
 class ServiceTransports:
-    """How the two services are reached."""
+    """How the two services are reached; None: over sockets."""
 
-    retrieval: httpx.AsyncBaseTransport
-    verifier: httpx.AsyncBaseTransport
+    retrieval: httpx.AsyncBaseTransport | None = None
+    verifier: httpx.AsyncBaseTransport | None = None
 
 
 Services = Callable[[], AbstractAsyncContextManager[ServiceTransports]]
@@ -59,12 +59,8 @@ Services = Callable[[], AbstractAsyncContextManager[ServiceTransports]]
 
 @asynccontextmanager
 async def over_sockets() -> AsyncIterator[ServiceTransports]:
-    """Reach services that run as processes of their own.
-
-    Through aiohttp: with eight callers, httpx's own pool has several times its tail latency.
-    """
-    limits = httpx.Limits(max_connections=200, keepalive_expiry=30)
-    yield ServiceTransports(AiohttpTransport(limits=limits), AiohttpTransport(limits=limits))
+    """Reach services that run as processes of their own."""
+    yield ServiceTransports()
 
 
 def create_app(settings: GatewaySettings, *, services: Services = over_sockets) -> FastAPI:
@@ -76,20 +72,15 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
             there and hands in transports to them.
     """
     metrics = Metrics("gateway")
-    answers = MatchMetrics(metrics)
+    match_metrics = MatchMetrics(metrics)
     sessions = Sessions(settings.service_key.get_secret_value() if settings.service_key else None)
-    hop_headers = {"Authorization": f"Bearer {settings.service_key.get_secret_value()}"} if settings.service_key else {}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             services() as transports,
-            httpx.AsyncClient(
-                base_url=settings.retrieval_url, transport=transports.retrieval, timeout=None, headers=hop_headers
-            ) as m1,
-            httpx.AsyncClient(
-                base_url=settings.verifier_url, transport=transports.verifier, timeout=None, headers=hop_headers
-            ) as m3,
+            open_http(settings.retrieval_url, settings.service_key, transports.retrieval) as m1,
+            open_http(settings.verifier_url, settings.service_key, transports.verifier) as m3,
         ):
             breaker = CircuitBreaker(
                 failures=settings.verifier_failures,
@@ -98,7 +89,7 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
                 refuse=lambda why: VerifierUnavailable(f"the verifier service {why}"),
                 telling_nothing=(OutOfTime,),
             )
-            answers.watch_breaker(lambda: breaker.is_open)
+            match_metrics.watch_breaker(lambda: breaker.is_open)
             pipeline = MatchPipeline(
                 RetrievalClient(m1, settings.retrieval_timeout_s),
                 VerifierClient(m3, settings.verifier_timeout_s),
@@ -109,13 +100,15 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
             metrics.watch_gate("matches", lambda: gate.inside, lambda: gate.room)
             body_slots = BodySlots(settings.max_receiving, settings.max_received_bytes, settings.pace)
             metrics.watch_gate("receiving", lambda: body_slots.inside, body_slots.capacity)
-            calibration_client = CalibrationClient(m1, settings.retrieval_timeout_s)
-            async with (
-                open_match_log(pipeline.retrieval) as match_log,
-                open_calibrations(calibration_client, pipeline.verifier, lambda: gate.inside > 0) as calibrations,
-            ):
+            async with open_match_log(pipeline.retrieval) as match_log:
                 app.state.gateway = Gateway(
-                    settings, pipeline, body_slots, gate, answers, RecentTimes(), match_log, calibrations
+                    settings=settings,
+                    pipeline=pipeline,
+                    body_slots=body_slots,
+                    gate=gate,
+                    match_metrics=match_metrics,
+                    recent_times=RecentTimes(),
+                    match_log=match_log,
                 )
                 yield
 

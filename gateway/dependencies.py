@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from gateway.calibrations import Calibrations
 from gateway.match.log import MatchLog
 from gateway.match.metrics import MatchMetrics
 from gateway.match.pipeline import MatchPipeline
@@ -17,18 +16,17 @@ from serving.admission import Gate
 from serving.body_slots import BodySlots
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The collaborators of one running gateway; photos arrive in the reception, and pass the gate when complete."""
+    """The collaborators of one running gateway; photos arrive in the body slots, and pass the gate when complete."""
 
     settings: GatewaySettings
     pipeline: MatchPipeline
     body_slots: BodySlots
     gate: Gate
-    answers: MatchMetrics
+    match_metrics: MatchMetrics
     recent_times: RecentTimes
     match_log: MatchLog
-    calibrations: Calibrations
 
 
 async def get_gateway(request: Request) -> Gateway:

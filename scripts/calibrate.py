@@ -21,7 +21,7 @@ from core.calibration.bounds import Interval, least_count
 from core.calibration.calibration import Calibration, calibrate, check_target, choose_unknown, describe
 from core.calibration.samples import Sample
 from core.errors import SemanticMatchError
-from core.evaluation.calibration_queries import Task, asking, gallery_tasks, labelled_tasks, take
+from core.evaluation.calibration_queries import QueryPhoto, asking, gallery_photos, labelled_photos, take
 from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
@@ -85,9 +85,9 @@ def _measured(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Ca
     )
     samples: list[Sample] = []
 
-    def measure(tasks: list[Task], what: str) -> None:
-        taken = (take(task, ask) for task in tqdm(tasks, desc=what, unit="photo", disable=None))
-        samples.extend(sample for sample in taken if sample is not None)
+    def measure(photos: list[QueryPhoto], what: str) -> None:
+        for photo in tqdm(photos, desc=what, unit="photo", disable=None):
+            samples.extend(take(photo, ask))
 
     if arguments.query_dir is not None:
         places = {image.place.place_id for image in gallery.all_images(arguments.collection)}
@@ -95,9 +95,9 @@ def _measured(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Ca
         strangers = {photo.place.place_id for photo in photos if photo.place} - places
         if strangers:
             print(f"not in the collection, so counted as photos of nothing in it: {', '.join(sorted(strangers))}")
-        measure(list(labelled_tasks(photos, places)), "labelled")
+        measure(list(labelled_photos(photos, places)), "labelled")
     if len(choose_unknown(samples, arguments.target)) < least_count(arguments.target):
-        measure(list(gallery_tasks(gallery, arguments.collection, arguments.photos)), "own photos")
+        measure(gallery_photos(gallery, arguments.collection, arguments.photos), "own photos")
     return calibrate(samples, arguments.target, models, places=gallery.count_places(arguments.collection))
 
 

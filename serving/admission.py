@@ -57,12 +57,17 @@ class Gate:
             raise Overloaded(f"{self.inside} requests are being processed, which is the limit; try again shortly")
 
     @contextmanager
-    def admit(self) -> Iterator[None]:
+    def admit(self, *, in_background: bool = False) -> Iterator[None]:
         """Be inside for a while. Only what ends without an exception tells of the pace: failures may be quick or slow.
 
+        Args:
+            in_background: be inside alone.
+
         Raises:
-            Overloaded: ``room`` others are inside.
+            Overloaded: ``room`` others are inside; in the background, any other.
         """
+        if in_background and self.inside:
+            raise Overloaded(f"{self.inside} requests are being worked on, which go before work in the background")
         self.refuse_if_full()
         if self.inside == 0:
             self._busy_since_s = self._clock()

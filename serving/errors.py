@@ -77,6 +77,10 @@ class NoRoomForUploads(ServingError):
     """The process is set up without a place to keep what arrives."""
 
 
+class AlreadyRunning(ServingError):
+    """Work of which there is one at a time is being done already."""
+
+
 class Unauthorized(ServingError):
     """The route needs a key, and none that is known was sent."""
 
@@ -109,6 +113,7 @@ SERVING_ERRORS: ErrorTable = {
     InvalidUpload: ErrorRow(422, ErrorCode.INVALID_REQUEST),
     UploadTooLarge: ErrorRow(413, ErrorCode.IMAGE_TOO_LARGE),
     UploadTooSlow: ErrorRow(408, ErrorCode.UPLOAD_TOO_SLOW),
+    AlreadyRunning: ErrorRow(409, ErrorCode.ALREADY_RUNNING),
     Unauthorized: ErrorRow(401, ErrorCode.UNAUTHORIZED, accepted="Authorization: Bearer and a key of this server"),
     Forbidden: ErrorRow(403, ErrorCode.FORBIDDEN),
     RateLimited: ErrorRow(429, ErrorCode.RATE_LIMITED),

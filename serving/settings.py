@@ -90,12 +90,12 @@ class ProcessSettings(BaseSettings):
 
 
 class ServiceSettings(ProcessSettings):
-    """Base of the two services' settings: only the gateway is to reach them."""
+    """Base of the two services' settings: only processes of the same installation are to reach them."""
 
     guarded_by = "service_key"
 
     service_key: SecretStr | None = Field(
-        default=None, min_length=20, description="secret that the gateway must send; the same as GATEWAY_SERVICE_KEY"
+        default=None, min_length=20, description="secret that callers must send; the same as GATEWAY_SERVICE_KEY"
     )
 
     @property

@@ -1,6 +1,9 @@
 """Blocking work in threads, so many at once, seen from the event loop."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -13,14 +16,17 @@ Result = TypeVar("Result")
 class Workers:
     """A bounded pool of threads. What waits for one and is cancelled is never started."""
 
-    def __init__(self, count: int, name: str) -> None:
-        """Prepare; threads start when they are first needed.
+    def __init__(self, count: int, name: str, *, in_background: bool = False) -> None:
+        """Describe the threads; they start when they are first needed.
 
         Args:
             count: threads, >= 1.
             name: of the threads.
+            in_background: let other threads go first where cores are short.
         """
-        self._threads = ThreadPoolExecutor(max_workers=count, thread_name_prefix=name)
+        self._threads = ThreadPoolExecutor(
+            max_workers=count, thread_name_prefix=name, initializer=_lower_priority if in_background else None
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -33,3 +39,8 @@ class Workers:
         context = copy_context()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: context.run(work, *args, **kwargs))
+
+
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -26,27 +26,27 @@ def compose(
 
     @asynccontextmanager
     async def in_process() -> AsyncIterator[ServiceTransports]:
-        async with retrieval.router.lifespan_context(retrieval), verifier.router.lifespan_context(verifier):
+        async with verifier.router.lifespan_context(verifier), retrieval.router.lifespan_context(retrieval):
             announcing = asyncio.create_task(_announce([retrieval, verifier], on_ready)) if on_ready else None
             try:
-                # A service's crash is an answer here as well, never an exception in the gateway.
-                yield ServiceTransports(
-                    httpx.ASGITransport(retrieval, raise_app_exceptions=False),
-                    httpx.ASGITransport(verifier, raise_app_exceptions=False),
-                )
+                yield ServiceTransports(_transport_to(retrieval), _transport_to(verifier))
             finally:
                 if announcing is not None:
                     announcing.cancel()
 
-    # A name that both services answer to, whatever the setting for processes of their own says.
-    urls = {"retrieval_url": "http://localhost", "verifier_url": "http://localhost"}
-    app = gateway.app.create_app(settings.model_copy(update=urls), services=in_process)
+    retrieval.state.verifier_transport = _transport_to(verifier)
+    app = gateway.app.create_app(settings, services=in_process)
     for service in (retrieval, verifier):
         app.state.metrics.include(service.state.metrics)
     return app
 
 
+def _transport_to(service: FastAPI) -> httpx.ASGITransport:
+    """A service's crash is an answer here as well, never an exception of its caller."""
+    return httpx.ASGITransport(service, raise_app_exceptions=False)
+
+
 async def _announce(services: list[FastAPI], on_ready: Callable[[], None]) -> None:
     for service in services:
-        await service.state.engine.loaded()
+        await service.state.loading.loaded()
     on_ready()

@@ -27,7 +27,7 @@ class AppClient:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None)
         self._client = self._stack.enter_context(self._portal.wrap_async_context_manager(client))
-        engine = getattr(self.app.state, "engine", None)
+        engine = getattr(self.app.state, "loading", None)
         if engine is not None and self._wait_until_loaded:
             self.call(engine.finished)
         return self

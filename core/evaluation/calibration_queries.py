@@ -1,9 +1,10 @@
 """Scored queries for a calibration: photos with labels, and the collection's own photos with their places left out."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from core.building.labels import LabelledPhoto
 from core.calibration.calibration import Models
@@ -12,8 +13,8 @@ from core.decision.acceptance import Acceptance
 from core.decision.rule import models_in_use
 from core.errors import InvalidImage
 from core.evaluation.simulated_photo import simulate_visitor_photo
-from core.gallery import Gallery
 from core.gallery.photos.port import LostPhoto
+from core.gallery.reader import GalleryReader
 from core.imaging.decoding import read_photo
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import Match, match_photo
@@ -26,20 +27,45 @@ Ask = Callable[[bytes, Exclusion | None], Match]
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One query to ask.
+class Question:
+    """One way to ask about a photo.
 
     Attributes:
-        read: gives the photo's bytes.
         truth: id of the place it shows, if the collection holds it.
         exclusion: passed over; the truth itself makes the photo one of nothing in the collection.
         origin: of the sample.
     """
 
-    read: Callable[[], bytes]
     truth: str | None
     exclusion: Exclusion | None
     origin: Origin
+
+    def sample(self, score: float | None, first: str | None) -> Sample:
+        """Compare an answer with the truth.
+
+        Args:
+            score: log-odds of the first place; None where nothing was found.
+            first: id of that place.
+        """
+        known = self.truth is not None and (self.exclusion is None or self.exclusion.place_id != self.truth)
+        return Sample(NOTHING_FOUND if score is None else score, known, known and first == self.truth, self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPhoto:
+    """A photo to ask about.
+
+    Attributes:
+        read: gives its bytes; raises one of ``UNREADABLE`` where it is damaged, or was deleted since.
+        questions: to ask, each with the same bytes.
+    """
+
+    read: Callable[[], bytes]
+    questions: tuple[Question, ...]
+
+
+UNREADABLE = (InvalidImage, LostPhoto)
+"""What a photo is left out for."""
 
 
 def asking(
@@ -67,7 +93,7 @@ def asking(
     return ask, models_in_use(str(retrieval.gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
 
 
-def labelled_tasks(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterator[Task]:
+def labelled_photos(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterator[QueryPhoto]:
     """Photos with labels: as they are, and those of a known place again with that place left out.
 
     Args:
@@ -78,52 +104,69 @@ def labelled_tasks(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterato
         if not photo.labelled:
             continue
         truth = photo.place.place_id if photo.place is not None and photo.place.place_id in places else None
-        read = partial(read_photo, photo.path)
-        yield Task(read, truth, None, "labelled")
+        questions = [Question(truth, None, "labelled")]
         if truth is not None:
-            yield Task(read, truth, Exclusion(place_id=truth), "left out")
+            questions.append(Question(truth, Exclusion(place_id=truth), "left out"))
+        yield QueryPhoto(partial(read_photo, photo.path), tuple(questions))
 
 
-def gallery_tasks(gallery: Gallery, collection: str, limit: int, *, seed: int = 0) -> Iterator[Task]:
-    """The collection's own photos, made to look as a visitor would have taken them.
+def gallery_photos(gallery: GalleryReader, collection: str, limit: int, *, seed: int = 0) -> list[QueryPhoto]:
+    """The collection's own photos, made to look as a visitor would have taken them, and photos of strangers.
 
     Each is asked about with its place left out, as a photo of nothing in the collection; and with itself left out where
     another photo shows the same place, or else as it is, as a photo of a known place. Half as many photos of other
     collections of the gallery, where there are any, are asked about as what they are: photos of nothing in this one.
+    Those are chosen by chance from all images of all other collections, without those that this one holds as well.
 
     Args:
         gallery: holds the collection.
         collection: whose photos to take.
         limit: at most so many photos, chosen by chance.
-        seed: of that chance, and of the looks.
+        seed: of that chance, and of the looks; the same gallery and seed give the same questions.
     """
-    images = list(gallery.all_images(collection))
     chance = random.Random(seed)
-    views = [image.place.place_id for image in images]
-    for image in chance.sample(images, min(limit, len(images))):
+
+    def simulated(image: GalleryImage, *questions: Question) -> QueryPhoto:
+        return QueryPhoto(partial(_read_simulated, gallery, image, chance.randrange(2**31)), questions)
+
+    photos = []
+    for image in _choose(gallery.all_images(collection), limit, chance):
         place = image.place.place_id
-        read = partial(_read_rephotographed, gallery, image, chance.randrange(2**31))
-        yield Task(read, place, Exclusion(place_id=place), "left out")
-        yield Task(read, place, Exclusion(image_id=image.image_id) if views.count(place) > 1 else None, "simulated")
-    others = [each.name for each in gallery.collections() if each.name != collection]
-    own = {image.content_hash for image in images}
-    strangers = [image for other in others for image in gallery.all_images(other) if image.content_hash not in own]
-    for image in chance.sample(strangers, min(limit // 2, len(strangers))):
-        read = partial(_read_rephotographed, gallery, image, chance.randrange(2**31))
-        yield Task(read, None, None, "other collection")
+        has_sibling = gallery.list_images(collection, place, limit=1).total > 1
+        itself = Exclusion(image_id=image.image_id) if has_sibling else None
+        left_out = Question(place, Exclusion(place_id=place), "left out")
+        photos.append(simulated(image, left_out, Question(place, itself, "simulated")))
+    others = (each.name for each in gallery.collections() if each.name != collection)
+    elsewhere = _choose(chain.from_iterable(gallery.all_images(name) for name in others), limit, chance)
+    strangers = [image for image in elsewhere if gallery.find_by_content(collection, image.content_hash) is None]
+    photos += [simulated(image, Question(None, None, "other collection")) for image in strangers[: limit // 2]]
+    return photos
 
 
-def take(task: Task, ask: Ask) -> Sample | None:
-    """Ask, and compare with the truth; None where the photo cannot be read."""
+def take(photo: QueryPhoto, ask: Ask) -> list[Sample]:
+    """Ask all questions about a photo, and compare with the truth; nothing where the photo cannot be read."""
     try:
-        match = ask(task.read(), task.exclusion)
-    except (InvalidImage, LostPhoto):
-        return None
-    known = task.truth is not None and (task.exclusion is None or task.exclusion.place_id != task.truth)
-    first = match.ranked[0].image.place.place_id if match.ranked else None
-    score = NOTHING_FOUND if match.decision.score is None else match.decision.score
-    return Sample(score, known, known and first == task.truth, task.origin)
+        data = photo.read()
+        matches = [ask(data, question.exclusion) for question in photo.questions]
+    except UNREADABLE:
+        return []
+    return [
+        question.sample(match.decision.score, match.ranked[0].image.place.place_id if match.ranked else None)
+        for question, match in zip(photo.questions, matches, strict=True)
+    ]
 
 
-def _read_rephotographed(gallery: Gallery, image: GalleryImage, seed: int) -> bytes:
+def _choose(images: Iterable[GalleryImage], count: int, chance: random.Random) -> list[GalleryImage]:
+    """As many of the images by chance, in random order, without holding the others: Vitter's algorithm R (1985)."""
+    chosen: list[GalleryImage] = []
+    for seen, image in enumerate(images):
+        if seen < count:
+            chosen.append(image)
+        elif (position := chance.randrange(seen + 1)) < count:
+            chosen[position] = image
+    chance.shuffle(chosen)
+    return chosen
+
+
+def _read_simulated(gallery: GalleryReader, image: GalleryImage, seed: int) -> bytes:
     return simulate_visitor_photo(read_photo(gallery.fetch_original(image)), seed)

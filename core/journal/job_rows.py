@@ -1,11 +1,11 @@
 """The table of work in the background, version 2 of the database.
 
 jobs.name         of what is worked on, such as ``calibration default``
-jobs.holder       names whoever works, for this one job
-jobs.body         what it says of its work, the holder's own words
-jobs.at           when it said so, seconds since 1970 UTC
-jobs.is_running   0 from its last word on
-jobs.is_unwanted  1 once somebody wants it stopped
+jobs.holder       the owner, one name for each run of a job
+jobs.body         its progress or result, in the owner's own form
+jobs.at           time of the latest heartbeat, seconds since 1970 UTC
+jobs.is_running   0 once it has ended
+jobs.is_unwanted  1 once it was cancelled
 """
 
 from core.gallery.database.port import Connection, Dialect

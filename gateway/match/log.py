@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from clients.errors import ServiceRefused
+from clients.retrieval import RetrievalClient
 from contracts.feedback import MatchRecordBody, MatchRecords, verifier_asked
 from contracts.matching import MatchReply
-from gateway.clients import RetrievalClient
-from gateway.errors import ServiceRefused
 
 MOST_WAITING = 5_000
 _BATCH = 500

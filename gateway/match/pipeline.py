@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Sequence
 
+from clients.errors import DeadlineExceeded, OutOfTime, ServiceRefused, UnusableReply, VerifierUnavailable
+from clients.retrieval import RetrievalClient
+from clients.verifier import VerifierClient
 from contracts.errors import ErrorBody
 from contracts.matching import LEAST_CONSIDERED, MatchFields, MatchReply
 from contracts.retrieval import SearchReply
 from contracts.verification import VerifyReply, VerifyRequest
-from gateway.clients import RetrievalClient, VerifierClient
-from gateway.errors import DeadlineExceeded, OutOfTime, ServiceRefused, UnusableReply, VerifierUnavailable
 from gateway.match.answers import (
     candidate_refs,
     candidates_event,

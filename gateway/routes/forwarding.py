@@ -9,8 +9,8 @@ from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
+from clients.errors import ServiceRefused
 from gateway.dependencies import Gateway, get_gateway
-from gateway.errors import ServiceRefused
 from serving.roles import Role
 
 GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
@@ -44,7 +44,7 @@ async def forward(
         timeout_s: until the answer begins; None is the setting for searches.
 
     Raises:
-        GatewayError: the service cannot be reached, or its answer does not begin in time.
+        ServiceError: the service cannot be reached, or its answer does not begin in time.
         ServiceRefused: it cannot answer a visitor at the moment.
     """
     hung_up = False

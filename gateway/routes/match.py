@@ -83,7 +83,7 @@ async def _answer(request: Request, gateway: Gateway, timeout_s: float | None, t
         async with until_disconnect(request, timeout_s):
             with gateway.gate.admit():
                 reply = await gateway.pipeline.match(photos, fields, timer, tell)
-    gateway.answers.observe(reply)
+    gateway.match_metrics.observe(reply)
     gateway.recent_times.note(reply.timings_ms)
     gateway.match_log.note(reply)
     request.state.timings_ms = reply.timings_ms

@@ -8,6 +8,8 @@ import numpy as np
 from fastapi import FastAPI
 from PIL import Image
 
+from clients.base import open_http
+from clients.verifier import VerifierClient
 from contracts.health import ReadyBody, VersionBody
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
@@ -17,8 +19,9 @@ from core.runtime.devices import device_of
 from core.runtime.threads import limit_threads
 from services.errors import CORE_ERRORS
 from services.memory_trimming import trimming_memory
-from services.retrieval.engine import RetrievalEngine, encode_batch, open_engine
-from services.retrieval.routes import calibration, collections, feedback, index, sample, search, whole_collections
+from services.retrieval.engine import encode_batch
+from services.retrieval.routes import collections, feedback, index, sample, search
+from services.retrieval.service import RetrievalService, open_service
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.vector_engine_metrics import VectorEngineMetrics
 from serving.audit import AuditLog
@@ -27,6 +30,7 @@ from serving.loading import Loading
 from serving.metrics import Metrics
 from serving.process import build_api
 
+_VERIFIER_TIMEOUT_S = 120.0  # no visitor waits for what this service asks
 _DESCRIPTION = "Internal: finds candidates for a photo and stores the gallery. The gateway is the public API."
 
 
@@ -42,18 +46,31 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(
+                open_http(settings.verifier_url, settings.service_key, app.state.verifier_transport)
+            )
+            verifier = VerifierClient(http, _VERIFIER_TIMEOUT_S)
 
-            async def load() -> RetrievalEngine:
+            async def load() -> RetrievalService:
                 loaded, gallery = await asyncio.to_thread(_load, settings, encoder)
                 stack.callback(gallery.close)
                 app.state.encoder = loaded
                 metrics.registry.register(VectorEngineMetrics(metrics.process, gallery))
-                return await stack.enter_async_context(open_engine(loaded, gallery, settings, metrics))
+                return await stack.enter_async_context(
+                    open_service(
+                        encoder=loaded,
+                        gallery=gallery,
+                        verifier=verifier,
+                        audit=app.state.audit,
+                        settings=settings,
+                        metrics=metrics,
+                    )
+                )
 
-            app.state.engine = Loading[RetrievalEngine](
+            app.state.loading = Loading[RetrievalService](
                 "encoder", expected=SemanticMatchError, passing=(BackendUnavailable, GalleryUnavailable)
             )
-            async with app.state.engine.in_background(load), trimming_memory():
+            async with app.state.loading.in_background(load), trimming_memory():
                 yield
 
     app = build_api(
@@ -65,14 +82,13 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
         access=settings.access,
     )
     app.state.settings = settings
+    app.state.verifier_transport = None  # over sockets, unless both run in one process
     app.state.audit = AuditLog(settings.audit_file)
     app.include_router(search.router)
     app.include_router(index.router)
     app.include_router(collections.router)
     app.include_router(feedback.router)
-    app.include_router(calibration.router)
     app.include_router(sample.router)
-    app.include_router(whole_collections.router)
     app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
     return app
 
@@ -93,18 +109,19 @@ def _load(settings: RetrievalSettings, encoder: Encoder | None) -> tuple[Encoder
 
 
 async def _probe(app: FastAPI) -> ReadyBody:
-    loading: Loading[RetrievalEngine] = app.state.engine
+    loading: Loading[RetrievalService] = app.state.loading
     if loading.reason is not None:
         return ReadyBody(ready=False, loading=loading.in_first_try, process="retrieval", reason=loading.reason)
-    engine = loading.get()
+    service = loading.get()
+    engine = service.engine
     try:
-        images = await engine.health_worker.run(engine.gallery.count)
+        images = await service.health_worker.run(service.gallery.count)
     except GalleryUnavailable as exc:
         return ReadyBody(
             ready=False, process="retrieval", reason="the gallery does not answer", details={"gallery": str(exc)}
         )
     details = {
-        "encoder": str(engine.gallery.fingerprint),
+        "encoder": str(service.gallery.fingerprint),
         "device": device.reason if (device := device_of(app.state.encoder)) else "elsewhere",
         "images": images,
         "searches_at_work": engine.gate.inside,
@@ -112,7 +129,7 @@ async def _probe(app: FastAPI) -> ReadyBody:
         "photos_waiting": engine.waiting,
     }
     reason = None
-    if (lag := engine.gallery.vector_lag) is not None:
+    if (lag := service.gallery.vector_lag) is not None:
         details["vectors_waiting"] = lag.waiting
         details["vector_engine"] = lag.trouble or "answers"
         if lag.trouble:
@@ -122,5 +139,5 @@ async def _probe(app: FastAPI) -> ReadyBody:
 
 
 async def _version(app: FastAPI) -> VersionBody:
-    loading: Loading[RetrievalEngine] = app.state.engine
+    loading: Loading[RetrievalService] = app.state.loading
     return describe_version(encoder=None if loading.reason else str(loading.get().gallery.fingerprint))

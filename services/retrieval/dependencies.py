@@ -7,21 +7,21 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from services.retrieval.engine import RetrievalEngine
+from services.retrieval.service import RetrievalService
 from services.retrieval.settings import RetrievalSettings
 from serving.audit import AuditLog
 from serving.loading import Loading
 
 
-async def get_engine(request: Request) -> RetrievalEngine:
-    """The running engine.
+async def get_service(request: Request) -> RetrievalService:
+    """The running service.
 
     Raises:
         NotReady: the encoder is still being loaded.
         Exception: whatever loading it raised.
     """
-    engine: Loading[RetrievalEngine] = request.app.state.engine
-    return engine.get()
+    service: Loading[RetrievalService] = request.app.state.loading
+    return service.get()
 
 
 async def get_settings(request: Request) -> RetrievalSettings:
@@ -37,5 +37,5 @@ async def get_audit(request: Request) -> AuditLog:
 
 
 Audit = Annotated[AuditLog, Depends(get_audit)]
-Engine = Annotated[RetrievalEngine, Depends(get_engine)]
+Service = Annotated[RetrievalService, Depends(get_service)]
 Settings = Annotated[RetrievalSettings, Depends(get_settings)]

@@ -24,6 +24,10 @@ class RetrievalSettings(GallerySettings):
         default=Path("data/gallery"), description="folder of the gallery; created if it does not exist"
     )
 
+    verifier_url: str = Field(
+        default="http://127.0.0.1:8002", description="the verifier service, which calibrations are made with"
+    )
+
     audit_file: Path | None = Field(
         default=None,
         description="audit log of all changes to the gallery, one JSON object per line; `-`: standard output; "

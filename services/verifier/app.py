@@ -57,10 +57,10 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
                 _watch(metrics, engine, gallery)
                 return engine
 
-            app.state.engine = Loading[VerifierEngine](
+            app.state.loading = Loading[VerifierEngine](
                 "verifier", expected=SemanticMatchError, passing=(BackendUnavailable, GalleryUnavailable)
             )
-            async with app.state.engine.in_background(load), trimming_memory():
+            async with app.state.loading.in_background(load), trimming_memory():
                 yield
 
     app = build_api(
@@ -99,7 +99,7 @@ def _load(settings: VerifierSettings, verifier: Verifier | None) -> Verifier:
 
 
 async def _probe(app: FastAPI) -> ReadyBody:
-    loading: Loading[VerifierEngine] = app.state.engine
+    loading: Loading[VerifierEngine] = app.state.loading
     if loading.reason is not None:
         return ReadyBody(ready=False, loading=loading.in_first_try, process="verifier", reason=loading.reason)
     engine = loading.get()
@@ -119,5 +119,5 @@ async def _probe(app: FastAPI) -> ReadyBody:
 
 
 async def _version(app: FastAPI) -> VersionBody:
-    loading: Loading[VerifierEngine] = app.state.engine
+    loading: Loading[VerifierEngine] = app.state.loading
     return describe_version(verifier=None if loading.reason else loading.get().verifier.fingerprint)

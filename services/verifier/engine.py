@@ -89,11 +89,11 @@ class VerifierEngine:
             InvalidRequest: an unknown prompt style, or damaged features.
             GalleryUnavailable: the candidates cannot be looked up.
             BackendUnavailable: no verdict could be had.
-            Overloaded: too many photos are waiting.
+            Overloaded: too many photos are waiting; for work in the background, any.
             DeadlinePassed: the caller is gone; noticed before each step, and by some backends between candidates.
         """
         asked = perf_counter()
-        with self.gate.admit(), cancelled_by(current_deadline().check):
+        with self.gate.admit(in_background=request.in_background), cancelled_by(current_deadline().check):
             return await self._workers.run(self._verify, photos, features, request, timer, asked)
 
     def _verify(

@@ -51,7 +51,7 @@ async def get_engine(request: Request) -> VerifierEngine:
         NotReady: the verifier is still being loaded.
         Exception: whatever loading it raised.
     """
-    engine: Loading[VerifierEngine] = request.app.state.engine
+    engine: Loading[VerifierEngine] = request.app.state.loading
     return engine.get()
 
 

@@ -29,7 +29,7 @@ def product(tmp_path: Path) -> Iterator[AppClient]:
     verifier = create_verifier(VerifierSettings(data_dir=folder), verifier=ScriptedVerifier(believed))
     with AppClient(compose(GatewaySettings(), retrieval=retrieval, verifier=verifier)) as client:
         for service in (retrieval, verifier):
-            client.call(service.state.engine.finished)
+            client.call(service.state.loading.finished)
         yield client
 
 

@@ -11,14 +11,8 @@ from fakes.images import draw_place, encode, see_again
 from fakes.verifiers import ScriptedVerifier
 from in_process import AppClient, error_of
 
-from contracts.calibration import CalibrationRequest, MeasuredCalibration
-from contracts.images import ImageBody, PlaceBody
-from contracts.retrieval import RetrievalDecision, RetrievedCandidate, SearchReply
-from contracts.verification import DecisionBody, RankedVerdict, VerdictBody, VerifyReply
 from core.results import Verdict
 from core.verifiers.base import Verifier
-from gateway.calibration_run import MOST_TRIES, CalibrationRun
-from gateway.errors import GatewayError, RetrievalUnavailable, ServiceRefused
 from gateway.settings import GatewaySettings
 from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings
@@ -55,7 +49,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., AppClient]]:
         client.__enter__()
         started.append(client)
         for service in (retrieval, judging):
-            client.call(service.state.engine.finished)
+            client.call(service.state.loading.finished)
         return client
 
     def stop() -> None:
@@ -209,132 +203,6 @@ def test_bad_requests_are_refused_with_the_reason(
 
     assert answer.status_code == status
     assert error_of(answer)["message"]
-
-
-IMAGES = [
-    ImageBody(
-        id=f"{number:032x}",
-        collection="default",
-        place=PlaceBody(id=place, name=place, description="", metadata={}, latitude=None, longitude=None),
-        filename="a.jpg",
-        media_type="image/jpeg",
-        width=1,
-        height=1,
-        bytes=1,
-        content_hash="",
-        added_at="",
-        file_url="",
-        preview_url="",
-    )
-    for number, place in enumerate(["a", "a", "b"])
-]
-
-
-class PlayedRetrieval:
-    """Finds the first image that is not left out; fails as often as it is told to."""
-
-    def __init__(self, failures: list[GatewayError] | None = None, encoders: list[str] | None = None) -> None:
-        self.left_out: list[dict[str, str]] = []
-        self._failures = failures or []
-        self._encoders = encoders or []
-
-    async def strangers(self, collection: str) -> list[ImageBody]:
-        return []
-
-    async def images(self, collection: str) -> list[ImageBody]:
-        return IMAGES
-
-    async def rephotographed(self, image_id: str, seed: int) -> bytes:
-        if image_id == IMAGES[2].id:
-            raise ServiceRefused(404, b"", None)
-        return b"photo"
-
-    async def search(self, photo: bytes, collection: str, top_k: int, leave_out: dict[str, str]) -> SearchReply:
-        if self._failures:
-            raise self._failures.pop()
-        self.left_out.append(leave_out)
-        found = next(
-            each
-            for each in IMAGES
-            if each.id != leave_out.get("leave_out_image") and each.place.id != leave_out.get("leave_out_place")
-        )
-        return SearchReply(
-            candidates=[RetrievedCandidate(image=found, similarity=0.5, rank=1)],
-            decision=RetrievalDecision(matched=False, confidence=0, reason=""),
-            encoder=self._encoders.pop() if self._encoders else "encoder",
-            query_width=1,
-            query_height=1,
-            timings_ms={},
-        )
-
-
-class PlayedVerifier:
-    """Scores everything alike."""
-
-    async def verify(self, photo, features, request) -> VerifyReply:
-        verdict = VerdictBody(is_match=True, confidence=0.9, response="")
-        return VerifyReply(
-            ranking=[RankedVerdict(image_id=request.candidates[0].image_id, verdict=verdict)],
-            matched=True,
-            confidence=0.9,
-            decision=DecisionBody(score=2.0, threshold=0.0, signals={}, calibration="none"),
-            reason="",
-            verifier="verifier",
-            timings_ms={},
-        )
-
-
-def measure(retrieval: PlayedRetrieval, is_busy: Callable[[], bool] = lambda: False) -> tuple:
-    """Run; the measurement, and the pauses that it made."""
-    pauses: list[float] = []
-
-    async def pause(seconds: float) -> None:
-        pauses.append(seconds)
-
-    run = CalibrationRun(retrieval, PlayedVerifier(), is_busy, pause)
-    measured: MeasuredCalibration = asyncio.run(run.measure("default", CalibrationRequest(photos=8)))
-    return measured, pauses, run
-
-
-def test_each_photo_is_asked_about_twice():
-    """Its place left out, and then itself; a photo that is gone meanwhile is passed over."""
-    retrieval = PlayedRetrieval()
-
-    measured, pauses, run = measure(retrieval)
-
-    asked = [(sample.known, sample.right, sample.origin) for sample in measured.samples]
-    assert asked == [(False, False, "left out"), (True, True, "simulated")] * 2
-    assert [set(each) for each in retrieval.left_out] == [{"leave_out_place"}, {"leave_out_image"}] * 2
-    assert (run.done, run.total, pauses) == (4, 4, [])
-
-
-def test_a_service_that_is_away_is_waited_for():
-    """Longer and longer, at least as long as it says; nothing is lost."""
-    busy = ServiceRefused(503, b"", "7")
-    measured, pauses, run = measure(PlayedRetrieval([RetrievalUnavailable("away"), RetrievalUnavailable("away"), busy]))
-
-    assert pauses == [7.0, 2.0, 4.0]
-    assert (len(measured.samples), run.waiting_for) == (4, None)
-
-
-def test_a_service_that_stays_away_ends_it():
-    """After some minutes it is given up, and the reason is told."""
-    with pytest.raises(RetrievalUnavailable):
-        measure(PlayedRetrieval([RetrievalUnavailable("away")] * MOST_TRIES))
-
-
-def test_changed_models_end_it():
-    """Scores of two encoders are never mixed."""
-    with pytest.raises(GatewayError, match="was changed during the calibration"):
-        measure(PlayedRetrieval(encoders=["new", "old"]))
-
-
-def test_visitors_go_first():
-    """It waits while a match is at work, but not for ever."""
-    measured, pauses, _ = measure(PlayedRetrieval(), lambda: True)
-
-    assert len(measured.samples) == 4
-    assert sum(pauses) == pytest.approx(40, abs=1)
 
 
 @pytest.mark.slow

@@ -8,9 +8,9 @@ import pytest
 from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
 
+from clients.retrieval import RetrievalClient
 from contracts import examples
 from contracts.matching import MatchReply
-from gateway.clients import RetrievalClient
 from gateway.match.log import MOST_WAITING, open_match_log
 
 REPLY = MatchReply.model_validate(examples.MATCHED)

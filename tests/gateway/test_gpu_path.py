@@ -36,7 +36,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
     )
     with AppClient(compose(GatewaySettings(), retrieval=retrieval, verifier=verifier)) as client:
         for service in (retrieval, verifier):
-            client.call(service.state.engine.finished)
+            client.call(service.state.loading.finished)
         for seed in range(1, 5):
             upload = {"file": (f"{seed}.jpg", encode(draw_place(seed)))}
             client.post("/index/images", files=upload, data={"place_id": f"place-{seed}", "place_name": "A place"})

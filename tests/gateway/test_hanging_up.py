@@ -81,7 +81,7 @@ def product(tmp_path: Path, work: Work) -> Iterator[AppClient]:
     verifier = create_verifier(VerifierSettings(data_dir=tmp_path), verifier=CountingVerifier(work))
     with AppClient(compose(GatewaySettings(), retrieval=retrieval, verifier=verifier)) as client:
         for service in (retrieval, verifier):
-            client.call(service.state.engine.finished)
+            client.call(service.state.loading.finished)
         for seed in range(1, 6):
             client.post("/index/images", files={"file": (f"{seed}.jpg", encode(draw_place(seed)))})
         work.encoded = work.compared = 0

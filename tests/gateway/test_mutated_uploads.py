@@ -34,7 +34,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
     verifier = create_verifier(VerifierSettings(data_dir=folder), verifier=ScriptedVerifier())
     with AppClient(compose(GatewaySettings(), retrieval=retrieval, verifier=verifier)) as client:
         for service in (retrieval, verifier):
-            client.call(service.state.engine.finished)
+            client.call(service.state.loading.finished)
         client.post("/index/images", files={"file": ("a.jpg", GOOD_PHOTO)})
         yield client
 

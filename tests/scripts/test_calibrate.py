@@ -7,7 +7,7 @@ import pytest
 from fakes.images import draw_place, see_again
 
 from core.calibration.calibration import Calibration
-from core.evaluation.calibration_queries import gallery_tasks
+from core.evaluation.calibration_queries import gallery_photos
 from core.gallery import Gallery
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import match_photo
@@ -90,12 +90,12 @@ def test_without_labels_the_collection_asks_itself(database, capsys):
 def test_a_photo_with_a_sibling_is_asked_without_itself(database):
     """Where another photo shows the same place, a photo is never asked about while it is in the gallery itself."""
     with Gallery.open(database, None, read_only=True) as gallery:
-        tasks = list(gallery_tasks(gallery, "default", 100))
+        questions = [each for photo in gallery_photos(gallery, "default", 100) for each in photo.questions]
 
-    simulated = [task for task in tasks if task.origin == "simulated"]
-    assert len(tasks) == 2 * (PLACES + 1)
-    assert sum(task.exclusion is not None and task.exclusion.image_id is not None for task in simulated) == 2
-    assert all(task.exclusion.place_id == task.truth for task in tasks if task.origin == "left out")
+    simulated = [each for each in questions if each.origin == "simulated"]
+    assert len(questions) == 2 * (PLACES + 1)
+    assert sum(each.exclusion is not None and each.exclusion.image_id is not None for each in simulated) == 2
+    assert all(each.exclusion.place_id == each.truth for each in questions if each.origin == "left out")
 
 
 def test_photos_of_other_collections_are_strangers(database, tmp_path):
@@ -113,11 +113,11 @@ def test_photos_of_other_collections_are_strangers(database, tmp_path):
     )
 
     with Gallery.open(folder, None, read_only=True) as gallery:
-        tasks = list(gallery_tasks(gallery, "default", 100))
+        questions = [each for photo in gallery_photos(gallery, "default", 100) for each in photo.questions]
 
-    strangers = [task for task in tasks if task.origin == "other collection"]
+    strangers = [each for each in questions if each.origin == "other collection"]
     assert len(strangers) == 3
-    assert all(task.truth is None and task.exclusion is None for task in strangers)
+    assert all(each.truth is None and each.exclusion is None for each in strangers)
 
 
 def test_what_cannot_be_calibrated_says_why(database, tmp_path, capsys):

@@ -5,11 +5,12 @@ from types import ModuleType
 
 import pytest
 
+import clients.errors
 import core.errors
-import gateway.errors
 import serving.errors
+from clients.errors import ServiceError, ServiceRefused
 from contracts.errors import ErrorCode
-from gateway.errors import GATEWAY_ERRORS, GatewayError, ServiceRefused
+from gateway.errors import GATEWAY_ERRORS
 from services.errors import CORE_ERRORS
 from serving.errors import SERVING_ERRORS, ErrorTable, ServingError
 
@@ -27,7 +28,7 @@ def errors_of(module: ModuleType, base: type[Exception]) -> set[type[Exception]]
     [
         (core.errors, core.errors.SemanticMatchError, CORE_ERRORS),
         (serving.errors, ServingError, SERVING_ERRORS),
-        (gateway.errors, GatewayError, GATEWAY_ERRORS),
+        (clients.errors, ServiceError, GATEWAY_ERRORS),
     ],
 )
 def test_every_error_class_has_its_own_row(module: ModuleType, base: type[Exception], table: ErrorTable):

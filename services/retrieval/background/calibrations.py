@@ -1,23 +1,25 @@
-"""Calibrations of collections: fitted to what the gateway measured and to feedback, kept with the gallery."""
+"""Calibrations of collections on record: fitted to measurements and to feedback, kept with the gallery."""
 
 import asyncio
 import math
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
+from clients.verifier import VerifierClient
 from contracts.calibration import (
     MOST_SAMPLES,
     BinBody,
     CalibrationBody,
+    CalibrationReply,
+    CalibrationRequest,
     CurvePoint,
     IntervalBody,
-    MeasuredCalibration,
-    StoredCalibration,
 )
 from contracts.feedback import verifier_asked
 from core.calibration.bounds import Interval, exact_interval
 from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, describe
-from core.calibration.samples import NOTHING_FOUND, Sample
+from core.calibration.samples import Sample
 from core.decision.acceptance import QueryConditions, choose_acceptance
 from core.decision.rule import models_in_use
 from core.errors import InvalidRequest
@@ -31,26 +33,59 @@ _CURVE = tuple(round(0.005 * 40 ** (step / 24), 4) for step in range(25))
 _PAGE = 500
 
 
-class Calibrations:
-    """Reads and writes them. Belongs to one event loop."""
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a calibration is fitted to.
 
-    def __init__(self, gallery: Gallery, usage: Usage, workers: Workers) -> None:
-        """Compose."""
+    Attributes:
+        samples: scored queries.
+        verifier: fingerprint of the verifier that scored them.
+        prompt_style: as ``Verifier.style`` gives it.
+    """
+
+    samples: list[Sample]
+    verifier: str
+    prompt_style: str | None
+
+
+class Calibrations:
+    """The calibrations on record. Belongs to one event loop."""
+
+    def __init__(self, gallery: Gallery, usage: Usage, verifier: VerifierClient, workers: Workers) -> None:
+        """Join what a calibration depends on.
+
+        Args:
+            gallery: keeps them.
+            usage: has the feedback that they learn from.
+            verifier: says which verifier is in use.
+            workers: read, fit and store.
+        """
         self._gallery = gallery
         self._usage = usage
+        self._verifier = verifier
         self._workers = workers
         self._one_change = asyncio.Lock()
 
-    async def read(self, collection: str, verifier: str | None) -> StoredCalibration:
-        """What is on record, and whether it holds for a verifier.
+    async def check(self, collection: str) -> None:
+        """Refuse a collection that there is not.
 
         Raises:
             EmptyGallery: there is no image at all.
             UnknownCollection: the collection holds none.
         """
-        return await self._workers.run(self._read, collection, verifier)
+        await self._workers.run(self._gallery.check_collection, collection)
 
-    async def fit(self, collection: str, measured: MeasuredCalibration) -> StoredCalibration:
+    async def read(self, collection: str) -> CalibrationReply:
+        """What is on record, and whether it holds for the models in use.
+
+        Raises:
+            EmptyGallery: there is no image at all.
+            UnknownCollection: the collection holds none.
+        """
+        version = await self._verifier.version()
+        return await self._workers.run(self._read, collection, None if version is None else version.verifier)
+
+    async def fit(self, collection: str, measured: Measurement, wanted: CalibrationRequest) -> None:
         """Fit to samples, and to feedback where that is asked for, and put it on record.
 
         Raises:
@@ -58,19 +93,15 @@ class Calibrations:
             InvalidRequest: too few photos of nothing in the collection.
         """
         models = models_in_use(str(self._gallery.fingerprint), measured.verifier, measured.prompt_style)
-        samples = [
-            Sample(NOTHING_FOUND if each.score is None else each.score, each.known, each.right, each.origin)
-            for each in measured.samples
-        ]
-        if measured.use_feedback:
+        samples = list(measured.samples)
+        if wanted.use_feedback:
             samples += await self._from_feedback(collection, models)
         async with self._one_change:
             places = await self._workers.run(self._gallery.count_places, collection)
-            calibration = await self._workers.run(partial(calibrate, samples, measured.target, models, places=places))
+            calibration = await self._workers.run(partial(calibrate, samples, wanted.target, models, places=places))
             await self._store(collection, calibration)
-        return await self.read(collection, measured.verifier)
 
-    async def change_target(self, collection: str, target: float, verifier: str | None) -> StoredCalibration:
+    async def change_target(self, collection: str, target: float) -> None:
         """Fit what is on record anew to another target; no photo is asked about again.
 
         Raises:
@@ -84,7 +115,6 @@ class Calibrations:
                     f"collection {collection[:100]!r} was never calibrated; POST to the same address does that"
                 )
             await self._store(collection, await self._workers.run(stored.with_target, target))
-        return await self.read(collection, verifier)
 
     async def remove(self, collection: str) -> None:
         """Let the shipped rule decide again.
@@ -107,20 +137,20 @@ class Calibrations:
         text = self._text(collection)
         return None if text is None else Calibration.from_json(text)
 
-    def _read(self, collection: str, verifier: str | None) -> StoredCalibration:
+    def _read(self, collection: str, verifier: str | None) -> CalibrationReply:
         text = self._text(collection)
         if text is None:
-            return StoredCalibration(collection=collection, state="none")
+            return CalibrationReply(collection=collection, state="none")
         try:
             calibration = Calibration.from_json(text)
         except InvalidRequest as unreadable:
-            return StoredCalibration(collection=collection, state="stale", stale_because=str(unreadable))
+            return CalibrationReply(collection=collection, state="stale", stale_because=str(unreadable))
         models = calibration.models
         models = models_in_use(str(self._gallery.fingerprint), verifier or models.verifier, models.prompt_style)
         asked = QueryConditions(models, self._gallery.count_places(collection))
         acceptance = choose_acceptance(text, asked)
         holds = acceptance.state == "valid"
-        return StoredCalibration(
+        return CalibrationReply(
             collection=collection,
             state="unknown" if holds and verifier is None else acceptance.state,
             stale_because=acceptance.stale_because,

@@ -2,9 +2,6 @@
 
 import asyncio
 import logging
-import os
-import sys
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -112,9 +109,6 @@ class Checkups:
 
     def _run(self, collection: str) -> HealthReport:
         """Check; in the thread of the checks."""
-        if sys.platform == "linux":
-            # There a thread has a priority of its own: visitors go first.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         if self._check is None:
             # The geometric verifier reads the embedded encoder's features; it is loaded when it is first of use.
             is_embedded = self._gallery.fingerprint.name == "embedded"
@@ -145,7 +139,7 @@ class Checkups:
 @asynccontextmanager
 async def open_checkups(gallery: Gallery) -> AsyncIterator[Checkups]:
     """Start the thread of the checks; at the end, one that is running is cut short."""
-    with Workers(1, "checkups") as workers:
+    with Workers(1, "checkups", in_background=True) as workers:
         checkups = Checkups(gallery, workers)
         try:
             yield checkups

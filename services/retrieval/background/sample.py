@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from uuid import uuid4
 
 from contracts.sample import SampleCollection, SampleQuery
 from core.building.sample_photos import SAMPLE_COLLECTION, SAMPLE_PHOTOS, STRANGER, is_installed
-from core.errors import BackendUnavailable, GalleryUnavailable, InvalidRequest, SemanticMatchError
+from core.errors import BackendUnavailable, InvalidRequest, SemanticMatchError
 from core.evaluation.simulated_photo import simulate_visitor_photo
 from core.gallery import Gallery
 from services.retrieval.background.jobs import BackgroundJobs
@@ -32,6 +33,7 @@ class Sample:
         self._jobs = jobs
         self._workers = workers
         self._building: asyncio.Task[None] | None = None
+        self._failure = ""
 
     async def read(self, language: str) -> SampleCollection:
         """Say how far it is."""
@@ -81,9 +83,11 @@ class Sample:
         others = (await self._workers.run(self._place_ids)) - _sample_ids()
         if others:
             raise InvalidRequest(f"collection {SAMPLE_COLLECTION!r} holds photos of yours; give it another name first")
-        holder = uuid4().hex
-        if not self._is_building and await self._jobs.begin(_JOB, holder, "") is None:
-            self._building = asyncio.create_task(self._build(language, holder))
+        owner = uuid4().hex
+        if not self._is_building and await self._jobs.begin(_JOB, owner, "") is None:
+            self._failure = ""
+            work = partial(self._add_all, language)
+            self._building = asyncio.create_task(self._jobs.run(_JOB, owner, work, lambda: self._failure))
         return await self.read(language)
 
     async def query(self, number: int) -> bytes:
@@ -114,27 +118,18 @@ class Sample:
     def _is_building(self) -> bool:
         return self._building is not None and not self._building.done()
 
-    async def _build(self, language: str, holder: str) -> None:
-        reason = ""
-        try:
-            reason = await self._add_all(language, holder)
-        finally:
-            with suppress(GalleryUnavailable):  # the photos stored say how far it came
-                await self._jobs.tell(_JOB, holder, reason, is_running=False)
-
-    async def _add_all(self, language: str, holder: str) -> str:
-        """Add what is not there yet; return why it ended too early, or nothing."""
-        for photo in SAMPLE_PHOTOS:  # one by one, so that progress shows
+    async def _add_all(self, language: str) -> None:
+        """Add what is not there yet, one by one, so that progress shows; ``_failure`` says why it ended too early."""
+        for photo in SAMPLE_PHOTOS:
             submission = Submission(photo.file, photo.read, photo.place(language), byte_size=0)
             try:
-                await self._jobs.tell(_JOB, holder, "", is_running=True)
                 (outcome,) = await self._indexer.add(SAMPLE_COLLECTION, [submission])
             except SemanticMatchError as exc:
                 outcome = exc
             if isinstance(outcome, SemanticMatchError):
                 logger.warning("the sample collection could not be built: %s", outcome)
-                return str(outcome)
-        return ""
+                self._failure = str(outcome)
+                return
 
     def _place_ids(self) -> set[str]:
         return {each.place.place_id for each in self._gallery.places(SAMPLE_COLLECTION, limit=1000).places}

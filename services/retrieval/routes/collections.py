@@ -1,12 +1,24 @@
-"""The ``/collections`` routes: a collection's health, its matches, whether it answers as it used to."""
+"""The ``/collections`` routes: health, matches, drift and calibration of a collection, its name and its end."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from contracts.collections import MAX_COLLECTION, DriftReply, HealthParams, HealthReply, MatchPage, MatchParams
-from services.retrieval.dependencies import Engine
+from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
+from contracts.collections import (
+    MAX_COLLECTION,
+    CollectionChange,
+    DriftReply,
+    HealthParams,
+    HealthReply,
+    MatchPage,
+    MatchParams,
+)
+from contracts.images import CollectionSummaryBody
+from services.retrieval.dependencies import Audit, Service
 from services.retrieval.replies.collections import drift_reply, health_reply, match_page
+from services.retrieval.replies.gallery import collection_body
+from services.retrieval.service import RetrievalService
 from serving.openapi import error_answers
 
 router = APIRouter(prefix="/collections", tags=["collections"])
@@ -20,16 +32,16 @@ Collection = Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
     summary="Problems of a collection, and what to photograph next",
     responses=error_answers(404, 409, 422, 503),
 )
-async def get_health(collection: Collection, engine: Engine, params: Annotated[HealthParams, Query()]) -> HealthReply:
+async def get_health(collection: Collection, service: Service, params: Annotated[HealthParams, Query()]) -> HealthReply:
     """The newest check, and a new one begun if the gallery has changed since."""
-    checkup = await engine.checkups.ask(collection, params.wait_s)
+    checkup = await service.checkups.ask(collection, params.wait_s)
     return health_reply(collection, checkup, params.limit)
 
 
 @router.get("/{collection:path}/matches", summary="Recent matches, as numbers", responses=error_answers(404, 422, 503))
-async def list_matches(collection: Collection, engine: Engine, params: Annotated[MatchParams, Query()]) -> MatchPage:
+async def list_matches(collection: Collection, service: Service, params: Annotated[MatchParams, Query()]) -> MatchPage:
     """One page, newest first."""
-    return match_page(*await engine.usage.page(collection, params.cursor, params.limit, commented=params.commented))
+    return match_page(*await service.usage.page(collection, params.cursor, params.limit, commented=params.commented))
 
 
 @router.get(
@@ -37,7 +49,77 @@ async def list_matches(collection: Collection, engine: Engine, params: Annotated
     summary="Have the collection's answers changed over time?",
     responses=error_answers(404, 422, 503),
 )
-async def get_drift(collection: Collection, engine: Engine) -> DriftReply:
+async def get_drift(collection: Collection, service: Service) -> DriftReply:
     """Week by week against the first weeks."""
-    calibration = await engine.workers.run(engine.gallery.calibration, collection)
-    return drift_reply(collection, await engine.usage.drift(collection, calibration))
+    calibration = await service.workers.run(service.gallery.calibration, collection)
+    return drift_reply(collection, await service.usage.drift(collection, calibration))
+
+
+@router.get(
+    "/{collection:path}/calibration",
+    summary="The calibration of a collection",
+    responses=error_answers(404, 409, 422, 503),
+)
+async def get_calibration(collection: Collection, service: Service) -> CalibrationReply:
+    """What is on record, whether it holds, and what is being made by whichever replica."""
+    return await _calibration(collection, service)
+
+
+@router.post(
+    "/{collection:path}/calibration",
+    status_code=202,
+    summary="Calibrate a collection",
+    responses=error_answers(404, 409, 422, 503),
+)
+async def start_calibration(collection: Collection, wanted: CalibrationRequest, service: Service) -> CalibrationJob:
+    """In the background; the audit log notes it when it is on record."""
+    return await service.calibration_jobs.start(collection, wanted)
+
+
+@router.patch(
+    "/{collection:path}/calibration", summary="Change the target of a calibration", responses=error_answers(404, 409, 422, 503)
+)
+async def change_calibration(
+    collection: Collection, change: CalibrationChange, service: Service, audit: Audit
+) -> CalibrationReply:
+    """At once; no photo is asked about again."""
+    with audit.change("calibration.edit", collection=collection, target=change.target):
+        await service.calibrations.change_target(collection, change.target)
+    return await _calibration(collection, service)
+
+
+@router.delete(
+    "/{collection:path}/calibration",
+    status_code=204,
+    summary="Cancel the running calibration, or delete the stored one",
+    responses=error_answers(404, 409, 422, 503),
+)
+async def delete_calibration(collection: Collection, service: Service, audit: Audit) -> None:
+    """Where none is being made, the shipped rule decides again."""
+    if not await service.calibration_jobs.stop(collection):
+        with audit.change("calibration.delete", collection=collection):
+            await service.calibrations.remove(collection)
+
+
+# Last: these paths match those above as well.
+@router.patch("/{collection:path}", summary="Rename a collection", responses=error_answers(404, 422, 503))
+async def rename_collection(
+    collection: Collection, change: CollectionChange, service: Service, audit: Audit
+) -> CollectionSummaryBody:
+    """Its photos, its calibration and its log of matches go along."""
+    with audit.change("collection.rename", collection=collection, name=change.name):
+        return collection_body(await service.rename_collection(collection, change.name))
+
+
+@router.delete(
+    "/{collection:path}", status_code=204, summary="Delete a collection", responses=error_answers(404, 422, 503)
+)
+async def delete_collection(collection: Collection, service: Service, audit: Audit) -> None:
+    """Photos, places, calibration, log of matches: all of it."""
+    with audit.change("collection.delete", collection=collection) as change:
+        change.details["images"] = await service.delete_collection(collection)
+
+
+async def _calibration(collection: str, service: RetrievalService) -> CalibrationReply:
+    on_record = await service.calibrations.read(collection)
+    return on_record.model_copy(update={"job": await service.calibration_jobs.find(collection)})

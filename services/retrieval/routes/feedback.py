@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from contracts.feedback import FeedbackReply, FeedbackRequest, MatchRecords, RecordReply
 from core.errors import InvalidRequest
-from services.retrieval.dependencies import Engine
+from services.retrieval.dependencies import Service
 from services.retrieval.replies.collections import feedback_reply, match_record
 from serving.openapi import error_answers
 
@@ -12,22 +12,22 @@ router = APIRouter(tags=["feedback"])
 
 
 @router.post("/feedback", summary="Report whether an answer was right", responses=error_answers(404, 422, 503))
-async def give_feedback(said: FeedbackRequest, engine: Engine) -> FeedbackReply:
+async def give_feedback(said: FeedbackRequest, service: Service) -> FeedbackReply:
     """Keep it; said again, it replaces what was said before."""
-    await engine.usage.await_match(said.request_id)
+    await service.usage.await_match(said.request_id)
     if said.place_id is not None:
-        collection = (await engine.usage.find(said.request_id)).match.collection
-        page = await engine.workers.run(engine.gallery.list_images, collection, said.place_id, limit=1)
+        collection = (await service.usage.find(said.request_id)).match.collection
+        page = await service.workers.run(service.gallery.list_images, collection, said.place_id, limit=1)
         if not page.total:
             raise InvalidRequest(
                 f"no place of id {said.place_id[:80]!r} in collection {collection[:80]!r}; "
                 "GET /index/places lists those that are, and not_in_collection says that it is none of them"
             )
-    return feedback_reply(await engine.usage.give_feedback(said.request_id, said.verdict, said.place_id))
+    return feedback_reply(await service.usage.give_feedback(said.request_id, said.verdict, said.place_id))
 
 
 @router.post("/matches", summary="Keep the numbers of answers", responses=error_answers(422, 503))
-async def record_matches(answered: MatchRecords, engine: Engine) -> RecordReply:
+async def record_matches(answered: MatchRecords, service: Service) -> RecordReply:
     """From the gateway, in batches."""
-    await engine.usage.record([match_record(each) for each in answered.matches])
+    await service.usage.record([match_record(each) for each in answered.matches])
     return RecordReply(recorded=len(answered.matches))

@@ -21,7 +21,7 @@ from contracts.images import (
     PlacePageBody,
 )
 from core.gallery import Gallery
-from services.retrieval.dependencies import Audit, Engine, Settings
+from services.retrieval.dependencies import Audit, Service, Settings
 from services.retrieval.replies.gallery import (
     add_reply,
     change_from_body,
@@ -50,19 +50,19 @@ ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
     responses=error_answers(408, 413, 422, 503),
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
-async def add_images(request: Request, engine: Engine, settings: Settings, audit: Audit) -> AddReply:
+async def add_images(request: Request, service: Service, settings: Settings, audit: Audit) -> AddReply:
     """Read the form, add what it holds."""
-    with engine.uploads.admit() as incoming:
+    with service.uploads.admit() as incoming:
         async with open_form(
             request, incoming, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files
         ) as form:
             fields = parse_fields(AddFields, form, files=frozenset({"file", "files"}))
             files = uploaded_files(form, "file", "files")
             # What has arrived waits for its turn; what still arrives keeps nobody from theirs.
-            async with engine.upload_turns:
-                submissions = await engine.workers.run(_submissions, files, fields, settings)
+            async with service.upload_turns:
+                submissions = await service.workers.run(_submissions, files, fields, settings)
                 with audit.change("image.add", collection=fields.collection) as change:
-                    outcomes = await engine.indexer.add(fields.collection, submissions)
+                    outcomes = await service.indexer.add(fields.collection, submissions)
                     reply = add_reply(fields.collection, submissions, outcomes)
                     change.ids = [each.image.id for each in reply.results if each.image and each.status == "added"]
                     change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
@@ -70,16 +70,16 @@ async def add_images(request: Request, engine: Engine, settings: Settings, audit
 
 
 @router.post("/known", summary="Which of these photos does the collection have?", responses=error_answers(422, 503))
-async def tell_known(question: KnownQuestion, engine: Engine) -> KnownReply:
+async def tell_known(question: KnownQuestion, service: Service) -> KnownReply:
     """Tell by content."""
-    return KnownReply(known=await engine.workers.run(_known, engine.gallery, question))
+    return KnownReply(known=await service.workers.run(_known, service.gallery, question))
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
-async def list_images(engine: Engine, wanted: Annotated[ImageFilter, Query()]) -> ImagePageBody:
+async def list_images(service: Service, wanted: Annotated[ImageFilter, Query()]) -> ImagePageBody:
     """One page, oldest first."""
-    page = await engine.workers.run(
-        engine.gallery.list_images,
+    page = await service.workers.run(
+        service.gallery.list_images,
         collection=wanted.collection,
         place_id=wanted.place_id,
         text=wanted.q,
@@ -90,9 +90,9 @@ async def list_images(engine: Engine, wanted: Annotated[ImageFilter, Query()]) -
 
 
 @router.get("/images/{image_id}", summary="One gallery image", responses=error_answers(404, 422, 503))
-async def get_image(image_id: ImageId, engine: Engine) -> ImageBody:
+async def get_image(image_id: ImageId, service: Service) -> ImageBody:
     """One image."""
-    return image_body(await engine.workers.run(engine.gallery.get, image_id))
+    return image_body(await service.workers.run(service.gallery.get, image_id))
 
 
 @router.get(
@@ -101,9 +101,9 @@ async def get_image(image_id: ImageId, engine: Engine) -> ImageBody:
     summary="The original photo, as it was uploaded",
     responses={200: {"content": {"image/*": {}}}, **error_answers(404, 422, 503)},
 )
-async def get_original(image_id: ImageId, request: Request, engine: Engine) -> Response:
+async def get_original(image_id: ImageId, request: Request, service: Service) -> Response:
     """The bytes that were uploaded."""
-    image, file = await engine.workers.run(open_original, engine.gallery, image_id)
+    image, file = await service.workers.run(open_original, service.gallery, image_id)
     return photo_answer(request, file, image.media_type, etag=image.content_hash, filename=image.filename)
 
 
@@ -113,31 +113,31 @@ async def get_original(image_id: ImageId, request: Request, engine: Engine) -> R
     summary="A small JPEG of the photo",
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
 )
-async def get_preview(image_id: ImageId, request: Request, engine: Engine) -> Response:
+async def get_preview(image_id: ImageId, request: Request, service: Service) -> Response:
     """A small JPEG without metadata."""
-    image, file = await engine.workers.run(open_preview, engine.gallery, image_id)
+    image, file = await service.workers.run(open_preview, service.gallery, image_id)
     return photo_answer(request, file, "image/jpeg", etag=f"{image.content_hash}-preview")
 
 
 @router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 422, 503))
-async def change_image(image_id: ImageId, change: ImageChangeBody, engine: Engine, audit: Audit) -> ImageBody:
+async def change_image(image_id: ImageId, change: ImageChangeBody, service: Service, audit: Audit) -> ImageBody:
     """Change the fields given; the others stay."""
     with audit.change("image.edit", image_id, fields=sorted(change.model_fields_set)):
-        return image_body(await engine.workers.run(engine.gallery.update, image_id, change_from_body(change)))
+        return image_body(await service.workers.run(service.gallery.update, image_id, change_from_body(change)))
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
-async def delete_image(image_id: ImageId, engine: Engine, audit: Audit) -> None:
+async def delete_image(image_id: ImageId, service: Service, audit: Audit) -> None:
     """Remove an image, its files, and its place when it was the last to show it."""
     with audit.change("image.delete", image_id):
-        await engine.workers.run(engine.gallery.delete, image_id)
+        await service.workers.run(service.gallery.delete, image_id)
 
 
 @router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
-async def list_places(engine: Engine, wanted: Annotated[PlaceFilter, Query()]) -> PlacePageBody:
+async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()]) -> PlacePageBody:
     """One page, by name."""
-    page = await engine.workers.run(
-        engine.gallery.places,
+    page = await service.workers.run(
+        service.gallery.places,
         collection=wanted.collection,
         text=wanted.q,
         cursor=wanted.cursor,
@@ -147,9 +147,9 @@ async def list_places(engine: Engine, wanted: Annotated[PlaceFilter, Query()]) -
 
 
 @router.get("/collections", summary="List collections", responses=error_answers(503))
-async def list_collections(engine: Engine) -> CollectionList:
+async def list_collections(service: Service) -> CollectionList:
     """All of them."""
-    return collection_list(await engine.workers.run(engine.gallery.collections))
+    return collection_list(await service.workers.run(service.gallery.collections))
 
 
 def _known(gallery: Gallery, question: KnownQuestion) -> list[str]:

@@ -6,23 +6,23 @@ from fastapi import APIRouter, Path, Query, Response
 
 from contracts.sample import SampleCollection, SampleParams
 from core.building.sample_photos import SAMPLE_COLLECTION
-from services.retrieval.dependencies import Audit, Engine
+from services.retrieval.dependencies import Audit, Service
 from serving.openapi import error_answers
 
 router = APIRouter(prefix="/sample", tags=["sample"])
 
 
 @router.get("", summary="The sample collection and its progress", responses=error_answers(422, 503))
-async def get_sample(engine: Engine, params: Annotated[SampleParams, Query()]) -> SampleCollection:
+async def get_sample(service: Service, params: Annotated[SampleParams, Query()]) -> SampleCollection:
     """Its photographs and their terms."""
-    return await engine.sample.read(params.language)
+    return await service.sample.read(params.language)
 
 
 @router.post("", status_code=202, summary="Build the sample collection", responses=error_answers(422, 503))
-async def build_sample(engine: Engine, audit: Audit, params: Annotated[SampleParams, Query()]) -> SampleCollection:
+async def build_sample(service: Service, audit: Audit, params: Annotated[SampleParams, Query()]) -> SampleCollection:
     """In the background."""
     with audit.change("sample.build", collection=SAMPLE_COLLECTION):
-        return await engine.sample.build(params.language)
+        return await service.sample.build(params.language)
 
 
 @router.get(
@@ -31,6 +31,6 @@ async def build_sample(engine: Engine, audit: Audit, params: Annotated[SamplePar
     summary="A test photo for the sample",
     responses={200: {"content": {"image/jpeg": {}}}, **error_answers(422, 503)},
 )
-async def get_query(number: Annotated[int, Path(ge=0, le=1000)], engine: Engine) -> Response:
+async def get_query(number: Annotated[int, Path(ge=0, le=1000)], service: Service) -> Response:
     """One of its photographs as a visitor might have taken it, or one that it does not hold."""
-    return Response(await engine.sample.query(number), media_type="image/jpeg")
+    return Response(await service.sample.query(number), media_type="image/jpeg")

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from contracts.retrieval import RetrievalDecision, SearchParams, SearchReply
 from core.decision.answer import decide_by_retrieval
-from core.retrieval.exclusion import Exclusion
-from services.retrieval.dependencies import Engine, Settings
+from services.retrieval.dependencies import Service, Settings
 from services.retrieval.replies.gallery import candidate_body
 from serving.deadlines import RequestTimeout, until_disconnect
 from serving.observability import StageTimer
@@ -28,30 +27,30 @@ router = APIRouter(tags=["search"])
 )
 async def search(
     request: Request,
-    engine: Engine,
+    service: Service,
     settings: Settings,
     params: Annotated[SearchParams, Query()],
     timeout_s: RequestTimeout = None,
 ) -> Response:
     """Read the photo, search."""
-    with engine.body_slots.admit() as incoming:
+    with service.body_slots.admit() as incoming:
         photo = await read_body(request, incoming, settings.max_photo_bytes)
     timer = StageTimer()
     async with until_disconnect(request, timeout_s):
-        found = await engine.search(
+        found = await service.engine.search(
             photo,
             collection=params.collection,
             top_k=params.top_k,
             features=params.features,
             timer=timer,
-            exclusion=Exclusion(params.leave_out_place, params.leave_out_image),
         )
+    service.usage.remember(found.embedding, found.features)
     decision = decide_by_retrieval(found.candidates)
     reply = SearchReply(
         candidates=[candidate_body(candidate) for candidate in found.candidates],
         further_views=[candidate_body(view) for view in found.further_views],
         decision=RetrievalDecision(matched=decision.matched, confidence=decision.confidence, reason=decision.reason),
-        encoder=str(engine.gallery.fingerprint),
+        encoder=str(service.gallery.fingerprint),
         query_width=found.query.width,
         query_height=found.query.height,
         query_features=base64.b64encode(found.features).decode() if found.features is not None else None,

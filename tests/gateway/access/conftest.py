@@ -45,7 +45,7 @@ def start(tmp_path: Path, keys_file: Path) -> Iterator[Callable[..., Guarded]]:
         client.__enter__()
         started.append(client)
         for service in (retrieval, verifier):
-            client.call(service.state.engine.finished)
+            client.call(service.state.loading.finished)
         return Guarded(client, keys, keys_file, audit_file)
 
     yield start

@@ -20,17 +20,15 @@ CHANGES = {
     "POST /index/images": "image.add",
     "PATCH /index/images/{image_id}": "image.edit",
     "DELETE /index/images/{image_id}": "image.delete",
-    "PUT /calibrations/{collection}": "calibration.make",
-    "PATCH /calibrations/{collection}": "calibration.edit",
-    "DELETE /calibrations/{collection}": "calibration.delete",
+    "POST /collections/{collection}/calibration": "calibration.make",
+    "PATCH /collections/{collection}/calibration": "calibration.edit",
+    "DELETE /collections/{collection}/calibration": "calibration.delete",
     "PATCH /collections/{collection}": "collection.rename",
     "DELETE /collections/{collection}": "collection.delete",
     "POST /sample": "sample.build",
 }
 # What visitors leave behind is theirs, and has records of its own.
 NO_CHANGES = {"POST /search", "POST /index/known", "POST /matches", "POST /feedback"}
-# Work under way is no change; what it comes to is.
-NO_CHANGES |= {"PUT /calibration-jobs/{collection}", "DELETE /calibration-jobs/{collection}"}
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

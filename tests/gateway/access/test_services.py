@@ -88,4 +88,4 @@ def test_a_gateway_with_a_wrong_key_blames_itself(tmp_path: Path, key: str | Non
     assert [(answer.status_code, error_of(answer)["code"]) for answer in answers] == [
         (503, "retrieval_unavailable")
     ] * 2
-    assert "GATEWAY_SERVICE_KEY must be the service's own" in error_of(answers[0])["message"]
+    assert "GATEWAY_SERVICE_KEY, M1_SERVICE_KEY and M3_SERVICE_KEY must be the same" in error_of(answers[0])["message"]

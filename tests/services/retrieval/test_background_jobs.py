@@ -1,4 +1,4 @@
-"""Work in the background as the retrieval service tells of it, whichever process does it."""
+"""Work in the background as the retrieval service shows it, whichever replica does it."""
 
 import time
 from collections.abc import Iterator
@@ -6,63 +6,78 @@ from pathlib import Path
 
 import pytest
 from fakes.images import draw_place, encode
-from in_process import AppClient
+from in_process import AppClient, error_of
 
+from contracts.calibration import CalibrationJob
 from core.journal import Jobs, UsageDatabase
 from core.journal import jobs as module
 
-PATH = "/calibration-jobs/a/b c"  # a collection's name may hold a slash and a space
-JOB = {"state": "running", "done": 3, "total": 20, "seconds_left": 9.0, "target": 0.02, "started_at": "2026-01-01"}
+PLACE = "a/b c"  # a collection's name may hold a slash and a space
+PATH = f"/collections/{PLACE}/calibration"
+NAME = f"calibration {PLACE}"
 
 
 @pytest.fixture
 def elsewhere(retrieval: AppClient, folder: Path) -> Iterator[Jobs]:
-    """The jobs as another replica sees them."""
+    """The jobs as another replica sees them; there is one collection to calibrate."""
+    retrieval.post("/index/images", files={"file": ("a.jpg", encode(draw_place(1)))}, data={"collection": PLACE})
     database = UsageDatabase(folder)
     yield Jobs(database)
     database.close()
 
 
-def tell(client: AppClient, path: str = PATH, holder: str = "gateway-1", begins: bool = False, **job: object) -> dict:
-    """Say how far a calibration is."""
-    reply = client.request("PUT", path, json={"holder": holder, "job": {**JOB, **job}, "begins": begins})
-    assert reply.status_code == 200, reply.text
-    return reply.json()
+def body(**changes: object) -> str:
+    """How far a calibration is."""
+    values = {"state": "running", "done": 3, "total": 20, "seconds_left": 9.0, "target": 0.02, "started_at": "2026"}
+    return CalibrationJob(**{**values, **changes}).model_dump_json()
 
 
-def test_what_a_gateway_tells_every_gateway_may_ask(retrieval: AppClient):
-    """How far it is, and how it ended; nothing of a collection that nobody calibrates."""
-    assert retrieval.get(PATH).json() == {"job": None}
-    assert tell(retrieval, begins=True)["go_on"]
-    assert tell(retrieval, done=5)["go_on"]
+def test_what_one_replica_calibrates_every_replica_shows(retrieval: AppClient, elsewhere: Jobs):
+    """How far it is, and how it ended; nothing of a collection that was never calibrated."""
+    assert retrieval.get(PATH).json()["job"] is None
+    elsewhere.begin(NAME, "another", body(), time.time())
+    elsewhere.heartbeat(NAME, "another", body(done=5), time.time(), is_running=True)
     assert retrieval.get(PATH).json()["job"]["done"] == 5
 
-    tell(retrieval, state="done", done=20, ended_at="2026-01-02")
+    elsewhere.heartbeat(NAME, "another", body(state="done", done=20), time.time(), is_running=False)
     assert retrieval.get(PATH).json()["job"]["state"] == "done"
 
 
-def test_a_second_is_refused_with_the_first(retrieval: AppClient):
-    """By the name of the collection that has its turn, and how far it is."""
-    tell(retrieval, begins=True)
+def test_a_second_is_refused_with_the_first(retrieval: AppClient, elsewhere: Jobs):
+    """By the name of the collection that is calibrated, and how far it is."""
+    retrieval.post("/index/images", files={"file": ("a.jpg", encode(draw_place(2)))})
+    elsewhere.begin(NAME, "another", body(), time.time())
 
-    answer = tell(retrieval, "/calibration-jobs/other", "gateway-2", begins=True)
+    refused = retrieval.post("/collections/default/calibration", json={})
 
-    assert (answer["go_on"], answer["running"], answer["job"]["done"]) == (False, "a/b c", 3)
-
-
-def test_the_wish_to_stop_reaches_whoever_works(retrieval: AppClient):
-    """At its next word; a wish for what does not run is answered as such."""
-    tell(retrieval, begins=True)
-
-    assert retrieval.request("DELETE", PATH).json() == {"was_running": True}
-    assert not tell(retrieval, done=4)["go_on"]
-    tell(retrieval, state="cancelled")
-    assert retrieval.request("DELETE", PATH).json() == {"was_running": False}
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "already_running")
+    assert error_of(refused)["message"] == f"collection '{PLACE}' is being calibrated: 3 of 20 photos; one at a time"
 
 
-def test_a_calibration_whose_gateway_fell_silent_has_failed(retrieval: AppClient, monkeypatch: pytest.MonkeyPatch):
-    """It is shown as failed, with when it was heard of last, and another may begin."""
-    tell(retrieval, begins=True)
+def test_a_request_sent_again_because_its_answer_was_lost_begins_one(retrieval: AppClient, elsewhere: Jobs):
+    """At another replica: the answer is the job that its first try began there. A new request is refused."""
+    elsewhere.begin(NAME, "the-request", body(), time.time())
+
+    again = retrieval.post(PATH, json={}, headers={"X-Request-ID": "the-request"})
+    new = retrieval.post(PATH, json={}, headers={"X-Request-ID": "a-new-request"})
+
+    assert (again.status_code, again.json()["done"]) == (202, 3)
+    assert new.status_code == 409
+
+
+def test_deleting_stops_it_wherever_it_is_made(retrieval: AppClient, elsewhere: Jobs):
+    """At its next heartbeat; where none is made, what is on record is deleted."""
+    elsewhere.begin(NAME, "another", body(), time.time())
+
+    assert retrieval.request("DELETE", PATH).status_code == 204
+    assert not elsewhere.heartbeat(NAME, "another", body(), time.time(), is_running=True)
+
+
+def test_a_calibration_whose_process_was_killed_has_failed(
+    retrieval: AppClient, elsewhere: Jobs, monkeypatch: pytest.MonkeyPatch
+):
+    """It is shown as failed, with the time of its latest heartbeat, and another may begin."""
+    elsewhere.begin(NAME, "another", body(), time.time())
     monkeypatch.setattr(module, "SILENT_S", -1.0)
 
     job = retrieval.get(PATH).json()["job"]
@@ -70,17 +85,17 @@ def test_a_calibration_whose_gateway_fell_silent_has_failed(retrieval: AppClient
     assert (job["state"], job["done"], job["seconds_left"]) == ("failed", 3, None)
     assert "start it again" in job["error"]
     assert job["ended_at"]
-    assert tell(retrieval, holder="gateway-2", begins=True)["go_on"]
+    assert retrieval.post(PATH, json={}).status_code == 202
 
 
-def test_a_renamed_collection_takes_no_job_with_it(retrieval: AppClient):
+def test_a_renamed_collection_takes_no_job_with_it(retrieval: AppClient, elsewhere: Jobs):
     """What was measured under the former name says nothing under the new one."""
-    retrieval.post("/index/images", files={"file": ("a.jpg", encode(draw_place(1)))}, data={"collection": "before"})
-    tell(retrieval, "/calibration-jobs/before", begins=True)
-    renamed = retrieval.request("PATCH", "/collections/before", json={"name": "after"})
+    elsewhere.begin(NAME, "another", body(), time.time())
+    renamed = retrieval.request("PATCH", f"/collections/{PLACE}", json={"name": "after"})
+    back = retrieval.request("PATCH", "/collections/after", json={"name": PLACE})
 
-    assert renamed.status_code == 200, renamed.text
-    assert retrieval.get("/calibration-jobs/before").json() == {"job": None}
+    assert (renamed.status_code, back.status_code) == (200, 200)
+    assert retrieval.get(PATH).json()["job"] is None
 
 
 def test_a_sample_built_by_another_replica_is_being_built(retrieval: AppClient, elsewhere: Jobs):
@@ -91,6 +106,6 @@ def test_a_sample_built_by_another_replica_is_being_built(retrieval: AppClient, 
     assert retrieval.post("/sample").json()["state"] == "building"
     assert retrieval.get("/sample").json()["done"] == 0
 
-    elsewhere.tell("sample", "another", "the disk is full", time.time(), is_running=False)
+    elsewhere.heartbeat("sample", "another", "the disk is full", time.time(), is_running=False)
     said = retrieval.get("/sample").json()
     assert (said["state"], said["reason"]) == ("failed", "the disk is full")

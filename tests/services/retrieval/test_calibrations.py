@@ -1,52 +1,82 @@
-"""Calibrations on record: fitted, kept, refitted, compared with the models in use; and photos taken again."""
+"""Calibrations on record: fitted, kept, refitted, compared with the models in use."""
 
-import math
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
+import httpx
 import pytest
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
 from PIL import Image
 
+from contracts.calibration import CalibrationRequest
+from core.calibration.samples import NOTHING_FOUND, Sample
+from core.errors import InvalidRequest
 from core.journal import GivenFeedback, MatchRecord, StoredMatch
 from core.results import LocalFeatures, Look
 from services.retrieval.app import create_app
-from services.retrieval.background.calibrations import feedback_sample
+from services.retrieval.background.calibrations import Measurement, feedback_sample
 from services.retrieval.settings import RetrievalSettings
+from serving.health import describe_version
 
 VERIFIER = "scripted (fake)"
+PATH = "/collections/default/calibration"
+
+UNKNOWN = [Sample(-6 + 0.1 * n, False, False, "left out") for n in range(60)]
+KNOWN = [Sample(-1 + 0.2 * n, True, n >= 5, "simulated") for n in range(40)]
+"""60 unknown photos of scores -6 to -0.1, and 40 known ones from -1 to 6.8, of which the highest 35 are right."""
+
+
+class VerifierInUse:
+    """The verifier service, as far as it says what it runs."""
+
+    fingerprint: str | None = VERIFIER
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """What ``GET /version`` answers, if anything does."""
+        if self.fingerprint is None:
+            raise httpx.ConnectError("nobody listens", request=request)
+        return httpx.Response(200, content=describe_version(verifier=self.fingerprint).model_dump_json())
 
 
 @pytest.fixture
-def filled(retrieval: AppClient) -> AppClient:
+def verifier() -> VerifierInUse:
+    return VerifierInUse()
+
+
+@pytest.fixture
+def filled(folder: Path, verifier: VerifierInUse) -> Iterator[AppClient]:
     """The service with eleven images of ten places."""
-    for number, place in enumerate("aabcdefghij"):
-        photo = encode(draw_place(number))
-        retrieval.post("/index/images", files={"file": (f"{number}.jpg", photo)}, data={"place_id": place})
-    return retrieval
+    app = create_app(RetrievalSettings(data_dir=folder), encoder=ThumbnailEncoder(local_features=True))
+    app.state.verifier_transport = httpx.MockTransport(verifier.answer)
+    with AppClient(app) as retrieval:
+        for number, place in enumerate("aabcdefghij"):
+            photo = encode(draw_place(number))
+            retrieval.post("/index/images", files={"file": (f"{number}.jpg", photo)}, data={"place_id": place})
+        yield retrieval
 
 
-def measured(**changes: object) -> dict:
-    """60 unknown photos of scores -6 to -0.1, and 40 known ones from -1 to 6.8, of which the highest 35 are right."""
-    unknown = [{"score": -6 + 0.1 * n, "known": False, "right": False, "origin": "left out"} for n in range(60)]
-    known = [{"score": -1 + 0.2 * n, "known": True, "right": n >= 5, "origin": "simulated"} for n in range(40)]
-    return {"target": 0.05, "verifier": VERIFIER, "samples": unknown + known, "use_feedback": False, **changes}
+def fit(client: AppClient, samples: list[Sample] | None = None, *, use_feedback: bool = False) -> dict:
+    """Keep a calibration for one in twenty; what is on record then."""
+    calibrations = client.app.state.loading.get().calibrations
+    measured = Measurement(UNKNOWN + KNOWN if samples is None else samples, VERIFIER, None)
+    wanted = CalibrationRequest(target=0.05, use_feedback=use_feedback)
+    client.call(calibrations.fit, "default", measured, wanted)
+    return client.get(PATH).json()["calibration"]
 
 
 def test_nothing_is_on_record_at_first(filled: AppClient):
     """A collection that was never calibrated says so; one that does not exist is unknown."""
-    assert filled.get("/calibrations/default").json()["state"] == "none"
-    assert filled.get("/calibrations/nowhere").status_code == 404
+    assert filled.get(PATH).json()["state"] == "none"
+    assert filled.get("/collections/nowhere/calibration").status_code == 404
 
 
 def test_what_was_measured_is_fitted_and_kept(filled: AppClient):
     """The report says what the threshold does to the samples, with intervals, and what other targets would do."""
-    filled.request("PUT", "/calibrations/default", json=measured())
+    fit(filled)
 
-    reply = filled.get("/calibrations/default", params={"verifier": VERIFIER}).json()
+    reply = filled.get(PATH).json()
 
     body = reply["calibration"]
     assert (reply["state"], body["promised"], body["needed_unknown"]) == ("valid", True, 19)
@@ -63,9 +93,8 @@ def test_what_was_measured_is_fitted_and_kept(filled: AppClient):
 
 def test_the_curve_shows_the_price_of_a_promise(filled: AppClient):
     """A stricter target never answers more, and only those that the samples suffice for are promised."""
-    body = filled.request("PUT", "/calibrations/default", json=measured()).json()["calibration"]
+    curve = fit(filled)["curve"]
 
-    curve = body["curve"]
     assert (curve[0]["target"], curve[-1]["target"], len(curve)) == (0.005, 0.2, 25)
     shares = [point["answered"]["share"] for point in curve]
     assert shares == sorted(shares)
@@ -74,11 +103,7 @@ def test_the_curve_shows_the_price_of_a_promise(filled: AppClient):
 
 def test_a_few_labelled_photos_leave_a_gap_and_no_failure(filled: AppClient):
     """Five labelled unknown photos are too few to decide alone, even where a lenient target asks for no more."""
-    labelled = [{"score": -1.0, "known": False, "right": False, "origin": "labelled"}] * 5
-
-    body = filled.request(
-        "PUT", "/calibrations/default", json=measured(samples=labelled + measured()["samples"])
-    ).json()["calibration"]
+    body = fit(filled, [Sample(-1.0, False, False, "labelled")] * 5 + UNKNOWN + KNOWN)
 
     assert body["unknown_by_origin"] == {"labelled": 5, "left out": 60}
     assert body["curve"][0]["target"] == 0.005
@@ -86,23 +111,25 @@ def test_a_few_labelled_photos_leave_a_gap_and_no_failure(filled: AppClient):
 
 def test_another_target_needs_no_new_photos(filled: AppClient):
     """PATCH refits from what was measured: what it says is what the curve had said."""
-    curve = filled.request("PUT", "/calibrations/default", json=measured()).json()["calibration"]["curve"]
-    point = curve[20]
+    point = fit(filled)["curve"][20]
 
-    body = filled.request("PATCH", "/calibrations/default", json={"target": point["target"]}).json()["calibration"]
+    body = filled.request("PATCH", PATH, json={"target": point["target"]}).json()["calibration"]
 
     assert {name: body[name] for name in point} == point
 
 
 @pytest.mark.parametrize(
-    ("verifier", "state", "because"),
+    ("in_use", "state", "because"),
     [(VERIFIER, "valid", None), ("another", "stale", "another verifier"), (None, "unknown", None)],
 )
-def test_a_calibration_holds_for_its_models(filled: AppClient, verifier: str | None, state: str, because: str | None):
+def test_a_calibration_holds_for_its_models(
+    filled: AppClient, verifier: VerifierInUse, in_use: str | None, state: str, because: str | None
+):
     """Another verifier makes it stale, visibly; where none can be asked that is said."""
-    filled.request("PUT", "/calibrations/default", json=measured())
+    fit(filled)
+    verifier.fingerprint = in_use
 
-    reply = filled.get("/calibrations/default", params={"verifier": verifier} if verifier else {}).json()
+    reply = filled.get(PATH).json()
 
     assert (reply["state"], reply["stale_because"]) == (state, because)
     assert reply["calibration"]["verifier"] == VERIFIER
@@ -110,40 +137,42 @@ def test_a_calibration_holds_for_its_models(filled: AppClient, verifier: str | N
 
 def test_a_restart_forgets_nothing(folder: Path, filled: AppClient):
     """A calibration that was acknowledged is on the disk; another encoder's gallery cannot come by it."""
-    made = filled.request("PUT", "/calibrations/default", json=measured()).json()["calibration"]
+    made = fit(filled)
 
     with AppClient(create_app(RetrievalSettings(data_dir=folder), encoder=ThumbnailEncoder(local_features=True))) as it:
-        assert it.get("/calibrations/default").json()["calibration"] == made
+        assert it.get(PATH).json()["calibration"] == made
 
 
 def test_removed_is_gone(filled: AppClient):
     """The shipped rule decides again; removing twice is fine."""
-    filled.request("PUT", "/calibrations/default", json=measured())
+    fit(filled)
 
-    assert [filled.request("DELETE", "/calibrations/default").status_code for _ in range(2)] == [204, 204]
-    assert filled.get("/calibrations/default").json()["state"] == "none"
+    assert [filled.request("DELETE", PATH).status_code for _ in range(2)] == [204, 204]
+    assert filled.get(PATH).json()["state"] == "none"
 
 
 def test_too_few_samples_are_refused(filled: AppClient):
     """With fewer than eight unknown photos nothing is kept, and the message says how many a promise takes."""
-    refused = filled.request("PUT", "/calibrations/default", json=measured(samples=measured()["samples"][55:]))
+    with pytest.raises(InvalidRequest, match=r"at least 8 are needed, and 19 to promise 5\.0%"):
+        fit(filled, UNKNOWN[55:] + KNOWN)
 
-    assert refused.status_code == 422
-    assert "at least 8 are needed, and 19 to promise 5.0%" in error_of(refused)["message"]
-    assert filled.get("/calibrations/default").json()["state"] == "none"
+    assert filled.get(PATH).json()["state"] == "none"
 
 
 def test_a_target_needs_something_measured(filled: AppClient):
     """There is nothing to refit in a collection that was never calibrated."""
-    assert filled.request("PATCH", "/calibrations/default", json={"target": 0.02}).status_code == 422
+    refused = filled.request("PATCH", PATH, json={"target": 0.02})
+
+    assert refused.status_code == 422
+    assert "was never calibrated" in error_of(refused)["message"]
 
 
 def test_photos_that_found_nothing_teach_nothing_of_a_threshold(filled: AppClient):
     """A left-out photo without a score says nothing of a threshold; a known one is not answered."""
-    nothing = {"score": None, "known": False, "right": False, "origin": "left out"}
-    samples = [nothing] * 20 + [{**nothing, "score": -1.0}] * 20 + [{**nothing, "known": True}] * 3
+    nothing = [Sample(NOTHING_FOUND, False, False, "left out")] * 20
+    samples = nothing + UNKNOWN[50:51] * 20 + [Sample(NOTHING_FOUND, True, False, "simulated")] * 3
 
-    body = filled.request("PUT", "/calibrations/default", json=measured(samples=samples)).json()["calibration"]
+    body = fit(filled, samples)
 
     assert body["unknown_by_origin"] == {"left out": 20}
     assert (body["answered"]["share"], body["answered"]["count"]) == (0, 3)
@@ -219,55 +248,9 @@ def test_feedback_of_the_same_models_is_learnt_from(filled: AppClient):
     for number in range(4):
         filled.post("/feedback", json={"request_id": f"r{number}", "verdict": "other_place", "place_id": "a"})
 
-    body = filled.request("PUT", "/calibrations/default", json=measured(use_feedback=True)).json()["calibration"]
+    body = fit(filled, use_feedback=True)
 
     assert body["known_by_origin"] == {"simulated": 40, "feedback": 2}
-
-
-@pytest.fixture
-def image_ids(filled: AppClient) -> Iterator[dict[str, str]]:
-    """Image ids by file name."""
-    return {each["filename"]: each["id"] for each in filled.get("/index/images").json()["images"]}
-
-
-def test_a_photo_is_taken_again(filled: AppClient, image_ids: dict[str, str]):
-    """The same image and seed give the same JPEG; another seed gives another."""
-    path = f"/rephotographed/{image_ids['0.jpg']}"
-
-    answer, again, other = (filled.get(path, params={"seed": seed}) for seed in (7, 7, 8))
-
-    assert answer.headers["content-type"] == "image/jpeg"
-    assert Image.open(BytesIO(answer.content)).size == (480, 360)
-    assert answer.content == again.content != other.content
-    assert filled.get(f"/rephotographed/{'0' * 32}").status_code == 404
-
-
-def test_a_search_passes_over_what_is_left_out(filled: AppClient, image_ids: dict[str, str]):
-    """Without an image its place is found by another; without the place it is not found at all."""
-    photo = encode(draw_place(0))
-
-    def first(**params: str) -> dict:
-        reply = filled.post("/search", params=params, content=photo)
-        return reply.json()["candidates"][0]["image"]
-
-    assert first()["filename"] == "0.jpg"
-    assert first(leave_out_image=image_ids["0.jpg"])["filename"] != "0.jpg"
-    candidates = filled.post("/search", params={"leave_out_place": "a"}, content=photo).json()["candidates"]
-    assert candidates
-    assert "a" not in {each["image"]["place"]["id"] for each in candidates}
-
-
-def test_a_search_without_anything_left_finds_nothing(filled: AppClient):
-    """A collection of one place, without that place, has no candidate; that is an answer."""
-    filled.post("/index/images", files={"file": ("x.jpg", encode(draw_place(9)))}, data={"collection": "one"})
-    place = filled.get("/index/places?collection=one").json()["places"][0]["id"]
-
-    reply = filled.post(
-        "/search", params={"collection": "one", "leave_out_place": place}, content=encode(draw_place(9))
-    ).json()
-
-    assert (reply["candidates"], reply["decision"]["matched"]) == ([], False)
-    assert not math.isnan(reply["decision"]["confidence"])
 
 
 class LookingAgain(ThumbnailEncoder):

@@ -15,7 +15,7 @@ def build(retrieval: AppClient, language: str = "en") -> dict:
     """Build it and wait."""
     begun = retrieval.post(f"/sample?language={language}")
     assert (begun.status_code, begun.json()["state"]) == (202, "building")
-    retrieval.call(retrieval.app.state.engine.get().sample.finished)
+    retrieval.call(retrieval.app.state.loading.get().sample.finished)
     return retrieval.get(f"/sample?language={language}").json()
 
 

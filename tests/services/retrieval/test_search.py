@@ -141,7 +141,7 @@ def test_not_ready_until_a_forward_pass_has_succeeded(folder: Path):
     with AppClient(app, wait_until_loaded=False) as client:
         live, ready, search = client.get("/health/live"), client.get("/health/ready"), client.post("/search")
         may_encode.set()
-        client.call(app.state.engine.finished)
+        client.call(app.state.loading.finished)
         ready_later = client.get("/health/ready")
 
     assert (live.status_code, ready.status_code, search.status_code) == (200, 503, 503)
@@ -179,7 +179,7 @@ def test_weights_that_come_late_need_no_restart(folder: Path, monkeypatch: pytes
     encoder = FailingEncoder(BackendUnavailable("the weights are not here yet"), times=1)
     app = create_app(RetrievalSettings(data_dir=folder), encoder=encoder)
     with AppClient(app) as client:
-        client.call(app.state.engine.loaded)
+        client.call(app.state.loading.loaded)
         ready = client.get("/health/ready")
 
     assert ready.status_code == 200
@@ -232,14 +232,14 @@ def test_too_many_searches_are_refused_at_once(folder: Path):
 
 def test_slow_searches_do_not_make_the_service_look_unready(retrieval: AppClient):
     """While every thread for searches is busy, the health check answers."""
-    engine = retrieval.app.state.engine.get()
+    service = retrieval.app.state.loading.get()
     busy, may_finish = threading.Barrier(3), threading.Event()
 
     def search_slowly() -> None:
         busy.wait(timeout=30)
         may_finish.wait(timeout=5)
 
-    searches = [threading.Thread(target=retrieval.call, args=(engine.workers.run, search_slowly)) for _ in range(2)]
+    searches = [threading.Thread(target=retrieval.call, args=(service.workers.run, search_slowly)) for _ in range(2)]
     for search in searches:
         search.start()
     busy.wait(timeout=30)

@@ -104,7 +104,7 @@ def test_a_service_started_before_its_database_waits_for_it(tmp_path):
             assert "told-to-nobody" not in ready.text
 
             server.start()
-            retrieval.call(retrieval.app.state.engine.loaded)
+            retrieval.call(retrieval.app.state.loading.loaded)
 
             assert retrieval.get("/health/ready").status_code == 200
             assert add(retrieval, 1)

@@ -20,7 +20,7 @@ def retrieval(folder: Path) -> Iterator[AppClient]:
     nowhere = {"uri": f"http://127.0.0.1:{free_port()}", "timeout_s": 0.2}
     settings = RetrievalSettings(data_dir=folder, vector_index="milvus", vector_index_options=nowhere)
     with AppClient(create_app(settings, encoder=ThumbnailEncoder())) as client:
-        client.call(client.app.state.engine.finished)
+        client.call(client.app.state.loading.finished)
         yield client
 
 

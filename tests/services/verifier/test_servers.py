@@ -39,13 +39,13 @@ def verifier(folder: Path, servers: list[ChatServer]) -> Iterator[AppClient]:
     options = {"url": ",".join(server.url for server in servers), "answers_from": "words"}
     settings = VerifierSettings(data_dir=folder, verifier="openai-compatible", model="tiny", verifier_options=options)
     with Gallery.open(folder, ThumbnailEncoder().fingerprint), AppClient(create_app(settings)) as client:
-        client.call(client.app.state.engine.finished)
+        client.call(client.app.state.loading.finished)
         yield client
 
 
 def ask(client: AppClient) -> None:
     """Have so many photos judged that each server is surely asked."""
-    verifier = client.app.state.engine.get().verifier
+    verifier = client.app.state.loading.get().verifier
     for seed in range(24):
         photo = Photo(lambda seed=seed: draw_place(seed, (64, 48)))
         verifier.verify(photo, [photo])
@@ -82,4 +82,4 @@ def test_without_any_server_the_service_is_not_ready(verifier: AppClient, server
 
 def test_queries_are_verified_side_by_side(verifier: AppClient):
     """A verifier that asks servers takes two queries at once for each of them."""
-    assert verifier.app.state.engine.get().verifier.queries_at_once == 4
+    assert verifier.app.state.loading.get().verifier.queries_at_once == 4

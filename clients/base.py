@@ -1,0 +1,182 @@
+"""What the clients of both services share: typed calls over httpx, whose transport may be a socket or an app.
+
+Deadlines are kept here and not in httpx, because its in-process transport knows none.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, ClassVar, TypeVar
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from clients.errors import DeadlineExceeded, OutOfTime, ServiceError, ServiceRefused, UnusableReply
+from contracts.errors import ErrorBody
+from contracts.health import ReadyBody, VersionBody
+from serving.auth.identity import identity_headers
+from serving.deadlines import TIMEOUT_HEADER, current_deadline
+from serving.observability import REQUEST_ID_HEADER, current_request_id
+from serving.tracing import span, trace_headers
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+_PROBE_TIMEOUT_S = 2.0
+_OF_BALANCERS = frozenset({502, 503})
+"""What a load balancer answers when the replica that it had chosen is gone."""
+
+
+@asynccontextmanager
+async def open_http(
+    url: str, service_key: SecretStr | None, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Connect to a service.
+
+    Args:
+        url: of the service.
+        service_key: by which it knows the processes of its installation, if it asks for one.
+        transport: to a service in this process; None: over sockets, through aiohttp, because with eight callers httpx's
+            own pool has several times its tail latency.
+    """
+    if transport is None:
+        transport = AiohttpTransport(limits=httpx.Limits(max_connections=200, keepalive_expiry=30))
+    else:
+        url = "http://localhost"  # which every service answers to, whatever the setting says
+    headers = {"Authorization": f"Bearer {service_key.get_secret_value()}"} if service_key else {}
+    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=None, headers=headers) as http:
+        yield http
+
+
+@contextmanager
+def map_transport_errors(
+    service: str, unavailable: type[ServiceError], late: type[ServiceError] = DeadlineExceeded
+) -> Iterator[None]:
+    """Turn whatever goes wrong between the processes into the clients' errors.
+
+    Args:
+        service: for the message.
+        unavailable: raised where the service cannot be reached.
+        late: raised where the time budget of the call ran out.
+
+    Raises:
+        ServiceError: one of the two.
+    """
+    try:
+        yield
+    except TimeoutError as exc:
+        raise late(f"the {service} service took too long") from exc
+    except httpx.HTTPError as exc:
+        raise unavailable(f"the {service} service cannot be reached ({type(exc).__name__})") from exc
+
+
+class ServiceClient:
+    """What the clients of both services share."""
+
+    service: ClassVar[str]
+    unavailable: ClassVar[type[ServiceError]]
+    kept_back_s: ClassVar[float] = 0.0
+    """Of the caller's time, for what comes after this service."""
+
+    def __init__(self, http: httpx.AsyncClient, timeout_s: float) -> None:
+        """Wrap a client.
+
+        Args:
+            http: with the service's base URL and a transport; closed by whoever made it.
+            timeout_s: for one call; less where the caller will not wait that long.
+        """
+        self._http = http
+        self._timeout_s = timeout_s
+
+    async def ready(self) -> ReadyBody:
+        """Whether the service would work now; a service that cannot be asked is not ready."""
+        try:
+            return await self._get("/health/ready", ReadyBody)
+        except ServiceError as exc:
+            return ReadyBody(ready=False, process=self.service, reason=str(exc))
+
+    async def version(self) -> VersionBody | None:
+        """What the service runs; None where it cannot be asked."""
+        try:
+            return await self._get("/version", VersionBody)
+        except ServiceError:
+            return None
+
+    async def _get(self, path: str, reply: type[Reply]) -> Reply:
+        with map_transport_errors(self.service, self.unavailable):
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                response = await self._http.get(path, headers=hop_headers())
+        self._check_key_accepted(response)
+        return self._parse(response, reply)
+
+    async def _post(
+        self, path: str, reply: type[Reply], *, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> Reply:
+        """Post a question that may be asked twice, and read the reply.
+
+        Raises:
+            ServiceRefused: the service's own error answer: 4xx, or 503 with a reason.
+            UnusableReply: any other failure of the service.
+            DeadlineExceeded: it took longer than ``timeout_s``.
+            OutOfTime: it took longer than the caller would wait, or would have had to.
+            ServiceError: it cannot be reached; the subclass says which service.
+        """
+        timeout_s = min(self._timeout_s, current_deadline().seconds_left - self.kept_back_s)
+        late = DeadlineExceeded if timeout_s == self._timeout_s else OutOfTime
+        if timeout_s <= 0:
+            raise late(f"no time is left for the {self.service} service")
+        sent = {**hop_headers(), TIMEOUT_HEADER: f"{timeout_s:.3f}", **(headers or {})}
+        with map_transport_errors(self.service, self.unavailable, late), span(f"POST {self.service}{path}"):
+            sent |= trace_headers()
+            async with asyncio.timeout(timeout_s):
+                response = await self._post_again_if_lost(path, headers=sent, **body)
+        if response.status_code == 504:  # its own clock was the quicker one
+            raise late(f"the {self.service} service took too long")
+        self._check_key_accepted(response)
+        if 400 <= response.status_code < 500 or response.status_code == 503:
+            if not _is_the_services_own(response):
+                raise UnusableReply(f"the {self.service} service answered {response.status_code}")
+            raise ServiceRefused(response.status_code, response.content, response.headers.get("retry-after"))
+        if not response.is_success:
+            raise UnusableReply(f"the {self.service} service failed ({response.status_code})")
+        return self._parse(response, reply)
+
+    async def _post_again_if_lost(self, path: str, **request: Any) -> httpx.Response:
+        """Post, and once more where the connection, this process's or a balancer's, died with a replica."""
+        with suppress(httpx.TransportError):
+            response = await self._http.post(path, **request)
+            if response.status_code not in _OF_BALANCERS or _is_the_services_own(response):
+                return response
+        return await self._http.post(path, **request)
+
+    def _check_key_accepted(self, response: httpx.Response) -> None:
+        """Never tell a visitor to show a key, where it is this process's own that is wrong.
+
+        Raises:
+            ServiceError: the service refuses this process; the subclass says which service.
+        """
+        if response.status_code in {401, 403}:
+            raise self.unavailable(
+                f"the {self.service} service refuses the key of this process; GATEWAY_SERVICE_KEY, M1_SERVICE_KEY and "
+                "M3_SERVICE_KEY must be the same"
+            )
+
+    def _parse(self, response: httpx.Response, reply: type[Reply]) -> Reply:
+        try:
+            return reply.model_validate_json(response.content)
+        except ValidationError as exc:
+            raise UnusableReply(f"the reply of the {self.service} service breaks the contract") from exc
+
+
+def _is_the_services_own(refusal: httpx.Response) -> bool:
+    """Whether a service refuses, rather than something between it and this process."""
+    try:
+        ErrorBody.model_validate_json(refusal.content)
+    except ValidationError:
+        return False
+    return True
+
+
+def hop_headers() -> dict[str, str]:
+    """Which request this is part of, and who asks."""
+    return {REQUEST_ID_HEADER: current_request_id(), **identity_headers()}

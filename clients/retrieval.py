@@ -1,0 +1,89 @@
+"""The retrieval service's client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import httpx
+
+from clients.base import ServiceClient, hop_headers, map_transport_errors
+from clients.errors import RetrievalUnavailable
+from contracts.feedback import MatchRecords, RecordReply
+from contracts.retrieval import SearchReply
+
+
+class RetrievalClient(ServiceClient):
+    """Finds candidates, and reaches the gallery behind them."""
+
+    service = "retrieval"
+    unavailable = RetrievalUnavailable
+
+    async def search(self, photo: bytes, *, collection: str, top_k: int, features: bool) -> SearchReply:
+        """Find candidates for a photo.
+
+        Args:
+            photo: in any accepted format.
+            collection: to search in.
+            top_k: how many candidates.
+            features: whether to have the photo's local features returned for the verifier.
+
+        Raises:
+            ServiceError: see ``ServiceClient._post``.
+        """
+        return await self._post(
+            "/search",
+            SearchReply,
+            params={"collection": collection, "top_k": top_k, "features": features},
+            content=photo,
+            headers={"Content-Type": "application/octet-stream"},
+        )
+
+    async def record(self, answered: MatchRecords) -> RecordReply:
+        """Have the numbers of answers kept; sent twice, they are kept once.
+
+        Raises:
+            ServiceError: see ``ServiceClient._post``.
+        """
+        return await self._post(
+            "/matches",
+            RecordReply,
+            content=answered.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    async def forward(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str,
+        headers: Mapping[str, str],
+        body: AsyncIterator[bytes] | bytes | None,
+        timeout_s: float | None = None,
+    ) -> httpx.Response:
+        """Pass a request on as it is; the answer's body is still to be streamed and closed by the caller.
+
+        Where the connection dies it is passed on once more, unless its body has been streamed away, or doing it twice
+        would be answered otherwise: a deletion is not found again.
+
+        Raises:
+            ServiceError: the service cannot be reached, or its answer does not begin in time.
+        """
+        url = httpx.URL(path, query=query.encode())
+
+        async def send() -> httpx.Response:
+            request = self._http.build_request(method, url, headers={**headers, **hop_headers()}, content=body)
+            return await self._http.send(request, stream=True)
+
+        may_repeat = method != "DELETE" and (body is None or isinstance(body, bytes))
+        with map_transport_errors(self.service, self.unavailable):
+            async with asyncio.timeout(timeout_s or self._timeout_s):
+                try:
+                    response = await send()
+                except httpx.TransportError:
+                    if not may_repeat:
+                        raise
+                    response = await send()
+        if response.status_code in {401, 403}:
+            await response.aclose()
+        self._check_key_accepted(response)
+        return response

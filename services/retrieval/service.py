@@ -1,0 +1,167 @@
+"""The running retrieval service: its parts, how they are started, and what takes several of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from clients.verifier import VerifierClient
+from core.encoders.base import Encoder
+from core.gallery import CollectionSummary, Gallery
+from core.imaging.budget import DecodingBudget
+from services.retrieval.background.calibration_jobs import CalibrationJobs
+from services.retrieval.background.calibration_run import CalibrationRun
+from services.retrieval.background.calibrations import Calibrations
+from services.retrieval.background.checkups import Checkups, open_checkups
+from services.retrieval.background.sample import Sample
+from services.retrieval.background.usage import Usage, open_usage
+from services.retrieval.engine import RetrievalEngine, encode_batch
+from services.retrieval.settings import RetrievalSettings
+from services.retrieval.uploads.indexing import Indexer
+from serving.audit import AuditLog
+from serving.batching import DynamicBatcher
+from serving.body_slots import BodySlots
+from serving.metrics import Metrics
+from serving.workers import Workers
+
+CHUNK_SIZE = 16
+"""Photos per transaction of an upload: one commit costs as much as many."""
+
+CHUNK_BYTES = 64 * 1024 * 1024
+"""Of their originals together, unless one has more."""
+
+_MOST_RECEIVING = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalService:
+    """The parts of one running service; made by ``open_service``.
+
+    Attributes:
+        gallery: for everything that needs no encoder; its methods block, so call them through ``workers``.
+        engine: searches.
+        indexer: adds photos.
+        workers: threads for blocking work.
+        health_worker: a thread for the health checks alone, which must answer while searches are slow.
+        body_slots: where photos to search with arrive.
+        uploads: where uploads arrive, and wait for their turn.
+        upload_turns: lets so many complete uploads work at once.
+        usage: keeps what visitors asked, as numbers.
+        checkups: checks collections on request.
+        calibrations: of collections, on record.
+        calibration_jobs: those being made, by whichever replica.
+        sample: a collection to try the product with.
+    """
+
+    gallery: Gallery
+    engine: RetrievalEngine
+    indexer: Indexer
+    workers: Workers
+    health_worker: Workers
+    body_slots: BodySlots
+    uploads: BodySlots
+    upload_turns: asyncio.Semaphore
+    usage: Usage
+    checkups: Checkups
+    calibrations: Calibrations
+    calibration_jobs: CalibrationJobs
+    sample: Sample
+
+    async def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
+        """Call a collection something else; what is on record of its matches follows.
+
+        Raises:
+            UnknownCollection: it holds no image.
+            InvalidRequest: the new name is not acceptable, or is another collection's.
+        """
+        summary = await self.workers.run(self.gallery.rename_collection, name, new_name)
+        await self.usage.rename_collection(name, new_name)
+        await self.calibration_jobs.forget(name)
+        return summary
+
+    async def delete_collection(self, name: str) -> int:
+        """Forget all of a collection, its matches as well; return how many images it held.
+
+        Raises:
+            UnknownCollection: it held none.
+        """
+        count = await self.workers.run(self.gallery.delete_collection, name)
+        self.checkups.forget(name)
+        await self.usage.forget_collection(name)
+        await self.calibration_jobs.forget(name)
+        return count
+
+
+@asynccontextmanager
+async def open_service(
+    *,
+    encoder: Encoder,
+    gallery: Gallery,
+    verifier: VerifierClient,
+    audit: AuditLog,
+    settings: RetrievalSettings,
+    metrics: Metrics,
+) -> AsyncIterator[RetrievalService]:
+    """Start the threads and queues around an encoder and a gallery; stop them at the end, after the work accepted."""
+    async with AsyncExitStack() as stack:
+        workers = stack.enter_context(Workers(settings.workers, "retrieval"))
+        # Indexing has threads of its own, so that no visitor queues behind an upload.
+        index_workers = stack.enter_context(Workers(settings.workers, "indexing"))
+        health_worker = stack.enter_context(Workers(1, "health"))
+        calibration_worker = stack.enter_context(Workers(1, "calibration", in_background=True))
+        usage = await stack.enter_async_context(open_usage(gallery.folder, settings.storage, settings.retention))
+        checkups = await stack.enter_async_context(open_checkups(gallery))
+        batcher = await stack.enter_async_context(
+            DynamicBatcher(
+                partial(encode_batch, encoder),
+                max_batch_size=settings.largest_batch,
+                max_wait_s=settings.batch_wait_ms / 1000,
+                max_queue=settings.most_waiting,
+                name="encoder",
+                on_batch=partial(metrics.observe_batch, "encode"),
+            )
+        )
+        limits = replace(settings.image_limits, budget=DecodingBudget(settings.max_photo_pixels))
+        engine = RetrievalEngine(
+            gallery=gallery,
+            look_again=encoder.look_again,
+            batcher=batcher,
+            workers=workers,
+            limits=limits,
+            most_waiting=settings.most_waiting,
+            time_budget_s=settings.time_budget_s,
+        )
+        indexer = Indexer(
+            gallery,
+            batcher,
+            index_workers,
+            limits=limits,
+            chunk_size=CHUNK_SIZE,
+            chunk_bytes=CHUNK_BYTES,
+            without_metadata=settings.strip_metadata,
+        )
+        calibrations = Calibrations(gallery, usage, verifier, workers)
+        new_run = partial(CalibrationRun, gallery=gallery, engine=engine, verifier=verifier, workers=calibration_worker)
+        service = RetrievalService(
+            gallery=gallery,
+            engine=engine,
+            indexer=indexer,
+            workers=workers,
+            health_worker=health_worker,
+            body_slots=BodySlots(_MOST_RECEIVING, settings.most_waiting * settings.max_photo_bytes, settings.pace),
+            uploads=BodySlots(settings.max_receiving, settings.max_uploads * settings.max_upload_bytes, settings.pace),
+            upload_turns=asyncio.Semaphore(settings.max_uploads),
+            usage=usage,
+            checkups=checkups,
+            calibrations=calibrations,
+            calibration_jobs=CalibrationJobs(calibrations=calibrations, jobs=usage.jobs, audit=audit, new_run=new_run),
+            sample=Sample(gallery, indexer, usage.jobs, workers),
+        )
+        metrics.watch_queue("encode", lambda: batcher.waiting)
+        metrics.watch_gate("searches", lambda: engine.gate.inside, engine.gate.capacity)
+        metrics.watch_gate("uploads", lambda: service.uploads.inside, service.uploads.capacity)
+        metrics.watch_cache("local_features", gallery.feature_cache.uses)
+        stack.push_async_callback(service.sample.close)
+        stack.push_async_callback(service.calibration_jobs.close)
+        yield service
