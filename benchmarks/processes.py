@@ -67,6 +67,7 @@ def running_product(folder: Path, first_port: int) -> Iterator[Product]:
         **os.environ,
         "GATEWAY_PORT": str(first_port),
         "M1_PORT": str(first_port + 1),
+        "M1_VERIFIER_URL": f"http://127.0.0.1:{first_port + 2}",
         "M3_PORT": str(first_port + 2),
         "GATEWAY_RETRIEVAL_URL": f"http://127.0.0.1:{first_port + 1}",
         "GATEWAY_VERIFIER_URL": f"http://127.0.0.1:{first_port + 2}",

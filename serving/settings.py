@@ -95,7 +95,9 @@ class ServiceSettings(ProcessSettings):
     guarded_by = "service_key"
 
     service_key: SecretStr | None = Field(
-        default=None, min_length=20, description="secret that callers must send; the same as GATEWAY_SERVICE_KEY"
+        default=None,
+        min_length=20,
+        description="secret of all processes, which callers must send; the same as GATEWAY_SERVICE_KEY",
     )
 
     @property

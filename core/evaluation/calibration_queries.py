@@ -13,8 +13,8 @@ from core.decision.acceptance import Acceptance
 from core.decision.rule import models_in_use
 from core.errors import InvalidImage
 from core.evaluation.simulated_photo import simulate_visitor_photo
+from core.gallery import Gallery
 from core.gallery.photos.port import LostPhoto
-from core.gallery.reader import GalleryReader
 from core.imaging.decoding import read_photo
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import Match, match_photo
@@ -110,7 +110,7 @@ def labelled_photos(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterat
         yield QueryPhoto(partial(read_photo, photo.path), tuple(questions))
 
 
-def gallery_photos(gallery: GalleryReader, collection: str, limit: int, *, seed: int = 0) -> list[QueryPhoto]:
+def gallery_photos(gallery: Gallery, collection: str, limit: int, *, seed: int = 0) -> list[QueryPhoto]:
     """The collection's own photos, made to look as a visitor would have taken them, and photos of strangers.
 
     Each is asked about with its place left out, as a photo of nothing in the collection; and with itself left out where
@@ -168,5 +168,5 @@ def _choose(images: Iterable[GalleryImage], count: int, chance: random.Random) -
     return chosen
 
 
-def _read_simulated(gallery: GalleryReader, image: GalleryImage, seed: int) -> bytes:
+def _read_simulated(gallery: Gallery, image: GalleryImage, seed: int) -> bytes:
     return simulate_visitor_photo(read_photo(gallery.fetch_original(image)), seed)

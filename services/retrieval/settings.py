@@ -25,7 +25,7 @@ class RetrievalSettings(GallerySettings):
     )
 
     verifier_url: str = Field(
-        default="http://127.0.0.1:8002", description="the verifier service, which calibrations are made with"
+        default="http://127.0.0.1:8002", description="URL of the verifier service, for calibrations"
     )
 
     audit_file: Path | None = Field(

@@ -49,8 +49,8 @@ def test_a_replica_that_is_gone_is_not_noticed(balancer, port, path, kind):
         (8001, "DELETE", "/index/images/1", 1),
         (8001, "DELETE", "/collections/a", 1),
         (8001, "PUT", "/anything", 1),
-        (8001, "PUT", "/calibration-jobs/a", 2),
-        (8001, "DELETE", "/calibrations/a", 2),
+        (8001, "POST", "/collections/a/calibration", 1),
+        (8001, "DELETE", "/collections/a/calibration", 1),
     ],
 )
 def test_only_what_changes_nothing_is_asked_twice(balancer, port, method, path, asked):

@@ -32,7 +32,7 @@ HEAVY = {"torch", "faiss", "transformers", "poselib", "h5py", "pillow_heif"}
         (("gateway.app", "gateway.__main__"), LEARNED | GEOMETRY | HEAVY | SCALE),
         (
             ("services.retrieval.__main__", "core.encoders.dinov3"),
-            LEARNED | GEOMETRY | SCALE | {"httpx", "qwen_vl_utils"},
+            LEARNED | GEOMETRY | SCALE | {"qwen_vl_utils"},
         ),
         (
             (

@@ -226,13 +226,20 @@ class TestKubernetes:
         assert {"GATEWAY_AUDIT_FILE=-", "M1_AUDIT_FILE=-"} <= set(cluster_settings)
 
     def test_only_the_ingress_reaches_the_balancer(self, objects):
-        """No other pod may say whose address a request comes from; the patch for other controllers fits the policy."""
+        """No other pod may say whose address a request comes from; the patch for other controllers fits the policy.
+
+        Gateways reach both services through it, and retrieval the verifier.
+        """
         policies = {each["metadata"]["name"]: each for each in objects if each["kind"] == "NetworkPolicy"}
         rules = policies["balancer"]["spec"]["ingress"]
-        doors = {port["port"]: rule["from"] for rule in rules for port in rule["ports"]}
+        doors: dict[int, list[object]] = {}
+        for rule in rules:
+            for port in rule["ports"]:
+                doors.setdefault(port["port"], []).extend(rule["from"])
+        gateway, m1 = ({"podSelector": {"matchLabels": {"app": app}}} for app in ("gateway", "m1"))
         assert doors[8080] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}]
-        assert doors[8001] == doors[8002] == [{"podSelector": {"matchLabels": {"app": "gateway"}}}]
-        assert rules[0]["from"] is doors[8080]
+        assert (doors[8001], doors[8002]) == ([gateway], [gateway, m1])
+        assert rules[0]["from"] == doors[8080]
 
     def test_every_model_server_is_asked(self, workloads, cluster_settings):
         """As many as there are, each by its own name, of the model that they serve."""

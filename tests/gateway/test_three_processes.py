@@ -42,6 +42,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
         **os.environ,
         "M1_PORT": str(m1),
         "M1_DATA_DIR": str(folder / "gallery"),
+        "M1_VERIFIER_URL": f"http://127.0.0.1:{m3}",
         "M3_PORT": str(m3),
         "M3_DATA_DIR": str(folder / "gallery"),
         "GATEWAY_PORT": str(door),

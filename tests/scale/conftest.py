@@ -42,6 +42,7 @@ def replicas(
         vectors = {"uri": milvus.uri, "collection": "replicas", "staleness_s": 2.0}
         retrieval = {
             "MODULE": "services.retrieval",
+            "M1_VERIFIER_URL": f"http://127.0.0.1:{m3}",
             **CREDENTIALS,
             **{f"M1_{name}": value for name, value in shared.items()},
             "M1_VECTOR_INDEX": "milvus",

@@ -53,6 +53,8 @@ def product(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) 
             }
             if kind != "gateway":
                 own = {f"{kind.upper()}_{setting}": value for setting, value in kept.items()}
+            if kind == "m1":
+                own["M1_VERIFIER_URL"] = f"http://127.0.0.1:{listening[8002]}"
             running.environments[name] = {
                 "MODULE": module,
                 "PORT": str(port),

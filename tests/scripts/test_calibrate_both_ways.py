@@ -17,6 +17,8 @@ from services.verifier.app import create_app as create_verifier
 from services.verifier.settings import VerifierSettings
 from standalone.app import compose
 
+pytestmark = pytest.mark.timeout(900)
+
 TARGET = 0.2
 PHOTOS = 8
 
