@@ -25,9 +25,11 @@ from gateway.match.log import open_match_log
 from gateway.match.metrics import MatchMetrics
 from gateway.match.pipeline import VERIFIER_FAILURES, MatchPipeline
 from gateway.match.recent_times import RecentTimes
+from gateway.page import qr
 from gateway.page.docs import serve_docs
 from gateway.page.files import serve_page
-from gateway.routes import calibration, collections, feedback, index, match, sample, session, whole_collections
+from gateway.routes import match, session
+from gateway.routes.forwarded import forwarded_routes
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.auth.sessions import Sessions
@@ -124,12 +126,8 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     app.state.sessions = sessions
     app.add_exception_handler(ServiceRefused, _pass_on)
     app.include_router(match.router)
-    app.include_router(index.router)
-    app.include_router(collections.router)
-    app.include_router(calibration.router)
-    app.include_router(sample.router)
-    app.include_router(whole_collections.router)
-    app.include_router(feedback.router)
+    app.include_router(qr.router)
+    app.include_router(forwarded_routes())
     app.include_router(session.router)
     app.include_router(
         health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))

@@ -1,9 +1,17 @@
 """The address that visitors open, as a picture that phones read."""
 
 from io import BytesIO
+from typing import Annotated
 from urllib.parse import quote
 
 import segno
+from fastapi import APIRouter, Path, Request, Response
+
+from contracts.collections import MAX_COLLECTION
+from serving.openapi import error_answers
+from serving.roles import Role, requires
+
+router = APIRouter(prefix="/collections", tags=["collections"], responses=error_answers(401, 403, 429))
 
 _QUIET_MODULES = 4  # around the code, as ISO/IEC 18004 asks
 
@@ -23,3 +31,17 @@ def qr_svg(text: str) -> bytes:
     code = segno.make_qr(text, error="q", boost_error=False)
     code.save(drawn, kind="svg", border=_QUIET_MODULES, dark="#000", light="#fff", title=text, omitsize=True)
     return drawn.getvalue()
+
+
+@router.get(
+    "/{collection:path}/qr.svg",  # a collection's name may hold a slash
+    response_class=Response,
+    summary="A QR code that opens the page for visitors of a collection",
+    responses={200: {"content": {"image/svg+xml": {}}}, **error_answers(404, 422)},
+)
+@requires(Role.MATCH)
+async def get_qr_code(
+    request: Request, collection: Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
+) -> Response:
+    """Of this page's own address as the caller reached it: scan it from where visitors are, before printing it."""
+    return Response(qr_svg(visitors_address(str(request.base_url), collection)), media_type="image/svg+xml")

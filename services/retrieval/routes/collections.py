@@ -77,7 +77,9 @@ async def start_calibration(collection: Collection, wanted: CalibrationRequest, 
 
 
 @router.patch(
-    "/{collection:path}/calibration", summary="Change the target of a calibration", responses=error_answers(404, 409, 422, 503)
+    "/{collection:path}/calibration",
+    summary="Change the target of a calibration",
+    responses=error_answers(404, 409, 422, 503),
 )
 async def change_calibration(
     collection: Collection, change: CalibrationChange, service: Service, audit: Audit

@@ -1,0 +1,269 @@
+"""The routes that the retrieval service answers: one table, which says what the gateway asks of them and documents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.params import Depends as Dependency
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
+from contracts.collections import (
+    MAX_COLLECTION,
+    CollectionChange,
+    DriftReply,
+    HealthParams,
+    HealthReply,
+    MatchPage,
+    MatchParams,
+)
+from contracts.feedback import FeedbackReply, FeedbackRequest
+from contracts.images import (
+    IMAGE_ID_PATTERN,
+    AddFields,
+    AddReply,
+    CollectionList,
+    CollectionSummaryBody,
+    ImageBody,
+    ImageChangeBody,
+    ImageFilter,
+    ImagePageBody,
+    KnownQuestion,
+    KnownReply,
+    PlaceFilter,
+    PlacePageBody,
+)
+from contracts.sample import SampleCollection, SampleParams
+from gateway.routes.forwarding import GatewayDependency, forward
+from serving.openapi import error_answers, form_body, json_body
+from serving.roles import Role, requires
+from serving.uploads import read_body
+
+_LARGER_BODY = 1024 * 1024
+_FEEDBACK_WAIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """One route.
+
+    Attributes:
+        method: of HTTP.
+        path: the same at both.
+        name: of the operation in the document.
+        role: that it needs.
+        reply: its model, or the media type of a picture; None where there is no body.
+        fails: the service's error statuses; the gateway adds its own.
+        summary: the same as the service's.
+        description: for people who call it.
+        status: of success.
+        params: of the query.
+        body: read here, within ``most_bytes``, before it is passed on.
+        most_bytes: see ``body``.
+        streamed: the form that is passed on unread.
+        is_long: it may take as long as an upload.
+        is_about_answers: answers given a moment ago are sent to the service first.
+    """
+
+    method: str
+    path: str
+    name: str
+    role: Role
+    reply: type[BaseModel] | str | None
+    fails: tuple[int, ...]
+    summary: str
+    description: str
+    status: int = 200
+    params: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    most_bytes: int = 4096
+    streamed: dict[str, Any] | None = None
+    is_long: bool = False
+    is_about_answers: bool = False
+
+
+_PHOTOS = form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True)
+
+_COLLECTION = "/collections/{collection:path}"
+MATCH, MANAGE = Role.MATCH, Role.MANAGE
+
+# fmt: off
+ROUTES = (
+    Forwarded("POST", "/index/images", "add_images", MANAGE, AddReply, (408, 413, 422, 503),
+              "Add photos to the gallery",
+              "One or many `file` parts with the same fields, or one ZIP archive with a folder per place or a "
+              "`manifest.csv`. Every file has its own outcome: `added`, `duplicate` (the collection already has the "
+              "same bytes) or `rejected` with the reason. A rejected file does not affect the others.",
+              streamed=_PHOTOS, is_long=True),
+    Forwarded("POST", "/index/known", "tell_known", MANAGE, KnownReply, (422, 503),
+              "Which of these photos does the collection have?",
+              "Lets a client resume an upload. A collection that does not exist has none of them.",
+              body=KnownQuestion, most_bytes=_LARGER_BODY),
+    Forwarded("GET", "/index/images", "list_images", MANAGE, ImagePageBody, (404, 422, 503),
+              "List gallery images",
+              "List images, oldest first, page by page; `q` looks in file names and place names.",
+              params=ImageFilter),
+    Forwarded("GET", "/index/images/{image_id}", "get_image", MANAGE, ImageBody, (404, 422, 503),
+              "One gallery image",
+              "One image and the place that it shows."),
+    Forwarded("GET", "/index/images/{image_id}/file", "get_original", MATCH, "image/*", (404, 422, 503),
+              "The original photo, as it was uploaded",
+              "The photo as it was sent, byte for byte."),
+    Forwarded("GET", "/index/images/{image_id}/preview", "get_preview", MATCH, "image/jpeg", (404, 422, 503),
+              "A small JPEG of the photo",
+              "A small JPEG of the photo, without any metadata."),
+    Forwarded("PATCH", "/index/images/{image_id}", "change_image", MANAGE, ImageBody, (404, 422, 503),
+              "Change what an image shows",
+              "Fields that are not sent stay unchanged. `place_id` moves the image to another place; the other "
+              "fields change the place that it then shows.",
+              body=ImageChangeBody, most_bytes=_LARGER_BODY),
+    Forwarded("DELETE", "/index/images/{image_id}", "delete_image", MANAGE, None, (404, 422, 503),
+              "Remove an image",
+              "Remove the image. When this has been answered, the image is never found again.",
+              status=204),
+    Forwarded("GET", "/index/places", "list_places", MATCH, PlacePageBody, (404, 422, 503),
+              "List places",
+              "List places by name, page by page; `q` looks in names and ids.",
+              params=PlaceFilter),
+    Forwarded("GET", "/index/collections", "list_collections", MATCH, CollectionList, (503,),
+              "List collections",
+              "List the collections, with how much each holds."),
+    Forwarded("GET", _COLLECTION + "/health", "get_health", MANAGE, HealthReply, (404, 409, 422, 503),
+              "Problems of a collection, and what to photograph next",
+              "One picture filed under two places, places that look alike, photos to take again, and advice.\n\nThe "
+              "check runs beside the visitors' questions. `state` says whether the report is of the gallery as it "
+              "is now; while it is `stale` or `computing`, ask again.",
+              params=HealthParams),
+    Forwarded("GET", _COLLECTION + "/matches", "list_matches", MANAGE, MatchPage, (404, 422, 503),
+              "Recent matches, as numbers",
+              "The answers and their feedback, newest first. No photo is stored, and nothing that says who asked.",
+              params=MatchParams),
+    Forwarded("GET", _COLLECTION + "/drift", "get_drift", MANAGE, DriftReply, (404, 422, 503),
+              "Have the collection's answers changed over time?",
+              "Share of photos answered and where the scores lie, week by week; precision from feedback."),
+    Forwarded("GET", _COLLECTION + "/calibration", "get_calibration", MANAGE, CalibrationReply, (404, 409, 422, 503),
+              "The calibration of a collection",
+              "The stored calibration, whether it is valid for the models in use, and the progress of a running one."),
+    Forwarded("POST", _COLLECTION + "/calibration", "start_calibration", MANAGE, CalibrationJob, (404, 409, 422, 503),
+              "Calibrate a collection",
+              "Starts a calibration in the background, one collection at a time; GET shows its progress.\n\nIt uses "
+              "the collection's own photos, made to look taken by a visitor, and feedback. The stored calibration stays "
+              "in force until the new one is stored.",
+              status=202, body=CalibrationRequest),
+    Forwarded("PATCH", _COLLECTION + "/calibration", "change_calibration", MANAGE, CalibrationReply,
+              (404, 409, 422, 503),
+              "Change the target of a calibration",
+              "Another target for the same measurements. It takes effect at once; no photo is asked again.",
+              body=CalibrationChange),
+    Forwarded("DELETE", _COLLECTION + "/calibration", "delete_calibration", MANAGE, None, (404, 409, 422, 503),
+              "Cancel the running calibration, or delete the stored one",
+              "If no calibration runs, the stored one is deleted, and the built-in rule decides again.",
+              status=204),
+    # After those below collections, which these paths match as well.
+    Forwarded("PATCH", _COLLECTION, "rename_collection", MANAGE, CollectionSummaryBody, (404, 422, 503),
+              "Rename a collection",
+              "From the next match on only the new name works; photos, calibration and recent matches keep their "
+              "collection.\n\nQR codes and links with the old name no longer work.",
+              body=CollectionChange),
+    Forwarded("DELETE", _COLLECTION, "delete_collection", MANAGE, None, (404, 422, 503),
+              "Delete a collection",
+              "Photos, places, calibration and recent matches. When this has been answered, nothing of it is found "
+              "again.",
+              status=204, is_long=True),
+    Forwarded("GET", "/sample", "get_sample", MATCH, SampleCollection, (422, 503),
+              "The sample collection and its progress",
+              "What it is made of, with photographers and terms, and photos to try it with.",
+              params=SampleParams),
+    Forwarded("POST", "/sample", "build_sample", MANAGE, SampleCollection, (422, 503),
+              "Build the sample collection",
+              "In the background, from freely licensed photographs; ask with GET how far it is. Delete it as any "
+              "collection.",
+              status=202, params=SampleParams),
+    Forwarded("GET", "/sample/queries/{number}", "get_query", MATCH, "image/jpeg", (422, 503),
+              "A test photo for the sample",
+              "A photograph of the sample as a visitor might have taken it, or the last one, which is not in the "
+              "sample."),
+    Forwarded("POST", "/feedback", "give_feedback", MATCH, FeedbackReply, (404, 422, 503),
+              "Report whether an answer was right",
+              "Name the answer by its `request_id` and say: `right`, `wrong`, `other_place` (and which), "
+              "`not_in_collection`.\n\nSaid again, it replaces what was said before. The photo is never kept.",
+              body=FeedbackRequest, is_about_answers=True),
+)
+# fmt: on
+
+_TAGS = {"index": "gallery"}
+
+
+def forwarded_routes(routes: Sequence[Forwarded] = ROUTES) -> APIRouter:
+    """Build the router, in the order of the table."""
+    router = APIRouter(responses=error_answers(401, 403, 429))
+    for route in routes:
+        picture = route.reply if isinstance(route.reply, str) else None
+        own_failures = (408, 413, 504) if route.body or route.streamed else (504,)
+        answers = error_answers(*sorted({*route.fails, *own_failures}))
+        if picture:
+            answers[200] = {"content": {picture: {}}}
+        first = route.path.split("/")[1]
+        router.add_api_route(
+            route.path,
+            _endpoint(route),
+            methods=[route.method],
+            name=route.name,
+            tags=[_TAGS.get(first, first)],
+            summary=route.summary,
+            description=route.description,
+            status_code=route.status,
+            response_model=None if picture or route.reply is None else route.reply,
+            responses=answers,
+            dependencies=_parameters(route),
+            openapi_extra=route.streamed or (json_body(route.body) if route.body else None),
+            response_class=Response if picture else JSONResponse,
+        )
+    return router
+
+
+def _endpoint(route: Forwarded) -> Any:
+    async def pass_on(request: Request, gateway: GatewayDependency) -> Response:
+        body = b"" if route.method == "POST" and not route.streamed else None
+        if route.body is not None:
+            with gateway.body_slots.admit() as incoming:
+                body = await read_body(request, incoming, route.most_bytes)
+        if route.is_about_answers:
+            await gateway.match_log.sent(_FEEDBACK_WAIT_S)
+        timeout_s = gateway.settings.upload_timeout_s if route.is_long else None
+        return await forward(request, gateway, body=body, timeout_s=timeout_s)
+
+    return requires(route.role)(pass_on)
+
+
+def _parameters(route: Forwarded) -> list[Dependency]:
+    """What of the path and the query is checked here, and so documented."""
+    checks = [check for name, check in _PATH_CHECKS.items() if f"{{{name}" in route.path]
+    if route.params is not None:
+        checks.append(_check_query(route.params))
+    return [Depends(check) for check in checks]
+
+
+# A collection's name may hold a slash.
+async def _check_collection(collection: Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]) -> None: ...
+
+
+async def _check_image_id(image_id: Annotated[str, Path(pattern=IMAGE_ID_PATTERN)]) -> None: ...
+
+
+async def _check_number(number: Annotated[int, Path(ge=0, le=1000)]) -> None: ...
+
+
+_PATH_CHECKS: dict[str, Any] = {
+    "collection": _check_collection,
+    "image_id": _check_image_id,
+    "number": _check_number,
+}
+
+
+def _check_query(params: type[BaseModel]) -> Any:
+    async def check(_params: Annotated[params, Query()]) -> None: ...  # type: ignore[valid-type]
+
+    return check
