@@ -1,6 +1,9 @@
 """The retrieval service (M1): a photo to candidates; and the gallery, which only this service writes.
 
-app                    the service
+Whatever works on a whole collection is done here, by the service that holds it.
+
+app                    the application
+service                the running service: its parts, how they start, and what takes several of them
 engine                 photos to candidates
 dependencies           the parts that routes use
 settings               its settings
@@ -8,6 +11,5 @@ routes/                what it answers
 uploads/               photos and archives on their way into the gallery
 background/            sample collection, check-ups, calibrations, usage
 replies/               values of core as models of the wire
-calibration_jobs       calibrations that a gateway runs
 vector_engine_metrics  metrics of Milvus
 """

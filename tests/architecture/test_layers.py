@@ -21,7 +21,7 @@ LONGER_FILES = {
 # Packages whose docstring is a map of their modules: every package that has several.
 MAPPED_PACKAGES = sorted(
     str(path.parent.relative_to(ROOT))
-    for package in ("core", "serving", "services", "gateway")
+    for package in ("clients", "core", "serving", "services", "gateway")
     for path in (ROOT / package).rglob("__init__.py")
 )
 

@@ -1,8 +1,10 @@
 """Work beside the requests, one job per collection.
 
-jobs          the jobs that are running
-sample        the sample collection
-checkups      checks of a collection
-calibrations  calibrations of a collection
-usage         keeps matches and feedback
+jobs              the jobs that are running, at all replicas
+sample            the sample collection
+checkups          checks of a collection
+calibrations      calibrations on record
+calibration_jobs  calibrations being made
+calibration_run   the measurement of one
+usage             keeps matches and feedback
 """
