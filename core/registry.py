@@ -42,7 +42,7 @@ class Registry(Generic[Backend]):
     @property
     def runnable(self) -> list[str]:
         """Names of the backends whose packages are installed here, sorted."""
-        return [name for name in self.names if all(find_spec(each) for each in self.packages.get(name, ()))]
+        return [name for name in self.names if all(find_spec(package) for package in self.packages.get(name, ()))]
 
     def create(self, name: str, hints: Mapping[str, Any] | None = None, /, **options: Any) -> Backend:
         """Import and construct the backend called ``name``.
@@ -63,7 +63,7 @@ class Registry(Generic[Backend]):
         try:
             return self._construct(name, hints or {}, options)
         except ModuleNotFoundError as error:
-            others = ", ".join(each for each in self.runnable if each != name)
+            others = ", ".join(other for other in self.runnable if other != name)
             raise BackendUnavailable(
                 f"{self.role} {name!r} needs the package {error.name!r}, which is not installed here; install the "
                 f"extra that brings it{f', or choose one that runs here: {others}' if others else ''}"
@@ -90,4 +90,4 @@ class Registry(Generic[Backend]):
 
 def _takes(target: Callable[..., object], option: str) -> bool:
     parameters = signature(target).parameters
-    return option in parameters or any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())
+    return option in parameters or any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())

@@ -61,7 +61,11 @@ def _parser() -> argparse.ArgumentParser:
 def _check(arguments: argparse.Namespace) -> Iterator[HealthReport]:
     verifier = None if arguments.verifier == "none" else VERIFIERS.create(arguments.verifier)
     with Gallery.open(arguments.db_dir, None, read_only=True, storage=storage_of(arguments)) as gallery:
-        names = [arguments.collection] if arguments.collection else [each.name for each in gallery.collections()]
+        names = (
+            [arguments.collection]
+            if arguments.collection
+            else [collection.name for collection in gallery.collections()]
+        )
         check = HealthCheck(gallery, verifier)
         for name in names:
             report = check.run(name, budget_s=arguments.budget)

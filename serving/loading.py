@@ -127,8 +127,8 @@ class Loading(Generic[Value]):
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waiting:
-                each.cancel()
+            for task in waiting:
+                task.cancel()
         return self._stopping.is_set()
 
 

@@ -73,12 +73,12 @@ def _self_contained(model: type[BaseModel]) -> dict[str, Any]:
 
     def inline(node: Any) -> Any:
         if isinstance(node, list):
-            return [inline(each) for each in node]
+            return [inline(child) for child in node]
         if not isinstance(node, dict):
             return node
         if "$ref" in node:
             return inline(parts[node["$ref"].rpartition("/")[2]])
-        return {name: inline(each) for name, each in node.items()}
+        return {name: inline(child) for name, child in node.items()}
 
     inlined: dict[str, Any] = inline(schema)
     return inlined

@@ -34,7 +34,7 @@ def ask(url: str) -> HTTPResponse:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ask once."""
     urls = sys.argv[1:] if arguments is None else arguments
-    if len(urls) not in {1, 2} or not all(each.isdigit() for each in urls[1:]):
+    if len(urls) not in {1, 2} or not all(url.isdigit() for url in urls[1:]):
         sys.stderr.write("usage: python -m serving.probe URL [SECONDS]\n")
         return 2
     listening_by = time.monotonic() + float("".join(urls[1:]) or 0)

@@ -58,8 +58,8 @@ def build_api(
     )
     install_error_table(app, errors)
     app.add_middleware(Guard, access=access)
-    for each in middleware:
-        app.add_middleware(each.cls, *each.args, **each.kwargs)
+    for layer in middleware:
+        app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestContext, metrics=metrics)
     app.state.metrics = metrics

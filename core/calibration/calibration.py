@@ -98,7 +98,10 @@ class Calibration:
         """
         try:
             values: dict[str, Any] = json.loads(text)
-            models, samples = Models(**values.pop("models")), tuple(Sample(**each) for each in values.pop("samples"))
+            models, samples = (
+                Models(**values.pop("models")),
+                tuple(Sample(**sample) for sample in values.pop("samples")),
+            )
             return cls(models=models, samples=samples, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidRequest("the stored calibration cannot be read; calibrate again") from error

@@ -114,7 +114,7 @@ def rank(
         location: by place id, see ``PlaceEvidence.location``.
     """
     evidence = gather(pairs, location, rule.margin_floor)
-    scores = {place: rule.score(each) for place, each in evidence.items()}
+    scores = {place: rule.score(signals) for place, signals in evidence.items()}
 
     def key(index: int) -> tuple[float, float, float]:
         pair = pairs[index]

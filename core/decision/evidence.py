@@ -56,7 +56,7 @@ class PlaceEvidence:
     location: float = 0.0
 
 
-SIGNALS = tuple(each.name for each in fields(PlaceEvidence))
+SIGNALS = tuple(field.name for field in fields(PlaceEvidence))
 
 
 def gather(
@@ -70,10 +70,10 @@ def gather(
         margin_floor: similarity that some other place is taken to reach at least.
     """
     by_place: dict[str, list[VerifiedPair]] = {}
-    for each in pairs:
-        by_place.setdefault(each.place_id, []).append(each)
-    verdicts = {place: max(log_odds(each.verdict.confidence) for each in pairs) for place, pairs in by_place.items()}
-    similarities = {place: max(each.similarity for each in pairs) for place, pairs in by_place.items()}
+    for pair in pairs:
+        by_place.setdefault(pair.place_id, []).append(pair)
+    verdicts = {place: max(log_odds(pair.verdict.confidence) for pair in pairs) for place, pairs in by_place.items()}
+    similarities = {place: max(pair.similarity for pair in pairs) for place, pairs in by_place.items()}
     return {
         place: PlaceEvidence(
             verdict=verdicts[place],
@@ -81,7 +81,7 @@ def gather(
             similarity=similarities[place],
             margin=similarities[place]
             - max([margin_floor, *(value for other, value in similarities.items() if other != place)]),
-            local=math.log1p(max(each.local_score or 0.0 for each in pairs)),
+            local=math.log1p(max(pair.local_score or 0.0 for pair in pairs)),
             agreeing=float(min(max(sum(map(_agrees, pairs)) - 1, 0), _MOST_AGREEING)),
             location=(location or {}).get(place, 0.0),
         )

@@ -99,10 +99,10 @@ def explain(judged: Sequence[ExplainedPair], *, matched: bool) -> Explanation:
         judged: in final order.
         matched: whether the first one was given as the answer.
     """
-    regions = tuple(_region(each.verdict) for each in judged)
+    regions = tuple(_region(pair.verdict) for pair in judged)
     pairs = tuple(
-        _pair_reasons(each.verdict, region, accepted=each.verdict.is_match or (matched and index == 0))
-        for index, (each, region) in enumerate(zip(judged, regions, strict=True))
+        _pair_reasons(pair.verdict, region, accepted=pair.verdict.is_match or (matched and index == 0))
+        for index, (pair, region) in enumerate(zip(judged, regions, strict=True))
     )
     return Explanation(regions, pairs, tuple(_answer_reasons(judged, pairs, matched)))
 
@@ -138,14 +138,14 @@ def _answer_reasons(
         too_little = [] if first.verdict.correspondences is None else [Reason("too_little")]
         return [Reason("nearest", {"place": first.place_name}), *pairs[0], *too_little]
     reasons = list(pairs[0])
-    others = [each for each in judged[1:] if each.place_id != first.place_id]
+    others = [pair for pair in judged[1:] if pair.place_id != first.place_id]
     if others and first.verdict.correspondences is not None:
-        following = max(others, key=lambda each: _points(each.verdict))
+        following = max(others, key=lambda other: _points(other.verdict))
         reasons.insert(1, Reason("next", {"place": following.place_name, "count": _points(following.verdict)}))
-    alike = next((each for each in others if _is_alike(first.verdict, each.verdict)), None)
+    alike = next((other for other in others if _is_alike(first.verdict, other.verdict)), None)
     if alike is not None:
         reasons.append(Reason("alike", {"place": alike.place_name}))
-    by_look = max(judged, key=lambda each: each.similarity)
+    by_look = max(judged, key=lambda pair: pair.similarity)
     if by_look.place_id != first.place_id:
         reasons.append(Reason("other_look", {"place": by_look.place_name}))
     return reasons

@@ -78,18 +78,19 @@ def recall_curve(outcomes: Sequence[QueryOutcome], top_k: int) -> list[float]:
     if not known:
         return []
     return [
-        sum(each.true_place in each.retrieved_places[:k] for each in known) / len(known) for k in range(1, top_k + 1)
+        sum(outcome.true_place in outcome.retrieved_places[:k] for outcome in known) / len(known)
+        for k in range(1, top_k + 1)
     ]
 
 
 def threshold_curve(outcomes: Sequence[QueryOutcome]) -> list[ThresholdPoint]:
     """One point per hundredth of confidence."""
-    known, unknown = _known(outcomes), [each for each in _asked(outcomes) if each.true_place is None]
+    known, unknown = _known(outcomes), [outcome for outcome in _asked(outcomes) if outcome.true_place is None]
 
     def at(threshold: float) -> ThresholdPoint:
-        answered = [each for each in known if _would_answer(each, threshold)]
-        right = sum(each.final_place == each.true_place for each in answered)
-        false = sum(_would_answer(each, threshold) for each in unknown)
+        answered = [outcome for outcome in known if _would_answer(outcome, threshold)]
+        right = sum(outcome.final_place == outcome.true_place for outcome in answered)
+        false = sum(_would_answer(outcome, threshold) for outcome in unknown)
         return ThresholdPoint(
             threshold=threshold,
             right=_share(right, len(known)),
@@ -104,45 +105,50 @@ def threshold_curve(outcomes: Sequence[QueryOutcome]) -> list[ThresholdPoint]:
 def reliability_of(outcomes: Sequence[QueryOutcome]) -> Reliability:
     """Confidence against how often the first candidate was right."""
     asked = [outcome for outcome in _asked(outcomes) if outcome.final_place is not None]
-    return reliability([each.confidence for each in asked], [each.final_place == each.true_place for each in asked])
+    return reliability(
+        [outcome.confidence for outcome in asked], [outcome.final_place == outcome.true_place for outcome in asked]
+    )
 
 
 def confusions(outcomes: Sequence[QueryOutcome]) -> list[Confusion]:
     """Places taken for others: most answered first, then most frequent."""
     counts: Counter[tuple[str | None, str]] = Counter()
     answered: Counter[tuple[str | None, str]] = Counter()
-    for each in _asked(outcomes):
-        if each.final_place in (None, each.true_place) or (each.true_place is None and not each.matched):
+    for outcome in _asked(outcomes):
+        if outcome.final_place in (None, outcome.true_place) or (outcome.true_place is None and not outcome.matched):
             continue
-        pair = (each.true_place, str(each.final_place))
+        pair = (outcome.true_place, str(outcome.final_place))
         counts[pair] += 1
-        answered[pair] += each.matched
+        answered[pair] += outcome.matched
     found = [Confusion(true, taken, count, answered[true, taken]) for (true, taken), count in counts.items()]
-    return sorted(found, key=lambda each: (-each.answered, -each.count, each.true_place or "", each.taken_for))
+    return sorted(
+        found,
+        key=lambda confusion: (-confusion.answered, -confusion.count, confusion.true_place or "", confusion.taken_for),
+    )
 
 
 def by_place(outcomes: Sequence[QueryOutcome]) -> list[PlaceFigures]:
     """Figures of each gallery place that was asked for, the worst first."""
     groups: dict[str, list[QueryOutcome]] = {}
-    for each in outcomes:
-        if each.labelled and each.true_place is not None:
-            groups.setdefault(each.true_place, []).append(each)
+    for outcome in outcomes:
+        if outcome.labelled and outcome.true_place is not None:
+            groups.setdefault(outcome.true_place, []).append(outcome)
     figures = []
     for place_id, group in groups.items():
-        verdicts = Counter(each.verdict for each in group)
+        verdicts = Counter(query.verdict for query in group)
         right, wrong = verdicts["right"], verdicts["wrong place"]
-        found = sum(place_id in each.retrieved_places for each in group)
+        found = sum(place_id in query.retrieved_places for query in group)
         figures.append(PlaceFigures(place_id, len(group), right, wrong, len(group) - right - wrong, found))
-    return sorted(figures, key=lambda each: (each.right / each.queries, -each.wrong_place, each.place_id))
+    return sorted(figures, key=lambda figure: (figure.right / figure.queries, -figure.wrong_place, figure.place_id))
 
 
 def _asked(outcomes: Sequence[QueryOutcome]) -> list[QueryOutcome]:
-    return [each for each in outcomes if each.labelled and not each.error]
+    return [outcome for outcome in outcomes if outcome.labelled and not outcome.error]
 
 
 def _known(outcomes: Sequence[QueryOutcome]) -> list[QueryOutcome]:
     """Unreadable ones count as missed, as in ``core.evaluation.outcomes.summarise``."""
-    return [each for each in outcomes if each.labelled and each.true_place is not None]
+    return [outcome for outcome in outcomes if outcome.labelled and outcome.true_place is not None]
 
 
 def _would_answer(outcome: QueryOutcome, threshold: float) -> bool:

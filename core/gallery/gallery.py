@@ -572,7 +572,7 @@ class Gallery:
                 with self._database.writing() as connection:
                     chunk = contents[start : start + _FILES_AT_ONCE]
                     used = used_contents(connection, {content_hash for content_hash, _ in chunk})
-                    self._files.remove([each for each in chunk if each[0] not in used])
+                    self._files.remove([content for content in chunk if content[0] not in used])
         except GalleryUnavailable as exc:
             logger.warning("files of no image stay for now: %s", exc)
 

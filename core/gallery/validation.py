@@ -87,10 +87,14 @@ def _depth(metadata: object) -> int:
     """How many levels of objects and lists, counted no further than matters and without recursion."""
     level: list[object] = [metadata]
     for depth in range(_METADATA_DEPTH + 2):
-        containers = [each for each in level if isinstance(each, Mapping | list | tuple)]
+        containers = [item for item in level if isinstance(item, Mapping | list | tuple)]
         if not containers:
             return depth
-        level = [item for each in containers for item in (each.values() if isinstance(each, Mapping) else each)]
+        level = [
+            item
+            for container in containers
+            for item in (container.values() if isinstance(container, Mapping) else container)
+        ]
     return _METADATA_DEPTH + 1
 
 

@@ -45,10 +45,10 @@ def advise(places: Sequence[PlaceRef], faulty: Sequence[PhotoFinding], pairs: Se
     order = {place_id: rank for rank, place_id in enumerate(twins)}
     return sorted(
         advice,
-        key=lambda each: (
-            [reason not in each.reasons for reason in _URGENCY],
-            order.get(each.place.place_id, len(order)),
-            each.place.name,
+        key=lambda entry: (
+            [reason not in entry.reasons for reason in _URGENCY],
+            order.get(entry.place.place_id, len(order)),
+            entry.place.name,
         ),
     )
 

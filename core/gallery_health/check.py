@@ -78,7 +78,7 @@ class HealthCheck:
         compared, tested = self._compare(collection, images, lambda: is_over(_SHARE_FOR_PAIRS))
         compared_in_time = not is_over(_SHARE_FOR_PAIRS)
         qualities = self._measure(images, is_over)
-        verified = sum(each.confidence is not None for each in tested)
+        verified = sum(pair.confidence is not None for pair in tested)
         refs = {place_id: PlaceRef(place_id, shown[0].place.name, len(shown)) for place_id, shown in places.items()}
         faulty = _faulty_photos(images, qualities, refs)
         findings = _pair_findings(images, tested, refs)
@@ -106,7 +106,7 @@ class HealthCheck:
     def _images(self, collection: str) -> list[GalleryImage]:
         images = list(self._gallery.all_images(collection))
         if not images:
-            known = ", ".join(each.name for each in self._gallery.collections()[:20])
+            known = ", ".join(summary.name for summary in self._gallery.collections()[:20])
             raise UnknownCollection(f"unknown collection: {collection[:100]!r}; known: {known or 'none yet'}")
         return images
 
@@ -171,7 +171,7 @@ def _faulty_photos(
         if quality is not None and faults:
             place = refs[image.place.place_id]
             found.append(PhotoFinding(image.image_id, image.filename, place, faults, quality.blur, quality.brightness))
-    return sorted(found, key=lambda each: (-len(each.faults), each.place.images, -each.blur))
+    return sorted(found, key=lambda finding: (-len(finding.faults), finding.place.images, -finding.blur))
 
 
 def _pair_findings(
@@ -179,17 +179,17 @@ def _pair_findings(
 ) -> list[PairFinding]:
     return [
         PairFinding(
-            kind=each.kind,
-            first=refs[images[each.pair.first].place.place_id],
-            first_image_id=images[each.pair.first].image_id,
-            second=refs[images[each.pair.second].place.place_id],
-            second_image_id=images[each.pair.second].image_id,
-            similarity=each.pair.similarity,
-            local_score=each.local_score,
-            confidence=each.confidence,
+            kind=pair.kind,
+            first=refs[images[pair.pair.first].place.place_id],
+            first_image_id=images[pair.pair.first].image_id,
+            second=refs[images[pair.pair.second].place.place_id],
+            second_image_id=images[pair.pair.second].image_id,
+            similarity=pair.pair.similarity,
+            local_score=pair.local_score,
+            confidence=pair.confidence,
         )
-        for each in sorted(tested, key=lambda each: each.risk, reverse=True)
-        if each.kind is not None
+        for pair in sorted(tested, key=lambda pair: pair.risk, reverse=True)
+        if pair.kind is not None
     ]
 
 

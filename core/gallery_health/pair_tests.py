@@ -84,18 +84,20 @@ def verify_most_alike(
     Returns:
         All pairs, those asked about with the verifier's confidence.
     """
-    asked = sorted((each for each in tested if each.kind != "same_picture"), key=lambda each: each.risk, reverse=True)
+    asked = sorted(
+        (tried for tried in tested if tried.kind != "same_picture"), key=lambda tried: tried.risk, reverse=True
+    )
     verified: dict[SimilarPair, TriedPair] = {}
-    for each in asked[:limit]:
+    for tried in asked[:limit]:
         if is_over():
             break
-        answer = _verify(gallery, images[each.pair.first], images[each.pair.second], verifier)
+        answer = _verify(gallery, images[tried.pair.first], images[tried.pair.second], verifier)
         if answer is None:
             continue
         is_match, confidence = answer
-        kind: PairKind | None = "confused" if is_match else each.kind
-        verified[each.pair] = TriedPair(each.pair, kind, each.local_score, confidence)
-    return [verified.get(each.pair, each) for each in tested]
+        kind: PairKind | None = "confused" if is_match else tried.kind
+        verified[tried.pair] = TriedPair(tried.pair, kind, tried.local_score, confidence)
+    return [verified.get(tried.pair, tried) for tried in tested]
 
 
 def _verify(

@@ -93,7 +93,9 @@ def _strip_webp(data: bytes, orientation: int) -> bytes:
             flags = content[0] & ~(_WEBP_EXIF_FLAG | _WEBP_XMP_FLAG) | (_WEBP_EXIF_FLAG if orientation != 1 else 0)
             kept.append(_riff_chunk(kind, bytes([flags]) + content[1:]))
         elif kind == b"ANMF":
-            frame = (_riff_chunk(*each) for each in _riff_chunks(content, 16, len(content)) if each[0] in _WEBP_PIXELS)
+            frame = (
+                _riff_chunk(*chunk) for chunk in _riff_chunks(content, 16, len(content)) if chunk[0] in _WEBP_PIXELS
+            )
             kept.append(_riff_chunk(kind, content[:16] + b"".join(frame)))
         elif kind in _WEBP_KEPT:
             kept.append(_riff_chunk(kind, content))

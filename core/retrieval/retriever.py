@@ -129,7 +129,7 @@ class Retriever:
                 tested.add(closer)
                 tested.test(look.local_features, [candidate.image.image_id for candidate in closer[:CLOSER_TESTED]])
         candidates = tested.candidates()
-        order = [(each.local_score or 0.0) + SIMILARITY_WEIGHT * each.similarity for each in candidates]
+        order = [(candidate.local_score or 0.0) + SIMILARITY_WEIGHT * candidate.similarity for candidate in candidates]
         return Retrieved(*_spread(candidates, order, top_k), LocalFeatures(views, local_features.extractor), looks)
 
     def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:

@@ -87,7 +87,12 @@ class CascadeVerifier:
     def caches(self) -> dict[str, BoundedCache[Any, Any]]:
         """Those of both verifiers."""
         both = (self._first, self._second)
-        return {name: kept for each in both if isinstance(each, RemembersPhotos) for name, kept in each.caches.items()}
+        return {
+            name: kept
+            for verifier in both
+            if isinstance(verifier, RemembersPhotos)
+            for name, kept in verifier.caches.items()
+        }
 
     @property
     def servers(self) -> Sequence[ServerState]:
@@ -103,7 +108,7 @@ class CascadeVerifier:
     def queries_at_once(self) -> int:
         """As many as both verifiers take."""
         both = (self._first, self._second)
-        return min(each.queries_at_once if isinstance(each, AsksServers) else 1 for each in both)
+        return min(verifier.queries_at_once if isinstance(verifier, AsksServers) else 1 for verifier in both)
 
     def style(self, prompt_style: str | None) -> str | None:
         """That of the second verifier, or of the first where that reads none."""

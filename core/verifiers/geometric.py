@@ -149,7 +149,7 @@ class GeometricVerifier:
         features = self._features(query)
         agreements = list(self._pool.map(partial(local_evidence, features), references))
         # More views than the first look gives mean that retrieval has looked twice already.
-        if len(features.views) > len(FIRST_LOOK) or max(each.score for each in agreements) >= CLEAR_SCORE:
+        if len(features.views) > len(FIRST_LOOK) or max(agreement.score for agreement in agreements) >= CLEAR_SCORE:
             return features, agreements
         raise_if_cancelled()
         again = self._extractor.extract(query.load(), TURNED + ENLARGED)
@@ -157,7 +157,9 @@ class GeometricVerifier:
         features = LocalFeatures(features.views + again.views, features.extractor)
         turned = partial(local_evidence, features, query_views=range(known, len(features.views)))
         further = list(self._pool.map(turned, references))
-        return features, [max(pair, key=lambda each: each.score) for pair in zip(agreements, further, strict=True)]
+        return features, [
+            max(pair, key=lambda evidence: evidence.score) for pair in zip(agreements, further, strict=True)
+        ]
 
     def _measure(self, query: LocalFeatures, reference: LocalFeatures, best: LocalEvidence) -> GeometricEvidence:
         query_view, reference_view = query.views[best.query_view], reference.views[best.candidate_view]

@@ -68,7 +68,7 @@ def threshold_chart(curve: Sequence[ThresholdPoint]) -> Markup:
         Series("wrong", [(point.threshold, point.wrong_place) for point in curve]),
         Series("false", [(point.threshold, point.false_accepts) for point in curve]),
     ]
-    body = [frame.grid("threshold", "share", _percent_ticks()), *(_line(frame, each) for each in lines)]
+    body = [frame.grid("threshold", "share", _percent_ticks()), *(_line(frame, line) for line in lines)]
     return _svg(plain("threshold.title")[0], body)
 
 
@@ -76,16 +76,16 @@ def reliability_chart(bins: Sequence[Bin]) -> Markup:
     """Bars of accuracy per bin of confidence, the diagonal, and how many photos each bar counts."""
     frame = _Frame(0.0, 1.0)
     body = [frame.grid("confidence", "accuracy", _percent_ticks())]
-    for each in bins:
-        x0, y0 = frame.at(each.low + 0.008, each.right)
-        x1, bottom = frame.at(each.low + 1 / BINS - 0.008, 0.0)
+    for bar in bins:
+        x0, y0 = frame.at(bar.low + 0.008, bar.right)
+        x1, bottom = frame.at(bar.low + 1 / BINS - 0.008, 0.0)
         body.append(
             Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
                 x0, y0, x1 - x0, max(1.0, bottom - y0)
             )
         )
         body.append(
-            Markup('<text class="count" x="{:.1f}" y="{}">{}</text>').format((x0 + x1) / 2, _TOP - 8, each.count)
+            Markup('<text class="count" x="{:.1f}" y="{}">{}</text>').format((x0 + x1) / 2, _TOP - 8, bar.count)
         )
     (x0, y0), (x1, y1) = frame.at(0, 0), frame.at(1, 1)
     body.append(

@@ -90,7 +90,7 @@ def _content(queries: Sequence[ReportedQuery], facts: RunFacts, *, all_pictures:
     fine = [query for query in queries if query.outcome.verdict in ("right", "rightly refused")]
     unlabelled = [query for query in queries if query.outcome.verdict == "unlabelled"]
     limit = None if all_pictures else MOST_WRONG
-    shown_fine, shown_unlabelled = (each if all_pictures else _sample(each, SAMPLE) for each in (fine, unlabelled))
+    shown_fine, shown_unlabelled = (group if all_pictures else _sample(group, SAMPLE) for group in (fine, unlabelled))
     places = curves.by_place(outcomes)
     summary, curve = summarise(outcomes), curves.threshold_curve(outcomes)
     reliability = curves.reliability_of(outcomes)
@@ -174,19 +174,22 @@ def _reasons(query: ReportedQuery) -> Markup:
     if query.explanation is None:
         return Markup("{}").format(query.outcome.error or query.reason)
     reasons = query.explanation.reasons
-    english, chinese = (" ".join(each.say("en") for each in reasons), "".join(each.say("zh") for each in reasons))
+    english, chinese = (
+        " ".join(reason.say("en") for reason in reasons),
+        "".join(reason.say("zh") for reason in reasons),
+    )
     return both(english, chinese)
 
 
 def _missed(outcomes: Sequence[QueryOutcome]) -> float:
-    known = [each for each in outcomes if each.labelled and each.true_place is not None]
-    return sum(not each.matched for each in known) / len(known) if known else math.nan
+    known = [outcome for outcome in outcomes if outcome.labelled and outcome.true_place is not None]
+    return sum(not outcome.matched for outcome in known) / len(known) if known else math.nan
 
 
 def _times(outcomes: Sequence[QueryOutcome]) -> list[tuple[str, Markup, Markup]]:
     """Per stage: its key, its histogram and a note."""
     pairs = sorted((stage, spent) for outcome in outcomes for stage, spent in outcome.timings_ms.items())
-    by_stage = {stage: [spent for _, spent in group] for stage, group in groupby(pairs, key=lambda each: each[0])}
+    by_stage = {stage: [spent for _, spent in group] for stage, group in groupby(pairs, key=lambda pair: pair[0])}
     order = list(dict.fromkeys(stage for outcome in outcomes for stage in outcome.timings_ms))
     return [
         (

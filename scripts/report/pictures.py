@@ -113,8 +113,11 @@ def _drawing(
     *,
     tall: bool = False,
 ) -> Markup:
-    scales = [min(_COLUMN / each.width, _TALLEST / each.height) for each in (query, candidate)]
-    sizes = [(each.width * scale, each.height * scale) for each, scale in zip((query, candidate), scales, strict=True)]
+    scales = [min(_COLUMN / picture.width, _TALLEST / picture.height) for picture in (query, candidate)]
+    sizes = [
+        (picture.width * scale, picture.height * scale)
+        for picture, scale in zip((query, candidate), scales, strict=True)
+    ]
     if tall:
         width, height = max(size[0] for size in sizes), sum(size[1] for size in sizes) + _GAP
         corners = [((width - sizes[0][0]) / 2, 0.0), ((width - sizes[1][0]) / 2, sizes[0][1] + _GAP)]

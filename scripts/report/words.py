@@ -124,7 +124,7 @@ def both(english: str, chinese: str) -> Markup:
     if english == chinese:
         return Markup(escape(english))
     parts = (
-        Markup('<span lang="{}">{}</span>').format(*each) for each in zip(LANGUAGES, (english, chinese), strict=True)
+        Markup('<span lang="{}">{}</span>').format(*pair) for pair in zip(LANGUAGES, (english, chinese), strict=True)
     )
     return Markup("").join(parts)
 

@@ -155,7 +155,7 @@ class PhotoBucket:
         with self._translating_failures():
             for kind in ("originals", "previews"):
                 for objects in obstore.list(self._store, kind):
-                    yield from (each["path"] for each in objects)
+                    yield from (entry["path"] for entry in objects)
 
     def remove_names(self, names: Collection[str]) -> None:
         """Delete objects, and the copies of them here."""

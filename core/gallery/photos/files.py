@@ -83,7 +83,7 @@ class PhotoFiles:
         """
         wanted = [(Path(path), data) for path, data in contents]
         # One that lies there already may be what a failed call left before its name was on the disk.
-        self._write_all([each for each in wanted if not holds(each[0], len(each[1]))], {path for path, _ in wanted})
+        self._write_all([photo for photo in wanted if not holds(photo[0], len(photo[1]))], {path for path, _ in wanted})
 
     def replace(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Write files as ``store`` does, in place of those already there."""

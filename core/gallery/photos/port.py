@@ -48,7 +48,7 @@ class Claim:
         """
         owner = read_owner()
         if owner is None:
-            if self.held and not any(has(*each) for each in self.held):
+            if self.held and not any(has(*content) for content in self.held):
                 raise InvalidRequest(
                     f"this gallery has images, and their photos are not in {place}; give the photo store that it was "
                     "made with (--photo-store, M1_PHOTO_STORE, M3_PHOTO_STORE), or copy all of that one there first"

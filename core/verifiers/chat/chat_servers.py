@@ -101,8 +101,8 @@ class ChatServers:
         """What is known of each."""
         with self._lock:
             return [
-                ServerState(each.server.name, each.reason, each.in_flight, each.answered, each.failed)
-                for each in self._members
+                ServerState(member.server.name, member.reason, member.in_flight, member.answered, member.failed)
+                for member in self._members
             ]
 
     def complete(self, messages: Sequence[Mapping[str, Any]], *, query_key: str, **options: Any) -> Any:
@@ -163,16 +163,16 @@ class ChatServers:
     def _take(self, query_key: str, tried: Sequence[_Member]) -> tuple[_Member, bool]:
         """Choose a server and count the request; also whether no other is left to try after it."""
         with self._lock:
-            untried = [each for each in self._members if each not in tried]
+            untried = [known for known in self._members if known not in tried]
             # Where none is known to answer, the failed ones are asked all the same: one may just have come back.
-            choice = [each for each in untried if each.has_room] or untried
-            least = min(each.in_flight for each in choice)
-            near = [each for each in choice if each.in_flight < least + self._busier_by]
-            member = max(near, key=lambda each: _weight(query_key, each.server.url))
+            choice = [candidate for candidate in untried if candidate.has_room] or untried
+            least = min(candidate.in_flight for candidate in choice)
+            near = [candidate for candidate in choice if candidate.in_flight < least + self._busier_by]
+            member = max(near, key=lambda candidate: _weight(query_key, candidate.server.url))
             member.in_flight += 1
-            others = [each for each in untried if each is not member]
+            others = [other for other in untried if other is not member]
             # A server that is known to be away is worth a first try, not a second one.
-            return member, not any(each.reason is None for each in others)
+            return member, not any(other.reason is None for other in others)
 
     def _note_answer(self, member: _Member) -> None:
         with self._lock:

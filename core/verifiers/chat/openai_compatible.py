@@ -97,8 +97,8 @@ class OpenAICompatibleVerifier:
                 raise InvalidRequest(f"{name} is {value}; accepted: above 0")
         self._styles = load_styles(styles_file)
         self._style = self._styles.choose(prompt_style)
-        urls = [each.strip() for each in url.split(",")] if isinstance(url, str) else list(url)
-        servers = [ChatServer(each, model, api_key) for each in urls]
+        urls = [part.strip() for part in url.split(",")] if isinstance(url, str) else list(url)
+        servers = [ChatServer(address, model, api_key) for address in urls]
         self._servers = ChatServers(servers, timeout_s=timeout_s, busier_by=concurrency)
         self._pixels = {Shown.QUERY: query_pixels, Shown.CANDIDATE: candidate_pixels}
         self._orders = (False, True) if both_orders else (False,)

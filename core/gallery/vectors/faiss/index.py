@@ -65,7 +65,7 @@ def read_faiss_options(options: Mapping[str, Any]) -> FaissOptions:
     Raises:
         InvalidRequest: one is unknown or out of range.
     """
-    known = [each.name for each in fields(FaissOptions)]
+    known = [field.name for field in fields(FaissOptions)]
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise InvalidRequest(f"unknown options of the FAISS index: {', '.join(unknown)}; known: {', '.join(known)}")
@@ -230,7 +230,7 @@ class VectorIndex:
             if self._closing.is_set():
                 return
         with self._lock.exclusive():
-            name = next((name for name, each in self._shards.items() if each is rows), None)
+            name = next((name for name, held in self._shards.items() if held is rows), None)
             if name is None:  # deleted, or begun anew
                 return
             current, taken = rows.ids(), shard.ids()

@@ -79,7 +79,7 @@ def read_options(options: Mapping[str, Any]) -> MilvusOptions:
     Raises:
         InvalidRequest: one is missing, unknown or out of range.
     """
-    known = {each.name: each.type for each in fields(MilvusOptions)}
+    known = {option.name: option.type for option in fields(MilvusOptions)}
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise InvalidRequest(f"unknown options of the Milvus index: {', '.join(unknown)}; known: {', '.join(known)}")
@@ -90,7 +90,7 @@ def read_options(options: Mapping[str, Any]) -> MilvusOptions:
         if not isinstance(value, accepted) or isinstance(value, bool):
             raise InvalidRequest(
                 f"invalid option {name} of the Milvus index: a {type(value).__name__}; "
-                f"give one of the type {' or '.join(each.__name__ for each in accepted)}"
+                f"give one of the type {' or '.join(kind.__name__ for kind in accepted)}"
             )
     return MilvusOptions(**options)
 
