@@ -74,7 +74,7 @@ class Gallery:
         fingerprint: EncoderFingerprint,
         feature_cache_bytes: int,
     ) -> None:
-        """Compose the parts; callers use ``open``."""
+        """Take the opened parts; callers use ``open``."""
         self.folder = folder
         self.fingerprint = fingerprint
         self._database = database
@@ -141,18 +141,18 @@ class Gallery:
         self.close()
 
     def close(self) -> None:
-        """Release the database and the vectors. Every later call raises GalleryUnavailable; closing twice is fine."""
+        """Close the database and the vector store. Later calls raise GalleryUnavailable; closing twice is fine."""
         self._vectors.close()
         self._database.close()
 
     @property
     def feature_cache(self) -> BoundedCache[str, LocalFeatures]:
-        """What ``local_features`` keeps in memory, by image id."""
+        """The local features in memory, by image id."""
         return self._features
 
     @property
     def vector_lag(self) -> Lag | None:
-        """How far the vector engine is behind, if vectors are in one that this process leads."""
+        """How far the vector engine is behind the database; None where this process does not keep one in sync."""
         return self._vectors.lag
 
     @property
@@ -191,8 +191,8 @@ class Gallery:
             if not len(seqs):
                 raise _nothing_to_search(collection, count_by_collection(connection))
             images = self._images.by_seqs(connection, seqs.tolist())
-        # An image deleted since the search of the vectors has no row any more, and one whose collection got another
-        # name may be in none of this name.
+        # An image deleted since the vectors were searched has no row, and a renamed collection has other images or
+        # none under this name.
         found = [
             (images[seq], similarity)
             for seq, similarity in zip(seqs.tolist(), similarities.clip(-1, 1).tolist(), strict=True)
@@ -201,7 +201,7 @@ class Gallery:
         return [Candidate(image, similarity, rank) for rank, (image, similarity) in enumerate(found, start=1)]
 
     def check_collection(self, collection: str) -> None:
-        """Say, without any vector, what ``search`` would find missing.
+        """Raise what ``search`` would raise for a missing collection, without a vector.
 
         Raises:
             EmptyGallery: there is no image at all.
@@ -309,7 +309,7 @@ class Gallery:
         return [found.get(image_id) for image_id in image_ids]
 
     def photos(self, images: Sequence[GalleryImage], limits: ImageLimits | None = None) -> list[Photo]:
-        """Give gallery images to a verifier: their pixels are read on demand, their local features now.
+        """Turn gallery images into photos for a verifier: local features are read now, pixels on demand.
 
         Args:
             images: of this gallery.
@@ -337,13 +337,13 @@ class Gallery:
         return image_ids, np.concatenate([empty, *(vectors for _, vectors in chunks)])
 
     def embedding_chunks(self, collection: str = DEFAULT_COLLECTION) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-        """Read what ``embeddings`` does, some thousand at a time, as they were when the reading began."""
+        """Read what ``embeddings`` returns in chunks, as of the moment when the reading began."""
         with self._database.reading() as connection:
             for _, image_ids, vectors in embedding_rows.read_embeddings(connection, collection, self.fingerprint.dim):
                 yield image_ids, vectors
 
     def original_path(self, image_id: str) -> Path:
-        """Say where the original lies.
+        """Return the path of the original.
 
         Raises:
             UnknownImage: there is none of that id.
@@ -352,7 +352,7 @@ class Gallery:
         return self.fetch_original(self.get(image_id))
 
     def fetch_original(self, image: GalleryImage) -> Path:
-        """Have the original of an image at hand on this machine, under ``image.path``.
+        """Make the original of an image available on this machine, at ``image.path``.
 
         Raises:
             LostPhoto: it is gone, or is not as long as it was.
@@ -381,7 +381,7 @@ class Gallery:
         return np.ascontiguousarray(embedding, np.float32)
 
     def preview_path(self, image_id: str) -> Path:
-        """Say where the preview lies; one that is missing or torn is made again of its original.
+        """Return the path of the preview; one that is missing or torn is made again from its original.
 
         Raises:
             UnknownImage: there is none of that id.
@@ -405,11 +405,10 @@ class Gallery:
         return self._fetch_preview(image_id)
 
     def add(self, images: Sequence[NewImage]) -> list[AddResult]:
-        """Store images, all or none. When this returns they are on the disk and found by ``search``.
+        """Store images, all or none. When this returns, they are on the disk and ``search`` finds them.
 
-        Calls of several threads share their commits.
-
-        A new place is made; of a known one only what it lacks (name, description...) is filled in.
+        Calls of several threads share their commits. A new place is created; a known one only gets the fields that it
+        lacks (name, description...).
 
         Returns:
             One result per image, in their order.
@@ -424,7 +423,7 @@ class Gallery:
         return self._adds.submit(list(zip(images, hashes, strict=True)))
 
     def update(self, image_id: str, change: ImageChange) -> GalleryImage:
-        """Change what an image shows, or what is on record of its place; all images of that place show the change.
+        """Change the place of an image, or the fields of its place, which all images of that place share.
 
         Returns:
             The image as it is now.
@@ -448,7 +447,7 @@ class Gallery:
         return changed
 
     def delete(self, image_id: str) -> None:
-        """Forget an image: at once for searches, then its files unless another collection holds the same bytes.
+        """Delete an image: at once for searches, then its files unless another collection holds the same bytes.
 
         Raises:
             UnknownImage: there is none of that id.
@@ -465,7 +464,7 @@ class Gallery:
         self._remove_files([(image.content_hash, image.media_type)])
 
     def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
-        """Call a collection something else: at once for searches; its images, places and calibration stay.
+        """Rename a collection, at once for searches; its images, places and calibration stay.
 
         Raises:
             UnknownCollection: it holds no image.
@@ -482,7 +481,7 @@ class Gallery:
             return place_rows.collection_summary(connection, new_name)
 
     def delete_collection(self, name: str) -> int:
-        """Forget all of a collection: at once for searches, then the files that no other collection holds.
+        """Delete a collection: at once for searches, then the files that no other collection holds.
 
         Returns:
             How many images it held.
@@ -502,7 +501,7 @@ class Gallery:
         return len(images)
 
     def store_calibration(self, collection: str, made_at: str, body: str | None) -> None:
-        """Put a collection's calibration on record in place of an earlier one.
+        """Store a collection's calibration in place of an earlier one.
 
         Args:
             collection: must hold images.
@@ -556,7 +555,7 @@ class Gallery:
                     self._files.store(photos)
                     self._commit(connection, *_additions(added))
         except GalleryUnavailable:
-            if photos:  # they may lie there in part, and keep a full disk full
+            if photos:  # some may have been written, and would keep a full disk full
                 self._remove_files([(content_hash, new.media_type) for new, content_hash in images])
             raise
         return results
@@ -565,10 +564,10 @@ class Gallery:
         self._vectors.commit(connection, manifest.next_generation(connection), changes)
 
     def _remove_files(self, contents: Sequence[tuple[str, str]]) -> None:
-        """Delete the files of those content hashes and media types that no image has."""
+        """Delete the files of contents (hash and media type) that no image uses."""
         try:
             for start in range(0, len(contents), _FILES_AT_ONCE):
-                # The write lock keeps everybody from adding the same bytes between the question and the deed.
+                # Under the write lock, nobody can add the same bytes between the check and the deletion.
                 with self._database.writing() as connection:
                     chunk = contents[start : start + _FILES_AT_ONCE]
                     used = used_contents(connection, {content_hash for content_hash, _ in chunk})

@@ -1,4 +1,4 @@
-"""What must hold before a gallery is used, and what a writer puts in order first."""
+"""Checks before a gallery is used, and what a writer prepares: schema, manifest, orphaned photos."""
 
 from core.errors import GalleryUnavailable
 from core.gallery.database.images import newest_contents
@@ -10,7 +10,7 @@ from core.gallery.photos.port import Claim, PhotoStore
 from core.results import EncoderFingerprint
 
 _ASKED_FOR = 20
-"""Of so many photos the right store has lost some at most."""
+"""So many of the newest photos are looked up in a shared store; its own gallery finds most of them."""
 
 
 def prepare_for_writing(
@@ -37,7 +37,7 @@ def prepare_for_writing(
         raise _missing(database)
     with database.writing() as connection:
         if database.dialect.schema_version(connection) == 0 and files.has_originals():
-            # Taken for new, it would lose all its photos to the sweep below.
+            # If it were taken for a new gallery, the sweep below would delete all its photos.
             raise GalleryUnavailable(
                 f"there are photos, but the database in {database.place} is missing or blank; "
                 "restore it, or remove the photos and rebuild with scripts/build_database.py"

@@ -1,9 +1,9 @@
-"""Photos that belong to no image: what a process that died between writing them and its commit has left.
+"""Orphaned photos: files that a process wrote before it died without committing their rows.
 
-Where one machine keeps everything, opening the gallery deletes them. Where several share it, that would keep everybody
-waiting for a look at every photo; there ``scripts/sweep_photos.py`` does it when it is told to.
+On a single machine, opening the gallery deletes them. Where several machines share the photos, that would delay every
+start by a look at all of them; there an operator runs ``scripts/sweep_photos.py``.
 
-Asked of another gallery's database, all photos belong to no image. So whoever sweeps what is shared counts first.
+With another gallery's database, all photos would be orphans. So they are counted before shared ones are deleted.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,14 +21,14 @@ _PLAUSIBLE_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Files or objects of a photo store: how many of them belong to no image, of how many."""
+    """How many files or objects of a photo store belong to no image, of how many."""
 
     count: int
     of: int
 
     @property
     def is_plausible(self) -> bool:
-        """Whether processes that died may have left so many; otherwise these are rather another gallery's photos."""
+        """Whether crashed processes may have left so many; otherwise they are probably another gallery's photos."""
         return self.count <= self.of / 2 and self.count <= max(_PLAUSIBLE, self.of * _PLAUSIBLE_SHARE)
 
 
@@ -47,7 +47,7 @@ def sweep(database: Database, files: PhotoStore) -> int:
     for names, suspects in _suspects(database, files):
         if not suspects:
             continue
-        # Whoever writes photos holds this lock until their rows are committed: what has no row now belongs to nobody.
+        # A process that adds photos holds this lock until it commits: a photo without a row is an orphan.
         with database.writing() as connection:
             leftovers = suspects - used_contents(connection, suspects)
             gone = [name for name in names if hash_in(name) in leftovers]

@@ -1,4 +1,4 @@
-"""Where a gallery keeps its rows, its photos and its vectors, chosen once when it is opened."""
+"""Where a gallery keeps rows, photos and vectors: chosen once, when it is opened."""
 
 import logging
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ DATABASE_NAME = f"{_NAME}.sqlite3"
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The choice. The default keeps everything in the gallery's folder, and the vectors in memory as well.
+    """The chosen stores. By default everything is in the gallery's folder, and the vectors also in memory.
 
     Attributes:
         database_url: of the PostgreSQL database that holds the rows; empty: SQLite in the gallery's folder.
@@ -62,7 +62,7 @@ LOCAL = Storage()
 
 
 def open_database(folder: Path, storage: Storage, *, read_only: bool, name: str = _NAME) -> Database:
-    """Prepare the rows' database; nothing is read or made yet.
+    """Choose the database; nothing is read or created yet.
 
     Args:
         folder: the gallery's.
@@ -90,7 +90,7 @@ def open_database(folder: Path, storage: Storage, *, read_only: bool, name: str 
 
 
 def open_photos(folder: Path, storage: Storage = LOCAL) -> PhotoStore:
-    """Prepare the photos' store; nothing is read or made yet.
+    """Choose the photo store; nothing is read or created yet.
 
     Raises:
         InvalidRequest: it has no such address.
@@ -109,7 +109,7 @@ def open_photos(folder: Path, storage: Storage = LOCAL) -> PhotoStore:
 
 
 def open_vectors(folder: Path, storage: Storage, database: Database, fingerprint: EncoderFingerprint) -> VectorStore:
-    """Prepare the vectors' store, empty.
+    """Choose the vector store; it is empty until it is first searched or brought up to date.
 
     Args:
         folder: the gallery's, for what may be lost.

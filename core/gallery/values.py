@@ -28,7 +28,7 @@ UNCHANGED = Unchanged.UNCHANGED
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewImage:
-    """A photo with everything that was computed of it, ready to be stored.
+    """A photo with everything that was computed from it, ready to be stored.
 
     Attributes:
         data: the file as its owner sent it.
@@ -139,6 +139,6 @@ class CollectionSummary:
 
 
 def own_place(new: NewImage, image_id: str) -> Place:
-    """The place of an image that was given none: itself, under its file's name."""
+    """Return the place of an image that was added without one: the image itself, named after its file."""
     # PureWindowsPath splits at both kinds of slash.
     return Place(image_id, name=PureWindowsPath(printable(new.filename)).stem.strip() or image_id)

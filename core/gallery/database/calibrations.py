@@ -1,6 +1,6 @@
 """The rows of calibrations, one per collection at most. Functions run on the caller's connection, in its transaction.
 
-What the text of a calibration means is the affair of ``core.calibration``.
+``core.calibration`` writes and reads the text of a calibration.
 """
 
 from core.gallery.database.port import Connection

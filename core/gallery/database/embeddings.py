@@ -10,7 +10,7 @@ from core.gallery.database.port import Connection, in_chunks, placeholders
 from core.local_features.codec import pack, unpack
 from core.results import LocalFeatures
 
-_ROWS_PER_CHUNK = 512  # of more, the allocator gives memory back after each chunk and faults it in again: slower
+_ROWS_PER_CHUNK = 512  # with more, the allocator returns memory after every chunk and faults it in again: slower
 _PRIME = 65521  # the squares of a thousand million remainders add up to no more than 63 bits
 
 
@@ -35,8 +35,8 @@ def read_embeddings(
     Raises:
         GalleryUnavailable: a vector has the wrong length.
     """
-    # A statement for each chunk, for some databases send all that a statement finds, a million vectors, at once. The
-    # start is said of both tables, since a planner may begin with either.
+    # One statement per chunk, because some databases send the whole result, a million vectors, at once. Both tables
+    # get the lower bound, because the planner may begin with either.
     while chunk := connection.execute(
         """
         SELECT images.seq, images.image_id, embeddings.vector
@@ -111,7 +111,7 @@ def count_images(connection: Connection) -> int:
 
 def collections_after(connection: Connection, seq: int) -> Iterator[str]:
     """The collection of each image that is newer than a seq."""
-    # Grouped by the database, they would be counted in an index of all images.
+    # A GROUP BY would count over an index of all images.
     return (row[0] for row in connection.execute("SELECT collection FROM images WHERE seq > ?", (seq,)))
 
 
@@ -125,7 +125,7 @@ def collections_of(connection: Connection, seqs: Sequence[int]) -> dict[int, str
 
 
 def sums_by_collection(connection: Connection) -> dict[str, tuple[int, int, int]]:
-    """Say in three numbers which images each collection holds; see ``sums_of``."""
+    """Return three numbers per collection that identify its set of images; see ``sums_of``."""
     rows = connection.execute(
         "SELECT collection, count(*), CAST(sum(seq) AS BIGINT), "
         f"CAST(sum((seq % {_PRIME}) * (seq % {_PRIME})) AS BIGINT) FROM images GROUP BY collection"
@@ -134,6 +134,6 @@ def sums_by_collection(connection: Connection) -> dict[str, tuple[int, int, int]
 
 
 def sums_of(seqs: NDArray[np.int64]) -> tuple[int, int, int]:
-    """How many there are, their sum, and that of their squared remainders: other seqs hardly ever share all three."""
+    """Return count, sum, and sum of squared remainders of seqs; two different sets hardly ever share all three."""
     remainders = seqs % _PRIME
     return len(seqs), int(seqs.sum()), int((remainders * remainders).sum())

@@ -1,4 +1,4 @@
-"""Lets callers who wait for each other share one transaction: the disk's syncs cost, the rows hardly do."""
+"""One transaction for the calls of several threads: syncing the disk is expensive, writing rows is cheap."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,13 +21,13 @@ class _Call(Generic[Item, Result]):
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Joins the calls of several threads: whose turn it is works for all who wait by then. Has no thread of its own.
+    """Joins the calls of several threads. The thread that gets the lock commits all calls that wait by then.
 
-    A call is all or none, and one with an unacceptable item fails no other.
+    A call is committed as a whole or not at all. A call with an invalid item does not fail the others.
     """
 
     def __init__(self, commit: Callable[[Sequence[Item]], list[Result]]) -> None:
-        """Nobody waits yet.
+        """Take the function that commits.
 
         Args:
             commit: stores all items or none, and returns one result per item, in order; never called twice at once.
@@ -37,7 +37,7 @@ class GroupCommit(Generic[Item, Result]):
         self._turn = Lock()
 
     def submit(self, items: Sequence[Item]) -> list[Result]:
-        """Have items committed; when this returns they are.
+        """Commit items; return when they are committed.
 
         Returns:
             One result per item, in order.
@@ -49,7 +49,7 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting.append(call)
         with self._turn:
             if not call.is_done:
-                # Others may append meanwhile; only here is anything taken.
+                # Other threads may append meanwhile; items are taken only here, under the lock.
                 self._work([self._waiting.popleft() for _ in range(len(self._waiting))])
         if call.failure is not None:
             raise call.failure
@@ -67,7 +67,7 @@ class GroupCommit(Generic[Item, Result]):
             else:
                 calls[0].failure = error
         except BaseException as error:
-            # A full or locked disk is everybody's.
+            # A full or locked disk concerns all calls.
             for call in calls:
                 call.failure = error
         finally:

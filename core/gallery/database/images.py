@@ -25,7 +25,7 @@ class ImageRows:
     """Reads and writes the table of images."""
 
     def __init__(self, files: PhotoStore) -> None:
-        """Keep ``files``, which say where an image's original lies."""
+        """Take the photo store, which knows the path of an image's original."""
         self._files = files
 
     def by_id(self, connection: Connection, image_id: str) -> GalleryImage:

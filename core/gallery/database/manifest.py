@@ -49,7 +49,7 @@ def refuse_other_encoder(recorded: EncoderFingerprint, given: EncoderFingerprint
 
 
 def read_generation(connection: Connection) -> int:
-    """Say how many changes have been committed so far."""
+    """Return how many changes have been committed so far."""
     generation: int = connection.execute("SELECT generation FROM manifest").fetchone()[0]
     return generation
 

@@ -1,6 +1,6 @@
-"""What the gallery asks of its database, whichever it is: one SQL, written so that every database here takes it.
+"""The port to the database: one dialect of SQL that SQLite and PostgreSQL both accept.
 
-Values stand as ``?``. Said so that all understand it: ``CASE`` for a choice, ``RETURNING`` for a new row's id,
+Values are written as ``?``. Constructs that both accept: ``CASE`` for a choice, ``RETURNING`` for a new row's id,
 ``core.gallery.database.pages.contains`` for text, ``placeholders`` for lists, ``CAST(sum(...) AS BIGINT)`` for a total.
 """
 
@@ -18,7 +18,7 @@ _VALUES_AT_ONCE = 1000
 
 
 class Rows(Protocol):
-    """What a statement answers: each row a sequence of its columns."""
+    """The result of a statement: rows, each a sequence of its columns."""
 
     def fetchone(self) -> Any:
         """The next row, or None."""
@@ -47,14 +47,14 @@ def taking_turn(lock: Lock, timeout_s: float, place: str) -> Iterator[None]:
 
 
 class Connection(Protocol):
-    """Runs one statement at a time. Lent to one thread at a time."""
+    """Runs one statement at a time, for one thread at a time."""
 
     def execute(self, sql: str, values: Any = (), /) -> Rows:
-        """Run a statement; outside a transaction it is one of its own."""
+        """Run a statement; outside a transaction it commits by itself."""
 
 
 class Dialect(Protocol):
-    """What the migrations need to know of a database: its words for a column's type, and where the version stands.
+    """What migrations need to know of a database: its column types, and where it stores the schema version.
 
     Attributes:
         growing_id: a primary key that grows with every row and is never used twice.
@@ -78,21 +78,21 @@ class Dialect(Protocol):
         """How many migrations have been applied; 0 for a blank database."""
 
     def write_schema_version(self, connection: Connection, version: int) -> None:
-        """Record how many have, in the caller's transaction."""
+        """Record how many migrations have been applied, in the caller's transaction."""
 
     def holds_tables(self, connection: Connection) -> bool:
         """Whether there is any table, the gallery's or not."""
 
 
 class Database(Protocol):
-    """Keeps rows so that a commit that returned survives a power cut.
+    """Stores rows durably: a commit that has returned survives a power cut.
 
     Readers never wait for the writer and see every commit at once, also those of other processes.
     """
 
     @property
     def place(self) -> str:
-        """Where it is, for messages; never with a password."""
+        """Its location for messages, without a password."""
 
     @property
     def read_only(self) -> bool:
@@ -103,7 +103,7 @@ class Database(Protocol):
         """For the migrations."""
 
     def exists(self) -> bool:
-        """Whether there is anything to read; False before the first writer."""
+        """Whether it can be read; False before the first writer has created it."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Lend a connection for reading; each statement sees the newest commit, those after BEGIN one snapshot.
@@ -113,7 +113,7 @@ class Database(Protocol):
         """
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """Lend the writing connection inside a transaction, in which no other writes, of any process.
+        """Lend the writing connection inside a transaction, while no other process or thread writes.
 
         The caller commits with ``connection.execute("COMMIT")``; leaving without it undoes everything.
 
@@ -126,7 +126,7 @@ class Database(Protocol):
 
 
 def in_chunks(values: Sequence[int] | NDArray[np.int64]) -> Iterator[list[int]]:
-    """Deal out values that go into ``placeholders``, of which no statement takes any number."""
+    """Split values into chunks for ``placeholders``, whose number per statement is limited."""
     for start in range(0, len(values), _VALUES_AT_ONCE):
         yield np.asarray(values[start : start + _VALUES_AT_ONCE], np.int64).tolist()
 

@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery.database.port import Connection, Rows, taking_turn
 
-_NOTICED_AFTER_S = 300  # a frozen process that holds the lock is cut off, so that others can write again
+_NOTICED_AFTER_S = 300  # a process that hangs inside a transaction is disconnected, so that others can write
 _MOST_READING = 8
 _CONNECTING_S = 1.0  # longer than a server in the same network takes to accept a connection
 
@@ -55,7 +55,7 @@ logger = logging.getLogger(__name__)
 
 
 class PostgresDialect:
-    """PostgreSQL's words; see ``core.gallery.database.port.Dialect``."""
+    """PostgreSQL's column types and schema version; see ``core.gallery.database.port.Dialect``."""
 
     growing_id = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
     row_id = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
@@ -94,7 +94,7 @@ class PostgresDatabase:
     dialect = PostgresDialect()
 
     def __init__(self, url: str, *, schema: str, read_only: bool, lock_timeout_s: float) -> None:
-        """Prepare; connections open when they are first needed.
+        """Check the URL; connections are opened when they are first needed.
 
         Args:
             url: ``postgresql://USER:PASSWORD@HOST:PORT/DATABASE``; several hosts stand with commas, and the primary
@@ -214,7 +214,7 @@ class PostgresDatabase:
         }
 
     def _begin(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Begin the writing transaction, on a new connection where there is none or it broke."""
+        """Begin the writing transaction, on a new connection if there is none or it is broken."""
         if self._writer is not None:
             try:
                 self._take_turn(self._writer)
@@ -228,7 +228,7 @@ class PostgresDatabase:
         return self._writer
 
     def _take_turn(self, writer: psycopg.Connection[tuple[Any, ...]]) -> None:
-        """Begin, and wait for the lock; whoever waits in vain leaves no transaction that has failed behind."""
+        """Begin a transaction and wait for the lock; on a timeout, roll the failed transaction back."""
         begin = f"BEGIN; SELECT pg_advisory_xact_lock({_lock_key(self._schema)})".encode()
         try:
             writer.execute(begin, prepare=False)

@@ -45,7 +45,7 @@ def translating_failures(folder: Path) -> Iterator[None]:
 
 
 class SqliteDialect:
-    """SQLite's words; see ``core.gallery.database.port.Dialect``."""
+    """SQLite's column types and schema version; see ``core.gallery.database.port.Dialect``."""
 
     growing_id = "INTEGER PRIMARY KEY AUTOINCREMENT"
     row_id = "INTEGER PRIMARY KEY"
@@ -78,7 +78,7 @@ class SqliteDatabase:
     dialect = SqliteDialect()
 
     def __init__(self, path: Path, *, read_only: bool, lock_timeout_s: float) -> None:
-        """Prepare; connections open when they are first needed.
+        """Set the path; connections are opened when they are first needed.
 
         Args:
             path: the file; a writer creates it.
@@ -111,8 +111,8 @@ class SqliteDatabase:
             self._refuse_closed()
             connection = self._idle.pop() if self._idle else None
         with translating_failures(self.path.parent):
-            # Without a writer there is no WAL to join, and where the folder is mounted read-only none can be made:
-            # then the file alone is read, and afresh each time, for a writer may come.
+            # Without a writer there is no WAL, and in a folder that is mounted read-only none can be created. Then only
+            # the file is read, on a new connection every time, because a writer may start.
             is_resting = connection is None and not self._wal_path.exists() and not self._may_create_files()
             connection = connection or self._connect("ro&immutable=1" if is_resting else "ro")
             try:

@@ -1,4 +1,4 @@
-"""The photo store in an S3-compatible bucket, for several machines, with copies of what was used lately on this one."""
+"""The photo store in an S3-compatible bucket, for several machines, with local copies of recently used photos."""
 
 import hashlib
 import logging
@@ -35,7 +35,7 @@ class PhotoBucket:
     def __init__(
         self, url: str, *, endpoint: str, cache: PhotoCache, answer_s: float = 10.0, send_s: float = 60.0
     ) -> None:
-        """Prepare; nothing is asked yet.
+        """Check the address; the bucket is not asked yet.
 
         Args:
             url: ``s3://BUCKET`` or ``s3://BUCKET/PREFIX``; the bucket exists.

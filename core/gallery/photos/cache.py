@@ -1,4 +1,4 @@
-"""Copies of photos that are kept elsewhere: a folder that several processes share, with a limit."""
+"""A bounded folder of copies of photos that are stored elsewhere; several processes share it."""
 
 import os
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ _SAFE_S = 60.0  # what was asked for so lately may be about to be opened, and st
 
 
 class PhotoCache:
-    """Keeps what was used last. A copy appears under its name when it is whole."""
+    """Keeps the most recently used copies. A copy gets its name when it is complete."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        """Prepare; nothing is read or made yet.
+        """Set folder and limit; nothing is read or created yet.
 
         Args:
             folder: of copies alone; made when it is needed.

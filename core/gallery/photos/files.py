@@ -20,7 +20,7 @@ class PhotoFiles:
     """Writes photos so that they survive a power cut, and never shows a half-written one; see ``PhotoStore``."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare; nothing is read or written yet.
+        """Set the folder; nothing is read or written yet.
 
         Args:
             folder: the gallery's, absolute.

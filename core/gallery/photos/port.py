@@ -1,4 +1,4 @@
-"""What the gallery asks of the place where its photos are kept."""
+"""The port to the photo store."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from core.errors import GalleryUnavailable, InvalidRequest
 
 
 class LostPhoto(GalleryUnavailable):
-    """The store answers, and this photo is missing or torn; another one may be whole."""
+    """The photo store answers, but this photo is missing or torn; others may be intact."""
 
 
 OWNER_NAME = "gallery-id"

@@ -1,4 +1,4 @@
-"""What finds the nearest embeddings among those that the database holds, whichever engine does it."""
+"""The port to the vector store, which finds the nearest embeddings among those in the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A collection that is called something else, which held nothing before."""
+    """A collection with a new name, under which there was nothing before."""
 
     name: str
     new_name: str
@@ -42,8 +42,8 @@ class Lag:
     """How far an engine is behind the database, when this process last looked.
 
     Attributes:
-        waiting: images whose last change it does not surely show; its answers are corrected by these.
-        trouble: why it could not be led after the database; empty when it could.
+        waiting: images whose last change the engine may not show yet; its answers are corrected by them.
+        trouble: why it cannot be kept in sync; empty if it can.
     """
 
     waiting: int = 0
@@ -51,11 +51,11 @@ class Lag:
 
 
 class VectorStore(Protocol):
-    """Vectors by collection, in step with the database, whoever changes that: this process or another one."""
+    """Vectors by collection, kept in step with the database, which this process or others change."""
 
     @property
     def lag(self) -> Lag | None:
-        """Of an engine that this process leads; None where it leads none."""
+        """Of the engine that this process keeps in sync; None if there is none."""
 
     def search(
         self,
@@ -80,14 +80,14 @@ class VectorStore(Protocol):
         """
 
     def catch_up(self, connection: Connection) -> None:
-        """Load what is missing, which the first search would do otherwise.
+        """Load what is missing; otherwise the first search does it.
 
         Args:
             connection: outside any transaction.
         """
 
     def commit(self, connection: Connection, generation: int, changes: Sequence[VectorChange]) -> None:
-        """Commit the caller's transaction, and follow.
+        """Commit the caller's transaction and apply its changes to the vectors.
 
         Args:
             connection: the writing one, inside the transaction.
@@ -96,4 +96,4 @@ class VectorStore(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of whatever is held; closing twice is fine."""
+        """Release all resources; closing twice is fine."""

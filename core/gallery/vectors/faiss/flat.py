@@ -20,7 +20,7 @@ Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 class Shard(Protocol):
-    """Ids and unit vectors. Whoever calls holds the lock that fits."""
+    """Ids and unit vectors of one collection. The caller holds the lock: shared to read, exclusive to change."""
 
     @property
     def count(self) -> int:
@@ -46,10 +46,9 @@ class Shard(Protocol):
 
 
 class Rows:
-    """Rows [0, count) of arrays that have room for more, float32."""
+    """Exact search over float32 rows, in arrays with room for more."""
 
     def __init__(self, dim: int) -> None:
-        """Start empty."""
         self.count = 0
         self.rearrangements = 0
         self.vectors = np.empty((0, dim), np.float32)
@@ -126,10 +125,9 @@ class Rows:
 
 
 class HalfRows(Rows):
-    """The same in float16, which FAISS keeps and searches: half the memory, and less of it to read."""
+    """Exact search over float16 rows, which FAISS stores and searches: half the memory, and less to read."""
 
     def __init__(self, dim: int) -> None:
-        """Start empty."""
         super().__init__(dim)
         self._dim = dim
         self._index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
@@ -163,7 +161,7 @@ class HalfRows(Rows):
 
 
 class SharedLock:
-    """Many readers or one writer; a waiting writer goes before new readers, so that searches cannot starve it."""
+    """A readers-writer lock. A waiting writer precedes new readers, so that searches cannot starve it."""
 
     def __init__(self) -> None:
         self._changed = Condition()

@@ -1,4 +1,4 @@
-"""Exact search on a GPU through FAISS, over copies of vectors whose truth stays in main memory.
+"""Exact search on a GPU through FAISS, over copies of vectors that stay in main memory.
 
 Only faiss-gpu can; without it, or without a GPU, everything stays on the CPU and nothing here is used.
 """
@@ -24,7 +24,7 @@ MakeIndex = Callable[[int], Any]
 
 
 class Rows(Protocol):
-    """Vectors that are appended to; any other change counts ``rearrangements`` up."""
+    """Rows that are appended to; every other change increments ``rearrangements``."""
 
     vectors: NDArray[np.float32]
     count: int
@@ -35,7 +35,7 @@ class GpuSearch:
     """Searches rows on a device, where it keeps a copy that follows them at the next search. One search at a time."""
 
     def __init__(self, make_index: MakeIndex) -> None:
-        """Bind the kind of index; ``make_index`` gives an empty one for vectors of a width."""
+        """Take ``make_index``, which creates an empty index for vectors of a width."""
         self._make_index = make_index
         self._copies: WeakKeyDictionary[Rows, tuple[int, Any]] = WeakKeyDictionary()
         self._lock = Lock()  # FAISS's GPU resources serve one thread

@@ -1,4 +1,4 @@
-"""Nearest neighbours among the embeddings of each collection, in memory. Knows nothing of images."""
+"""Nearest neighbours among the embeddings of each collection, in memory. It knows ids and vectors only."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -73,7 +73,7 @@ def read_faiss_options(options: Mapping[str, Any]) -> FaissOptions:
 
 
 class VectorIndex:
-    """Ids and unit vectors by collection. Any number of threads may search; changes wait for them and go alone."""
+    """Ids and unit vectors by collection. Any number of threads may search at once; a change runs alone."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class VectorIndex:
         options: FaissOptions | None = None,
         cache: PartitionCache | None = None,
     ) -> None:
-        """Start empty.
+        """Create an index without vectors.
 
         Args:
             dim: D, of every vector.
@@ -113,7 +113,7 @@ class VectorIndex:
             return {collection: shard.ids() for collection, shard in self._shards.items()}
 
     def reserve(self, collection: str, count: int, ids: Callable[[], NDArray[np.int64]]) -> None:
-        """Make room for more vectors of a collection, to be spared from growing step by step.
+        """Reserve memory for more vectors of a collection at once.
 
         Args:
             collection: of them.
@@ -145,7 +145,7 @@ class VectorIndex:
                     self._forget(collection)
 
     def rename(self, collection: str, new_name: str) -> None:
-        """Search a collection under another name, which holds nothing yet."""
+        """Give a collection another name, under which there is nothing yet."""
         with self._lock.exclusive():
             shard = self._shards.pop(collection, None)
             if shard is not None:
@@ -155,7 +155,7 @@ class VectorIndex:
                     shard.has_changed = True  # so that it is kept under its new name
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all vectors."""
         with self._lock.exclusive():
             self._shards.clear()
 
@@ -177,7 +177,7 @@ class VectorIndex:
             return self._search_on_gpu(shard, query, min(top_k, shard.count)) or shard.search(query, top_k)
 
     def improve(self) -> None:
-        """Begin to partition a collection that has become large, in the background, unless that is going on."""
+        """Partition a collection that has become large, in the background, unless that is running already."""
         if not self._options.approximate or not self._learning_lock.acquire(blocking=False):
             return
         try:
@@ -197,7 +197,7 @@ class VectorIndex:
             self._learning_lock.release()
 
     def close(self) -> None:
-        """End the work in the background, and keep what was learned; closing twice is fine."""
+        """End the background work and write trained lists to the cache; closing twice is fine."""
         if self._closing.is_set():
             return
         self._closing.set()

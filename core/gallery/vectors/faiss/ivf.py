@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Partition:
-    """Lists that vectors are spread over.
+    """The inverted lists of a collection.
 
     Attributes:
         centroids: float32 [L, D].
@@ -50,11 +50,11 @@ class Partition:
     similarities: NDArray[np.float32]
 
     def fits(self, ids: NDArray[np.int64]) -> bool:
-        """Whether it was made of such images: int64 [N]. Another collection of the same name has none of them."""
+        """Whether it was made from these images, int64 [N]. Another collection of the same name has none of them."""
         return 2 * np.isin(self.ids, ids).sum() > len(self.ids) and not self.is_outgrown(len(ids))
 
     def is_outgrown(self, count: int) -> bool:
-        """Whether so many vectors deserve more lists than these."""
+        """Whether ``count`` vectors need more lists than these."""
         return count > _OUTGROWN * len(self.centroids) ** 2
 
 
@@ -66,7 +66,7 @@ class IvfShard:
     """
 
     def __init__(self, partition: Partition, nprobe: int, *, half: bool) -> None:
-        """Start empty.
+        """Create the lists without vectors.
 
         Args:
             partition: whose lists are used.
@@ -103,7 +103,7 @@ class IvfShard:
 
     @property
     def is_mistaken(self) -> bool:
-        """Whether the partition was made of other vectors, for the most part."""
+        """Whether most of the partition was made from other vectors."""
         return 2 * self._mistaken > len(self._known.ids)
 
     def ids(self) -> NDArray[np.int64]:
@@ -116,14 +116,14 @@ class IvfShard:
         return np.concatenate(held).astype(np.int64, copy=False)
 
     def partition(self) -> Partition:
-        """Where all vectors are now."""
+        """Return the list of every vector now."""
         sizes, ids = self._sizes(), self.ids()
         similarities = np.concatenate([self._similarities(number, size) for number, size in enumerate(sizes)])
         lists, order = np.repeat(np.arange(len(sizes)), sizes), np.argsort(ids)
         return Partition(self._centroids, ids[order], lists[order], similarities[order])
 
     def reserve(self, more: int) -> None:
-        """See ``Shard``; lists make their own room."""
+        """See ``Shard``; the lists grow by themselves."""
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """See ``Shard``."""
@@ -147,7 +147,7 @@ class IvfShard:
             return held, self._index.reconstruct_batch(held)
 
     def search(self, query: NDArray[np.float32], top_k: int) -> Found:
-        """See ``Shard``; more than the lists read hold is searched in all of them."""
+        """See ``Shard``; if the nearest lists hold too few vectors, all lists are searched."""
         with one_thread():
             similarities, ids = self._search(query, top_k, self._nprobe)
             if len(ids) < min(top_k, self.count):
@@ -228,12 +228,12 @@ def _one_round(sample: NDArray[np.float32], count: int, centroids: NDArray[np.fl
 
 
 def nlist_for(count: int) -> int:
-    """How many lists so many vectors deserve: reading some of them then costs about as much as choosing them."""
+    """Return the number of lists for ``count`` vectors, so that reading some costs about as much as choosing them."""
     return max(1, round(math.sqrt(count)))
 
 
 def sample_size(count: int) -> int:
-    """How many of so many vectors are enough to learn their centroids."""
+    """Return how many of ``count`` vectors are enough to train their centroids."""
     return min(count, nlist_for(count) * _SAMPLE_PER_LIST)
 
 
@@ -254,12 +254,12 @@ class PartitionCache:
     """Partitions by collection, in files that may be deleted at any time."""
 
     def __init__(self, folder: Path, encoder: str) -> None:
-        """Bind the folder, made when needed, and the encoder whose vectors these are."""
+        """Set the folder, which is created when needed, and the encoder that made the vectors."""
         self._folder = folder
         self._encoder = encoder
 
     def read(self, collection: str) -> Partition | None:
-        """Read what is known of a collection; None if that is nothing, or another encoder's."""
+        """Read the partition of a collection; None if there is none, or it is another encoder's."""
         try:
             with np.load(self._path(collection), allow_pickle=False) as file:
                 if str(file["encoder"]) != self._encoder:
@@ -273,7 +273,7 @@ class PartitionCache:
             return None
 
     def write(self, collection: str, partition: Partition) -> None:
-        """Keep what is known of a collection; on a disk that is full or read-only, nothing is."""
+        """Write the partition of a collection; on a full or read-only disk, log a warning."""
         path = self._path(collection)
         following = path.with_name(f"{path.name}.{os.getpid()}")
         try:
@@ -293,7 +293,7 @@ class PartitionCache:
             logger.warning("the vector index is not kept, and is made again at the next start: %s", exc)
 
     def drop(self, collection: str) -> None:
-        """Forget a collection; a file that stays nevertheless is told by ids and similarities to be another's."""
+        """Delete the partition of a collection. If the file stays, its ids and similarities fit no other collection."""
         with suppress(OSError):
             self._path(collection).unlink(missing_ok=True)
 

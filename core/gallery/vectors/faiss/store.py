@@ -1,4 +1,4 @@
-"""The vector store in this process's memory: follows the database, whoever changes that."""
+"""The vector store in this process's memory, kept in step with the database."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ from core.gallery.vectors.port import Added, Removed, Renamed, VectorChange
 class FaissStore:
     """A vector index that knows which generation of the gallery it reflects.
 
-    The gallery's own changes are applied as they are committed, at the price of one vector. Any other difference
-    between the generations means that another process has written. If it has only added, counting shows that; else the
-    rows are compared, and so they are after a failure, whatever part of a change it left.
+    This process's own changes are applied as they are committed, which costs one vector. Any other difference between
+    the generations means that another process has written. If it has only added images, counting shows that; otherwise
+    all rows are compared, as they are after a failure.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class FaissStore:
         options: FaissOptions | None = None,
         cache: PartitionCache | None = None,
     ) -> None:
-        """Start empty; the first ``catch_up`` loads everything. See ``VectorIndex`` for the rest."""
+        """Create an empty store; the first ``catch_up`` loads everything. See ``VectorIndex`` for the arguments."""
         self._index = VectorIndex(dim, gpu, options=options, cache=cache)
         self._generation = -1
         self._newest_seq = 0  # at that generation; none is given out twice, so what is added gets greater ones
@@ -49,7 +49,7 @@ class FaissStore:
 
     @property
     def lag(self) -> None:
-        """Never behind: every search catches up."""
+        """None: every search catches up first."""
         return None
 
     def search(
@@ -108,7 +108,7 @@ class FaissStore:
         self._index.improve()
 
     def close(self) -> None:
-        """End what is going on in the background; closing twice is fine."""
+        """End the background work; closing twice is fine."""
         self._index.close()
 
     def _apply(self, change: VectorChange) -> None:
@@ -138,7 +138,7 @@ class FaissStore:
         return True
 
     def _compare(self, connection: Connection) -> None:
-        """Let go of what departed from its collection, deleted or renamed with it, and load what is missing."""
+        """Remove vectors whose images are deleted or renamed, and load those that are missing."""
         stored = sums_by_collection(connection)
         for collection, ids in self._index.ids().items():
             if stored.get(collection) != sums_of(ids):

@@ -1,8 +1,8 @@
-"""One collection of a Milvus server, in the gallery's words. Tested against Milvus 2.3.5.
+"""One collection of a Milvus server, as the gallery uses it. Tested with Milvus 2.3.5.
 
     seq         primary key: the image's; negative for markers
     collection  partition key: the number of the image's collection; 0 for markers
-    image       63 bits of its id, which no other image has, as another one may have its seq; 0 for markers
+    image       63 bits of its id: another image may get its seq, but not its id; 0 for markers
     vector      float32 [D], L2 norm 1, compared by COSINE
 
 Collections made before version 0.2.0 have a field ``place`` as well, which nothing asks for; Milvus cannot drop a
@@ -40,7 +40,7 @@ class MilvusCollection:
     """Reads and writes the collection. Every method raises GalleryUnavailable where the server does not answer."""
 
     def __init__(self, options: MilvusOptions, fingerprint: EncoderFingerprint) -> None:
-        """Bind the server and the encoder; nothing is asked yet."""
+        """Set the server and the encoder; the server is not asked yet."""
         self.options = options
         self._fingerprint = fingerprint
         self._name = options.collection
@@ -75,7 +75,7 @@ class MilvusCollection:
         )
 
     def load(self, gallery: str) -> None:
-        """Have an existing collection searched, provided that it is this gallery's.
+        """Load an existing collection for searches, if it is this gallery's.
 
         Raises:
             EncoderMismatch: it holds another encoder's vectors.

@@ -1,4 +1,4 @@
-"""A Milvus server: what may be set of it, and one connection that says in plain words when it does not answer."""
+"""A Milvus server: its options, and one connection whose failures say what is wrong."""
 
 import logging
 import math
@@ -99,12 +99,12 @@ class MilvusConnection:
     """Connects when first asked. Safe for several threads."""
 
     def __init__(self, options: MilvusOptions) -> None:
-        """Bind the server; nothing is asked yet."""
+        """Set the server; it is not asked yet."""
         self._options = options
         self._client: MilvusClient | None = None
         self._failed_at = -_RETRY_AFTER_S
         self._lock = Lock()
-        # It prints every failure with a traceback; they are raised here, and told by whom they concern.
+        # pymilvus logs every failure with a traceback; here failures are raised, and reported by the caller.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 
     def ask(self, method: str, *arguments: Any, timeout_s: float | None = None, **options: Any) -> Any:

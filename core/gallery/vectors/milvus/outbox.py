@@ -2,11 +2,11 @@
 
 Functions run on the caller's connection, in its transaction.
 
-    outbox         what the engine may not show yet: at most one row per image, removed once the engine surely has it
-    vector_keys    the engine's number for each collection, so that a new name rewrites no vector
-    vector_engine  one row: which collection of the engine follows, and what proves that it has not gone back
+    outbox         changes that the engine may not show yet: at most one row per image, removed once they are confirmed
+    vector_keys    the engine's number for each collection, so that renaming one rewrites no vector
+    vector_engine  one row: the engine's collection, and the epoch that proves it has not gone back
 
-Only written where the vectors are in an engine of their own; see ``core.gallery.vectors.milvus.store``.
+Used only if the vectors are in an external engine; see ``core.gallery.vectors.milvus.store``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ _LONGEST_LEASE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What the database says of the engine.
+    """The record of the engine in the database.
 
     Attributes:
         gallery: the gallery's random name, which its collection in the engine carries.
@@ -48,7 +48,7 @@ class Engine:
     compared_until: float
 
     def is_compared(self, now: float) -> bool:
-        """Whether a replica is comparing; a clock that was set back does not have everybody wait for nobody."""
+        """Whether a replica is comparing; a lease dated in the future by a clock that was set back does not count."""
         return now < self.compared_until < now + _LONGEST_LEASE_S
 
 
@@ -61,7 +61,7 @@ class OutboxState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A row of the outbox: ``id`` is another one whenever the row is replaced."""
+    """A row of the outbox; a row that replaces another has a new ``id``."""
 
     id: int
     seq: int
@@ -88,7 +88,7 @@ def number_of(image_id: str) -> int:
 
 
 def begin_engine(connection: Connection, name: str) -> None:
-    """Put the engine's collection on record, unless it is; another one than before follows nothing yet."""
+    """Record the engine's collection, unless it is recorded; another collection than before is not in sync yet."""
     row = connection.execute("SELECT name FROM vector_engine").fetchone()
     if row is None:
         gallery_id = read_gallery_id(connection)
@@ -100,7 +100,7 @@ def begin_engine(connection: Connection, name: str) -> None:
 
 
 def read_engine(connection: Connection) -> Engine | None:
-    """Read what is on record, all of one moment; None before ``begin_engine``."""
+    """Read the record in one statement; None before ``begin_engine``."""
     row = connection.execute(
         "SELECT gallery, name, epoch, vector_engine.generation = manifest.generation, manifest.generation, "
         "compared_until FROM vector_engine CROSS JOIN manifest"
@@ -109,34 +109,34 @@ def read_engine(connection: Connection) -> Engine | None:
 
 
 def write_epoch(connection: Connection, epoch: int) -> None:
-    """Ask for another marker from now on."""
+    """Record another epoch."""
     connection.execute("UPDATE vector_engine SET epoch = ?", (epoch,))
 
 
 def write_comparison(connection: Connection, epoch: int, until: float) -> None:
-    """Say until when it is compared for an epoch; ignored if that is not on record any more."""
+    """Record until when a replica compares for an epoch; ignored if another epoch is on record."""
     connection.execute("UPDATE vector_engine SET compared_until = ? WHERE epoch = ?", (until, epoch))
 
 
 def follow_from_here(connection: Connection) -> None:
-    """Say that whatever was missed before this transaction is known, or about to be looked for."""
+    """Record that all earlier changes are in the outbox, or will be found by the comparison that begins."""
     connection.execute("UPDATE vector_engine SET generation = (SELECT generation FROM manifest)")
 
 
 def follow(connection: Connection, generation: int) -> None:
-    """Say that the outbox holds this transaction's change as well; a change missed before stays missed."""
+    """Record that the outbox holds this transaction's change; a change missed earlier stays missed."""
     connection.execute("UPDATE vector_engine SET generation = ? WHERE generation = ?", (generation, generation - 1))
 
 
 def ensure_key(connection: Connection, collection: str) -> None:
-    """Number a collection, unless it is."""
+    """Give a collection a number, unless it has one."""
     connection.execute(
         "INSERT INTO vector_keys (collection) VALUES (?) ON CONFLICT (collection) DO NOTHING", (collection,)
     )
 
 
 def ensure_all_keys(connection: Connection) -> None:
-    """Number every collection that holds an image, unless it is."""
+    """Give every collection that holds an image a number, unless it has one."""
     connection.execute(
         "INSERT INTO vector_keys (collection) SELECT DISTINCT collection FROM images "
         "WHERE collection NOT IN (SELECT collection FROM vector_keys)"
@@ -156,7 +156,7 @@ def rename_key(connection: Connection, name: str, new_name: str) -> None:
 
 
 def drop_unused_keys(connection: Connection) -> None:
-    """Forget the numbers of collections that hold no image; none is used again."""
+    """Delete the numbers of collections without images; no number is used again."""
     connection.execute(
         "DELETE FROM vector_keys WHERE NOT EXISTS "
         "(SELECT 1 FROM images WHERE images.collection = vector_keys.collection)"
@@ -164,7 +164,7 @@ def drop_unused_keys(connection: Connection) -> None:
 
 
 def put(connection: Connection, operation: Operation, seqs: NDArray[np.int64]) -> None:
-    """Ask for vectors to be written or deleted, in place of what was asked for these seqs before."""
+    """Queue vectors to be written or deleted; earlier rows of the same seqs are replaced."""
     for chunk in in_chunks(seqs):
         connection.execute(f"DELETE FROM outbox WHERE seq IN {placeholders(len(chunk))}", chunk)
         rows = ", ".join(["(?, ?, 0, 0)"] * len(chunk))
@@ -173,13 +173,13 @@ def put(connection: Connection, operation: Operation, seqs: NDArray[np.int64]) -
 
 
 def put_repairs(connection: Connection, missing: NDArray[np.int64], surplus: NDArray[np.int64]) -> None:
-    """Ask for what a comparison found, unless the gallery has gone on since: int64 [N] and [M]."""
+    """Queue the differences that a comparison found, int64 [N] and [M], if they still hold."""
     put(connection, "upsert", existing(connection, missing))
     put(connection, "delete", np.setdiff1d(surplus, existing(connection, surplus)))
 
 
 def existing(connection: Connection, seqs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return those seqs that are of an image."""
+    """Return those seqs that belong to an image."""
     found: list[int] = []
     for chunk in in_chunks(seqs):
         rows = connection.execute(f"SELECT seq FROM images WHERE seq IN {placeholders(len(chunk))}", chunk)
@@ -188,7 +188,7 @@ def existing(connection: Connection, seqs: NDArray[np.int64]) -> NDArray[np.int6
 
 
 def holds_all_of(connection: Connection, collection: str) -> bool:
-    """Whether no image of a collection is left to the engine."""
+    """Whether the outbox holds all images of a collection, so that the engine is not needed."""
     row = connection.execute(
         "SELECT 1 FROM images WHERE collection = ? "
         "AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = images.seq) LIMIT 1",
@@ -212,7 +212,7 @@ def has_due(connection: Connection, *, state: OutboxState, now: float) -> bool:
 
 
 def delivered_seqs(connection: Connection) -> NDArray[np.int64] | None:
-    """Return the seqs that wait to be seen: int64 [N]; None while any has yet to be brought to the engine."""
+    """Return the seqs that wait for confirmation, int64 [N]; None while any has not been delivered."""
     rows = connection.execute("SELECT seq, is_delivered FROM outbox").fetchall()
     return np.array([row[0] for row in rows], np.int64) if all(row[1] for row in rows) else None
 
@@ -224,7 +224,7 @@ def count(connection: Connection) -> int:
 
 
 def claim(connection: Connection, *, state: OutboxState, now: float, until: float, limit: int) -> list[Task]:
-    """Take rows that are due, so that no other replica takes them before ``until``."""
+    """Claim rows that are due; no other replica can claim them before ``until``."""
     rows = connection.execute(
         """
         UPDATE outbox SET due_at = ? WHERE id IN (
@@ -238,7 +238,7 @@ def claim(connection: Connection, *, state: OutboxState, now: float, until: floa
 
 
 def mark(connection: Connection, tasks: Sequence[Task], *, state: OutboxState, due_at: float) -> None:
-    """Record how far rows are; those replaced meanwhile stay as they are."""
+    """Set the state of rows, except those replaced meanwhile."""
     for chunk in in_chunks([task.id for task in tasks]):
         connection.execute(
             f"UPDATE outbox SET is_delivered = ?, due_at = ? WHERE id IN {placeholders(len(chunk))}",
@@ -247,13 +247,13 @@ def mark(connection: Connection, tasks: Sequence[Task], *, state: OutboxState, d
 
 
 def remove(connection: Connection, tasks: Sequence[Task]) -> None:
-    """Remove rows that are done; those replaced meanwhile stay."""
+    """Delete rows, except those replaced meanwhile."""
     for chunk in in_chunks([task.id for task in tasks]):
         connection.execute(f"DELETE FROM outbox WHERE id IN {placeholders(len(chunk))}", chunk)
 
 
 def read_entities(connection: Connection, seqs: NDArray[np.int64], dim: int) -> Iterator[Entities]:
-    """Read images as the engine is to hold them, in chunks; those that do not exist are left out.
+    """Read images in the form that the engine stores, in chunks; missing ones are left out.
 
     Raises:
         GalleryUnavailable: a vector has the wrong length.

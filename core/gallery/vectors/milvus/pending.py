@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What the outbox knows of a query.
+    """What the outbox contributes to a query.
 
     Attributes:
         generation: of the gallery when this was asked.
-        hidden: int64 [H], sorted: what the engine says of these seqs is outdated, or may be.
+        hidden: int64 [H], sorted: seqs of which the engine's answers may be outdated.
         seqs: int64 [K], of the vectors found.
         similarities: float32 [K], descending.
     """
@@ -44,14 +44,13 @@ class _View:
 
 
 class PendingVectors:
-    """Follows the outbox like ``FaissStore`` follows the images: by the gallery's generation.
+    """The vectors of the outbox, read again when the gallery's generation changes.
 
-    Up to ``rows_in_memory`` vectors are kept in memory. When more wait, after a bulk build or while the engine is away,
-    every search reads those of its collection from the database, page by page: slower, exact, in bounded memory.
+    Up to ``rows_in_memory`` vectors are kept in memory. When more are pending, after a bulk build or while the engine
+    is down, every search reads those of its collection from the database, page by page: slower, but exact.
     """
 
     def __init__(self, dim: int, rows_in_memory: int) -> None:
-        """Start empty."""
         self._dim = dim
         self._rows_in_memory = rows_in_memory
         self._index = VectorIndex(dim)
@@ -59,7 +58,7 @@ class PendingVectors:
         self._lock = SharedLock()
 
     def invalidate(self) -> None:
-        """Have the next search read the outbox again, which was shortened without a change of the gallery."""
+        """Make the next search read the outbox again: rows have left it without a change of the gallery."""
         with self._lock.exclusive():
             self._view = _View(-1, self._view.hidden, self._view.upserts, self._view.is_paged)
 
@@ -81,7 +80,7 @@ class PendingVectors:
             query: float32 [D], L2 norm 1.
             top_k: at most so many, >= 1.
         """
-        # View and vectors in one piece: what a later view has let go of is neither hidden there nor in memory any more.
+        # View and vectors must belong together: a later view neither hides nor holds what has left the outbox.
         with self._lock.shared():
             view = self._view
             is_current = read_generation(connection) == view.generation
@@ -117,7 +116,7 @@ class PendingVectors:
             if is_paged:
                 if not self._view.is_paged:
                     logger.warning(
-                        "%d vectors wait for the engine: they are read from the database at each search", total
+                        "%d vectors are pending for the engine: every search reads them from the database", total
                     )
                 self._index.clear()
             else:

@@ -1,12 +1,12 @@
-"""Compares what a vector engine holds with the gallery, and asks for what differs.
+"""Compares the vectors of an engine with the gallery, and puts the differences into the outbox.
 
-A new epoch is begun first: no engine shows its marker, so that no replica trusts the engine until the differences have
-been found and stand in the outbox, from where they are searched at once. Whatever stops this, it is done again. Where
-the engine shows the marker and merely counts wrongly, ``repair`` alone is enough: one vector too many or too few is no
-reason to answer nobody while a million are compared.
+A comparison begins a new epoch. The engine does not show its marker yet, so no replica searches the engine until the
+differences are in the outbox, where they are found at once. A comparison that is interrupted is repeated. If the engine
+shows the marker and only its count is wrong, ``repair`` alone is enough: a few wrong vectors are no reason to refuse
+all searches while a million vectors are compared.
 
-One replica compares at a time, for each that begins makes the others' work void. It says so in the database and goes on
-saying so; the others wait, ``_LEASE_S`` at most for one that has been killed.
+One replica compares at a time, because a new epoch invalidates the work of others. It renews a lease in the database;
+the others wait, for at most ``_LEASE_S`` if it has been killed.
 """
 
 import logging
@@ -35,16 +35,16 @@ logger = logging.getLogger(__name__)
 
 
 def reconcile(database: Database, milvus: MilvusCollection, judged: Engine | None, wait: Callable[[], object]) -> bool:
-    """Make the engine trustworthy: its collection is there, and all that it lacks or has too much is in the outbox.
+    """Make the engine searchable: create its collection, and put all differences into the outbox.
 
     Args:
         database: of the gallery.
         milvus: the engine's collection, which is made if it is missing.
-        judged: what was on record when the engine was found not to be trustworthy.
+        judged: the record when the engine was found not to be trustworthy.
         wait: returns when no replica trusts the former epoch any more.
 
     Returns:
-        Whether it has been done here; else another replica is at it, or has begun since the judgement.
+        Whether it was done here; otherwise another replica is comparing, or has begun since.
 
     Raises:
         EncoderMismatch: the collection holds another encoder's vectors.
@@ -55,7 +55,7 @@ def reconcile(database: Database, milvus: MilvusCollection, judged: Engine | Non
     engine = _begin(database, milvus.options.collection, judged, epoch)
     if engine is None:
         return False
-    with _keeping_others_waiting(database, epoch):
+    with _leased(database, epoch):
         if not milvus.exists():
             if engine.epoch:
                 wait()  # an empty collection must not be taken for the one that was lost
@@ -72,7 +72,7 @@ def reconcile(database: Database, milvus: MilvusCollection, judged: Engine | Non
 
 
 def repair(database: Database, milvus: MilvusCollection) -> None:
-    """Put into the outbox all that the engine lacks or has too much.
+    """Put all differences between engine and gallery into the outbox.
 
     Raises:
         GalleryUnavailable: the engine or the database cannot be used.
@@ -87,7 +87,7 @@ def repair(database: Database, milvus: MilvusCollection) -> None:
 
 
 def _begin(database: Database, name: str, judged: Engine | None, epoch: int) -> Engine | None:
-    """Put an epoch on record that no engine shows yet; return what was there before, None if others are at it."""
+    """Record an epoch that no engine shows yet; return the former record, or None if another replica compares."""
     with database.writing() as connection:
         found = outbox.read_engine(connection)
         if found is not None and found.is_compared(time.time()):
@@ -107,36 +107,36 @@ def _begin(database: Database, name: str, judged: Engine | None, epoch: int) -> 
 
 
 @contextmanager
-def _keeping_others_waiting(database: Database, epoch: int) -> Iterator[None]:
-    """Say again and again that it is compared for this epoch, and at the end that it is not any more."""
+def _leased(database: Database, epoch: int) -> Iterator[None]:
+    """Hold the lease of the comparison for this epoch, and renew it until the block ends."""
     done = Event()
 
-    def say_until(until: float) -> None:
-        # Where the database does not answer, nobody else can begin either.
+    def write_lease(until: float) -> None:
+        # If the database does not answer, no other replica can begin either.
         with suppress(GalleryUnavailable), database.writing() as connection:
             outbox.write_comparison(connection, epoch, until)
             connection.execute("COMMIT")
 
-    def go_on_saying() -> None:
+    def renew() -> None:
         while not done.wait(_RENEWED_EVERY_S):
-            say_until(time.time() + _LEASE_S)
+            write_lease(time.time() + _LEASE_S)
 
-    # Beside the work, of which one step may take a minute.
-    thread = Thread(target=go_on_saying, name="milvus-comparison", daemon=True)
+    # In a thread of its own, because one step of the work may take a minute.
+    thread = Thread(target=renew, name="milvus-comparison", daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
-        say_until(0)
+        write_lease(0)
 
 
 def counts_agree(database: Database, milvus: MilvusCollection) -> bool | None:
-    """Whether the engine holds as many of the images as it should, those apart that wait to be seen.
+    """Whether the engine holds as many images as it should, not counting delivered ones that are not yet confirmed.
 
     Returns:
-        None where that cannot be said now: something has yet to be brought to the engine, or has changed meanwhile.
+        None if that is unknown: something has not been delivered yet, or has changed meanwhile.
 
     Raises:
         GalleryUnavailable: the engine or the database cannot be used.
@@ -152,7 +152,7 @@ def counts_agree(database: Database, milvus: MilvusCollection) -> bool | None:
         if manifest.read_generation(connection) != before:
             return None
     if here != there:
-        logger.warning("the vector engine holds %d settled vectors, the gallery %d", there, here)
+        logger.warning("the vector engine holds %d confirmed vectors, the gallery %d", there, here)
     return here == there
 
 

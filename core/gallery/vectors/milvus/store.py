@@ -1,24 +1,24 @@
 """Milvus as the vector store, for galleries that outgrow one machine's memory. The database stays the only truth.
 
-What changes is written to the outbox in the same transaction as the rows, and brought to Milvus afterwards by
-``MilvusSync``. Until Milvus surely shows a change, which is some time after it has acknowledged it, the outbox's
-vectors are searched in this process, and what Milvus says of the same images is ignored. So an added image is found at
-once, also by other replicas, a deleted one never, and it may be asked at its fast consistency, Bounded, where Strong
-takes 0.2 s: correctness rests on the outbox alone.
+Every change is written to the outbox in the same transaction as the rows; ``MilvusSync`` delivers it afterwards. Milvus
+shows a change some time after it has acknowledged it. Until then, the pending vectors of the outbox are searched in
+this process, and what Milvus answers about the same images is ignored. So an added image is found at once, also by
+other replicas, and a deleted one never. Correctness rests on the outbox alone, so Milvus is searched at its fast
+consistency, Bounded (Strong takes 0.2 s).
 
-A Milvus that has lost something is noticed before it is believed: it must show the marker of the gallery's epoch before
-a search, and once more after it, with that epoch still on record. Within ``TRUST_S`` one look does for both: a server
-that restarts, empty or with a backup, takes longer. What this proves, however long the search took:
+Before its answers are used, Milvus must prove that it has not lost anything: it must show the marker of the gallery's
+epoch before a search and once more after it, while that epoch is still on record. Within ``TRUST_S`` one look counts for
+both, because a server takes longer to restart. This proves, however long the search took:
 
-* The epoch was the same from the first look to the last, and no epoch ever comes back. So the outbox was read as it
-  stood in this epoch, and whatever it did not hold, Milvus had before the marker was written.
-* Milvus keeps one log, and a marker is written once, under a number drawn for it. A Milvus that has gone back to before
-  the marker never shows it again; so one that shows it before and after has not gone back there in between.
+* The epoch did not change from the first look to the last, and no epoch is ever used twice. So the outbox was read in
+  this epoch, and Milvus had everything else before the marker was written.
+* Milvus keeps one log, and a marker with a random number is written once. A Milvus that was reset to a state before the
+  marker never shows it again. So one that shows it before and after the search was not reset in between.
 
-Where the epoch has changed meanwhile, which happens once in ``staleness_s`` at most, Milvus is asked again. What the
-outbox said is still good if the gallery's generation has not changed: nothing but settling has shortened it since, and
-a repair, which lengthens it, counts as a change.
-Milvus away, or not believed: GalleryUnavailable, never a part of the answer.
+If the epoch has changed meanwhile, which happens at most once in ``staleness_s``, Milvus is asked again. The answer of
+the outbox is still valid if the gallery's generation has not changed: only confirmed rows have left it since, and a
+repair, which adds rows, changes the generation. If Milvus is down or not trusted, the search raises GalleryUnavailable;
+it never returns a part of the answer.
 """
 
 import logging
@@ -51,7 +51,7 @@ class MilvusStore:
     """A collection of Milvus that follows the database; see ``core.gallery.vectors.port.VectorStore``."""
 
     def __init__(self, database: Database, fingerprint: EncoderFingerprint, options: Mapping[str, Any]) -> None:
-        """Bind the parts; Milvus is first asked by ``catch_up`` or a search.
+        """Check the options; Milvus is first asked by ``catch_up`` or a search.
 
         Args:
             database: of the gallery.
@@ -69,7 +69,7 @@ class MilvusStore:
 
     @property
     def lag(self) -> Lag | None:
-        """See ``VectorStore``; a reader leads nothing."""
+        """See ``VectorStore``; None for a reader."""
         return None if self._database.read_only else self._sync.lag
 
     def search(
@@ -90,10 +90,10 @@ class MilvusStore:
         for _ in range(_ATTEMPTS):
             try:
                 engine, until = self._check_trust(connection)
-                # In this order: what is repaired or settled between the two questions is known to both.
+                # In this order, both know a row that is repaired or confirmed between the two searches.
                 if known is None or known.generation != engine.generation:
                     known = self._pending.search(connection, collection, query, top_k)
-                settled = self._search_milvus(connection, collection, query, top_k, known.hidden)
+                confirmed = self._search_milvus(connection, collection, query, top_k, known.hidden)
                 is_whole = time.monotonic() < until or self._is_trusted_still(connection, engine.epoch)
             except GalleryUnavailable:
                 if not outbox.holds_all_of(connection, collection):
@@ -104,7 +104,7 @@ class MilvusStore:
                     raise
                 return known.seqs, known.similarities
             if is_whole:
-                return merge((known.seqs, known.similarities), settled, top_k)
+                return merge((known.seqs, known.similarities), confirmed, top_k)
         raise GalleryUnavailable(f"the vector engine at {self._milvus.options.address} is too slow; try again later")
 
     def catch_up(self, connection: Connection) -> None:  # noqa: ARG002 - the port's; changes need a writing one
@@ -123,7 +123,7 @@ class MilvusStore:
         try:
             self._sync.run_once()
         except GalleryUnavailable as exc:
-            # Photos can be added, and found; the others as soon as it is there.
+            # Photos can be added and found; the others are found as soon as Milvus answers.
             self._sync.note(str(exc))
             logger.warning("the gallery opens without its vector engine: %s", exc)
         except BaseException:
@@ -132,7 +132,7 @@ class MilvusStore:
         self._sync.start()
 
     def commit(self, connection: Connection, generation: int, changes: Sequence[VectorChange]) -> None:
-        """Commit the caller's transaction with what it asks of Milvus, and see to that."""
+        """Write the changes to the outbox, commit the caller's transaction, and wake the thread that delivers them."""
         for change in changes:
             match change:
                 case Added(collection, seqs, _):
@@ -174,13 +174,13 @@ class MilvusStore:
             limit = min(MAX_TOP_K, 4 * limit)
 
     def _check_trust(self, connection: Connection) -> tuple[Engine, float]:
-        """Return what is on record, and until when (monotonic) Milvus can be believed; else GalleryUnavailable."""
+        """Return the record, and until when (monotonic) Milvus can be trusted; else raise GalleryUnavailable."""
         for _ in range(_ATTEMPTS):
             engine = outbox.read_engine(connection)
             if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
                 break
             if engine.is_compared(time.time()):
-                raise self._not_trusted()  # without waking the thread, which has nothing to do but to wait
+                raise self._not_trusted()  # the thread need not be woken: it can only wait
             now = time.monotonic()
             epoch, until = self._trusted
             # Half of the time is left for the search itself.

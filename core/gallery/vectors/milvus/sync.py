@@ -54,7 +54,7 @@ class _Confirmation:
 
 
 class MilvusSync:
-    """Owns the thread. Every replica has one; together they do the work once, and doing it twice is harmless.
+    """Owns the thread. Every replica has one; they share the work, and doing it twice is harmless.
 
     Attributes:
         lag: as the thread last found it.
@@ -63,7 +63,7 @@ class MilvusSync:
     def __init__(
         self, database: Database, milvus: MilvusCollection, dim: int, on_shortened: Callable[[], object]
     ) -> None:
-        """Bind the gallery's database and Milvus; ``on_shortened`` is called when rows have left the outbox."""
+        """Take the database and Milvus; ``on_shortened`` is called when rows have left the outbox."""
         self.lag = Lag()
         self._on_shortened = on_shortened
         self._database = database
@@ -84,11 +84,11 @@ class MilvusSync:
                 self._thread.start()
 
     def wake(self) -> None:
-        """Say that there is something to do: the outbox holds something new, or nobody compares and somebody should."""
+        """Run the thread now: the outbox has new rows, or Milvus must be compared."""
         self._wakeup.set()
 
     def close(self) -> None:
-        """End the thread after what it is doing; what is left in the outbox is delivered after the next start."""
+        """End the thread after its current step; the rest of the outbox is delivered after the next start."""
         with self._starting:
             self._closing.set()
         self._wakeup.set()
@@ -96,14 +96,14 @@ class MilvusSync:
             self._thread.join()
 
     def note(self, trouble: str) -> None:
-        """Have ``lag`` say why Milvus is not led after the gallery, or that it is again."""
+        """Set ``lag`` to why Milvus is not in sync; empty: it is again."""
         waiting = self.lag.waiting
         with suppress(GalleryUnavailable), self._database.reading() as connection:
             waiting = outbox.count(connection)
         self.lag = Lag(waiting, trouble)
 
     def reconcile(self, judged: Engine | None) -> bool:
-        """Compare everything and repair, unless another replica is at it; see ``reconciliation`` beside this.
+        """Compare everything and repair, unless another replica does; see ``reconciliation``.
 
         Raises:
             EncoderMismatch: the collection in Milvus is another encoder's.
@@ -112,7 +112,7 @@ class MilvusSync:
         """
         with self._turn:
             self.note(_COMPARING)
-            # Twice: a search that began at the end of one span ends in the next.
+            # Twice, because a search that began at the end of one span ends in the next.
             is_done = reconcile(self._database, self._milvus, judged, lambda: self._closing.wait(2 * TRUST_S))
             if is_done:
                 self._confirmation = None
@@ -139,7 +139,7 @@ class MilvusSync:
             if not self.reconcile(engine):
                 return _LOOK_AGAIN_S
         elif not self._counts_agree():
-            # Its marker says that it has not gone back: meanwhile it is believed, but for what turns out to be wrong.
+            # Its marker proves that it was not reset: it is trusted meanwhile, except for the differences found.
             with self._turn:
                 repair(self._database, self._milvus)
         with self._turn:
@@ -165,7 +165,7 @@ class MilvusSync:
             except Exception as exc:
                 if self._closing.is_set():
                     return
-                # Whatever it was, no other thread delivers what this process has yet to write.
+                # The thread must survive every error: no other one delivers the outbox of this process.
                 is_known = isinstance(exc, SemanticMatchError)
                 self.note(str(exc) if is_known else "an error of its own: see this process's log")
                 logger.log(
@@ -175,22 +175,22 @@ class MilvusSync:
                     exc,
                     exc_info=not is_known,
                 )
-                self._counted_at = -_COUNT_EVERY_S  # whatever has happened to it, count first thing after
-                # Not woken by new images: they wait with the others.
+                self._counted_at = -_COUNT_EVERY_S  # count first after a failure
+                # New images do not wake it: they wait with the others.
                 self._closing.wait(backoff_s)
                 pause_s, backoff_s = 0.0, min(2 * backoff_s, _LONGEST_BACKOFF_S)
             if pause_s:
                 self._wakeup.wait(pause_s)
 
     def _is_followed(self, engine: Engine | None) -> bool:
-        """Whether Milvus shows the epoch's marker, and nothing has been written without it."""
-        exists = self._milvus.exists()  # first: nothing is begun while it is away
+        """Whether Milvus shows the epoch's marker, and every change has gone through the outbox."""
+        exists = self._milvus.exists()  # first: raises if Milvus is down
         if engine is None or not engine.follows or engine.name != self._milvus.options.collection:
             return False
         return exists and self._milvus.shows_marker(engine.epoch)
 
     def _counts_agree(self) -> bool:
-        """Whether Milvus holds, now and then, as many images as it should; where nobody can say, it is asked again."""
+        """Whether Milvus holds as many images as it should, counted now and then; an unknown count is repeated soon."""
         if time.monotonic() < self._counted_at + _COUNT_EVERY_S:
             return True
         agree = counts_agree(self._database, self._milvus)
@@ -255,12 +255,12 @@ class MilvusSync:
             is_first = engine is not None and engine.epoch == confirmation.former_epoch
             if is_first and not self._milvus.shows_marker(confirmation.epoch):
                 raise GalleryUnavailable("the vector engine does not show what it was sent")
-            # Of those written after the commit below one may be needed.
+            # Read before the commit below: a marker written later may be needed.
             earlier = self._milvus.markers() if is_first else np.empty(0, np.int64)
         with self._database.writing() as connection:
             engine = outbox.read_engine(connection)
             if not is_first or engine is None or engine.epoch != confirmation.former_epoch:
-                # Another replica was faster, or has begun to compare: then this marker proves nothing.
+                # Another replica was faster, or has begun to compare: this marker proves nothing.
                 outbox.mark(connection, confirmation.tasks, state=OutboxState.DELIVERED, due_at=0)
                 connection.execute("COMMIT")
                 return
@@ -268,12 +268,12 @@ class MilvusSync:
             outbox.write_epoch(connection, confirmation.epoch)
             connection.execute("COMMIT")
         self._on_shortened()
-        # Also those that races and failures have left.
+        # Including markers that races and failures have left.
         self._milvus.delete_markers(earlier[earlier != confirmation.epoch])
 
     def _claim(self, *, state: OutboxState, limit: int) -> list[Task]:
         now = time.time()
-        with self._database.reading() as connection:  # without the write lock, mostly there is nothing to do
+        with self._database.reading() as connection:  # without the write lock: usually there is nothing to do
             if not outbox.has_due(connection, state=state, now=now):
                 return []
         with self._database.writing() as connection:
