@@ -105,7 +105,7 @@ class M1GlobalRetrieval:
         collection: str = DEFAULT_COLLECTION,
         exclusion: Exclusion | None = None,
     ) -> Retrieved:
-        """Find candidates for an upright RGB photo; the query's local features come along for a verifier."""
+        """Find candidates for an upright RGB photo; the result has its local features for a verifier."""
         if top_k < 1:
             raise InvalidRequest(f"top_k is {top_k}; accepted: 1 or more")
         gallery, encoder = self._loaded()

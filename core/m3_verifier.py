@@ -61,7 +61,7 @@ class LocalM3Verifier:
             UnknownBackend: no verifier of that name.
             BackendUnavailable: the backend cannot work here; the message says what to do.
         """
-        # Checked whatever the backend, so that a misspelt style fails on the laptop and not first on the server.
+        # Checked for every backend, so that a misspelt style fails on a laptop, not only on the server.
         self.prompt_style = load_styles(styles_file).choose(prompt_style).name
         name = verifier or _choose_verifier(model, device)
         if name in _TAKE_NO_PROMPT:
@@ -120,6 +120,6 @@ def _photo(source: PhotoSource) -> Photo:
         upright = ImageOps.exif_transpose(source).convert("RGB")
         return Photo(lambda: upright)
     data = read_photo(Path(source))
-    # Decoded here and now, so that a bad file is reported before any model runs.
+    # Decoded at once, so that a bad file is reported before a model runs.
     image = decode_image(data).image
     return Photo(lambda: image, content_hash=hashlib.sha256(data).hexdigest())

@@ -47,7 +47,7 @@ def match_photo(
     acceptance: Acceptance | None = None,
     exclusion: Exclusion | None = None,
 ) -> Match:
-    """Say which place of the collection a photo shows, or that it shows none.
+    """Find the place of the collection that a photo shows, if any.
 
     Args:
         data: the photo file.
@@ -56,8 +56,8 @@ def match_photo(
         top_k: candidates to verify, >= 1; at least five are, because a decision looks at the places beside the first.
         collection: where to search.
         prompt_style: for verifiers that read a prompt.
-        acceptance: when to answer; None asks the collection's calibration, and without one answers from 0.5 on.
-        exclusion: what to pass over, as if the collection did not have it.
+        acceptance: threshold of an answer; None uses the collection's calibration, and 0.5 without one.
+        exclusion: images to leave out, as if the collection did not have them.
 
     Raises:
         InvalidImage: the bytes are no readable photo.

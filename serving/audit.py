@@ -1,9 +1,9 @@
 """Who changed what, when: one JSON line for each change, appended to a file that this program never shortens.
 
-With ``-`` for the file the lines go to standard output, where a cluster collects what all replicas say.
+With ``-`` for the file, the lines go to standard output, where a cluster collects those of all replicas.
 
-The file is opened for each line, so logrotate may rename it at any time. A line is with the operating system before the
-change is acknowledged: it survives a killed process, but it is not forced onto the disk as the gallery's rows are.
+The file is opened for each line, so logrotate may rename it at any time. A line is written before the change is
+acknowledged: it survives a killed process, but unlike the gallery's rows it is not forced onto the disk.
 """
 
 import json
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Change:
-    """What a line says of the change itself; filled in while it is made.
+    """What the line records of a change; filled in while the change is made.
 
     Attributes:
         ids: of what was changed.
@@ -41,7 +41,7 @@ class AuditLog:
     """Appends to one file, which several processes may share."""
 
     def __init__(self, path: Path | None) -> None:
-        """Remember where.
+        """Set the file; ``-`` is standard output.
 
         Args:
             path: of the file, made with its first line; ``-`` for standard output; None to write nothing.
@@ -50,7 +50,7 @@ class AuditLog:
 
     @contextmanager
     def change(self, action: str, *ids: str, **details: Any) -> Iterator[Change]:
-        """Put around a change: its line is written at the end, also where it failed.
+        """Write the line of the change in the block at its end, also if it fails.
 
         Args:
             action: what is done, such as ``image.delete``.
@@ -96,7 +96,7 @@ class AuditLog:
         try:
             _append(self._path, line.encode() + b"\n")
         except OSError as exc:
-            # The change has happened; refusing to acknowledge it would be a second lie.
+            # The change has happened: it must be acknowledged although its line is lost.
             logger.error("not in the audit log (%s): %s", exc, line)
 
 

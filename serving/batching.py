@@ -1,4 +1,4 @@
-"""Gathers single calls into batches: many callers, one blocking worker. Knows neither models nor HTTP."""
+"""Gathers single calls into batches: many callers, one blocking worker. It knows neither models nor HTTP."""
 
 import asyncio
 from collections import deque
@@ -25,14 +25,15 @@ class _Waiting(Generic[Item, Result]):
 class DynamicBatcher(Generic[Item, Result]):
     """Gathers single calls into batches for one blocking worker thread.
 
-    A batch closes at ``max_batch_size`` items or ``max_wait_s`` after its first; while the worker is busy the next
-    batch grows. An exception from ``run_batch`` reaches exactly the callers of that batch, and the worker lives on.
-    A cancelled caller's item is dropped before it costs anything. Background items (bulk indexing) fill batches
-    behind everything urgent, so a visitor waits for the batch that is running. So that a stream of visitors that never
-    ends does not stop an upload for ever, background items go first in every ``background_every``-th batch; that is
-    one more batch for a visitor to wait, at most.
+    A batch closes at ``max_batch_size`` items, or ``max_wait_s`` after its first item. While the worker is busy, the
+    next batch grows. An exception from ``run_batch`` is raised to the callers of that batch only. The item of a
+    cancelled caller is dropped before it is worked on.
 
-    Use as an async context manager; leaving it answers everything that was accepted, then stops the worker.
+    Background items (bulk indexing) fill batches behind urgent ones, so a visitor waits for one running batch at most.
+    Background items go first in every ``background_every``-th batch, so that an endless stream of visitors cannot stop
+    an upload; a visitor then waits for one more batch.
+
+    Use it as an async context manager. Leaving it answers all accepted items, then stops the worker.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class DynamicBatcher(Generic[Item, Result]):
         name: str = "batcher",
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
-        """Describe the batches; nothing starts yet.
+        """Set the limits of batches; nothing starts yet.
 
         Args:
             run_batch: called in the worker thread, never twice at once; answers one result per item, in order.
@@ -90,7 +91,7 @@ class DynamicBatcher(Generic[Item, Result]):
         return len(self._urgent) + len(self._background)
 
     async def submit(self, item: Item, *, background: bool = False) -> Result:
-        """Have one item worked on.
+        """Work on one item.
 
         Args:
             item: handed to ``run_batch``.
@@ -159,7 +160,7 @@ class DynamicBatcher(Generic[Item, Result]):
             results = await loop.run_in_executor(self._worker, self._run_batch, [waiting.item for waiting in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"the worker answered {len(results)} results for {len(batch)} items")
-        except Exception as exc:  # whose failure it is, is for the callers to say
+        except Exception as exc:  # raised again to the callers of the batch
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(exc)

@@ -1,7 +1,7 @@
-"""Bodies on their way in: how many, of how many bytes, and how slow, before any work is done for them.
+"""Limits on request bodies while they arrive: their number, their bytes and how slow they may be.
 
-A connection that sends nothing costs its owner nothing. So a body that is still arriving holds no place where work is
-done; and where places run out, the body that has been silent longest gives way to the next that comes.
+Slow clients must not block others. So a body that is still arriving takes no place of the gate that admits work; and
+when slots run out, the body that has been silent longest is evicted for the next one.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from serving.errors import Overloaded, UploadTooSlow
 
-# Silent for so long, a body may have to give way; a working one is silent for fractions of it.
+# A body that is silent for this long may be evicted; a working connection pauses for fractions of it.
 _SILENCE_S = 1.0
 
 
@@ -45,15 +45,15 @@ class IncomingBody:
 
     @property
     def is_arriving(self) -> bool:
-        """Whether bytes are being waited for."""
+        """Whether the body is still arriving."""
         return self._timeout is not None
 
     @asynccontextmanager
     async def arriving(self) -> AsyncIterator[None]:
-        """Receive the body inside this block, telling ``receive`` of every piece.
+        """Receive the body inside this block; ``receive`` must be called for every piece.
 
         Raises:
-            UploadTooSlow: the body stalled, came too slowly, or was silent while others needed its place.
+            UploadTooSlow: the body stalled, was too slow, or was silent while another needed its slot.
         """
         try:
             async with asyncio.timeout(self._pace.stall_s) as self._timeout:
@@ -71,9 +71,9 @@ class IncomingBody:
         """Count a piece that has arrived.
 
         Raises:
-            Overloaded: the bodies held already are as many bytes as will be held.
+            Overloaded: all bodies together have too many bytes.
         """
-        # First, or a body that paused would be the silent one that gives way to its own piece.
+        # First, or a body that had paused could be evicted for its own piece.
         self.last_byte_at = asyncio.get_running_loop().time()
         self._body_slots.account(self, byte_size)
         if self._timeout is not None:
@@ -82,9 +82,9 @@ class IncomingBody:
             self._timeout.reschedule(min(patience, self.last_byte_at + self._pace.stall_s))
 
     def evict(self) -> None:
-        """Stop arriving: ``arriving`` raises as soon as its task runs; pieces that come before do not prolong it."""
+        """End the body: ``arriving`` raises as soon as its task runs, even if more pieces arrive before."""
         timeout, self._timeout = self._timeout, None
-        # One that has run out, while its task did not run yet, cannot be changed any more.
+        # A timeout that has expired cannot be rescheduled, even if its task has not run yet.
         if timeout is not None and not timeout.expired():
             timeout.reschedule(asyncio.get_running_loop().time())
 
@@ -95,7 +95,7 @@ class BodySlots:
     Attributes:
         capacity: how many bodies may be held, whether they still arrive or wait for work.
         max_bytes: of all of them together.
-        held_bytes: of those held now.
+        held_bytes: of all bodies now.
     """
 
     def __init__(self, capacity: int, max_bytes: int, pace: Pace) -> None:
@@ -130,7 +130,7 @@ class BodySlots:
         """Count bytes of a body; see ``IncomingBody.receive``."""
         incoming.received += byte_size
         if incoming not in self._bodies:
-            return  # has given way, and will notice at once
+            return  # evicted; its task is about to raise
         self.held_bytes += byte_size
         while self.held_bytes > self.max_bytes:
             if not self._dismiss_silent():

@@ -1,7 +1,7 @@
-"""Connections that nobody can hold for nothing: uvicorn's own, with an end to its patience.
+"""uvicorn's HTTP protocol with timeouts for slow request heads and unread answers.
 
-uvicorn waits forever for a request's head and for a reader of its answer, takes a head of any size, and says of a
-broken one in plain text that it is.
+uvicorn itself waits forever for the head of a request and for a client to read its answer, accepts a head of any size,
+and answers a broken one in plain text.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _MAX_HEAD_BYTES = 64 * 1024
 
 
 class _Arriving(Enum):
-    """Which part of a request has begun, and not ended."""
+    """The part of a request that is arriving."""
 
     NOTHING = "nothing"
     HEAD = "head"
@@ -30,7 +30,7 @@ class TimeoutProtocol(HttpToolsProtocol):
     """One client's connection."""
 
     def __init__(self, *args: Any, stall_s: float, **kwargs: Any) -> None:
-        """Prepare, as uvicorn does.
+        """Take uvicorn's arguments and the timeout.
 
         Args:
             args: uvicorn's.
@@ -49,19 +49,19 @@ class TimeoutProtocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a first head, for a while."""
+        """Start the timeout for the first head."""
         super().connection_made(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Cancel the timeout."""
         super().connection_lost(exc)
         self._stop_head_timer()
         self._stop_write_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Take what arrived; refuse a head that grows too large."""
-        # Where one piece ends a request and begins another, that other's first bytes are not counted.
+        """Process received bytes; refuse a head that is too large."""
+        # If one piece ends a request and begins the next, the first bytes of the next are not counted.
         self._head_bytes += len(data) if self._arriving is not _Arriving.BODY else 0
         super().data_received(data)
         if self.transport.is_closing():
@@ -69,23 +69,23 @@ class TimeoutProtocol(HttpToolsProtocol):
         is_too_large = self._head_bytes > _MAX_HEAD_BYTES
         if self._is_answering:
             if is_too_large:
-                self.transport.close()  # in the midst of an answer, nothing can be said of the next request
+                self.transport.close()  # during an answer, no error can be sent for the next request
         elif is_too_large:
             self._refuse(
                 431, f"the request's head is larger than {_MAX_HEAD_BYTES:,} bytes", accepted="shorter headers"
             )
         elif self._arriving is not _Arriving.NOTHING or self._head_bytes:
-            # Part of a head, or the rest of a body whose request has been answered: neither may trickle in forever.
+            # Part of a head, or the rest of a body whose request has been answered: both have a timeout.
             self._await_head()
         else:
-            # That rest is here. uvicorn stopped this timer, and starts it only with an answer.
+            # The rest has arrived. uvicorn stopped its timer, and restarts it only with an answer.
             self._stop_head_timer()
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
     def on_message_begin(self) -> None:
-        """Take a head."""
+        """Note that a head has begun."""
         self._arriving = _Arriving.HEAD
         super().on_message_begin()
 
@@ -97,29 +97,29 @@ class TimeoutProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Expect the next request."""
+        """Note that the request is complete."""
         self._arriving = _Arriving.NOTHING
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Go on to the next request; what has begun to arrive is awaited no longer than a head."""
+        """Continue with the next request; if it has begun to arrive, the timeout of a head applies."""
         super().on_response_complete()
         if self._arriving is not _Arriving.NOTHING and not self._is_answering and not self.transport.is_closing():
             self._await_head()
 
     def pause_writing(self) -> None:
-        """Wait for the client to read, for a while."""
+        """Start the timeout for the client to read."""
         super().pause_writing()
         self._stop_write_timer()
         self._write_timer = self.loop.call_later(self._stall_s, self._reset)
 
     def resume_writing(self) -> None:
-        """Go on writing."""
+        """Continue writing."""
         self._stop_write_timer()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn says it
-        """Answer what is no HTTP as everything is answered."""
+        """Answer invalid HTTP with the common error body."""
         self._refuse(400, "this is not a valid HTTP request", accepted="HTTP/1.1")
 
     def _await_head(self) -> None:
@@ -133,7 +133,7 @@ class TimeoutProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _reset(self) -> None:
-        # Or the kernel would hold what is not read for as long as the client lives.
+        # Without the limit, the kernel would hold unread bytes as long as the connection lives.
         at_once = struct.pack("ii", 1, 0)
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         self.transport.abort()

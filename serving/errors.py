@@ -1,6 +1,6 @@
-"""Turns every failure into the one error body, by a table from exception class to status and code.
+"""Turns every failure into one error body, by a table from exception class to status and code.
 
-Anything no table knows is a bug: it answers 500 with a generic text, and its traceback goes to the log only.
+An exception without a row is a bug: it is answered with 500 and a generic text, and its traceback is logged.
 """
 
 import logging
@@ -70,11 +70,11 @@ class UploadTooSlow(ServingError):
 
 
 class Overloaded(ServingError):
-    """As much work is waiting as will be accepted."""
+    """The process has as much work as it accepts."""
 
 
 class NoRoomForUploads(ServingError):
-    """The process is set up without a place to keep what arrives."""
+    """The process has no folder for temporary files."""
 
 
 class AlreadyRunning(ServingError):
@@ -82,7 +82,7 @@ class AlreadyRunning(ServingError):
 
 
 class Unauthorized(ServingError):
-    """The route needs a key, and none that is known was sent."""
+    """The route needs a key, and no known key was sent."""
 
 
 class Forbidden(ServingError):
@@ -175,7 +175,7 @@ def find_row(table: ErrorTable, exc: Exception) -> ErrorRow:
 
 
 async def answer_error(request: Request, exc: Exception) -> Response:
-    """The answer that ``exc`` has in the application of ``request``, for those who cannot raise it any more."""
+    """Return the answer for ``exc`` in the application of ``request``, for code that cannot raise it any more."""
     handlers = request.app.exception_handlers
     for ancestor in type(exc).__mro__:
         if ancestor in handlers:
@@ -200,13 +200,13 @@ def error_response(
 
 
 class ErrorBoundary:
-    """Outermost but for logging: whatever gets here was expected by nobody."""
+    """Outermost middleware but logging: answers exceptions that nothing else has handled."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the request; answer 500 where it fails before its answer has begun."""
+        """Run the request; answer 500 if it fails before its answer has begun."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

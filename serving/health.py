@@ -1,4 +1,4 @@
-"""The routes by which an operator sees whether a process lives, whether work would succeed, and what it runs."""
+"""Health routes: whether a process lives, whether it can work, and which version it runs."""
 
 import platform
 from collections.abc import Awaitable, Callable
@@ -50,7 +50,7 @@ def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
 
 
 def _without_details(body: ReadyBody) -> ReadyBody:
-    """What a stranger may know: whether it works, and in general why not."""
+    """Return what callers without a key may see: whether it works, and the general reason if not."""
     parts = {name: _without_details(part) for name, part in body.parts.items()}
     return body.model_copy(update={"details": {}, "parts": parts})
 

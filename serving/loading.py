@@ -18,10 +18,10 @@ LONGEST_PAUSE_S = 60.0
 
 
 class Loading(Generic[Value]):
-    """A value that is being made.
+    """A value that is loaded in the background.
 
-    A failure is kept: ``get`` raises it and ``reason`` tells it, so that callers and operators see the cause
-    instead of a process that is merely absent. One that may pass is tried again, after longer and longer pauses.
+    A failure is kept: ``get`` raises it and ``reason`` returns it, so that callers and operators see the cause of it.
+    After a temporary failure, loading is tried again, with growing pauses.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Loading(Generic[Value]):
         passing: tuple[type[Exception], ...] = (),
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Nothing is made yet.
+        """Set how the value is loaded; nothing starts yet.
 
         Args:
             what: is being made, for messages.
@@ -53,7 +53,7 @@ class Loading(Generic[Value]):
 
     @asynccontextmanager
     async def in_background(self, make: Callable[[], Awaitable[Value]]) -> AsyncIterator[None]:
-        """Make the value while the block runs; at its end a try under way is waited for, and none follows."""
+        """Load the value while the block runs; at its end, wait for an attempt that is running, and start no other."""
         running = asyncio.create_task(self.run(make))
         try:
             yield
@@ -62,7 +62,7 @@ class Loading(Generic[Value]):
             await asyncio.wait([running])
 
     async def run(self, make: Callable[[], Awaitable[Value]]) -> None:
-        """Make the value, or keep the failure; return when it is made or no further try makes sense."""
+        """Load the value, or keep the failure; return when it is loaded or no other attempt makes sense."""
         pause_s = FIRST_PAUSE_S
         logger.info("loading the %s", self._what)
         while not await self._try(make) and isinstance(self._failure, self._passing):
@@ -72,31 +72,31 @@ class Loading(Generic[Value]):
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def finished(self) -> bool:
-        """Wait until the first try has ended; whether the value is there."""
+        """Wait until the first attempt has ended; return whether the value is loaded."""
         await self._tried.wait()
         return self._value is not None
 
     async def loaded(self) -> None:
-        """Wait until the value is there, however many tries that takes."""
+        """Wait until the value is loaded, however many attempts that takes."""
         await self._loaded.wait()
 
     @property
     def reason(self) -> str | None:
-        """Why the value is not there, or None when it is."""
+        """Why the value is not loaded; None if it is."""
         if self._failure is not None:
             return str(self._failure)
         return f"the {self._what} is being loaded" if self._value is None else None
 
     @property
     def in_first_try(self) -> bool:
-        """Whether nothing is known yet: the first try to make the value goes on."""
+        """Whether the first attempt is still running."""
         return not self._tried.is_set()
 
     def get(self) -> Value:
-        """The value.
+        """Return the value.
 
         Raises:
-            NotReady: it is still being made, or making it failed unexpectedly.
+            NotReady: it is being loaded, or loading it failed unexpectedly.
             Exception: the expected failure.
         """
         if self._failure is not None:
@@ -133,7 +133,7 @@ class Loading(Generic[Value]):
 
 
 def _fresh(failure: Failure) -> Failure:
-    """A copy without traceback: one exception raised at every request would grow by each request's frames."""
+    """Copy an exception without its traceback, which would grow by the frames of every request that raises it."""
     fresh = type(failure).__new__(type(failure), *failure.args)
     fresh.__dict__.update(failure.__dict__)
     return fresh

@@ -1,7 +1,7 @@
-"""What a process counts and measures, for Prometheus: ``GET /metrics``.
+"""Metrics of a process for Prometheus: ``GET /metrics``.
 
-Every series has a ``process`` label, so that the one process of ``standalone`` can show the numbers of all three side
-by side. Label values that come from outside are bounded: a series is never dropped from memory again.
+Every series has a ``process`` label, so that ``standalone`` can show the metrics of all three processes. The number of
+label values from outside is bounded, because series are never removed from memory.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ class BoundedLabels:
         self._seen: set[str] = set()
 
     def bound(self, value: str) -> str:
-        """The value itself, or ``(other)``."""
+        """Return the value, or ``(other)``."""
         if value in self._seen:
             return value
         if len(self._seen) >= self._limit:
@@ -45,12 +45,12 @@ class Metrics:
     """The metrics of one process. Each application has its own.
 
     Attributes:
-        process: value of every series' label of that name.
-        registry: for metrics that one process alone has; give them the label ``process`` too.
+        process: value of the label ``process``.
+        registry: for metrics of one process only; they need the label ``process`` too.
     """
 
     def __init__(self, process: str) -> None:
-        """Start at zero."""
+        """Create the metrics; all counts are 0."""
         self.process = process
         self.registry = CollectorRegistry()
         self._others: list[Metrics] = []
@@ -116,16 +116,16 @@ class Metrics:
         self._batch_size.labels(self.process, queue).observe(size)
 
     def watch_gate(self, gate: str, inside: Callable[[], int], capacity: int | Callable[[], int]) -> None:
-        """Show how many requests are inside a gate and may be, asked whenever the metrics are."""
+        """Show how many requests are inside a gate, and how many may be."""
         self._inside.labels(self.process, gate).set_function(inside)
         self._capacity.labels(self.process, gate).set_function(capacity if callable(capacity) else lambda: capacity)
 
     def watch_queue(self, queue: str, depth: Callable[[], int]) -> None:
-        """Show how many items wait in a queue, asked whenever the metrics are."""
+        """Show how many items wait in a queue."""
         self._queue_depth.labels(self.process, queue).set_function(depth)
 
     def watch_cache(self, cache: str, uses: Callable[[], tuple[int, int]]) -> None:
-        """Show how often a cache had what was asked of it.
+        """Show hits and misses of a cache.
 
         Args:
             cache: its name.
@@ -134,7 +134,7 @@ class Metrics:
         self._caches.watch(cache, uses)
 
     def render(self) -> bytes:
-        """All metrics of this application and the included ones, in Prometheus' text format."""
+        """Return the metrics of this application and the included ones, in Prometheus' text format."""
         shown = CollectorRegistry()
         shown.register(_Joined([self, *self._others]))
         return generate_latest(shown)
@@ -150,7 +150,7 @@ def serve_metrics(app: FastAPI, metrics: Metrics) -> None:
 
 
 class _CacheUses(Collector):
-    """The counts that caches keep themselves."""
+    """Collects the hits and misses that caches count themselves."""
 
     def __init__(self, process: str) -> None:
         self._process = process
@@ -160,7 +160,7 @@ class _CacheUses(Collector):
         self._uses[cache] = uses
 
     def collect(self) -> Iterator[Metric]:
-        """Ask each cache."""
+        """Read the counts of all caches."""
         family = CounterMetricFamily(
             "matcher_cache_uses", "Look-ups in a cache.", labels=["process", "cache", "outcome"]
         )
@@ -171,17 +171,17 @@ class _CacheUses(Collector):
 
 
 class _Joined(Collector):
-    """Families of the same name from several registries, made one, as the text format demands."""
+    """Joins families of the same name from several registries, as the text format requires."""
 
     def __init__(self, parts: list[Metrics]) -> None:
         self._parts = parts
 
     def collect(self) -> Iterator[Metric]:
-        """Join them, and add the operating system's view of this process once."""
+        """Join the families, and add the metrics of the operating-system process once."""
         families: dict[str, Metric] = {}
         for part in self._parts:
             for family in part.registry.collect():
-                # When a series began is of no use here, and would double their number.
+                # The creation time of series is not needed, and would double their number.
                 samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
                 joined = families.setdefault(
                     family.name, Metric(family.name, family.documentation, family.type, family.unit)
@@ -192,7 +192,7 @@ class _Joined(Collector):
 
 
 def _route_of(scope: Scope) -> str:
-    """The route's template, never the path itself: a path holds ids."""
+    """Return the template of the route, never the path, which holds ids."""
     route = getattr(scope.get("route"), "path_format", None)
     if route is not None:
         return str(route)

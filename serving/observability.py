@@ -1,4 +1,4 @@
-"""Who asked what, how long it took: request ids over all hops, one log line per request, Server-Timing."""
+"""Request ids across all processes, one log line per request, Server-Timing."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
-# A caller's id is printed in logs and sent on: nothing but short, harmless text is taken over.
+# A caller's id is logged and sent on, so only short, harmless text is accepted.
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
@@ -64,7 +64,7 @@ def configure_logging(level: str, log_format: str = "text") -> None:
 
 
 def shown_path(path: str) -> str:
-    """A request's path fit for one line of a log: percent-encoded again and not endless."""
+    """Return the path of a request for a log line: percent-encoded again, and cut."""
     return quote(path[:200])
 
 
@@ -94,7 +94,7 @@ class StageTimer:
         self.timings_ms[name] = self.timings_ms.get(name, 0.0) + spent_ms
 
     def finish(self) -> dict[str, float]:
-        """All stages so far and the ``total`` since construction, rounded to microseconds."""
+        """Return all stages and the ``total`` since construction, rounded to microseconds."""
         total = (perf_counter() - self._started) * 1000
         return {name: round(value, 3) for name, value in {**self.timings_ms, "total": total}.items()}
 
@@ -137,7 +137,7 @@ class RequestContext:
         finally:
             elapsed_s = perf_counter() - started
             self._metrics.observe_request(scope, status, elapsed_s, state.get("timings_ms", {}))
-            # Health checks come every few seconds and would bury everything else.
+            # Health checks come every few seconds, and would hide other lines.
             level = logging.DEBUG if scope["path"].startswith(("/health/", METRICS_PATH)) else logging.INFO
             path, stages_ms = shown_path(scope["path"]), state.get("timings_ms", {})
             fields = {

@@ -67,7 +67,7 @@ def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _self_contained(model: type[BaseModel]) -> dict[str, Any]:
-    """The model's schema with all parts in place: FastAPI does not know of it, so it could not be referred to."""
+    """Return the model's schema without references, because FastAPI does not list it as a component."""
     schema = model.model_json_schema()
     parts = schema.pop("$defs", {})
 

@@ -1,9 +1,9 @@
-"""Asks a process how it is: ``python -m serving.probe URL`` ends with 0 if the answer is 200, else with 1 and why.
+"""The health check of containers: ``python -m serving.probe URL`` exits with 0 if the answer is 200, else with 1.
 
-What the containers' health checks run. While a model is loaded for the first time, which may take an hour, it waits: to
-Docker the container is then "starting", and as soon as the model turns out not to load, unhealthy, and ``docker compose
-up --wait`` ends. A number after the URL says for how many seconds it also waits where nobody listens yet: imports take
-their time on a busy machine. Only the standard library, because it starts every few seconds.
+While a model is loaded for the first time, which may take an hour, it waits; for Docker the container is then
+"starting". If the model cannot be loaded, the container becomes unhealthy, and ``docker compose up --wait`` ends. A
+number after the URL is the number of seconds to wait while nothing listens yet, because imports take time on a busy
+machine. It uses only the standard library, because it starts every few seconds.
 """
 
 import json
@@ -19,12 +19,12 @@ _PAUSE_S = 1.0
 
 
 def ask(url: str) -> HTTPResponse:
-    """Get an answer from a process on this machine: through no proxy, whatever the environment says.
+    """Get an answer from a process on this machine, without a proxy whatever the environment says.
 
     Raises:
         HTTPError: an answer other than success; it can be read like one.
-        OSError: nobody answers.
-        HTTPException: what answers speaks no HTTP.
+        OSError: nothing answers.
+        HTTPException: the answer is no HTTP.
         ValueError: no URL.
     """
     answer: HTTPResponse = build_opener(ProxyHandler({})).open(url, timeout=TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""A FastAPI application with all the plumbing installed, and the uvicorn that runs it."""
+"""A FastAPI application with the parts of this package installed, and the uvicorn server that runs it."""
 
 import resource
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ def build_api(
     access: Access,
     middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """Build an application that answers every failure alike, gives every request an id and counts it.
+    """Build an application with common error answers, request ids and metrics.
 
     Args:
         title: for its documentation.
@@ -68,7 +68,7 @@ def build_api(
 
 
 def run_server(app: FastAPI, settings: ProcessSettings) -> None:
-    """Serve ``app`` until told to stop; requests in flight get 20 s to finish."""
+    """Serve ``app`` until a signal; running requests get 20 s to finish."""
     configure_logging(settings.log_level, settings.log_format)
     provider = open_tracing(app.state.metrics.process) if settings.tracing else None
     if provider is not None:
@@ -81,9 +81,9 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         log_config=None,
         access_log=False,  # observability logs each request, with its id
         server_header=False,
-        # Longer than any client of ours keeps an idle connection, so that none is reused while it is being closed.
+        # Longer than our clients keep idle connections, so that none is reused while it is being closed.
         timeout_keep_alive=75,
-        # uvicorn would believe whatever runs on this machine; see GATEWAY_TRUSTED_PROXIES.
+        # uvicorn would trust every process on this machine; see GATEWAY_TRUSTED_PROXIES.
         proxy_headers=False,
         timeout_graceful_shutdown=20,
     )
@@ -100,8 +100,8 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
 
 
 def _allow_open_files() -> None:
-    """Raise the usual limit of 1024: each connection is a file, and so is each photo of an upload on its way in."""
+    """Raise the usual limit of 1024 open files: connections and photos of uploads are files."""
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if allowed == resource.RLIM_INFINITY else min(allowed, _OPEN_FILES)
-    with suppress(ValueError, OSError):  # some systems allow less than they say
+    with suppress(ValueError, OSError):  # some systems allow less than they report
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))

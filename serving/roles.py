@@ -1,4 +1,4 @@
-"""Who may do what: each role may do everything that those below it may."""
+"""Roles of callers: every role includes those below it."""
 
 from collections.abc import Callable
 from enum import IntEnum
@@ -10,9 +10,9 @@ _DECLARED = "required_role"
 
 
 class Role(IntEnum):
-    """What a route asks for, and what a caller has.
+    """The role that a route requires, and that a caller has.
 
-    ``OPEN`` routes are for everybody, and a caller who is nobody has that role.
+    ``OPEN`` routes need no key, and callers without a key have this role.
     """
 
     OPEN = 0
@@ -22,12 +22,12 @@ class Role(IntEnum):
 
     @property
     def word(self) -> str:
-        """Its name in files, answers and settings."""
+        """The name of the role in files, answers and settings."""
         return self.name.lower()
 
 
 def requires(role: Role) -> Callable[[Endpoint], Endpoint]:
-    """Declare which role a route asks for; put below the route's own decorator."""
+    """Declare the role that a route requires; a decorator below that of the route."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, _DECLARED, role)
@@ -37,12 +37,12 @@ def requires(role: Role) -> Callable[[Endpoint], Endpoint]:
 
 
 def declared_role(endpoint: object) -> Role | None:
-    """The role declared for an endpoint, None where its author forgot."""
+    """Return the role declared for an endpoint; None without a declaration."""
     declared: Role | None = getattr(endpoint, _DECLARED, None)
     return declared
 
 
 def required_role(endpoint: object) -> Role:
-    """The role an endpoint asks for. A forgotten declaration closes the door instead of opening it."""
+    """Return the role that an endpoint requires; without a declaration, the highest."""
     declared = declared_role(endpoint)
     return Role.ADMIN if declared is None else declared

@@ -1,6 +1,6 @@
-"""Headers that tell browsers what an answer may not be used for.
+"""Security headers of answers, after OWASP's HTTP headers cheat sheet.
 
-After OWASP's HTTP headers cheat sheet. ``Strict-Transport-Security`` is for whoever terminates TLS.
+``Strict-Transport-Security`` is left to the proxy that terminates TLS.
 """
 
 from starlette.datastructures import MutableHeaders
@@ -9,16 +9,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    # An answer is data: it runs nothing, loads nothing and is framed by nobody. Pages bring policies of their own.
+    # An answer is data: it may run nothing, load nothing, and not be framed. Pages set policies of their own.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    # The page photographs; nothing else of the device is ever asked for.
+    # The page uses the camera, and no other feature of the device.
     "Permissions-Policy": "camera=(self), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
 
 class SecurityHeaders:
-    """Middleware: adds each of the headers that the answer has not got already."""
+    """Middleware: adds the headers that the answer does not have."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

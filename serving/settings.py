@@ -1,4 +1,4 @@
-"""What the settings of all processes have in common. Values come from the environment, one prefix per process."""
+"""The common settings of all processes. Values come from the environment, with one prefix per process."""
 
 import os
 from typing import ClassVar, Literal, Self, TypeVar
@@ -17,8 +17,7 @@ Settings = TypeVar("Settings", bound="ProcessSettings")
 class ProcessSettings(BaseSettings):
     """Base of the settings classes.
 
-    A variable with the process's prefix that names no setting is an error: a misspelt one would otherwise be
-    ignored in silence.
+    A variable with the prefix of the process that names no setting is an error, so that misspelt ones are noticed.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
@@ -59,7 +58,7 @@ class ProcessSettings(BaseSettings):
 
     @property
     def is_guarded(self) -> bool:
-        """Whether callers are asked for a key."""
+        """Whether callers need a key."""
         return getattr(self, self.guarded_by) is not None
 
     @property
@@ -102,14 +101,14 @@ class ServiceSettings(ProcessSettings):
 
     @property
     def access(self) -> Access:
-        """Who may reach the service, and how."""
+        """Who may use the service, and how."""
         if self.service_key is not None:
             return Access(ServiceKeyHolders(self.service_key.get_secret_value()), strangers=False)
         return Access(Everybody(), allowed_hosts=() if self.is_on_loopback else None)
 
 
 def read_settings(kind: type[Settings]) -> Settings:
-    """Read a process's settings from the environment; leave with one line per mistake where they are wrong."""
+    """Read the settings of a process from the environment; on mistakes, exit with one line for each."""
     try:
         return kind()
     except ValidationError as exc:

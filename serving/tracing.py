@@ -1,6 +1,6 @@
 """Optional OpenTelemetry: a span for every request, every call of a service and every stage, joined by traceparent.
 
-Off unless a process is started with ``TRACING``; where the spans go is for the standard ``OTEL_*`` variables to say.
+Off unless a process is started with ``TRACING``; the standard ``OTEL_*`` variables set the destination.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _tracer: ContextVar["Tracer | None"] = ContextVar("tracer", default=None)
 
 
 def open_tracing(process: str) -> "TracerProvider":
-    """Prepare to send spans by OTLP over HTTP; shut the provider down at the end, which sends the last ones.
+    """Set up sending spans by OTLP over HTTP; the caller shuts the provider down, which sends the last ones.
 
     Raises:
         SystemExit: the packages are not installed.
@@ -38,7 +38,7 @@ def open_tracing(process: str) -> "TracerProvider":
 
 @contextmanager
 def span(name: str) -> Iterator[None]:
-    """Measure what is inside, as part of the request being answered; nothing where tracing is off."""
+    """Record the block as a span of the current request; nothing if tracing is off."""
     tracer = _tracer.get()
     if tracer is None:
         yield
@@ -48,7 +48,7 @@ def span(name: str) -> Iterator[None]:
 
 
 def trace_headers() -> dict[str, str]:
-    """What tells the next process which span it works for."""
+    """Return the headers that pass the current span to the next process."""
     headers: dict[str, str] = {}
     if _tracer.get() is not None:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator

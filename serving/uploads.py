@@ -1,4 +1,4 @@
-"""Bodies and forms, read under limits while they stream: what is too large is refused before it has arrived."""
+"""Bodies and forms, read under limits while they stream: a body that is too large is refused before it has arrived."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ Fields = TypeVar("Fields", bound=BaseModel)
 MAX_FIELD_BYTES = 256 * 1024
 """Of one text field of a form."""
 
-# Of an upload's files, which may be a thousand, so much each stays in memory.
+# So many bytes of every uploaded file stay in memory; there may be a thousand files.
 _SPOOLED_BYTES = 64 * 1024
 
 
@@ -74,12 +74,12 @@ async def open_form(
             form = await parser.parse_whole()
     except MultiPartException as exc:
         raise InvalidUpload(f"the form cannot be read: {exc.message}", accepted="multipart/form-data") from exc
-    # A charset is looked up among all of Python's codecs, and some of those fail in ways of their own.
+    # The charset names any of Python's codecs, some of which raise exceptions of their own.
     except (ValueError, LookupError) as exc:
         raise InvalidUpload("the form's encoding cannot be read", accepted="multipart/form-data in UTF-8") from exc
     except ClientDisconnect:
         raise
-    except FileNotFoundError as exc:  # tempfile's, where it may write nowhere: no later try is better
+    except FileNotFoundError as exc:  # of tempfile, if there is no writable folder: permanent
         raise NoRoomForUploads(
             "the upload cannot be received: this server has no writable folder for temporary files; "
             "whoever runs it must make /tmp writable, or name one that is by TMPDIR"
@@ -93,7 +93,7 @@ async def open_form(
 
 
 def uploaded_files(form: FormData, name: str, *synonyms: str) -> list[UploadFile]:
-    """The files a form carries under ``name`` or a synonym of it, in the order sent.
+    """Return the files of a form under ``name`` or a synonym, in the order sent.
 
     Raises:
         InvalidUpload: there is none, or something else was sent under that name.
@@ -145,7 +145,7 @@ def parse_json(model: type[Fields], body: bytes) -> Fields:
 
 
 class _StrictParser(MultiPartParser):
-    """Refuses a form that ends before its last boundary, whose last file would otherwise be lost in silence."""
+    """Refuses a form that ends before its last boundary; otherwise its last file would be lost silently."""
 
     _ended = False
 

@@ -1,4 +1,4 @@
-"""From photo files to gallery entries: decode, encode, store, with a report for every file.
+"""Adds photo files to a gallery: decodes, encodes and stores them, with a result for every file.
 
 Decoding, encoding and storing overlap: while the encoder works on one batch, the next is decoded and the last written.
 """
@@ -33,7 +33,7 @@ class PhotoToIndex:
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of one file; ``reason`` says why it was rejected."""
+    """The result of one file; ``reason`` says why it was rejected."""
 
     path: Path
     status: Literal["added", "duplicate", "rejected"]

@@ -1,4 +1,4 @@
-"""From several galleries of one encoder to one, batch by batch, without encoding anything again."""
+"""Merges galleries of one encoder, batch by batch, without encoding anything again."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _BATCH_BYTES = 64 * 1024 * 1024  # of originals, or so many images as are wanted
 
 @dataclass(frozen=True, slots=True)
 class MergedBatch:
-    """What became of some images of a source.
+    """The result for some images of a source.
 
     Attributes:
         added: are in the target now.

@@ -1,4 +1,4 @@
-"""From a gallery's photos to another encoder's vectors of them, batch by batch."""
+"""Encodes a gallery's photos with another encoder, batch by batch."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ def reembed(shadow: ShadowVectors, encoder: Encoder, *, batch_size: int = 16) ->
         batch_size: photos per encoder call.
 
     Yields:
-        How many photos each batch has settled.
+        The number of photos done, after every batch.
 
     Raises:
         GalleryUnavailable: an original is missing or cannot be decoded any more; the message names it.

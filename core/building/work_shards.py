@@ -1,4 +1,4 @@
-"""Parts of a folder of photos, each embedded by another process or machine."""
+"""Splits a folder of photos into parts for several processes or machines."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What a count of mistakes allows to be said: exact bounds, and thresholds that hold for photos not yet seen."""
+"""What a number of mistakes proves: exact intervals, and thresholds that hold for unseen photos."""
 
 import math
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def exact_interval(hits: int, count: int, level: float = LEVEL) -> Interval:
 
 
 def least_count(target: float) -> int:
-    """So many unknown photos are needed before any threshold can promise ``target``, a share in (0, 1)."""
+    """Return how many unknown photos a threshold for ``target`` needs, a share in (0, 1)."""
     return math.ceil(1 / target - 1e-9) - 1
 
 

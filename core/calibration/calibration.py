@@ -1,4 +1,4 @@
-"""The accept rule of one collection: fitted to samples for a target, with what can be said for it."""
+"""The threshold and confidence of one collection: fitted to samples for a target, with its error bounds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _UNKNOWN_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What a calibration holds for: with any of these changed, scores mean something else.
+    """What a calibration holds for. If any of these changes, scores mean something else.
 
     Attributes:
         encoder: fingerprint.

@@ -1,4 +1,4 @@
-"""Confidence that means what it says: among answers given with 0.8, eight in ten are right."""
+"""Calibrated confidence: of the answers with confidence 0.8, eight in ten are right."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What calibration learns from: one scored query and whether its first place was right."""
+"""The input of a calibration: one scored query, and whether its first place was right."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

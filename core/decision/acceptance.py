@@ -1,4 +1,4 @@
-"""From when on an answer is given, and what a score means: as shipped, as the operator says, or as calibrated."""
+"""The threshold of an answer, and what a score means: as shipped, as configured, or as calibrated."""
 
 import math
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from core.calibration.reliability import probability
 from core.errors import InvalidRequest
 
 PLACES_CONSIDERED = 5
-"""So many places are compared with each photo of a calibration, and at least so many with a visitor's."""
-# A collection that has grown or shrunk by more than this factor is another one.
+"""A calibration compares this many places with every photo; a match compares at least as many."""
+# A collection whose number of places has changed by more than this factor counts as another one.
 _MOST_CHANGE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """When to answer.
+    """The threshold of an answer, and where it comes from.
 
     Attributes:
         threshold: log-odds; a score above it is answered.
@@ -44,7 +44,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class QueryConditions:
-    """How a photo is asked about, as far as calibrations depend on it.
+    """The conditions of a query that a calibration depends on.
 
     Attributes:
         models: in use; ``prompt_style`` as ``Verifier.style`` gives it.
@@ -65,19 +65,19 @@ def at_confidence(confidence: float) -> Acceptance:
         return Acceptance(-math.inf)
     if confidence >= 1:
         return Acceptance(math.inf)
-    # A score at the threshold is to be answered, and only what is above is.
+    # A score above the threshold is answered; the threshold is just below, so that this confidence is answered too.
     return Acceptance(math.nextafter(math.log(confidence / (1 - confidence)), -math.inf))
 
 
 class CalibratedCollections(Protocol):
-    """What is kept of collections, as far as answers depend on it."""
+    """Collections with calibrations, such as a gallery."""
 
     def calibration(self, collection: str) -> str | None:
-        """The calibration on record, as text."""
+        """Return the calibration on record, as text."""
         ...
 
     def count_places(self, collection: str) -> int:
-        """How many places a collection has."""
+        """Return the number of places in a collection."""
         ...
 
 
@@ -89,14 +89,14 @@ def find_acceptance(
     considered: int,
     photos: int = 1,
 ) -> Acceptance:
-    """What holds for a query of a collection; where nothing was calibrated, nothing is counted.
+    """Return the acceptance of a query of a collection; without a calibration, its places are not counted.
 
     Args:
         gallery: the gallery.
-        collection: asked about.
-        models: see ``QueryConditions``, as are the next two.
+        collection: that is searched.
+        models: see ``QueryConditions``, also for the next two.
         considered: places.
-        photos: asked about together.
+        photos: in one query.
     """
     stored = gallery.calibration(collection)
     places = None if stored is None else gallery.count_places(collection)
@@ -104,11 +104,11 @@ def find_acceptance(
 
 
 def choose_acceptance(stored: str | None, conditions: QueryConditions) -> Acceptance:
-    """What holds for a query.
+    """Return the acceptance of a query.
 
     Args:
         stored: the collection's calibration as text, or None.
-        conditions: how the photo is asked about.
+        conditions: of the query.
     """
     if stored is None:
         return Acceptance()
@@ -123,7 +123,7 @@ def choose_acceptance(stored: str | None, conditions: QueryConditions) -> Accept
 
 
 def _difference(calibration: Calibration, conditions: QueryConditions) -> str | None:
-    """Why scores that mean what they meant are no longer of the photos that were promised for."""
+    """Return why the calibration promises nothing for these conditions; None if it does."""
     if conditions.places and calibration.places:
         change = conditions.places / calibration.places
         if not 1 / _MOST_CHANGE <= change <= _MOST_CHANGE:

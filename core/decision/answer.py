@@ -1,4 +1,4 @@
-"""One answer from everything that was compared. Pure functions."""
+"""One answer from all verified pairs. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,13 +52,13 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to everything that was compared, and what it was drawn from.
+    """The decision, the order of the pairs, and where they come from.
 
     Attributes:
         order: see ``Ranking.order``.
         decision: the answer.
         contributions: what each signal added to the decision's score; empty where nothing was verified.
-        acceptance: from when on an answer was given.
+        acceptance: the threshold that was used.
     """
 
     order: tuple[int, ...]
@@ -81,10 +81,10 @@ def decide(
     Args:
         pairs: K pairs of a query photo and a gallery image of the collection.
         gallery: holds the calibration.
-        collection: asked about.
+        collection: that is searched.
         models: that made the pairs; see ``core.decision.rule.models_in_use``.
         location: by place id, see ``PlaceEvidence.location``.
-        acceptance: from when on to answer; None asks the collection's calibration.
+        acceptance: the threshold of an answer; None uses the collection's calibration.
     """
     if acceptance is None:
         places_by_photo: dict[int, set[str]] = {}
@@ -105,12 +105,12 @@ def rank(
     acceptance: Acceptance,
     location: Mapping[str, float] | None = None,
 ) -> Ranking:
-    """Order what was compared by place, and answer with the first or with none.
+    """Order the pairs by place, and answer with the first place or with none.
 
     Args:
         pairs: K pairs of a photo and a gallery image.
         rule: from evidence to score.
-        acceptance: from when on to answer.
+        acceptance: the threshold of an answer.
         location: by place id, see ``PlaceEvidence.location``.
     """
     evidence = gather(pairs, location, rule.margin_floor)

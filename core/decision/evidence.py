@@ -1,4 +1,4 @@
-"""What is known of each place that was considered for a query, as a handful of numbers."""
+"""The evidence for every considered place, as a few numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class VerifiedPair:
 
 @dataclass(frozen=True, slots=True)
 class PlaceEvidence:
-    """The signals that the decision is drawn from. All say of one place what they say of it beside the others.
+    """The signals of a decision: one place compared with the others.
 
     Attributes:
         verdict: log-odds of its best verdict, [-12, 12].

@@ -1,4 +1,4 @@
-"""Why this answer: short sentences, in English or Chinese, made from the numbers behind it. Pure functions."""
+"""Explanations of an answer: short sentences in English and Chinese from its evidence. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,11 +43,11 @@ _SENTENCES: Mapping[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One sentence, not yet in a language.
+    """One sentence, before it is put into a language.
 
     Attributes:
-        key: which.
-        values: what fills its holes.
+        key: which sentence.
+        values: of its placeholders.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Where the visitor stands, as a soft score: it makes places likelier or less likely, never impossible."""
+"""The visitor's position as a soft score: it makes places more or less likely, never impossible."""
 
 import math
 from collections.abc import Mapping

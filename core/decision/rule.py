@@ -1,4 +1,4 @@
-"""The rule from a place's evidence to its score: a weighted sum, so that every answer can be taken apart."""
+"""The rule from evidence to score: a weighted sum, so that every answer can be explained."""
 
 import hashlib
 import tomllib
@@ -32,7 +32,7 @@ class DecisionRule:
         return self.bias + sum(self.contributions(evidence).values())
 
     def contributions(self, evidence: PlaceEvidence) -> dict[str, float]:
-        """What each signal that the rule looks at adds to the score."""
+        """Return what every signal of the rule adds to the score."""
         return {
             name: weight * getattr(evidence, name) for name, weight in zip(SIGNALS, self.weights, strict=True) if weight
         }
@@ -45,7 +45,7 @@ def rule_for(encoder: str, verifier: str) -> DecisionRule:
 
 
 def models_in_use(encoder: str, verifier: str, prompt_style: str | None) -> Models:
-    """What a calibration made now would hold for, with the shipped rule for these models.
+    """Return what a calibration made now would hold for: the models, and the shipped rule for them.
 
     Args:
         encoder: fingerprint.
@@ -57,7 +57,7 @@ def models_in_use(encoder: str, verifier: str, prompt_style: str | None) -> Mode
 
 @cache
 def _digest(rule: DecisionRule) -> str:
-    """Eight digits that change with any of a rule's numbers; asked for with every match."""
+    """Return eight digits that change with any number of the rule; cached, because every match asks for them."""
     return hashlib.sha256(repr(rule).encode()).hexdigest()[:8]
 
 

@@ -1,4 +1,4 @@
-"""The encoder's port: photos in, points on the unit sphere out."""
+"""The port of encoders: photos to unit vectors."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What lies behind the summary of an evaluation: curves over k and over the threshold, calibration, confusions, places.
+"""The details of an evaluation: curves over k and over the threshold, reliability, confusions, places.
 
 Every curve over the threshold asks "what if an answer were given from this confidence on?" of the first candidate after
 verification; the answers actually given are in ``core.evaluation.outcomes``.

@@ -1,4 +1,4 @@
-"""How good the answers were: from labelled queries and what was answered to the figures people compare."""
+"""How good the answers were: labelled queries and their answers, summed up in comparable figures."""
 
 import math
 from collections.abc import Mapping, Sequence

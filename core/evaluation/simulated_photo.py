@@ -1,6 +1,6 @@
-"""A gallery photo made to look as if a visitor had taken it: from another spot, in other light, with a phone.
+"""Augments a gallery photo to look like a visitor's: another viewpoint, other light, a phone camera.
 
-A stand-in for photos that nobody has taken yet. Milder than what visitors really do: it shows the same day and season.
+It stands in for photos that nobody has taken yet. It is milder than real photos, which show other days and seasons.
 """
 
 from io import BytesIO

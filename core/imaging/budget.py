@@ -1,4 +1,4 @@
-"""How many pixels are decoded at a time, whoever decodes them."""
+"""A limit on the pixels that all threads decode at a time."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from threading import Condition
 
 
 class DecodingBudget:
-    """A share of memory for decoding; whoever finds it used up waits, first come, first served.
+    """A limit on memory for decoding. Threads that find it used up wait, first come, first served.
 
     One photo of 100 million pixels takes hundreds of megabytes while it is decoded, and many threads decode.
     """
 
     def __init__(self, pixels: int) -> None:
-        """Prepare.
+        """Set the limit.
 
         Args:
             pixels: width times height of all photos being decoded; a larger photo is decoded alone.
@@ -25,7 +25,7 @@ class DecodingBudget:
 
     @contextmanager
     def hold(self, pixels: int) -> Iterator[None]:
-        """Decode inside this block; blocks until the photo has room."""
+        """Wait until there is room for a photo, and hold it during the block."""
         share = min(pixels, self._pixels)
         ticket = object()
         with self._changed:

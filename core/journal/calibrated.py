@@ -1,4 +1,4 @@
-"""The photos of a calibration as what drift is measured against."""
+"""The photos of a calibration, with which drift is compared."""
 
 import numpy as np
 
@@ -8,16 +8,17 @@ from core.journal.drift import LEAST_MATCHES, MatchColumns, Reference, Share
 
 
 def calibration_reference(stored: str | None, columns: MatchColumns) -> Reference | None:
-    """The photos that a collection was calibrated with, as far as people took and labelled them.
+    """Return the labelled photos that a collection was calibrated with.
 
-    Those made unknown by leaving out their place, and those made from the collection's own, are not what visitors send.
+    Photos that were made unknown by leaving out their place, and photos simulated from the collection, are not used:
+    visitors send others.
 
     Args:
         stored: the calibration as the gallery keeps it, or None.
         columns: the matches that are to be compared with it.
 
     Returns:
-        None where such photos are fewer than a week must have to be judged, or where other models answered since.
+        None if there are fewer than a week needs, or if other models have answered since.
     """
     if stored is None:
         return None
@@ -26,7 +27,7 @@ def calibration_reference(stored: str | None, columns: MatchColumns) -> Referenc
     except InvalidRequest:
         return None
     models = calibration.models
-    # A style that was asked for is written behind the verifier.
+    # A prompt style follows the name of the verifier.
     if columns.encoder != models.encoder or not (columns.verifier or "").startswith(models.verifier):
         return None
     scores = [sample.score for sample in calibration.samples if sample.origin in ("labelled", "feedback")]

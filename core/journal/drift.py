@@ -81,7 +81,7 @@ class Reference:
 
     Attributes:
         source: ``calibration`` or ``first_weeks``.
-        answered: of its photos.
+        answered: share of its photos.
         scores: float64 [N].
         threshold: applied to the scores of all weeks, so that another target is no drift; None takes what was answered.
     """
@@ -230,7 +230,7 @@ def _judge(
     reference: Reference | None,
     ks_level: float | None,
 ) -> Week:
-    """Judge one week; ``ks_level`` None says that it is part of the reference."""
+    """Judge one week; with ``ks_level`` None it is part of the reference."""
     answered = Share(int(columns.matched[rows].sum()), len(rows))
     psi = ks_p = None
     answers_changed = scores_changed = False

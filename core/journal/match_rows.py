@@ -58,7 +58,7 @@ def m001_matches(connection: Connection, dialect: Dialect) -> None:
 
 
 def to_match(row: Sequence[Any]) -> StoredMatch:
-    """Build a match of a row of ``SELECT``."""
+    """Build a match from a row of ``SELECT``."""
     number, request_id, at, collection, matched, place_id, place_name, confidence, score = row[:9]
     verification, encoder, verifier, evidence, verdict, true_place, said_at, has_features = row[9:]
     match = MatchRecord(

@@ -46,10 +46,10 @@ class MatchRecord:
 
 @dataclass(frozen=True, slots=True)
 class GivenFeedback:
-    """What was said of an answer.
+    """Feedback on an answer.
 
     Attributes:
-        verdict: what.
+        verdict: right, wrong, or which other place.
         place_id: the true place, with ``other_place`` alone.
         at: when, seconds since 1970 UTC.
         has_features: the query's embedding is kept with it, for now.
@@ -77,7 +77,7 @@ class StoredMatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryFeatures:
-    """What the models made of a query photo.
+    """Embedding and local features of a query photo.
 
     Attributes:
         embedding: float32 [D].
@@ -95,11 +95,11 @@ class QueryFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what is kept.
+    """How long matches and query features are kept.
 
     Attributes:
-        match_days: numbers of a match and what was said of it; 0 keeps nothing at all.
-        feature_days: embedding and local features of a query that somebody commented; 0 keeps none.
+        match_days: for matches and their feedback; 0 keeps nothing at all.
+        feature_days: for embedding and local features of queries with feedback; 0 keeps none.
     """
 
     match_days: float = 180

@@ -24,16 +24,16 @@ _MIGRATIONS = (m001_matches, m002_jobs)
 
 
 class UsageDatabase:
-    """Safe for several threads and processes, and in PostgreSQL for several machines.
+    """The database of matches, feedback and jobs. Safe for several threads, processes and, with PostgreSQL, machines.
 
-    It is made when it is first needed: a log that cannot be written stops nobody from searching.
+    It is created when it is first needed, so that searches work even if it cannot be written.
 
     Attributes:
-        is_file: it lies beside a gallery on one machine, whose disk it must not fill.
+        is_file: it is a file beside a gallery on one machine, whose disk it must not fill.
     """
 
     def __init__(self, folder: Path, storage: Storage = LOCAL) -> None:
-        """Prepare; nothing is read or written yet.
+        """Choose the database; nothing is read or written yet.
 
         Args:
             folder: of the gallery.
@@ -45,7 +45,7 @@ class UsageDatabase:
         self._preparing = Lock()
 
     def exists(self) -> bool:
-        """Whether anything was ever kept."""
+        """Whether it has been created."""
         with self._naming_itself():
             return self._database.exists()
 
@@ -62,11 +62,11 @@ class UsageDatabase:
 
     @contextmanager
     def writing(self, *, overwriting: bool = False) -> Iterator[Connection]:
-        """Lend the writing connection; what was written is committed where the block ends without an exception.
+        """Lend the writing connection; the block is committed if it ends without an exception.
 
         Args:
-            overwriting: what is deleted shall be gone from SQLite's files at once, also from its write-ahead log.
-                PostgreSQL overwrites it in its own time (VACUUM, and its own write-ahead log).
+            overwriting: overwrite deleted rows in SQLite's files at once, also in its write-ahead log. PostgreSQL does
+                so later (VACUUM, and its own write-ahead log).
 
         Raises:
             GalleryUnavailable: nothing was written.
@@ -79,7 +79,7 @@ class UsageDatabase:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Release the database. Closing twice is fine."""
+        """Close the database; closing twice is fine."""
         self._database.close()
 
     def _prepare(self) -> None:

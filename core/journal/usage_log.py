@@ -26,20 +26,20 @@ class UsageLog:
     """Matches and feedback. Safe for several threads, and for several replicas on one database."""
 
     def __init__(self, database: UsageDatabase, retention: Retention) -> None:
-        """Compose.
+        """Take the database and the retention.
 
         Args:
-            database: keeps them.
-            retention: what may be kept; enforced by ``forget``.
+            database: holds them.
+            retention: how long they are kept; ``forget`` enforces it.
         """
         self.retention = retention
         self._database = database
 
     def record(self, matches: Sequence[MatchRecord]) -> None:
-        """Keep matches, all or none; nothing where retention keeps nothing. One that is kept already is passed over.
+        """Store matches, all or none; nothing if retention keeps nothing. Matches that are stored already are skipped.
 
         Raises:
-            GalleryUnavailable: they were not kept.
+            GalleryUnavailable: they were not stored.
         """
         if not self.retention.match_days or not matches:
             return
@@ -87,11 +87,11 @@ class UsageLog:
         at: float,
         features: QueryFeatures | None = None,
     ) -> StoredMatch:
-        """Keep what was said of a match; said again, it replaces what was said before.
+        """Store feedback on a match, in place of earlier feedback.
 
         Args:
             request_id: of the match; the newest of that id.
-            verdict: what was said.
+            verdict: of the visitor.
             place_id: the true place; with ``other_place`` alone.
             at: when, seconds since 1970 UTC.
             features: of the query; kept only as far as retention allows.
@@ -102,7 +102,7 @@ class UsageLog:
         Raises:
             UnknownMatch: no such match is on record.
             InvalidRequest: a place is missing, or given where none belongs.
-            GalleryUnavailable: nothing was kept.
+            GalleryUnavailable: nothing was stored.
         """
         if (verdict == "other_place") != (place_id is not None):
             raise InvalidRequest("place_id belongs to the verdict other_place, and to no other; give both or neither")
@@ -110,7 +110,7 @@ class UsageLog:
         kept = features if self.retention.feature_days else None
         with self._database.writing() as connection:
             row = connection.execute(f"{SELECT} {_NEWEST}", (request_id,)).fetchone()
-            if row is not None:  # else it was forgotten a moment ago
+            if row is not None:  # else it was deleted a moment ago
                 connection.execute(
                     """
                     INSERT INTO feedback (match, verdict, place_id, at, embedding, packed) VALUES (?, ?, ?, ?, ?, ?)
@@ -139,7 +139,7 @@ class UsageLog:
             collection: asked about.
             cursor: of the page before.
             limit: at most so many, [1, 1000].
-            commented: only those that somebody said something of.
+            commented: only matches with feedback.
 
         Returns:
             The matches, and the cursor of the next page; None on the last.
@@ -201,13 +201,13 @@ class UsageLog:
         )
 
     def forget(self, now: float) -> int:
-        """Delete what may not be kept any longer; in SQLite the bytes are overwritten, not only unlinked.
+        """Delete what is older than the retention; in SQLite the bytes are overwritten as well.
 
         Args:
             now: seconds since 1970 UTC.
 
         Returns:
-            How many matches were forgotten.
+            How many matches were deleted.
 
         Raises:
             GalleryUnavailable: nothing was deleted.
@@ -231,7 +231,7 @@ class UsageLog:
         return forgotten
 
     def rename_collection(self, name: str, new_name: str) -> None:
-        """Let the matches of a collection be those of another name; those on record under that name are forgotten.
+        """Give the matches of a collection to its new name; older ones under that name are deleted.
 
         Raises:
             GalleryUnavailable: nothing was changed.

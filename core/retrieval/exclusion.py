@@ -12,7 +12,7 @@ from core.retrieval.retriever import SearchableGallery
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """What a search is to pass over.
+    """Images that a search leaves out.
 
     Attributes:
         place_id: all images of this place; None for none.
@@ -32,15 +32,15 @@ class Exclusion:
 
 
 class ExcludingGallery:
-    """Searches a gallery as if some of it were not there."""
+    """A gallery without some of its images."""
 
     def __init__(self, gallery: SearchableGallery, exclusion: Exclusion) -> None:
-        """Wrap a gallery."""
+        """Wrap a gallery, without what is excluded."""
         self._gallery = gallery
         self._exclusion = exclusion
 
     def search(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
-        """The nearest images that are not left out, most similar first; none where nothing else is there."""
+        """Return the nearest images that are not excluded, most similar first."""
         depth = top_k + 8
         while True:
             found = self._gallery.search(embedding, collection, depth)
@@ -50,5 +50,5 @@ class ExcludingGallery:
             depth *= 2
 
     def local_features(self, image_ids: Sequence[str]) -> list[LocalFeatures | None]:
-        """The stored local features of each image."""
+        """Return the stored local features of the images."""
         return self._gallery.local_features(image_ids)

@@ -17,12 +17,12 @@ from core.results import Candidate, LocalFeatures, Look
 from core.runtime.cancellation import raise_if_cancelled
 
 SHORTLIST = 50
-# So many are tested before asking whether the rest need be. Different places were never seen to reach CERTAIN_SCORE.
+# So many are tested first; the rest only if none is certain. Different places never reached CERTAIN_SCORE.
 FIRST_TESTED = 10
 CERTAIN_SCORE = 80.0
-# Of the candidates that a look at a part of the photo finds, so many are tested.
+# So many of the candidates that a look at a part of the photo finds are tested.
 CLOSER_TESTED = 12
-# Of each of the first places, so many further images go along for the verifier to see.
+# So many further images of each of the first places are passed to the verifier.
 VIEWED_PLACES, FURTHER_VIEWS = 2, 2
 # One hundredth of cosine weighs as much as 0.4 agreeing keypoints; recall is flat between 20 and 60.
 SIMILARITY_WEIGHT = 40.0
@@ -37,11 +37,11 @@ class SearchableGallery(Protocol):
     """What the retriever needs of a gallery."""
 
     def search(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
-        """The nearest images, most similar first."""
+        """Return the nearest images, most similar first."""
         ...
 
     def local_features(self, image_ids: Sequence[str]) -> list[LocalFeatures | None]:
-        """The stored local features of each image."""
+        """Return the stored local features of the images."""
         ...
 
 
@@ -51,10 +51,10 @@ class Retrieved:
 
     Attributes:
         candidates: best first.
-        further_views: other images of the first places, for a decision that asks more than one of them; none where
-            images of one place fill the candidates already.
+        further_views: other images of the first places, for the verifier to compare as well; none if images of one
+            place fill the candidates already.
         local_features: of the query, every view that was computed on the way; the verifier need not compute them again.
-        looks: how often the query was looked at, >= 1.
+        looks: number of looks at the query, >= 1.
     """
 
     candidates: list[Candidate]
@@ -73,7 +73,7 @@ class Retriever:
         *,
         time_budget_s: float = TIME_BUDGET_S,
     ) -> None:
-        """Bind the gallery.
+        """Set the gallery and the further looks.
 
         Args:
             gallery: to search in.
@@ -92,7 +92,7 @@ class Retriever:
         collection: str,
         top_k: int,
     ) -> Retrieved:
-        """Find up to ``top_k`` candidates, each of another place while places last.
+        """Find up to ``top_k`` candidates, of different places as long as there are any.
 
         Args:
             image: the upright RGB query photo, for further looks.
@@ -133,7 +133,7 @@ class Retriever:
         return Retrieved(*_spread(candidates, order, top_k), LocalFeatures(views, local_features.extractor), looks)
 
     def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
-        """The nearest images: the shortlist, and more where so few hold fewer than ``top_k`` places."""
+        """Return the nearest images: the shortlist, and more if it has fewer than ``top_k`` places."""
         depth = max(SHORTLIST, top_k)
         while True:
             found = self._gallery.search(embedding, collection, depth)
@@ -143,7 +143,7 @@ class Retriever:
 
 
 class _Tested:
-    """The candidates of one query: how similar, and what the cheap local test said of those it was asked about."""
+    """The candidates of one query: their similarities, and the scores of those that were tested locally."""
 
     def __init__(self, gallery: SearchableGallery, found: Sequence[Candidate]) -> None:
         self._gallery = gallery
@@ -162,7 +162,7 @@ class _Tested:
                 return
 
     def add(self, found: Sequence[Candidate]) -> None:
-        """Take in what another vector of the query found; the larger similarity of an image counts."""
+        """Add the candidates of another vector of the query; the larger similarity of an image counts."""
         for candidate in found:
             known = self._candidates.get(candidate.image.image_id)
             if known is None:
@@ -182,12 +182,12 @@ class _Tested:
             self.best = max(self.best, score)
 
     def candidates(self) -> list[Candidate]:
-        """All of them."""
+        """Return all candidates."""
         return list(self._candidates.values())
 
 
 def _spread(found: Sequence[Candidate], order: Sequence[float], top_k: int) -> tuple[list[Candidate], list[Candidate]]:
-    """Rank by ``order``: the best image of every place, then, if places run out, the images left over.
+    """Rank by ``order``: first the best image of every place, then the other images.
 
     Returns:
         The first ``top_k``, and further views of the first places.

@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 class BoundedCache(Generic[Key, Value]):
-    """Keeps values up to ``max_bytes`` together, dropping those unused for longest. Safe for several threads.
+    """A least-recently-used cache of at most ``max_bytes``. Safe for several threads.
 
     Attributes:
         max_bytes: of all values together; 0 keeps nothing.
@@ -18,7 +18,7 @@ class BoundedCache(Generic[Key, Value]):
     """
 
     def __init__(self, max_bytes: int, size_of: Callable[[Value], int]) -> None:
-        """Start empty; ``size_of`` gives a value's bytes."""
+        """Set the limit; ``size_of`` returns the bytes of a value."""
         self.max_bytes = max_bytes
         self.byte_size = 0
         self._hits = 0
@@ -28,7 +28,7 @@ class BoundedCache(Generic[Key, Value]):
         self._lock = Lock()
 
     def get(self, key: Key) -> Value | None:
-        """Return the value if it is here, and count that as a use."""
+        """Return the value if it is cached, and count the use."""
         with self._lock:
             if key not in self._values:
                 self._misses += 1
@@ -38,12 +38,12 @@ class BoundedCache(Generic[Key, Value]):
             return self._values[key]
 
     def uses(self) -> tuple[int, int]:
-        """How often ``get`` found its value, and how often it did not."""
+        """Return how often ``get`` found its value, and how often it did not."""
         with self._lock:
             return self._hits, self._misses
 
     def put(self, key: Key, value: Value) -> None:
-        """Keep the value; one larger than ``max_bytes`` is not kept and displaces nothing."""
+        """Store the value; one larger than ``max_bytes`` is not stored, and evicts nothing."""
         size = self._size_of(value)
         with self._lock:
             self._drop(key)
@@ -55,7 +55,7 @@ class BoundedCache(Generic[Key, Value]):
                 self._drop(next(iter(self._values)))
 
     def discard(self, key: Key) -> None:
-        """Forget the value, if it is here."""
+        """Remove the value, if it is cached."""
         with self._lock:
             self._drop(key)
 

@@ -53,7 +53,7 @@ class BoundedForward(Generic[Item]):
             return self._forward(batch)
         except torch.OutOfMemoryError:
             pass
-        # Only out here has the exception let go of the failed pass's tensors.
+        # Outside of the handler, the exception no longer holds the tensors of the failed pass.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return None

@@ -1,4 +1,4 @@
-"""Long work asks between its steps whether anybody still waits for it."""
+"""Cancellation: long work checks between its steps whether its caller still waits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ _check: ContextVar[Check | None] = ContextVar("check", default=None)
 
 @contextmanager
 def cancelled_by(check: Check) -> Iterator[None]:
-    """Let the work inside stop where ``check`` raises. Holds for this thread, and for those given its context."""
+    """Cancel the work in the block when ``check`` raises; in this thread, and in threads that get its context."""
     token = _check.set(check)
     try:
         yield
@@ -25,10 +25,10 @@ def cancelled_by(check: Check) -> Iterator[None]:
 
 
 def raise_if_cancelled() -> None:
-    """Put between two steps of long work.
+    """Raise if the work is cancelled; called between the steps of long work.
 
     Raises:
-        Exception: the check's, where nobody wants the work any more.
+        Exception: of the check.
     """
     check = _check.get()
     if check is not None:
@@ -36,7 +36,7 @@ def raise_if_cancelled() -> None:
 
 
 def cancellable(work: Callable[Params, Result]) -> Callable[Params, Result]:
-    """``work`` for the threads of a pool, whose contexts are their own: each call has this thread's check."""
+    """Return ``work`` for the threads of a pool, which have contexts of their own, with this thread's check."""
     check = _check.get()
     if check is None:
         return work

@@ -1,7 +1,7 @@
-"""Gives memory that nobody uses back to the system.
+"""Returns unused memory to the operating system.
 
-glibc keeps what large tensors and decoded photos leave behind, in pieces between what lives: a process that needs
-500 MB held 1,050 MB after 120 photos of different sizes on four threads, and gave half of it back in 40 ms when asked.
+glibc keeps the memory that large tensors and decoded photos leave behind, in pieces between live ones: a process that
+needs 500 MB held 1,050 MB after 120 photos of different sizes on four threads, and returned half of it in 40 ms.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Finds the files of a transformers model, and tells one set of weights from another.
+"""Finds the files of a transformers model, and identifies its weights.
 
 A model is a local folder or a hub id. Only configuration, tokenizer and safetensors files are ever fetched or read:
 no pickles, no remote code. Where the cache lies, which mirror is asked and with which token is the hub library's own

@@ -1,4 +1,4 @@
-"""The verifier's port: one query and its candidates in, one verdict per candidate out."""
+"""The port of verifiers: one query and its candidates to one verdict per candidate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Verifier(Protocol):
 
 @runtime_checkable
 class RemembersPhotos(Protocol):
-    """A verifier that keeps what it made of gallery photos."""
+    """A verifier that caches what it computes from gallery photos."""
 
     @property
     def caches(self) -> Mapping[str, BoundedCache[Any, Any]]:
@@ -82,7 +82,7 @@ class ServerState:
 
 @runtime_checkable
 class AsksServers(Protocol):
-    """A verifier whose verdicts come from elsewhere, at least in part."""
+    """A verifier that asks servers for some or all verdicts."""
 
     @property
     def servers(self) -> Sequence[ServerState]:

@@ -1,4 +1,4 @@
-"""Two verifiers in a row: what the quick one settles beyond doubt is never shown to the slow one."""
+"""Two verifiers in a row: the slow one only sees pairs that the quick one leaves open."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from core.verifiers.base import AsksServers, RemembersPhotos, ServerState, Verif
 
 @dataclass(frozen=True, slots=True)
 class SettledBy:
-    """From where on the first verifier's confidence settles a pair.
+    """The confidences at which the first verifier decides a pair.
 
     Attributes:
         accept_from: the pair is a match at or above this, [0, 1].
@@ -41,8 +41,8 @@ class SettledBy:
 class CascadeVerifier:
     """Geometry first; the pairs that it leaves open go to a vision-language model.
 
-    A pair's confidence is that of the verifier that decided it. ``response`` holds both voices, and the points on which
-    the photos agree stay in the verdict whoever decided.
+    A pair's confidence is that of the verifier that decided it. ``response`` has the responses of both, and the
+    verdict keeps the points on which the photos agree in either case.
 
     Attributes:
         fingerprint: those of both verifiers and the thresholds between them.

@@ -1,7 +1,7 @@
 """Verification by geometry: do the two photos agree on enough points that one scene explains them both?
 
-XFeat views -> the pair of views that agrees best -> LighterGlue -> robust two-view models -> confidence. Needs neither
-a GPU nor a language model, and its answer can be drawn.
+XFeat views -> the pair of views that agrees best -> LighterGlue -> robust two-view models -> confidence. It needs
+neither a GPU nor a language model, and its answer can be drawn.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Which web pages may send requests here. Programs that are no browsers are not concerned.
+"""Which web pages may send requests. Programs other than browsers are not affected.
 
 A page of another site can make a visitor's browser send a form to any address, also to one that only that browser
 reaches. Such a request says so in ``Sec-Fetch-Site`` or ``Origin``, which scripts cannot forge; the order in which the
@@ -17,7 +17,7 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_cross_site(method: str, headers: Headers, allowed_origins: Collection[str]) -> bool:
-    """Whether a page of a site that is not allowed to made the browser send this.
+    """Whether a page of a site that is not allowed made the browser send this request.
 
     Args:
         method: of the request; reading is left to the browser, which shows the answer to nobody else.
@@ -38,7 +38,7 @@ def is_cross_site(method: str, headers: Headers, allowed_origins: Collection[str
 def is_addressed(headers: Headers, allowed_hosts: Collection[str]) -> bool:
     """Whether the request was sent to a name of this machine's loopback address, or to one of ``allowed_hosts``.
 
-    Every browser says where it sends a request; what does not is none.
+    A client that does not send a ``Host`` is no browser.
     """
     hosts = headers.getlist("host")
     if len(hosts) != 1:

@@ -1,4 +1,4 @@
-"""Who could reach an address at all."""
+"""Which machines can reach an address."""
 
 from ipaddress import IPv6Address, ip_address
 
@@ -7,13 +7,13 @@ NOWHERE = "none"
 
 
 def address_to_open(host: str, port: int) -> str:
-    """The URL at which a browser of this machine finds what listens on ``host``: of all addresses, the loopback one."""
+    """Return the URL for a browser of this machine to reach what listens on ``host``; loopback for all addresses."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host.strip("[]"), host.strip("[]"))
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on ``host``. Of a name other than localhost nobody knows."""
+    """Whether only this machine reaches what listens on ``host``; False for names other than localhost."""
     if host.lower() == "localhost":
         return True
     try:

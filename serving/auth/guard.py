@@ -1,4 +1,4 @@
-"""The middleware that finds out who asks, and the dependency that lets them reach a route or not.
+"""The middleware that identifies callers, and the dependency that authorizes them for a route.
 
 The middleware cannot tell which route a path leads to without doing the router's work again, and differently, which is
 how such checks are got around. So the router decides, and ``authorize`` runs in front of whatever it has chosen.
@@ -24,10 +24,10 @@ _HEALTH = frozenset({"/health/live", "/health/ready"})
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may reach a process, and how.
+    """Who may use a process, and how.
 
     Attributes:
-        authenticator: tells who asks.
+        authenticator: identifies callers.
         allowed_hosts: names under which alone it is reached, besides loopback's; None for any.
         allowed_origins: web origins whose pages may send requests, besides its own.
         limits: of requests; None for none.
@@ -42,7 +42,7 @@ class Access:
 
 
 class Guard:
-    """Middleware: refuses what web pages of others send, and notes who asks."""
+    """Middleware: refuses requests of foreign web pages, and identifies the caller."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self.app = app
@@ -50,7 +50,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request."""
-        if scope["type"] == "websocket":  # no route speaks it, so no route could refuse it
+        if scope["type"] == "websocket":  # no route handles it, so no route could refuse it
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
@@ -94,10 +94,10 @@ class Guard:
 
 
 async def authorize(request: Request) -> None:
-    """Let the caller reach the route that was chosen. A dependency of every route of every application.
+    """Authorize the caller for the chosen route. A dependency of every route of every application.
 
     Raises:
-        Unauthorized: the route needs a key, and none that is known was sent.
+        Unauthorized: the route needs a key, and no known key was sent.
         Forbidden: the key may not do this.
         RateLimited: the caller sends too many requests.
     """

@@ -1,4 +1,4 @@
-"""Who a request comes from, in this process and handed on to the next."""
+"""The identity of a caller, in this process and passed on to the next."""
 
 import hmac
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ UNKNOWN_ADDRESS = "-"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks.
+    """The caller of a request.
 
     Attributes:
-        name: of their key; ``anonymous`` without one.
-        address: they come from, ``-`` where that is unknown.
-        role: what they may do.
-        refused: why what they sent as a key is none; None where it is one, or where they sent nothing.
+        name: of the key; ``anonymous`` without one.
+        address: of the caller; ``-`` if unknown.
+        role: what the caller may do.
+        refused: why the key that was sent is invalid; None if it is valid, or none was sent.
     """
 
     name: str
@@ -38,33 +38,33 @@ class Identity:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether they came without a key."""
+        """Whether the caller has no key."""
         return self.name == ANONYMOUS
 
 
 class Authenticator(Protocol):
-    """Finds out who a request comes from."""
+    """Identifies the caller of a request."""
 
     def identify(self, request: HTTPConnection) -> Identity:
-        """Name the caller; never raises for what a stranger may have sent."""
+        """Identify the caller; never raises, whatever was sent."""
 
 
 class Everybody:
-    """Whoever reaches this process may do everything: it listens on loopback, or its network is trusted."""
+    """Every caller may do everything: the process listens on loopback, or its network is trusted."""
 
     def identify(self, request: HTTPConnection) -> Identity:
-        """Somebody without a name."""
+        """Return an anonymous caller with all rights."""
         return Identity(ANONYMOUS, address_of(request), Role.ADMIN)
 
 
 class ServiceKeyHolders:
-    """The gateway alone, known by the key both share, and trusted to say whom it asks for."""
+    """Only the gateway, identified by the shared service key; it is trusted to name the caller it works for."""
 
     def __init__(self, service_key: str) -> None:
         self._digest = sha256(service_key.encode()).digest()
 
     def identify(self, request: HTTPConnection) -> Identity:
-        """The caller the gateway names, or nobody."""
+        """Return the caller that the gateway names, or an anonymous one without rights."""
         token = bearer_token(request.headers)
         address = address_of(request)
         if token is None:
@@ -79,7 +79,7 @@ _current: ContextVar[Identity | None] = ContextVar("identity", default=None)
 
 
 def current_identity() -> Identity:
-    """Who asked for what is being done; nobody outside of a request."""
+    """Return the caller of the current request; an anonymous one outside of a request."""
     return _current.get() or Identity(ANONYMOUS, UNKNOWN_ADDRESS, Role.OPEN)
 
 
@@ -94,15 +94,15 @@ def leave_identity(token: Token[Identity | None]) -> None:
 
 
 def identity_headers() -> Mapping[str, str]:
-    """What tells the next process who asked."""
+    """Return the headers that pass the identity to the next process."""
     identity = current_identity()
     return {IDENTITY_HEADER: f"{identity.name} {identity.address}"}
 
 
 def bearer_token(headers: Headers) -> str | None:
-    """The key of an ``Authorization: Bearer`` header. Another scheme is a proxy's business, and no key.
+    """Return the key of an ``Authorization: Bearer`` header; other schemes are left to proxies.
 
-    Two headers are a contradiction that no key solves: an empty token, which is nobody's.
+    Two such headers contradict each other: the result is the empty token, which is invalid.
     """
     sent = [value.strip() for value in headers.getlist("authorization")]
     tokens = [value[7:].strip() for value in sent if value[:7].lower() == "bearer "]
@@ -112,7 +112,7 @@ def bearer_token(headers: Headers) -> str | None:
 
 
 def address_of(request: HTTPConnection) -> str:
-    """The caller's IP address."""
+    """Return the caller's IP address."""
     try:
         return str(ip_address(request.client.host if request.client else ""))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The keys file: names, roles and hashes of API keys, as JSON. The keys themselves are written nowhere.
+"""The keys file: names, roles and hashes of API keys, as JSON. The keys themselves are not stored.
 
 A key has 256 random bits. One round of SHA-256 is enough for those: nobody guesses them, so there is nothing for a slow
 password hash to slow down, and every request would pay for it.
@@ -36,7 +36,7 @@ class KeysError(Exception):
 
 
 class ApiKey(BaseModel):
-    """What is kept of a key."""
+    """The record of a key, without the key."""
 
     model_config = {"extra": "forbid", "frozen": True}
 
@@ -54,7 +54,7 @@ class ApiKey(BaseModel):
 
     @property
     def granted(self) -> Role:
-        """What it may do."""
+        """The role of the key."""
         return Role[self.role.upper()]
 
 
@@ -75,11 +75,11 @@ class KeyList(BaseModel):
         return keys
 
     def find(self, token: str) -> ApiKey | None:
-        """The key that ``token`` is. Takes as long for a wrong one as for a right one, wherever they differ."""
+        """Return the key of a token, in a time that does not depend on where a wrong token differs."""
         return self.with_digest(digest_of(token))
 
     def with_digest(self, digest: str) -> ApiKey | None:
-        """The key of that hash."""
+        """Return the key with that hash."""
         found = None
         for key in self.keys:
             if hmac.compare_digest(key.sha256, digest):
@@ -109,10 +109,10 @@ def read_keys(path: Path) -> KeyList:
 
 
 def create_key(path: Path, name: str, role: str) -> str:
-    """Add a key to the file, which is made where it is missing.
+    """Add a key to the file, which is created if it is missing.
 
     Returns:
-        The key. It cannot be had again.
+        The key. It cannot be read again later.
 
     Raises:
         KeysError: the name is taken or none, or the file cannot be written.
@@ -135,7 +135,7 @@ def create_key(path: Path, name: str, role: str) -> str:
 
 
 def revoke_key(path: Path, name: str) -> ApiKey:
-    """Take a key out of the file. Running processes refuse it from their next request on.
+    """Remove a key from the file. Running processes refuse it from the next request on.
 
     Raises:
         KeysError: there is no key of that name, or the file cannot be written.
@@ -153,16 +153,16 @@ def revoke_key(path: Path, name: str) -> ApiKey:
 
 
 class WatchedKeys:
-    """A keys file as it is now: read again whenever it has changed, so that revoking needs no restart.
+    """A keys file that is read again whenever it changes, so that revoking a key needs no restart.
 
-    A file that cannot be read any more holds no keys: better nobody than somebody whose key was revoked.
+    If the file cannot be read any more, no key is valid: one of them may have been revoked.
     """
 
     def __init__(self, path: Path) -> None:
         """Read it for the first time.
 
         Raises:
-            KeysError: there is no usable file; a start is the moment to say so.
+            KeysError: there is no usable file.
         """
         self._path = path
         self._seen = _state_of(path)

@@ -1,4 +1,4 @@
-"""How many requests somebody may send in a minute: a token bucket for each."""
+"""Rate limits: a token bucket for every key and address."""
 
 import math
 import time
@@ -17,7 +17,7 @@ _MINUTE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a bucket answered.
+    """The result of taking from a bucket.
 
     Attributes:
         per_minute: its size.
@@ -34,7 +34,7 @@ class TokenBuckets:
     """One bucket for each name, refilled steadily; a minute's worth may be taken at once. Belongs to one event loop."""
 
     def __init__(self, per_minute: int, *, capacity: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with full buckets.
+        """Set the limit; all buckets are full.
 
         Args:
             per_minute: requests, 0 for no limit.
@@ -47,7 +47,7 @@ class TokenBuckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str, cost: float) -> Allowance | None:
-        """Take ``cost`` requests out of a bucket, or nothing where it holds less; None where there is no limit."""
+        """Take ``cost`` requests from a bucket, or nothing if it holds less; None without a limit."""
         if self._per_minute == 0:
             return None
         size, now = float(self._per_minute), self._clock()
@@ -65,7 +65,7 @@ class TokenBuckets:
 
 
 class RequestLimits:
-    """A bucket for each key, and one for each address from which people come without."""
+    """A bucket for every key, and one for every address of callers without a key."""
 
     def __init__(self, keyed: TokenBuckets, anonymous: TokenBuckets) -> None:
         self._keyed = keyed
@@ -80,7 +80,7 @@ class RequestLimits:
 
 
 def _network_of(address: str) -> str:
-    """Who shares a bucket: an IPv4 address, or the /64 that one household or phone chooses its IPv6 addresses from."""
+    """Return the network that shares a bucket: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Browsers that have shown a key. Their cookie is a signed token, not the key, and no script can read it.
+"""Sessions of browsers that have signed in with a key. The cookie is a signed token that scripts cannot read.
 
-The token says for which key it stands (by its hash) and until when, so that every gateway that knows the secret accepts
-it, also one that was started later. What was signed out is remembered where that happened.
+The token holds the hash of the key and the end of the session, so every gateway with the same secret accepts it, also
+one that started later. Signed-out tokens are remembered by the gateway where that happened.
 """
 
 import hmac
@@ -27,12 +27,12 @@ _PURPOSE = b"semantic-image-matcher: sessions of browsers"
 
 
 class Sessions:
-    """Which token stands for which key. Belongs to one event loop."""
+    """Creates and checks tokens. Belongs to one event loop."""
 
     def __init__(
         self, secret: str | None = None, *, capacity: int = 10_000, clock: Callable[[], float] = time.time
     ) -> None:
-        """Prepare.
+        """Set the secret and the length of sessions.
 
         Args:
             secret: shared by all gateways that a browser may come to, 20 characters or more. None makes up one, and a
@@ -46,7 +46,7 @@ class Sessions:
         self._ended: OrderedDict[bytes, None] = OrderedDict()
 
     def begin(self, key_digest: str, *, lasting_s: float) -> str:
-        """Begin a session.
+        """Create a token for a key.
 
         Args:
             key_digest: SHA-256 of the key that was shown, hex; the session ends with the key.
@@ -60,7 +60,7 @@ class Sessions:
         return urlsafe_b64encode(claim + self._sign(claim)).decode()
 
     def key_digest(self, token: str) -> str | None:
-        """The digest of the key that a token stands for, None for one that is forged, over or signed out."""
+        """Return the key hash of a token; None if it is forged, expired or signed out."""
         claim = self._claim(token)
         if claim is None or claim in self._ended:
             return None

@@ -1,4 +1,4 @@
-"""The chat-completions form of a conversation and of its reply, as vLLM, SGLang and others speak it. No HTTP here."""
+"""Conversations and replies in the chat-completions format of vLLM, SGLang and others. No HTTP here."""
 
 import base64
 import math

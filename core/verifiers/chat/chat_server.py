@@ -1,6 +1,6 @@
-"""One server of chat completions, and every way in which it can fail as one of our errors.
+"""Requests to one server of chat completions, and its failures as errors of the library.
 
-The one place in core that speaks HTTP, and only outwards.
+The only module of core that uses HTTP, as a client.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _SERVER_ERROR, _NOT_IMPLEMENTED = 500, 501
 
 
 class ServerFailed(BackendUnavailable):
-    """This server gave no answer, which says nothing of what another would do."""
+    """This server gave no answer; another one may."""
 
 
 class ChatServer:
@@ -27,7 +27,7 @@ class ChatServer:
     """
 
     def __init__(self, url: str, model: str, api_key: str | None) -> None:
-        """Prepare to ask.
+        """Set the server; it is not asked yet.
 
         Args:
             url: of the API, up to and including its version.

@@ -1,9 +1,9 @@
-"""Several servers of one model, asked as if they were one.
+"""Several servers of one model, used like one.
 
 All requests of one query go to the same server, whose prefix cache then serves what they share: highest random weight
 (rendezvous) hashing, Thaler and Ravishankar 1998, which moves only the queries of a server that comes or goes. A server
-that is clearly busier than another is passed over, one that fails is left alone for a while and its requests are asked
-elsewhere. A thread looks every few seconds whether each still answers, so that no visitor has to find out.
+that is clearly busier than another is skipped. One that fails gets no requests for a while; others answer them. A
+thread checks every few seconds which servers answer, so that visitors need not find out.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ class ChatServers:
         check_every_s: float = CHECK_EVERY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin to check them.
+        """Start to check the servers.
 
         Args:
             servers: all of the same model; closed together with this.
@@ -164,14 +164,14 @@ class ChatServers:
         """Choose a server and count the request; also whether no other is left to try after it."""
         with self._lock:
             untried = [known for known in self._members if known not in tried]
-            # Where none is known to answer, the failed ones are asked all the same: one may just have come back.
+            # If no server is known to answer, the failed ones are asked too: one may just have come back.
             choice = [candidate for candidate in untried if candidate.has_room] or untried
             least = min(candidate.in_flight for candidate in choice)
             near = [candidate for candidate in choice if candidate.in_flight < least + self._busier_by]
             member = max(near, key=lambda candidate: _weight(query_key, candidate.server.url))
             member.in_flight += 1
             others = [other for other in untried if other is not member]
-            # A server that is known to be away is worth a first try, not a second one.
+            # A server that is known to be down is worth a first attempt, not a second one.
             return member, not any(other.reason is None for other in others)
 
     def _note_answer(self, member: _Member) -> None:

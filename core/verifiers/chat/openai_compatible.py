@@ -1,7 +1,7 @@
 """Any vLLM, SGLang or other OpenAI-compatible servers as verifier: one short request per pair and order.
 
-What is said has the same order as for the local model, and all of one query is said to one server, so that its own
-prefix cache serves what the candidates share.
+The order of texts and photos is that of the local model. All requests of one query go to one server, whose prefix cache
+serves what the candidates share.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ _WORD_TOKENS = 16  # room for an answer word with quotes, asterisks or a label a
 
 
 class OpenAICompatibleVerifier:
-    """Judges pairs by asking a server, or several of the same model. Several threads may share one.
+    """Verifies pairs by asking one server, or several of one model. Several threads may share it.
 
     Attributes:
         fingerprint: names the model as the server calls it, and the settings that move a confidence.
@@ -64,7 +64,7 @@ class OpenAICompatibleVerifier:
         concurrency: int = 8,
         timeout_s: float = 60.0,
     ) -> None:
-        """Prepare to ask; from now on it is checked every few seconds whether each server answers.
+        """Set the servers and start to check every few seconds whether they answer.
 
         Args:
             url: of the API, up to and including its version, e.g. ``http://127.0.0.1:8000/v1``; several as a list, or

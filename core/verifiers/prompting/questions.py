@@ -1,4 +1,4 @@
-"""How a style's questions become verdicts, whoever answers them: a model on this machine or one behind a server."""
+"""Turns the answers to a style's questions into verdicts, for local models and servers alike."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""From what a model says to a confidence: the probabilities of its answer words, or its words alone. Pure functions."""
+"""A model's reply to a confidence: from the probabilities of its answer tokens, or from its text. Pure functions."""
 
 import math
 import re

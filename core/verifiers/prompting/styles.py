@@ -1,4 +1,4 @@
-"""Prompt styles: what a vision-language model is told and asked. They are data; this module reads and checks them.
+"""Prompt styles: instructions and questions for a vision-language model. This module reads and checks them.
 
 Styles come from ``styles.toml`` beside this file, and from a file of the operator's in the same form.
 """

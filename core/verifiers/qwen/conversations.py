@@ -1,4 +1,4 @@
-"""Turns of a conversation as the tokens of a Qwen-VL, photos in their places."""
+"""Tokens of a conversation for Qwen-VL, with placeholders for photos."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

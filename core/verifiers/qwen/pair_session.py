@@ -1,4 +1,4 @@
-"""One query and its K candidates before a local Qwen-VL, ready to be asked about together."""
+"""One query and its K candidates in a local Qwen-VL, asked about together."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

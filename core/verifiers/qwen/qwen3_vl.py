@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 class Qwen3VLVerifier:
     """Judges pairs with a local Qwen3-VL, Qwen2.5-VL or Qwen2-VL.
 
-    Several threads may share one; forward passes run one at a time. The company in which a candidate is verified moves
-    its confidence by rounding only.
+    Several threads may share one; forward passes run one at a time. Other candidates in the batch change the
+    confidence of one by rounding errors only.
 
     Attributes:
         fingerprint: names the weights by content, the number format and the settings that move a confidence.

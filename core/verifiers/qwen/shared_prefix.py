@@ -1,4 +1,4 @@
-"""Many conversations with one beginning, each computed once: the network runs over the beginning, then over all ends.
+"""Many conversations with one beginning: the network runs over the beginning once, then over all ends.
 
 The beginning's keys and values are shared by the K ends, which run as one batch, padded on the left. What makes this
 equal to K separate passes is that every end gets the positions it would have in its whole conversation: rotary

@@ -7,8 +7,8 @@ other replicas, and a deleted one never. Correctness rests on the outbox alone, 
 consistency, Bounded (Strong takes 0.2 s).
 
 Before its answers are used, Milvus must prove that it has not lost anything: it must show the marker of the gallery's
-epoch before a search and once more after it, while that epoch is still on record. Within ``TRUST_S`` one look counts for
-both, because a server takes longer to restart. This proves, however long the search took:
+epoch before a search and once more after it, while that epoch is still on record. Within ``TRUST_S`` one look counts
+for both, because a server takes longer to restart. This proves, however long the search took:
 
 * The epoch did not change from the first look to the last, and no epoch is ever used twice. So the outbox was read in
   this epoch, and Milvus had everything else before the marker was written.
