@@ -149,8 +149,8 @@ ROUTES = (
     Forwarded("POST", _COLLECTION + "/calibration", "start_calibration", MANAGE, CalibrationJob, (404, 409, 422, 503),
               "Calibrate a collection",
               "Starts a calibration in the background, one collection at a time; GET shows its progress.\n\nIt uses "
-              "the collection's own photos, made to look taken by a visitor, and feedback. The stored calibration stays "
-              "in force until the new one is stored.",
+              "the collection's own photos, made to look taken by a visitor, and feedback. The stored calibration "
+              "stays in force until the new one is stored.",
               status=202, body=CalibrationRequest),
     Forwarded("PATCH", _COLLECTION + "/calibration", "change_calibration", MANAGE, CalibrationReply,
               (404, 409, 422, 503),
