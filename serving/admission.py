@@ -1,4 +1,4 @@
-"""Lets so many requests work at once and refuses the rest at once, instead of piling them up in memory or in time."""
+"""Admits a limited number of requests and refuses the others at once, instead of piling them up."""
 
 import math
 import time
@@ -13,20 +13,20 @@ _LEAST_WEIGHT = 0.1  # of the latest answer in the running average
 
 
 class Gate:
-    """Counts who is inside, and how quickly they get done. Belongs to one event loop.
+    """Counts admitted requests, and how quickly they finish. Belongs to one event loop.
 
-    By Little's law somebody who comes when ``n`` are inside is done after ``n + 1`` times the seconds between two
-    answers. Where that is too long they are refused: waiting would help nobody, and those behind them even less.
+    By Little's law, a request that arrives when ``n`` others are inside finishes after ``n + 1`` times the seconds
+    between two answers. If that is too long, it is refused: it would be too late, and delay those behind it.
 
     Attributes:
-        capacity: how many may be inside, waiting or working, however quick the work is.
-        inside: how many are.
+        capacity: how many requests may be inside, waiting or working, however quick the work is.
+        inside: how many are inside.
     """
 
     def __init__(
         self, capacity: int, *, longest_s: float = math.inf, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Start empty.
+        """Set the limits.
 
         Args:
             capacity: at least 1.
@@ -43,12 +43,12 @@ class Gate:
 
     @property
     def room(self) -> int:
-        """How many may be inside at the present pace, at most ``capacity``."""
+        """How many requests may be inside at the current pace, at most ``capacity``."""
         in_time = min(self.capacity, self._longest_s / self._between_answers_s)
         return min(self.capacity, max(_AT_LEAST, int(in_time)))
 
     def refuse_if_full(self) -> None:
-        """Refuse now what would be refused once its body has arrived.
+        """Refuse a request before its body arrives, if it would be refused afterwards.
 
         Raises:
             Overloaded: ``room`` others are inside.
@@ -58,7 +58,7 @@ class Gate:
 
     @contextmanager
     def admit(self, *, in_background: bool = False) -> Iterator[None]:
-        """Be inside for a while. Only what ends without an exception tells of the pace: failures may be quick or slow.
+        """Admit a request for the length of the block. Failures do not count for the pace: they may be quick or slow.
 
         Args:
             in_background: be inside alone.

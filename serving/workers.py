@@ -1,4 +1,4 @@
-"""Blocking work in threads, so many at once, seen from the event loop."""
+"""A bounded pool of threads for blocking work, used from the event loop."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """A bounded pool of threads. What waits for one and is cancelled is never started."""
+    """A bounded pool of threads. Work that is cancelled while it waits is never started."""
 
     def __init__(self, count: int, name: str, *, in_background: bool = False) -> None:
         """Describe the threads; they start when they are first needed.

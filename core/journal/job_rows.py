@@ -1,4 +1,4 @@
-"""The table of work in the background, version 2 of the database.
+"""The table of background jobs, version 2 of the database.
 
 jobs.name         of what is worked on, such as ``calibration default``
 jobs.holder       the owner, one name for each run of a job
@@ -12,7 +12,7 @@ from core.gallery.database.port import Connection, Dialect
 
 
 def m002_jobs(connection: Connection, dialect: Dialect) -> None:
-    """Make room for one job of each name."""
+    """Create the table: one job per name."""
     connection.execute(
         f"""
         CREATE TABLE jobs (

@@ -16,7 +16,7 @@ KEPT_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is known of one.
+    """The record of one job.
 
     Attributes:
         name: of what is worked on; what stands before the first space is its kind.
@@ -38,10 +38,9 @@ class Job:
 
 
 class Jobs:
-    """Those of all replicas. Safe for several threads."""
+    """The jobs of all replicas. Safe for several threads."""
 
     def __init__(self, database: UsageDatabase) -> None:
-        """Compose."""
         self._database = database
 
     def begin(self, name: str, owner: str, body: str, now: float) -> Job | None:
@@ -57,7 +56,7 @@ class Jobs:
             None where it is begun, else the one that is running; that of the same name where there are two.
 
         Raises:
-            GalleryUnavailable: it is not begun; so do all others.
+            GalleryUnavailable: it was not started; every method may raise this.
         """
         kind = name.partition(" ")[0]
         with self._database.writing() as connection:
