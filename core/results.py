@@ -4,7 +4,7 @@ Shape letters: N images, D embedding size, K candidates, P keypoints, M correspo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -84,12 +84,18 @@ class EncoderFingerprint:
         weights: which weights, e.g. a model id with a hash of its files.
         preprocessing: size, aspect policy, pooling: whatever changes the vector.
         dim: D.
+        earlier_weights: how earlier versions recorded the same weights, or None; no part of the identity.
     """
 
     name: str
     weights: str
     preprocessing: str
     dim: int
+    earlier_weights: str | None = field(default=None, compare=False)
+
+    def is_recorded_as(self, recorded: "EncoderFingerprint") -> bool:
+        """Whether a gallery with this record was made in the same embedding space, by this version or an earlier."""
+        return recorded in (self, replace(self, weights=self.earlier_weights or self.weights))
 
     def __str__(self) -> str:
         return f"{self.name} ({self.weights}; {self.preprocessing}; {self.dim}-d)"

@@ -17,12 +17,20 @@ from PIL import Image
 from core.encoders import ENCODERS
 from core.encoders.cuda_graphs import CudaRecorder, GraphedNetwork
 from core.encoders.pooling import POOLINGS, Pooling, pool
-from core.encoders.preprocess import preprocessing_of
+from core.encoders.preprocess import OFFICIAL_PROCESSORS, preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 from core.runtime.bounded_forward import BoundedForward
 from core.runtime.devices import DeviceChoice, choose_device
-from core.runtime.model_files import read_json, resolve_model_folder, weights_digest
+from core.runtime.model_files import (
+    PROCESSOR_FILES,
+    check_whole,
+    digest_of_files,
+    read_json,
+    read_processor,
+)
+from core.runtime.model_folder import resolve_model_folder
+from core.runtime.network_digest import network_digest
 
 DEFAULT_MODEL = "facebook/dinov3-vith16plus-pretrain-lvd1689m"
 ACCELERATIONS = ("auto", "none", "graphs", "compile")
@@ -79,12 +87,11 @@ class DinoV3Encoder:
         if max_batch < 1:
             raise InvalidRequest(f"max_batch is {max_batch}; accepted: 1 or more")
         self.device = choose_device(device, dtype)
-        folder = resolve_model_folder(model, alternative=_alternative(), revision=revision)
+        folder = resolve_model_folder(model, alternative=_alternative(), revision=revision, needs=(PROCESSOR_FILES,))
         backbone = _load_backbone(folder, self.device)
         config: Any = backbone.config
-        processor_file = folder / "preprocessor_config.json"
         self.preprocessing = preprocessing_of(
-            read_json(processor_file) if processor_file.is_file() else {},
+            read_processor(folder) or OFFICIAL_PROCESSORS[config.model_type],
             patch=_square_patch(config),
             input_size=input_size,
             aspect=aspect,
@@ -94,11 +101,13 @@ class DinoV3Encoder:
         self._network = _accelerate(network, acceleration, self.device, max_batch, fixed_shape=fixed_shape)
         self._forward = BoundedForward(self._encode_batch, max_batch)
         self._lock = Lock()
+        size, earlier = f"{config.model_type}-{config.hidden_size}x{config.num_hidden_layers}", digest_of_files(folder)
         self.fingerprint = EncoderFingerprint(
             name="dinov3",
-            weights=f"{config.model_type}-{config.hidden_size}x{config.num_hidden_layers} {weights_digest(folder)}",
+            weights=f"{size} {network_digest(backbone)}",
             preprocessing=f"{self.preprocessing} {pooling}",
             dim=network.dim,
+            earlier_weights=earlier and f"{size} {earlier}",
         )
         logger.info("%s on %s", self.fingerprint, self.device.reason)
 
@@ -170,16 +179,26 @@ def _load_backbone(folder: Path, device: DeviceChoice) -> torch.nn.Module:
     """Load the network onto the device, every weight from the files."""
     # Here, because transformers takes seconds to import.
     from safetensors import SafetensorError
-    from transformers import AutoModel
+    from transformers import AutoConfig, AutoModel
 
-    kind = read_json(folder / "config.json").get("model_type")
+    config = read_json(folder / "config.json")
+    kind = config.get("model_type")
     if kind not in _MODEL_TYPES:
-        raise BackendUnavailable(f"the model in {folder} is a {kind!r}; this encoder runs {', '.join(_MODEL_TYPES)}")
+        what = f"{kind!r}" if kind else "model of timm's" if "pretrained_cfg" in config else "model of no named type"
+        raise BackendUnavailable(f"the model in {folder} is a {what}; this encoder runs {', '.join(_MODEL_TYPES)}")
+    check_whole(folder)
     try:
         backbone, report = AutoModel.from_pretrained(
-            folder, dtype=device.dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+            folder,
+            config=AutoConfig.from_pretrained(folder, local_files_only=True),
+            dtype=device.dtype,
+            # A configuration may name what is not installed here; this is always there and gives the same vectors.
+            attn_implementation="sdpa",
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise BackendUnavailable(f"the model in {folder} cannot be loaded: {error}") from error
     # transformers fills what it does not find with random numbers; such vectors would look right and mean nothing.
     missing = sorted(name for name in report["missing_keys"] if "mask_token" not in name)

@@ -5,6 +5,7 @@ scales and normalises. Which of the two, the filter and the colour statistics ar
 ``preprocessor_config.json``; input size and aspect policy are ours to choose.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,11 +18,28 @@ from torch.nn.functional import interpolate, pad
 from core.errors import BackendUnavailable, InvalidRequest
 
 Aspect = Literal["squash", "crop", "pad"]
+Triple = tuple[float, float, float]
+Interpolation = Literal["bilinear", "bicubic"]
 ASPECTS: tuple[Aspect, ...] = ("squash", "crop", "pad")
 
-_FILTERS: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}  # PIL's numbers
+# By PIL's numbers and names.
+_FILTERS: dict[int | str, Interpolation] = {2: "bilinear", 3: "bicubic", "bilinear": "bilinear", "bicubic": "bicubic"}
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _DINOV2_MARGIN = 256 / 224
+_DINOV3_PROCESSOR = {"image_processor_type": "DINOv3ViTImageProcessorFast"}
+_DINOV2_PROCESSOR = {
+    "image_processor_type": "BitImageProcessor",
+    "do_center_crop": True,
+    "crop_size": {"height": 224, "width": 224},
+    "size": {"shortest_edge": 256},
+    "resample": 3,
+}
+OFFICIAL_PROCESSORS: Mapping[str, Mapping[str, Any]] = {
+    "dinov3_vit": _DINOV3_PROCESSOR,
+    "dinov2": _DINOV2_PROCESSOR,
+    "dinov2_with_registers": _DINOV2_PROCESSOR,
+}
+"""By model type, for folders that do not say: what is published with the models."""
 # A crop never needs more of a strip than this; beyond it, resizing the short side first would blow the long one up.
 _LONGEST_STRIP = 8
 
@@ -118,7 +136,8 @@ def preprocessing_of(
     """Read a model's official preprocessing and apply our two choices to it.
 
     Args:
-        processor: content of its ``preprocessor_config.json``; empty means DINOv3's.
+        processor: content of its ``preprocessor_config.json``. What it leaves out, or gives as null, is as in
+            ``OFFICIAL_PROCESSORS``.
         patch: side of one patch, pixels.
         input_size: pixels; None is the model's own.
         aspect: ``auto`` is the model's own.
@@ -130,35 +149,73 @@ def preprocessing_of(
     if aspect not in ("auto", *ASPECTS):
         raise InvalidRequest(f"unknown aspect policy: {aspect!r}; accepted: auto, {', '.join(ASPECTS)}")
     crops = bool(processor.get("do_center_crop"))
-    size, crop_size = processor.get("size") or {}, processor.get("crop_size") or {}
-    own_size = int((crop_size if crops else size).get("height", 224))
+    short_edge, crop_side = _side(processor.get("size"), "size"), _side(processor.get("crop_size"), "crop_size")
+    own_size = (crop_side if crops else short_edge) or 224
     chosen = own_size if input_size is None else input_size
     if chosen < patch or chosen % patch:
         below = max(patch, chosen // patch * patch)
         raise InvalidRequest(
             f"input size {chosen} is no multiple of the patch size {patch}; try {below} or {below + patch}"
         )
-    resample = int(processor.get("resample", 2))
-    if resample not in _FILTERS:
-        raise BackendUnavailable(
-            f"the model's processor resizes with PIL filter {resample}; known: 2 bilinear, 3 bicubic"
-        )
-    short_edge = size.get("shortest_edge")
+    _refuse_unknown_steps(processor)
+    resizes_bytes = "DINOv3" not in str(_processor_class(processor))
     policy: Aspect = next((known for known in ASPECTS if known == aspect), "crop" if crops else "squash")
     return Preprocessing(
         input_size=chosen,
         aspect=policy,
         patch=patch,
-        interpolation=_FILTERS[resample],
-        resizes_bytes="DINOv3" not in str(processor.get("image_processor_type", "DINOv3")),
+        interpolation=_filter(processor.get("resample"), resizes_bytes=resizes_bytes),
+        resizes_bytes=resizes_bytes,
         margin=short_edge / own_size if crops and short_edge else _DINOV2_MARGIN,
-        mean=_triple(processor.get("image_mean", _IMAGENET_MEAN)),
-        std=_triple(processor.get("image_std", _IMAGENET_STD)),
+        mean=_triple(processor, "image_mean", _IMAGENET_MEAN),
+        std=_triple(processor, "image_std", _IMAGENET_STD),
     )
 
 
-def _triple(values: Any) -> tuple[float, float, float]:
-    red, green, blue = (float(value) for value in values)
+def _processor_class(processor: Mapping[str, Any]) -> Any:
+    # Older files call it feature_extractor_type.
+    return processor.get("image_processor_type") or processor.get("feature_extractor_type") or "DINOv3"
+
+
+def _side(size: Any, field: str) -> int | None:
+    """The side of a size in any form in use: 224, {"shortest_edge": 224}, {"height": 224, "width": 224}."""
+    if size is None or size == {}:
+        return None
+    sides = {size} if isinstance(size, int) else set(size.values()) if isinstance(size, Mapping) else set()
+    if len(sides) == 1 and isinstance(side := sides.pop(), int) and side > 0:
+        return side
+    raise BackendUnavailable(f"the model's processor has {field} {size!r}; accepted: one side in pixels, of a square")
+
+
+def _filter(resample: Any, *, resizes_bytes: bool) -> Interpolation:
+    if resample is None:
+        return "bicubic" if resizes_bytes else "bilinear"
+    known = _FILTERS.get(resample.lower() if isinstance(resample, str) else resample)
+    if known is None:
+        raise BackendUnavailable(
+            f"the model's processor resizes with PIL filter {resample!r}; known: 2 bilinear, 3 bicubic"
+        )
+    return known
+
+
+def _refuse_unknown_steps(processor: Mapping[str, Any]) -> None:
+    """Refuse a preprocessing that leaves out a step which is always done here."""
+    for step in ("do_resize", "do_rescale", "do_normalize"):
+        if processor.get(step, True) is False:
+            raise BackendUnavailable(f"the model's processor has {step} false; accepted: true")
+    factor = processor.get("rescale_factor")
+    if factor is not None and not (isinstance(factor, int | float) and math.isclose(factor, 1 / 255, rel_tol=1e-3)):
+        raise BackendUnavailable(f"the model's processor has rescale_factor {factor!r}; accepted: 1/255")
+
+
+def _triple(processor: Mapping[str, Any], field: str, default: Triple) -> Triple:
+    values = processor.get(field)
+    if values is None:
+        return default
+    try:
+        red, green, blue = (float(value) for value in values)
+    except (TypeError, ValueError) as error:
+        raise BackendUnavailable(f"the model's processor has {field} {values!r}; accepted: three numbers") from error
     return red, green, blue
 
 

@@ -41,7 +41,7 @@ def refuse_other_encoder(recorded: EncoderFingerprint, given: EncoderFingerprint
     Raises:
         EncoderMismatch: another encoder; its vectors would be compared with the gallery's as if they meant the same.
     """
-    if given is not None and given != recorded:
+    if given is not None and not given.is_recorded_as(recorded):
         raise EncoderMismatch(
             f"the gallery was made by {recorded}, this program encodes with {given}; "
             "rebuild it with scripts/build_database.py into an empty folder, or use the gallery's encoder"

@@ -16,13 +16,13 @@ from core.errors import InvalidRequest, OutOfMemory
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.devices import DeviceChoice, choose_device
-from core.runtime.model_files import resolve_model_folder
+from core.runtime.model_folder import resolve_model_folder
 from core.verifiers import VERIFIERS
 from core.verifiers.prompting.questions import ask_style
 from core.verifiers.prompting.styles import DEFAULT_STYLE, digest, identify, load_styles
 from core.verifiers.qwen.conversations import ConversationWriter
 from core.verifiers.qwen.pair_session import AnswerTokens, PairSession
-from core.verifiers.qwen.qwen_files import QwenModel, load_qwen
+from core.verifiers.qwen.qwen_files import NEEDED_FILES, QwenModel, load_qwen
 from core.verifiers.qwen.shared_prefix import SharedPrefixRunner
 from core.verifiers.qwen.vision_tower import CachedVisionTower
 from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens, check_token_budget
@@ -92,7 +92,7 @@ class Qwen3VLVerifier:
             self.device = DeviceChoice(model.network.device, model.network.dtype, f"{model.network.device} as loaded")
         else:
             self.device = choose_device(device, dtype)
-            folder = resolve_model_folder(model, alternative=_alternative(), revision=revision)
+            folder = resolve_model_folder(model, alternative=_alternative(), revision=revision, needs=NEEDED_FILES)
             model = load_qwen(folder, self.device)
         self._writer = ConversationWriter(model.tokenizer, self._style)
         self._runner = SharedPrefixRunner(model.network, model.stop_tokens)

@@ -8,11 +8,15 @@ import torch
 
 from core.errors import BackendUnavailable
 from core.runtime.devices import DeviceChoice
-from core.runtime.model_files import read_json, weights_digest
+from core.runtime.model_files import PROCESSOR_FILES, check_whole, read_json
+from core.runtime.network_digest import network_digest
 from core.verifiers.qwen.visual_tokens import PatchCutter
 
 MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe", "qwen2_5_vl", "qwen2_vl")
 """What ``config.json`` may call the model."""
+
+NEEDED_FILES = (PROCESSOR_FILES, ("tokenizer.json", "vocab.json"))
+"""Beside configuration and weights; each has one of these names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +38,7 @@ class QwenModel:
     @property
     def stop_tokens(self) -> list[int]:
         """Tokens that end a reply."""
-        stops = self.network.generation_config.eos_token_id
-        if stops is None:
-            stops = self.tokenizer.eos_token_id
-        return list(stops) if isinstance(stops, list | tuple) else [stops]
+        return _stop_tokens(self.network, self.tokenizer)
 
 
 def load_qwen(folder: Path, device: DeviceChoice) -> QwenModel:
@@ -50,14 +51,17 @@ def load_qwen(folder: Path, device: DeviceChoice) -> QwenModel:
     kind = config.get("model_type")
     if kind not in MODEL_TYPES:
         raise BackendUnavailable(f"the model in {folder} is a {kind!r}; this verifier runs {', '.join(MODEL_TYPES)}")
-    cutter = PatchCutter.of(folder)
+    check_whole(folder)
+    cutter = PatchCutter.of(folder, config.get("vision_config"))
     tokenizer = _load_tokenizer(folder)
     # A folder without its tokenizer's files is loaded as an empty tokenizer, without a word.
     if tokenizer.convert_tokens_to_ids("<|image_pad|>") != config.get("image_token_id"):
         raise BackendUnavailable(f"the tokenizer in {folder} is not this model's; fetch the model again")
     network = _load_network(folder, device)
+    if not _stop_tokens(network, tokenizer):
+        raise BackendUnavailable(f"neither the model nor the tokenizer in {folder} says which token ends a reply")
     text = network.config.get_text_config()
-    name = f"{kind}-{text.hidden_size}x{text.num_hidden_layers} {weights_digest(folder)}"
+    name = f"{kind}-{text.hidden_size}x{text.num_hidden_layers} {network_digest(network)}"
     return QwenModel(network, tokenizer, cutter, name)
 
 
@@ -69,21 +73,45 @@ def _load_tokenizer(folder: Path) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise BackendUnavailable(f"the tokenizer in {folder} cannot be loaded: {error}") from error
-    # Older repositories keep the template that takes photos apart from the tokenizer's own.
-    if (folder / "chat_template.json").is_file():
-        tokenizer.chat_template = read_json(folder / "chat_template.json").get("chat_template")
+    # Older repositories keep the template that takes photos apart from the tokenizer's own; a .jinja file is newer.
+    older = folder / "chat_template.json"
+    if older.is_file() and not (folder / "chat_template.jinja").is_file():
+        tokenizer.chat_template = read_json(older).get("chat_template") or tokenizer.chat_template
     return tokenizer
+
+
+def _stop_tokens(network: Any, tokenizer: Any) -> list[int]:
+    stops = network.generation_config.eos_token_id
+    if stops is None:
+        stops = tokenizer.eos_token_id
+    return list(stops) if isinstance(stops, list | tuple) else [] if stops is None else [stops]
 
 
 def _load_network(folder: Path, device: DeviceChoice) -> Any:
     from safetensors import SafetensorError
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
     try:
+        config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+        # Some write this of the text network alone, which transformers does not look at.
+        config.tie_word_embeddings |= bool(getattr(config.get_text_config(), "tie_word_embeddings", False))
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=device.dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+            folder,
+            config=config,
+            dtype=device.dtype,
+            # A configuration may name what is not installed here; this is always there and gives the same answers.
+            attn_implementation="sdpa",
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
         )
         network, report = loaded
+        scales = sorted(name for name in report["unexpected_keys"] if "scale" in name.rpartition(".")[2])
+        if scales and getattr(config, "quantization_config", None) is None:
+            raise BackendUnavailable(
+                f"the model in {folder} is quantised ({scales[0]}) but its config.json does not say how; fetch it "
+                "again, or serve it with vLLM and the verifier 'openai-compatible'"
+            )
         if not report["missing_keys"]:
             return network.eval().requires_grad_(False).to(device.device)
     except torch.OutOfMemoryError as error:
@@ -91,7 +119,9 @@ def _load_network(folder: Path, device: DeviceChoice) -> Any:
             f"the model in {folder} does not fit {device.reason}; choose a smaller one or another device"
         ) from error
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        raise BackendUnavailable(f"the model in {folder} cannot be loaded: {error}") from error
+        quantised = "quantization_config" in read_json(folder / "config.json")
+        advice = "; serve quantised weights with vLLM and the verifier 'openai-compatible'" if quantised else ""
+        raise BackendUnavailable(f"the model in {folder} cannot be loaded: {error}{advice}") from error
     # transformers fills what it does not find with random numbers; such answers would look right and mean nothing.
     missing = sorted(report["missing_keys"])
     raise BackendUnavailable(f"the model in {folder} lacks {len(missing)} weights, e.g. {missing[0]}; fetch it again")

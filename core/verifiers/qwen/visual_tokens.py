@@ -1,17 +1,21 @@
 """Photos on their way into a Qwen-VL: resized to a budget, cut into patches, and as the vision tower's output."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
 from core.errors import BackendUnavailable, InvalidImage, InvalidRequest
-from core.runtime.model_files import read_json
+from core.runtime.model_files import PROCESSOR_FILES, read_processor
 
 ResizeRule = Callable[..., tuple[int, int]]
+
+# What transformers' image processor takes where a file leaves them out.
+_CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 MIN_TOKENS = 64
 """Photos of fewer visual tokens are enlarged, where the budget allows. What the published Qwen3-VL itself does."""
@@ -75,26 +79,37 @@ class PatchCutter:
     resize_rule: ResizeRule
 
     @classmethod
-    def of(cls, folder: Path) -> "PatchCutter":
+    def of(cls, folder: Path, vision: Mapping[str, Any] | None = None) -> "PatchCutter":
         """Read what the model in ``folder`` expects.
 
+        Args:
+            folder: the model's.
+            vision: ``vision_config`` of its config.json; None leaves the patches unchecked.
+
         Raises:
-            BackendUnavailable: the folder's preprocessor_config.json is missing or lacks a field.
+            BackendUnavailable: the folder does not say how photos are preprocessed, or not as the network needs it.
         """
-        settings = read_json(folder / "preprocessor_config.json")
+        settings = read_processor(folder)
         try:
-            return cls(
+            cutter = cls(
                 patch=int(settings["patch_size"]),
                 merge=int(settings["merge_size"]),
                 frames=int(settings["temporal_patch_size"]),
-                mean=tuple(map(float, settings["image_mean"])),
-                std=tuple(map(float, settings["image_std"])),
+                mean=tuple(map(float, settings.get("image_mean") or _CLIP_MEAN)),
+                std=tuple(map(float, settings.get("image_std") or _CLIP_STD)),
                 resize_rule=find_resize_rule(),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BackendUnavailable(
-                f"preprocessor_config.json in {folder} lacks or garbles {error}; fetch the model again"
+                f"{' or '.join(PROCESSOR_FILES)} in {folder} lacks or garbles {error}; fetch the model again"
             ) from error
+        for name, ours in (("patch_size", cutter.patch), ("spatial_merge_size", cutter.merge)):
+            theirs = (vision or {}).get(name, ours)
+            if theirs != ours:
+                raise BackendUnavailable(
+                    f"the model in {folder} has {name} {theirs}, its preprocessing {ours}; fetch the model again"
+                )
+        return cutter
 
     @property
     def token_side(self) -> int:

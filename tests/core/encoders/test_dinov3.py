@@ -1,6 +1,7 @@
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -183,11 +184,74 @@ def test_another_kind_of_model_is_refused(copy_of_dinov3: Path):
         DinoV3Encoder(str(copy_of_dinov3))
 
 
-def test_a_model_without_processor_file_is_preprocessed_as_dinov3(copy_of_dinov3: Path, dino_folders: dict[str, Path]):
-    """Only config and weights are needed."""
-    (copy_of_dinov3 / "preprocessor_config.json").unlink()
-    encoder = DinoV3Encoder(str(copy_of_dinov3))
-    assert encoder.fingerprint == DinoV3Encoder(str(dino_folders["dinov3"])).fingerprint
+def _edit(folder: Path, **more: object) -> None:
+    file = folder / "preprocessor_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | more))
+
+
+def _save_as_transformers_5(folder: Path) -> None:
+    file = folder / "preprocessor_config.json"
+    (folder / "processor_config.json").write_text(json.dumps({"image_processor": json.loads(file.read_text())}))
+    file.unlink()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda folder: (folder / "preprocessor_config.json").unlink(),
+        _save_as_transformers_5,
+        lambda folder: _edit(folder, resample=None),
+        lambda folder: _edit(folder, image_mean=None, image_std=None),
+        lambda folder: _edit(folder, rescale_factor=1 / 255),
+    ],
+    ids=["no file", "transformers 5", "no filter", "no colours", "factor"],
+)
+def test_preprocessing_is_the_models_own(
+    dino_folders: dict[str, Path], tmp_path: Path, kind: str, edit: Callable[[Path], None]
+):
+    """Whatever a folder leaves out is as it is published for that kind of model, and the vectors are the same."""
+    folder = Path(shutil.copytree(dino_folders[kind], tmp_path / "model"))
+    edit(folder)
+
+    assert DinoV3Encoder(str(folder)).fingerprint == DinoV3Encoder(str(dino_folders[kind])).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("more", "preprocessing"),
+    [
+        ({"size": 256, "crop_size": 224, "resample": "bicubic"}, "crop/1.143 224 bicubic bytes"),
+        ({"image_processor_type": None, "feature_extractor_type": "BitImageProcessor"}, "crop/1.143 224 bicubic bytes"),
+    ],
+)
+def test_older_forms_of_preprocessing_are_read(
+    dino_folders: dict[str, Path], tmp_path: Path, more: dict[str, object], preprocessing: str
+):
+    """Sizes as numbers, filters by name, and the class by its older key."""
+    folder = Path(shutil.copytree(dino_folders["dinov2"], tmp_path / "model"))
+    _edit(folder, **more)
+
+    assert str(DinoV3Encoder(str(folder)).preprocessing).startswith(preprocessing)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"do_normalize": False}, "do_normalize false"),
+        ({"do_resize": False}, "do_resize false"),
+        ({"rescale_factor": 1}, "rescale_factor 1"),
+        ({"size": {"height": 224, "width": 448}}, "size"),
+        ({"size": "large"}, "size 'large'"),
+        ({"resample": "lanczos"}, "PIL filter 'lanczos'"),
+        ({"image_mean": [0.5]}, "image_mean"),
+    ],
+)
+def test_a_preprocessing_that_is_not_ours_is_refused(copy_of_dinov3: Path, more: dict[str, object], says: str):
+    """It is named at the start; run otherwise, vectors would look right and mean something else."""
+    _edit(copy_of_dinov3, **more)
+
+    with pytest.raises(BackendUnavailable, match=says):
+        DinoV3Encoder(str(copy_of_dinov3))
 
 
 @pytest.mark.parametrize(

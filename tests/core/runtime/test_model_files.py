@@ -1,9 +1,11 @@
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,14 +15,15 @@ import pytest
 from safetensors.numpy import save_file
 
 from core.errors import BackendUnavailable
-from core.runtime.model_files import resolve_model_folder, weights_digest
+from core.runtime.model_files import check_whole, digest_of_files
+from core.runtime.model_folder import resolve_model_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = Path(__file__).parents[3]
 RESOLVE = """
 import sys
 from core.errors import BackendUnavailable
-from core.runtime.model_files import resolve_model_folder
+from core.runtime.model_folder import resolve_model_folder
 try:
     print(resolve_model_folder(sys.argv[1], alternative="choose another"))
 except BackendUnavailable as error:
@@ -76,11 +79,9 @@ class _Hub(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[str]:
-    """The address of a hub on this machine."""
-    handler = type("Hub", (_Hub,), {"folder": write_model(tmp_path / "published")})
-    (tmp_path / "published" / "pytorch_model.bin").write_bytes(b"a pickle")
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address at which a handler answers."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -90,10 +91,31 @@ def hub(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """An address that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[str]:
+    """The address of a hub on this machine."""
+    handler = type("Hub", (_Hub,), {"folder": write_model(tmp_path / "published")})
+    (tmp_path / "published" / "pytorch_model.bin").write_bytes(b"a pickle")
+    with served(handler) as address:
+        yield address
+
+
 def resolve_in_a_process(model: str, cache: Path, **environment: str) -> str:
     """Resolve a model in a process of its own: the hub library reads its settings once, when it is imported."""
+    return run_in_a_process([sys.executable, "-c", RESOLVE, model], cache, **environment)
+
+
+def run_in_a_process(command: list[str], cache: Path, **environment: str) -> str:
+    """What a command prints, with a hub cache of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", RESOLVE, model],
+        command,
         env=os.environ | {"HF_HOME": str(cache), "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(REPOSITORY)} | environment,
         stdout=subprocess.PIPE, text=True, timeout=60, check=True,
     )  # fmt: skip
@@ -113,8 +135,9 @@ def test_files_that_may_not_be_read_are_named_as_such():
         model = write_model(Path(folder) / "model")
         (model / "model.safetensors").chmod(0)
         user = os.getuid() or 10001
+        program = f"import os\nfrom core.runtime import model_folder, model_hub\nos.setuid({user})\n{RESOLVE}"
         done = subprocess.run(
-            [sys.executable, "-c", f"import os\nimport core.runtime.model_files\nos.setuid({user})\n{RESOLVE}", model],
+            [sys.executable, "-c", program, model],
             cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, timeout=60, check=True,
         )  # fmt: skip
 
@@ -132,7 +155,7 @@ def test_a_model_comes_from_a_mirror_once(hub: str, tmp_path: Path):
     """With HF_ENDPOINT a mirror is asked, without pickles, and the copy serves offline from then on."""
     folder = Path(resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=hub))
     assert sorted(file.name for file in folder.iterdir()) == ["config.json", "model.safetensors"]
-    assert weights_digest(folder) == weights_digest(tmp_path / "published")
+    assert (folder / "model.safetensors").read_bytes() == (tmp_path / "published" / "model.safetensors").read_bytes()
     assert resolve_in_a_process("open/model", tmp_path / "cache", HF_HUB_OFFLINE="1") == str(folder)
 
 
@@ -150,39 +173,97 @@ def test_an_unreachable_hub_is_explained(tmp_path: Path):
     assert "Three solutions" in told
 
 
-def test_digest_is_of_the_content(tmp_path: Path):
-    """Same files elsewhere, or saved by another version of transformers: same digest."""
-    first = weights_digest(write_model(tmp_path / "one", transformers_version="5.0", _name_or_path="here"))
-    second = weights_digest(write_model(tmp_path / "two", transformers_version="5.9", dtype="float32"))
-    assert first == second
-    assert len(first) == 12
+def test_a_complete_cache_asks_nobody(hub: str, tmp_path: Path):
+    """A cached model is used as it is, whatever the hub is like now: silent, a login page, or changed by its owner."""
+    cached = resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=hub)
+    with silent_server() as silent:
+        assert resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=silent) == cached
 
 
-def test_digest_tells_fine_tunes_apart(tmp_path: Path):
-    """Other numbers in the same tensors, or another setting of the network: another digest."""
-    digests = {
-        weights_digest(write_model(tmp_path / "base")),
-        weights_digest(write_model(tmp_path / "tuned", seed=1)),
-        weights_digest(write_model(tmp_path / "theta", rope_theta=50.0)),
-    }
-    assert len(digests) == 3
+def test_a_cache_filled_by_another_program_serves_offline(hub: str, tmp_path: Path):
+    """Configuration and weights suffice; what else the repository lists is not missed."""
+    (tmp_path / "published" / "notes.json").write_text("{}")
+    fill = (
+        "from huggingface_hub import snapshot_download as fetch;"
+        "fetch('open/model', allow_patterns=['config.json', 'model.safetensors'])"
+    )
+    run_in_a_process([sys.executable, "-c", fill], tmp_path / "cache", HF_ENDPOINT=hub)
+    folder = Path(resolve_in_a_process("open/model", tmp_path / "cache", HF_HUB_OFFLINE="1"))
+    assert (folder / "model.safetensors").is_file()
 
 
-def test_digest_of_nothing_is_refused(tmp_path: Path):
-    """Weights in another format are named, not ignored."""
+def test_a_silent_hub_is_given_up(tmp_path: Path):
+    """A hub that takes the connection and says nothing is an error after seconds, not a start that never ends."""
+    with silent_server() as silent:
+        told = resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=silent)
+    assert "model open/model cannot be loaded" in told
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "cause"),
+    [
+        ({"X-Error-Code": "GatedRepo", "X-Error-Message": "has been rejected by the authors"}, 403, "rejected"),
+        ({"X-Error-Code": "GatedRepo", "X-Error-Message": "is awaiting a review"}, 403, "still pending"),
+        ({"X-Error-Code": "RevisionNotFound"}, 404, "not this revision"),
+        ({"X-Error-Message": "Invalid credentials in Authorization header"}, 401, "token in HF_TOKEN"),
+        ({"Content-Type": "text/html"}, 200, "other than a model hub"),
+    ],
+)
+def test_what_the_hub_says_is_told_apart(tmp_path: Path, headers: dict[str, str], status: int, cause: str):
+    """Each refusal of a hub, and a login page in its place, is named as what it is."""
+
+    def answer(self: BaseHTTPRequestHandler) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": "5"} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(b"<html")
+
+    with served(type("Refusing", (_Hub,), {"do_GET": answer, "do_HEAD": answer})) as hub:
+        told = resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=hub)
+    assert cause in told
+
+
+def test_a_folder_of_metas_own_files_says_how_to_convert(tmp_path: Path):
+    """A .pth file is named as another format."""
+    (tmp_path / "dinov3_vith16plus.pth").write_bytes(b"")
+    with pytest.raises(BackendUnavailable, match="converts it"):
+        resolve_model_folder(str(tmp_path), alternative="")
+
+
+def test_the_earlier_digest_is_of_the_content(tmp_path: Path):
+    """Galleries made by 0.1.0 recorded this digest, so it may never change."""
+    first = digest_of_files(write_model(tmp_path / "one", transformers_version="5.0", _name_or_path="here"))
+    second = digest_of_files(write_model(tmp_path / "two", transformers_version="5.9", dtype="float32"))
+    assert first == second == "5f749c3b5af0"
+
+
+def test_weights_in_another_format_are_refused(tmp_path: Path):
+    """They are named, not ignored."""
     folder = write_model(tmp_path / "model")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(BackendUnavailable, match="safetensors"):
-        weights_digest(folder)
+        check_whole(folder)
+    assert digest_of_files(folder) is None
 
 
-@pytest.mark.parametrize("length", [0, 5, 100])
-def test_digest_of_a_cut_file_is_refused(tmp_path: Path, length: int):
-    """An interrupted download is noticed."""
+@pytest.mark.parametrize("length", [0, 5, 100, 200_000])
+def test_an_interrupted_download_is_refused(tmp_path: Path, length: int):
+    """A file that was cut off is noticed, in its table or behind it."""
     file = write_model(tmp_path / "model") / "model.safetensors"
     file.write_bytes(file.read_bytes()[:length])
     with pytest.raises(BackendUnavailable, match="not a complete safetensors file"):
-        weights_digest(file.parent)
+        check_whole(file.parent)
+
+
+def test_a_missing_shard_is_refused(tmp_path: Path):
+    """A file that the index lists and the folder lacks is named; others beside it do not count."""
+    folder = write_model(tmp_path / "model")
+    index = {"weight_map": {"a.weight": "model.safetensors", "b.weight": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(BackendUnavailable, match=r"model-2\.safetensors is missing"):
+        check_whole(folder)
 
 
 def test_damaged_config_is_refused(tmp_path: Path):
@@ -190,4 +271,4 @@ def test_damaged_config_is_refused(tmp_path: Path):
     folder = write_model(tmp_path / "model")
     (folder / "config.json").write_text("[]")
     with pytest.raises(BackendUnavailable, match=r"config\.json .* is not a JSON object"):
-        weights_digest(folder)
+        digest_of_files(folder)

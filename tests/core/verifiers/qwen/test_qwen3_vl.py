@@ -19,9 +19,11 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwe
 
 from core.errors import BackendUnavailable, InvalidRequest, OutOfMemory
 from core.results import Photo
+from core.runtime.devices import choose_device
 from core.verifiers.prompting.replies import spellings, weigh
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose, load_styles
 from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
+from core.verifiers.qwen.qwen_files import load_qwen
 from scripts.tiny_models.qwen_vl import GENERATIONS
 
 AsPhoto = Callable[[Image.Image], Photo]
@@ -346,6 +348,32 @@ def _lose_a_weight(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def _other_patches(folder: Path) -> None:
+    _edit(folder / "preprocessor_config.json", patch_size=14)
+
+
+def _quantised_in_silence(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["model.language_model.layers.0.mlp.up_proj.weight_scale_inv"] = torch.ones(1)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _quantised_openly(folder: Path) -> None:
+    _edit(folder / "config.json", quantization_config={"quant_method": "awq", "bits": 4})
+
+
+def _no_end_of_reply(folder: Path) -> None:
+    for name in ("generation_config.json", "config.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            _edit(folder / name, eos_token_id=None, eos_token=None)
+    config = json.loads((folder / "config.json").read_text())
+    _edit(folder / "config.json", text_config=config["text_config"] | {"eos_token_id": None})
+
+
+def _edit(file: Path, **more: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | more))
+
+
 def _textual_template(folder: Path) -> None:
     (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.role }}{% endfor %}")
 
@@ -355,7 +383,11 @@ def _textual_template(folder: Path) -> None:
     [
         (_without("preprocessor_config.json"), "preprocessor_config.json"),
         (_without("tokenizer.json"), "tokenizer in .* is not this model's"),
-        (_without("model.safetensors"), "cannot be loaded"),
+        (_without("model.safetensors"), r"holds no \*\.safetensors"),
+        (_other_patches, "patch_size 16, its preprocessing 14"),
+        (_quantised_in_silence, "is quantised .*openai-compatible"),
+        (_quantised_openly, "cannot be loaded.*openai-compatible"),
+        (_no_end_of_reply, "which token ends a reply"),
         (_not_a_qwen, "is a 'llama'; this verifier runs qwen3_vl"),
         (_lose_a_weight, "lacks 1 weights, e.g. lm_head.weight"),
         (_textual_template, "chat template shows no photos"),
@@ -370,6 +402,51 @@ def test_damaged_models_are_refused(
     damage(folder)
     with pytest.raises(BackendUnavailable, match=message):
         Qwen3VLVerifier(str(folder), device="cpu")
+
+
+def _saved_by_transformers_5(folder: Path) -> None:
+    processor = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "processor_config.json").write_text(json.dumps({"image_processor": processor}))
+    (folder / "preprocessor_config.json").unlink()
+
+
+def _older_template_beside(folder: Path) -> None:
+    (folder / "chat_template.json").write_text(json.dumps({"chat_template": "{{ messages | length }}"}))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        _saved_by_transformers_5,
+        _older_template_beside,
+        lambda folder: _edit(folder / "config.json", _attn_implementation="flash_attention_2"),
+        lambda folder: _edit(folder / "config.json", note="x"),
+    ],
+    ids=["transformers 5", "older template", "attention", "note"],
+)
+def test_the_same_model_described_otherwise_is_the_same(
+    qwen_folders: dict[str, Path], tmp_path: Path, edit: Callable[[Path], None]
+):
+    """Folders as newer tools write them load, and calibrations made with the model hold."""
+    folder = Path(shutil.copytree(qwen_folders["qwen3_vl"], tmp_path / "model"))
+    edit(folder)
+
+    as_published = Qwen3VLVerifier(str(qwen_folders["qwen3_vl"]), device="cpu")
+    assert Qwen3VLVerifier(str(folder), device="cpu").fingerprint == as_published.fingerprint
+
+
+def test_weights_tied_in_the_text_network_alone_are_tied(qwen_folders: dict[str, Path], tmp_path: Path):
+    """Some checkpoints write tie_word_embeddings only in text_config, and leave the output layer out."""
+    folder = Path(shutil.copytree(qwen_folders["qwen3_vl"], tmp_path / "model"))
+    _lose_a_weight(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("tie_word_embeddings", None)
+    config["text_config"]["tie_word_embeddings"] = True
+    (folder / "config.json").write_text(json.dumps(config))
+
+    network = load_qwen(folder, choose_device("cpu")).network
+
+    assert network.lm_head.weight.data_ptr() == network.model.language_model.embed_tokens.weight.data_ptr()
 
 
 def test_a_template_kept_apart_is_found(

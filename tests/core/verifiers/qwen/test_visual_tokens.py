@@ -86,5 +86,5 @@ def test_garbled_settings_are_refused(folder: Path, tmp_path: Path, change: dict
     shutil.copy(folder / "preprocessor_config.json", tmp_path)
     file = tmp_path / "preprocessor_config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
-    with pytest.raises(BackendUnavailable, match=r"preprocessor_config\.json in"):
+    with pytest.raises(BackendUnavailable, match=r"preprocessor_config\.json or processor_config\.json in"):
         PatchCutter.of(tmp_path)
