@@ -5,17 +5,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from PIL import Image
-
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
-from core.errors import InvalidRequest
+from core.errors import EncoderMismatch, InvalidRequest
 from core.gallery import DEFAULT_COLLECTION, Gallery, Storage
 from core.gallery.database.manifest import refuse_other_encoder
 from core.gallery.storage import LOCAL
-from core.imaging.decoding import open_image
+from core.imaging.sources import PhotoSource, read_source
+from core.results import EncoderFingerprint
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
 from core.retrieval.retriever import TIME_BUDGET_S, Retrieved, Retriever
+from core.runtime.one_process import OneProcess
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class M1GlobalRetrieval:
             time_budget_s: of one query; after that it is not looked at again.
             options: for the encoder, e.g. ``model="/models/dinov3"``.
         """
+        self._process = OneProcess("M1GlobalRetrieval")  # first, since it refuses to be pickled
         self._device = device
         self._encoder_name = encoder
         self._options = options
@@ -67,19 +68,23 @@ class M1GlobalRetrieval:
         """
         gallery = Gallery.open(Path(folder), None, read_only=True, storage=storage)
         try:
-            encoder = create_encoder(self._encoder_name or gallery.fingerprint.name, self._device, **self._options)
+            name = self._encoder_name or gallery.fingerprint.name
+            if name == "dinov3" and "model" not in self._options:
+                _refuse_other_default(gallery.fingerprint)
+            encoder = create_encoder(name, self._device, **self._options)
             refuse_other_encoder(gallery.fingerprint, encoder.fingerprint)
         except BaseException:
             gallery.close()
             raise
         self.close()
         self._gallery, self._encoder = gallery, encoder
+        self._process = OneProcess("M1GlobalRetrieval")
 
-    def query(self, path: Path | str, top_k: int = 5, *, collection: str = DEFAULT_COLLECTION) -> list[dict[str, Any]]:
-        """Find candidates for one photo file.
+    def query(self, path: PhotoSource, top_k: int = 5, *, collection: str = DEFAULT_COLLECTION) -> list[dict[str, Any]]:
+        """Find candidates for one photo.
 
         Args:
-            path: of the query photo, in any accepted format.
+            path: of the query photo, in any accepted format; or the photo itself, see ``read_source``.
             top_k: how many candidates, >= 1, each of another place while places last.
             collection: where to search.
 
@@ -87,28 +92,28 @@ class M1GlobalRetrieval:
             Best first: ``path``, ``id``, ``place_id``, ``place_name``, ``similarity`` (cosine, [-1, 1]) and ``rank``.
 
         Raises:
-            InvalidImage: the file is no readable photo.
+            InvalidImage: it is no readable photo.
             InvalidRequest: ``top_k`` < 1, or no index is loaded.
             GalleryUnavailable: the photo of a candidate is missing.
         """
-        image = open_image(Path(path)).image
-        candidates = self.retrieve(image, top_k, collection=collection).candidates
+        candidates = self.retrieve(path, top_k, collection=collection).candidates
         for candidate in candidates:
             self.gallery.fetch_original(candidate.image)
         return [candidate.as_dict() for candidate in candidates]
 
     def retrieve(
         self,
-        image: Image.Image,
+        image: PhotoSource,
         top_k: int = 5,
         *,
         collection: str = DEFAULT_COLLECTION,
         exclusion: Exclusion | None = None,
     ) -> Retrieved:
-        """Find candidates for an upright RGB photo; the result has its local features for a verifier."""
-        if top_k < 1:
-            raise InvalidRequest(f"top_k is {top_k}; accepted: 1 or more")
+        """Find candidates for a photo; the query's local features come along for a verifier. Errors as ``query``."""
+        if not isinstance(top_k, int) or top_k < 1:
+            raise InvalidRequest(f"top_k is {top_k!r}; accepted: a whole number from 1 on")
         gallery, encoder = self._loaded()
+        image, _ = read_source(image)
         encodings = encoder.encode([image])
         searched = ExcludingGallery(gallery, exclusion) if exclusion else gallery
         retriever = Retriever(searched, encoder.look_again, time_budget_s=self._time_budget_s)
@@ -136,7 +141,20 @@ class M1GlobalRetrieval:
     def _loaded(self) -> tuple[Gallery, Encoder]:
         if self._gallery is None or self._encoder is None:
             raise InvalidRequest("no index is loaded; call load_index(folder) first")
+        self._process.check()
         return self._gallery, self._encoder
+
+
+def _refuse_other_default(recorded: EncoderFingerprint) -> None:
+    """Refuse before some gigabytes are fetched that are of no use."""
+    # Here, because torch takes a second to import.
+    from core.encoders.dinov3 import DEFAULT_MODEL, DEFAULT_SIZE
+
+    if not recorded.weights.startswith(f"{DEFAULT_SIZE} "):
+        raise EncoderMismatch(
+            f"the gallery was made by {recorded}, and no model is named, which means {DEFAULT_MODEL}; give the "
+            'gallery\'s own, e.g. M1GlobalRetrieval(model="/models/dinov2")'
+        )
 
 
 def create_encoder(name: str, device: str = "auto", **options: Any) -> Encoder:

@@ -1,21 +1,18 @@
 """The README's door to verification: do two photos show the same place?"""
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from PIL import Image, ImageOps
+from types import TracebackType
+from typing import Any, Self
 
 from core.errors import InvalidRequest
-from core.imaging.decoding import decode_image, read_photo
+from core.imaging.sources import PhotoSource, read_source
 from core.results import Photo, Verdict
+from core.runtime.one_process import OneProcess
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
 from core.verifiers.prompting.styles import DEFAULT_STYLE, load_styles
-
-PhotoSource = str | Path | Image.Image
 
 _LOCAL_MODEL, _NO_MODEL = "qwen3-vl", "geometric"
 _TAKE_NO_PROMPT = (_NO_MODEL,)
@@ -61,6 +58,7 @@ class LocalM3Verifier:
             UnknownBackend: no verifier of that name.
             BackendUnavailable: the backend cannot work here; the message says what to do.
         """
+        self._process = OneProcess("LocalM3Verifier")  # first, since it refuses to be pickled
         # Checked for every backend, so that a misspelt style fails on a laptop, not only on the server.
         self.prompt_style = load_styles(styles_file).choose(prompt_style).name
         name = verifier or _choose_verifier(model, device)
@@ -77,14 +75,14 @@ class LocalM3Verifier:
         """Say whether two photos show the same place.
 
         Args:
-            query: a file, or a picture already opened.
+            query: a file, or the photo itself; see ``read_source``.
             candidate: likewise.
 
         Returns:
             Whether they match; the backend's own words or numbers; and its confidence that they do, [0, 1].
 
         Raises:
-            InvalidImage: a file cannot be read as a photo.
+            InvalidImage: one cannot be read as a photo.
         """
         (verdict,) = self.verify(query, [candidate])
         return verdict.is_match, verdict.response, verdict.confidence
@@ -93,14 +91,29 @@ class LocalM3Verifier:
         """Judge all candidates of one query together, which costs far less than pair by pair.
 
         Args:
-            query: a file, or a picture already opened.
+            query: a file, or the photo itself; see ``read_source``.
             candidates: likewise, K >= 0 of them.
             explain: ask for the reasons as well; slower.
 
         Returns:
             K verdicts in the order of ``candidates``.
         """
+        self._process.check()
         return self.backend.verify(_photo(query), [_photo(candidate) for candidate in candidates], explain=explain)
+
+    def close(self) -> None:
+        """Stop the threads of the backend, if it has any."""
+        close = getattr(self.backend, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def _choose_verifier(model: str | None, device: str) -> str:
@@ -116,10 +129,6 @@ def _choose_verifier(model: str | None, device: str) -> str:
 
 
 def _photo(source: PhotoSource) -> Photo:
-    if isinstance(source, Image.Image):
-        upright = ImageOps.exif_transpose(source).convert("RGB")
-        return Photo(lambda: upright)
-    data = read_photo(Path(source))
     # Decoded at once, so that a bad file is reported before a model runs.
-    image = decode_image(data).image
-    return Photo(lambda: image, content_hash=hashlib.sha256(data).hexdigest())
+    image, content_hash = read_source(source)
+    return Photo(lambda: image, content_hash=content_hash)

@@ -26,7 +26,7 @@ from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
 from core.runtime.threads import limit_threads
-from scripts.options import add_storage_options, storage_of
+from scripts.options import add_storage_options, add_verifier_options, storage_of
 
 TARGETS = (0.01, 0.02, 0.05, 0.1)
 
@@ -62,6 +62,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="print the report, store nothing")
     parser.add_argument("--verifier", help="verifier; default: the one that the service would choose")
     parser.add_argument("--model", help="model of the verifier")
+    add_verifier_options(parser)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--prompt-style", help="for verifiers that use a prompt")
     parser.add_argument("--top-k", type=int, default=5)
@@ -79,6 +80,7 @@ def _measured(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Ca
         verifier=arguments.verifier,
         model=arguments.model,
         device=arguments.device,
+        **arguments.verifier_options,
     )
     ask, models = asking(
         retrieval, door.backend, arguments.collection, top_k=arguments.top_k, prompt_style=arguments.prompt_style

@@ -29,6 +29,17 @@ def shard(text: str) -> Shard:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def add_verifier_options(parser: argparse.ArgumentParser) -> None:
+    """Let the user give further settings of the verifier, as ``M3_VERIFIER_OPTIONS`` does for the service."""
+    parser.add_argument(
+        "--verifier-options",
+        type=json_object,
+        default={},
+        metavar="JSON",
+        help='further settings of the verifier, e.g. {"url": "http://127.0.0.1:8000/v1"}',
+    )
+
+
 def add_storage_options(parser: argparse.ArgumentParser) -> None:
     """Let the user name a gallery that is shared by several machines; the services' variables say it otherwise.
 

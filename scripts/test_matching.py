@@ -30,7 +30,7 @@ from core.results import Verdict
 from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
-from scripts.options import add_storage_options, json_object, storage_of
+from scripts.options import add_storage_options, add_verifier_options, json_object, storage_of
 from scripts.report.page import write_report
 from scripts.report.records import ReportedCandidate, ReportedQuery, RunFacts
 
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verifier", help=f"{', '.join(VERIFIERS.names)} or none; default: what this machine can run")
     parser.add_argument("--model", help="model id or folder of the verifier")
+    add_verifier_options(parser)
     parser.add_argument("--prompt-style", default="simple")
     parser.add_argument("--accept-threshold", type=float, help="confidence from which an answer is given, [0, 1]")
     parser.add_argument(
@@ -116,7 +117,11 @@ def _verifier(arguments: argparse.Namespace) -> Verifier | None:
     if arguments.verifier == "none":
         return None
     door = LocalM3Verifier(
-        arguments.prompt_style, verifier=arguments.verifier, model=arguments.model, device=arguments.device
+        arguments.prompt_style,
+        verifier=arguments.verifier,
+        model=arguments.model,
+        device=arguments.device,
+        **arguments.verifier_options,
     )
     return door.backend
 

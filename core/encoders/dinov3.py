@@ -33,6 +33,8 @@ from core.runtime.model_folder import resolve_model_folder
 from core.runtime.network_digest import network_digest
 
 DEFAULT_MODEL = "facebook/dinov3-vith16plus-pretrain-lvd1689m"
+DEFAULT_SIZE = "dinov3_vit-1280x32"
+"""How the default model's fingerprint begins."""
 ACCELERATIONS = ("auto", "none", "graphs", "compile")
 
 _MODEL_TYPES = ("dinov3_vit", "dinov2", "dinov2_with_registers")

@@ -202,7 +202,7 @@ def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: Ima
         opened.load()
         orientation = _exif_orientation(opened)
         turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(orientation)
-        image = _reduce_to_rgb(opened, max_side)
+        image = _reduceto_rgb(opened, max_side)
     if turn is not None:
         image = image.transpose(turn)
         if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90):
@@ -223,10 +223,10 @@ def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImag
         # libheif applies the container's rotation; the EXIF orientation beside it must not be applied again.
         image: Image.Image = opened.to_pillow()
         width, height = image.size
-        return DecodedImage(_reduce_to_rgb(image, max_side), "image/heic", width, height)
+        return DecodedImage(_reduceto_rgb(image, max_side), "image/heic", width, height)
 
 
-def _reduce_to_rgb(image: Image.Image, max_side: int) -> Image.Image:
+def _reduceto_rgb(image: Image.Image, max_side: int) -> Image.Image:
     """Convert band by band, averaging whole blocks of pixels on the way, then resize the small rest.
 
     The pixels are those that converting all and ``Image.thumbnail`` with a ``reducing_gap`` of 2 would give.
@@ -237,7 +237,7 @@ def _reduce_to_rgb(image: Image.Image, max_side: int) -> Image.Image:
     reduced = Image.new("RGB", (-(-width // across), -(-height // down)))
     rows = max(1, _BAND_PIXELS // (width * down)) * down
     for top in range(0, height, rows):
-        band = _to_rgb(image.crop((0, top, width, min(height, top + rows))))
+        band = to_rgb(image.crop((0, top, width, min(height, top + rows))))
         reduced.paste(band.reduce((across, down)), (0, top // down))
     # Bilinear (over the whole footprint, as Pillow does it) takes two thirds of the time of bicubic.
     box = (0, 0, width / across, height / down)
@@ -261,7 +261,8 @@ def _fit(size: tuple[int, int], max_side: int) -> tuple[int, int]:
     return max_side, max(1, nearest)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert a picture of any mode: 16 bits keep their high byte, alpha is laid over white."""
     if image.mode.startswith("I"):
         # Pillow's own conversion of 16-bit greys clips everything above 255 to white.
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))

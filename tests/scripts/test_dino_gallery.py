@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from fakes.chat_server import ChatServer, completion
 from fakes.images import draw_place
 
+from core.errors import EncoderMismatch
+from core.m1_retrieval import M1GlobalRetrieval
 from scripts import build_database, test_matching
 from scripts.tiny_models.dino import build_dinov3
 
@@ -37,6 +40,27 @@ def test_a_gallery_is_asked_with_the_options_it_was_made_with(folder: Path):
     assert ask(folder, {"model": str(folder / "model"), "pooling": "gem"}) == 0
     queries = json.loads((folder / "out" / "results.json").read_text())["queries"]
     assert [query["retrieved_places"][0] for query in queries] == ["place0", "place1"]
+
+
+def test_a_gallery_of_another_model_is_not_asked_with_the_default_one(folder: Path):
+    """README's Python block names no model; it says which one is missing before it downloads gigabytes in vain."""
+    with pytest.raises(EncoderMismatch, match=r"dinov3_vit-64x2 .* no model is named, .*give the gallery's own"):
+        M1GlobalRetrieval(device="cpu").load_index(folder / "gallery")
+
+
+def test_a_verifier_behind_a_server_is_measured(folder: Path):
+    """--verifier-options takes what the service takes as M3_VERIFIER_OPTIONS."""
+    with ChatServer(lambda request: (200, completion("yes", [("yes", -0.1), ("no", -3.0)]))) as server:
+        options = json.dumps({"url": server.url})
+        encoder = json.dumps({"model": str(folder / "model"), "pooling": "gem"})
+        done = test_matching.main([
+            "--query-dir", str(folder / "photos"), "--db-dir", str(folder / "gallery"),
+            "--output-dir", str(folder / "remote"), "--encoder-options", encoder,
+            "--verifier", "openai-compatible", "--model", "tiny", "--verifier-options", options,
+        ])  # fmt: skip
+
+    assert done == 0
+    assert server.requests
 
 
 def test_another_pooling_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]):
