@@ -55,12 +55,15 @@ class Retrieved:
             place fill the candidates already.
         local_features: of the query, every view that was computed on the way; the verifier need not compute them again.
         looks: number of looks at the query, >= 1.
+        out_of_time: the time budget ended before a candidate agreed clearly; further looks, such as at the photo
+            turned by 90 degrees, may have been left out.
     """
 
     candidates: list[Candidate]
     further_views: list[Candidate]
     local_features: LocalFeatures | None
     looks: int
+    out_of_time: bool = False
 
 
 class Retriever:
@@ -113,7 +116,11 @@ class Retriever:
         tested.first_look(local_features)
         views, looks = local_features.views, 1
         further = self._look_again(image, local_features) if self._look_again else iter(())
-        while tested.best < CLEAR_SCORE and time.monotonic() < ends_at:
+        out_of_time = False
+        while tested.best < CLEAR_SCORE:
+            if time.monotonic() >= ends_at:
+                out_of_time = self._look_again is not None
+                break
             raise_if_cancelled()
             look = next(further, None)
             if look is None:
@@ -130,7 +137,8 @@ class Retriever:
                 tested.test(look.local_features, [candidate.image.image_id for candidate in closer[:CLOSER_TESTED]])
         candidates = tested.candidates()
         order = [(candidate.local_score or 0.0) + SIMILARITY_WEIGHT * candidate.similarity for candidate in candidates]
-        return Retrieved(*_spread(candidates, order, top_k), LocalFeatures(views, local_features.extractor), looks)
+        features = LocalFeatures(views, local_features.extractor)
+        return Retrieved(*_spread(candidates, order, top_k), features, looks, out_of_time)
 
     def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
         """Return the nearest images: the shortlist, and more if it has fewer than ``top_k`` places."""

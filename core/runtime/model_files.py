@@ -63,7 +63,7 @@ def check_whole(folder: Path) -> None:
         raise BackendUnavailable(f"folder {folder} has no *.safetensors file; convert the weights to safetensors")
     for file in files:
         if not file.is_file():
-            raise BackendUnavailable(f"{file.name} is missing in {folder}, though its index lists it; download it again")
+            raise BackendUnavailable(f"{file.name}, which the index lists, is missing in {folder}; download it")
         _read_table(file)
 
 
@@ -109,7 +109,9 @@ def _read_table(file: Path) -> tuple[dict[str, Any], int]:
     table.pop("__metadata__", None)
     end = 8 + length + max((entry["data_offsets"][1] for entry in table.values()), default=0)
     if end > size:
-        raise BackendUnavailable(f"{file} is not a complete safetensors file ({size} of {end} bytes); download it again")
+        raise BackendUnavailable(
+            f"{file} is not a complete safetensors file ({size} bytes of {end}); download it again"
+        )
     return table, 8 + length
 
 

@@ -262,7 +262,7 @@ def test_a_missing_shard_is_refused(tmp_path: Path):
     folder = write_model(tmp_path / "model")
     index = {"weight_map": {"a.weight": "model.safetensors", "b.weight": "model-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(BackendUnavailable, match=r"model-2\.safetensors is missing"):
+    with pytest.raises(BackendUnavailable, match=r"model-2\.safetensors, which the index lists, is missing"):
         check_whole(folder)
 
 
