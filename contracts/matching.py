@@ -76,6 +76,12 @@ class MatchReply(BaseModel):
     verification: Literal["done", "skipped", "unavailable"]
     collection: str
     candidates: list[MatchCandidate]
+    looks: int = Field(default=1, ge=1, description="number of looks at the photos: whole, enlarged, parts, turned")
+    looks_left_out: bool = Field(
+        default=False,
+        description="true: nothing clear was found before the time budget ended, and further looks, such as at the "
+        "photo turned by 90 degrees, were left out; under less load the answer may differ",
+    )
     timings_ms: dict[str, float] = Field(description="per stage, milliseconds")
     models: ModelsBody
     request_id: str

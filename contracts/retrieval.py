@@ -48,4 +48,9 @@ class SearchReply(BaseModel):
     query_features: str | None = Field(
         default=None, description="the query's local features (base64), to pass on to the verifier"
     )
+    looks: int = Field(default=1, ge=1, description="number of looks at the photo: whole, enlarged, parts, turned")
+    out_of_time: bool = Field(
+        default=False,
+        description="the time budget ended before a candidate agreed clearly; further looks were left out",
+    )
     timings_ms: dict[str, float]

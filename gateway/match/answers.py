@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 from contracts.match_events import CandidatesEvent, VerdictEvent
 from contracts.matching import MatchCandidate, MatchFields, MatchReply, ModelsBody
 from contracts.retrieval import RetrievedCandidate, SearchReply
-from contracts.verification import CandidateRef, RankedVerdict, VerdictBody, VerifyReply
+from contracts.verification import CandidateRef, Language, RankedVerdict, VerdictBody, VerifyReply
 from serving.observability import current_request_id
+
+_LEFT_OUT: Mapping[Language, str] = {
+    "en": "There was no time to compare the photo turned and enlarged. Take it again upright and from closer by.",
+    "zh": "时间不足，未能将照片旋转、放大后再次比对。请摆正手机、靠近一些再拍一张。",
+}
 
 
 def candidate_refs(found: SearchReply, photo: int = 0) -> list[CandidateRef]:
@@ -60,6 +65,8 @@ def retrieval_answer(found: Sequence[SearchReply], fields: MatchFields) -> Match
         verification="skipped" if skipped else "unavailable",
         collection=fields.collection,
         candidates=candidates,
+        looks=sum(photo.looks for photo in found),
+        looks_left_out=_looks_left_out(found),
         timings_ms={},
         models=ModelsBody(encoder=found[0].encoder, verifier=None),
         request_id=current_request_id(),
@@ -78,17 +85,23 @@ def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields:
         _join(retrieved[each.photo, each.image_id], each.photo, rank=rank, verdict=each.verdict)
         for rank, each in enumerate(_once_each(ranked, found)[: fields.top_k], start=1)
     ]
+    unsure = not verified.matched and _looks_left_out(found)
     return MatchReply(
         matched=verified.matched,
         place=candidates[0].place if verified.matched and candidates else None,
         confidence=verified.confidence,
         decision=verified.decision,
         reason=verified.reason,
-        reasons=verified.reasons,
-        reasons_in=verified.reasons_in,
+        reasons=verified.reasons + ([_LEFT_OUT[fields.language or "en"]] if verified.reasons and unsure else []),
+        reasons_in={
+            language: reasons + ([_LEFT_OUT[language]] if unsure else [])
+            for language, reasons in verified.reasons_in.items()
+        },
         verification="done",
         collection=fields.collection,
         candidates=candidates,
+        looks=sum(photo.looks for photo in found),
+        looks_left_out=_looks_left_out(found),
         timings_ms={},
         models=ModelsBody(encoder=found[0].encoder, verifier=verified.verifier, prompt_style=verified.prompt_style),
         request_id=current_request_id(),
@@ -103,6 +116,10 @@ def service_timings(found: Sequence[SearchReply], verified: VerifyReply | None) 
     if verified is not None:
         spent.update({f"verification_{stage}": took for stage, took in verified.timings_ms.items()})
     return {stage: round(took, 3) for stage, took in spent.items()}
+
+
+def _looks_left_out(found: Sequence[SearchReply]) -> bool:
+    return any(photo.out_of_time for photo in found)
 
 
 def _surest(found: Sequence[SearchReply]) -> int:

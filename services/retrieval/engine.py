@@ -33,6 +33,8 @@ class Found:
         query: the decoded photo.
         embedding: float32 [D], the photo's.
         features: the photo's packed local features, where asked for and where the encoder makes them.
+        looks: see ``core.retrieval.retriever.Retrieved``, as is the next.
+        out_of_time: likewise.
     """
 
     candidates: list[Candidate]
@@ -40,6 +42,8 @@ class Found:
     query: DecodedImage
     embedding: NDArray[np.float32]
     features: bytes | None
+    looks: int
+    out_of_time: bool
 
 
 class RetrievalEngine:
@@ -124,7 +128,15 @@ class RetrievalEngine:
                 )
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
-            return Found(retrieved.candidates, retrieved.further_views, query, embedding, packed)
+            return Found(
+                retrieved.candidates,
+                retrieved.further_views,
+                query,
+                embedding,
+                packed,
+                retrieved.looks,
+                retrieved.out_of_time,
+            )
 
     def _retriever(self, exclusion: Exclusion | None) -> Retriever:
         searched = ExcludingGallery(self._gallery, exclusion) if exclusion else self._gallery

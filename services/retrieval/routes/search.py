@@ -54,6 +54,8 @@ async def search(
         query_width=found.query.width,
         query_height=found.query.height,
         query_features=base64.b64encode(found.features).decode() if found.features is not None else None,
+        looks=found.looks,
+        out_of_time=found.out_of_time,
         timings_ms=timer.finish(),
     )
     request.state.timings_ms = reply.timings_ms

@@ -103,8 +103,12 @@ def test_no_look_begins_after_the_budget(gallery, embedded):
     """Without time left, the first look is all that an unclear photo gets."""
     photo = Image.effect_noise((640, 480), 90).convert("RGB")
 
-    assert retrieve(gallery, embedded, photo, 3, embedded.look_again, time_budget_s=0.0).looks == 1
-    assert retrieve(gallery, embedded, photo, 3, embedded.look_again).looks > 2
+    hurried = retrieve(gallery, embedded, photo, 3, embedded.look_again, time_budget_s=0.0)
+    assert (hurried.looks, hurried.out_of_time) == (1, True)
+
+    patient = retrieve(gallery, embedded, photo, 3, embedded.look_again)
+    assert patient.looks > 2
+    assert not patient.out_of_time
 
 
 def test_without_local_features_similarity_decides(gallery, embedded):
