@@ -131,19 +131,6 @@ def parse_fields(model: type[Fields], form: FormData, *, files: frozenset[str] =
         raise RequestValidationError(errors) from exc
 
 
-def parse_json(model: type[Fields], body: bytes) -> Fields:
-    """Read a JSON body.
-
-    Raises:
-        RequestValidationError: no JSON, or a value outside the model's rules.
-    """
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as exc:
-        errors = [{**error, "loc": ("body", *error["loc"])} for error in exc.errors(include_url=False)]
-        raise RequestValidationError(errors) from exc
-
-
 class _StrictParser(MultiPartParser):
     """Refuses a form that ends before its last boundary; otherwise its last file would be lost silently."""
 
