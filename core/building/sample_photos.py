@@ -77,7 +77,7 @@ SAMPLE_PHOTOS = (
         {"en": "Cup of coffee", "zh": "一杯咖啡"},
         {
             "en": "An espresso on a wooden counter, with a spoon. Part of the sample collection.",
-            "zh": "木台面上的一杯浓缩咖啡，旁边有一把勺子。示例馆藏的一部分。",
+            "zh": "木台面上的一杯浓缩咖啡，旁边有一把勺子。示例图库的一部分。",
         },
         "Rachel Michetti, Pikolo Espresso Bar",
         "CC0",
@@ -87,7 +87,7 @@ SAMPLE_PHOTOS = (
         {"en": "Chelsea the cat", "zh": "猫咪切尔西"},
         {
             "en": "A tabby cat, from close by. Part of the sample collection.",
-            "zh": "一只虎斑猫的近照。示例馆藏的一部分。",
+            "zh": "一只虎斑猫的近照。示例图库的一部分。",
         },
         "Stéfan van der Walt",
         "CC0",
@@ -97,7 +97,7 @@ SAMPLE_PHOTOS = (
         {"en": "Falcon 9 on its launch pad", "zh": "发射台上的猎鹰九号"},
         {
             "en": "The rocket that carried the DSCOVR satellite, Cape Canaveral, 2015. Part of the sample collection.",
-            "zh": "2015 年在卡纳维拉尔角搭载 DSCOVR 卫星的火箭。示例馆藏的一部分。",
+            "zh": "2015 年在卡纳维拉尔角搭载 DSCOVR 卫星的火箭。示例图库的一部分。",
         },
         "SpaceX",
         "public domain",
@@ -107,7 +107,7 @@ SAMPLE_PHOTOS = (
         {"en": "Man with a camera", "zh": "持相机的人"},
         {
             "en": "A photographer behind a tripod, in black and white. Part of the sample collection.",
-            "zh": "三脚架后的摄影师，黑白照片。示例馆藏的一部分。",
+            "zh": "三脚架后的摄影师，黑白照片。示例图库的一部分。",
         },
         "Lav Varshney",
         "CC0",
@@ -117,7 +117,7 @@ SAMPLE_PHOTOS = (
         {"en": "Greek coins from Pompeii", "zh": "庞贝出土的希腊钱币"},
         {
             "en": "Coins of the Brooklyn Museum, in rows on grey. Part of the sample collection.",
-            "zh": "布鲁克林博物馆收藏的钱币，成行排列。示例馆藏的一部分。",
+            "zh": "布鲁克林博物馆收藏的钱币，成行排列。示例图库的一部分。",
         },
         "Brooklyn Museum",
         "no known copyright restrictions",
@@ -127,7 +127,7 @@ SAMPLE_PHOTOS = (
         {"en": "Hubble eXtreme Deep Field", "zh": "哈勃极深空"},
         {
             "en": "Thousands of galaxies in a tiny piece of the sky. Part of the sample collection.",
-            "zh": "一小片天空中的数千个星系。示例馆藏的一部分。",
+            "zh": "一小片天空中的数千个星系。示例图库的一部分。",
         },
         "NASA, HubbleSite",
         "public domain",
@@ -137,7 +137,7 @@ SAMPLE_PHOTOS = (
         {"en": "Brick wall", "zh": "砖墙"},
         {
             "en": "A wall of bricks, in black and white. Part of the sample collection.",
-            "zh": "黑白的砖墙。示例馆藏的一部分。",
+            "zh": "黑白的砖墙。示例图库的一部分。",
         },
         "CC0Textures",
         "CC0",
@@ -145,7 +145,7 @@ SAMPLE_PHOTOS = (
     SamplePhoto(
         "gravel.png",
         {"en": "Gravel path", "zh": "碎石路"},
-        {"en": "Small stones, from above. Part of the sample collection.", "zh": "俯拍的碎石。示例馆藏的一部分。"},
+        {"en": "Small stones, from above. Part of the sample collection.", "zh": "俯拍的碎石。示例图库的一部分。"},
         "CC0Textures",
         "CC0",
     ),
@@ -153,7 +153,7 @@ SAMPLE_PHOTOS = (
 
 STRANGER = SamplePhoto(
     "retina.jpg",
-    {"en": "Something that is not in the sample", "zh": "示例馆藏中没有的事物"},
+    {"en": "Something that is not in the sample", "zh": "示例图库中没有的事物"},
     {"en": "The back of an eye.", "zh": "眼底照片。"},
     "Mikael Häggström",
     "CC0",

@@ -27,12 +27,12 @@ _SENTENCES: Mapping[str, tuple[str, str, str]] = {
     ),
     "few": ("Only {count} point agrees.", "Only {count} points agree.", "只有 {count} 个点吻合。"),
     "none": ("No points agree.",) * 2 + ("没有吻合的点。",),
-    "too_little": ("That is too little to be sure.",) * 2 + ("不足以确认。",),
+    "too_little": ("That is too little to be sure.",) * 2 + ("这还不足以确认。",),
     "coverage": ("What agrees covers {percent} % of the collection's photo.",) * 2
-    + ("吻合区域占馆藏照片的 {percent}%。",),
+    + ("吻合区域占图库照片的 {percent}%。",),
     "turned": ("The photo was turned by {degrees} degrees to compare.",) * 2 + ("比对时将照片旋转了 {degrees} 度。",),
     "next": ("The next place, {place}, has {count}.",) * 2 + ("其次是“{place}”，有 {count} 个吻合点。",),
-    "alike": ("This place looks like {place} as well.",) * 2 + ("它与“{place}”也很相像。",),
+    "alike": ("This place looks like {place} as well.",) * 2 + ("它与“{place}”也很相似。",),
     "other_look": ("By its overall look alone, {place} would come first.",) * 2
     + ("若只看整体外观，“{place}”会排在最前。",),
     "nearest": ("The nearest is {place}.",) * 2 + ("最接近的是“{place}”。",),

@@ -269,7 +269,7 @@ class Gallery:
     def places(
         self, collection: str | None = None, text: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> PlacePage:
-        """List places by name; arguments and errors as ``list_images``, ``text`` within names and ids."""
+        """List places by name; arguments and errors as ``list_images``, ``text`` within their texts and facts."""
         with self._database.reading() as connection:
             return place_rows.page_of_places(connection, collection, text, cursor, limit)
 

@@ -12,11 +12,11 @@ _FAULTS_EN = {
     "small": "very small",
 }
 _FAULTS_ZH = {
-    "dark": "太暗",
-    "overexposed": "过曝",
-    "flat": "几乎没有纹理",
+    "dark": "过暗",
+    "overexposed": "曝光过度",
+    "flat": "几乎没有内容",
     "blurred": "模糊",
-    "small": "尺寸太小",
+    "small": "尺寸过小",
 }
 _URGENCY = ("no_usable_photo", "confusable", "one_view", "faulty_photo")
 
@@ -74,22 +74,22 @@ def _advise(place: PlaceRef, faulty: Sequence[PhotoFinding], twin: PlaceRef | No
         fault_zh = "、".join(_FAULTS_ZH[fault] for fault in first.faults)
         if "no_usable_photo" not in reasons:
             en.append(f"Replace {first.filename} of “{place.name}”: it is {fault_en}.")
-            zh.append(f"请替换“{place.name}”的照片 {first.filename}:该照片{fault_zh}。")
+            zh.append(f"请替换“{place.name}”的照片 {first.filename}：它{fault_zh}。")
         elif place.images == 1:
             en.append(f"Photograph “{place.name}” again: its only photo is {fault_en}.")
-            zh.append(f"请重拍“{place.name}”:唯一的照片{fault_zh}。")
+            zh.append(f"请重拍“{place.name}”：唯一的照片{fault_zh}。")
         else:
             en.append(f"Photograph “{place.name}” again: none of its {place.images} photos is good ({fault_en}).")
-            zh.append(f"请重拍“{place.name}”:{place.images} 张照片都不合格({fault_zh})。")
+            zh.append(f"请重拍“{place.name}”：{place.images} 张照片都不合格（{fault_zh}）。")
     if twin is not None:
         en.append(
             f"“{place.name}” looks like “{twin.name}”: add two photos that show what only it has, such as its label, a "
             "detail, or what stands beside it."
         )
-        zh.append(f"“{place.name}”与“{twin.name}”相似:请补拍两张能体现其独有之处的照片,例如标牌、细节或周围环境。")
+        zh.append(f"“{place.name}”与“{twin.name}”相似：请补拍两张能体现其独有之处的照片，例如标牌、细节或周围环境。")
     elif "one_view" in reasons:
         en.append(
             f"“{place.name}” has one photo only: add two, from the left and from the right, where visitors stand."
         )
-        zh.append(f"“{place.name}”只有一张照片:请站在游客的位置,从左侧和右侧各补拍一张。")
+        zh.append(f"“{place.name}”只有一张照片：请站在游客的位置，从左侧和右侧各补拍一张。")
     return Advice(place, reasons, " ".join(en), "".join(zh))

@@ -267,7 +267,7 @@ def _say(weeks: Sequence[Week], reference: Reference | None, total: int) -> tupl
         return (
             "too_few",
             f"Too few matches to say anything: {total} so far; {needed} are needed{of_week}.",
-            f"匹配次数太少,还无法判断:目前 {total} 次,需要{'单周' if of_week else ''}达到 {needed} 次。",
+            f"识别次数太少，还无法判断：目前 {total} 次，需要{'单周' if of_week else ''}达到 {needed} 次。",
         )
     unusual = [week for week in judged if week.answers_changed or week.scores_changed]
     if not unusual:
@@ -283,11 +283,11 @@ def _say_week(week: Week, reference: Reference) -> tuple[str, str]:
         return (
             f"In the week of {week.start} the share of answered photos {en} from {before:.0%} to {now:.0%} "
             f"({week.answered.total} photos).",
-            f"{week.start} 起的一周,得到答案的照片比例由 {before:.0%} {zh}到 {now:.0%}(共 {week.answered.total} 张)。",
+            f"{week.start} 起的一周，得到答案的照片比例由 {before:.0%} {zh}到 {now:.0%}（共 {week.answered.total} 张）。",
         )
     return (
         f"In the week of {week.start} the scores have moved (PSI {week.psi:.2f}), though as many photos "
         f"were answered ({now:.0%} of {week.answered.total}).",
-        f"{week.start} 起的一周,得分分布发生变化(PSI {week.psi:.2f}),但得到答案的比例相近"
-        f"({week.answered.total} 张中的 {now:.0%})。",
+        f"{week.start} 起的一周，得分分布发生变化（PSI {week.psi:.2f}），但得到答案的比例相近"
+        f"（{week.answered.total} 张中的 {now:.0%}）。",
     )

@@ -1,7 +1,7 @@
 """The web page: static files, each under a route of its own."""
 
 import asyncio
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from gateway.page.icon import draw_icon
+from gateway.page.lean import lean
 
 _FOLDER = Path(__file__).parents[1] / "web"
 _ICONS = {"icon-192.png": (192, False), "icon-512.png": (512, False), "icon-maskable.png": (512, True)}
@@ -22,6 +23,11 @@ _POLICY = (
 )
 
 
+@lru_cache(maxsize=256)
+def _lean_code(path: Path, _changed_ns: int) -> bytes:
+    return lean(path.read_text(encoding="utf-8")).encode()
+
+
 def serve_page(app: FastAPI) -> None:
     """Serve the files of ``web/`` at the root, ``index.html`` as ``/``, and the icons drawn from code.
 
@@ -32,7 +38,12 @@ def serve_page(app: FastAPI) -> None:
 
     async def serve_file(request: Request) -> Response:
         name = request.url.path.lstrip("/") or "index.html"
+        # StaticFiles knows whether the browser has it already, and what a HEAD request is answered.
         answer = await files.get_response(name, request.scope)
+        if answer.status_code == 200 and request.method == "GET" and name.endswith((".js", ".css")):
+            path = _FOLDER / name
+            code = await asyncio.to_thread(_lean_code, path, path.stat().st_mtime_ns)
+            answer = Response(code, media_type=answer.media_type, headers={"ETag": answer.headers["ETag"]})
         # Small files, checked by ETag each time: an update of the product shows at once.
         answer.headers["Cache-Control"] = "no-cache"
         answer.headers["Content-Security-Policy"] = _POLICY

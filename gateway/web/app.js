@@ -1,53 +1,80 @@
 /** Start of the page: the frame around the views, and which view an address shows. */
 
 import { MatchSession } from "./match/session.js";
-import { matchView } from "./match/view.js";
+import { fetchAnswer, matchView } from "./match/view.js";
+import { invitation, invite } from "./match/where.js";
 import { whenKeyIsNeeded } from "./page/api.js";
-import { focusHeading, h, styled } from "./page/dom.js";
+import { errorNotice } from "./page/dialogs.js";
+import { announce, focusHeading, h, styled } from "./page/dom.js";
 import { icon } from "./page/icons.js";
-import { currentLanguage, preferredLanguage, t, useDeskWords, useLanguage } from "./page/language.js";
-import { address, currentRoute } from "./page/router.js";
+import { identify, identity, isStaff, isVisitor } from "./page/identity.js";
+import { currentLanguage, preferredLanguage, t, useLanguage, useWords } from "./page/language.js";
+import { address, currentRoute, matchAddress } from "./page/router.js";
 
 // What outlives a view: an answer on screen and a running upload survive a change of page or language.
-const context = { session: new MatchSession(), queue: null };
+const context = {
+  session: new MatchSession(),
+  queue: null,
+  entitle: (title) => (document.title = `${title} · ${t("product")}`),
+};
 
 let shown = { dispose: () => {} };
 let asked = 0;
+let whoIsThere = null; // settled once the server has said who we are, or could not
+
+const DESK = ["collections", "status"];
+const isDesk = () => DESK.includes(currentRoute().segments[0]);
 
 /** The operator's views, their style and words are fetched when first opened: a visitor's phone never loads them. */
 async function viewOf({ segments }) {
   const [page, collection, kind, place] = segments;
-  if (!["collections", "status"].includes(page)) return matchView;
-  const desk = [styled("style/collections.css"), useDeskWords()];
+  if (!DESK.includes(page)) return matchView;
+  const desk = [styled("style/collections.css"), useWords("desk/"), page === "status" && useWords("answer/")];
   const fetched = async (module) => (await Promise.all([module, ...desk]))[0];
+  await whoIsThere;
+  if (isVisitor()) return (await fetched(import("./page/gate.js"))).gateView;
   if (page === "status") return (await fetched(import("./status/view.js"))).statusView;
   if (!collection) return (await fetched(import("./collections/list.js"))).collectionsView;
-  const { IngestQueue } = await fetched(import("./ingest/queue.js"));
-  context.queue ??= new IngestQueue();
+  const { followedQueue } = await fetched(import("./ingest/note.js"));
+  context.queue ??= followedQueue();
   const isPlace = kind === "places" && place;
   return isPlace ? (await import("./collections/place.js")).placeView : (await import("./collections/collection.js")).collectionView;
 }
 
-/** Draw the view of the current address. A view is {title, element, dispose?}. */
+/** Draw the view of the current address. A view is {title, element, dispose?, isEdited?}. */
 async function show({ moveFocus }) {
   const request = ++asked;
   const route = currentRoute();
-  const view = await viewOf(route);
+  const view = await viewOf(route).catch((error) => failedView(error));
   if (request !== asked) return; // somebody was faster
   shown.dispose?.();
   shown = view(context, route);
   document.getElementById("main").replaceChildren(shown.element);
-  document.title = `${shown.title} · ${t("product")}`;
-  drawBar(route.segments[0] ?? "match");
+  context.entitle(shown.title);
+  drawBar();
   if (moveFocus) {
     scrollTo(0, 0);
     focusHeading(shown.element);
   }
 }
 
-function drawBar(page) {
-  const link = (name) =>
-    h("a", { href: address(name), "aria-current": name === page ? "page" : null }, t(`nav.${name}`));
+/** In place of a view whose files could not be fetched. */
+const failedView = (error) => () => {
+  console.info("a part of the page is missing:", error);
+  const retry = () => show({ moveFocus: true });
+  const title = t(`nav.${DESK.find((page) => page === currentRoute().segments[0]) ?? "match"}`);
+  const notice = errorNotice({ code: "network" }, { retry });
+  return { title, element: h("div", { class: "page" }, h("h1", {}, title), notice) };
+};
+
+function drawBar() {
+  const route = currentRoute();
+  const page = route.segments[0] ?? "match";
+  // A visitor's way back leads to the collection they came for.
+  const camera = matchAddress((isDesk() ? null : route.query.get("collection")) ?? invitation());
+  const link = (name, href = address(name)) =>
+    h("a", { href, "aria-current": name === page ? "page" : null }, t(`nav.${name}`));
+  const desk = isStaff() || (isDesk() && !isVisitor()) ? DESK.map((name) => link(name)) : [];
   const other = currentLanguage() === "en" ? "zh" : "en";
   const language = h(
     "button",
@@ -58,15 +85,19 @@ function drawBar(page) {
   document
     .getElementById("bar")
     .replaceChildren(
-      h("a", { class: "brand", href: address("match"), "aria-label": t("product") }, icon("mark")),
-      h("nav", { "aria-label": t("nav") }, link("match"), link("collections"), link("status")),
+      h("a", { class: "brand", href: camera, "aria-label": t("product") }, icon("mark")),
+      h("nav", { "aria-label": t("nav") }, link("match", camera), desk),
       language,
     );
   document.getElementById("skip").textContent = t("skip");
 }
 
 async function switchLanguage(language) {
-  await useLanguage(language, { remember: true });
+  try {
+    await useLanguage(language, { remember: true });
+  } catch {
+    return announce(t("error.network")); // its sentences could not be fetched; what is on screen stays
+  }
   await show({ moveFocus: false });
   document.querySelector(".language").focus();
 }
@@ -74,8 +105,7 @@ async function switchLanguage(language) {
 /** From the second visit on the service worker keeps the files; those of the first, and the answer's, are put beside it. */
 async function keepForOffline() {
   await navigator.serviceWorker.register("offline.js");
-  const isVisitor = !["collections", "status"].includes(currentRoute().segments[0]);
-  if (isVisitor) await Promise.all([import("./match/answer.js"), styled("style/comparison.css")]);
+  if (!isDesk()) await fetchAnswer();
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   const shell = await caches.open("shell");
   await shell.addAll([new URL("./", location.href).href, ...loaded.filter((url) => /\.(js|css)$/.test(url))]);
@@ -83,20 +113,30 @@ async function keepForOffline() {
 
 async function start() {
   whenKeyIsNeeded(async (error) => (await import("./page/sign_in.js")).askForKey(error));
+  whoIsThere = identify();
   await useLanguage(preferredLanguage());
   const invited = new URLSearchParams(location.search).get("collection"); // by a QR code
-  if (invited && !location.hash) {
-    history.replaceState(null, "", `./${address("match")}?collection=${encodeURIComponent(invited)}`);
-  }
+  if (invited) invite(invited);
+  // The installed page and whoever types the address come back to the collection they came for.
+  if (!location.hash && invitation()) history.replaceState(null, "", `./${matchAddress(invitation())}`);
   addEventListener("hashchange", () => show({ moveFocus: true }));
   document.getElementById("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the hash belongs to the router
     document.getElementById("main").focus();
   });
   addEventListener("beforeunload", (event) => {
-    if (context.queue?.isUnfinished) event.preventDefault();
+    if (context.queue?.isUnfinished || shown.isEdited?.()) event.preventDefault();
   });
   await show({ moveFocus: false });
+  await whoIsThere;
+  drawBar();
+  let wasVisitor = isVisitor();
+  identity.addEventListener("change", () => {
+    const isOther = isDesk() && wasVisitor !== isVisitor();
+    wasVisitor = isVisitor();
+    if (isOther) show({ moveFocus: true });
+    else drawBar();
+  });
   // Absent on plain http other than localhost. Failing to keep the files costs only the offline shell.
   if ("serviceWorker" in navigator) keepForOffline().catch((error) => console.info("not kept for offline:", error));
 }

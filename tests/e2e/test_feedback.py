@@ -66,7 +66,7 @@ def test_a_refused_photo_can_be_claimed_for_one_of_the_guesses(visit: Visit, com
     visitor = visit(PAGE, device=PHONE, language="zh-CN")
     visitor.show_photo(stranger())
 
-    say(visitor, "不对")
+    say(visitor, "其实有")
     say(visitor, "Cup of coffee")
     expect(visitor.page.locator("#live")).to_have_text("谢谢。您随时可以更改。")
     visitor.page.get_by_role("button", name="Switch to English").click()

@@ -58,8 +58,8 @@ def test_an_empty_gallery_offers_a_sample(newcomer: Visitor) -> None:
     page.get_by_role("button", name=re.compile("(Ask about|识别).*(Chelsea|切尔西)")).click()
     expect(page.get_by_role("heading", name=re.compile("Chelsea|切尔西"), level=1)).to_be_visible()
     newcomer.go("#/collections/sample")
-    page.get_by_role("button", name=re.compile("something that is not|不在馆藏中的事物")).click()
-    expect(page.get_by_role("heading", name=re.compile("not in the collection|不在本馆藏中"))).to_be_visible()
+    page.get_by_role("button", name=re.compile("something that is not|图库中没有的事物")).click()
+    expect(page.get_by_role("heading", name=re.compile("not in the collection|没有找到相符"))).to_be_visible()
     newcomer.go("#/collections/sample")
     page.get_by_role("button", name=re.compile("Remove the sample|移除示例")).click()
 

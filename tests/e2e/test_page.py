@@ -175,8 +175,8 @@ def test_both_languages_say_the_same_things(visit: Visit) -> None:
     keys = visitor.page.evaluate(
         """async () => {
           const sentences = async (name) => Object.keys((await import(`./language/${name}.js`)).default);
-          const all = async (name) => [...(await sentences(name)), ...(await sentences(`desk/${name}`))];
-          return [await all("en"), await all("zh")];
+          const all = (name) => Promise.all(["", "answer/", "desk/"].map((part) => sentences(part + name)));
+          return [(await all("en")).flat(), (await all("zh")).flat()];
         }"""
     )
 
@@ -194,7 +194,7 @@ def test_every_sentence_is_used(visit: Visit) -> None:
     keys = visitor.page.evaluate(
         """async () => {
           const sentences = async (name) => Object.keys((await import(`./language/${name}.js`)).default);
-          return [...(await sentences("en")), ...(await sentences("desk/en"))];
+          return (await Promise.all(["en", "answer/en", "desk/en"].map(sentences))).flat();
         }"""
     )
 
@@ -203,6 +203,8 @@ def test_every_sentence_is_used(visit: Visit) -> None:
         "upload.",
         "match.",
         "collections.first.step",
+        "error.",
+        "feedback.",
         "nav.",
         "health.",
         "matches.",

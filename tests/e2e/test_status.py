@@ -46,7 +46,7 @@ def test_the_status_page_names_what_runs(visit: Visit) -> None:
 def test_every_name_is_in_the_language_of_the_page(visit: Visit, device: object) -> None:
     """In Chinese no name of a detail, a stage or a part is left in English but the programming language's."""
     page = visit("#/status", device=device, language="zh-CN").page
-    expect(page.get_by_role("heading", name="回答耗时")).to_be_visible()
+    expect(page.get_by_role("heading", name="识别耗时")).to_be_visible()
 
     names = [*page.locator(".report :is(dt, th, h2)").all_inner_texts(), *page.locator(".verdict").all_inner_texts()]
 

@@ -172,8 +172,8 @@ def test_the_slider_says_what_a_promise_costs(visit: Visit, product: Product, pe
     visitor.go(f"#/collections/{name}")
     page = visitor.page
 
-    unfold(page, re.compile("How sure|要多确定"))
-    page.get_by_role("button", name=re.compile("^Measure|^用本馆藏")).click()
+    unfold(page, re.compile("How sure|识别的严格程度"))
+    page.get_by_role("button", name=re.compile("^Measure|^用本图库")).click()
     expect(page.get_by_text(re.compile("3 of 40|3 / 40"))).to_be_visible()
     page.get_by_role("button", name=re.compile("Stop measuring|停止测量")).click()
     slider = page.get_by_role("slider")

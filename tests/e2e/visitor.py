@@ -64,14 +64,18 @@ class Visitor:
 
     def turn_to(self, view: str) -> None:
         """Go to another view without loading the page again, and wait until all of it is there."""
-        self.page.evaluate("(view) => { document.querySelector('#main h1')?.remove(); location.hash = view; }", view)
-        self.page.locator("h1").first.wait_for()
+        self.turn_to_now(view)
         self.page.wait_for_load_state("networkidle")
 
     def expect_complaint(self, part: str) -> None:
         """Let the browser say something, such as that a request failed which the test makes fail."""
         self._expected.append(part)
         self.complaints = [complaint for complaint in self.complaints if part not in complaint]
+
+    def turn_to_now(self, view: str) -> None:
+        """Go to another view without loading the page again, and do not wait for what it asks the server."""
+        self.page.evaluate("(view) => { document.querySelector('#main h1')?.remove(); location.hash = view; }", view)
+        self.page.locator("h1").first.wait_for()
 
     def show_photo(self, data: bytes, name: str = "photo.jpg") -> None:
         """Choose a photo on the match page or beside an answer."""

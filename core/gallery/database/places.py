@@ -97,8 +97,9 @@ def page_of_places(
         conditions.append("collection = ?")
         values.append(collection)
     if text:
-        conditions.append(f"({contains('name')} OR {contains('place_id')})")
-        values += [like_pattern(text)] * 2
+        searched = ("name", "place_id", "description", "metadata")
+        conditions.append(f"({' OR '.join(map(contains, searched))})")
+        values += [like_pattern(text)] * len(searched)
     total = connection.execute(f"SELECT count(*) FROM places WHERE {' AND '.join(conditions)}", values).fetchone()[0]
     if cursor is not None:
         conditions.append("(name, id) > (?, ?)")

@@ -3,7 +3,7 @@
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { duration, percent, t, when } from "../page/language.js";
-import { errorNotice } from "../page/dialogs.js";
+import { errorNotice, technicalDetails } from "../page/dialogs.js";
 import { changeJson, json } from "../page/api.js";
 import { collectionPath } from "./api.js";
 import { pause } from "./section.js";
@@ -49,7 +49,7 @@ export function calibrationContent(collection, section) {
     }
   };
 
-  function slider({ curve, target, promised, needed_unknown: needed, made_at: madeAt }) {
+  function slider({ curve, target, promised, needed_unknown: needed, made_at: madeAt, known_by_origin: known }) {
     const nearest = (wanted) =>
       curve.reduce((best, point, at) => (Math.abs(point.target - wanted) < Math.abs(curve[best].target - wanted) ? at : best), 0);
     const words = h("p", { class: "promise" });
@@ -72,6 +72,7 @@ export function calibrationContent(collection, section) {
       input.setAttribute("aria-valuetext", words.textContent);
       basis.textContent = [
         t("calibration.range", { low: percent(answered.low), high: percent(answered.high), count: answered.count }),
+        known.simulated ? t("calibration.simulated") : "",
         t(isPromised ? "calibration.promised" : "calibration.estimate", { needed }),
       ].join(" ");
     }
@@ -118,7 +119,7 @@ export function calibrationContent(collection, section) {
     return h(
       "div",
       { class: "slider" },
-      job?.state === "failed" && h("p", { class: "problem", role: "alert" }, `${t("calibration.failed")} ${job.error}`),
+      job?.state === "failed" && h("p", { class: "problem", role: "alert" }, t("calibration.failed"), technicalDetails([h("p", { lang: "en" }, job.error)])),
       h(
         "div",
         { class: "row" },

@@ -6,7 +6,7 @@ import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, t } from "../page/language.js";
-import { address } from "../page/router.js";
+import { address, matchAddress } from "../page/router.js";
 import { sample } from "./api.js";
 import { deletionKey, pendingDeletions } from "./deletions.js";
 import { foldedSection } from "./section.js";
@@ -29,7 +29,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   const counts = h("p", { class: "muted" });
   const visit = h(
     "a",
-    { class: "button", href: `${address("match")}?collection=${encodeURIComponent(collection)}` },
+    { class: "button", href: matchAddress(collection) },
     icon("camera"),
     t("collection.visit"),
   );
@@ -100,6 +100,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
     manage,
     about,
     h("section", {}, h("h2", {}, t("collection.add")), panel.element),
+    behind,
     h(
       "section",
       {},
@@ -113,7 +114,6 @@ export function collectionView({ queue, session }, { segments: [, collection] })
       grid,
       more,
     ),
-    behind,
   );
   search.placeholder = t("collection.search");
   const dispose = () => {

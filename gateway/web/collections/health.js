@@ -8,6 +8,7 @@ import { pause } from "./section.js";
 
 const WAIT_S = 5;
 const POLL_MS = 3000;
+const FEW = 3; // pieces of the same advice that are listed one by one
 
 export function healthContent(collection, section) {
   return async (signal) => {
@@ -29,8 +30,24 @@ function findings(collection, report) {
       h("ul", { class: "findings" }, entries.map((entry) => h("li", {}, row(entry)))),
       total > entries.length && h("p", { class: "muted" }, t("health.more", { count: total - entries.length })),
     ];
+  const isCommon = ({ reasons }) => reasons.join() === "one_view";
+  const common = advice.entries.filter(isCommon);
+  const isGrouped = common.length > FEW;
+  const particular = isGrouped ? advice.entries.filter((entry) => !isCommon(entry)) : advice.entries;
+  const grouped =
+    isGrouped &&
+    h(
+      "details",
+      { class: "details" },
+      h("summary", {}, t("health.one_view", { count: common.length + advice.total - advice.entries.length })),
+      h("p", {}, common.flatMap((entry, at) => [at > 0 && " · ", place(entry.place)])),
+    );
   return [
-    list(t("health.advice"), advice, (entry) => [place(entry.place), h("span", {}, entry[currentLanguage()])]),
+    list(t("health.advice"), { ...advice, entries: particular }, (entry) => [
+      place(entry.place),
+      h("span", {}, entry[currentLanguage()]),
+    ]),
+    grouped,
     list(t("health.pairs"), pairs, (entry) => [
       h(
         "span",

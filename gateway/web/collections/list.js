@@ -41,8 +41,13 @@ function content(list, offer) {
   return [
     h("h1", {}, t("collections.title")),
     h("p", { class: "lead" }, t("collections.lead")),
+    h(
+      "details",
+      { class: "panel folded" },
+      h("summary", {}, h("h2", {}, t("collections.new"))),
+      h("div", { class: "folded-body" }, creation(), offer.element),
+    ),
     h("ul", { class: "cards wide" }, list.map(collectionCard)),
-    h("section", { class: "panel" }, h("h2", {}, t("collections.new")), creation(), offer.element),
   ];
 }
 

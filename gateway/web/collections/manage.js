@@ -1,25 +1,35 @@
 /** A collection's name, its end, and the way in for visitors: what its buttons open. */
 
+import { collections } from "../page/api.js";
 import { confirmed, errorNotice, openDialog } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
 import { deleteCollection, qrCode, renameCollection } from "./api.js";
 import { deletionKey, pendingDeletions } from "./deletions.js";
 
+const LOCAL = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
+
 export function showQrCode(collection) {
   const link = `${new URL("./", location.href).href.split("#")[0]}?collection=${encodeURIComponent(collection)}`;
+  const isLocal = LOCAL.test(location.hostname);
   const dialog = h(
     "dialog",
     { class: "question qr", "aria-labelledby": "qr-title" },
     h("h2", { id: "qr-title" }, t("collection.qr.title", { name: collection })),
-    h("img", { src: qrCode(collection), alt: t("collection.qr.alt", { link }) }),
-    h("p", { class: "muted" }, t("collection.qr.text")),
+    isLocal
+      ? h("p", { class: "notice" }, icon("alert"), t("collection.qr.local", { host: location.host }))
+      : [
+          h("img", { src: qrCode(collection), alt: t("collection.qr.alt", { link }) }),
+          h("p", { class: "muted" }, t("collection.qr.text")),
+        ],
     h("p", {}, h("a", { href: link }, link)),
     h(
       "div",
       { class: "row end" },
-      h("a", { class: "button", href: qrCode(collection), download: `${collection}.svg` }, t("collection.qr.save")),
+      !isLocal &&
+        h("a", { class: "button", href: qrCode(collection), download: `${collection}.svg` }, t("collection.qr.save")),
       h("button", { class: "button", autofocus: true, onclick: () => dialog.close() }, t("close")),
     ),
   );
@@ -51,18 +61,23 @@ export function rename(collection, isReceiving) {
 
   async function submit(event) {
     event.preventDefault();
+    const wished = name.value.trim();
     try {
-      const renamed = await renameCollection(collection, name.value.trim());
+      const renamed = await renameCollection(collection, wished);
       dialog.close();
       location.replace(address("collections", renamed.id));
     } catch (error) {
-      problem.replaceChildren(errorNotice(error));
+      const isTaken = error.code === "invalid_request" && (await isThere(wished));
+      const words = isTaken && t("collection.rename.taken", { name: wished });
+      problem.replaceChildren(isTaken ? h("p", { class: "notice error", role: "alert" }, icon("alert"), words) : errorNotice(error));
     }
   }
 
   openDialog(dialog);
   name.select();
 }
+
+const isThere = (wished) => collections().then((list) => list.some(({ id }) => id === wished), () => false);
 
 export async function remove(collection) {
   const title = t("collection.delete.title", { name: collection });

@@ -2,7 +2,11 @@
 
 import { h } from "../page/dom.js";
 import { currentLanguage, percent, t, when } from "../page/language.js";
+import { address } from "../page/router.js";
 import { drift, matches } from "./api.js";
+
+const placeLink = (collection, id, name) =>
+  h("a", { href: address("collections", collection, "places", id) }, name || t("place.unnamed"));
 
 export function matchesContent(collection) {
   return async () => {
@@ -14,7 +18,7 @@ export function matchesContent(collection) {
     let cursor = null;
 
     const show = (shown) => {
-      list.append(...shown.matches.map(row));
+      list.append(...shown.matches.map((entry) => row(collection, entry)));
       cursor = shown.next_cursor;
       more.hidden = !cursor;
     };
@@ -37,17 +41,19 @@ export function matchesContent(collection) {
   };
 }
 
-function row({ at, matched, place_name: place, confidence, verification, feedback }) {
+function row(collection, { at, matched, place_id: id, place_name: name, confidence, verification, feedback }) {
+  const said = feedback && t(`matches.${feedback.verdict}`, { place: feedback.place_id });
+  const pill = feedback?.place_id ? placeLink(collection, feedback.place_id, said) : said;
   return h(
     "li",
     {},
-    h("span", {}, matched ? place : t("matches.unknown")),
-    feedback ? h("span", { class: `pill ${feedback.verdict}` }, t(`matches.${feedback.verdict}`)) : h("span", {}),
+    h("span", {}, matched ? placeLink(collection, id, name) : t("matches.unknown")),
+    feedback ? h("span", { class: `pill ${feedback.verdict}` }, pill) : h("span", {}),
     h(
       "span",
       { class: "muted" },
       h("time", { datetime: at }, when(at)),
-      ` · ${verification === "done" ? percent(confidence) : t("matches.unverified")}`,
+      ` · ${verification === "done" ? t("matches.confidence", { percent: percent(confidence) }) : t("matches.unverified")}`,
     ),
   );
 }

@@ -9,8 +9,9 @@ import { icon } from "../page/icons.js";
 import { bytes, day, t } from "../page/language.js";
 import { address } from "../page/router.js";
 import { deletionKey, pendingDeletions } from "./deletions.js";
+import { forgetDraft, hasDraft } from "./drafts.js";
 
-export function placeView({ queue }, { segments: [, collection, , placeId] }) {
+export function placeView({ queue, entitle }, { segments: [, collection, , placeId] }) {
   const leave = new AbortController();
   const panel = uploadPanel(queue, { collection, place: { id: placeId } });
   const head = h("div", {}, h("h1", { class: "place-name" }, t("loading")));
@@ -19,6 +20,7 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
   const more = h("button", { class: "button", hidden: true, onclick: () => load({ append: true }) }, t("more"));
   const below = h("div", { hidden: true });
   const deletions = pendingDeletions();
+  const draft = JSON.stringify(["draft", collection, placeId]);
   let shown = [];
   let total = 0;
   let cursor = null;
@@ -52,6 +54,8 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
 
   function drawHead() {
     const place = shown[0]?.place;
+    if (place?.name) entitle(place.name);
+    if (place && hasDraft(draft)) return edit();
     refill(
       head,
       h(
@@ -68,14 +72,17 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
   const edit = () =>
     attempt(async () => {
       const { placeForm } = await import("./place_form.js");
-      head.replaceChildren(placeForm(shown[0].place, { onsave: save, oncancel: drawHead }));
+      if (head.querySelector("form")) return; // under a hand that types
+      head.replaceChildren(placeForm(shown[0].place, { draft, onsave: save, oncancel: drawHead }));
       head.querySelector("input").focus();
     });
 
   const save = (change) =>
     attempt(async () => {
-      const changed = await changeImage(shown[0].id, change);
-      shown = shown.map((image) => ({ ...image, place: changed.place }));
+      const isChange = Object.keys(change).length > 0;
+      const { place } = isChange ? await changeImage(shown[0].id, change) : shown[0];
+      shown = shown.map((image) => ({ ...image, place }));
+      forgetDraft(draft);
       drawHead();
       focusHeading(head);
       announce(t("place.saved"));
@@ -123,7 +130,7 @@ export function placeView({ queue }, { segments: [, collection, , placeId] }) {
     leave.abort();
     panel.dispose();
   };
-  return { title: t("collection.places"), element, dispose };
+  return { title: t("collection.places"), element, dispose, isEdited: () => hasDraft(draft) };
 }
 
 /** Somebody else may have been quicker. */

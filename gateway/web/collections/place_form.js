@@ -3,50 +3,83 @@
 import { h } from "../page/dom.js";
 import { isPlain } from "../page/facts.js";
 import { t } from "../page/language.js";
+import { forgetDraft, keepDraft, readDraft } from "./drafts.js";
 
-/** @param {object} place PlaceBody; `onsave` gets the ImageChange of what was edited */
-export function placeForm(place, { onsave, oncancel }) {
-  const name = h("input", { required: true, maxlength: 500, value: place.name });
-  const description = h("textarea", { rows: 4, maxlength: 20000 }, place.description);
-  const facts = h("textarea", { rows: 3 }, factLines(place.metadata));
-  const latitude = degrees(place.latitude, 90);
-  const longitude = degrees(place.longitude, 180);
+/**
+ * @param {object} place PlaceBody; `onsave` gets the ImageChange of what was edited, and only that: meanwhile somebody
+ *   else may have changed the rest
+ * @param {string} draft name under which unsaved changes are kept
+ */
+export function placeForm(place, { draft, onsave, oncancel }) {
+  const kept = readDraft(draft);
+  const before = kept?.before ?? valuesOf(place);
+  const inputs = {
+    place_name: h("input", { required: true, maxlength: 500 }),
+    description: h("textarea", { rows: 4, maxlength: 20000 }),
+    metadata: h("textarea", { rows: 3 }),
+    latitude: degrees(90),
+    longitude: degrees(180),
+  };
+  const { metadata: facts } = inputs;
+  const note = h("p", { class: "notice", role: "status", hidden: !kept }, t("place.draft"));
+  const names = Object.keys(inputs);
+  for (const name of names) inputs[name].value = (kept?.after ?? before)[name];
+  const edited = () => names.filter((name) => inputs[name].value !== before[name]);
+
+  function oninput() {
+    facts.setCustomValidity("");
+    const after = Object.fromEntries(names.map((name) => [name, inputs[name].value]));
+    if (edited().length > 0) keepDraft(draft, { before, after });
+    else forgetDraft(draft);
+    note.hidden = edited().length === 0;
+  }
 
   function save(event) {
     event.preventDefault();
     const metadata = readFacts(facts.value, place.metadata);
     facts.setCustomValidity(metadata ? "" : t("place.facts.invalid"));
     if (!facts.reportValidity()) return;
-    onsave({
-      place_name: name.value.trim(),
-      description: description.value.trim(),
-      metadata,
-      latitude: number(latitude),
-      longitude: number(longitude),
-    });
+    const read = { metadata: () => metadata, latitude: number, longitude: number };
+    onsave(Object.fromEntries(edited().map((name) => [name, (read[name] ?? text)(inputs[name])])));
   }
 
-  facts.addEventListener("input", () => facts.setCustomValidity(""));
+  function cancel() {
+    forgetDraft(draft);
+    oncancel();
+  }
+
   return h(
     "form",
-    { class: "panel edit", onsubmit: save },
-    field(t("place.name"), name),
-    field(t("place.description"), description, t("place.description.help")),
+    { class: "panel edit", onsubmit: save, oninput },
+    field(t("place.name"), inputs.place_name),
+    field(t("place.description"), inputs.description, t("place.description.help")),
     field(t("place.facts"), facts, t("place.facts.help")),
-    h("div", { class: "row" }, field(t("place.latitude"), latitude), field(t("place.longitude"), longitude)),
+    h("div", { class: "row" }, field(t("place.latitude"), inputs.latitude), field(t("place.longitude"), inputs.longitude)),
+    note,
     h(
       "div",
       { class: "row" },
       h("button", { class: "button primary" }, t("place.save")),
-      h("button", { class: "button", type: "button", onclick: oncancel }, t("cancel")),
+      h("button", { class: "button", type: "button", onclick: cancel }, t("cancel")),
     ),
   );
 }
 
+/** The form's values for a place. */
+const valuesOf = ({ name, description, metadata, latitude, longitude }) => ({
+  place_name: name,
+  description,
+  metadata: factLines(metadata),
+  latitude: String(latitude ?? ""),
+  longitude: String(longitude ?? ""),
+});
+
 const field = (label, input, help) =>
   h("label", { class: "field" }, h("span", {}, label), input, help && h("small", { class: "muted" }, help));
 
-const degrees = (value, most) => h("input", { type: "number", step: "any", min: -most, max: most, value });
+const degrees = (most) => h("input", { type: "number", step: "any", min: -most, max: most });
+
+const text = (input) => input.value.trim();
 
 const number = (input) => (input.value === "" ? null : Number(input.value));
 

@@ -3,7 +3,7 @@
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
-import { address } from "../page/router.js";
+import { matchAddress } from "../page/router.js";
 
 /** On the sample's own page: that it is one, whose photographs they are, and questions to ask. */
 export function samplePanel({ collection, queries, source }, session) {
@@ -34,9 +34,8 @@ async function sampleQuery({ url }) {
 
 function queryButton(query, collection, session) {
   async function ask() {
-    const photo = await sampleQuery(query);
-    location.hash = `${address("match")}?collection=${encodeURIComponent(collection)}`;
-    session.ask(photo, collection);
+    session.ask(await sampleQuery(query), async () => collection);
+    location.hash = matchAddress(collection, "answer");
   }
   const label = query.place_id ? t("sample.ask", { name: query.name }) : t("sample.ask.stranger");
   return h(

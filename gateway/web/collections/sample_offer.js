@@ -1,7 +1,7 @@
 /** The way to a sample collection, made in one click. */
 
 import { json, query } from "../page/api.js";
-import { errorNotice } from "../page/dialogs.js";
+import { errorNotice, technicalDetails } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, t } from "../page/language.js";
@@ -32,7 +32,8 @@ export function sampleOffer() {
       location.hash = address("collections", state.collection);
       return;
     }
-    root.replaceChildren(h("p", { class: "problem", role: "alert" }, `${t("sample.failed")} ${state.reason}`), button());
+    const reason = technicalDetails([h("p", { lang: "en" }, state.reason)]);
+    root.replaceChildren(h("div", { class: "problem", role: "alert" }, t("sample.failed"), reason), button());
   }
 
   const attempt = (ask) =>

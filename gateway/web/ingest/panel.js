@@ -27,7 +27,7 @@ export function uploadPanel(queue, { collection, place = null }) {
   function invite(message) {
     const broken = queue.isUnfinished ? null : interrupted({ collection, place });
     draw(
-      ...(broken ? [resumption(broken, () => (forget(), invite()))] : []),
+      ...(broken ? [resumption(broken, () => (forget(broken.tab), invite()))] : []),
       dropZone(receive, { message, isOnePlace: Boolean(place) }),
     );
   }
@@ -53,7 +53,7 @@ export function uploadPanel(queue, { collection, place = null }) {
     const problem = selection.unreadable.map((name) => t("upload.unreadable", { name })).join(" ");
     if (selection.photos.length + selection.archives.length === 0) return invite(problem || t("upload.nothing"));
     const plan = interrupted({ collection, place });
-    draw(review(selection, problem, { collection, place, plan, onstart: start, oncancel: () => invite() }));
+    draw(review(selection, problem, { collection, place, plan, onstart: (...chosen) => (plan && forget(plan.tab), start(...chosen)), oncancel: () => invite() }));
     root.querySelector("h3").focus();
   }
 

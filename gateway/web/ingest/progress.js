@@ -1,9 +1,9 @@
 /** An upload as one sees it: how far, what became of every file, pause and continue. */
 
-import { errorNotice, errorTitle } from "../page/dialogs.js";
+import { errorNotice, errorSentence, technicalDetails } from "../page/dialogs.js";
 import { announce, h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { t } from "../page/language.js";
+import { currentLanguage, t } from "../page/language.js";
 
 /** @returns {{element: HTMLElement, dispose: () => void}} follows `queue` until disposed */
 export function uploadProgress(queue, { collection }) {
@@ -16,6 +16,8 @@ export function uploadProgress(queue, { collection }) {
     root.hidden = queue.state === "idle";
     if (root.hidden) return root.replaceChildren();
     const elsewhere = queue.items[0]?.collection;
+    const isOver = queue.state === "finished";
+    const isVain = isOver && queue.counts.rejected > 0 && queue.counts.rejected === queue.counts.total;
     parts = {
       bar: h("progress", { max: 1, "aria-label": t("upload.running") }),
       count: h("p", { class: "muted" }),
@@ -28,10 +30,10 @@ export function uploadProgress(queue, { collection }) {
     refill(
       root,
       ...[
-        h("h3", { tabindex: "-1" }, t(`upload.${queue.state}`, { seconds: queue.secondsLeft })),
+        h("h3", { tabindex: "-1" }, t(isVain ? "upload.nothing_added" : `upload.${queue.state}`, { seconds: queue.secondsLeft })),
         elsewhere &&
           elsewhere !== collection &&
-          h("p", { class: "muted" }, t("upload.elsewhere", { collection: elsewhere })),
+          h("p", { class: "muted" }, t(isOver ? "upload.elsewhere.finished" : "upload.elsewhere", { collection: elsewhere })),
         parts.bar,
         parts.count,
         parts.tally,
@@ -109,12 +111,15 @@ function fileRow({ path, status, reason }) {
     { class: status },
     h("span", { class: "file-name" }, path),
     h("span", { class: "file-status" }, t(`upload.${status}`)),
-    reason && h("span", { class: "muted reason", lang: "en" }, reason),
+    reason && serverWords(h("span", { class: "muted reason", lang: "en" }, reason)),
   );
 }
 
+const serverWords = (words) => (currentLanguage() === "en" ? words : technicalDetails([words]));
+
 /** Our sentence first, then the server's. */
 function problemRow({ path, reason, code }) {
-  const words = h("span", {}, h("b", {}, path), ` ${errorTitle({ code })} `, h("span", { class: "muted", lang: "en" }, reason));
+  const said = reason && serverWords(h("span", { class: "muted", lang: "en" }, reason));
+  const words = h("span", {}, h("b", {}, path), ` ${errorSentence({ code })} `, said ?? "");
   return h("li", {}, icon("cross"), words);
 }

@@ -1,12 +1,12 @@
 /** What is said about a photo: the place or a kind "not here", and what else was considered. */
 
-import { announce, fileButton, h, styled } from "../page/dom.js";
+import { announce, h } from "../page/dom.js";
 import { facts, plainFacts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
-import { milliseconds, spoken, t } from "../page/language.js";
+import { currentLanguage, milliseconds, spoken, t } from "../page/language.js";
 import { openComparison } from "./comparison.js";
 import { feedbackPanel } from "./feedback.js";
-import { PICTURES } from "./photo.js";
+import { photoButtons, viewButton } from "./ways.js";
 
 const WORDS = ["answer.probable", "answer.likely", "answer.certain"];
 
@@ -25,11 +25,11 @@ function calibrationWords({ calibration, target }) {
   return t(calibration === "stale" ? "answer.calibration.stale" : "answer.calibration.none");
 }
 
-export function answerPanel(session) {
+/** @param {(file: File) => void} ask about another thing */
+export function answerPanel(session, ask) {
   const { reply, photos } = session;
-  styled("style/comparison.css");
   const photo = photos[reply.candidates[0]?.photo ?? 0];
-  const others = reply.matched ? reply.candidates.slice(1) : reply.candidates;
+  const others = considered(reply);
   const compare = (index) => openComparison(photos, reply.candidates, index);
   return h(
     "div",
@@ -50,15 +50,10 @@ export function answerPanel(session) {
     h(
       "div",
       { class: "again" },
-      fileButton({
-        label: [icon("camera"), t("match.again")],
-        className: "button primary large",
-        accept: PICTURES,
-        onfiles: ([file]) => session.ask(file, session.collection),
-      }),
+      photoButtons({ camera: t("match.again"), choose: t("match.other"), onfile: ask }),
     ),
     isUncertain(reply) && session.takesView && anotherView(session),
-    session.takesFeedback && feedbackPanel(session),
+    session.takesFeedback && feedbackPanel(session, compare),
     others.length > 0 &&
       h(
         "section",
@@ -67,7 +62,7 @@ export function answerPanel(session) {
         h(
           "ul",
           { class: "cards" },
-          others.map((other) => candidateCard(other, () => compare(reply.candidates.indexOf(other)))),
+          others.map((other) => candidateCard(other, reply, () => compare(reply.candidates.indexOf(other)))),
         ),
       ),
     details(reply),
@@ -80,11 +75,7 @@ function anotherView(session) {
     "div",
     { class: "views" },
     h("p", { class: "muted" }, count > 1 ? t("answer.views", { count }) : t("answer.view.help")),
-    fileButton({
-      label: [icon("plus"), t("answer.view")],
-      accept: PICTURES,
-      onfiles: ([file]) => session.addView(file),
-    }),
+    viewButton(t("answer.view"), (file) => session.addView(file)),
   );
 }
 
@@ -114,7 +105,7 @@ function recognised(reply, compare) {
         h("button", { class: "button", onclick: () => compare(0) }, icon("photo"), t("answer.photos")),
       place.latitude !== null &&
         place.longitude !== null &&
-        h("a", { class: "button", href: `geo:${place.latitude},${place.longitude}` }, icon("pin"), t("answer.map")),
+        h("a", { class: "button", ...mapLink(place) }, icon("pin"), t("answer.map")),
     ),
   ];
 }
@@ -128,9 +119,32 @@ function unrecognised() {
   ];
 }
 
-function candidateCard(candidate, open) {
-  const { verdict, place } = candidate;
-  const words = verdict ? (verdict.is_match ? "answer.same" : "answer.different") : "answer.unseen";
+/** An Android phone asks which map to open; elsewhere a geo: address leads nowhere, and WeChat opens none. */
+function mapLink({ latitude, longitude, name }) {
+  if (/Android/.test(navigator.userAgent) && !/MicroMessenger/.test(navigator.userAgent)) {
+    return { href: `geo:${latitude},${longitude}?q=${latitude},${longitude}(${encodeURIComponent(name)})` };
+  }
+  const amap = `https://uri.amap.com/marker?position=${longitude},${latitude}&coordinate=wgs84&name=${encodeURIComponent(name)}`;
+  const osm = `https://www.openstreetmap.org/?mlat=${latitude}&mlon=${longitude}#map=17/${latitude}/${longitude}`;
+  return { href: currentLanguage() === "zh" ? amap : osm, target: "_blank", rel: "noreferrer" };
+}
+
+/** The other candidates; beside a certain answer only those that were not ruled out. */
+function considered(reply) {
+  if (!reply.matched) return reply.candidates;
+  return reply.candidates.slice(1).filter(({ verdict }) => isUncertain(reply) || verdict?.is_match);
+}
+
+/** What the close look says of one candidate, never more than the answer says. */
+function candidateWords({ verdict }, { matched }) {
+  if (!verdict) return "answer.unseen";
+  if (!verdict.is_match) return "answer.different";
+  return matched ? "answer.same" : "answer.partly";
+}
+
+function candidateCard(candidate, reply, open) {
+  const { place } = candidate;
+  const words = candidateWords(candidate, reply);
   return h(
     "li",
     {},
@@ -140,7 +154,7 @@ function candidateCard(candidate, open) {
       h("img", { src: candidate.preview_url, alt: "", loading: "lazy" }),
       h("span", { class: "card-name" }, place.name),
       h("span", { class: "muted" }, t(words)),
-      h("span", { class: "visually-hidden" }, t("answer.photos")),
+      h("span", { class: "visually-hidden" }, t("answer.open")),
     ),
   );
 }

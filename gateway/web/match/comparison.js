@@ -1,7 +1,8 @@
-/** Two photos side by side with the points on which they agree. */
+/** Two photos side by side with the points on which they agree, and the text of the place. */
 
 import { openDialog } from "../page/dialogs.js";
 import { h, svg } from "../page/dom.js";
+import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { spoken, t } from "../page/language.js";
 import { spread } from "./points.js";
@@ -73,7 +74,9 @@ export function openComparison(photos, candidates, index) {
       "div",
       { class: "comparison-words", "aria-live": "polite" },
       h("h2", { class: "place-name" }, candidate.place.name),
-      h("p", {}, candidate.verdict ? spoken(candidate.verdict) : ""),
+      candidate.place.description && h("p", { class: "description" }, candidate.place.description),
+      plainFacts(candidate.place.metadata),
+      h("p", { class: "muted" }, candidate.verdict ? spoken(candidate.verdict) : ""),
       h(
         "p",
         { class: "muted" },

@@ -8,10 +8,15 @@ import { t } from "../page/language.js";
 // So answers a server that keeps no matches, or lets this person say nothing of them.
 const REFUSALS = ["unknown_match", "unauthorized", "forbidden"];
 
-/** @param {MatchSession} session answered; keeps what was said, which a change of language must not forget */
-export function feedbackPanel(session) {
+/**
+ * @param {MatchSession} session answered; keeps what was said, which a change of language must not forget
+ * @param {(index: number) => void} open the text and the photos of a candidate
+ */
+export function feedbackPanel(session, open) {
   const { reply } = session;
   const others = reply.matched ? reply.candidates.slice(1) : reply.candidates;
+  // "Right" under "not found" could mean either: the question names what it is about.
+  const asked = reply.matched ? "feedback" : "feedback.none";
   const buttons = new Map();
 
   const choice = (name, label, verdict, placeId = null) => {
@@ -27,6 +32,7 @@ export function feedbackPanel(session) {
     show(name === "wrong" ? "feedback.which" : "feedback.thanks");
     try {
       await giveFeedback(reply.request_id, verdict, placeId);
+      if (session.reply === reply) session.keep().catch(() => {}); // a reload will forget it
     } catch (error) {
       if (session.reply !== reply) return;
       session.feedback = before;
@@ -38,8 +44,8 @@ export function feedbackPanel(session) {
   const choices = h(
     "div",
     { class: "row" },
-    choice("right", [icon("check"), t("feedback.right")], "right"),
-    choice("wrong", [icon("cross"), t("feedback.wrong")], "wrong"),
+    choice("right", [icon("check"), t(`${asked}.right`)], "right"),
+    choice("wrong", [icon("cross"), t(`${asked}.wrong`)], "wrong"),
   );
   const instead = h(
     "div",
@@ -48,6 +54,9 @@ export function feedbackPanel(session) {
     choice("else", t("feedback.else"), "wrong"),
   );
   const note = h("p", { class: "muted" });
+  const read = h("button", { class: "button", onclick: () => open(claimed()) }, icon("photo"), "");
+  /** The candidate that this is said to be, -1 where none was named. */
+  const claimed = () => reply.candidates.findIndex(({ place }) => `place ${place.id}` === session.feedback);
 
   function show(key) {
     const said = session.feedback;
@@ -58,6 +67,8 @@ export function feedbackPanel(session) {
     choices.hidden = !session.takesFeedback;
     instead.hidden = !session.takesFeedback || said === null || said === "right";
     note.textContent = key ? t(key) : "";
+    read.hidden = claimed() < 0;
+    if (!read.hidden) read.lastChild.textContent = t("feedback.read", { name: reply.candidates[claimed()].place.name });
     if (key) announce(note.textContent);
   }
 
@@ -65,9 +76,10 @@ export function feedbackPanel(session) {
   return h(
     "section",
     { class: "feedback" },
-    h("h2", {}, t("feedback.question")),
+    h("h2", {}, t(`${asked}.question`)),
     choices,
     note,
     instead,
+    read,
   );
 }

@@ -1,15 +1,14 @@
 /** A photo made ready to travel: upright, at most 1600 px, without the place and time written inside it. */
 
-/** What a person may choose. */
-export const PICTURES = "image/*,.heic,.heif,.avif";
-
 const MAX_SIDE = 1600;
 const QUALITY = 0.88;
+const ENCODING_MS = 8000;
+const PROBE_SIDE = 8;
 
 /**
  * @param {Blob} file any picture the browser or the server may understand
- * @returns {Promise<{blob: Blob, url: string, isVisible: boolean}>} `isVisible` is false for a picture only the
- *   server can decode (HEIC outside Safari): it is sent as it is.
+ * @returns {Promise<{blob: Blob, url: string, isVisible: boolean}>} sent as it is where this browser cannot decode it
+ *   (HEIC outside Safari: `isVisible` is false) or its canvas cannot be trusted
  */
 export async function preparePhoto(file) {
   const source = new Image();
@@ -19,17 +18,41 @@ export async function preparePhoto(file) {
   } catch {
     return { blob: file, url: source.src, isVisible: false };
   }
+  const blob = isCanvasTrue() ? await reduced(source) : null;
+  if (!blob) return { blob: file, url: source.src, isVisible: true };
+  URL.revokeObjectURL(source.src);
+  return { blob, url: URL.createObjectURL(blob), isVisible: true };
+}
+
+/** The photo as a smaller JPEG; null where there is no memory for it, or the browser never answers. */
+function reduced(source) {
   const scale = Math.min(1, MAX_SIDE / Math.max(source.naturalWidth, source.naturalHeight));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(source.naturalWidth * scale));
   canvas.height = Math.max(1, Math.round(source.naturalHeight * scale));
   const pen = canvas.getContext("2d");
+  if (!pen) return null;
   pen.fillStyle = "#fff"; // JPEG knows no transparency
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.imageSmoothingQuality = "high";
   pen.drawImage(source, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
-  URL.revokeObjectURL(source.src);
-  if (!blob) return { blob: file, url: URL.createObjectURL(file), isVisible: true }; // no memory for the canvas
-  return { blob, url: URL.createObjectURL(blob), isVisible: true };
+  return new Promise((resolve) => {
+    setTimeout(resolve, ENCODING_MS, null);
+    canvas.toBlob(resolve, "image/jpeg", QUALITY);
+  });
+}
+
+/**
+ * Whether what is drawn is what is read. Against fingerprinting some browsers give back something else: Firefox with
+ * privacy.resistFingerprinting stripes or noise all over (which would be sent instead of the photo), Brave a last bit
+ * here and there (which does no harm).
+ */
+function isCanvasTrue() {
+  const pen = Object.assign(document.createElement("canvas"), { width: PROBE_SIDE, height: PROBE_SIDE }).getContext("2d");
+  if (!pen) return false;
+  const colour = [40, 90, 200];
+  pen.fillStyle = `rgb(${colour})`;
+  pen.fillRect(0, 0, PROBE_SIDE, PROBE_SIDE);
+  const { data } = pen.getImageData(0, 0, PROBE_SIDE, PROBE_SIDE);
+  return data.every((value, at) => at % 4 === 3 || Math.abs(value - colour[at % 4]) <= 4);
 }

@@ -2,15 +2,18 @@
 
 import { match } from "../page/api.js";
 import { currentLanguage } from "../page/language.js";
+import { tab } from "../page/storage.js";
 import { preparePhoto } from "./photo.js";
 
 const MOST_PHOTOS = 5; // of one thing: what the server takes
+export const KEPT = "answer";
 
 const NOTHING_KNOWN = { progress: 0, candidates: [], reply: null, feedback: null, error: null };
 
 /**
  * Phases: idle → preparing → uploading → comparing → answered | failed.
  * Fires `change` with every phase, `progress` while uploading and `candidates` when they are known before the answer.
+ * An answer stays in this tab, so that a reload does not lose it.
  */
 export class MatchSession extends EventTarget {
   constructor() {
@@ -19,6 +22,7 @@ export class MatchSession extends EventTarget {
   }
 
   #stop = null;
+  #find = null; // gives the collection to ask
 
   /** Whether the server keeps what is said of answers, as far as known. */
   takesFeedback = true;
@@ -43,13 +47,17 @@ export class MatchSession extends EventTarget {
 
   /** Whether the same thing can be asked about with one more photo of it. */
   get takesView() {
-    return this.photos.length < MOST_PHOTOS;
+    return this.photos.length < MOST_PHOTOS && this.photos.every(({ blob }) => blob);
   }
 
-  /** Ask what `file` shows. A question still under way is dropped. */
-  async ask(file, collection) {
+  /**
+   * Ask what `file` shows. A question still under way is dropped.
+   * @param {() => Promise<string|null>} find the collection to ask; null where there is none. Until it is found the
+   *   photo waits, and with every further attempt it is looked for again.
+   */
+  async ask(file, find) {
     this.reset({ quietly: true });
-    this.collection = collection;
+    this.#find = find;
     await this.addView(file);
   }
 
@@ -63,15 +71,20 @@ export class MatchSession extends EventTarget {
     await this.#send(stop);
   }
 
-  /** The same photos once more, after a failure. */
-  retry() {
+  /** The same photos once more, after a failure; in another collection where `find` is given. */
+  retry(find = this.#find) {
+    this.#find = find;
     return this.#send((this.#stop = new AbortController()));
   }
 
   async #send(stop) {
     Object.assign(this, NOTHING_KNOWN);
-    this.#enter("uploading");
+    this.#enter("preparing");
     try {
+      this.collection = await this.#find();
+      if (stop.signal.aborted) return;
+      if (this.collection === null) throw Object.assign(new Error(), { code: "empty_gallery" });
+      this.#enter("uploading");
       const blobs = this.photos.map(({ blob }) => blob);
       const reply = await match(blobs, {
         collection: this.collection,
@@ -81,6 +94,7 @@ export class MatchSession extends EventTarget {
         onevent: (name, data) => name === "candidates" && this.#consider(data),
       });
       this.reply = reply;
+      this.keep().catch(() => {}); // a reload will lose it
       this.#enter("answered");
     } catch (error) {
       if (stop.signal.aborted) return;
@@ -101,10 +115,28 @@ export class MatchSession extends EventTarget {
     this.dispatchEvent(new Event("candidates"));
   }
 
+  /** Keep the answer in this tab. */
+  async keep() {
+    const { reply } = this;
+    const { keepAnswer } = await import("./kept.js");
+    await keepAnswer(this, () => this.reply === reply);
+  }
+
+  /** Take up the answer that this tab had before a reload. @returns {Promise<boolean>} whether there was one */
+  async restore() {
+    if (this.phase !== "idle" || !tab.get(KEPT)) return false;
+    const { keptAnswer } = await import("./kept.js");
+    const kept = keptAnswer();
+    Object.assign(this, kept, { phase: "answered" });
+    this.#find = async () => kept.collection;
+    return true;
+  }
+
   /** Back to the beginning; cancels what is under way. */
   reset({ quietly = false } = {}) {
     this.#stop?.abort();
     for (const { url } of this.photos) URL.revokeObjectURL(url);
+    tab.remove(KEPT);
     this.#clear();
     if (!quietly) this.dispatchEvent(new Event("change"));
   }

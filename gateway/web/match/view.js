@@ -1,52 +1,74 @@
-/** The visitor's page: one big way in, progress at once, then the answer. */
+/** The visitor's page: the camera at #/match, and what came of a photo at #/match/answer, one step back from it. */
 
 import { collections } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
-import { announce, fileButton, focusHeading, h } from "../page/dom.js";
+import { PICTURE_NAME, announce, focusHeading, h, styled } from "../page/dom.js";
 import { exhibitDrawing, icon } from "../page/icons.js";
-import { t } from "../page/language.js";
-import { address } from "../page/router.js";
-import { PICTURES } from "./photo.js";
+import { identity, isStaff, isVisitor } from "../page/identity.js";
+import { t, useWords } from "../page/language.js";
+import { address, currentRoute, matchAddress } from "../page/router.js";
+import { photoButtons } from "./ways.js";
+import { choose, chosen, invitation } from "./where.js";
 
-const CHOSEN = "collection";
 const PATIENCE_MS = 4000;
+const NOTHING_TO_ASK = ["empty_gallery", "unknown_collection"];
 
 let answer = null; // answer.js's panel, once it has been fetched
 
-export function matchView({ session }, route) {
+/** The answer's own parts and words come while the photo travels. */
+export async function fetchAnswer() {
+  const [{ answerPanel }] = await Promise.all([import("./answer.js"), useWords("answer/"), styled("style/answer.css")]);
+  answer = answerPanel;
+}
+
+let isOneStepBack = false; // whether the camera is the page before the answer in this tab's history
+
+export function matchView({ session, entitle }) {
   const root = h("div", { class: "match" });
   const leave = new AbortController();
   const { signal } = leave;
   let known = null; // CollectionSummary[], null until loaded
   let patience = 0;
 
-  const filled = () => known?.filter(({ images }) => images > 0).map(({ id }) => id) ?? [];
-  const remembered = () => filled().find((id) => id === localStorage.getItem(CHOSEN));
   // An address that names a collection means that one: another museum's answer would be a wrong answer.
-  const collection = () => route.query.get("collection") ?? remembered() ?? filled()[0];
-  const isEmpty = () =>
-    ["empty_gallery", "unknown_collection"].includes(session.error?.code) ||
-    (known !== null && !filled().includes(collection()));
-  if (route.query.has("collection") && session.collection !== collection()) session.reset({ quietly: true });
+  const named = () => currentRoute().query.get("collection");
+  const filled = () => known?.filter(({ images }) => images > 0).map(({ id }) => id) ?? [];
+  const collection = () => named() ?? filled().find((id) => id === chosen()) ?? filled()[0];
+  const isAnswer = () => currentRoute().segments[1] === "answer";
+  const phase = () => (isAnswer() ? session.phase : "idle");
 
-  const ask = (files) => session.ask(files[0], collection());
+  function ask(file) {
+    const asked = named();
+    // A photo that is quicker than the list of collections waits for it.
+    session.ask(file, async () => asked ?? ((known ??= await collections()), collection() ?? null));
+    openAnswer();
+  }
+
+  function openAnswer() {
+    if (isAnswer()) return;
+    isOneStepBack = true;
+    location.hash = matchAddress(named(), "answer");
+  }
+
+  function cancel() {
+    session.reset({ quietly: true });
+    if (isOneStepBack) history.back();
+    else location.replace(matchAddress(named()));
+  }
 
   function draw({ moveFocus = false } = {}) {
     clearTimeout(patience);
-    root.className = `match ${session.phase}`;
-    if (session.isBusy) fetchAnswer().catch(() => {}); // told when it is needed
-    if (session.phase === "answered" && !answer) return drawAnswer(moveFocus);
-    if (session.phase === "answered") root.replaceChildren(answer(session));
-    else if (session.phase === "failed" && !isEmpty()) root.replaceChildren(finder(), failure());
-    else if (session.isBusy) root.replaceChildren(finder(), progress());
-    else if (isEmpty()) root.replaceChildren(invitation());
+    const now = phase();
+    root.className = `match ${now}`;
+    if (session.isBusy && !answer) fetchAnswer().catch(() => {}); // told when it is needed
+    if (now === "answered" && !answer) return drawAnswer(moveFocus);
+    if (now === "answered") root.replaceChildren(answer(session, ask));
+    else if (now === "failed") root.replaceChildren(...failed());
+    else if (now !== "idle") root.replaceChildren(finder(), progress());
+    else if (known !== null && !filled().includes(collection())) root.replaceChildren(nothingHere());
     else root.replaceChildren(intro(), finder(), ways());
     if (moveFocus) focusHeading(root);
-  }
-
-  /** The answer's own parts come while the photo travels. */
-  async function fetchAnswer() {
-    answer ??= (await import("./answer.js")).answerPanel;
+    entitle(now === "answered" && session.reply.matched ? session.reply.place.name : t("nav.match"));
   }
 
   async function drawAnswer(moveFocus) {
@@ -62,7 +84,7 @@ export function matchView({ session }, route) {
     h("div", { class: "intro" }, h("h1", {}, t("match.title")), h("p", { class: "lead" }, t("match.lead")));
 
   function finder() {
-    const { photo } = session;
+    const photo = isAnswer() && session.photo;
     const content = photo?.isVisible
       ? h("img", { src: photo.url, alt: t("match.photo") })
       : [exhibitDrawing(), h("p", { class: "drop-words", "aria-hidden": "true" }, t("match.drop"))];
@@ -73,25 +95,11 @@ export function matchView({ session }, route) {
     h(
       "div",
       { class: "ways" },
-      h(
-        "div",
-        { class: "row" },
-        fileButton({
-          label: [icon("camera"), t("match.camera")],
-          className: "button primary large camera",
-          accept: "image/*",
-          capture: "environment",
-          onfiles: ask,
-        }),
-        fileButton({
-          label: [icon("photo"), t("match.choose")],
-          className: "button large choose",
-          accept: PICTURES,
-          onfiles: ask,
-        }),
-      ),
+      h("div", { class: "row" }, photoButtons({ camera: t("match.camera"), choose: t("match.choose"), onfile: ask })),
       h("p", { class: "hint muted" }, t("match.hint")),
-      filled().length > 1 && whereabouts(),
+      // Whoever a QR code led here is in that museum; whoever runs several goes from one to another.
+      filled().length > 1 && (isStaff() || !(named() ?? invitation())) && whereabouts(),
+      isVisitor() && h("a", { class: "staff", href: address("collections") }, t("match.staff")),
     );
 
   const whereabouts = () =>
@@ -101,14 +109,17 @@ export function matchView({ session }, route) {
       h("span", {}, t("match.where")),
       h(
         "select",
-        { onchange: (event) => choose(event.target.value) },
+        { onchange: (event) => goTo(event.target.value) },
         filled().map((id) => h("option", { value: id, selected: id === collection() }, id)),
       ),
     );
 
-  function choose(id) {
-    localStorage.setItem(CHOSEN, id);
-    if (route.query.has("collection")) location.hash = `${address("match")}?collection=${encodeURIComponent(id)}`;
+  /** Ask another collection from now on; a photo that is there already is asked about at once. */
+  function goTo(id) {
+    choose(id);
+    if (!isAnswer()) return named() ? (location.hash = matchAddress(id)) : draw();
+    history.replaceState(null, "", matchAddress(id, "answer"));
+    session.retry(async () => id);
   }
 
   function progress() {
@@ -128,7 +139,7 @@ export function matchView({ session }, route) {
         value: session.phase === "uploading" ? session.progress : null,
       }),
       considered,
-      h("button", { class: "button", onclick: () => session.reset() }, t("cancel")),
+      h("button", { class: "button", onclick: cancel }, t("cancel")),
     );
   }
 
@@ -136,29 +147,44 @@ export function matchView({ session }, route) {
   const glimpse = ({ preview_url: src, place }) =>
     h("li", {}, h("img", { src, alt: "" }), h("span", { class: "muted" }, place.name));
 
+  function failed() {
+    if (!NOTHING_TO_ASK.includes(session.error.code)) return [finder(), failure()];
+    if (known !== null) return [nothingHere()];
+    load().then(() => known ?? root.replaceChildren(finder(), failure()));
+    return [finder()];
+  }
+
   const failure = () =>
     h(
       "div",
       { class: "failure" },
       h("h1", { class: "visually-hidden" }, t("match.title")),
       errorNotice(session.error, { retry: () => session.retry() }),
-      fileButton({
-        label: [icon("camera"), t("match.again")],
-        className: "button primary large",
-        accept: PICTURES,
-        onfiles: ask,
-      }),
+      h("div", { class: "row" }, photoButtons({ camera: t("match.again"), choose: t("match.other"), onfile: ask })),
     );
 
-  const invitation = () =>
-    h(
+  /** No photo to compare with: the link is out of date, or nothing has been added yet. */
+  function nothingHere() {
+    const others = known.some(({ id }) => id === named()) ? [] : filled();
+    const isOutdated = Boolean(named()) && others.length > 0;
+    const words = isOutdated ? "outdated" : "empty";
+    const add = () =>
+      h(
+        "a",
+        { class: "button primary large", href: address("collections", ...(named() && !isOutdated ? [named()] : [])) },
+        icon(isOutdated ? "folder" : "plus"),
+        t(isOutdated ? "nav.collections" : "match.empty.action"),
+      );
+    return h(
       "div",
       { class: "invitation" },
       h("div", { class: "finder" }, exhibitDrawing()),
-      h("h1", {}, t("match.empty.title")),
-      h("p", { class: "lead" }, t("match.empty.text")),
-      h("a", { class: "button primary large", href: address("collections") }, icon("plus"), t("match.empty.action")),
+      h("h1", {}, t(`match.${words}.title`)),
+      h("p", { class: "lead" }, t(isStaff() || isOutdated ? `match.${words}.text` : "match.empty.visitor")),
+      isOutdated && h("div", { class: "row" }, others.map((id) => h("button", { class: "button", onclick: () => goTo(id) }, id))),
+      isStaff() && add(),
     );
+  }
 
   function onchange() {
     const isSettled = ["answered", "failed", "idle"].includes(session.phase);
@@ -181,11 +207,11 @@ export function matchView({ session }, route) {
 
   function take(event, transfer) {
     const picture = [...(transfer?.files ?? [])].find(
-      (file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name),
+      (file) => file.type.startsWith("image/") || PICTURE_NAME.test(file.name),
     );
     if (!picture) return;
     event.preventDefault();
-    ask([picture]);
+    ask(picture);
   }
 
   session.addEventListener("change", onchange, { signal });
@@ -212,15 +238,28 @@ export function matchView({ session }, route) {
     },
     { signal },
   );
+  identity.addEventListener("change", () => phase() === "idle" && draw(), { signal });
 
+  async function load() {
+    known = await collections().catch(() => null); // the visitor can still ask; a failure is told with the answer
+    if (!signal.aborted && known && ["idle", "failed"].includes(phase())) draw();
+  }
+
+  /** After a reload: the answer this tab had, or else the camera. */
+  async function restore() {
+    const isThere = await session.restore().catch(() => false);
+    if (signal.aborted) return;
+    if (isThere) draw({ moveFocus: true });
+    else location.replace(matchAddress(named()));
+  }
+
+  if (!isAnswer() && session.isBusy) session.reset({ quietly: true }); // Back, or away to the camera: no longer wanted
+  const isOfAnother = () => named() && session.collection && session.collection !== named();
+  const isToRestore = isAnswer() && session.phase === "idle";
   draw();
-  collections().then(
-    (list) => {
-      known = list;
-      if (session.phase === "idle" && !signal.aborted) draw();
-    },
-    () => {}, // the visitor can still ask; a failure will be told with the answer
-  );
+  if (!isAnswer()) load();
+  else if (isOfAnother()) location.replace(matchAddress(named()));
+  else if (isToRestore) restore();
   const dispose = () => {
     clearTimeout(patience);
     leave.abort();

@@ -4,14 +4,19 @@ import { EventReader } from "./event_stream.js";
 
 /** An answer outside 2xx, or none at all (`code` "network"). */
 export class ApiError extends Error {
-  constructor({ code, message, accepted = null, status = 0, retryAfterS = null }) {
+  constructor({ code, message, accepted = null, field = null, status = 0, retryAfterS = null }) {
     super(message);
-    Object.assign(this, { code, accepted, status, retryAfterS });
+    Object.assign(this, { code, accepted, field, status, retryAfterS });
   }
 
   /** Whether the same request may succeed later. */
   get isTransient() {
     return this.code === "network" || [429, 502, 503, 504].includes(this.status);
+  }
+
+  /** Whether the fault lies in what was sent: the same once more fails once more. */
+  get isFinal() {
+    return this.status >= 400 && this.status < 500 && ![401, 403, 408, 409, 429].includes(this.status);
   }
 
   /** Whether the same request may succeed with another key. */
@@ -38,6 +43,22 @@ function parsed(text) {
 }
 
 const EVENTS = "text/event-stream";
+const LONGEST_PATIENCE_S = 10;
+const MOST_ATTEMPTS = 4;
+
+/** Send; where the server asks for less haste and says how long to wait, wait and send again. */
+async function patient(send, signal) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await send();
+    } catch (error) {
+      const isSoon = error.status === 429 && error.retryAfterS <= LONGEST_PATIENCE_S && error.retryAfterS !== null;
+      if (!isSoon || attempt === MOST_ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, error.retryAfterS * 1000));
+      signal?.throwIfAborted();
+    }
+  }
+}
 
 let askForKey = async () => false;
 let asking = null;
@@ -61,9 +82,11 @@ async function keyed(send) {
 }
 
 export const json = (path, options) => keyed(() => fetchJson(path, options));
-const upload = (path, fields, options) => keyed(() => send(path, fields, options));
+const upload = (path, fields, options) => keyed(() => patient(() => send(path, fields, options), options.signal));
 
-async function fetchJson(path, options = {}) {
+const fetchJson = (path, options = {}) => patient(() => fetchOnce(path, options), options.signal);
+
+async function fetchOnce(path, options) {
   let response;
   try {
     response = await fetch(path, options);

@@ -2,7 +2,8 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { t } from "./language.js";
+import { isStaff } from "./identity.js";
+import { currentLanguage, duration, knows, t } from "./language.js";
 
 /** Open a modal dialog that removes itself when closed, and closes when the page beneath it is left. */
 export function openDialog(dialog) {
@@ -38,8 +39,15 @@ export function confirmed({ title, text, action }) {
   });
 }
 
-/** What went wrong: our heading for the code, then the server's own sentence. */
+/**
+ * What went wrong, as a sentence of the page's. The server's own words are English and for whoever runs it: they follow
+ * in English, and in another language only staff can unfold them.
+ */
 export function errorNotice(error, { retry, retryLabel = t("retry") } = {}) {
+  const words = [
+    error.message && h("p", { lang: "en" }, error.message),
+    error.accepted && h("p", { class: "muted", lang: "en" }, t("error.accepted", { accepted: error.accepted })),
+  ].filter(Boolean);
   return h(
     "div",
     { class: "notice error", role: "alert" },
@@ -47,27 +55,33 @@ export function errorNotice(error, { retry, retryLabel = t("retry") } = {}) {
     h(
       "div",
       {},
-      h("p", { class: "notice-title" }, errorTitle(error)),
-      error.message && h("p", { lang: "en" }, error.message),
-      error.accepted && h("p", { class: "muted" }, t("error.accepted", { accepted: error.accepted })),
-      retry && h("button", { class: "button small", onclick: retry }, icon("refresh"), retryLabel),
+      h("p", { class: "notice-title" }, errorSentence(error)),
+      currentLanguage() === "en" ? words : technicalDetails(words),
+      retry && !error.isFinal && h("button", { class: "button small", onclick: retry }, icon("refresh"), retryLabel),
     ),
   );
 }
 
-const TITLES = {
-  invalid_image: "error.image",
-  unsupported_format: "error.image",
-  image_too_large: "error.large",
-  unknown_collection: "error.collection",
-  overloaded: "error.busy",
-  retrieval_unavailable: "error.unavailable",
-  verifier_unavailable: "error.unavailable",
-  backend_unavailable: "error.unavailable",
-  gallery_unavailable: "error.unavailable",
-  deadline_exceeded: "error.slow",
-  upload_too_slow: "error.network",
+/** English text of the server's, for staff to unfold; nothing for visitors. */
+export function technicalDetails(words) {
+  if (!isStaff() || words.length === 0) return null;
+  return h("details", { class: "details" }, h("summary", {}, t("error.details")), words);
+}
+
+// Our labels of the fields that the server names.
+const FIELDS = {
+  name: "collections.name",
+  collection: "collections.name",
+  place_name: "place.name",
+  description: "place.description",
+  metadata: "place.facts",
+  latitude: "place.latitude",
+  longitude: "place.longitude",
 };
 
-/** Our sentence for what went wrong. */
-export const errorTitle = ({ code }) => t(code === "network" ? "error.network" : (TITLES[code] ?? "error.unknown"));
+/** Our sentence for an error's code: of a field that is filled in wrongly, or how long to wait. */
+export function errorSentence({ code, field, retryAfterS }) {
+  if (code === "invalid_request" && knows(FIELDS[field])) return t("error.field", { field: t(FIELDS[field]) });
+  const key = knows(`error.${code}`) ? `error.${code}` : "error.internal";
+  return t(key, { time: duration(retryAfterS ?? 60) });
+}

@@ -50,11 +50,16 @@ export function styled(href) {
   if (document.querySelector(`link[href="${href}"]`)) return null;
   const sheet = h("link", { rel: "stylesheet", href });
   const loaded = new Promise((resolve) => {
-    sheet.onload = sheet.onerror = resolve; // without it the view is plain, and there all the same
+    sheet.onload = resolve;
+    sheet.onerror = () => resolve(sheet.remove()); // without it the view is plain, and there all the same
   });
   document.head.append(sheet);
   return loaded;
 }
+
+/** The picture files that the page takes, for an input's `accept`; their names, where a browser knows no type. */
+export const PICTURES = "image/*,.heic,.heif,.hif,.avif,.jfif,.jpe";
+export const PICTURE_NAME = /\.(jpe?g?|jfif|png|webp|avif|hei[cf]|hif)$/i;
 
 /** A button-looking label around a file input: one control for mouse, keyboard and screen reader alike. */
 export function fileButton({ label, className = "button", onfiles, ...input }) {

@@ -1,33 +1,42 @@
 /** Which language the page speaks, and how it says numbers. */
 
+import { device } from "./storage.js";
+
 const TAGS = { en: "en", zh: "zh-CN" };
 const REMEMBERED = "language";
 
 let current = "en";
 let messages = {};
-let deskWords = null; // once they have been asked for
+const parts = new Map(); // once they have been asked for: what is fetching them
 
 /** The language asked for earlier, else the browser's first one that we speak, else English. */
 export function preferredLanguage() {
-  const wishes = [localStorage.getItem(REMEMBERED), ...(navigator.languages ?? [navigator.language])];
+  const wishes = [device.get(REMEMBERED), ...(navigator.languages ?? [navigator.language])];
   const known = wishes.map((wish) => wish?.slice(0, 2).toLowerCase()).find((wish) => wish in TAGS);
   return known ?? "en";
 }
 
+const wordsOf = async (part, language) => (await import(`../language/${part}${language}.js`)).default;
+
 /** Speak `language`; only the spoken one is ever fetched. */
 export async function useLanguage(language, { remember = false } = {}) {
-  const words = [import(`../language/${language}.js`)];
-  if (deskWords) words.push(import(`../language/desk/${language}.js`));
-  messages = Object.assign({}, ...(await Promise.all(words)).map((module) => module.default));
+  const known = parts.size;
+  const words = await Promise.all(["", ...parts.keys()].map((part) => wordsOf(part, language)));
+  if (parts.size > known) return useLanguage(language, { remember }); // more was asked for meanwhile
+  messages = Object.assign({}, ...words);
   current = language;
   document.documentElement.lang = TAGS[language];
-  if (remember) localStorage.setItem(REMEMBERED, language);
+  if (remember) device.set(REMEMBERED, language);
 }
 
-/** From now on know the operator's sentences as well, in whatever language. */
-export function useDeskWords() {
-  deskWords ??= Promise.resolve().then(() => useLanguage(current));
-  return deskWords;
+/** From now on know the sentences of `part` as well, in whatever language: "answer/", or "desk/" for the operator's. */
+export function useWords(part) {
+  if (!parts.has(part)) {
+    const fetched = wordsOf(part, current).then((words) => Object.assign(messages, words));
+    fetched.catch(() => parts.delete(part)); // to be fetched when asked for again
+    parts.set(part, fetched);
+  }
+  return parts.get(part);
 }
 
 export function currentLanguage() {

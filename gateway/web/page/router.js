@@ -19,3 +19,8 @@ function decode(segment) {
 export function address(...segments) {
   return "#/" + segments.map(encodeURIComponent).join("/");
 }
+
+/** The hash of the visitor's page: the camera, or with "answer" what it was asked; of one collection where it is known. */
+export function matchAddress(collection, ...page) {
+  return address("match", ...page) + (collection ? `?collection=${encodeURIComponent(collection)}` : "");
+}

@@ -1,8 +1,9 @@
 /** Asks for a key. It is sent once and kept nowhere: the cookie that comes back is out of scripts' reach. */
 
 import { signIn } from "./api.js";
-import { openDialog } from "./dialogs.js";
+import { errorSentence, openDialog } from "./dialogs.js";
 import { h } from "./dom.js";
+import { identify } from "./identity.js";
 import { t } from "./language.js";
 
 /**
@@ -13,7 +14,7 @@ export function askForKey(error) {
   return new Promise((resolve) => {
     const key = h("input", { type: "password", required: true, autocomplete: "current-password", autofocus: true });
     const remember = h("input", { type: "checkbox" });
-    const problem = h("p", { class: "problem", role: "alert" }, error?.code === "forbidden" && error.message);
+    const problem = h("p", { class: "problem", role: "alert" }, error?.code === "forbidden" && errorSentence(error));
     const dialog = h(
       "dialog",
       { class: "question", "aria-labelledby": "key-title" },
@@ -38,9 +39,10 @@ export function askForKey(error) {
       event.preventDefault();
       try {
         await signIn(key.value.trim(), remember.checked);
+        await identify();
         dialog.close("accepted");
       } catch (refusal) {
-        problem.textContent = refusal.code === "unauthorized" ? t("key.unknown") : refusal.message || t("error.network");
+        problem.textContent = refusal.code === "unauthorized" ? t("key.unknown") : errorSentence(refusal);
         key.select();
       }
     }

@@ -1,11 +1,12 @@
 /** What runs, whether it is ready, how long it takes, and who may do what. */
 
 import { json, readiness, session, signOut, version } from "../page/api.js";
-import { errorNotice } from "../page/dialogs.js";
+import { errorNotice, technicalDetails } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { facts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
-import { day, knows, milliseconds, t } from "../page/language.js";
+import { identify } from "../page/identity.js";
+import { currentLanguage, day, knows, milliseconds, t } from "../page/language.js";
 import { askForKey } from "../page/sign_in.js";
 
 export function statusView() {
@@ -37,7 +38,11 @@ export function statusView() {
   /** Who we are, the way in and out, and, for admins, which keys there are. */
   function keysOf({ name, role }, known) {
     if (!name && known?.guarded === false) return [section(t("status.keys"), h("p", {}, t("status.keys.open")))];
-    const change = async () => (name ? await signOut() : await askForKey()) !== false && load();
+    const change = async () => {
+      if (name) await signOut().then(identify);
+      else if (!(await askForKey())) return;
+      load();
+    };
     return [
       section(
         t("status.keys"),
@@ -91,10 +96,12 @@ function partCard({ process, ready, reason, details }) {
     { class: "panel" },
     h("h2", {}, worded("status.part", process)),
     verdict(ready, "status.part.ready", "status.part.unready"),
-    reason && h("p", { lang: "en" }, reason),
+    reason && serverWords(h("p", { lang: "en" }, reason)),
     facts(shown(details ?? {})),
   );
 }
+
+const serverWords = (words) => (currentLanguage() === "en" ? words : technicalDetails([words]));
 
 /** Names and values of what a part tells; how much is at work stands beside how much may be. */
 function shown(details) {

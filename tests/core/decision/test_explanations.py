@@ -32,7 +32,7 @@ def test_an_answer_is_explained_by_its_numbers():
         "What agrees covers 100 % of the collection's photo. The photo was turned by 90 degrees to compare."
     )
     assert said(explanation.reasons, "zh") == (
-        "132 个点在同一平面上吻合。 其次是“Bowl”，有 4 个吻合点。 吻合区域占馆藏照片的 100%。 "
+        "132 个点在同一平面上吻合。 其次是“Bowl”，有 4 个吻合点。 吻合区域占图库照片的 100%。 "
         "比对时将照片旋转了 90 度。"
     )
     assert said(explanation.pair_reasons[1]) == "Only 4 points agree."

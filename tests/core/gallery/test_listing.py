@@ -123,6 +123,21 @@ class TestPlaces:
         assert ids(text="hall") == ["x-2"]
         assert ids(text="X-") == ["x-1", "x-2"]
 
+    def test_text_is_found_in_descriptions_and_facts(self, gallery, new_image):
+        """What is written about a place finds it: its description, and the names and values of its metadata."""
+        gallery.add(
+            [
+                new_image(1, place=Place("x-1", "Gate", metadata={"作者": "王希孟", "no": "0012"})),
+                new_image(2, place=Place("x-2", "Hall", description="Built of oak.")),
+            ]
+        )
+
+        def ids(text):
+            return [summary.place.place_id for summary in gallery.places(text=text).places]
+
+        assert ids("王希孟") == ids("0012") == ["x-1"]
+        assert ids("oak") == ["x-2"]
+
 
 def test_collections_count_images_and_places(gallery, new_image):
     """Each collection is listed with what it holds, and vanishes with its last image."""
