@@ -91,7 +91,9 @@ class PlaceFilter(BaseModel):
     model_config = {"extra": "forbid"}
 
     collection: str | None = Field(default=None, min_length=1, max_length=200)
-    q: str | None = Field(default=None, max_length=200, description="text in the place's name, id, description or metadata")
+    q: str | None = Field(
+        default=None, max_length=200, description="text in the place's name, id, description or metadata"
+    )
     cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the previous page")
     limit: int = Field(default=50, ge=1, le=500)
 

@@ -283,7 +283,8 @@ def _say_week(week: Week, reference: Reference) -> tuple[str, str]:
         return (
             f"In the week of {week.start} the share of answered photos {en} from {before:.0%} to {now:.0%} "
             f"({week.answered.total} photos).",
-            f"{week.start} 起的一周，得到答案的照片比例由 {before:.0%} {zh}到 {now:.0%}（共 {week.answered.total} 张）。",
+            f"{week.start} 起的一周，得到答案的照片比例由 {before:.0%} {zh}到 {now:.0%}"
+            f"（共 {week.answered.total} 张）。",
         )
     return (
         f"In the week of {week.start} the scores have moved (PSI {week.psi:.2f}), though as many photos "

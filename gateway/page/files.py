@@ -1,17 +1,20 @@
 """The web page: static files, each under a route of its own."""
 
 import asyncio
+import json
 from functools import cache, lru_cache
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from gateway.page.icon import draw_icon
 from gateway.page.lean import lean
+from gateway.page.qr import visitors_address
 
 _FOLDER = Path(__file__).parents[1] / "web"
+_MANIFEST = "manifest.webmanifest"
 _ICONS = {"icon-192.png": (192, False), "icon-512.png": (512, False), "icon-maskable.png": (512, True)}
 """Name; side in pixels, and whether it is filled to the edges."""
 
@@ -49,6 +52,15 @@ def serve_page(app: FastAPI) -> None:
         answer.headers["Content-Security-Policy"] = _POLICY
         return answer
 
+    async def serve_manifest(request: Request) -> Response:
+        """Installed by a visitor of one collection, the page starts with that one: iPhones keep nothing else for it."""
+        collection = request.query_params.get("collection")
+        if not collection:
+            return await serve_file(request)
+        manifest = json.loads((_FOLDER / _MANIFEST).read_bytes())
+        manifest["start_url"] = visitors_address(manifest["start_url"], collection)
+        return JSONResponse(manifest, headers={"Cache-Control": "no-cache"}, media_type="application/manifest+json")
+
     draw_once = cache(draw_icon)
 
     async def serve_icon(request: Request) -> Response:
@@ -61,4 +73,5 @@ def serve_page(app: FastAPI) -> None:
     app.add_route("/", serve_file, include_in_schema=False)
     for path in sorted(_FOLDER.rglob("*")):
         if path.is_file():
-            app.add_route(f"/{path.relative_to(_FOLDER).as_posix()}", serve_file, include_in_schema=False)
+            serve = serve_manifest if path.name == _MANIFEST else serve_file
+            app.add_route(f"/{path.relative_to(_FOLDER).as_posix()}", serve, include_in_schema=False)

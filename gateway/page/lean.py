@@ -1,4 +1,4 @@
-"""Scripts and style sheets as they travel: without the comments and the indentation that only readers of the source need.
+"""Scripts and style sheets as they travel: without comments and indentation, which only readers of the source need.
 
 Every line keeps its number, so that a browser's error message points into the source.
 """

@@ -118,7 +118,10 @@ async function start() {
   const invited = new URLSearchParams(location.search).get("collection"); // by a QR code
   if (invited) invite(invited);
   // The installed page and whoever types the address come back to the collection they came for.
-  if (!location.hash && invitation()) history.replaceState(null, "", `./${matchAddress(invitation())}`);
+  if (invitation()) {
+    document.querySelector("[rel=manifest]").href += `?collection=${encodeURIComponent(invitation())}`;
+    if (!location.hash) history.replaceState(null, "", `./${matchAddress(invitation())}`);
+  }
   addEventListener("hashchange", () => show({ moveFocus: true }));
   document.getElementById("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the hash belongs to the router

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.product import Product, start_product
+from e2e.product import PUBLIC_NAME, Product, start_product
 from e2e.scenes import fill
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The running product, shared: every test works in a collection of its own."""
-    with start_product(tmp_path_factory.mktemp("gallery")) as running:
+    with start_product(tmp_path_factory.mktemp("gallery"), GATEWAY_ALLOWED_HOSTS=PUBLIC_NAME) as running:
         yield running
 
 
@@ -66,7 +66,8 @@ def browser() -> Iterator["Browser"]:
 
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {PUBLIC_NAME} 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
 

@@ -14,6 +14,8 @@ import httpx
 
 REPOSITORY = Path(__file__).parents[2]
 START_S = 120
+PUBLIC_NAME = "museum.test"
+"""A name of the product that the tests' browser knows: visitors' phones do not reach it by its loopback address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ def test_only_what_was_edited_is_saved(visit: Visit, product: Product) -> None:
         operator.page.get_by_role("button", name="Save").click()
         expect(operator.page.get_by_role("button", name="Edit")).to_be_visible()
 
-    (place,) = httpx.get(f"{product.address}/index/places", params={"collection": "shared", "q": "Falcon"}).json()["places"]
+    (place,) = httpx.get(f"{product.address}/index/places", params={"collection": "shared", "q": "Falcon"}).json()[
+        "places"
+    ]
     assert (place["name"], place["description"]) == ("Falcon 9", "On its launch pad.")
 
 

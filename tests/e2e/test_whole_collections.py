@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from e2e.product import Product
+from e2e.product import PUBLIC_NAME, Product
 from e2e.scenes import fill, snapshot
 from e2e.visitor import DESKTOP, PHONE, Visitor
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from contracts.calibration import CalibrationBody, CalibrationJob, CalibrationReply, CurvePoint, IntervalBody
 
@@ -73,11 +73,12 @@ def test_a_deleted_collection_can_be_had_back(visit: Visit, product: Product) ->
 
 
 @ON_BOTH
-def test_a_qr_code_leads_visitors_to_their_collection(visit: Visit, product: Product, person: dict) -> None:
+def test_a_qr_code_leads_visitors_to_their_collection(browser: Browser, product: Product, person: dict) -> None:
     """The code is drawn, and its address opens the match page of that collection."""
     name = f"scanned {person['device'].width}"
     fill(product, name)
-    visitor = visit(f"#/collections/{name}", **person)
+    visitor = Visitor(browser, product.address.replace("127.0.0.1", PUBLIC_NAME), **person)
+    visitor.go(f"#/collections/{name}")
     page = visitor.page
 
     page.get_by_role("button", name=re.compile("QR code|二维码")).click()
@@ -89,6 +90,24 @@ def test_a_qr_code_leads_visitors_to_their_collection(visit: Visit, product: Pro
 
     expect(page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
     assert page.evaluate("location.search") == ""
+    assert visitor.complaints == []
+    visitor.leave()
+
+
+@ON_BOTH
+def test_no_qr_code_is_made_of_an_address_that_phones_cannot_reach(
+    visit: Visit, product: Product, person: dict
+) -> None:
+    """On the machine's own address there is a sentence in place of the code."""
+    fill(product, "local")
+    page = visit("#/collections/local", **person).page
+
+    page.get_by_role("button", name=re.compile("QR code|二维码")).click()
+
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(re.compile("only this computer can reach|只有这台电脑能打开"))).to_be_visible()
+    expect(dialog.locator("img")).to_have_count(0)
+    expect(dialog.get_by_role("link", name=re.compile("Save|保存"))).to_have_count(0)
 
 
 def test_the_health_of_a_collection_is_shown(visit: Visit, product: Product) -> None:
@@ -114,7 +133,8 @@ def test_recent_matches_show_what_was_said_of_them(visit: Visit, product: Produc
 
     unfold(page, "Recent matches")
 
-    expect(page.locator(".recent li")).to_contain_text(["Rocket"])
+    expect(page.locator(".recent li").get_by_role("link", name="Rocket")).to_be_visible()
+    expect(page.locator(".recent li")).to_contain_text([re.compile(r"confidence \d+%")])
     expect(page.locator(".recent .pill")).to_have_text("said to be right")
     page.get_by_label("Only those that somebody commented on").check()
     expect(page.locator(".recent li")).to_have_count(1)

@@ -81,6 +81,24 @@ class Visitor:
         """Choose a photo on the match page or beside an answer."""
         self.page.locator("input[type=file]:not([capture])").first.set_input_files(payload(name, data))
 
+    def sent(self) -> Any:
+        """What the page's last form carried: its collection, and every photo's bytes. Call it before as well."""
+        return self.page.evaluate(
+            """async () => {
+              const { sent } = window;
+              const send = XMLHttpRequest.prototype.send;
+              if (!("sent" in window))
+                XMLHttpRequest.prototype.send = function (form) {
+                  window.sent = form;
+                  send.call(this, form);
+                };
+              window.sent ??= null;
+              const bytes = async (file) => [...new Uint8Array(await file.arrayBuffer())];
+              const photos = sent && (await Promise.all(sent.getAll("file").map(bytes)));
+              return sent && { collection: sent.get("collection"), photos };
+            }"""
+        )
+
     def choose(self, files: Sequence[tuple[str, bytes]], kind: str = "image") -> None:
         """Choose files on a collection's page; ``kind`` is image or zip."""
         self.page.locator(f".dropzone input[accept*={kind}]").set_input_files([payload(*file) for file in files])

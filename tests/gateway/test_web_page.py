@@ -45,7 +45,7 @@ def test_the_root_is_the_page(site: AppClient):
 
 @pytest.mark.parametrize("path", sorted(p.relative_to(WEB).as_posix() for p in WEB.rglob("*") if p.is_file()))
 def test_every_file_of_the_page_is_served(site: AppClient, path: str):
-    """Each file comes as it is, code without its comments, with a type that browsers accept for it, and is checked anew after an update."""
+    """Each comes as it is, code without its comments, with a type for browsers, and is checked anew after an update."""
     answer = site.get(f"/{path}")
     again = site.get(f"/{path}", headers={"If-None-Match": answer.headers["etag"]})
 
@@ -69,6 +69,16 @@ def test_nothing_beside_the_page_is_served(site: AppClient, path: str):
     answer = site.get(path)
 
     assert (answer.status_code, error_of(answer)["code"]) == (404, "not_found")
+
+
+def test_the_page_installed_by_a_visitor_starts_with_their_collection(site: AppClient):
+    """The manifest of one collection differs by its start address alone."""
+    plain = site.get("/manifest.webmanifest").json()
+
+    one = site.get("/manifest.webmanifest", params={"collection": "江南 & 1"})
+
+    assert one.headers["content-type"] == "application/manifest+json"
+    assert one.json() == {**plain, "start_url": "./?collection=%E6%B1%9F%E5%8D%97%20%26%201"}
 
 
 def test_the_manifests_icons_are_what_it_says(site: AppClient):
