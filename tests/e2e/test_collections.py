@@ -98,6 +98,7 @@ def test_a_place_can_be_renamed_and_described(visit: Visit, product: Product) ->
     operator.page.get_by_role("button", name="Save").click()
 
     expect(operator.page.get_by_role("heading", name="Chelsea, a cat")).to_be_focused()
+    expect(operator.page).to_have_title(re.compile("^Chelsea, a cat"))
     operator.page.reload()
     expect(operator.page.get_by_role("heading", name="Chelsea, a cat")).to_be_visible()
     expect(operator.page.get_by_text("Painted <b>twice</b>.")).to_be_visible()

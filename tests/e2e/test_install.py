@@ -52,6 +52,20 @@ def test_the_page_opens_without_a_connection(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("alert")).to_contain_text("The server cannot be reached")
 
 
+def test_a_part_of_the_page_that_is_not_kept_is_missed_in_words(visitor: Visitor) -> None:
+    """Offline, a tap on the operator's pages says what is wrong, and the same tap works once there is a connection."""
+    visitor.expect_complaint("ERR_INTERNET_DISCONNECTED")
+    page = visitor.page
+
+    visitor.lose_connection()
+    page.get_by_role("link", name="Collections").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    visitor.find_connection()
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.get_by_role("link", name="kept")).to_be_visible()
+
+
 def test_nothing_but_the_page_itself_is_kept(visitor: Visitor) -> None:
     """No answer, no photo and no list of places stays on the phone."""
     visitor.show_photo(snapshot("Rocket"))

@@ -108,6 +108,21 @@ def test_nothing_is_wider_than_the_screen(visit: Visit, device: Device, language
 
 
 @pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_bar_is_one_line_and_the_camera_is_on_the_first_screen(visit: Visit, language: str) -> None:
+    """On a phone of 360 px nothing of the bar wraps; held sideways, the camera is there without scrolling."""
+    upright = visit(VIEWS[0], device=Device(360, 740, is_phone=True), language=language)
+    sideways = visit(VIEWS[0], device=Device(740, 360, is_phone=True), language=language)
+
+    expect(upright.page.locator("nav a")).to_have_count(3)
+    lines = {round(link.bounding_box()["y"]) for link in upright.page.locator("nav a, .language").all()}
+    camera = sideways.page.locator(".ways .camera").bounding_box()
+
+    assert max(lines) - min(lines) <= 2
+    assert camera["y"] + camera["height"] <= 360
+
+
+@pytest.mark.usefixtures("seen")
 @pytest.mark.parametrize(
     "person",
     [{"device": SMALL_PHONE, "language": "zh-CN"}, {"device": DESKTOP, "dark": True}],

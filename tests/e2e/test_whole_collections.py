@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +12,16 @@ from e2e.visitor import DESKTOP, PHONE, Visitor
 from playwright.sync_api import Browser, Page, Route, expect
 
 from contracts.calibration import CalibrationBody, CalibrationJob, CalibrationReply, CurvePoint, IntervalBody
+from contracts.collections import (
+    AdviceBody,
+    AdviceList,
+    FaultyPhotos,
+    HealthBody,
+    HealthReply,
+    PlaceRefBody,
+    PlaceRefs,
+    SimilarPlacesList,
+)
 
 Visit = Callable[..., Visitor]
 
@@ -122,6 +133,37 @@ def test_the_health_of_a_collection_is_shown(visit: Visit, product: Product) -> 
     expect(page.get_by_role("button", name="Delete this place")).to_be_visible()
 
 
+def test_the_same_advice_is_given_once(visit: Visit, product: Product) -> None:
+    """45 places with one photo get one sentence, which unfolds to all of them; the tools stand above the places."""
+    fill(product, "advised")
+    visitor = visit("#/collections")
+    advice = [
+        AdviceBody(
+            place=PlaceRefBody(place_id=str(number), name=f"Place {number}", images=1),
+            reasons=["one_view"],
+            en="en",
+            zh="zh",
+        )
+        for number in range(45)
+    ]
+
+    def answer(route: Route) -> None:
+        reply = HealthReply(collection="advised", state="fresh", generation=1, report=a_report(advice))
+        route.fulfill(json=reply.model_dump(mode="json"))
+
+    visitor.page.route("**/health?*", answer)
+    visitor.go("#/collections/advised")
+    page = visitor.page
+
+    unfold(page, "Health of the collection")
+    sentence = page.get_by_text("45 places have one photo only")
+    expect(sentence).to_be_visible()
+    expect(page.locator(".findings li")).to_have_count(0)
+    sentence.click()
+    expect(page.get_by_role("link", name="Place 44")).to_be_visible()
+    assert page.locator(".folded").last.bounding_box()["y"] < page.locator(".cards").first.bounding_box()["y"]
+
+
 def test_recent_matches_show_what_was_said_of_them(visit: Visit, product: Product) -> None:
     """The newest first, with the feedback that was given."""
     fill(product, "asked")
@@ -140,6 +182,18 @@ def test_recent_matches_show_what_was_said_of_them(visit: Visit, product: Produc
     expect(page.locator(".recent li")).to_have_count(1)
 
 
+def a_report(advice: list[AdviceBody]) -> HealthBody:
+    """A check that found nothing but this."""
+    nothing: dict[str, Any] = {"total": 0, "entries": []}
+    return HealthBody(
+        generation=1, computed_at="2026-01-01T00:00:00+00:00", took_s=1, is_complete=True, images=45, places=45,
+        photos_measured=45, photos_compared=45, pairs_tested=0, pairs_verified=0,
+        faulty_photos=FaultyPhotos(**nothing), pairs=SimilarPlacesList(**nothing), one_view=PlaceRefs(**nothing),
+        unnamed=PlaceRefs(**nothing), undescribed=PlaceRefs(**nothing),
+        advice=AdviceList(total=len(advice), entries=advice),
+    )  # fmt: skip
+
+
 def interval(share: float) -> IntervalBody:
     """A share of 80."""
     return IntervalBody(share=share, low=max(0, share - 0.1), high=min(1, share + 0.1), count=80)
@@ -156,7 +210,7 @@ def a_reply(collection: str, target: float | None, job: CalibrationJob | None) -
     ]
     body = CalibrationBody(
         target=target, threshold=0, threshold_confidence=0.5, promised=True, needed_unknown=99, unknown_by_origin={},
-        known_by_origin={}, false_answers=interval(0), answered=interval(0.5), right=interval(0.5),
+        known_by_origin={"simulated": 80}, false_answers=interval(0), answered=interval(0.5), right=interval(0.5),
         wrong_place=interval(0), reliability=[], calibration_error=None, curve=curve, encoder="e", verifier="v",
         prompt_style=None, made_at="2026-01-01T00:00:00+00:00",
     )  # fmt: skip
@@ -198,6 +252,7 @@ def test_the_slider_says_what_a_promise_costs(visit: Visit, product: Product, pe
     page.get_by_role("button", name=re.compile("Stop measuring|停止测量")).click()
     slider = page.get_by_role("slider")
     expect(page.locator(".promise")).to_contain_text("58%")
+    expect(page.get_by_text(re.compile("real photos are harder|实际拍的照片更难辨认"))).to_be_visible()
     slider.focus()
     page.keyboard.press("ArrowRight")
 

@@ -107,6 +107,10 @@ class Visitor:
         """No network from here on."""
         self._context.set_offline(True)
 
+    def find_connection(self) -> None:
+        """The network is back."""
+        self._context.set_offline(False)
+
     def leave(self) -> None:
         """Close the profile."""
         self._context.close()
