@@ -152,7 +152,7 @@ def test_places_are_found_by_name(visit: Visit, product: Product) -> None:
     expect(operator.page.locator(".cards .card")).to_have_count(1)
     operator.page.get_by_label("Search places").fill("pyramid")
 
-    expect(operator.page.get_by_text("No place is called that.")).to_be_visible()
+    expect(operator.page.get_by_text("No place was found for that.")).to_be_visible()
 
 
 def test_an_operator_needs_no_mouse(visit: Visit, product: Product) -> None:
@@ -161,6 +161,8 @@ def test_an_operator_needs_no_mouse(visit: Visit, product: Product) -> None:
     page = visit("#/collections").page
     keyboard = page.keyboard
 
+    page.locator("summary", has_text="New collection").focus()
+    keyboard.press("Enter")
     page.get_by_label("Name").focus()
     keyboard.type("typed")
     keyboard.press("Enter")

@@ -55,6 +55,7 @@ def test_the_page_opens_without_a_connection(visitor: Visitor) -> None:
 def test_a_part_of_the_page_that_is_not_kept_is_missed_in_words(visitor: Visitor) -> None:
     """Offline, a tap on the operator's pages says what is wrong, and the same tap works once there is a connection."""
     visitor.expect_complaint("ERR_INTERNET_DISCONNECTED")
+    visitor.expect_complaint("ERR_FAILED")  # by the service worker
     page = visitor.page
 
     visitor.lose_connection()

@@ -144,7 +144,7 @@ def test_the_operators_tools_have_no_serious_accessibility_finding(visit: Visit,
     found["review"] = violations(visitor, axe)
     page.locator(".review .primary").click()
     expect(page.locator(".problems li")).to_be_visible()
-    page.locator(".upload-progress summary").click()
+    page.locator(".upload-progress > details summary").click()
     found["upload"] = violations(visitor, axe)
     page.locator(".manage button").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()

@@ -50,7 +50,7 @@ def test_a_collection_is_renamed(visit: Visit, product: Product) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("in-use")
     dialog.get_by_role("button", name="Rename").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("exists already")
+    expect(dialog.get_by_role("alert")).to_contain_text("There is a collection “in-use” already")
     dialog.get_by_label("Name").fill("东馆/1")
     dialog.get_by_role("button", name="Rename").click()
 
@@ -89,6 +89,7 @@ def test_a_qr_code_leads_visitors_to_their_collection(browser: Browser, product:
     name = f"scanned {person['device'].width}"
     fill(product, name)
     visitor = Visitor(browser, product.address.replace("127.0.0.1", PUBLIC_NAME), **person)
+    visitor.expect_complaint("Cross-Origin-Opener-Policy")  # which counts on HTTPS alone
     visitor.go(f"#/collections/{name}")
     page = visitor.page
 

@@ -2,7 +2,7 @@
 
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { duration, percent, t, when } from "../page/language.js";
+import { duration, inARow, percent, t, when } from "../page/language.js";
 import { errorNotice, technicalDetails } from "../page/dialogs.js";
 import { changeJson, json } from "../page/api.js";
 import { collectionPath } from "./api.js";
@@ -70,11 +70,11 @@ export function calibrationContent(collection, section) {
       const share = answered.share ?? 0;
       words.textContent = t("calibration.share", { target: percent(chosen), answered: percent(share) });
       input.setAttribute("aria-valuetext", words.textContent);
-      basis.textContent = [
+      basis.textContent = inARow(
         t("calibration.range", { low: percent(answered.low), high: percent(answered.high), count: answered.count }),
-        known.simulated ? t("calibration.simulated") : "",
+        known.simulated && t("calibration.simulated"),
         t(isPromised ? "calibration.promised" : "calibration.estimate", { needed }),
-      ].join(" ");
+      );
     }
 
     tell();
@@ -97,9 +97,11 @@ export function calibrationContent(collection, section) {
       h(
         "p",
         { class: "muted", role: "status" },
-        t("calibration.progress", { done, total }),
-        left === null ? "" : ` ${t("calibration.left", { time: duration(left) })}`,
-        waiting ? ` ${t("calibration.waiting")}` : "",
+        inARow(
+          t("calibration.progress", { done, total }),
+          left !== null && t("calibration.left", { time: duration(left) }),
+          waiting && t("calibration.waiting"),
+        ),
       ),
       h(
         "button",

@@ -2,7 +2,7 @@
 
 import { announce, fileButton, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { t } from "../page/language.js";
+import { inARow, t } from "../page/language.js";
 import { forget, interrupted } from "./interrupted.js";
 
 // What only an upload needs is fetched with the first one.
@@ -98,7 +98,7 @@ function dropZone(receive, { message, isOnePlace }) {
     { class: "dropzone" },
     icon("photo"),
     h("p", { class: "drop-title" }, t("upload.drop")),
-    h("p", { class: "muted" }, t("upload.drop.help"), isOnePlace ? "" : ` ${t("upload.drop.folders")}`),
+    h("p", { class: "muted" }, inARow(t("upload.drop.help"), !isOnePlace && t("upload.drop.folders"))),
     message && h("p", { class: "notice", role: "alert" }, icon("alert"), message),
     h(
       "div",

@@ -105,13 +105,13 @@ export function uploadProgress(queue, { collection }) {
 
 const pill = (status, count) => h("span", { class: `pill ${status}` }, `${t(`upload.${status}`)} ${count}`);
 
-function fileRow({ path, status, reason }) {
+function fileRow({ path, status, reason, code }) {
   return h(
     "li",
     { class: status },
     h("span", { class: "file-name" }, path),
     h("span", { class: "file-status" }, t(`upload.${status}`)),
-    reason && serverWords(h("span", { class: "muted reason", lang: "en" }, reason)),
+    reason && h("span", { class: "muted reason" }, currentLanguage() === "en" ? reason : errorSentence({ code })),
   );
 }
 

@@ -59,6 +59,7 @@ export function matchView({ session, entitle }) {
   function draw({ moveFocus = false } = {}) {
     clearTimeout(patience);
     const now = phase();
+    moveFocus ||= root.contains(document.activeElement); // which is drawn anew as well
     root.className = `match ${now}`;
     if (session.isBusy && !answer) fetchAnswer().catch(() => {}); // told when it is needed
     if (now === "answered" && !answer) return drawAnswer(moveFocus);

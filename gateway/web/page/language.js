@@ -61,8 +61,11 @@ export function t(key, values = {}) {
 /** Whether there is a sentence for `key`. */
 export const knows = (key) => key in messages;
 
+/** Sentences one after the other; Chinese has no blank between them. */
+export const inARow = (...sentences) => sentences.filter(Boolean).join(current === "zh" ? "" : " ");
+
 /** The server's reasons, which it gives in every language, as one text. */
-export const spoken = ({ reasons, reasons_in: inEach }) => (inEach[current] ?? reasons).join(current === "zh" ? "" : " ");
+export const spoken = ({ reasons, reasons_in: inEach }) => inARow(...(inEach[current] ?? reasons));
 
 /** A stage's time: 120 ms. */
 export const milliseconds = (ms) =>
