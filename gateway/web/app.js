@@ -117,7 +117,7 @@ async function start() {
   await useLanguage(preferredLanguage());
   const invited = new URLSearchParams(location.search).get("collection"); // by a QR code
   if (invited) invite(invited);
-  // The installed page and whoever types the address come back to the collection they came for.
+  // The installed page, and a typed address, lead back to the collection of the QR code.
   if (invitation()) {
     document.querySelector("[rel=manifest]").href += `?collection=${encodeURIComponent(invitation())}`;
     if (!location.hash) history.replaceState(null, "", `./${matchAddress(invitation())}`);

@@ -1,4 +1,4 @@
-"""What an operator has typed or begun is not lost without a word."""
+"""What an operator has typed or begun is not lost silently."""
 
 import re
 from collections.abc import Callable

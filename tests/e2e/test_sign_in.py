@@ -69,7 +69,7 @@ def test_visitors_need_no_key(person: Visitor) -> None:
 
 
 def test_a_curator_signs_in_where_it_is_needed(person: Visitor, curator_key: str) -> None:
-    """The operator's pages ask for a key; a wrong one is told; the right one leads on, and signing out ends it."""
+    """The operator's pages ask for a key; a wrong one is refused; the right one leads on, and signing out ends it."""
     person.expect_complaint(REFUSED)
     page = person.page
     person.go("")
@@ -120,7 +120,7 @@ def test_visitors_do_not_see_the_operators_desk(browser: Browser, museum: Produc
 
 
 def test_a_visitor_of_an_empty_collection_is_not_asked_to_fill_it(browser: Browser, museum: Product) -> None:
-    """An outdated code and an empty gallery are told in words for visitors."""
+    """An outdated code and an empty gallery are explained for visitors."""
     visitor = Visitor(browser, museum.address, device=PHONE)
     visitor.go("?collection=former name")
 

@@ -105,7 +105,7 @@ def test_a_photo_that_is_quicker_than_the_list_of_collections_waits_for_it(visit
 
 @pytest.mark.usefixtures("museums")
 def test_where_the_list_of_collections_does_not_come_the_photo_is_kept(visit: Visit) -> None:
-    """The lost connection is told; trying again answers."""
+    """The lost connection is shown; trying again answers."""
     visitor = visit("#/status")
     visitor.expect_complaint("ERR_FAILED")
     visitor.page.route("**/index/collections", lambda route: route.abort())

@@ -61,7 +61,7 @@ export function matchView({ session, entitle }) {
     const now = phase();
     moveFocus ||= root.contains(document.activeElement); // which is drawn anew as well
     root.className = `match ${now}`;
-    if (session.isBusy && !answer) fetchAnswer().catch(() => {}); // told when it is needed
+    if (session.isBusy && !answer) fetchAnswer().catch(() => {}); // shown when it is needed
     if (now === "answered" && !answer) return drawAnswer(moveFocus);
     if (now === "answered") root.replaceChildren(answer(session, ask));
     else if (now === "failed") root.replaceChildren(...failed());
@@ -98,7 +98,7 @@ export function matchView({ session, entitle }) {
       { class: "ways" },
       h("div", { class: "row" }, photoButtons({ camera: t("match.camera"), choose: t("match.choose"), onfile: ask })),
       h("p", { class: "hint muted" }, t("match.hint")),
-      // Whoever a QR code led here is in that museum; whoever runs several goes from one to another.
+      // A QR code says where its visitor is; staff go from one collection to another.
       filled().length > 1 && (isStaff() || !(named() ?? invitation())) && whereabouts(),
       isVisitor() && h("a", { class: "staff", href: address("collections") }, t("match.staff")),
     );
@@ -242,7 +242,7 @@ export function matchView({ session, entitle }) {
   identity.addEventListener("change", () => phase() === "idle" && draw(), { signal });
 
   async function load() {
-    known = await collections().catch(() => null); // the visitor can still ask; a failure is told with the answer
+    known = await collections().catch(() => null); // the visitor can still ask; a failure shows with the answer
     if (!signal.aborted && known && ["idle", "failed"].includes(phase())) draw();
   }
 

@@ -40,8 +40,8 @@ export function confirmed({ title, text, action }) {
 }
 
 /**
- * What went wrong, as a sentence of the page's. The server's own words are English and for whoever runs it: they follow
- * in English, and in another language only staff can unfold them.
+ * What went wrong, as a sentence of the page's. The server's text is English and technical: it follows
+ * in English, and in another language only staff can unfold it.
  */
 export function errorNotice(error, { retry, retryLabel = t("retry") } = {}) {
   const words = [
