@@ -5,4 +5,5 @@ headers           what the bytes say before decoding: format, size, number of sc
 budget            how many pixels all threads may decode at once
 metadata          removes position, camera and comments from a file
 isobmff_metadata  the same for HEIC and AVIF
+sources           photos as paths, bytes, opened pictures or arrays
 """

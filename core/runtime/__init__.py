@@ -3,7 +3,11 @@
 devices          the device and number format of a model
 threads          how many threads each numerical library may use
 memory           gives freed memory back to the system
-model_files      finds and identifies weight files
+model_folder     the folder with a model's files, local or from a hub
+model_hub        models of a hub: the cached copy, or a download
+model_files      reads configuration and weight files
+network_digest   identifies a loaded network by what moves its output
+one_process      refuses use in a forked process
 bounded_forward  splits a batch that does not fit into the device's memory
 bounded_cache    a cache bounded by bytes
 cancellation     stops work whose caller is gone
