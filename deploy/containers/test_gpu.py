@@ -42,7 +42,7 @@ def test_the_encoder_and_the_verifier_are_those_of_the_images(gpu: Product):
     assert version["verifier"].startswith("qwen3-vl")
     gpu.add(0)
     reply = gpu.match(0)
-    assert (reply["candidates"][0]["place_id"], reply["verification"]) == ("place-0", "done")
+    assert (reply["candidates"][0]["place"]["id"], reply["verification"]) == ("place-0", "done")
     chosen = gpu.match(0, data={"prompt_style": "chinese"})
     assert chosen["verification"] == "done"
 

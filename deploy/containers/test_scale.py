@@ -54,7 +54,7 @@ def test_any_replica_answers(scale: Product):
         scale.add(place)
     for number in range(12):
         reply = scale.match(number % 3)
-        assert (reply["candidates"][0]["place_id"], reply["verification"]) == (f"place-{number % 3}", "done")
+        assert (reply["candidates"][0]["place"]["id"], reply["verification"]) == (f"place-{number % 3}", "done")
     assert "vector_engine" in scale.compose("exec", "m1-a", "python", "-c", ASK_READINESS).stdout
 
 
@@ -87,7 +87,7 @@ def test_the_database_restarts(scale: Product):
     """PostgreSQL is stopped and started: once it is back, answers are right again, and nothing else needs a restart."""
     scale.compose("restart", "postgres")
     scale.wait_for("right again", lambda: scale.ask("POST", "/match", files={"file": SEEN[1]}).status_code == 200)
-    assert scale.match(1)["candidates"][0]["place_id"] == "place-1"
+    assert scale.match(1)["candidates"][0]["place"]["id"] == "place-1"
     assert shown(scale.match(1)) in {"place-1", None}
 
 
