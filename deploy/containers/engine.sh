@@ -48,7 +48,10 @@ up() {
     ln -sf $DOCKER "$STATE/bin/docker" # before any other CLI on the PATH
     if ! $DOCKER info >/dev/null 2>&1; then
         rm -f "$STATE"/docker.sock "$STATE"/dockerd.pid
-        iptables -S 2>/dev/null | grep -q DOCKER || sysctl -n net.ipv4.ip_forward >"$STATE/ip_forward"
+        if ! iptables -S | grep -q DOCKER; then # what a daemon changes for good
+            sysctl -n net.ipv4.ip_forward >"$STATE/ip_forward"
+            iptables -S FORWARD | sed -n 's/^-P FORWARD //p' >"$STATE/forward_policy"
+        fi
         setsid nohup dockerd --host "$DOCKER_HOST" --data-root "$STATE/data" --exec-root "$STATE/exec" \
             --pidfile "$STATE/dockerd.pid" --storage-driver overlay2 >"$STATE/dockerd.log" 2>&1 </dev/null &
         for _ in $(seq 60); do $DOCKER info >/dev/null 2>&1 && break; sleep 1; done
@@ -127,14 +130,13 @@ down() {
         # What a daemon leaves: its link and its chains. Chains of others stay.
         ip link del docker0 2>/dev/null || true
         for table in filter nat; do
-            iptables -t $table -S 2>/dev/null | sed -n '/DOCKER\|172\.1[0-9]\./s/^-A/-D/p' | while read -r rule; do
+            iptables -t $table -S 2>/dev/null | sed -n '/DOCKER\|docker0\|br-[0-9a-f]\{12\}/s/^-A/-D/p' | while read -r rule; do
                 eval "iptables -t $table $rule" 2>/dev/null || true; done
             iptables -t $table -S 2>/dev/null | sed -n 's/^-N \(DOCKER.*\)/\1/p' | while read -r chain; do
                 iptables -t $table -F "$chain" 2>/dev/null; iptables -t $table -X "$chain" 2>/dev/null || true; done
         done
-        if [ -s "$STATE/ip_forward" ] && [ "$(cat "$STATE/ip_forward")" = 0 ]; then
-            iptables -P FORWARD ACCEPT; sysctl -qw net.ipv4.ip_forward=0
-        fi
+        [ ! -s "$STATE/forward_policy" ] || iptables -P FORWARD "$(cat "$STATE/forward_policy")"
+        [ ! -s "$STATE/ip_forward" ] || sysctl -qw "net.ipv4.ip_forward=$(cat "$STATE/ip_forward")"
     fi
     awk -v s="$STATE/" 'index($2, s) == 1 {print $2}' /proc/mounts | sort -r | xargs -r -n1 umount
 }
