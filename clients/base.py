@@ -4,11 +4,14 @@ Deadlines are kept here and not in httpx, because its in-process transport knows
 """
 
 import asyncio
+import math
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, ClassVar, TypeVar
 
 import httpx
+from aiohttp import ClientSession, TCPConnector
 from httpx_aiohttp import AiohttpTransport
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -27,11 +30,17 @@ _OF_BALANCERS = frozenset({502, 503})
 """What a load balancer answers when the replica that it had chosen is gone."""
 
 
+_CONNECT_TIMEOUT_S = 1.0
+SILENCE_S = 2.0
+"""After so long without a sign of the other machine's kernel a connection has ended. A service may take any time to
+answer meanwhile; a machine that is gone, or a cable, says nothing, and a process that is gone resets the connection."""
+
+
 @asynccontextmanager
 async def open_http(
     url: str, service_key: SecretStr | None, transport: httpx.AsyncBaseTransport | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Connect to a service.
+    """Connect to a service. One that vanishes is noticed after ``SILENCE_S`` and a try to connect again.
 
     Args:
         url: of the service.
@@ -40,12 +49,37 @@ async def open_http(
             own pool has several times its tail latency.
     """
     if transport is None:
-        transport = AiohttpTransport(limits=httpx.Limits(max_connections=200, keepalive_expiry=30))
+        transport = AiohttpTransport(client=_open_session)
     else:
         url = "http://localhost"  # which every service answers to, whatever the setting says
     headers = {"Authorization": f"Bearer {service_key.get_secret_value()}"} if service_key else {}
-    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=None, headers=headers) as http:
+    timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S, pool=_CONNECT_TIMEOUT_S)
+    async with httpx.AsyncClient(base_url=url, transport=transport, timeout=timeout, headers=headers) as http:
         yield http
+
+
+def _open_session() -> ClientSession:
+    return ClientSession(
+        connector=TCPConnector(
+            limit=200, keepalive_timeout=30, ssl=httpx.create_ssl_context(), socket_factory=_make_socket
+        )
+    )
+
+
+def _make_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket whose kernel asks the other one for a sign, where nothing is under way, and waits for no longer."""
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = {
+        "TCP_KEEPIDLE": 1,
+        "TCP_KEEPINTVL": 1,
+        "TCP_KEEPCNT": math.ceil(SILENCE_S) - 1,
+        "TCP_USER_TIMEOUT": round(1000 * SILENCE_S),
+    }
+    for name, value in options.items():
+        if hasattr(socket, name):  # not every system has all of them
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 @contextmanager

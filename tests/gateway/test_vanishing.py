@@ -1,0 +1,157 @@
+"""A service that vanishes, without a reset, keeps nobody waiting: real processes, and a link that is taken away."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import httpx
+import pytest
+from fakes.images import draw_place, encode, see_again
+from servers.ports import free_port
+from servers.vanishing import Island, why_not
+
+ROOT = Path(__file__).parents[2]
+TRIES, BETWEEN_S = 480, 0.5
+SERVICE_KEY = "a service key for the tests"
+LONGEST_MATCH_S = 8.0
+"""More than the default, which a busy machine's own work takes; the services are noticed as gone in the same time."""
+
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        why_not() is not None, reason=f"vanishing services are NOT tried: {why_not() or 'they can be tried here'}"
+    ),
+]
+
+
+@dataclass
+class Product:
+    """A gateway on this machine, and both services elsewhere."""
+
+    http: httpx.Client
+    services: dict[str, Island]
+
+    def match(self) -> tuple[httpx.Response, float]:
+        """Ask about a photo; the answer, and how many seconds it took."""
+        photo = encode(see_again(draw_place(1), seed=3).image)
+        began_s = time.monotonic()
+        answer = self.http.post("/match", files={"file": ("q.jpg", photo)})
+        return answer, time.monotonic() - began_s
+
+    def matches_at_work(self) -> int:
+        """How many the gateway counts."""
+        return self.http.get("/health/ready").json()["details"]["matches_at_work"]
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """With the embedded models and one place; every process in a session of its own, ended at the end."""
+    folder = tmp_path_factory.mktemp("vanishing")
+    ports = {name: free_port() for name in ("retrieval", "verifier", "gateway")}
+    with ExitStack() as stack:
+        islands = {name: stack.enter_context(Island()) for name in ("retrieval", "verifier")}
+        urls = {name: f"http://{island.address}:{ports[name]}" for name, island in islands.items()}
+        environment = {
+            **os.environ,
+            "M1_HOST": islands["retrieval"].address,
+            "M1_PORT": str(ports["retrieval"]),
+            "M1_DATA_DIR": str(folder / "gallery"),
+            "M1_SERVICE_KEY": SERVICE_KEY,
+            "M1_TIME_BUDGET_S": "0",
+            "M3_HOST": islands["verifier"].address,
+            "M3_PORT": str(ports["verifier"]),
+            "M3_DATA_DIR": str(folder / "gallery"),
+            "M3_SERVICE_KEY": SERVICE_KEY,
+            "GATEWAY_PORT": str(ports["gateway"]),
+            "GATEWAY_RETRIEVAL_URL": urls["retrieval"],
+            "GATEWAY_VERIFIER_URL": urls["verifier"],
+            "GATEWAY_SERVICE_KEY": SERVICE_KEY,
+            "GATEWAY_LONGEST_MATCH_S": str(LONGEST_MATCH_S),
+            "GATEWAY_VERIFIER_FAILURES": "1000",  # the breaker, which is tried elsewhere, would hide the wait
+        }
+        log = stack.enter_context((folder / "log").open("wb"))
+        http = stack.enter_context(
+            httpx.Client(base_url=f"http://127.0.0.1:{ports['gateway']}", timeout=120, trust_env=False)
+        )
+        commands = {
+            "services.retrieval": islands["retrieval"].command,
+            "services.verifier": islands["verifier"].command,
+            "gateway": lambda *command: list(command),
+        }
+        for module, command in commands.items():
+            process = subprocess.Popen(
+                command(sys.executable, "-m", module), cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+            stack.callback(process.wait, timeout=60)
+            stack.callback(process.terminate)
+        if not become_ready(http):
+            pytest.fail(f"the processes did not become ready:\n{(folder / 'log').read_text()[-4000:]}")
+        added = http.post("/index/images", files={"file": ("1.jpg", encode(draw_place(1)))}, data={"place_id": "one"})
+        assert added.json()["added"] == 1, added.text
+        yield Product(http, islands)
+
+
+def become_ready(http: httpx.Client) -> bool:
+    """Whether both services are, after a while."""
+    for _ in range(TRIES):
+        try:
+            parts = http.get("/health/ready").json()["parts"]
+            if all(part["ready"] for part in parts.values()):
+                return True
+        except httpx.TransportError:
+            pass
+        time.sleep(BETWEEN_S)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("service", "status", "verification"),
+    [("verifier", 200, "unavailable"), ("retrieval", 503, None)],
+)
+def test_no_match_outlasts_its_time_when_a_service_vanishes(
+    product: Product, service: str, status: int, verification: str | None
+):
+    """Neither those at work at that moment, nor those that come after it; all give their place back, and it recovers.
+
+    The first of them to come hold connections that were in use a moment ago, the others make new ones.
+    """
+    island = product.services[service]
+    answered: SimpleQueue[tuple[httpx.Response, float]] = SimpleQueue()
+    is_over = False
+
+    def keep_asking() -> None:
+        while not is_over:
+            answered.put(product.match())
+
+    with ThreadPoolExecutor(2) as visitors:
+        asking = [visitors.submit(keep_asking) for _ in range(2)]
+        try:
+            before = [answered.get(timeout=60) for _ in range(2)]
+            island.vanish()
+            after = [answered.get(timeout=120) for _ in range(6)]
+        finally:
+            is_over = True
+        for each in asking:
+            each.result()
+    while not answered.empty():
+        after.append(answered.get())
+    at_work = product.matches_at_work()
+    island.join()
+    recovered = become_ready(product.http)
+    again, _ = product.match()
+
+    assert {answer.json()["verification"] for answer, _ in before} == {"done"}
+    assert max(took_s for _, took_s in after) < LONGEST_MATCH_S + 1
+    last = after[-1][0]
+    assert last.status_code == status
+    assert last.json().get("verification") == verification
+    assert at_work == 0
+    assert recovered
+    assert (again.status_code, again.json()["verification"]) == (200, "done")
