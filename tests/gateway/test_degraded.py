@@ -295,4 +295,4 @@ def test_left_alone_and_required_is_503_at_once():
         answers = [match(client) for _ in range(2)]
 
     assert [(answer.status_code, error_of(answer)["code"]) for answer in answers] == [(503, "verifier_unavailable")] * 2
-    assert "left alone" in error_of(answers[1])["message"]
+    assert "is not asked for a moment" in error_of(answers[1])["message"]
