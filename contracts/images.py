@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, Json
 
 from contracts import examples
+from contracts.names import CollectionName
 
 IMAGE_ID_PATTERN = "^[0-9A-Za-z_-]{1,100}$"
 """What an image id can look like; anything else is a fault of the request."""
@@ -15,6 +16,9 @@ MAX_PLACE_ID = 200
 
 MOST_HASHES = 500
 """In one question."""
+
+Grouping = Literal["auto", "folder", "photo"]
+"""Which photos show the same place, where no manifest says it."""
 
 
 class PlaceBody(BaseModel):
@@ -78,7 +82,7 @@ class ImageFilter(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    collection: str | None = Field(default=None, min_length=1, max_length=200)
+    collection: CollectionName | None = None
     place_id: str | None = Field(default=None, min_length=1, max_length=200)
     q: str | None = Field(default=None, max_length=200, description="text in the place's name, description or filename")
     cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the previous page")
@@ -90,7 +94,7 @@ class PlaceFilter(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    collection: str | None = Field(default=None, min_length=1, max_length=200)
+    collection: CollectionName | None = None
     q: str | None = Field(
         default=None, max_length=200, description="text in the place's name, id, description or metadata"
     )
@@ -105,23 +109,48 @@ class AddFields(BaseModel):
     manifest name the places, and these fields fill what they leave open.
     """
 
-    collection: str = Field(default="default", min_length=1, max_length=200)
+    collection: CollectionName = "default"
     place_id: str | None = Field(default=None, min_length=1, max_length=200)
     place_name: str | None = Field(default=None, min_length=1, max_length=500)
     description: str = Field(default="", max_length=20_000)
     metadata: Json[dict[str, Any]] | None = Field(default=None, description="a JSON object of your own")
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
+    grouping: Grouping = Field(
+        default="auto",
+        description="which photos of an archive show the same place, where no manifest says it: `folder`, those of a "
+        "folder; `photo`, every photo is a place; `auto`, folders, but where all photos lie in one folder, names tell: "
+        "titles are a place each, camera numbers and views one place",
+    )
+    dry_run: bool = Field(default=False, description="say what would become of the files, and add nothing")
 
 
 class AddOutcome(BaseModel):
     """The outcome of one uploaded file."""
 
     filename: str
-    status: Literal["added", "duplicate", "rejected"]
+    status: Literal["added", "duplicate", "rejected", "planned", "updated"] = Field(
+        description="`planned` in a dry run; `updated` of a manifest that came without photos"
+    )
     image: ImageBody | None = Field(default=None, description="the new or the already known image")
-    reason: str | None = Field(default=None, description="why it was rejected")
+    reason: str | None = Field(default=None, description="why it was rejected, or where a duplicate is")
     code: str | None = Field(default=None, description="the error code of a rejection")
+
+
+class UploadNote(BaseModel):
+    """Something that was assumed, or not used."""
+
+    code: Literal["names_guessed", "manifest_encoding", "columns_unused"]
+    message: str
+    detail: str = Field(description="an encoding, or columns")
+
+
+class PlannedPlace(BaseModel):
+    """A place that an upload names."""
+
+    id: str | None = Field(description="null where a photo is a place of its own")
+    name: str
+    images: int = Field(description="how many of the upload's photos show it")
 
 
 class AddReply(BaseModel):
@@ -133,6 +162,14 @@ class AddReply(BaseModel):
     added: int
     duplicates: int
     rejected: int
+    updated: int = Field(default=0, description="places whose texts a manifest has corrected")
+    grouping: Literal["form", "manifest", "folder", "photo"] = Field(
+        default="photo", description="what decided which photos show the same place"
+    )
+    notes: list[UploadNote] = Field(default_factory=list)
+    dry_run: bool = False
+    places: int = Field(default=0, description="how many the photos show")
+    first_places: list[PlannedPlace] = Field(default_factory=list, description="the first ten of them")
     results: list[AddOutcome]
 
 
@@ -141,7 +178,7 @@ class KnownQuestion(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    collection: str = Field(default="default", min_length=1, max_length=200)
+    collection: CollectionName = "default"
     content_hashes: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
         max_length=MOST_HASHES, description="sha256 of the photos' bytes, hex"
     )

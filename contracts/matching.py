@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, Json
 
 from contracts import examples
 from contracts.images import PlaceBody
+from contracts.names import CollectionName
 from contracts.verification import DecisionBody, Language, LocationBody, VerdictBody
 
 LEAST_CONSIDERED = 5
@@ -16,7 +17,7 @@ class MatchFields(BaseModel):
     """The text fields that go with the photo."""
 
     top_k: int = Field(default=5, ge=1, le=50, description="how many places to list; at least five are considered")
-    collection: str = Field(default="default", min_length=1, max_length=200)
+    collection: CollectionName = "default"
     verify: bool = Field(default=True, description="false: answer from retrieval alone, faster and stricter")
     prompt_style: str | None = Field(default=None, max_length=50, description="for verifiers that use a prompt")
     explain: bool = Field(

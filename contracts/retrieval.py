@@ -7,12 +7,13 @@ The ``/index`` routes are shared with the gateway's public API; see ``images``.
 from pydantic import BaseModel, Field
 
 from contracts.images import ImageBody
+from contracts.names import CollectionName
 
 
 class SearchParams(BaseModel):
     """The query parameters of ``POST /search``."""
 
-    collection: str = Field(default="default", min_length=1, max_length=200)
+    collection: CollectionName = "default"
     top_k: int = Field(default=5, ge=1, le=50, description="number of candidates, of different places if possible")
     features: bool = Field(default=True, description="return the photo's local features, to pass on to the verifier")
 

@@ -2,7 +2,8 @@
 
     python scripts/build_database.py --image-dir photos/ --output-dir data/gallery
 
-Running it again adds what is new and skips what is there, so an interrupted run is simply started again.
+Running it again adds what is new and skips what is there, so an interrupted run is simply started again; texts that a
+manifest gives anew are corrected. With --dry-run it shows the first places, and adds nothing.
 The services open the result as it is. Large collections are built in parts, each by a process or machine of its own,
 which scripts/merge_galleries.py puts together:
 
@@ -16,13 +17,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from core.building.corrections import corrections
 from core.building.indexing import FileOutcome, PhotoToIndex, index_photos
-from core.building.labels import read_folder
+from core.building.labels import LabelledPhoto, scan_folder
 from core.encoders import ENCODERS
 from core.errors import SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.m1_retrieval import create_encoder
+from core.results import GalleryImage
 from core.runtime.threads import limit_threads
+from scripts.folder_report import print_findings, print_first
 from scripts.options import add_storage_options, json_object, shard, storage_of
 
 
@@ -44,6 +48,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--shard", type=shard, metavar="I/N", help="only part I of N; the same photos every time")
     parser.add_argument("--collection", default=DEFAULT_COLLECTION, help="collection of the photos: a museum or park")
+    parser.add_argument(
+        "--grouping",
+        choices=("auto", "folder", "photo"),
+        default="auto",
+        help="which photos show the same place if no manifest says it: those of a folder, every photo its own, or as "
+        "file names tell",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the first places and add nothing")
     parser.add_argument("--encoder", default="embedded", help=f"one of {', '.join(ENCODERS.names)}")
     parser.add_argument("--model", help="model id or folder, for encoders that load one")
     parser.add_argument(
@@ -67,13 +79,15 @@ def _build(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     limit_threads(arguments.threads)
-    photos = [
-        PhotoToIndex(photo.path, photo.place)
-        for photo in read_folder(arguments.image_dir, "reference", arguments.shard)
-    ]
+    found = scan_folder(arguments.image_dir, "reference", arguments.shard, grouping=arguments.grouping)
+    print_findings(found, arguments.image_dir)
+    photos = [PhotoToIndex(photo.path, photo.place) for photo in found.photos]
     if not photos and arguments.shard is None:
         print(f"error: no photos in {arguments.image_dir}", file=sys.stderr)
         return 2
+    if arguments.dry_run:
+        print("nothing was added: --dry-run")
+        return 0
     options = ({"model": arguments.model} if arguments.model else {}) | arguments.encoder_options
     encoder = create_encoder(arguments.encoder, arguments.device, **options)
     started = time.perf_counter()
@@ -87,28 +101,51 @@ def _build(arguments: argparse.Namespace) -> int:
             batch_size=arguments.batch_size,
             without_metadata=arguments.strip_metadata,
         )
-        counts = _count(tqdm(outcomes, total=len(photos), unit="photo", disable=None))
+        counts, images = _count(tqdm(outcomes, total=len(photos), unit="photo", disable=None), found.photos)
+        corrected = _correct_texts(gallery, arguments.collection, found.photos, images)
         if arguments.shard is not None:
             print(f"shard {arguments.shard} of {arguments.image_dir}: {len(photos)} photos")
         place = str(gallery.folder) if storage.is_local else "the shared gallery"
         _print_summary(gallery, place, arguments.collection, counts, time.perf_counter() - started)
+        if corrected:
+            print(f"the texts of {corrected} places were corrected by the manifest")
         if arguments.export_h5:
             _export(gallery, arguments.collection, arguments.export_h5)
         # A shard of a few photos may have none.
         return 0 if gallery.count(arguments.collection) or not photos else 2
 
 
-def _count(outcomes: Iterable[FileOutcome]) -> Counter[str]:
-    """Count what became of the files, and print why any was rejected."""
+def _count(
+    outcomes: Iterable[FileOutcome], photos: Sequence[LabelledPhoto]
+) -> tuple[Counter[str], list[GalleryImage | None]]:
+    """Count what became of the files, and print why any was rejected, or where it is already."""
     counts = Counter[str]()
-    rejected = []
-    for outcome in outcomes:
+    rejected, elsewhere = [], []
+    images = []
+    for outcome, photo in zip(outcomes, photos, strict=True):
         counts[outcome.status] += 1
-        if outcome.status == "rejected":
-            rejected.append(outcome)
-    for outcome in rejected:
-        print(f"rejected: {outcome.path}: {outcome.reason}")
-    return counts
+        images.append(outcome.image)
+        if outcome.image is None:
+            rejected.append(f"rejected: {outcome.path}: {outcome.reason}")
+        elif outcome.status == "duplicate" and photo.names_place and not photo.shows(outcome.image.place.place_id):
+            elsewhere.append(f"already there, as a photo of {outcome.image.place.name!r}: {outcome.path}")
+    for line in rejected:
+        print(line)
+    print_first(elsewhere)
+    return counts, images
+
+
+def _correct_texts(
+    gallery: Gallery, collection: str, photos: Sequence[LabelledPhoto], images: Sequence[GalleryImage | None]
+) -> int:
+    """Write what the manifest says of places that say something else; return how many did."""
+    rows = [
+        ((photo.place.place_id if photo.names_place and photo.place else image.place.place_id), photo.row)
+        for photo, image in zip(photos, images, strict=True)
+        if photo.row is not None and image is not None
+    ]
+    changes = corrections(rows)
+    return gallery.correct_places(collection, changes).changed if changes else 0
 
 
 def _print_summary(gallery: Gallery, place: str, collection: str, counts: Counter[str], seconds: float) -> None:

@@ -3,10 +3,10 @@
     python scripts/calibrate.py --db-dir data/gallery --target 0.02 --query-dir PHOTOS
     python scripts/calibrate.py --db-dir data/gallery --target 0.02
 
-With --query-dir, from labelled photos: one folder per place, or a manifest.csv (see core/building/labels.py). Photos of
-places that the collection does not hold are the ones to be refused. Every photo of a known place is asked about a
-second time with that place left out. Without, or where those do not suffice, from the collection's own photos, made to
-look re-photographed. What is learnt is kept with the collection; the running service uses it from the next photo on.
+With --query-dir, from labelled photos: one folder per place, or a manifest.csv. Photos of places that the collection
+does not hold are the ones to be refused. Every photo of a known place is asked about a second time with that place left
+out. Without, or where those do not suffice, from the collection's own photos, made to look re-photographed. What is
+learnt is kept with the collection; the running service uses it from the next photo on.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from core.building.labels import read_folder
+from core.building.labels import read_folder, true_places
 from core.calibration.bounds import Interval, least_count
 from core.calibration.calibration import Calibration, calibrate, check_target, choose_unknown, describe
 from core.calibration.samples import Sample
@@ -94,7 +94,8 @@ def _measured(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Ca
     if arguments.query_dir is not None:
         places = {image.place.place_id for image in gallery.all_images(arguments.collection)}
         photos = read_folder(arguments.query_dir, "query")
-        strangers = {photo.place.place_id for photo in photos if photo.place} - places
+        known = true_places(photos, places)
+        strangers = {photo.place.place_id for photo in photos if photo.place and photo.path not in known}
         if strangers:
             print(f"not in the collection, so counted as photos of nothing in it: {', '.join(sorted(strangers))}")
         measure(list(labelled_photos(photos, places)), "labelled")

@@ -2,7 +2,8 @@
 
     python scripts/test_matching.py --query-dir queries/ --db-dir data/gallery --output-dir results/
 
-The query folder holds one folder per place (named by the gallery's place ids), a manifest.csv, or unlabelled photos.
+The query folder holds one folder per place (named by the gallery's place ids, NFC or NFD), a manifest.csv, or
+unlabelled photos.
 A folder that names no place of the gallery, and a manifest row without place_id, are queries of nothing: the right
 answer is "not in the collection". Writes results.json, results.csv and report.html, a page with pictures that needs no
 network.
@@ -12,11 +13,11 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.building.labels import LabelledPhoto, read_folder
+from core.building.labels import LabelledPhoto, read_folder, true_places
 from core.decision.acceptance import at_confidence
 from core.decision.explanations import ExplainedPair, explain
 from core.errors import InvalidImage, SemanticMatchError
@@ -85,9 +86,11 @@ def _run(arguments: argparse.Namespace) -> int:
     with M1GlobalRetrieval(arguments.device, **arguments.encoder_options) as retrieval:
         retrieval.load_index(arguments.db_dir, storage=storage_of(arguments))
         places = _place_names(retrieval, arguments.collection)
+        truths = true_places(photos, places)
         verifier = _verifier(arguments)
         queries = [
-            _ask(photo, places, retrieval, verifier, arguments) for photo in tqdm(photos, unit="query", disable=None)
+            _ask(photo, truths.get(photo.path), retrieval, verifier, arguments)
+            for photo in tqdm(photos, unit="query", disable=None)
         ]
         facts = RunFacts(
             query_folder=arguments.query_dir.resolve().name,
@@ -99,7 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
             place_names=places,
         )
     outcomes = [query.outcome for query in queries]
-    strangers = {p.place.place_id for p in photos if p.place is not None and p.place.place_id not in places}
+    strangers = {photo.place.place_id for photo in photos if photo.place and photo.path not in truths}
     if strangers:
         print(f"not in the gallery, so counted as unknown: {', '.join(sorted(strangers))}")
     _write(arguments.output_dir, outcomes)
@@ -128,13 +131,12 @@ def _verifier(arguments: argparse.Namespace) -> Verifier | None:
 
 def _ask(
     photo: LabelledPhoto,
-    places: Mapping[str, str],
+    truth: str | None,
     retrieval: M1GlobalRetrieval,
     verifier: Verifier | None,
     arguments: argparse.Namespace,
 ) -> ReportedQuery:
     name = str(photo.path.relative_to(arguments.query_dir))
-    truth = photo.place.place_id if photo.place is not None and photo.place.place_id in places else None
     try:
         match = match_photo(
             read_photo(photo.path),

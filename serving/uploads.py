@@ -6,12 +6,14 @@ from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from serving.body_slots import IncomingBody
 from serving.errors import InvalidUpload, NoRoomForUploads, Overloaded, UploadTooLarge
+from serving.form_text import declared_charset, extended_file_name, read_file_name, read_text
 
 Fields = TypeVar("Fields", bound=BaseModel)
 
@@ -73,7 +75,8 @@ async def open_form(
         async with incoming.arriving():
             form = await parser.parse_whole()
     except MultiPartException as exc:
-        raise InvalidUpload(f"the form cannot be read: {exc.message}", accepted="multipart/form-data") from exc
+        hint = "; let the client set Content-Type itself" if exc.message.startswith("Missing boundary") else ""
+        raise InvalidUpload(f"the form cannot be read: {exc.message}{hint}", accepted="multipart/form-data") from exc
     # The charset names any of Python's codecs, some of which raise exceptions of their own.
     except (ValueError, LookupError) as exc:
         raise InvalidUpload("the form's encoding cannot be read", accepted="multipart/form-data in UTF-8") from exc
@@ -132,9 +135,44 @@ def parse_fields(model: type[Fields], form: FormData, *, files: frozenset[str] =
 
 
 class _StrictParser(MultiPartParser):
-    """Refuses a form that ends before its last boundary; otherwise its last file would be lost silently."""
+    """Refuses a form that ends before its last boundary; otherwise its last file would be lost silently.
+
+    Texts and file names are read by ``serving.form_text``: the parser itself takes for Latin-1 what is no UTF-8.
+    """
 
     _ended = False
+
+    @property
+    def _declared(self) -> str | None:
+        """The charset of the part, else of the form."""
+        of_part = dict(self._current_part.item_headers).get(b"content-type", b"")
+        return declared_charset(of_part) or declared_charset(self.headers["content-type"].encode("latin-1"))
+
+    @property
+    def _is_binary(self) -> bool:
+        """Whether the part says that it is no text, as a blob without a name does."""
+        media_type = dict(self._current_part.item_headers).get(b"content-type", b"").lower()
+        return media_type.startswith((b"image/", b"application/octet-stream", b"application/zip"))
+
+    def on_headers_finished(self) -> None:
+        """Take a part with a file name of any notation for a file."""
+        part = self._current_part
+        disposition = part.content_disposition or b""
+        extended = extended_file_name(disposition)
+        plain = parse_options_header(disposition)[1].get(b"filename")
+        if plain is None and (extended is not None or self._is_binary):
+            part.content_disposition = disposition + b'; filename="file"'
+        super().on_headers_finished()
+        if part.file is not None:
+            part.file.filename = extended if extended is not None else read_file_name(plain or b"", self._declared)
+
+    def on_part_end(self) -> None:
+        """Read a text."""
+        part = self._current_part
+        if part.file is not None:
+            super().on_part_end()
+        else:
+            self.items.append((part.field_name, read_text(bytes(part.data), self._declared, part.field_name)))
 
     def on_end(self) -> None:
         """Note the last boundary."""

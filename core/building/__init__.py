@@ -1,9 +1,16 @@
 """Filling a gallery.
 
-indexing       encodes photos and adds them
-labels         places and names from folders and manifests
-merging        joins galleries into one
-reembedding    computes all vectors anew with another encoder
-work_shards    deals the files of a folder out to several processes
-sample_photos  the sample collection of a first start
+indexing        encodes photos and adds them
+labels          a folder of photos on disk, and what they show
+upload_plan     what becomes of the files of a folder or an archive: one rule for all ways in
+grouping        which photos show the same exhibit, by folders and names
+manifests       CSV files that say what photos show
+corrections     texts that a manifest gives anew
+file_names      names as systems write them: encodings, clutter, spellings
+text_encodings  which encoding bytes of unknown origin are in
+vocabulary      the words and letters of vocabulary.toml
+merging         joins galleries into one
+reembedding     computes all vectors anew with another encoder
+work_shards     deals the files of a folder out to several processes
+sample_photos   the sample collection of a first start
 """

@@ -20,7 +20,7 @@ from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, Semant
 from core.gallery import AddResult, Gallery, NewImage
 from core.imaging.decoding import DecodedImage, ImageLimits, decode_image, encode_preview, read_photo
 from core.imaging.metadata import strip_metadata
-from core.results import Encodings, LocalFeatures, Place
+from core.results import Encodings, GalleryImage, LocalFeatures, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,17 @@ class PhotoToIndex:
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """The result of one file; ``reason`` says why it was rejected."""
+    """The result of one file.
+
+    Attributes:
+        reason: why it was rejected.
+        image: as it is in the gallery; None where it was rejected.
+    """
 
     path: Path
     status: Literal["added", "duplicate", "rejected"]
     reason: str = ""
+    image: GalleryImage | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +202,7 @@ def _prepare(
         )
     except InvalidImage as error:
         return FileOutcome(photo.path, "rejected", str(error))
-    return FileOutcome(photo.path, prepared.status) if isinstance(prepared, AddResult) else prepared
+    return _stored(photo.path, prepared) if isinstance(prepared, AddResult) else prepared
 
 
 def _encode(
@@ -222,5 +228,9 @@ def _outcome(path: Path, stored: AddResult | SemanticMatchError) -> FileOutcome:
     if isinstance(stored, GalleryUnavailable):
         raise stored
     if isinstance(stored, AddResult):
-        return FileOutcome(path, stored.status)
+        return _stored(path, stored)
     return FileOutcome(path, "rejected", str(stored))
+
+
+def _stored(path: Path, result: AddResult) -> FileOutcome:
+    return FileOutcome(path, result.status, image=result.image)

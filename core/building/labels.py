@@ -1,52 +1,30 @@
-"""Which place a photo shows, read from folders: one folder per place, or a ``manifest.csv``.
+"""Photos in a folder on disk and what they show, by the same rule as those of an upload."""
 
-The manifest's columns: ``file`` (relative path, required), ``place_id``, ``place_name``, ``description``,
-``latitude``, ``longitude``, ``metadata`` (a JSON object), and ``role``: rows marked ``query`` are photos to ask
-with, all others are references. An empty ``place_id`` makes a reference a place of its own; for a query it says that
-the right answer is "not in the collection".
-"""
-
-import csv
-import io
-import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from core.building.file_names import (
+    RawName,
+    decode_names,
+    is_clutter,
+    is_photo_name,
+    match_key,
+    normal_path,
+)
+from core.building.grouping import Grouping
+from core.building.manifests import ManifestRow, Role
+from core.building.upload_plan import UploadNote, UploadPlan, encoding_note, find_manifests, plan_upload
 from core.building.work_shards import Shard
 from core.errors import InvalidRequest
-from core.imaging.decoding import EXTENSIONS
+from core.gallery.storage import DATABASE_NAME
 from core.imaging.headers import sniff_media_type
 from core.results import Place
 
-MANIFEST = "manifest.csv"
-# Far more than anyone names; every row is filled up to the header's length, so rows cost what columns cost.
-_MAX_COLUMNS = 256
-# Names under which folders hold photos. Those of unaccepted kinds are walked too, so that they get reported.
-_PHOTO_SUFFIXES = frozenset({*EXTENSIONS.values(), ".jpeg", ".jpe", ".jfif", ".heif", ".hif"}) | frozenset(
-    {".gif", ".bmp", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".cr2", ".nef", ".arw"}
-)
-
-Role = Literal["reference", "query"]
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
-    """One line of a manifest.
-
-    Attributes:
-        file: relative path as written, with forward slashes.
-        place: what it shows; None when ``place_id`` is empty.
-        role: what the photo is for; None where the manifest does not say.
-        source: the ``source_repo`` column, for per-source reports.
-    """
-
-    file: str
-    place: Place | None
-    role: Role | None
-    source: str = ""
+_PHOTOS_OF_A_GALLERY = frozenset({"originals", "previews"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,45 +36,135 @@ class LabelledPhoto:
         place: what it shows, or None.
         labelled: False where nobody said what it shows; True with place None means "of nothing in the gallery".
         source: where it comes from, for per-source reports.
+        row: of the manifest that names it.
+        folder: where it lies below the folder that was read, NFC; empty where a manifest names it.
     """
 
     path: Path
     place: Place | None
     labelled: bool
     source: str = ""
+    row: ManifestRow | None = None
+    folder: str = ""
+
+    @property
+    def names_place(self) -> bool:
+        """Whether the id of its place was given, by a manifest or a folder."""
+        return self.row.names_place if self.row is not None else self.place is not None
+
+    def shows(self, place_id: str) -> bool:
+        """Say whether a place is the one that it shows, however its id is spelled."""
+        return self.place is not None and match_key(self.place.place_id) == match_key(place_id)
+
+
+@dataclass(slots=True)
+class PhotoFolder:
+    """What was found in a folder.
+
+    Attributes:
+        photos: in a stable order.
+        taken: what decided which photos show the same exhibit.
+        notes: what was assumed.
+        skipped: what was left out, with the reason: folders that may not be read, links, files that are no photos.
+    """
+
+    photos: list[LabelledPhoto] = field(default_factory=list)
+    taken: Literal["manifest", "folder", "photo"] = "folder"
+    notes: list[UploadNote] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def read_folder(folder: Path, role: Role, shard: Shard | None = None) -> list[LabelledPhoto]:
-    """List a folder's photos with their places, in a stable order.
+    """List a folder's photos with their places, in a stable order; see ``scan_folder``."""
+    return scan_folder(folder, role, shard).photos
+
+
+def scan_folder(folder: Path, role: Role, shard: Shard | None = None, *, grouping: Grouping = "auto") -> PhotoFolder:
+    """Find a folder's photos, what they show, and what is left out.
 
     Args:
         folder: holds a ``manifest.csv``, or one folder per place, or just photos.
-        role: a manifest's rows of the other role are left out.
+        role: a manifest's rows of the other role are left out. Queries are labelled by folders only, never by names.
         shard: leave out what belongs to other parts.
+        grouping: which references show the same exhibit, where no manifest says it.
 
     Raises:
         InvalidRequest: no such folder, or a damaged manifest.
     """
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        return [_by_folder(path, folder) for path in walk_images(folder, shard)]
-    return [
-        LabelledPhoto(folder / row.file, row.place, labelled=True, source=row.source)
-        for row in _manifest_rows(manifest.read_bytes())
-        if row.role in (None, role) and (shard is None or shard.holds(row.file))
-    ]
+    found = PhotoFolder()
+    files = list(_walk_root(folder, found.skipped))
+    paths = _readable_names([relative for _, relative in files], found.notes)
+    manifests = {number: _read(files[number][0]) for number in find_manifests(paths)}
+    photos = {number for number, (path, _) in enumerate(files) if not manifests and _is_photo(Path(path))}
+    plan = plan_upload(
+        paths,
+        photos=photos,
+        grouping="folder" if role == "query" else grouping,
+        manifests=manifests,
+        root_name="" if role == "query" else unicodedata.normalize("NFC", folder.resolve().name),
+    )
+    found.taken = plan.taken
+    found.notes += plan.notes
+    for (path, _), file in zip(files, plan.files, strict=True):
+        if file.kind in ("other", "unlisted"):
+            reason = "no photo" if file.kind == "other" else "not listed in the manifest"
+            found.skipped.append((Path(path), reason))
+    listed = _of_manifest(folder, files, plan, role) if manifests else _of_folders(files, plan)
+    found.photos = [photo for relative, photo in listed if shard is None or shard.holds(relative)]
+    return found
 
 
-def place_of_path(relative: PurePosixPath) -> Place | None:
-    """The place that a file's first folder names; None for a file in no folder."""
-    return Place(relative.parts[0], relative.parts[0]) if len(relative.parts) > 1 else None
+def _of_folders(files: list[tuple[str, str]], plan: UploadPlan) -> Iterator[tuple[str, LabelledPhoto]]:
+    for (path, relative), file in zip(files, plan.files, strict=True):
+        if file.kind == "photo":
+            parent = file.path.rpartition("/")[0]
+            yield relative, LabelledPhoto(Path(path), file.place, file.place is not None, folder=parent)
+
+
+def _of_manifest(
+    folder: Path, files: list[tuple[str, str]], plan: UploadPlan, role: Role
+) -> Iterator[tuple[str, LabelledPhoto]]:
+    """The photos in the order of the rows; a file that is not there is reported when it is read."""
+    rows = [(file.row, path) for (path, _), file in zip(files, plan.files, strict=True) if file.row is not None]
+    rows += [(row, str(folder / row.file)) for row, _ in plan.missing]
+    for row, path in sorted(rows, key=lambda each: each[0].line):
+        if row.role in (None, role):
+            place = row.place() if role == "reference" or row.names_place else None
+            yield row.file, LabelledPhoto(Path(path), place, labelled=True, source=row.source, row=row)
+
+
+def true_places(photos: Collection[LabelledPhoto], place_ids: Collection[str]) -> dict[Path, str]:
+    """Say which of a gallery's places each labelled photo shows, as the gallery spells its id.
+
+    Ids are compared in Unicode's composed form, for macOS names folders in the other. A photo in folders shows the
+    place of their whole path; else that of the path below what all have in common, or of a part of it from its
+    beginning, as galleries have it that were made before 0.2.0.
+
+    Args:
+        photos: labelled ones of another place, or of nothing, are not in the answer.
+        place_ids: of the gallery.
+    """
+    spelled = {unicodedata.normalize("NFC", place_id): place_id for place_id in place_ids}
+    return {photo.path: found for photo in photos if (found := _true_place(photo, spelled)) is not None}
+
+
+def _true_place(photo: LabelledPhoto, spelled: Mapping[str, str]) -> str | None:
+    if photo.place is None:
+        return None
+    said = unicodedata.normalize("NFC", photo.place.place_id)
+    candidates = [said]
+    if photo.row is None:
+        candidates = [photo.folder, said]
+        for path in (photo.folder, said):
+            candidates += [str(parent) for parent in PurePosixPath(path).parents][:-1]
+    return next((spelled[each] for each in candidates if each in spelled), None)
 
 
 def walk_images(folder: Path, shard: Shard | None = None) -> list[Path]:
     """List the photos under ``folder``, recursively, in an order that never changes between runs.
 
     A file counts as a photo by its name or by its first bytes, so that damaged photos are listed (and later
-    reported) and nameless ones are found. Hidden files and folders are skipped.
+    reported) and nameless ones are found. Hidden files and folders, and those of systems, are skipped.
 
     Args:
         folder: where to begin.
@@ -105,13 +173,20 @@ def walk_images(folder: Path, shard: Shard | None = None) -> list[Path]:
     Raises:
         InvalidRequest: ``folder`` is no folder.
     """
+    files = _walk_root(folder, [])
+    paths = (
+        Path(path) for path, file in files if not is_clutter(normal_path(file)) and (shard is None or shard.holds(file))
+    )
+    return [path for path in paths if _is_photo(path)]
+
+
+def _walk_root(folder: Path, skipped: list[tuple[Path, str]]) -> Iterator[tuple[str, str]]:
     if not folder.is_dir():
         raise InvalidRequest(f"no such folder: {folder}")
-    paths = (Path(path) for path, file in _walk(folder, "") if shard is None or shard.holds(file))
-    return [path for path in paths if path.suffix.lower() in _PHOTO_SUFFIXES or _starts_like_a_photo(path)]
+    return _walk(folder, "", skipped)
 
 
-def _walk(folder: str | Path, parent: str) -> Iterator[tuple[str, str]]:
+def _walk(folder: str | Path, parent: str, skipped: list[tuple[Path, str]]) -> Iterator[tuple[str, str]]:
     """Go through all files in the order of their relative paths, one folder in memory at a time.
 
     Yields:
@@ -120,106 +195,53 @@ def _walk(folder: str | Path, parent: str) -> Iterator[tuple[str, str]]:
     try:
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
-    except OSError:  # a folder that may not be read, or is gone by now
+    except OSError as error:
+        skipped.append((Path(folder), f"the folder cannot be read ({error.strerror or type(error).__name__})"))
+        return
+    is_gallery = any(entry.name == DATABASE_NAME for entry in listed)
+    if is_gallery and parent:
+        skipped.append((Path(folder), "a gallery, whose photos are there already"))
         return
     for entry in listed:
-        if entry.is_dir():
-            if not entry.name.startswith((".", "__MACOSX")) and not entry.is_symlink():
-                yield from _walk(entry.path, f"{parent}{entry.name}/")
-        elif not entry.name.startswith("."):
+        if is_clutter(normal_path(parent + entry.name)):
+            continue
+        if not entry.is_dir():
             yield entry.path, parent + entry.name
+        elif entry.is_symlink():
+            skipped.append((Path(entry.path), "a link to a folder, which is not followed"))
+        elif not (is_gallery and entry.name in _PHOTOS_OF_A_GALLERY):
+            yield from _walk(entry.path, f"{parent}{entry.name}/", skipped)
 
 
-def parse_manifest(data: bytes, *, max_rows: int | None = None) -> list[ManifestRow]:
-    """Read a manifest, CSV in UTF-8 with or without a byte order mark.
-
-    Args:
-        data: of the file.
-        max_rows: how many photos it may name; None for any number.
-
-    Raises:
-        InvalidRequest: a column is missing, a value is not what it must be, or there are too many rows; the message
-            names the line where one is to blame.
-    """
-    return list(_manifest_rows(data, max_rows))
+def _readable_names(relative: list[str], notes: list[UploadNote]) -> list[str]:
+    """Paths as text; on Linux a name may be bytes of another encoding, as of a disk from elsewhere."""
+    raw = [path.encode("utf-8", "surrogateescape") for path in relative]
+    if all(map(_is_text, raw)):
+        return [normal_path(path) if os.sep == "\\" else unicodedata.normalize("NFC", path) for path in relative]
+    decoded = decode_names([RawName(each) for each in raw])
+    if decoded.guessed is not None:
+        notes.append(encoding_note("names_guessed", decoded.guessed))
+    return list(decoded.names)
 
 
-def _manifest_rows(data: bytes, max_rows: int | None = None) -> Iterator[ManifestRow]:
-    """Read a manifest row by row; see ``parse_manifest``."""
+def _is_text(data: bytes) -> bool:
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            f"{MANIFEST} is no text in UTF-8: {error.reason} at byte {error.start}; in Excel, save as 'CSV UTF-8'"
-        ) from None
-    reader = csv.DictReader(io.StringIO(text), strict=True)
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _read(path: str) -> bytes:
     try:
-        columns = list(reader.fieldnames or [])
-        if len(columns) > _MAX_COLUMNS:
-            raise InvalidRequest(f"{MANIFEST} has {len(columns):,} columns; at most {_MAX_COLUMNS} are accepted")
-        if "file" not in columns:
-            raise InvalidRequest(f"{MANIFEST} has no column 'file'; its columns are {columns!s:.400}")
-        for count, row in enumerate(reader):
-            if count == max_rows:
-                raise InvalidRequest(f"{MANIFEST} has too many rows; at most {max_rows:,} are accepted")
-            yield _parse_row(row, reader.line_num)
-    except csv.Error as error:
-        raise InvalidRequest(f"{MANIFEST}, line {reader.line_num}: {error}") from None
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read ({error.strerror or type(error).__name__})") from error
 
 
-def _by_folder(path: Path, folder: Path) -> LabelledPhoto:
-    place = place_of_path(PurePosixPath(path.relative_to(folder).as_posix()))
-    return LabelledPhoto(path, place, labelled=place is not None)
-
-
-def _parse_row(row: dict[str, str | None], line: int) -> ManifestRow:
-    def value(column: str) -> str:
-        return (row.get(column) or "").strip()
-
-    file = PurePosixPath(value("file"))
-    if not value("file") or file.is_absolute() or ".." in file.parts:
-        raise InvalidRequest(f"{MANIFEST}, line {line}: file {value('file')!r:.200} is not a path inside the folder")
-    role: Role | None = None
-    if value("role"):
-        role = "query" if value("role").lower() == "query" else "reference"
-    place = None
-    if value("place_id"):
-        place = Place(
-            place_id=value("place_id"),
-            name=value("place_name") or value("place_id"),
-            description=value("description"),
-            metadata=_metadata(value("metadata"), line),
-            latitude=_degrees(value("latitude"), "latitude", line),
-            longitude=_degrees(value("longitude"), "longitude", line),
-        )
-    return ManifestRow(str(file), place, role, value("source_repo"))
-
-
-def _metadata(text: str, line: int) -> dict[str, object]:
-    if not text:
-        return {}
-    try:
-        parsed = json.loads(text)
-    # JSON nested a thousand levels deep exhausts the parser's stack.
-    except (ValueError, RecursionError):
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise InvalidRequest(
-            f"{MANIFEST}, line {line}: metadata {text!r:.80} is not a JSON object, or is nested too deeply"
-        )
-    return parsed
-
-
-def _degrees(text: str, column: str, line: int) -> float | None:
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidRequest(f"{MANIFEST}, line {line}: {column} {text!r:.80} is not a number of degrees") from None
-
-
-def _starts_like_a_photo(path: Path) -> bool:
+def _is_photo(path: Path) -> bool:
+    if is_photo_name(path.name):
+        return True
     try:
         with path.open("rb") as file:
             return sniff_media_type(file.read(256)) is not None

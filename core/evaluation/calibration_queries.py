@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from core.building.labels import LabelledPhoto
+from core.building.labels import LabelledPhoto, true_places
 from core.calibration.calibration import Models
 from core.calibration.samples import NOTHING_FOUND, Origin, Sample
 from core.decision.acceptance import Acceptance
@@ -100,10 +100,11 @@ def labelled_photos(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterat
         photos: unlabelled ones are passed over.
         places: ids of the collection's places; a photo of another place is one of nothing in the collection.
     """
+    truths = true_places(photos, places)
     for photo in photos:
         if not photo.labelled:
             continue
-        truth = photo.place.place_id if photo.place is not None and photo.place.place_id in places else None
+        truth = truths.get(photo.path)
         questions = [Question(truth, None, "labelled")]
         if truth is not None:
             questions.append(Question(truth, Exclusion(place_id=truth), "left out"))

@@ -6,7 +6,8 @@ written before the rows that name them are committed, and deleted after those ro
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,7 @@ from core.gallery.values import (
     ImageChange,
     ImagePage,
     NewImage,
+    PlaceCorrections,
     PlacePage,
     PlaceSummary,
     Unchanged,
@@ -446,6 +448,26 @@ class Gallery:
             self._commit(connection)
         return changed
 
+    def correct_places(self, collection: str, changes: Mapping[str, ImageChange]) -> PlaceCorrections:
+        """Write texts of places anew, those that differ from what is on record; places that do not exist stay so.
+
+        Args:
+            collection: where the places are.
+            changes: by place id; ``ImageChange.place_id`` means nothing here.
+
+        Raises:
+            InvalidRequest: a field is not acceptable; nothing was changed.
+        """
+        changed, unknown = 0, list[str]()
+        with self._database.writing() as connection:
+            for place_id, change in changes.items():
+                corrected = place_rows.correct_place(connection, collection, place_id, change)
+                changed += corrected is True
+                unknown += [place_id] if corrected is None else []
+            if changed:
+                self._commit(connection)
+        return PlaceCorrections(changed, tuple(unknown))
+
     def delete(self, image_id: str) -> None:
         """Delete an image: at once for searches, then its files unless another collection holds the same bytes.
 
@@ -470,7 +492,7 @@ class Gallery:
             UnknownCollection: it holds no image.
             InvalidRequest: the new name is not acceptable, or is another collection's.
         """
-        check_name("collection", new_name, 200)
+        new_name = unicodedata.normalize("NFC", check_name("collection", new_name, 200))
         with self._database.writing() as connection:
             _refuse_unknown(connection, name)
             if new_name != name:

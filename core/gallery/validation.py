@@ -1,6 +1,7 @@
 """What can be stored of names, texts, positions and metadata."""
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,13 +12,17 @@ _METADATA_DEPTH, _METADATA_BYTES = 32, 64 * 1024
 
 
 def check_name(field: str, value: str, max_length: int) -> str:
-    """Return ``value`` if it can name a thing: not blank, one line, storable.
+    """Return ``value`` if it can name a thing: not blank, one line, storable; every letter of every script is.
 
     Raises:
         InvalidRequest: it cannot.
     """
-    if not isinstance(value, str) or not value.strip() or len(value) > max_length or not value.isprintable():
-        raise InvalidRequest(f"invalid {field}: {value!r:.80}; give 1 to {max_length} printable characters")
+    if not isinstance(value, str) or not value.strip() or len(value) > max_length:
+        raise InvalidRequest(f"invalid {field}: {value!r:.80}; give 1 to {max_length} characters")
+    if storable(value, "") != value:
+        raise InvalidRequest(
+            f"invalid {field}: {value!r:.80} holds control characters or half of a character; give text without them"
+        )
     return value
 
 
@@ -27,8 +32,8 @@ def check_place(place: Place) -> Place:
     Raises:
         InvalidRequest: a field is out of range; the message names it.
     """
-    check_name("place_id", place.place_id, 200)
     check_name("place_name", place.name, 500)
+    check_name("place_id", place.place_id, 200)
     check_description(place.description)
     check_angle("latitude", place.latitude, 90)
     check_angle("longitude", place.longitude, 180)
@@ -98,6 +103,14 @@ def _depth(metadata: object) -> int:
     return _METADATA_DEPTH + 1
 
 
+def storable(text: str, substitute: str) -> str:
+    """Return text in which nothing is that no name holds: control characters and lone surrogates.
+
+    Spaces of any width, joiners and marks of direction stay: Persian, Sinhala, Chinese and Japanese names have them.
+    """
+    return "".join(substitute if unicodedata.category(character) in ("Cc", "Cs") else character for character in text)
+
+
 def printable(filename: str) -> str:
     """Return a file's name fit to be stored and shown: names from disk may hold anything but a slash."""
-    return "".join(letter if letter.isprintable() else "?" for letter in filename)[:500]
+    return storable(filename, "?")[:500]

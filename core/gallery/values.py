@@ -92,6 +92,19 @@ class ImageChange:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceCorrections:
+    """What became of texts that were given anew.
+
+    Attributes:
+        changed: how many places say something else now.
+        unknown: ids of no place.
+    """
+
+    changed: int
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ImagePage:
     """Some of the images asked for, oldest first.
 

@@ -3,6 +3,8 @@
 decoding          the whole way from bytes to pixels, and previews back to bytes
 headers           what the bytes say before decoding: format, size, number of scans
 budget            how many pixels all threads may decode at once
+orientation       which way up a photo is
+repairs           pictures that are whole in files that are not
 metadata          removes position, camera and comments from a file
 isobmff_metadata  the same for HEIC and AVIF
 sources           photos as paths, bytes, opened pictures or arrays

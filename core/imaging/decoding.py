@@ -13,12 +13,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from PIL import AvifImagePlugin, ExifTags, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, features
+from PIL import AvifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, features
 from PIL.Image import Resampling, Transpose
 
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedFormat
 from core.imaging.budget import DecodingBudget
 from core.imaging.headers import SCAN_MARKER, count_scans, describe_unknown, sniff_media_type, webp_canvas
+from core.imaging.orientation import UPRIGHT_BY_ORIENTATION, exif_orientation
+from core.imaging.repairs import load_cut_jpeg, png_picture
 
 ACCEPTED_FORMATS = "JPEG, PNG, WebP, AVIF or HEIC"
 
@@ -40,15 +42,6 @@ _PILLOW_READERS: Mapping[str, Callable[[BytesIO], ImageFile.ImageFile]] = {
     "image/avif": AvifImagePlugin.AvifImageFile,
 }
 
-_UPRIGHT_BY_EXIF_ORIENTATION = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
 # Pictures are converted in bands of about this many pixels.
 _BAND_PIXELS = 1 << 20
 
@@ -59,7 +52,8 @@ class ImageLimits:
 
     Attributes:
         max_bytes: of the file as sent.
-        max_pixels: width times height as its header says, of a JPEG; no other format may have more either.
+        max_pixels: width times height as its header says, of a JPEG; no other format may have more either. A baseline
+            JPEG that is decoded at half of its sides or less may have twice as many: it takes far less memory.
         max_pixels_undrafted: the same of PNG, WebP, AVIF and HEIC, which unlike JPEG cannot be reduced while
             decoding and so take several times the memory. None means 50 million, or half of ``max_pixels`` where
             that is more, so that raising the one limit raises both.
@@ -78,10 +72,10 @@ class ImageLimits:
         """Wait for room in the budget, and take it while a photo of (width, height) is decoded."""
         return self.budget.hold(size[0] * size[1]) if self.budget else nullcontext()
 
-    def pixels_of(self, media_type: str) -> int:
-        """The most pixels that a photo of this media type may have."""
+    def pixels_of(self, media_type: str, *, is_reduced: bool = False) -> int:
+        """The most pixels that a photo of this media type may have; ``is_reduced``: while it is decoded."""
         if media_type == "image/jpeg":
-            return self.max_pixels
+            return 2 * self.max_pixels if is_reduced else self.max_pixels
         undrafted = self.max_pixels_undrafted
         if undrafted is None:
             undrafted = max(50_000_000, self.max_pixels // 2)
@@ -191,23 +185,36 @@ def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: Ima
         # libwebp allocates the whole canvas as soon as the file is opened.
         _refuse_pixels(webp_canvas(data), media_type, limits)
     # The reader itself, not Image.open: that one warns and raises by a process-wide pixel limit.
-    opened = _PILLOW_READERS[media_type](BytesIO(data))
-    _refuse_pixels(opened.size, media_type, limits)
+    reader = _PILLOW_READERS[media_type]
+    opened = reader(BytesIO(png_picture(data) if media_type == "image/png" else data))
     width, height = opened.size
+    is_reduced = media_type == "image/jpeg" and max(opened.size) >= 2 * max_side and "progressive" not in opened.info
+    _refuse_pixels(opened.size, media_type, limits, is_reduced=is_reduced)
     if isinstance(opened, JpegImagePlugin.JpegImageFile):
         _refuse_scans(data, limits)
-        shrink = min(1.0, max_side / max(width, height))
-        opened.draft(None, (max(1, round(width * shrink)), max(1, round(height * shrink))))
     with limits.hold((width, height)):
-        opened.load()
-        orientation = _exif_orientation(opened)
-        turn = _UPRIGHT_BY_EXIF_ORIENTATION.get(orientation)
-        image = _reduceto_rgb(opened, max_side)
+        try:
+            loaded = _load_reduced(opened, max_side)
+        except OSError:
+            if media_type != "image/jpeg":
+                raise
+            loaded = load_cut_jpeg(data, lambda whole: _load_reduced(reader(BytesIO(whole)), max_side))
+        orientation = exif_orientation(opened)
+        turn = UPRIGHT_BY_ORIENTATION.get(orientation)
+        image = _reduce_to_rgb(loaded, max_side)
     if turn is not None:
         image = image.transpose(turn)
         if turn in (Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90):
             width, height = height, width
     return DecodedImage(image, media_type, width, height, orientation if turn is not None else 1)
+
+
+def _load_reduced(opened: ImageFile.ImageFile, max_side: int) -> Image.Image:
+    """Decode; a JPEG at the smallest scale that has ``max_side``."""
+    shrink = min(1.0, max_side / max(opened.size))
+    opened.draft(None, tuple(max(1, round(side * shrink)) for side in opened.size))  # type: ignore[arg-type]
+    opened.load()
+    return opened
 
 
 def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImage:
@@ -223,10 +230,10 @@ def _decode_heic(data: bytes, max_side: int, limits: ImageLimits) -> DecodedImag
         # libheif applies the container's rotation; the EXIF orientation beside it must not be applied again.
         image: Image.Image = opened.to_pillow()
         width, height = image.size
-        return DecodedImage(_reduceto_rgb(image, max_side), "image/heic", width, height)
+        return DecodedImage(_reduce_to_rgb(image, max_side), "image/heic", width, height)
 
 
-def _reduceto_rgb(image: Image.Image, max_side: int) -> Image.Image:
+def _reduce_to_rgb(image: Image.Image, max_side: int) -> Image.Image:
     """Convert band by band, averaging whole blocks of pixels on the way, then resize the small rest.
 
     The pixels are those that converting all and ``Image.thumbnail`` with a ``reducing_gap`` of 2 would give.
@@ -273,28 +280,20 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _exif_orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    # Damaged EXIF is common and no reason to refuse a photo whose pixels are fine.
-    except Exception:
-        return 1
-
-
 def _refuse_bytes(byte_size: int, limits: ImageLimits) -> None:
     if byte_size > limits.max_bytes:
         raise ImageTooLarge(f"too many bytes: {byte_size:,}; at most {limits.max_bytes:,} are accepted")
 
 
-def _refuse_pixels(size: tuple[int, int], media_type: str, limits: ImageLimits) -> None:
+def _refuse_pixels(size: tuple[int, int], media_type: str, limits: ImageLimits, *, is_reduced: bool = False) -> None:
     width, height = size
-    if width * height > limits.pixels_of(media_type):
+    if width * height > limits.pixels_of(media_type, is_reduced=is_reduced):
         sent = f"{width} x {height} = {width * height:,}"
-        raise ImageTooLarge(f"too many pixels: {sent}; {_at_most_pixels(media_type, limits)}")
+        raise ImageTooLarge(f"too many pixels: {sent}; {_at_most_pixels(media_type, limits, is_reduced=is_reduced)}")
 
 
-def _at_most_pixels(media_type: str, limits: ImageLimits) -> str:
-    accepted = limits.pixels_of(media_type)
+def _at_most_pixels(media_type: str, limits: ImageLimits, *, is_reduced: bool = False) -> str:
+    accepted = limits.pixels_of(media_type, is_reduced=is_reduced)
     if accepted < limits.max_pixels:
         return f"at most {accepted:,} are accepted of {media_type}, {limits.max_pixels:,} of image/jpeg"
     return f"at most {accepted:,} are accepted"

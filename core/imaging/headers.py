@@ -24,8 +24,30 @@ _NAMES_OF_OTHER_KINDS = (
     (b"PK\3\4", "a ZIP archive"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL"),
     (b"\xff\x0a", "a JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
+    (b"\0\0\1\0", "an icon (ICO)"),
+    (b"8BPS", "a Photoshop file (PSD)"),
+    (b"FUJIFILM", "a raw photo (RAF)"),
+    (b"IIU\0", "a raw photo (RW2)"),
+    (b"II\x1a\0\0\0HEAPCCDR", "a raw photo (CRW)"),
+    (b"RIFF", "a video or sound (RIFF)"),
+    (b"\x1aE\xdf\xa3", "a video (Matroska or WebM)"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\xd0\xcf\x11\xe0", "an Office document"),
     (b"<", "markup (HTML or SVG)"),
 )
+_NAMES_OF_BRANDS = (
+    (b"crx ", "a raw photo (CR3)"),
+    (b"qt  ", "a video (MOV)"),
+    (
+        (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"3gp", b"dash"),
+        "a video (MP4)",
+    ),
+)
+# What the base64 of an accepted photo starts like.
+_BASE64_PHOTOS = (b"/9j/", b"iVBORw0KGgo", b"UklGR", b"AAAA")
 
 
 def webp_canvas(data: bytes) -> tuple[int, int]:
@@ -99,7 +121,13 @@ def sniff_media_type(data: bytes) -> str | None:
 
 def describe_unknown(data: bytes) -> str:
     """Name, for a message, what ``data`` is if it is no accepted format."""
+    if data.startswith((b"data:", *_BASE64_PHOTOS)) and data[:64].isascii():
+        return "base64 text; send the bytes that it stands for"
     for prefix, name in _NAMES_OF_OTHER_KINDS:
         if data.startswith(prefix):
             return name
+    if data[4:8] == b"ftyp":
+        return next(
+            (name for brands, name in _NAMES_OF_BRANDS if data[8:12].startswith(brands)), "no photo of ISO media"
+        )
     return f"unknown bytes {data[:8].hex(' ')}"

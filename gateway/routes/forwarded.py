@@ -36,12 +36,14 @@ from contracts.images import (
     PlacePageBody,
 )
 from contracts.sample import SampleCollection, SampleParams
+from contracts.upload_plans import PlanQuestion, PlanReply, TemplateParams
 from gateway.routes.forwarding import GatewayDependency, forward
 from serving.openapi import error_answers, form_body, json_body
 from serving.roles import Role, requires
 from serving.uploads import read_body
 
 _LARGER_BODY = 1024 * 1024
+_NAMES_AND_MANIFEST = 48 * 1024 * 1024  # of 200,000 photos
 _FEEDBACK_WAIT_S = 5.0
 
 
@@ -54,7 +56,7 @@ class Forwarded:
         path: the same at both.
         name: of the operation in the document.
         role: that it needs.
-        reply: its model, or the media type of a picture; None where there is no body.
+        reply: its model, or the media type of a file; None where there is no body.
         fails: the service's error statuses; the gateway adds its own.
         summary: the same as the service's.
         description: for people who call it.
@@ -101,6 +103,15 @@ ROUTES = (
               "Which of these photos does the collection have?",
               "Lets a client resume an upload. A collection that does not exist has none of them.",
               body=KnownQuestion, most_bytes=_LARGER_BODY),
+    Forwarded("POST", "/index/plan", "plan_upload", MANAGE, PlanReply, (422, 503),
+              "What would an upload become?",
+              "Asked by the names of files, before any photo is sent: which are photos, and which place each of them "
+              "shows. An archive is asked about by its central directory. `POST /index/images` follows the same rule.",
+              body=PlanQuestion, most_bytes=_NAMES_AND_MANIFEST),
+    Forwarded("GET", "/index/manifest-template", "get_manifest_template", MATCH, "text/csv", (422, 503),
+              "A manifest to fill in",
+              "CSV in UTF-8 with the byte order mark by which spreadsheet programs know it.",
+              params=TemplateParams),
     Forwarded("GET", "/index/images", "list_images", MANAGE, ImagePageBody, (404, 422, 503),
               "List gallery images",
               "List images, oldest first, page by page; `q` looks in file names and place names.",

@@ -4,9 +4,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+import pytest
 from e2e.product import Product
 from e2e.scenes import PLACES, fill, packed, reference, snapshot
 from e2e.visitor import PHONE, Visitor, payload
+from name_tables import pack_raw
 from playwright.sync_api import expect
 
 Visit = Callable[..., Visitor]
@@ -46,13 +49,13 @@ def test_a_zip_file_is_unpacked_by_the_browser(visit: Visit) -> None:
     expect(operator.page.get_by_role("link", name="展品")).to_be_visible()
 
 
-def test_a_zip_file_with_a_manifest_goes_to_the_server_whole(visit: Visit) -> None:
-    """The server reads the manifest; its rows come back as one outcome per photo."""
+def test_a_zip_file_with_a_manifest_is_listed_by_it(visit: Visit) -> None:
+    """Its rows say what photos show, before anything is sent."""
     manifest = "file,place_id,place_name,description\na.jpg,p1,Painted cup,From a manifest\n"
     operator = visit("#/collections/listed")
 
     operator.choose([("listed.zip", packed({"manifest.csv": manifest.encode(), "a.jpg": reference("Rocket")}))], "zip")
-    operator.page.get_by_role("button", name="Add the ZIP file").click()
+    operator.page.get_by_role("button", name="Add 1 photo").click()
 
     expect(operator.page.locator(".tally")).to_contain_text("Added 1")
     operator.page.get_by_role("link", name="Painted cup").click()
@@ -192,3 +195,79 @@ def test_an_operator_needs_no_mouse(visit: Visit, product: Product) -> None:
     keyboard.press("Enter")
 
     expect(page.get_by_role("link", name=re.compile("typed"))).to_be_visible()
+
+
+def test_a_folder_with_a_manifest_is_listed_by_it(visit: Visit, product: Product, tmp_path: Path) -> None:
+    """Names, texts, positions and roles count as in a ZIP file; the same folder with corrected texts corrects them."""
+    (tmp_path / "hall1").mkdir()
+    for number, place in enumerate(PLACES):
+        (tmp_path / "hall1" / f"{number}.JPG").write_bytes(reference(place))
+    rows = ("hall1\\0.jpg;h1;{};Great;39,9;116,4;", "hall1\\1.jpg;h2;Bell;;;;", "hall1\\2.jpg;h1;;;;;query")
+    table = "\n".join(["文件;编号;名称;说明;纬度;经度;用途", *rows])
+    (tmp_path / "Manifest.CSV").write_bytes(table.format("Hal").encode("gb18030"))
+    operator = visit("#/collections/by-manifest")
+    page = operator.page
+
+    page.locator("input[webkitdirectory]").set_input_files(tmp_path)
+    expect(page.get_by_label("As listed in manifest.csv")).to_be_checked()
+    expect(page.get_by_text("2 photos · Manifest.CSV · 1 photo is a question by its manifest")).to_be_visible()
+    expect(page.get_by_text("manifest.csv was read as GB18030.")).to_be_visible()
+    expect(page.locator(".planned")).to_have_text(
+        re.compile("2 places, beginning with:.*Hal · 1 photo.*Bell · 1 photo")
+    )
+    page.get_by_role("button", name="Add 2 photos").click()
+    expect(page.locator(".tally")).to_contain_text("Added 2")
+    page.get_by_role("button", name="Done").click()
+
+    (tmp_path / "Manifest.CSV").write_bytes(table.format("Great Hall").encode("gb18030"))
+    page.locator("input[webkitdirectory]").set_input_files(tmp_path)
+    page.get_by_role("button", name="Add 2 photos").click()
+    expect(page.get_by_text("The texts of one place were corrected.")).to_be_visible()
+
+    (place,) = [each for each in places_of(product, "by-manifest") if each["id"] == "h1"]
+    assert (place["name"], place["description"], place["latitude"]) == ("Great Hall", "Great", 39.9)
+
+
+def test_a_flat_folder_of_titles_is_a_place_each(visit: Visit, product: Product, tmp_path: Path) -> None:
+    """The first places are shown before anything is added, and another choice shows others."""
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for name, place in zip(("五牛图（1号）", "五牛图（2号）", "百骏图"), PLACES, strict=True):
+        (flat / f"{name}.jpg").write_bytes(reference(place))
+    page = visit("#/collections/flat").page
+
+    page.locator("input[webkitdirectory]").set_input_files(flat)
+    expect(page.get_by_label("Every photo is a place of its own")).to_be_checked()
+    expect(page.locator(".planned")).to_contain_text("五牛图（1号）")
+    page.get_by_label("One place per folder").check()
+    expect(page.locator(".planned")).to_have_text(re.compile("One place:.*flat · 3 photos"))
+    page.get_by_label("Every photo is a place of its own").check()
+    expect(page.locator(".planned")).to_contain_text("3 places, beginning with:")
+    page.get_by_role("button", name="Add 3 photos").click()
+
+    expect(page.locator(".tally")).to_contain_text("Added 3")
+    assert {each["name"] for each in places_of(product, "flat")} == {"五牛图（1号）", "五牛图（2号）", "百骏图"}
+
+
+@pytest.mark.parametrize("codec", ["gbk", "cp932", "utf-8"])
+def test_page_and_server_read_a_zip_alike(visit: Visit, product: Product, codec: str) -> None:
+    """The same archive gives the same places through the page and through the API, names of any system included."""
+    names = (
+        ["大仏殿の鐘楼/正面.jpg", "金閣/全景.jpg"] if codec == "cp932" else ["青花瓷瓶/正面.jpg", "南门牌坊/远景.jpg"]
+    )
+    archive = pack_raw([f"museum/{name}".encode(codec) for name in names], [reference("Rocket"), snapshot("Rocket")])
+    data = {"collection": f"api-{codec}"}
+    httpx.post(f"{product.address}/index/images", files={"file": ("a.zip", archive)}, data=data, timeout=60)
+    operator = visit(f"#/collections/page-{codec}")
+
+    operator.choose([("a.zip", archive)], kind="zip")
+    operator.page.get_by_role("button", name="Add 2 photos").click()
+    expect(operator.page.locator(".tally")).to_contain_text("Added 2")
+
+    listed = [{each["id"] for each in places_of(product, f"{door}-{codec}")} for door in ("api", "page")]
+    assert listed[0] == listed[1] == {name.partition("/")[0] for name in names}
+
+
+def places_of(product: Product, collection: str) -> list[dict]:
+    """What the collection holds."""
+    return httpx.get(f"{product.address}/index/places", params={"collection": collection}).json()["places"]

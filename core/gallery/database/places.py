@@ -4,14 +4,16 @@ A place exists as long as an image shows it, a collection as long as it holds an
 """
 
 import json
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from core.gallery.database.calibrations import delete_calibration, rename_calibration
 from core.gallery.database.pages import check_limit, contains, like_pattern, read_cursor, write_cursor
 from core.gallery.database.port import Connection
 from core.gallery.validation import check_angle, check_description, check_name, check_place, metadata_to_json
-from core.gallery.values import CollectionSummary, ImageChange, PlacePage, PlaceSummary, Unchanged
+from core.gallery.values import UNCHANGED, CollectionSummary, ImageChange, PlacePage, PlaceSummary, Unchanged
 from core.results import Place
 
 
@@ -24,7 +26,8 @@ def ensure_place(connection: Connection, collection: str, place: Place) -> int:
     Raises:
         InvalidRequest: a field is out of range.
     """
-    check_place(place)
+    place_id = spelled_as(connection, collection, check_place(place).place_id)
+    place = replace(place, place_id=place_id, name=unicodedata.normalize("NFC", place.name))
     rows = connection.execute(
         """
         INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude)
@@ -53,6 +56,53 @@ def ensure_place(connection: Connection, collection: str, place: Place) -> int:
     return place_row
 
 
+def spelled_as(connection: Connection, collection: str, place_id: str) -> str:
+    """The spelling of an id that a place has already, else Unicode's composed one.
+
+    macOS names folders in the decomposed form, which looks the same and is another text.
+    """
+    composed, decomposed = (unicodedata.normalize(form, place_id) for form in ("NFC", "NFD"))
+    if composed == decomposed == place_id:
+        return place_id
+    for spelling in (composed, place_id, decomposed):
+        row = connection.execute(
+            "SELECT 1 FROM places WHERE collection = ? AND place_id = ?", (collection, spelling)
+        ).fetchone()
+        if row is not None:
+            return spelling
+    return composed
+
+
+def correct_place(connection: Connection, collection: str, place_id: str, change: ImageChange) -> bool | None:
+    """Write those fields of ``change`` that differ from what is on record of a place.
+
+    Returns:
+        Whether any did; None where there is no such place.
+
+    Raises:
+        InvalidRequest: a field is out of range.
+    """
+    row = connection.execute(
+        """
+        SELECT id, place_id, name, description, metadata, latitude, longitude FROM places
+        WHERE collection = ? AND place_id = ?
+        """,
+        (collection, spelled_as(connection, collection, place_id)),
+    ).fetchone()
+    if row is None:
+        return None
+    place = to_place(row[1:])
+    known = {"place_name": place.name} | {
+        name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude")
+    }
+    same = {name: UNCHANGED for name, value in known.items() if getattr(change, name) == value}
+    change = replace(change, **same)
+    if change == ImageChange():
+        return False
+    change_place(connection, row[0], change)
+    return True
+
+
 def change_place(connection: Connection, place_row: int, change: ImageChange) -> None:
     """Write the fields that ``change`` holds.
 
@@ -61,7 +111,7 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
     """
     values: dict[str, Any] = {}
     if not isinstance(change.place_name, Unchanged):
-        values["name"] = check_name("place_name", change.place_name, 500)
+        values["name"] = unicodedata.normalize("NFC", check_name("place_name", change.place_name, 500))
     if not isinstance(change.description, Unchanged):
         values["description"] = check_description(change.description)
     if not isinstance(change.metadata, Unchanged):

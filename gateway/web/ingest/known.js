@@ -2,7 +2,7 @@
 
 import { changeJson } from "../page/api.js";
 
-/** @returns {Promise<{there: object[], unreadable: [object, string][]}>} of items of one collection */
+/** @returns {Promise<{there: object[], unreadable: [object, Error][]}>} of items of one collection */
 export async function recognise(items) {
   const hashes = new Map();
   const unreadable = [];
@@ -10,7 +10,7 @@ export async function recognise(items) {
     try {
       hashes.set(item, await contentHash(await item.load()));
     } catch (error) {
-      unreadable.push([item, error.message]);
+      unreadable.push([item, error]);
     }
   }
   const question = { collection: items[0].collection, content_hashes: [...hashes.values()] };

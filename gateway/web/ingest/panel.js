@@ -2,7 +2,7 @@
 
 import { announce, fileButton, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { inARow, t } from "../page/language.js";
+import { currentLanguage, inARow, t } from "../page/language.js";
 import { forget, interrupted } from "./interrupted.js";
 
 // What only an upload needs is fetched with the first one.
@@ -26,10 +26,14 @@ export function uploadPanel(queue, { collection, place = null }) {
 
   function invite(message) {
     const broken = queue.isUnfinished ? null : interrupted({ collection, place });
-    draw(
-      ...(broken ? [resumption(broken, () => (forget(broken.tab), invite()))] : []),
-      dropZone(receive, { message, isOnePlace: Boolean(place) }),
-    );
+    draw(dropZone(receive, { message, isOnePlace: Boolean(place) }));
+    if (broken) offerToGoOn(broken);
+  }
+
+  async function offerToGoOn(broken) {
+    const zone = root.firstChild;
+    const { resumption } = await reviews();
+    if (zone.isConnected) zone.before(resumption(broken, () => (forget(broken.tab), invite())));
   }
 
   /** The upload that is running or was, as soon as there is one. */
@@ -43,17 +47,20 @@ export function uploadPanel(queue, { collection, place = null }) {
 
   async function receive(selecting) {
     draw(h("p", { class: "muted", role: "status" }, t("upload.reading")));
-    let selection, review;
+    let form;
     try {
-      [selection, { review }] = await Promise.all([selecting, reviews()]);
+      const [selection, { review }] = await Promise.all([selecting, reviews()]);
+      const problem = selection.unreadable.map((name) => t("upload.unreadable", { name })).join(" ");
+      const plan = interrupted({ collection, place });
+      const onstart = (...chosen) => (plan && forget(plan.tab), start(...chosen));
+      form = await review(selection, problem, { collection, place, plan, onstart, oncancel: () => invite() });
+      if (!form) return invite(problem || t("upload.nothing"));
     } catch (error) {
-      // A folder that vanished or may not be read; or a part of the page that could not be fetched.
-      return invite(error instanceof TypeError ? t("error.network") : error.message);
+      // A folder that vanished, a manifest that cannot be read, no connection.
+      if (error instanceof TypeError || error.code === "network") return invite(t("error.network"));
+      return invite(error.code === "invalid_request" ? `${t("upload.manifest.bad")} ${error.message}` : error.message);
     }
-    const problem = selection.unreadable.map((name) => t("upload.unreadable", { name })).join(" ");
-    if (selection.photos.length + selection.archives.length === 0) return invite(problem || t("upload.nothing"));
-    const plan = interrupted({ collection, place });
-    draw(review(selection, problem, { collection, place, plan, onstart: (...chosen) => (plan && forget(plan.tab), start(...chosen)), oncancel: () => invite() }));
+    draw(form);
     root.querySelector("h3").focus();
   }
 
@@ -106,7 +113,7 @@ function dropZone(receive, { message, isOnePlace }) {
       fileButton({
         label: [icon("photo"), t("upload.photos")],
         multiple: true,
-        accept: "image/*,.heic,.heif,.avif",
+        accept: "image/*,.heic,.heif,.hif,.avif",
         onfiles: choose,
       }),
       fileButton({ label: [icon("folder"), t("upload.folder")], webkitdirectory: true, onfiles: choose }),
@@ -117,20 +124,6 @@ function dropZone(receive, { message, isOnePlace }) {
         onfiles: choose,
       }),
     ),
+    !isOnePlace && h("a", { href: `index/manifest-template?language=${currentLanguage()}` }, t("upload.template")),
   );
 }
-
-/** An upload of this place that a reload or a crash has ended: it goes on when the same is chosen again. */
-const resumption = ({ done, total }, ondismiss) =>
-  h(
-    "div",
-    { class: "notice" },
-    icon("alert"),
-    h(
-      "div",
-      {},
-      h("p", { class: "notice-title" }, t("upload.interrupted", { done, total })),
-      h("p", {}, t("upload.interrupted.help")),
-      h("button", { class: "button small", onclick: ondismiss }, t("upload.interrupted.forget")),
-    ),
-  );

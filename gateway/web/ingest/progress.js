@@ -76,7 +76,12 @@ export function uploadProgress(queue, { collection }) {
     parts.bar.value = queue.progress;
     parts.count.textContent = t("upload.progress", { done, total });
     parts.tally.replaceChildren(pill("added", added), pill("duplicate", duplicate), pill("rejected", rejected));
-    parts.known.textContent = known > 0 ? t("upload.known", { count: known }) : "";
+    parts.known.textContent = [
+      known > 0 && t("upload.known", { count: known }),
+      queue.corrected > 0 && t("upload.corrected", { count: queue.corrected }),
+    ]
+      .filter(Boolean)
+      .join(" ");
     if (queue.state === "waiting") {
       root.querySelector("h3").textContent = t("upload.waiting", { seconds: queue.secondsLeft });
     }
@@ -111,7 +116,7 @@ function fileRow({ path, status, reason, code }) {
     { class: status },
     h("span", { class: "file-name" }, path),
     h("span", { class: "file-status" }, t(`upload.${status}`)),
-    reason && h("span", { class: "muted reason" }, currentLanguage() === "en" ? reason : errorSentence({ code })),
+    reason && h("span", { class: "muted reason" }, currentLanguage() === "en" ? reason : code && errorSentence({ code })),
   );
 }
 

@@ -1,6 +1,5 @@
 /** Carries photos to the server in small batches, through pauses and broken connections. */
 
-import { addImages } from "../page/api.js";
 import { forget, remember } from "./interrupted.js";
 
 const MAX_FILES = 8;
@@ -14,8 +13,8 @@ const FAULTS_OF_A_FILE = new Set(["invalid_image", "unsupported_format", "image_
  * States: idle → running ⇄ waiting | paused | stopped → finished.
  * Fires `change` with every state and `progress` (detail: the items that changed) in between.
  *
- * An item is a photo of sources.js with `collection`, `place` ({id?, name?, description?}) and here
- * `status` (pending, sending, added, duplicate, rejected), `reason`, and `isKnown` where it was there before and so
+ * An item is a photo of plan.js with `collection`, `place` ({id?, name?, description?}) and here
+ * `status` (pending, sending, added, duplicate, updated, rejected), `reason`, and `isKnown` where it was there before and so
  * was never sent.
  */
 export class IngestQueue extends EventTarget {
@@ -23,6 +22,7 @@ export class IngestQueue extends EventTarget {
   state = "idle";
   error = null;
   secondsLeft = 0;
+  corrected = 0; // places, by a manifest
 
   #isWorking = false;
   #plan = null;
@@ -35,12 +35,13 @@ export class IngestQueue extends EventTarget {
 
   /** Photos by status. */
   get counts() {
-    const counts = { pending: 0, sending: 0, added: 0, duplicate: 0, rejected: 0, known: 0 };
+    const counts = { pending: 0, sending: 0, added: 0, duplicate: 0, updated: 0, rejected: 0, known: 0 };
     for (const { status, isKnown } of this.items) {
       counts[status] += 1;
       if (isKnown) counts.known += 1;
     }
-    return { ...counts, done: counts.added + counts.duplicate + counts.rejected, total: this.items.length };
+    const done = counts.added + counts.duplicate + counts.updated + counts.rejected;
+    return { ...counts, done, total: this.items.length };
   }
 
   /** How much is done, [0, 1], counting what travels at the moment by half: the server still has to look at it. */
@@ -51,7 +52,7 @@ export class IngestQueue extends EventTarget {
 
   /** @param {object} plan what to remember of it, should the page be closed; see interrupted.js */
   add(items, plan) {
-    if (!this.isUnfinished) this.items = [];
+    if (!this.isUnfinished) [this.items, this.corrected] = [[], 0];
     this.#plan = plan;
     const fresh = { status: "pending", reason: null, alone: false, isKnown: false };
     this.items.push(...items.map((item) => ({ ...fresh, isAskedAbout: item.isArchive || !crypto.subtle, ...item })));
@@ -120,7 +121,7 @@ export class IngestQueue extends EventTarget {
     const asked = next.filter(({ collection }) => collection === next[0].collection).slice(0, MAX_QUESTION);
     const { there, unreadable } = await recognise(asked);
     for (const item of asked) item.isAskedAbout = true;
-    for (const [item, reason] of unreadable) this.#mark([item], { status: "rejected", reason });
+    for (const [item, { message, code }] of unreadable) this.#mark([item], { status: "rejected", reason: message, code });
     this.#mark(there, { status: "duplicate", isKnown: true });
   }
 
@@ -148,17 +149,19 @@ export class IngestQueue extends EventTarget {
       try {
         files.push(await item.load());
       } catch (error) {
-        this.#mark([item], { status: "rejected", reason: error.message });
+        this.#mark([item], { status: "rejected", reason: error.message, code: error.code });
       }
     }
     const sent = batch.filter(({ status }) => status === "sending");
     if (sent.length === 0) return;
     const [{ collection, place }] = sent;
+    const { addImages } = await import("./plan.js");
     const reply = await addImages(
       files,
-      { collection, placeId: place.id, placeName: place.name, description: place.description },
+      { collection, place, grouping: sent[0].grouping },
       { onprogress: (share) => this.#advance(share) },
     );
+    this.corrected += reply.updated;
     this.#settle(sent, reply.results);
   }
 

@@ -1,13 +1,13 @@
-/** What a person dropped or chose, flattened into photos with their folders. */
+/** What a person dropped or chose: folders and archives with the names of what they hold. */
 
-const PICTURE = /\.(jpe?g|png|webp|avif|hei[cf])$/i;
-const CLUTTER = /(^|\/)(\.|__MACOSX\/|Thumbs\.db$)/i;
-const MANIFEST = /(^|\/)manifest\.csv$/i;
+const ZIP = /\.zip$/i;
 
 /**
- * @typedef {{path: string, size: number, load: () => Promise<File>}} Source a photo, read when its turn comes
- * @typedef {{photos: Source[], archives: File[], skipped: number, unreadable: string[]}} Selection
- *   `archives` are ZIP files the server has to unpack itself: they carry a manifest, or are too large for us.
+ * @typedef {{name: string, paths?: string[], directory?: Uint8Array, photos: number[],
+ *   files: {size: number, load: (path: string) => Promise<File>}[]}} Source
+ *   a folder with its `paths`, or an archive with its `directory`; `photos` are files without a telling name
+ * @typedef {{sources: Source[], archives: File[], unreadable: string[]}} Selection
+ *   `archives` are ZIP files that only the server can unpack
  */
 
 /** Files of an input element. @returns {Promise<Selection>} */
@@ -38,41 +38,46 @@ async function walk(entry, folder, found) {
 }
 
 async function select(found) {
-  const selection = { photos: [], archives: [], skipped: 0, unreadable: [] };
-  for (const { file, path } of found) {
-    if (CLUTTER.test(path)) continue;
-    if (/\.zip$/i.test(path)) await openArchive(file, selection);
-    else if (PICTURE.test(path) || file.type.startsWith("image/")) {
-      selection.photos.push({ path, size: file.size, load: () => readable(file) });
-    } else selection.skipped += 1;
+  const selection = { sources: [], archives: [], unreadable: [] };
+  found.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
+  const loose = found.filter(({ path }) => !ZIP.test(path));
+  const photos = [];
+  for (const [number, { file, path }] of loose.entries()) {
+    const isNameless = !path.split("/").at(-1).includes(".");
+    if (file.type.startsWith("image/") || (isNameless && (await startsLikeAPhoto(file)))) photos.push(number);
   }
-  selection.photos.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
+  if (loose.length > 0) {
+    const files = loose.map(({ file }) => ({ size: file.size, load: () => readable(file) }));
+    selection.sources.push({ name: "", paths: loose.map(({ path }) => path), photos, files });
+  }
+  for (const { file } of found.filter(({ path }) => ZIP.test(path))) await openArchive(file, selection);
   return selection;
 }
 
 async function openArchive(file, selection) {
   const { readZip, ZipError } = await import("./zip.js");
   try {
-    const entries = (await readZip(file)).filter(({ path }) => !CLUTTER.test(path));
-    const isForServer = entries.some(({ path }) => MANIFEST.test(path)) || !("DecompressionStream" in self);
-    if (isForServer) return selection.archives.push(file);
-    const photos = entries.filter(({ path }) => PICTURE.test(path));
-    selection.photos.push(...photos);
-    selection.skipped += entries.length - photos.length;
+    const { directory, entries } = await readZip(file);
+    if (!("DecompressionStream" in self)) return selection.archives.push(file);
+    const photos = [];
+    for (const [number, entry] of entries.entries()) {
+      if (entry.isNameless && (await startsLikeAPhoto(await entry.load("photo").catch(() => new Blob())))) photos.push(number);
+    }
+    selection.sources.push({ name: file.name.replace(ZIP, ""), directory, photos, files: entries });
   } catch (error) {
     if (!(error instanceof ZipError)) throw error;
-    if (error.message === "zip64") selection.archives.push(file);
-    else selection.unreadable.push(file.name);
+    selection.unreadable.push(file.name);
   }
+}
+
+/** By its first bytes: JPEG, PNG, WebP, AVIF and HEIC. */
+async function startsLikeAPhoto(file) {
+  const start = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
+  return /^(\xff\xd8\xff|\x89PNG|RIFF....WEBP|....ftyp(avi|hei|hev|mif|msf))/s.test(start);
 }
 
 /** The file itself, unless it has been moved or changed since: better known now than as a broken upload. */
 async function readable(file) {
   await file.slice(0, 1).arrayBuffer();
   return file;
-}
-
-/** The innermost folder of a path, or null. */
-export function folderOf(path) {
-  return path.split("/").at(-2) ?? null;
 }

@@ -1,54 +1,69 @@
 /**
  * Reads a ZIP file in the browser, entry by entry, without loading the whole of it.
- * Layout: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory) and 4.3.16 (its end).
+ * Layout: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.14 to 4.3.16 (its end) and
+ * 4.5.3 (sizes of large files). What the names say is decided by the server, for their encoding is often not named.
  */
 
 const END = 0x06054b50;
+const END_64 = 0x06064b50;
+const LOCATOR_64 = 0x07064b50;
 const ENTRY = 0x02014b50;
 const END_SIZE = 22;
+const LOCATOR_SIZE = 20;
 const MAX_COMMENT = 0xffff;
-const ZIP64 = 0xffffffff;
+const LARGE = 0xffffffff;
+const SIZES_64 = 0x0001;
 const STORED = 0;
 const DEFLATED = 8;
+const OTHER_METHODS = { 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 99: "AES" };
 
-/** Not a ZIP file, or one of a kind that is not read here. */
-export class ZipError extends Error {}
+/** Not a ZIP file, or one of a kind that is not read here; `code` names the sentence for it. */
+export class ZipError extends Error {
+  constructor(message, code = null) {
+    super(message);
+    this.code = code;
+  }
+}
 
 const viewOf = async (blob) => new DataView(await blob.arrayBuffer());
+const large = (view, at) => Number(view.getBigUint64(at, true));
 
 /**
  * List the files of a ZIP.
  * @param {File} archive
- * @returns {Promise<{path: string, size: number, load: () => Promise<File>}[]>} `load` unpacks one file
+ * @returns {Promise<{directory: Uint8Array, entries: {isNameless: boolean, size: number, load: (name: string) => Promise<File>}[]}>}
+ *   `directory` as it stands in the file, `entries` in its order; `load` unpacks one
  * @throws {ZipError}
  */
 export async function readZip(archive) {
-  const { start, length, count } = await findDirectory(archive);
+  const { start, length, count, shift } = await findDirectory(archive);
   const directory = await viewOf(archive.slice(start, start + length));
   const entries = [];
   let at = 0;
   for (let index = 0; index < count; index++) {
     if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== ENTRY)
       throw new ZipError("damaged directory");
-    const nameLength = directory.getUint16(at + 28, true);
-    const name = new Uint8Array(directory.buffer, at + 46, nameLength);
+    const [name, extra, comment] = [28, 30, 32].map((field) => directory.getUint16(at + field, true));
     const entry = {
-      path: decodeName(name),
+      flags: directory.getUint16(at + 8, true),
       method: directory.getUint16(at + 10, true),
       packed: directory.getUint32(at + 20, true),
       size: directory.getUint32(at + 24, true),
       header: directory.getUint32(at + 42, true),
     };
-    if (!entry.path.endsWith("/")) {
-      entries.push({ path: entry.path, size: entry.size, load: () => unpack(archive, entry) });
-    }
-    at += 46 + nameLength + directory.getUint16(at + 30, true) + directory.getUint16(at + 32, true);
+    readLargeSizes(directory, at + 46 + name, at + 46 + name + extra, entry);
+    entry.header += shift;
+    const bytes = new Uint8Array(directory.buffer, directory.byteOffset + at + 46, name);
+    const isNameless = !bytes.subarray(bytes.lastIndexOf(0x2f) + 1).includes(0x2e) && bytes.at(-1) !== 0x2f;
+    entries.push({ isNameless, size: entry.size, load: (path) => unpack(archive, entry, path) });
+    at += 46 + name + extra + comment;
   }
-  return entries;
+  return { directory: new Uint8Array(directory.buffer, directory.byteOffset, at), entries };
 }
 
 async function findDirectory(archive) {
-  const tail = await viewOf(archive.slice(-(END_SIZE + MAX_COMMENT)));
+  const from = Math.max(0, archive.size - END_SIZE - MAX_COMMENT - LOCATOR_SIZE);
+  const tail = await viewOf(archive.slice(from));
   for (let at = tail.byteLength - END_SIZE; at >= 0; at--) {
     if (tail.getUint32(at, true) !== END) continue;
     const found = {
@@ -56,28 +71,55 @@ async function findDirectory(archive) {
       length: tail.getUint32(at + 12, true),
       start: tail.getUint32(at + 16, true),
     };
-    if (found.start === ZIP64 || found.count === 0xffff) throw new ZipError("zip64");
-    return found;
+    const locator = at - LOCATOR_SIZE;
+    if (locator >= 0 && tail.getUint32(locator, true) === LOCATOR_64) {
+      return findLargeDirectory(archive, large(tail, locator + 8));
+    }
+    return placed(found, from + at);
   }
   throw new ZipError("no directory");
 }
 
-/** Windows in Chinese writes GBK names without saying so; everyone else UTF-8. */
-function decodeName(bytes) {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return new TextDecoder("gb18030").decode(bytes);
+async function findLargeDirectory(archive, end) {
+  const view = await viewOf(archive.slice(end, end + 56));
+  if (view.byteLength < 56 || view.getUint32(0, true) !== END_64) throw new ZipError("damaged directory");
+  return placed({ count: large(view, 32), length: large(view, 40), start: large(view, 48) }, end);
+}
+
+/** What stands before the archive, such as a program that unpacks it, moves all positions. */
+function placed({ count, length, start }, end) {
+  const shift = end - length - start;
+  if (shift < 0) throw new ZipError("damaged directory");
+  return { count, length, start: start + shift, shift };
+}
+
+/** Sizes and positions above 4 GB stand in an extra field, those only that do not fit, in this order. */
+function readLargeSizes(view, from, to, entry) {
+  for (let at = from; at + 4 <= to; at += 4 + view.getUint16(at + 2, true)) {
+    if (view.getUint16(at, true) !== SIZES_64) continue;
+    let value = at + 4;
+    for (const field of ["size", "packed", "header"]) {
+      if (entry[field] !== LARGE) continue;
+      entry[field] = large(view, value);
+      value += 8;
+    }
   }
 }
 
-async function unpack(archive, { path, method, packed, header }) {
+async function unpack(archive, { flags, method, packed, header }, path) {
+  if (flags & 1) throw new ZipError("the file is encrypted", "zip_encrypted");
+  if (method !== STORED && method !== DEFLATED) {
+    throw new ZipError(`compressed by ${OTHER_METHODS[method] ?? `method ${method}`}`, "zip_method");
+  }
   const local = await viewOf(archive.slice(header, header + 30));
   const start = header + 30 + local.getUint16(26, true) + local.getUint16(28, true);
   const content = archive.slice(start, start + packed);
   const name = path.split("/").at(-1);
   if (method === STORED) return new File([content], name);
-  if (method !== DEFLATED) throw new ZipError(`compression method ${method}`);
-  const inflated = content.stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  return new File([await new Response(inflated).blob()], name);
+  try {
+    const inflated = content.stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    return new File([await new Response(inflated).blob()], name);
+  } catch {
+    throw new ZipError("the file is damaged inside the archive", "zip_damaged");
+  }
 }

@@ -82,7 +82,7 @@ async function keyed(send) {
 }
 
 export const json = (path, options) => keyed(() => fetchJson(path, options));
-const upload = (path, fields, options) => keyed(() => patient(() => send(path, fields, options), options.signal));
+export const upload = (path, fields, options) => keyed(() => patient(() => send(path, fields, options), options.signal));
 
 const fetchJson = (path, options = {}) => patient(() => fetchOnce(path, options), options.signal);
 
@@ -167,16 +167,6 @@ export const giveFeedback = (requestId, verdict, placeId = null) =>
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ request_id: requestId, verdict, place_id: placeId }),
   });
-
-/** Add photos of one place (or a ZIP). @returns {Promise<object>} AddReply, one result per file, in order */
-export function addImages(files, { collection, placeId, placeName, description }, options) {
-  const fields = files.map((file) => ["file", file, file.name]);
-  fields.push(["collection", collection]);
-  if (placeId) fields.push(["place_id", placeId]);
-  if (placeName) fields.push(["place_name", placeName]);
-  if (description) fields.push(["description", description]);
-  return upload("index/images", fields, options);
-}
 
 export const collections = () => json("index/collections").then((body) => body.collections);
 

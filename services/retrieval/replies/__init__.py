@@ -3,4 +3,5 @@
 gallery      images, places and collections
 collections  check-ups, matches and drift
 photos       originals and previews
+plans        what an upload would become
 """

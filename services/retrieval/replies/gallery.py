@@ -1,9 +1,12 @@
 """The library's values as the wire shows them."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import PurePosixPath
 from typing import Any
 
 from contracts.images import (
+    AddFields,
     AddOutcome,
     AddReply,
     CollectionList,
@@ -14,15 +17,23 @@ from contracts.images import (
     PlaceBody,
     PlacePageBody,
     PlaceSummaryBody,
+    PlannedPlace,
+    UploadNote,
 )
 from contracts.retrieval import RetrievedCandidate
+from core.building.file_names import match_key
+from core.building.manifests import MANIFEST
+from core.building.upload_plan import UploadNote as Noted
 from core.gallery import values
-from core.gallery.values import AddResult
+from core.gallery.values import AddResult, PlaceCorrections
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
 from services.retrieval.uploads.indexing import AddOutcome as Added
-from services.retrieval.uploads.submissions import Submission
+from services.retrieval.uploads.indexing import Planned
+from services.retrieval.uploads.submissions import Submission, Upload
 from serving.errors import find_row
+
+_FIRST_PLACES = 10
 
 
 def place_body(place: Place) -> PlaceBody:
@@ -96,22 +107,39 @@ def collection_body(collection: values.CollectionSummary) -> CollectionSummaryBo
     return CollectionSummaryBody(id=collection.name, images=collection.images, places=collection.places)
 
 
-def add_reply(collection: str, submissions: Sequence[Submission], outcomes: Sequence[Added]) -> AddReply:
+def add_reply(
+    fields: AddFields, upload: Upload, outcomes: Sequence[Added | Planned], corrected: PlaceCorrections | None = None
+) -> AddReply:
     """Show what became of an upload.
 
     Args:
-        collection: added to.
-        submissions: what was sent.
-        outcomes: one each.
+        fields: of the form.
+        upload: what was sent.
+        outcomes: one for each of its submissions.
+        corrected: what became of a manifest's texts.
     """
-    results = [_outcome_body(*pair) for pair in zip(submissions, outcomes, strict=True)]
+    results = [_outcome_body(*pair) for pair in zip(upload.submissions, outcomes, strict=True)]
+    if upload.corrections and corrected is not None:
+        results += _correction_bodies(corrected)
+    planned = _planned_places(upload.submissions, results)
     return AddReply(
-        collection=collection,
+        collection=fields.collection,
         added=sum(each.status == "added" for each in results),
         duplicates=sum(each.status == "duplicate" for each in results),
         rejected=sum(each.status == "rejected" for each in results),
+        updated=corrected.changed if corrected is not None else 0,
+        grouping=upload.grouping,
+        notes=[note_body(note) for note in upload.notes],
+        dry_run=fields.dry_run,
+        places=len(planned),
+        first_places=planned[:_FIRST_PLACES],
         results=results,
     )
+
+
+def note_body(note: Noted) -> UploadNote:
+    """Show something that was assumed."""
+    return UploadNote.model_validate(asdict(note))
 
 
 def change_from_body(body: ImageChangeBody) -> values.ImageChange:
@@ -124,8 +152,42 @@ def change_from_body(body: ImageChangeBody) -> values.ImageChange:
     return values.ImageChange(**given)
 
 
-def _outcome_body(submission: Submission, outcome: Added) -> AddOutcome:
+def _outcome_body(submission: Submission, outcome: Added | Planned) -> AddOutcome:
+    if isinstance(outcome, Planned):
+        return AddOutcome(filename=submission.filename, status="planned")
     if isinstance(outcome, AddResult):
-        return AddOutcome(filename=submission.filename, status=outcome.status, image=image_body(outcome.image))
+        reason = None
+        if outcome.status == "duplicate" and submission.is_named and not _shows(outcome.image, submission.place):
+            reason = f"already there, as a photo of {outcome.image.place.name[:200]!r}"
+        image = image_body(outcome.image)
+        return AddOutcome(filename=submission.filename, status=outcome.status, image=image, reason=reason)
     code = find_row(CORE_ERRORS, outcome).code
     return AddOutcome(filename=submission.filename, status="rejected", reason=str(outcome), code=code)
+
+
+def _shows(image: GalleryImage, place: Place | None) -> bool:
+    return place is None or match_key(image.place.place_id) == match_key(place.place_id)
+
+
+def _correction_bodies(corrected: PlaceCorrections) -> list[AddOutcome]:
+    texts = f"the texts of {corrected.changed} places were corrected"
+    return [
+        AddOutcome(filename=MANIFEST, status="updated", reason=texts),
+        *(
+            AddOutcome(filename=MANIFEST, status="rejected", code="invalid_request", reason=f"no place {each[:200]!r}")
+            for each in corrected.unknown
+        ),
+    ]
+
+
+def _planned_places(submissions: Sequence[Submission], results: Sequence[AddOutcome]) -> list[PlannedPlace]:
+    """The places that photos show which are not refused, in the order of their first photo."""
+    found: dict[str, PlannedPlace] = {}
+    for number, (submission, result) in enumerate(zip(submissions, results, strict=False)):
+        if result.status in ("added", "duplicate", "planned"):
+            place = submission.place
+            key = f"place {place.place_id}" if place else f"photo {number}"
+            name = place.name if place else PurePosixPath(submission.filename).stem
+            known = found.setdefault(key, PlannedPlace(id=place.place_id if place else None, name=name, images=0))
+            known.images += 1
+    return list(found.values())

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParameter
-from starlette.datastructures import UploadFile
 
 from contracts.images import (
     IMAGE_ID_PATTERN,
@@ -20,6 +19,8 @@ from contracts.images import (
     PlaceFilter,
     PlacePageBody,
 )
+from contracts.upload_plans import PlanQuestion, PlanReply, TemplateParams
+from core.building.manifests import MANIFEST, manifest_template
 from core.gallery import Gallery
 from services.retrieval.dependencies import Audit, Service, Settings
 from services.retrieval.replies.gallery import (
@@ -31,9 +32,9 @@ from services.retrieval.replies.gallery import (
     place_page,
 )
 from services.retrieval.replies.photos import open_original, open_preview, photo_answer
-from services.retrieval.settings import RetrievalSettings
-from services.retrieval.uploads.archives import ArchiveLimits, is_archive, submit_archive
-from services.retrieval.uploads.submissions import Submission, submit_file
+from services.retrieval.replies.plans import answer_plan
+from services.retrieval.uploads.corrections import correct_texts
+from services.retrieval.uploads.forms import read_upload
 from serving.openapi import error_answers, form_body
 from serving.uploads import open_form, parse_fields, uploaded_files
 
@@ -60,12 +61,17 @@ async def add_images(request: Request, service: Service, settings: Settings, aud
             files = uploaded_files(form, "file", "files")
             # What has arrived waits for its turn; what still arrives keeps nobody from theirs.
             async with service.upload_turns:
-                submissions = await service.workers.run(_submissions, files, fields, settings)
+                upload = await service.workers.run(read_upload, files, fields, settings)
+                if fields.dry_run:
+                    planned = await service.indexer.check(fields.collection, upload.submissions)
+                    return add_reply(fields, upload, planned)
                 with audit.change("image.add", collection=fields.collection) as change:
-                    outcomes = await service.indexer.add(fields.collection, submissions)
-                    reply = add_reply(fields.collection, submissions, outcomes)
+                    outcomes = await service.indexer.add(fields.collection, upload.submissions)
+                    corrected = await service.workers.run(correct_texts, service.gallery, fields, upload, outcomes)
+                    reply = add_reply(fields, upload, outcomes, corrected)
                     change.ids = [each.image.id for each in reply.results if each.image and each.status == "added"]
                     change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
+                    change.details |= {"updated": reply.updated} if reply.updated else {}
     return reply
 
 
@@ -73,6 +79,24 @@ async def add_images(request: Request, service: Service, settings: Settings, aud
 async def tell_known(question: KnownQuestion, service: Service) -> KnownReply:
     """Tell by content."""
     return KnownReply(known=await service.workers.run(_known, service.gallery, question))
+
+
+@router.post("/plan", summary="What would an upload become?", responses=error_answers(422, 503))
+async def plan_upload(question: PlanQuestion, service: Service, settings: Settings) -> PlanReply:
+    """Plan by names."""
+    return await service.workers.run(answer_plan, question, settings.max_archive_entries)
+
+
+@router.get(
+    "/manifest-template",
+    response_class=Response,
+    summary="A manifest to fill in",
+    responses={200: {"content": {"text/csv": {}}}, **error_answers(422, 503)},
+)
+async def get_manifest_template(params: Annotated[TemplateParams, Query()]) -> Response:
+    """CSV with headers and one row."""
+    headers = {"Content-Disposition": f'attachment; filename="{MANIFEST}"'}
+    return Response(manifest_template(params.language), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
@@ -155,19 +179,3 @@ async def list_collections(service: Service) -> CollectionList:
 def _known(gallery: Gallery, question: KnownQuestion) -> list[str]:
     hashes = dict.fromkeys(question.content_hashes)
     return [each for each in hashes if gallery.find_by_content(question.collection, each) is not None]
-
-
-def _submissions(files: list[UploadFile], fields: AddFields, settings: RetrievalSettings) -> list[Submission]:
-    limits = ArchiveLimits(
-        max_entries=settings.max_archive_entries,
-        max_total_bytes=settings.max_archive_bytes,
-        max_photo_bytes=settings.max_photo_bytes,
-    )
-    submissions: list[Submission] = []
-    for file in files:
-        if is_archive(file.file):
-            submissions += submit_archive(file.filename, file.file, limits, fields)
-        else:
-            byte_size = file.size or 0
-            submissions.append(submit_file(file.filename, file.file, byte_size, settings.max_photo_bytes, fields))
-    return submissions

@@ -1,33 +1,43 @@
 """ZIP archives as uploads: what may hide in one is refused entry by entry, and nothing is ever unpacked to disk.
 
-Entry names are read for their folder (the place) and shown; they are never used as paths. Folders and manifests mean
-what they mean to ``scripts/build_database.py``; a single folder around everything, as many tools pack it, is nothing.
+Entry names are read for what they say of the place, and shown; they are never used as paths. What folders and manifests
+mean is decided by ``core.building.upload_plan``, as everywhere.
 """
 
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from contracts.images import AddFields
-from core.building.labels import MANIFEST, ManifestRow, parse_manifest, place_of_path
+from core.building.file_names import RawName, decode_names, is_clutter, is_nameless, is_photo_name
+from core.building.manifests import MANIFEST, ManifestRow
+from core.building.upload_plan import PlannedFile, encoding_note, find_manifests, plan_upload
 from core.errors import ImageTooLarge, InvalidImage, InvalidRequest
-from core.results import Place
-from services.retrieval.uploads.submissions import Submission, place_from_fields, refuse, shown_name
+from core.imaging.headers import sniff_media_type
+from services.retrieval.uploads.submissions import (
+    Submission,
+    Upload,
+    names_place,
+    place_in_folder,
+    place_of_row,
+    refuse,
+    shown_name,
+)
 
 # Photos are compressed already. An entry that shrank more than this is a bomb, not a photo.
 _MAX_RATIO = 200
 _MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _ENTRY_SIGNATURE = b"PK\1\2"
 _MAX_END_BYTES = 128 * 1024  # of an archive's end, with the longest comment
-_IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini"})
 # What zipfile raises on a damaged directory: besides its own error, those of an unknown version, of a name that is no
 # UTF-8, and of numbers that are no offsets.
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, ValueError, LookupError, ArithmeticError, struct.error)
+_READ_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+_OTHER_METHODS = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 96: "JPEG recompression", 98: "PPMd", 99: "AES encryption"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,14 @@ class ArchiveLimits:
     max_photo_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A file of an archive, and its path as text."""
+
+    info: zipfile.ZipInfo
+    path: str
+
+
 def is_archive(file: BinaryIO) -> bool:
     """Whether ``file`` starts like a ZIP archive; it is left at its beginning."""
     start = file.read(4)
@@ -52,7 +70,7 @@ def is_archive(file: BinaryIO) -> bool:
     return start in {b"PK\3\4", b"PK\5\6"}
 
 
-def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, fields: AddFields) -> list[Submission]:
+def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, fields: AddFields) -> Upload:
     """Take the photos of an archive.
 
     With a ``manifest.csv`` in it, its reference rows say what is taken and which place it shows; else each photo shows
@@ -65,18 +83,20 @@ def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, 
         limits: for the archive.
         fields: of the form; they say what photos show whose place the manifest leaves open.
     """
+    name = shown_name(filename)
     try:
         archive = _open(file, limits.max_entries)
-        entries = archive.infolist()
-        unpacked = sum(entry.file_size for entry in entries)
+        unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > limits.max_total_bytes:
             raise ImageTooLarge(
                 f"the archive unpacks to {unpacked:,} bytes; at most {limits.max_total_bytes:,} are accepted"
             )
-        submissions = list(_submissions(archive, entries, limits, fields))
+        upload = _plan(archive, PurePosixPath(name).stem, limits, fields)
     except (InvalidRequest, InvalidImage) as exc:
-        return [refuse(shown_name(filename), exc)]
-    return submissions or [refuse(shown_name(filename), InvalidImage("the archive holds no files"))]
+        return Upload([refuse(name, exc)])
+    if not upload.submissions:
+        upload.submissions.append(refuse(name, InvalidImage("the archive holds no files")))
+    return upload
 
 
 class _GuardedDirectory:
@@ -122,122 +142,119 @@ def _open(file: BinaryIO, max_entries: int) -> zipfile.ZipFile:
         ) from exc
 
 
-def _submissions(
-    archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: ArchiveLimits, fields: AddFields
-) -> Iterator[Submission]:
-    # Not ZipInfo.is_dir, which fails on an empty name before Python 3.12.
-    files = [entry for entry in entries if not entry.filename.endswith("/") and not _is_ignored(entry.filename)]
-    named = [entry for entry in files if _path(entry).name]
-    for _ in range(len(files) - len(named)):
-        yield refuse(shown_name(None), InvalidRequest("an entry of the archive has no name"))
-    files = named
-    top = _wrapping_folder(files)
-    manifest = next((entry for entry in files if _inside(entry, top).as_posix().lower() == MANIFEST), None)
-    if manifest is None:
-        for entry in files:
-            yield _submission(archive, entry, limits, _folder_place(_inside(entry, top), fields))
-        return
-    files.remove(manifest)
-    danger = _danger_of(manifest)
-    if danger is not None:
-        raise InvalidRequest(f"{manifest.filename[:200]!r} {danger}")
-    rows = parse_manifest(_read(archive, manifest, _MAX_MANIFEST_BYTES), max_rows=limits.max_entries)
-    by_name = {_inside(entry, top).as_posix(): entry for entry in files}
-    yield from _manifest_submissions(archive, by_name, rows, limits, fields)
+def raw_name(entry: zipfile.ZipInfo) -> RawName:
+    """An entry's name as the archive holds it; zipfile has decoded it in one of two ways."""
+    is_utf8 = entry.flag_bits & 0x800
+    return RawName(entry.orig_filename.encode("utf-8" if is_utf8 else "cp437"), entry.flag_bits, entry.extra)
 
 
-def _manifest_submissions(
-    archive: zipfile.ZipFile,
-    by_name: dict[str, zipfile.ZipInfo],
-    rows: Sequence[ManifestRow],
-    limits: ArchiveLimits,
-    fields: AddFields,
-) -> Iterator[Submission]:
-    for row in rows:
-        entry = by_name.pop(row.file, None)
-        if row.role == "query":
-            continue  # a photo to ask with, not to keep
-        if entry is None:
-            reason = f"{MANIFEST} names {row.file[:200]!r}, which is not in the archive, or names it twice"
-            yield refuse(shown_name(row.file), InvalidRequest(reason))
+def _plan(archive: zipfile.ZipFile, root_name: str, limits: ArchiveLimits, fields: AddFields) -> Upload:
+    upload = Upload()
+    infos = archive.infolist()
+    decoded = decode_names([raw_name(info) for info in infos])
+    if decoded.guessed is not None:
+        upload.notes.append(encoding_note("names_guessed", decoded.guessed))
+    entries = []
+    for info, path in zip(infos, decoded.names, strict=True):
+        name = path.partition("\0")[0]
+        if name.endswith("/") or is_clutter(name):
+            continue
+        danger = _danger_of(info, name)
+        if not PurePosixPath(name).name:
+            upload.submissions.append(refuse(shown_name(None), InvalidRequest("an entry of the archive has no name")))
+        elif danger is None:
+            entries.append(_Entry(info, name))
+        elif name.rpartition("/")[2].lower() == MANIFEST:
+            raise InvalidRequest(f"{name[:200]!r} {danger}")
         else:
-            place = row.place or place_from_fields(fields, stem=PurePosixPath(row.file).stem)
-            yield _submission(archive, entry, limits, place)
-    for name in by_name:
-        yield refuse(shown_name(name), InvalidRequest(f"{name[:200]!r} is not listed in {MANIFEST}"))
+            upload.submissions.append(refuse(shown_name(name), InvalidRequest(f"{name[:200]!r} {danger}")))
+
+    paths = [entry.path for entry in entries]
+    manifests = {number: _read(archive, entries[number], _MAX_MANIFEST_BYTES) for number in find_manifests(paths)}
+    plan = plan_upload(
+        paths,
+        photos={number for number, entry in enumerate(entries) if not manifests and _is_photo(archive, entry)},
+        grouping=fields.grouping,
+        manifests=manifests,
+        root_name=root_name,
+        max_rows=limits.max_entries,
+    )
+    upload.notes += plan.notes
+    upload.taken.append("form" if plan.taken != "manifest" and names_place(fields) else plan.taken)
+    by_path = dict(zip(paths, entries, strict=True))
+    photos = [file for file in plan.files if file.kind in ("photo", "other")]
+    if manifests:
+        listed: list[tuple[ManifestRow, PlannedFile | None, str]] = []
+        listed += [(row, None, reason) for row, reason in plan.missing if row.role != "query"]
+        listed += [(file.row, file, "") for file in plan.photos if file.row is not None]
+        for row, file, reason in sorted(listed, key=lambda each: each[0].line):
+            if file is None:
+                upload.submissions.append(refuse(shown_name(row.file), InvalidRequest(reason)))
+            else:
+                upload.submissions.append(_submission(archive, by_path[file.path], file, limits, fields))
+    else:
+        upload.submissions += [_submission(archive, by_path[file.path], file, limits, fields) for file in photos]
+    for file in plan.files:
+        if file.kind == "unlisted":
+            reason = f"{file.path[:200]!r} is not listed in {MANIFEST}"
+            upload.submissions.append(refuse(shown_name(file.path), InvalidRequest(reason)))
+    return upload
 
 
 def _submission(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: ArchiveLimits, place: Place | None
+    archive: zipfile.ZipFile, entry: _Entry, planned: PlannedFile, limits: ArchiveLimits, fields: AddFields
 ) -> Submission:
-    name = shown_name(entry.filename)
-    danger = _danger_of(entry)
-    if danger is not None:
-        return refuse(name, InvalidRequest(f"{entry.filename[:200]!r} {danger}"))
-    byte_size = min(entry.file_size, limits.max_photo_bytes)
-    return Submission(name, partial(_read, archive, entry, limits.max_photo_bytes), place, byte_size)
+    stem = PurePosixPath(planned.path).stem
+    row = planned.row
+    return Submission(
+        shown_name(planned.path),
+        partial(_read, archive, entry, limits.max_photo_bytes),
+        place_of_row(fields, row) if row is not None else place_in_folder(fields, planned.place, stem=stem),
+        min(entry.info.file_size, limits.max_photo_bytes),
+        row,
+        is_named=row.names_place if row is not None else names_place(fields) or planned.place is not None,
+    )
 
 
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:
-    if entry.file_size > max_bytes:
-        name = entry.filename[:200]
-        raise ImageTooLarge(f"too many bytes in {name!r}: {entry.file_size:,}; at most {max_bytes:,} are accepted")
+def _read(archive: zipfile.ZipFile, entry: _Entry, max_bytes: int) -> bytes:
+    name = entry.path[:200]
+    if entry.info.file_size > max_bytes:
+        raise ImageTooLarge(f"too many bytes in {name!r}: {entry.info.file_size:,}; at most {max_bytes:,} are accepted")
     try:
-        with archive.open(entry) as file:
+        with archive.open(entry.info) as file:
             # The declared size may lie; what is read is bounded all the same.
             data = file.read(max_bytes + 1)
     # Damaged entries fail inside the decompressors as well, each in its own way.
     except Exception as exc:
-        raise InvalidImage(f"{entry.filename[:200]!r} cannot be unpacked: {type(exc).__name__}") from exc
+        raise InvalidImage(f"{name!r} cannot be unpacked: {type(exc).__name__}") from exc
     if len(data) > max_bytes:
         raise ImageTooLarge(f"too many bytes: more than {max_bytes:,}")
     return data
 
 
-def _danger_of(entry: zipfile.ZipInfo) -> str | None:
-    path = _path(entry)
+def _is_photo(archive: zipfile.ZipFile, entry: _Entry) -> bool:
+    if is_photo_name(entry.path) or not is_nameless(entry.path):
+        return is_photo_name(entry.path)
+    try:
+        with archive.open(entry.info) as file:
+            return sniff_media_type(file.read(256)) is not None
+    except Exception:  # as in _read
+        return False
+
+
+def _danger_of(info: zipfile.ZipInfo, name: str) -> str | None:
+    path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
         return "points outside the archive"
-    if stat.S_ISLNK(entry.external_attr >> 16):
+    if stat.S_ISLNK(info.external_attr >> 16):
         return "is a symbolic link"
-    if entry.flag_bits & 0x1:
+    if info.flag_bits & 0x1:
         return "is encrypted"
-    if entry.file_size > _MAX_RATIO * max(entry.compress_size, 1024):
+    if info.compress_type not in _READ_METHODS:
+        method = _OTHER_METHODS.get(info.compress_type, f"method {info.compress_type}")
+        return f"is compressed by {method}; accepted: Deflate. Pack it again, in archives below 2 GB"
+    if info.file_size > _MAX_RATIO * max(info.compress_size, 1024):
         return (
-            f"unpacks to {entry.file_size:,} bytes from {entry.compress_size:,}: no photo or manifest shrinks that much"
+            f"unpacks to {info.file_size:,} bytes from {info.compress_size:,}: no photo or manifest shrinks that much"
         )
     return None
-
-
-def _is_ignored(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    hidden = any(part.startswith(".") and part != ".." for part in parts)
-    return hidden or "__MACOSX" in parts or (bool(parts) and parts[-1].lower() in _IGNORED_NAMES)
-
-
-def _wrapping_folder(files: Sequence[zipfile.ZipInfo]) -> str | None:
-    """The one folder around everything, where there is one with folders or a manifest of its own inside."""
-    paths = [_path(entry) for entry in files]
-    tops = {path.parts[0] for path in paths if len(path.parts) > 1}
-    inside = [path.parts[1:] for path in paths if len(path.parts) > 1]
-    if len(tops) != 1 or len(inside) < len(paths):
-        return None
-    has_more = any(len(parts) > 1 or parts[0].lower() == MANIFEST for parts in inside)
-    return tops.pop() if has_more else None
-
-
-def _inside(entry: zipfile.ZipInfo, top: str | None) -> PurePosixPath:
-    path = _path(entry)
-    return path.relative_to(top) if top is not None else path
-
-
-def _path(entry: zipfile.ZipInfo) -> PurePosixPath:
-    return PurePosixPath(entry.filename.replace("\\", "/"))
-
-
-def _folder_place(path: PurePosixPath, fields: AddFields) -> Place | None:
-    folder = place_of_path(path)
-    if folder is None or fields.place_id or fields.place_name:
-        return place_from_fields(fields, stem=path.stem)
-    named = fields.model_copy(update={"place_id": folder.place_id, "place_name": folder.name})
-    return place_from_fields(named, stem=path.stem)

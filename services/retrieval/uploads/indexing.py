@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,11 @@ Encoding = tuple[NDArray[np.float32], LocalFeatures | None]
 
 AddOutcome = AddResult | SemanticMatchError
 """What became of one submission: stored now or before, or why it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a dry run says of a photo that would be added."""
 
 
 class Indexer:
@@ -86,6 +92,18 @@ class Indexer:
         broken = _storage_failure(outcomes)
         if broken is not None and not any(isinstance(outcome, AddResult) for outcome in outcomes):
             raise broken
+        return outcomes
+
+    async def check(self, collection: str, submissions: Sequence[Submission]) -> list[AddOutcome | Planned]:
+        """Read and decode what could be added, and store nothing.
+
+        Returns:
+            One outcome per submission, in their order.
+        """
+        outcomes: list[AddOutcome | Planned] = []
+        for chunk in self._chunks(submissions):
+            prepared = await self._prepare(collection, chunk)
+            outcomes += [Planned() if isinstance(each, PreparedPhoto) else each for each in prepared]
         return outcomes
 
     def _chunks(self, submissions: Sequence[Submission]) -> list[list[Submission]]:

@@ -101,7 +101,14 @@ class TestFormats:
             (b"II*\0" + bytes(60), "TIFF"),
             (b"%PDF-1.7", "PDF"),
             (b"<svg xmlns='x'/>", "SVG"),
-            (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "unknown bytes"),
+            (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "video (MP4)"),
+            (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "video (MOV)"),
+            (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "raw photo (CR3)"),
+            (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+            (b"\0\0\1\0\1\0", "icon"),
+            (b"8BPS\0\1", "Photoshop"),
+            (b"/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQO", "base64 text"),
+            (b"data:image/jpeg;base64,/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBA", "base64 text"),
         ],
     )
     def test_other_kinds_are_refused_by_name(self, data, named):

@@ -29,6 +29,8 @@ ROLES = {
     "POST /match": MATCH,
     "GET /index/images/{image_id}/file": MATCH,
     "GET /index/images/{image_id}/preview": MATCH,
+    "GET /index/manifest-template": MATCH,
+    "POST /index/plan": MANAGE,
     "GET /index/places": MATCH,
     "GET /index/collections": MATCH,
     "POST /index/images": MANAGE,

@@ -1,0 +1,275 @@
+"""Manifests: CSV files that say what photos show, as spreadsheet programs write them.
+
+The columns are ``file`` (relative path, required), ``place_id``, ``place_name``, ``description``, ``latitude``,
+``longitude``, ``metadata`` (a JSON object), ``role`` (``query``: a photo to ask with; all others are references) and
+``source_repo``; ``vocabulary.toml`` lists their other names. A row that names no place
+makes a reference an exhibit of its own; for a query it says that the right answer is "not in the collection".
+"""
+
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal
+from uuid import uuid4
+
+from core.building.file_names import normal_path
+from core.building.grouping import place_id_of_name
+from core.building.text_encodings import CSV_ENCODINGS, guess_encoding, is_utf8
+from core.building.vocabulary import read_words
+from core.errors import InvalidRequest
+from core.results import Place
+
+MANIFEST = "manifest.csv"
+# Far more than anyone names; every row is filled up to the header's length, so rows cost what columns cost.
+_MAX_COLUMNS = 256
+_DELIMITERS = ",;\t"
+
+Role = Literal["reference", "query"]
+
+_TEMPLATE = {
+    "en": (
+        ("file", "place_id", "place_name", "description", "latitude", "longitude"),
+        ("hall1/vase-front.jpg", "0012", "Blue and white vase", "What visitors read.", "39.9163", "116.3972"),
+    ),
+    "zh": (
+        ("文件", "编号", "名称", "说明", "纬度", "经度"),
+        ("一号厅/青花瓷瓶-正面.jpg", "0012", "青花瓷瓶", "观众看到的说明文字。", "39.9163", "116.3972"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """One line of a manifest; what a cell leaves open is empty.
+
+    Attributes:
+        file: relative path, NFC, with forward slashes.
+        line: where it stands.
+        role: what the photo is for; None where the manifest does not say.
+        source: for per-source reports.
+    """
+
+    file: str
+    line: int
+    place_id: str = ""
+    place_name: str = ""
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    latitude: float | None = None
+    longitude: float | None = None
+    role: Role | None = None
+    source: str = ""
+
+    @property
+    def names_place(self) -> bool:
+        """Whether it says which place the photo shows, by id or by name."""
+        return bool(self.place_id or self.place_name)
+
+    @property
+    def describes(self) -> bool:
+        """Whether it says anything of the place."""
+        texts = self.place_name or self.description or self.metadata
+        return bool(texts) or self.latitude is not None or self.longitude is not None
+
+    def place(self) -> Place | None:
+        """The place that the photo shows; None where nothing is said of it."""
+        if not self.names_place and not self.describes:
+            return None
+        return Place(
+            place_id=self.place_id or place_id_of_name(self.place_name) or uuid4().hex,
+            name=self.place_name or self.place_id or PurePosixPath(self.file).stem,
+            description=self.description,
+            metadata=self.metadata,
+            latitude=self.latitude,
+            longitude=self.longitude,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest that has been read.
+
+    Attributes:
+        rows: in order, without blank ones.
+        encoding: in which the file is, a key of ``ENCODING_NAMES``.
+        unused_columns: headers that mean nothing here.
+    """
+
+    rows: tuple[ManifestRow, ...]
+    encoding: str
+    unused_columns: tuple[str, ...]
+
+
+def parse_manifest(data: bytes, *, max_rows: int | None = None) -> Manifest:
+    """Read a manifest: comma, semicolon or tab; UTF-8, UTF-16 or what a spreadsheet program of the region writes.
+
+    Args:
+        data: of the file.
+        max_rows: how many photos it may name; None for any number.
+
+    Raises:
+        InvalidRequest: a column is missing, a value is not what it must be, or there are too many rows; the message
+            names the line where one is to blame.
+    """
+    text, encoding = _decode(data)
+    lines = _lines(text)
+    headers, columns = _read_header(lines)
+    rows = list[ManifestRow]()
+    for cells, line in _cells(lines, headers.delimiter, headers.skipped):
+        row = {name: cells[at].strip() for name, at in columns.items() if at < len(cells)}
+        if not any(row.values()):
+            continue  # blank, or a remark beside the columns
+        if len(rows) == max_rows:
+            raise InvalidRequest(f"{MANIFEST} has too many rows; at most {max_rows:,} are accepted")
+        rows.append(_parse_row(row, line))
+    used = set(columns.values())
+    unused = tuple(name for at, name in enumerate(headers.cells) if at not in used and name.strip())
+    return Manifest(tuple(rows), encoding, unused)
+
+
+def manifest_template(language: str) -> bytes:
+    """A manifest to fill in: CSV in UTF-8 with the byte order mark by which spreadsheet programs know it.
+
+    Args:
+        language: of its headers, ``en`` or ``zh``.
+    """
+    text = io.StringIO()
+    csv.writer(text).writerows(_TEMPLATE.get(language, _TEMPLATE["en"]))
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _decode(data: bytes) -> tuple[str, str]:
+    if data.startswith(b"PK\3\4"):
+        raise InvalidRequest(f"{MANIFEST} is an Excel workbook, not CSV; in Excel, save as 'CSV UTF-8'")
+    try:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return data.decode("utf-16"), "utf-16"
+        little, big = data[1:4000:2].count(0), data[:4000:2].count(0)
+        if len(data) % 2 == 0 and 8 * max(little, big) > len(data[:4000]):  # what is ASCII in it has a zero each
+            return data.decode("utf-16-le" if little > big else "utf-16-be"), "utf-16"
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{MANIFEST} is no text: it begins as UTF-16 and ends as something else") from None
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if data.isascii() or is_utf8([data]):
+        return data.decode(), "utf-8"
+    guessed = None if b"\0" in data else guess_encoding([data], CSV_ENCODINGS)
+    if guessed is None:
+        raise InvalidRequest(
+            f"{MANIFEST} is no text in UTF-8, UTF-16, GB18030 or Windows-1252; in Excel, save as 'CSV UTF-8'"
+        )
+    return data.decode(guessed), guessed
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    cells: tuple[str, ...]
+    delimiter: str
+    skipped: int  # lines up to and with the header
+
+
+def _lines(text: str) -> list[str]:
+    """Split at line ends of any system, and keep them: a quoted cell may hold some."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff").split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + lines[-1:]
+
+
+def _read_header(lines: Sequence[str]) -> tuple[_Header, dict[str, int]]:
+    """Find the header, its delimiter, and which column is where."""
+    at = next((number for number, line in enumerate(lines) if line.strip('\n,;\t "')), len(lines))
+    said = lines[at].strip().strip('"') if at < len(lines) else ""
+    delimiters = _DELIMITERS
+    if said.lower().startswith("sep=") and len(said) == 5:
+        delimiters, at = said[4], at + 1
+    elif said.lower() == "sep=":  # a tab at the end, stripped
+        delimiters, at = "\t", at + 1
+    found = []
+    for delimiter in delimiters:
+        cells, consumed = _first_row(lines[at:], delimiter)
+        found.append((_Header(tuple(cells), delimiter, at + consumed), _columns(cells)))
+    header, columns = max(found, key=lambda each: ("file" in each[1], len(each[0].cells)))
+    if len(header.cells) > _MAX_COLUMNS:
+        raise InvalidRequest(f"{MANIFEST} has {len(header.cells):,} columns; at most {_MAX_COLUMNS} are accepted")
+    if "file" not in columns:
+        raise InvalidRequest(f"{MANIFEST} has no column 'file' (or 文件); its columns are {list(header.cells)!s:.400}")
+    return header, columns
+
+
+def _first_row(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        return next(reader, []), reader.line_num
+    except csv.Error as error:
+        raise InvalidRequest(f"{MANIFEST}, line {reader.line_num}: {error}") from None
+
+
+def _columns(headers: Sequence[str]) -> dict[str, int]:
+    """Where each known column is; of several with one meaning, the one whose name comes first in the list."""
+    plain = ["".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold())) for name in headers]
+    columns = {}
+    for column, names in read_words("columns").items():
+        at = next((plain.index(name) for name in names if name in plain), None)
+        if at is not None:
+            columns[column] = at
+    return columns
+
+
+def _cells(lines: Sequence[str], delimiter: str, skipped: int) -> Iterator[tuple[list[str], int]]:
+    """All rows behind the header, with the number of their last line."""
+    reader = csv.reader(lines[skipped:], delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            yield cells, skipped + reader.line_num
+    except csv.Error as error:
+        raise InvalidRequest(f"{MANIFEST}, line {skipped + reader.line_num}: {error}") from None
+
+
+def _parse_row(row: Mapping[str, str], line: int) -> ManifestRow:
+    file = PurePosixPath(normal_path(row.get("file", "")))
+    if not row.get("file") or file.is_absolute() or ".." in file.parts or file.parts[0].endswith(":"):
+        raise InvalidRequest(
+            f"{MANIFEST}, line {line}: file {row.get('file', '')!r:.200} is not a path inside the folder"
+        )
+    role: Role | None = None
+    if row.get("role"):
+        role = "query" if row["role"].lower() in read_words("roles")["query"] else "reference"
+    return ManifestRow(
+        file=str(file),
+        line=line,
+        place_id=row.get("place_id", ""),
+        place_name=row.get("place_name", ""),
+        description=row.get("description", ""),
+        metadata=_metadata(row.get("metadata", ""), line),
+        latitude=_degrees(row.get("latitude", ""), "latitude", line),
+        longitude=_degrees(row.get("longitude", ""), "longitude", line),
+        role=role,
+        source=row.get("source_repo", ""),
+    )
+
+
+def _metadata(text: str, line: int) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        parsed = json.loads(text)
+    # JSON nested a thousand levels deep exhausts the parser's stack.
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise InvalidRequest(
+            f"{MANIFEST}, line {line}: metadata {text!r:.80} is not a JSON object, or is nested too deeply"
+        )
+    return parsed
+
+
+def _degrees(text: str, column: str, line: int) -> float | None:
+    if not text:
+        return None
+    try:
+        # Where cells are separated by semicolons, numbers have a comma.
+        return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+    except ValueError:
+        raise InvalidRequest(f"{MANIFEST}, line {line}: {column} {text!r:.80} is not a number of degrees") from None

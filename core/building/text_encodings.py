@@ -1,0 +1,165 @@
+"""Which encoding bytes of unknown origin are in, decided by what reads as text.
+
+ZIP archives and CSV files often do not name their encoding. Most bytes can be decoded in several ways, so each way is
+scored by how ordinary its characters are in the languages that use it.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from types import MappingProxyType
+
+from core.building.vocabulary import read_characters
+
+# Half-width katakana: what other encodings look like in Shift-JIS.
+_HALF_WIDTH_KANA = ("\uff61", "\uff9f")
+
+
+def _weigh_chinese(character: str, codec: str) -> float:
+    frequent = read_characters()
+    if character in frequent["simplified"] or (codec == "big5" and character in frequent["traditional"]):
+        return 1.0
+    coded = character.encode(codec)
+    if len(coded) != 2:
+        return 0.0
+    if codec == "big5":
+        return 0.5 if coded[0] < 0xA4 or 0xA4 <= coded[0] <= 0xC6 else 0.15
+    if coded[1] < 0xA1 or not 0xA1 <= coded[0] <= 0xF7:
+        return 0.05  # of GBK's rare part
+    return 0.3 if coded[0] < 0xB0 else 0.5 if coded[0] <= 0xD7 else 0.25
+
+
+def _weigh_japanese(character: str) -> float:
+    frequent = read_characters()
+    if "\u3040" <= character <= "\u30ff" or character in frequent["japanese"]:
+        return 1.0
+    if _HALF_WIDTH_KANA[0] <= character <= _HALF_WIDTH_KANA[1]:
+        return 0.05
+    coded = character.encode("cp932")
+    if len(coded) != 2:
+        return 0.0
+    if character in frequent["traditional"] | frequent["simplified"]:
+        return 0.8
+    return 0.5 if coded[0] <= 0x98 else 0.1
+
+
+def _weigh_korean(character: str) -> float:
+    if character in read_characters()["korean"]:
+        return 1.0
+    coded = character.encode("cp949")
+    if len(coded) != 2 or coded[1] < 0xA1:
+        return 0.0
+    return 0.5 if 0xB0 <= coded[0] <= 0xC8 else 0.1
+
+
+def _weigh_russian(text: str) -> float:
+    letters = [character for character in text if "\u0400" <= character <= "\u045f"]
+    others = sum(not character.isascii() for character in text) - len(letters)
+    # Capitals inside words are what other encodings look like.
+    odd = sum(one.islower() and other.isupper() for one, other in pairwise(text))
+    odd += sum(one.isalpha() and other.isalpha() and one.isascii() != other.isascii() for one, other in pairwise(text))
+    return max(0.0, (0.95 * len(letters) - odd) / max(1, len(letters) + others))
+
+
+def _weigh_western(text: str) -> float:
+    total = score = 0.0
+    for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if not character.isascii():
+            total += 1
+            is_inside = any(other.isalpha() and other.isascii() for other in (before, after))
+            is_odd = character.isupper() and before.islower()
+            if is_inside and character.isalpha() and not is_odd:
+                score += 0.9 if character in read_characters()["western"] else 0.4
+    return score / max(1.0, total)
+
+
+def _mean(weigh: Callable[[str], float]) -> Callable[[str], float]:
+    def score(text: str) -> float:
+        characters = {character for character in text if not character.isascii()}
+        return sum(map(weigh, characters)) / max(1, len(characters))
+
+    return score
+
+
+_SCORES: Mapping[str, Callable[[str], float]] = MappingProxyType(
+    {
+        "gb18030": _mean(lambda character: _weigh_chinese(character, "gb18030")),
+        "big5": _mean(lambda character: _weigh_chinese(character, "big5")),
+        "cp932": _mean(_weigh_japanese),
+        "cp949": _mean(_weigh_korean),
+        "cp866": _weigh_russian,
+        "cp850": _weigh_western,
+        "cp1252": _weigh_western,
+    }
+)
+
+ENCODING_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "utf-8": "UTF-8",
+        "utf-16": "UTF-16",
+        "gb18030": "GB18030",
+        "big5": "Big5",
+        "cp932": "Shift-JIS",
+        "cp949": "EUC-KR",
+        "cp866": "cp866",
+        "cp850": "cp850",
+        "cp1252": "Windows-1252",
+    }
+)
+"""What people call each encoding, by Python's name of it."""
+
+ZIP_ENCODINGS = ("gb18030", "big5", "cp932", "cp949", "cp866", "cp850", "cp1252")
+"""In which names of a ZIP archive may be, besides UTF-8."""
+
+CSV_ENCODINGS = ("gb18030", "big5", "cp932", "cp949", "cp1252")
+"""In which spreadsheet programs write CSV, besides UTF-8 and UTF-16."""
+
+
+def is_utf8(pieces: Iterable[bytes]) -> bool:
+    """Say whether all pieces are UTF-8 text: decodable, and without words that mix scripts.
+
+    Some words of other encodings happen to be decodable, such as 展品 in GB18030, and give an Armenian letter beside a
+    Latin one.
+    """
+    try:
+        text = b"\n".join(pieces).decode()
+    except UnicodeDecodeError:
+        return False
+    pairs = pairwise(text)
+    return not any(
+        "\x7f" < one < "\u0800"
+        and "\x7f" < other < "\u0800"
+        and one.isalpha()
+        and other.isalpha()
+        and _script(one) != _script(other)
+        for one, other in pairs
+    )
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def guess_encoding(pieces: Iterable[bytes], candidates: Iterable[str]) -> str | None:
+    """Name the encoding in which all pieces read best as text.
+
+    Args:
+        pieces: none of them UTF-8 as a whole; scored together.
+        candidates: the earlier one wins where two read equally well.
+
+    Returns:
+        Python's name of it, or None where some piece can be decoded in none of them.
+    """
+    data = b"\n".join(pieces)
+    best, best_score = None, -1.0
+    for candidate in candidates:
+        try:
+            text = data.decode(candidate)
+        except UnicodeDecodeError:
+            continue
+        if any(unicodedata.category(character) == "Cc" and character not in "\t\n\r" for character in text):
+            continue
+        score = _SCORES[candidate](text)
+        if score > best_score + 1e-9:
+            best, best_score = candidate, score
+    return best

@@ -1,0 +1,29 @@
+"""The texts of a manifest that is sent again: what it says of places goes before what is on record."""
+
+from collections.abc import Sequence
+
+from contracts.images import AddFields
+from core.building.corrections import corrections
+from core.building.grouping import place_id_of_name
+from core.gallery import Gallery
+from core.gallery.values import AddResult, PlaceCorrections
+from services.retrieval.uploads.indexing import AddOutcome
+from services.retrieval.uploads.submissions import Upload
+
+
+def correct_texts(
+    gallery: Gallery, fields: AddFields, upload: Upload, outcomes: Sequence[AddOutcome]
+) -> PlaceCorrections:
+    """Write what the upload's manifest says of the places that its photos show.
+
+    Raises:
+        InvalidRequest: a text is not acceptable, in a manifest that came without photos.
+    """
+    rows = [
+        (row.place_id or place_id_of_name(row.place_name) or outcome.image.place.place_id, row)
+        for submission, outcome in zip(upload.submissions, outcomes, strict=True)
+        if isinstance(outcome, AddResult) and (row := submission.row) is not None
+    ]
+    rows += [(row.place_id or place_id_of_name(row.place_name), row) for row in upload.corrections if row.names_place]
+    changes = corrections(rows)
+    return gallery.correct_places(fields.collection, changes) if changes else PlaceCorrections(0, ())

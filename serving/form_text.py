@@ -1,0 +1,105 @@
+"""The texts and file names of a form, in whatever encoding and notation a client writes them.
+
+RFC 7578 says UTF-8. Clients on Chinese Windows send GB18030 without saying so, and those built on mail libraries write
+file names as mail does.
+"""
+
+import re
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from urllib.parse import unquote_to_bytes
+
+from serving.errors import InvalidUpload
+
+_EXTENDED = re.compile(rb"""(?:^|;)\s*filename\*\s*=\s*"?([\w.:+-]+)'[^']*'([^";]*)""", re.IGNORECASE)
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_MAIL_WORD = re.compile(r"=\?[\w.:+-]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
+_PERCENT_CODED = re.compile(r"(?:[^%]|%[0-9a-f]{2})*", re.IGNORECASE)
+_CHARSET = re.compile(rb"""charset\s*=\s*"?([\w.:+-]+)""", re.IGNORECASE)
+
+
+def declared_charset(content_type: bytes) -> str | None:
+    """The charset that a ``Content-Type`` names, if any."""
+    found = _CHARSET.search(content_type)
+    return found[1].decode("ascii", "replace") if found else None
+
+
+def read_text(data: bytes, charset: str | None, field: str) -> str:
+    """Decode a text field: as declared, else UTF-8, else GB18030 where it reads as Chinese.
+
+    Raises:
+        InvalidUpload: it is none of these.
+    """
+    text = _decode(data, charset)
+    if text is None:
+        tried = "UTF-8 or GB18030" if charset is None else charset[:40]
+        raise InvalidUpload(
+            f"the form field {field[:100]} cannot be read as {tried}",
+            accepted="text in UTF-8; a file needs a file name",
+            field=field[:100],
+        )
+    return text
+
+
+def extended_file_name(disposition: bytes) -> str | None:
+    """The file name that ``filename*`` gives, RFC 5987, where there is one that can be read."""
+    # Not inside the quotes of another parameter.
+    outside = _EXTENDED.search(_QUOTED.sub(lambda quoted: b'"' + b"_" * (len(quoted[0]) - 2) + b'"', disposition))
+    if outside is None:
+        # Some write it in quotes, against the standard.
+        outside = _EXTENDED.search(disposition) if b'filename*="' in disposition else None
+    if outside is None:
+        return None
+    try:
+        return unquote_to_bytes(outside[2].strip()).decode(outside[1].decode("ascii"))
+    except (ValueError, LookupError):
+        return None
+
+
+def read_file_name(data: bytes, charset: str | None) -> str:
+    """Decode a file name, and undo the notations of mail and addresses; what fits no encoding is taken for Western."""
+    name = _decode(data, charset)
+    if name is None:
+        name = data.decode("cp1252", "replace")
+    if _MAIL_WORD.search(name):
+        try:
+            name = str(make_header(decode_header(name)))
+        except (ValueError, LookupError, HeaderParseError):
+            return name
+    if "%" in name and _PERCENT_CODED.fullmatch(name):
+        decoded = _decode(unquote_to_bytes(name), None)
+        name = name if decoded is None else decoded
+    return name
+
+
+def _decode(data: bytes, charset: str | None) -> str | None:
+    if charset is not None and charset.lower() not in ("utf-8", "utf8"):
+        try:
+            return data.decode(charset)
+        except LookupError:  # of no encoding that is known: as if nothing had been declared
+            pass
+        except ValueError:
+            return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = data.decode("gb18030")
+    except UnicodeDecodeError:
+        return None
+    return text if _reads_as_chinese(text) else None
+
+
+def _reads_as_chinese(text: str) -> bool:
+    """Say whether at least half of the characters are of the everyday set: other encodings hit rare ones."""
+    others = [character for character in text if not character.isascii()]
+    return 2 * sum(_is_everyday(character) for character in others) >= len(others)
+
+
+def _is_everyday(character: str) -> bool:
+    try:
+        character.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True

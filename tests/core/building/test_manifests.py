@@ -1,0 +1,102 @@
+"""Manifests as spreadsheet programs write them."""
+
+import csv
+import io
+
+import pytest
+
+from core.building.manifests import manifest_template, parse_manifest
+
+ROW = ("hall1/a.jpg", "h1", "长廊")
+
+
+def read(data: bytes) -> tuple[str, str, str]:
+    (row,) = parse_manifest(data).rows
+    return row.file, row.place_id, row.place_name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("file,place_id,place_name\r\nhall1/a.jpg,h1,长廊\r\n,,\r\n,,\r\n", id="cleared rows"),
+        pytest.param("file;place_id;place_name\r\nhall1/a.jpg;h1;长廊\r\n;;\r\n", id="semicolons"),
+        pytest.param("file\tplace_id\tplace_name\nhall1/a.jpg\th1\t长廊\n", id="tabs"),
+        pytest.param("sep=,\r\nfile,place_id,place_name\r\nhall1/a.jpg,h1,长廊\r\n", id="sep="),
+        pytest.param("sep=;\nfile;place_id;place_name\nhall1/a.jpg;h1;长廊\n", id="sep=;"),
+        pytest.param('"sep=\t"\nfile\tplace_id\tplace_name\nhall1/a.jpg\th1\t长廊\n', id="sep=tab"),
+        pytest.param("File,Place_ID,PLACE NAME\nhall1/a.jpg,h1,长廊\n", id="case of headers"),
+        pytest.param(" file , place_id ,place-name\n hall1/a.jpg , h1 , 长廊 \n", id="blanks"),
+        pytest.param("文件,编号,名称\nhall1/a.jpg,h1,长廊\n", id="Chinese headers"),
+        pytest.param("文件名,展品编号,展品名称\nhall1/a.jpg,h1,长廊\n", id="longer Chinese headers"),
+        pytest.param("Filename,ID,Title\nhall1/a.jpg,h1,长廊\n", id="other English headers"),
+        pytest.param("file,place_id,place_name\rhall1/a.jpg,h1,长廊\r", id="CR only"),
+        pytest.param("\n\n,,\nfile,place_id,place_name\n\nhall1/a.jpg,h1,长廊\n\n", id="blank lines"),
+        pytest.param("file,place_id,place_name\nhall1\\a.jpg,h1,长廊\n", id="backslashes"),
+        pytest.param("file,place_id,place_name\n./hall1/a.jpg,h1,长廊", id="leading dot"),
+        pytest.param("place_name,name,file,id,place_id\n长廊,x,hall1/a.jpg,y,h1\n", id="own names go first"),
+        pytest.param("file,place_id,place_name,note\nhall1/a.jpg,h1,长廊,\n,,,checked by A.\n", id="a remark"),
+    ],
+)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "gb18030"])
+def test_one_manifest_in_many_forms(text: str, codec: str):
+    """Delimiters, headers, blank rows, line ends and encodings change nothing."""
+    assert read(text.encode(codec)) == ROW
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("文件,名称\na.jpg,青花瓷瓶\n", "gb18030"),
+        ("file,place_name\na.jpg,長廊與花園\n", "big5"),
+        ("file;place_name\na.jpg;Büste\nb.jpg;Café Größe\n", "cp1252"),
+        ("file,place_name\na.jpg,Musée\n", "utf-16"),
+        ("file,place_name\na.jpg,展示室の鐘楼\n", "cp932"),
+    ],
+)
+def test_the_encoding_is_told(text: str, codec: str):
+    """What is no UTF-8 is read as what it is, and named."""
+    parsed = parse_manifest(text.encode(codec))
+
+    assert parsed.encoding == codec
+    assert parsed.rows[0].place_name == text.splitlines()[1][6:]
+
+
+def test_without_an_id_name_and_description_count():
+    """A name serves as the id, as it does in a form; a description alone makes a place of its own."""
+    named, described, bare = parse_manifest(b"file,place_name,description\na.jpg,Vase,Blue\nb.jpg,,Red\nc.jpg,,\n").rows
+
+    assert (named.place().place_id, named.place().name, named.place().description) == ("Vase", "Vase", "Blue")
+    assert (described.place().name, described.place().description) == ("b", "Red")
+    assert described.names_place is False
+    assert bare.place() is None
+
+
+def test_columns_without_a_use_are_told():
+    """Nothing of a manifest is dropped silently."""
+    assert parse_manifest(b"file,artist,year\na.jpg,X,1900\n").unused_columns == ("artist", "year")
+
+
+def test_numbers_with_a_comma_are_numbers():
+    """Where cells are separated by semicolons, numbers have a comma."""
+    (row,) = parse_manifest(b"file;lat;lon\na.jpg;39,9163;-116.3972\n").rows
+
+    assert (row.latitude, row.longitude) == (39.9163, -116.3972)
+
+
+def test_cells_may_hold_line_ends():
+    """A description of several paragraphs stays one."""
+    (row,) = parse_manifest(b'file,description\r\na.jpg,"one\r\n\r\ntwo, and more"\r\n').rows
+
+    assert row.description == "one\n\ntwo, and more"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_template_is_a_manifest(language: str):
+    """It begins with the mark by which Excel knows UTF-8, and every header means something."""
+    data = manifest_template(language)
+    parsed = parse_manifest(data)
+
+    assert data.startswith(b"\xef\xbb\xbf")
+    assert parsed.unused_columns == ()
+    assert parsed.rows[0].names_place
+    assert len(next(csv.reader(io.StringIO(data.decode("utf-8-sig"))))) == 6
