@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from e2e.product import Product
 from e2e.scenes import fill, reference, snapshot
-from e2e.visitor import DESKTOP, Visitor
-from playwright.sync_api import Browser, expect
+from e2e.visitor import Visitor
+from playwright.sync_api import expect
 
 Visit = Callable[..., Visitor]
 
@@ -36,30 +36,16 @@ STRIPES = """
 CANVASES = {"falsified": STRIPES, "silent": "HTMLCanvasElement.prototype.toBlob = () => {};"}
 
 
-@pytest.fixture
-def open_with(browser: Browser, product: Product):
-    """Opens the page in a browser that a script has changed; no exception may reach the console."""
+@pytest.fixture(autouse=True, scope="module")
+def museum(product: Product) -> None:
+    """A collection with photos."""
     fill(product, "odd browsers")
-    visitors: list[Visitor] = []
-
-    def open_page(script: str, address: str) -> Visitor:
-        visitor = Visitor(browser, product.address, device=DESKTOP)
-        visitor.page.add_init_script(script)
-        visitors.append(visitor)
-        visitor.go(address)
-        return visitor
-
-    yield open_page
-    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
-    for visitor in visitors:
-        visitor.leave()
-    assert complaints == []
 
 
 @pytest.mark.parametrize("storage", STORAGES)
-def test_the_page_works_where_the_browser_keeps_nothing(open_with: Callable[..., Visitor], storage: str) -> None:
+def test_the_page_works_where_the_browser_keeps_nothing(visit: Visit, storage: str) -> None:
     """A photo is answered, the language changes, and an operator's photos are added."""
-    visitor = open_with(STORAGES[storage], "?collection=odd browsers")
+    visitor = visit("?collection=odd browsers", script=STORAGES[storage])
     page = visitor.page
 
     visitor.show_photo(snapshot("Rocket"))
@@ -75,9 +61,9 @@ def test_the_page_works_where_the_browser_keeps_nothing(open_with: Callable[...,
 
 
 @pytest.mark.parametrize("canvas", CANVASES)
-def test_what_a_canvas_falsifies_is_never_sent(open_with: Callable[..., Visitor], canvas: str) -> None:
+def test_what_a_canvas_falsifies_is_never_sent(visit: Visit, canvas: str) -> None:
     """Where drawing gives back stripes, or nothing at all, the file itself is sent and recognised."""
-    visitor = open_with(CANVASES[canvas], "#/match?collection=odd browsers")
+    visitor = visit("#/match?collection=odd browsers", script=CANVASES[canvas])
     photo = snapshot("Cat Chelsea")
 
     visitor.sent()

@@ -72,7 +72,7 @@ def test_a_refused_photo_can_be_claimed_for_one_of_the_guesses(visit: Visit, com
     visitor.page.get_by_role("button", name="Switch to English").click()
 
     assert last_said(commented) == ("other_place", "Cup of coffee")
-    chosen = visitor.page.locator(".feedback").get_by_role("button", name="Cup of coffee")
+    chosen = visitor.page.locator(".feedback").get_by_role("button", name="Cup of coffee", exact=True)
     expect(chosen).to_have_attribute("aria-pressed", "true")
 
 

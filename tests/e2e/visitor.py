@@ -38,6 +38,7 @@ class Visitor:
         language: str = "en-GB",
         dark: bool = False,
         offline_shell: bool = False,
+        script: str = "",
     ) -> None:
         self._address = address
         self._context = browser.new_context(
@@ -50,6 +51,8 @@ class Visitor:
             # A service worker would stand between the tests and the requests they interrupt.
             service_workers="allow" if offline_shell else "block",
         )
+        if script:  # which changes the browser before the page runs
+            self._context.add_init_script(script)
         self.page: Page = self._context.new_page()
         self.complaints: list[str] = []
         self._expected = [] if offline_shell else ["Service Worker registration blocked by Playwright"]
