@@ -137,7 +137,7 @@ class AddOutcome(BaseModel):
     code: str | None = Field(default=None, description="the error code of a rejection")
 
 
-class UploadNote(BaseModel):
+class UploadNoteBody(BaseModel):
     """Something that was assumed, or not used."""
 
     code: Literal["names_guessed", "manifest_encoding", "columns_unused"]
@@ -166,7 +166,7 @@ class AddReply(BaseModel):
     grouping: Literal["form", "manifest", "folder", "photo"] = Field(
         default="photo", description="what decided which photos show the same place"
     )
-    notes: list[UploadNote] = Field(default_factory=list)
+    notes: list[UploadNoteBody] = Field(default_factory=list)
     dry_run: bool = False
     places: int = Field(default=0, description="how many the photos show")
     first_places: list[PlannedPlace] = Field(default_factory=list, description="the first ten of them")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Base64Bytes, BaseModel, Field
 
-from contracts.images import Grouping, PlaceBody, UploadNote
+from contracts.images import Grouping, PlaceBody, UploadNoteBody
 
 
 class PlannedSource(BaseModel):
@@ -77,6 +77,6 @@ class PlanReply(BaseModel):
     grouping: Literal["manifest", "folder", "photo"]
     files: list[list[FilePlan]] = Field(description="of every source, in the order given")
     places: list[PlannedPlaceBody]
-    notes: list[UploadNote] = Field(default_factory=list)
+    notes: list[UploadNoteBody] = Field(default_factory=list)
     missing: list[str] = Field(default_factory=list, description="what manifests name and is not there")
     manifests_needed: list[tuple[int, int]] = Field(default_factory=list, description="source and file")

@@ -18,12 +18,12 @@ from contracts.images import (
     PlacePageBody,
     PlaceSummaryBody,
     PlannedPlace,
-    UploadNote,
+    UploadNoteBody,
 )
 from contracts.retrieval import RetrievedCandidate
 from core.building.file_names import match_key
 from core.building.manifests import MANIFEST
-from core.building.upload_plan import UploadNote as Noted
+from core.building.upload_plan import UploadNote
 from core.gallery import values
 from core.gallery.values import AddResult, PlaceCorrections
 from core.results import Candidate, GalleryImage, Place
@@ -137,9 +137,9 @@ def add_reply(
     )
 
 
-def note_body(note: Noted) -> UploadNote:
+def note_body(note: UploadNote) -> UploadNoteBody:
     """Show something that was assumed."""
-    return UploadNote.model_validate(asdict(note))
+    return UploadNoteBody.model_validate(asdict(note))
 
 
 def change_from_body(body: ImageChangeBody) -> values.ImageChange:
