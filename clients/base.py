@@ -17,7 +17,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from clients.errors import DeadlineExceeded, OutOfTime, ServiceError, ServiceRefused, UnusableReply
 from contracts.errors import ErrorBody
-from contracts.health import ReadyBody, VersionBody
+from contracts.health import ReadyBody, ReadyCode, VersionBody
 from serving.auth.identity import identity_headers
 from serving.deadlines import TIMEOUT_HEADER, current_deadline
 from serving.observability import REQUEST_ID_HEADER, current_request_id
@@ -127,7 +127,7 @@ class ServiceClient:
         try:
             return await self._get("/health/ready", ReadyBody)
         except ServiceError as exc:
-            return ReadyBody(ready=False, process=self.service, reason=str(exc))
+            return ReadyBody(ready=False, process=self.service, code=ReadyCode.SERVICE_UNAVAILABLE, reason=str(exc))
 
     async def version(self) -> VersionBody | None:
         """What the service runs; None where it cannot be asked."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from clients.base import ServiceClient
 from clients.errors import VerifierUnavailable
-from contracts.verification import VerifyReply, VerifyRequest
+from contracts.verification import ReasonsReply, ReasonsRequest, VerifyReply, VerifyRequest
 
 
 class VerifierClient(ServiceClient):
@@ -37,3 +37,17 @@ class VerifierClient(ServiceClient):
                 for each in features
             ]
         return await self._post("/verify", VerifyReply, files=files)
+
+    async def write_reasons(self, photo: bytes, request: ReasonsRequest) -> ReasonsReply:
+        """Have the reasons for one verdict written.
+
+        Args:
+            photo: in any accepted format.
+            request: which verdict.
+
+        Raises:
+            ServiceError: see ``ServiceClient._post``.
+        """
+        files: list[tuple[str, Any]] = [("request", (None, request.model_dump_json(), "application/json"))]
+        files.append(("file", ("photo", photo, "application/octet-stream")))
+        return await self._post("/reasons", ReasonsReply, files=files)

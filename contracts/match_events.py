@@ -1,4 +1,7 @@
-"""What ``POST /match`` tells while it works, to those who accept ``text/event-stream``; the last event is the reply."""
+"""What ``POST /match`` tells, to those who accept ``text/event-stream``.
+
+What it finds out while it works, then the reply, and with ``reasons=true`` what a model wrote about it.
+"""
 
 from typing import ClassVar
 
@@ -27,3 +30,13 @@ class VerdictEvent(BaseModel):
     photo: int = Field(default=0, description="index of the photo that it was compared with, from 0")
     is_match: bool
     confidence: float = Field(ge=0, le=1)
+
+
+class ReasonsEvent(BaseModel):
+    """With ``reasons=true``, after the reply: why it is the answer, in a model's words."""
+
+    event: ClassVar[str] = "reasons"
+
+    request_id: str
+    image_id: str | None = Field(description="of the candidate that was compared; null where nothing was matched")
+    written_reasons: str | None = Field(description="null where nothing was matched, or nothing could be written")

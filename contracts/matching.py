@@ -21,7 +21,14 @@ class MatchFields(BaseModel):
     verify: bool = Field(default=True, description="false: answer from retrieval alone, faster and stricter")
     prompt_style: str | None = Field(default=None, max_length=50, description="for verifiers that use a prompt")
     explain: bool = Field(
-        default=False, description="also return the evidence: agreeing points, matched regions, reasons"
+        default=False,
+        description="also give what is known anyway: agreeing points, matched regions, and reasons drawn from them",
+    )
+    reasons: bool = Field(
+        default=False,
+        description="also have a language model write why the answer is the answer: `written_reasons` of its verdict. "
+        "Takes seconds; in events it comes after the answer, else the answer waits for it. Only where the photo is "
+        "matched, and from verifiers that write",
     )
     location: Json[LocationBody] | None = Field(
         default=None, description="JSON: the visitor's position; places nearby become more likely, none is excluded"

@@ -40,6 +40,20 @@ class LocationBody(BaseModel):
     )
 
 
+class ReasonsRequest(BaseModel):
+    """Which verdict to give reasons for; ``POST /reasons`` is multipart like ``POST /verify``, with one photo."""
+
+    image_id: str = Field(min_length=1, max_length=100)
+    prompt_style: str | None = Field(default=None, max_length=50)
+    is_match: bool = Field(description="what the verdict said")
+
+
+class ReasonsReply(BaseModel):
+    """A model's own reasons."""
+
+    reasons: str | None = Field(description="null from a verifier that writes none")
+
+
 class VerifyRequest(BaseModel):
     """What to verify."""
 
@@ -80,6 +94,11 @@ class VerdictBody(BaseModel):
     is_match: bool
     confidence: float = Field(ge=0, le=1)
     response: str
+    written_reasons: str | None = Field(
+        default=None,
+        description="what a language model wrote about this pair: in a style that has it write before it answers, or "
+        "of the answer with reasons=true",
+    )
     correspondences: CorrespondencesBody | None = Field(default=None, description="with explain=true, where known")
     reasons: list[str] = Field(
         default_factory=list, description="with explain=true: what was seen when these two photos were compared"

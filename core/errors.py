@@ -8,7 +8,10 @@ SemanticMatchError
 ├── UnknownMatch             no match of that request is on record
 ├── UnknownBackend           no encoder or verifier of that name
 ├── BackendUnavailable       the backend exists but cannot work here (weights missing, endpoint down)
-│   └── OutOfMemory          the batch did not fit the device; a smaller one may
+│   ├── OutOfMemory          the batch did not fit the device; a smaller one may
+│   ├── DeviceLost           the device failed for good; only a new process can use it
+│   ├── InvalidNumbers       a model computed NaN or infinity
+│   └── NoVerdict            a pair was asked about, and the reply is neither yes nor no
 └── GalleryError
     ├── EmptyGallery         nothing to search in
     ├── UnknownCollection    no collection of that name
@@ -54,6 +57,18 @@ class BackendUnavailable(SemanticMatchError):
 
 class OutOfMemory(BackendUnavailable):
     """The batch did not fit into the device's memory; a smaller one may."""
+
+
+class DeviceLost(BackendUnavailable):
+    """The device failed for good; only a new process can use it again."""
+
+
+class InvalidNumbers(BackendUnavailable):
+    """A model computed NaN or infinity."""
+
+
+class NoVerdict(BackendUnavailable):
+    """A pair was asked about, and the reply is neither yes nor no."""
 
 
 class GalleryError(SemanticMatchError):

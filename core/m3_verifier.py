@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, NoVerdict
 from core.imaging.sources import PhotoSource, read_source
 from core.results import Photo, Verdict
 from core.runtime.one_process import OneProcess
@@ -83,11 +83,17 @@ class LocalM3Verifier:
 
         Raises:
             InvalidImage: one cannot be read as a photo.
+            NoVerdict: the reply is neither yes nor no.
+            BackendUnavailable: no reply could be had.
         """
         (verdict,) = self.verify(query, [candidate])
+        if verdict is None:
+            raise NoVerdict("the pair could not be judged")
         return verdict.is_match, verdict.response, verdict.confidence
 
-    def verify(self, query: PhotoSource, candidates: Sequence[PhotoSource], *, explain: bool = False) -> list[Verdict]:
+    def verify(
+        self, query: PhotoSource, candidates: Sequence[PhotoSource], *, explain: bool = False
+    ) -> list[Verdict | None]:
         """Judge all candidates of one query together, which costs far less than pair by pair.
 
         Args:
@@ -96,10 +102,15 @@ class LocalM3Verifier:
             explain: ask for the reasons as well; slower.
 
         Returns:
-            K verdicts in the order of ``candidates``.
+            K verdicts in the order of ``candidates``; None for one that could not be judged, as where a server refuses
+            its photo.
+
+        Raises:
+            NoVerdict: there are candidates, and none could be judged.
         """
         self._process.check()
-        return self.backend.verify(_photo(query), [_photo(candidate) for candidate in candidates], explain=explain)
+        photos = [_photo(candidate) for candidate in candidates]
+        return list(self.backend.verify(_photo(query), photos, explain=explain))
 
     def close(self) -> None:
         """Stop the threads of the backend, if it has any."""

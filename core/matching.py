@@ -14,7 +14,7 @@ from core.imaging.decoding import decode_image
 from core.m1_retrieval import M1GlobalRetrieval
 from core.results import Candidate, Photo, Verdict
 from core.retrieval.exclusion import Exclusion
-from core.verifiers.base import Verifier
+from core.verifiers.base import Verifier, style_threshold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,8 @@ class Match:
 
     Attributes:
         retrieved: candidates in retrieval's order.
-        ranked: the same in final order, with further views of the first places among them.
+        ranked: the same in final order, with further views of the first places among them, and without those that could
+            not be judged.
         verdicts: in the order of ``ranked``; empty when nothing was verified.
         decision: the answer.
         timings_ms: per stage.
@@ -77,17 +78,25 @@ def match_photo(
     compared = found.candidates + found.further_views
     photos = gallery.photos([candidate.image for candidate in compared])
     verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
-    pairs = [
+    pairs = [(candidate, verdict) for candidate, verdict in zip(compared, verdicts, strict=True) if verdict is not None]
+    judged = [
         VerifiedPair(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
-        for candidate, verdict in zip(compared, verdicts, strict=True)
+        for candidate, verdict in pairs
     ]
     models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
-    answer = decide(pairs, gallery, collection, models, acceptance=acceptance)
+    answer = decide(
+        judged,
+        gallery,
+        collection,
+        models,
+        acceptance=acceptance,
+        style_threshold=style_threshold(verifier, prompt_style),
+    )
     ticks.append(time.perf_counter())
     return Match(
         retrieved=found.candidates,
-        ranked=[compared[index] for index in answer.order],
-        verdicts=[verdicts[index] for index in answer.order],
+        ranked=[pairs[index][0] for index in answer.order],
+        verdicts=[pairs[index][1] for index in answer.order],
         decision=answer.decision,
         timings_ms=_timings(ticks),
     )

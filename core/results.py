@@ -11,6 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.errors import InvalidNumbers
+
+
+def require_numbers(vectors: NDArray[np.float32]) -> None:
+    """Let pass what a model computed where it is numbers.
+
+    Raises:
+        InvalidNumbers: there is NaN or infinity among it.
+    """
+    if not np.isfinite(vectors).all():
+        raise InvalidNumbers(
+            "the encoder computed vectors that are no numbers (NaN or infinity); in float16 these models overflow: "
+            "choose the dtype bfloat16 or float32"
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureView:
@@ -51,7 +66,7 @@ class LocalFeatures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encodings:
-    """What an encoder says of N photos.
+    """What an encoder says of N photos; made once for each batch, and refused where it is no numbers.
 
     Attributes:
         embeddings: float32 [N, D], each row of L2 norm 1, row i for photo i.
@@ -60,6 +75,9 @@ class Encodings:
 
     embeddings: NDArray[np.float32]
     local_features: tuple[LocalFeatures | None, ...]
+
+    def __post_init__(self) -> None:
+        require_numbers(self.embeddings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +91,10 @@ class Look:
 
     local_features: LocalFeatures
     embedding: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.embedding is not None:
+            require_numbers(self.embedding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +233,11 @@ class Verdict:
         confidence: that they do, [0, 1]; ``is_match`` is ``confidence >= the backend's threshold``.
         response: the backend's own words or numbers.
         correspondences: the points behind the answer, for backends that have them.
+        reasons: what a model wrote about the pair before or after its answer; also part of ``response``.
     """
 
     is_match: bool
     confidence: float
     response: str
     correspondences: Correspondences | None = None
+    reasons: str = ""

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from contracts.health import ReadyBody, VersionBody
+from contracts.health import ReadyBody, ReadyCode, VersionBody
 from gateway.dependencies import Gateway
 from serving.health import describe_version
 
@@ -13,17 +13,21 @@ async def probe(gateway: Gateway) -> ReadyBody:
     retrieval, verifier = await asyncio.gather(pipeline.retrieval.ready(), pipeline.verifier.ready())
     needed = [retrieval, verifier] if pipeline.verification_required else [retrieval]
     awaited = [part for part in needed if not part.ready]
-    reason = None
+    code, reason = None, None
     if not retrieval.ready:
+        code = retrieval.code or ReadyCode.SERVICE_UNAVAILABLE
         reason = retrieval.reason or "retrieval is not ready"
     elif not verifier.ready:
+        code = ReadyCode.NOT_VERIFIED
         reason = f"{verifier.reason or 'the verifier is not ready'}; answers are not verified"
-    else:
+    elif retrieval.reason or verifier.reason:
+        code = retrieval.code or verifier.code
         reason = retrieval.reason or verifier.reason
     return ReadyBody(
         ready=not awaited,
         loading=bool(awaited) and all(part.loading for part in awaited),
         process="gateway",
+        code=code,
         reason=reason,
         details={
             "matches_at_work": gateway.gate.inside,

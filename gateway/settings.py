@@ -5,11 +5,11 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from serving.auth.browsers import is_host_name
-from serving.settings import ProcessSettings
+from serving.settings import HeaderKey, ProcessSettings
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 
@@ -112,7 +112,7 @@ class GatewaySettings(ProcessSettings):
     anonymous_rate_per_minute: int = Field(
         default=120, ge=0, description="the same limit for every address that sends requests without a key"
     )
-    service_key: SecretStr | None = Field(
+    service_key: HeaderKey | None = Field(
         default=None,
         min_length=20,
         description="secret that the gateway sends to both services; the same as their SERVICE_KEY",

@@ -4,5 +4,7 @@ retrieval/        M1: a photo to candidates, and the gallery
 verifier/         M3: a photo and its candidates to ranked verdicts
 errors            core's errors as HTTP answers
 gallery_settings  where the gallery is kept, for both
+lost_device       ends a process whose device has failed
+readiness         why a service is not ready
 memory_trimming   gives freed memory back, now and then
 """

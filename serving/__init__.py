@@ -4,6 +4,7 @@ process        a FastAPI app with the parts below installed, and its uvicorn ser
 connections    uvicorn's HTTP protocol with timeouts for slow requests and unread answers
 settings       the base of the settings classes
 loading        a slow start behind a live process
+ending         a process that cannot go on ends with an error
 health         live, ready, version
 probe          the health check of a container
 errors         every failure as one JSON shape
@@ -18,6 +19,7 @@ workers        a pool of threads for blocking work
 roles          what a caller may do
 auth/          keys, sessions, rate limits
 audit          who changed what
+secrets        texts without the secrets of this process
 security       headers that restrain browsers
 observability  request ids, log lines, Server-Timing
 metrics        counts and times for Prometheus

@@ -38,7 +38,7 @@ class DynamicBatcher(Generic[Item, Result]):
 
     def __init__(
         self,
-        run_batch: Callable[[list[Item]], Sequence[Result]],
+        run_batch: Callable[[list[Item]], Sequence[Result | Exception]],
         *,
         max_batch_size: int,
         max_wait_s: float,
@@ -50,7 +50,8 @@ class DynamicBatcher(Generic[Item, Result]):
         """Set the limits of batches; nothing starts yet.
 
         Args:
-            run_batch: called in the worker thread, never twice at once; answers one result per item, in order.
+            run_batch: called in the worker thread, never twice at once; answers one result per item, in order; an
+                exception among them is raised for its item alone.
             max_batch_size: >= 1.
             max_wait_s: how long the first item of a batch waits for company, >= 0.
             max_queue: urgent items that may wait; the callers of background items bound those themselves.
@@ -100,7 +101,7 @@ class DynamicBatcher(Generic[Item, Result]):
         Raises:
             Overloaded: ``max_queue`` urgent items are waiting already.
             NotReady: the batcher is stopping.
-            Exception: whatever ``run_batch`` raised for this item's batch.
+            Exception: whatever ``run_batch`` gave for this item, or raised for its batch.
         """
         if self._closing:
             raise NotReady("the process is stopping")
@@ -166,5 +167,9 @@ class DynamicBatcher(Generic[Item, Result]):
                     waiting.answer.set_exception(exc)
             return
         for waiting, result in zip(batch, results, strict=True):
-            if not waiting.answer.done():
+            if waiting.answer.done():
+                continue
+            if isinstance(result, Exception):
+                waiting.answer.set_exception(result)
+            else:
                 waiting.answer.set_result(result)

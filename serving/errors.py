@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.errors import ErrorBody, ErrorCode, ErrorDetail
 from serving.observability import shown_path
+from serving.secrets import without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +196,8 @@ def error_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Build the one error answer."""
-    body = ErrorBody(error=ErrorDetail(code=code, message=message, accepted=accepted, field=field))
+    detail = ErrorDetail(code=code, message=without_secrets(message), accepted=accepted, field=field)
+    body = ErrorBody(error=detail)
     return Response(body.model_dump_json(), status, dict(headers or {}), media_type="application/json")
 
 

@@ -6,8 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter, Request, Response
 
-from contracts.health import LiveBody, ReadyBody, VersionBody
+from contracts.health import SENTENCES, LiveBody, ReadyBody, ReadyCode, VersionBody
 from serving.roles import Role, requires
+from serving.secrets import without_secrets
 
 Probe = Callable[[], Awaitable[ReadyBody]]
 VersionProbe = Callable[[], Awaitable[VersionBody]]
@@ -30,12 +31,13 @@ def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
     @router.get(
         "/health/ready",
         summary="Whether requests would succeed now",
-        description="200 when a real forward pass has succeeded, else 503 and the reason. Details are for admins.",
+        description="200 when a real forward pass has succeeded, else 503 and the reason. The reason in full and the "
+        "details are for admins.",
         responses={503: {"model": ReadyBody, "description": "not ready, and why"}},
     )
     @requires(Role.OPEN)
     async def ready(request: Request, response: Response) -> ReadyBody:
-        body = await probe()
+        body = ReadyBody.model_validate_json(without_secrets((await probe()).model_dump_json()))
         if request.state.identity.role < Role.ADMIN:
             body = _without_details(body)
         response.status_code = 200 if body.ready else 503
@@ -50,9 +52,14 @@ def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
 
 
 def _without_details(body: ReadyBody) -> ReadyBody:
-    """Return what callers without a key may see: whether it works, and the general reason if not."""
+    """Return what callers without a key may see: whether it works, and the general reason if not.
+
+    The reason is a fixed sentence: the words of a library or server may contain addresses, folder names or a key.
+    """
+    code = body.code or (None if body.reason is None else ReadyCode.SERVICE_UNAVAILABLE)
+    reason = None if code is None else SENTENCES[code]
     parts = {name: _without_details(part) for name, part in body.parts.items()}
-    return body.model_copy(update={"details": {}, "parts": parts})
+    return body.model_copy(update={"code": code, "reason": reason, "details": {}, "parts": parts})
 
 
 def describe_version(*, encoder: str | None = None, verifier: str | None = None) -> VersionBody:

@@ -92,6 +92,11 @@ class Loading(Generic[Value]):
         """Whether the first attempt is still running."""
         return not self._tried.is_set()
 
+    @property
+    def failure(self) -> Exception | None:
+        """What kept the value from being made, or took it away."""
+        return self._failure
+
     def get(self) -> Value:
         """Return the value.
 
@@ -104,6 +109,12 @@ class Loading(Generic[Value]):
         if self._value is None:
             raise NotReady(f"the {self._what} is still being loaded; try again shortly")
         return self._value
+
+    def give_up(self, failure: Exception) -> None:
+        """Hand the value out no more, and give the reason instead; safe from any thread."""
+        if self._failure is None:
+            self._failure = _fresh(failure)
+            logger.error("the %s cannot be used any more: %s", self._what, failure)
 
     async def _try(self, make: Callable[[], Awaitable[Value]]) -> bool:
         try:

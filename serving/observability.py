@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.metrics import PATH as METRICS_PATH
 from serving.metrics import Metrics
+from serving.secrets import without_secrets
 from serving.tracing import span
 
 logger = logging.getLogger(__name__)
@@ -52,11 +53,22 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class _WithoutSecrets(logging.Formatter):
+    """Writes lines as another formatter does, tracebacks included, without any secret."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(self._inner.format(record))
+
+
 def configure_logging(level: str, log_format: str = "text") -> None:
     """Send log lines to stderr, each with its request's id, as ``text`` or ``json``."""
     handler = logging.StreamHandler(sys.stderr)
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(request_id)s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if log_format == "json" else text)
+    handler.setFormatter(_WithoutSecrets(JsonFormatter() if log_format == "json" else text))
     handler.addFilter(_add_request_id)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for chatty in ("httpx", "httpcore", "PIL", "python_multipart"):

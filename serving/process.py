@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from serving.auth.guard import Access, Guard, authorize
 from serving.connections import TimeoutProtocol
+from serving.ending import Ending
 from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
 from serving.metrics import Metrics, serve_metrics
@@ -63,12 +64,13 @@ def build_api(
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestContext, metrics=metrics)
     app.state.metrics = metrics
+    app.state.ending = Ending()
     serve_metrics(app, metrics)
     return app
 
 
 def run_server(app: FastAPI, settings: ProcessSettings) -> None:
-    """Serve ``app`` until a signal; running requests get 20 s to finish."""
+    """Serve ``app`` until a signal, or until it cannot go on; running requests get 20 s to finish."""
     configure_logging(settings.log_level, settings.log_format)
     provider = open_tracing(app.state.metrics.process) if settings.tracing else None
     if provider is not None:
@@ -89,7 +91,7 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
     )
     _allow_open_files()
     # Before the start, which loads models: a taken port is known at once.
-    server = uvicorn.Server(config)
+    server = _Server(config, app.state.ending)
     try:
         server.run(sockets=[config.bind_socket()])
     finally:
@@ -97,6 +99,20 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
             provider.shutdown()
     if not server.started:
         raise SystemExit("the server did not start; its log has the reason")
+    if app.state.ending.is_asked_for:
+        raise SystemExit(f"ended to be started anew: {app.state.ending.reason}")
+
+
+class _Server(uvicorn.Server):
+    """Stops as well where the application asks for it."""
+
+    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop; asked ten times a second."""
+        return await super().on_tick(counter) or self._ending.is_asked_for
 
 
 def _allow_open_files() -> None:

@@ -1,17 +1,36 @@
 """The common settings of all processes. Values come from the environment, with one prefix per process."""
 
 import os
-from typing import ClassVar, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from serving.auth.exposure import NOWHERE, is_loopback
 from serving.auth.guard import Access
 from serving.auth.identity import Everybody, ServiceKeyHolders
 from serving.body_slots import Pace
+from serving.secrets import keep_settings_secret
 
 Settings = TypeVar("Settings", bound="ProcessSettings")
+
+
+def read_key(key: SecretStr | None) -> SecretStr | None:
+    """Give a key without the blanks and line ends around it.
+
+    Raises:
+        ValueError: no header may hold it; the key is not in the message.
+    """
+    if key is None:
+        return None
+    value = key.get_secret_value().strip()
+    if not value or not all(" " <= letter <= "~" for letter in value):
+        raise ValueError("no key: it is empty, or has control characters or letters beyond ASCII in it")
+    return SecretStr(value)
+
+
+HeaderKey = Annotated[SecretStr, AfterValidator(read_key)]
+"""A key that is sent in a header."""
 
 
 class ProcessSettings(BaseSettings):
@@ -20,7 +39,7 @@ class ProcessSettings(BaseSettings):
     A variable with the prefix of the process that names no setting is an error, so that misspelt ones are noticed.
     """
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
     guarded_by: ClassVar[str]
     """The setting that names the keys of this process."""
@@ -67,6 +86,11 @@ class ProcessSettings(BaseSettings):
         return is_loopback(self.published_on or self.host)
 
     @model_validator(mode="after")
+    def _keep_secrets(self) -> Self:
+        keep_settings_secret({name: getattr(self, name) for name in type(self).model_fields})
+        return self
+
+    @model_validator(mode="after")
     def _refuse_open_doors(self) -> Self:
         if self.is_guarded or self.is_on_loopback or self.published_on == NOWHERE:
             return self
@@ -93,7 +117,7 @@ class ServiceSettings(ProcessSettings):
 
     guarded_by = "service_key"
 
-    service_key: SecretStr | None = Field(
+    service_key: HeaderKey | None = Field(
         default=None,
         min_length=20,
         description="secret of all processes, which callers must send; the same as GATEWAY_SERVICE_KEY",

@@ -38,6 +38,7 @@ def compose(
     app = gateway.app.create_app(settings, services=in_process)
     for service in (retrieval, verifier):
         app.state.metrics.include(service.state.metrics)
+        service.state.ending = app.state.ending
     return app
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.encoders.base import Encoder
+from core.encoders.batches import Encoding, encode_each
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, SemanticMatchError
 from core.gallery import AddResult, Gallery, NewImage
 from core.imaging.decoding import DecodedImage, ImageLimits, decode_image, encode_preview, read_photo
 from core.imaging.metadata import strip_metadata
-from core.results import Encodings, GalleryImage, LocalFeatures, Place
+from core.results import GalleryImage, LocalFeatures, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +211,19 @@ def _encode(
 ) -> list[tuple[Path, NewImage | FileOutcome]]:
     """Encode the photos of a batch together; outcomes that are known already pass through."""
     images = [item.decoded.image for _, item in prepared if isinstance(item, PreparedPhoto)]
-    encodings = encoder.encode(images) if images else Encodings(np.empty((0, 0), np.float32), ())
-    encoded = zip(encodings.embeddings, encodings.local_features, strict=True)
+    encoded = iter(encode_each(encoder, images))
     return [
-        (path, item.entry(collection, *next(encoded)) if isinstance(item, PreparedPhoto) else item)
+        (path, _entry(path, item, collection, next(encoded)) if isinstance(item, PreparedPhoto) else item)
         for path, item in prepared
     ]
+
+
+def _entry(
+    path: Path, photo: PreparedPhoto, collection: str, encoding: Encoding | SemanticMatchError
+) -> NewImage | FileOutcome:
+    if isinstance(encoding, SemanticMatchError):
+        return FileOutcome(path, "rejected", str(encoding))
+    return photo.entry(collection, *encoding)
 
 
 def _write(gallery: Gallery, entries: Sequence[tuple[Path, NewImage | FileOutcome]]) -> list[FileOutcome]:

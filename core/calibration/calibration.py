@@ -1,6 +1,7 @@
 """The threshold and confidence of one collection: fitted to samples for a target, with its error bounds."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -72,6 +73,11 @@ class Calibration:
     made_at: str
     samples: tuple[Sample, ...]
     places: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "slope", "offset"):
+            if math.isnan(getattr(self, name)):
+                raise InvalidRequest(f"the calibration's {name} is no number; make it anew")
 
     def confidence(self, score: float) -> float:
         """Probability that the first place is right, [0, 1], from its score."""

@@ -1,7 +1,10 @@
 """The input of a calibration: one scored query, and whether its first place was right."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from core.errors import InvalidRequest
 
 Origin = Literal["labelled", "feedback", "left out", "other collection", "simulated"]
 """Where a sample comes from: a photo with a label; an answer that somebody confirmed or corrected; a photo asked about
@@ -29,3 +32,7 @@ class Sample:
     known: bool
     right: bool
     origin: Origin
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.score):
+            raise InvalidRequest(f"the score of a sample is {self.score}; accepted: a finite number")

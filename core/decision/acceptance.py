@@ -1,7 +1,7 @@
 """The threshold of an answer, and what a score means: as shipped, as configured, or as calibrated."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, Protocol
 
@@ -42,6 +42,11 @@ class Acceptance:
         return probability(score) if self.calibration is None else self.calibration.confidence(score)
 
 
+SHIPPED = Acceptance()
+"""What holds where nobody says anything else."""
+_SHIPPED_CONFIDENCE = probability(SHIPPED_THRESHOLD)
+
+
 @dataclass(frozen=True, slots=True)
 class QueryConditions:
     """The conditions of a query that a calibration depends on.
@@ -60,13 +65,24 @@ class QueryConditions:
 
 
 def at_confidence(confidence: float) -> Acceptance:
-    """Answer from this confidence on, [0, 1], as the shipped rule states it."""
+    """Answer from this confidence on, [0, 1], as the shipped rule states it.
+
+    Raises:
+        InvalidRequest: it is no number.
+    """
+    if math.isnan(confidence):
+        raise InvalidRequest("the confidence from which to answer is nan; accepted: a number in [0, 1]")
     if confidence <= 0:
         return Acceptance(-math.inf)
     if confidence >= 1:
         return Acceptance(math.inf)
     # A score above the threshold is answered; the threshold is just below, so that this confidence is answered too.
     return Acceptance(math.nextafter(math.log(confidence / (1 - confidence)), -math.inf))
+
+
+def of_style(threshold: float | None) -> Acceptance:
+    """What a prompt style asks for: see ``core.verifiers.base.ReadsPrompts``."""
+    return SHIPPED if threshold is None or threshold == _SHIPPED_CONFIDENCE else at_confidence(threshold)
 
 
 class CalibratedCollections(Protocol):
@@ -88,6 +104,7 @@ def find_acceptance(
     *,
     considered: int,
     photos: int = 1,
+    default: Acceptance = SHIPPED,
 ) -> Acceptance:
     """Return the acceptance of a query of a collection; without a calibration, its places are not counted.
 
@@ -97,28 +114,30 @@ def find_acceptance(
         models: see ``QueryConditions``, also for the next two.
         considered: places.
         photos: in one query.
+        default: used without a calibration for these models.
     """
     stored = gallery.calibration(collection)
     places = None if stored is None else gallery.count_places(collection)
-    return choose_acceptance(stored, QueryConditions(models, places, considered, photos))
+    return choose_acceptance(stored, QueryConditions(models, places, considered, photos), default)
 
 
-def choose_acceptance(stored: str | None, conditions: QueryConditions) -> Acceptance:
+def choose_acceptance(stored: str | None, conditions: QueryConditions, default: Acceptance = SHIPPED) -> Acceptance:
     """Return the acceptance of a query.
 
     Args:
         stored: the collection's calibration as text, or None.
         conditions: of the query.
+        default: used without a calibration for these models.
     """
     if stored is None:
-        return Acceptance()
+        return default
     try:
         calibration = _read(stored)
     except InvalidRequest as error:
-        return Acceptance(stale_because=str(error))
+        return replace(default, stale_because=str(error))
     changed = calibration.models.difference(conditions.models)
     if changed is not None:
-        return Acceptance(stale_because=f"another {changed}")
+        return replace(default, stale_because=f"another {changed}")
     return Acceptance(calibration.threshold, calibration, _difference(calibration, conditions))
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.calibration.calibration import Models
-from core.decision.acceptance import Acceptance, CalibratedCollections, find_acceptance
-from core.decision.evidence import PlaceEvidence, VerifiedPair, gather
+from core.decision.acceptance import Acceptance, CalibratedCollections, find_acceptance, of_style
+from core.decision.evidence import PlaceEvidence, VerifiedPair, gather, is_number
 from core.decision.rule import DecisionRule, rule_for
 from core.results import Candidate
 
@@ -40,7 +40,8 @@ class Ranking:
     """The candidates in final order.
 
     Attributes:
-        order: indices of the pairs, best first: by their place's score, and within a place by their own verdict.
+        order: indices of the pairs, best first: by their place's score, and within a place by their own verdict. Pairs
+            of which something said is no number are left out.
         scores: log-odds per place id, location included.
         decision: the answer.
     """
@@ -75,6 +76,7 @@ def decide(
     *,
     location: Mapping[str, float] | None = None,
     acceptance: Acceptance | None = None,
+    style_threshold: float | None = None,
 ) -> Answer:
     """Answer from verified pairs, with the rule of the models and the calibration of the collection.
 
@@ -85,13 +87,21 @@ def decide(
         models: that made the pairs; see ``core.decision.rule.models_in_use``.
         location: by place id, see ``PlaceEvidence.location``.
         acceptance: the threshold of an answer; None uses the collection's calibration.
+        style_threshold: used without one, see ``core.verifiers.base.style_threshold``.
     """
     if acceptance is None:
         places_by_photo: dict[int, set[str]] = {}
         for pair in pairs:
             places_by_photo.setdefault(pair.photo, set()).add(pair.place_id)
         considered = max((len(places) for places in places_by_photo.values()), default=0)
-        acceptance = find_acceptance(gallery, collection, models, considered=considered, photos=len(places_by_photo))
+        acceptance = find_acceptance(
+            gallery,
+            collection,
+            models,
+            considered=considered,
+            photos=len(places_by_photo),
+            default=of_style(style_threshold),
+        )
     rule = rule_for(models.encoder, models.verifier)
     ranking = rank(pairs, rule, acceptance, location)
     evidence = ranking.decision.evidence
@@ -113,14 +123,15 @@ def rank(
         acceptance: the threshold of an answer.
         location: by place id, see ``PlaceEvidence.location``.
     """
-    evidence = gather(pairs, location, rule.margin_floor)
+    usable = [index for index, pair in enumerate(pairs) if is_number(pair)]
+    evidence = gather([pairs[index] for index in usable], location, rule.margin_floor)
     scores = {place: rule.score(signals) for place, signals in evidence.items()}
 
     def key(index: int) -> tuple[float, float, float]:
         pair = pairs[index]
         return -scores[pair.place_id], -pair.verdict.confidence, -pair.similarity
 
-    order = tuple(sorted(range(len(pairs)), key=key))
+    order = tuple(sorted(usable, key=key))
     if not order:
         return Ranking((), {}, Decision(False, 0.0, "there was no candidate to verify"))
     best = pairs[order[0]]

@@ -8,8 +8,6 @@ from core.results import Verdict
 
 # A verdict's log-odds beyond this say nothing more.
 _MOST_LOG_ODDS = 12.0
-# From this confidence on a further view of the place counts as agreeing.
-_AGREEING = 0.5
 _MOST_AGREEING = 3
 
 
@@ -89,12 +87,20 @@ def gather(
     }
 
 
+def is_number(pair: VerifiedPair) -> bool:
+    """Whether all that is said of a pair are numbers; NaN compares with nothing, and would pass for anything."""
+    said = (pair.verdict.confidence, pair.similarity, pair.local_score or 0.0)
+    return all(map(math.isfinite, said))
+
+
 def log_odds(probability: float) -> float:
-    """ln(p / (1 - p)), held to [-12, 12]."""
+    """ln(p / (1 - p)), held to [-12, 12]; what is no number is no yes."""
+    if math.isnan(probability):
+        return -_MOST_LOG_ODDS
     if not 0 < probability < 1:
         return math.copysign(_MOST_LOG_ODDS, probability - 0.5)
     return max(-_MOST_LOG_ODDS, min(_MOST_LOG_ODDS, math.log(probability / (1 - probability))))
 
 
 def _agrees(pair: VerifiedPair) -> bool:
-    return pair.verdict.confidence >= _AGREEING
+    return pair.verdict.is_match

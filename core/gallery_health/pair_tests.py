@@ -108,7 +108,7 @@ def _verify(
         (verdict,) = verifier.verify(query, [candidate])
     except (InvalidImage, GalleryUnavailable, BackendUnavailable):
         return None  # deleted or damaged meanwhile, or a verifier that is away: the pair stays as it was
-    return verdict.is_match, verdict.confidence
+    return None if verdict is None else (verdict.is_match, verdict.confidence)
 
 
 def _correlation(first: PhotoQuality | None, second: PhotoQuality | None) -> float:

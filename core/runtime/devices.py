@@ -1,10 +1,13 @@
 """Which device and number format a network runs in, and why."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
-from core.errors import BackendUnavailable, InvalidRequest
+from core.errors import BackendUnavailable, DeviceLost, InvalidRequest
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
@@ -52,6 +55,30 @@ def choose_device(device: str = "auto", dtype: str = "auto") -> DeviceChoice:
     if chosen.type == "cuda":
         return DeviceChoice(chosen, torch.bfloat16, f"{reason}, bfloat16")
     return DeviceChoice(chosen, torch.float32, f"{reason}, float32")
+
+
+# Words of CUDA and its libraries that are followed by the same failure at every later call of the process.
+_OF_THE_DEVICE = re.compile(r"(CUDA|HIP|cuDNN|CUBLAS|NCCL) error|CU(DNN|BLAS)_STATUS_(EXECUTION_FAILED|INTERNAL_ERROR)")
+# What concerns one call only.
+_OF_ONE_CALL = re.compile(r"out of memory|ALLOC_FAILED|invalid argument|not.supported|configuration", re.IGNORECASE)
+
+
+@contextmanager
+def noticing_lost_devices() -> Iterator[None]:
+    """Tell the failures after which only a new process can use the device from all others.
+
+    CUDA keeps such an error: whatever is asked of the device afterwards fails with it.
+
+    Raises:
+        DeviceLost: it was one of these.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # torch.AcceleratorError is one
+        said = str(error)
+        if isinstance(error, torch.OutOfMemoryError) or _OF_ONE_CALL.search(said) or not _OF_THE_DEVICE.search(said):
+            raise
+        raise DeviceLost("the device failed for good; a new process is needed to use it again") from error
 
 
 def device_of(model: object) -> DeviceChoice | None:

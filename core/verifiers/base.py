@@ -31,7 +31,7 @@ class Verifier(Protocol):
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
-    ) -> list[Verdict]:
+    ) -> Sequence[Verdict | None]:
         """Judge all candidates of one query together.
 
         Args:
@@ -41,12 +41,51 @@ class Verifier(Protocol):
             explain: ask the backend for its reasons as well; slower.
 
         Returns:
-            K verdicts in the order of ``candidates``. A backend may look harder at a query that no candidate clearly
-            resembles; apart from that, verdict i does not depend on the other candidates.
+            K verdicts in the order of ``candidates``; None for one that could not be judged. A backend may look harder
+            at a query that no candidate clearly resembles; apart from that, verdict i does not depend on the others.
 
         Raises:
             InvalidRequest: unknown prompt style.
+            NoVerdict: there are candidates, and none could be judged.
             BackendUnavailable: no answer could be had.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsPrompts(Protocol):
+    """A verifier whose prompt styles ask for more or less certainty."""
+
+    def threshold(self, prompt_style: str | None) -> float | None:
+        """Confidence from which a call with this style accepts a pair, [0, 1]; None where none is asked for.
+
+        Raises:
+            InvalidRequest: unknown prompt style.
+        """
+        ...
+
+
+def style_threshold(verifier: Verifier, prompt_style: str | None) -> float | None:
+    """What decides where neither the operator nor a calibration does; see ``ReadsPrompts.threshold``."""
+    return verifier.threshold(prompt_style) if isinstance(verifier, ReadsPrompts) else None
+
+
+@runtime_checkable
+class WritesReasons(Protocol):
+    """A verifier that can say in sentences why."""
+
+    def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
+        """Write why the two photos match, or do not; far slower than a verdict, as every token takes a forward pass.
+
+        Args:
+            query: the photo asked about.
+            candidate: a gallery photo.
+            prompt_style: in which the verdict was given.
+            is_match: what the verdict said.
+
+        Raises:
+            InvalidRequest: unknown prompt style.
+            BackendUnavailable: nothing could be written.
         """
         ...
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from core.errors import InvalidRequest
+from core.errors import BackendUnavailable, InvalidRequest, NoVerdict
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import raise_if_cancelled
 from core.runtime.devices import DeviceChoice, device_of
 from core.verifiers import VERIFIERS
-from core.verifiers.base import AsksServers, RemembersPhotos, ServerState, Verifier
+from core.verifiers.base import AsksServers, RemembersPhotos, ServerState, Verifier, WritesReasons, style_threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,32 +114,55 @@ class CascadeVerifier:
         """That of the second verifier, or of the first where that reads none."""
         return self._second.style(prompt_style) or self._first.style(prompt_style)
 
+    def threshold(self, prompt_style: str | None) -> float | None:
+        """That of the second verifier, or of the first where that reads none."""
+        second = style_threshold(self._second, prompt_style)
+        return style_threshold(self._first, prompt_style) if second is None else second
+
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
-    ) -> list[Verdict]:
+    ) -> list[Verdict | None]:
         """Judge all candidates of one query; see ``core.verifiers.base.Verifier``."""
         # Both verifiers may look at the pixels, and each photo is to be decoded once.
         query, *candidates = (replace(photo, load=cache(photo.load)) for photo in (query, *candidates))
         first = self._first.verify(query, candidates, prompt_style=prompt_style, explain=explain)
-        open_pairs = [number for number, verdict in enumerate(first) if not self._settled.settles(verdict.confidence)]
+        settled = [verdict is not None and self._settled.settles(verdict.confidence) for verdict in first]
+        open_pairs = [number for number, is_settled in enumerate(settled) if not is_settled]
         raise_if_cancelled()
-        # Asked even about no pair at all, so that an unknown prompt style never passes unnoticed.
-        second = self._second.verify(
-            query, [candidates[number] for number in open_pairs], prompt_style=prompt_style, explain=explain
-        )
-        verdicts = [
-            replace(
-                verdict, is_match=verdict.confidence >= self._settled.accept_from, response=_voice(self._first, verdict)
+        try:
+            # Asked even about no pair at all, so that an unknown prompt style never passes unnoticed.
+            second = self._second.verify(
+                query, [candidates[number] for number in open_pairs], prompt_style=prompt_style, explain=explain
             )
-            for verdict in first
-        ]
+        except NoVerdict:
+            if len(open_pairs) == len(first):
+                raise
+            second = [None] * len(open_pairs)  # which leaves those that the first has settled
+        verdicts = [verdict and self._settled_verdict(verdict) for verdict in first]
         for number, verdict in zip(open_pairs, second, strict=True):
-            verdicts[number] = replace(
-                verdict,
-                response=f"{verdicts[number].response}\n{_voice(self._second, verdict)}",
-                correspondences=verdict.correspondences or first[number].correspondences,
-            )
+            verdicts[number] = verdict and self._joined(first[number], verdict)
         return verdicts
+
+    def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
+        """Have the second verifier say why, where it can; see ``core.verifiers.base.WritesReasons``."""
+        if not isinstance(self._second, WritesReasons):
+            raise BackendUnavailable(f"{self._second.fingerprint.split(' ')[0]} writes no reasons")
+        return self._second.write_reasons(query, candidate, prompt_style=prompt_style, is_match=is_match)
+
+    def _settled_verdict(self, verdict: Verdict) -> Verdict:
+        is_match = verdict.confidence >= self._settled.accept_from
+        return replace(verdict, is_match=is_match, response=_voice(self._first, verdict))
+
+    def _joined(self, first: Verdict | None, second: Verdict) -> Verdict:
+        """The second verifier's verdict with what the first one saw."""
+        response = _voice(self._second, second)
+        if first is None:
+            return replace(second, response=response)
+        return replace(
+            second,
+            response=f"{_voice(self._first, first)}\n{response}",
+            correspondences=second.correspondences or first.correspondences,
+        )
 
     def close(self) -> None:
         """Close both verifiers, as far as they have anything to close."""

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from contracts.match_events import CandidatesEvent, VerdictEvent
+from contracts.match_events import CandidatesEvent, ReasonsEvent, VerdictEvent
 from contracts.matching import MatchReply
 from serving.errors import answer_error
 
@@ -17,6 +17,10 @@ EVENT_STREAM = "text/event-stream"
 
 Tell = Callable[[CandidatesEvent | VerdictEvent], Awaitable[None]]
 """Receives what is known before the answer is."""
+
+
+Later = Callable[[], Awaitable[ReasonsEvent]]
+"""Finds out what is told after the answer."""
 
 
 async def tell_nobody(_: CandidatesEvent | VerdictEvent) -> None:
@@ -32,17 +36,20 @@ def wants_events(request: Request) -> bool:
 class EventStream(Response):
     """Does the work while it is being sent: events as they come, then ``result``, or ``error`` with the error body.
 
+    What is told later comes after ``result``.
+
     The answer begins with the first event. What fails before is answered with its status, like everywhere else.
     """
 
     media_type = EVENT_STREAM
 
-    def __init__(self, request: Request, work: Callable[[Tell], Awaitable[MatchReply]]) -> None:
+    def __init__(self, request: Request, work: Callable[[Tell], Awaitable[tuple[MatchReply, Later | None]]]) -> None:
         """Prepare to work.
 
         Args:
             request: that is answered.
-            work: called once with a function that sends an event; what it returns is the last one.
+            work: called once with a function that sends an event; it returns the reply, and what is told later, if
+                anything.
         """
         self.status_code = 200
         self.background = None
@@ -68,7 +75,7 @@ class EventStream(Response):
             await emit(event.event, event.model_dump_json().encode())
 
         try:
-            reply = await self._work(tell)
+            reply, later = await self._work(tell)
         except ClientDisconnect:
             raise
         except Exception as exc:
@@ -77,4 +84,7 @@ class EventStream(Response):
             refusal = await answer_error(self._request, exc)
             await emit("error", bytes(refusal.body), is_last=True)
         else:
-            await emit("result", reply.model_dump_json().encode(), is_last=True)
+            await emit("result", reply.model_dump_json().encode(), is_last=later is None)
+            if later is not None:
+                event = await later()
+                await emit(event.event, event.model_dump_json().encode(), is_last=True)

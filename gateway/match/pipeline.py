@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Sequence
 
-from clients.errors import DeadlineExceeded, OutOfTime, ServiceRefused, UnusableReply, VerifierUnavailable
+from clients.errors import DeadlineExceeded, OutOfTime, ServiceError, ServiceRefused, UnusableReply, VerifierUnavailable
 from clients.retrieval import RetrievalClient
 from clients.verifier import VerifierClient
 from contracts.errors import ErrorBody
 from contracts.matching import LEAST_CONSIDERED, MatchFields, MatchReply
 from contracts.retrieval import SearchReply
-from contracts.verification import VerifyReply, VerifyRequest
+from contracts.verification import ReasonsRequest, VerifyReply, VerifyRequest
 from gateway.match.answers import (
     candidate_refs,
     candidates_event,
@@ -79,6 +79,28 @@ class MatchPipeline:
         reply = retrieval_answer(found, fields) if verified is None else verified_answer(found, verified, fields)
         reply.timings_ms = _timings(timer, found, verified)
         return reply
+
+    async def write_reasons(self, photos: Sequence[bytes], fields: MatchFields, reply: MatchReply) -> str | None:
+        """Have a model write why an answer is the answer; None where it matches nothing, or nobody can.
+
+        Args:
+            photos: asked about.
+            fields: the visitor's options.
+            reply: the answer.
+        """
+        winner = reply.candidates[0] if reply.matched and reply.candidates else None
+        if winner is None or winner.verdict is None:
+            return None
+        if winner.verdict.written_reasons is not None:  # in a style that has the model write before it answers
+            return winner.verdict.written_reasons
+        request = ReasonsRequest(
+            image_id=winner.image_id, prompt_style=fields.prompt_style, is_match=winner.verdict.is_match
+        )
+        try:
+            return (await self.verifier.write_reasons(photos[winner.photo], request)).reasons
+        except ServiceError as exc:
+            logger.warning("answering without written reasons: %s", exc)
+            return None
 
     async def _search(self, photo: bytes, number: int, count: int, fields: MatchFields) -> SearchReply:
         try:

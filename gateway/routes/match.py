@@ -1,16 +1,19 @@
 """``POST /match``: the visitor's question."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from contracts.match_events import ReasonsEvent
 from contracts.matching import MatchFields, MatchReply
 from contracts.verification import MOST_PHOTOS
 from gateway.dependencies import Gateway, get_gateway
-from gateway.match.events import EVENT_STREAM, EventStream, Tell, tell_nobody, wants_events
+from gateway.match.events import EVENT_STREAM, EventStream, Later, Tell, tell_nobody, wants_events
 from gateway.match.languages import preferred_language
 from serving.deadlines import RequestTimeout, until_disconnect
+from serving.errors import DeadlinePassed
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
 from serving.roles import Role, requires
@@ -42,7 +45,10 @@ data: {"matched": true, "place": {…}, …}
         "photo found it.\n\nWith `Accept: text/event-stream` the answer is sent as server-sent events: "
         "`candidates` (a CandidatesEvent) as soon as retrieval has answered, one `verdict` (a "
         "VerdictEvent) per verified candidate, and at the end `result` with the usual reply, or `error` "
-        "with the error body. An error before the first event is answered with its HTTP status, as usual."
+        "with the error body. An error before the first event is answered with its HTTP status, as usual.\n\n"
+        "With `reasons=true` a language model writes why the matched place is the answer, which takes seconds. "
+        "As an event it comes after `result`, as `reasons` (a ReasonsEvent); without events the answer waits for it. "
+        "Reasons are written only while no request waits for a verdict, and are null if there was no time for them."
     ),
     responses={
         200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": _EVENTS}}},
@@ -64,13 +70,17 @@ async def match(
     answer = partial(_answer, request, gateway, timeout_s)
     if wants_events(request):
         return EventStream(request, answer)
-    reply = await answer(tell_nobody)
+    reply, later = await answer(tell_nobody)
+    if later is not None and reply.candidates and reply.candidates[0].verdict is not None:
+        reply.candidates[0].verdict.written_reasons = (await later()).written_reasons
     # Serialised once, here: the reply was validated when it was built.
     return Response(reply.model_dump_json(), media_type="application/json")
 
 
-async def _answer(request: Request, gateway: Gateway, timeout_s: float | None, tell: Tell) -> MatchReply:
-    """Read the form, ask the pipeline."""
+async def _answer(
+    request: Request, gateway: Gateway, timeout_s: float | None, tell: Tell
+) -> tuple[MatchReply, Later | None]:
+    """Read the form, ask the pipeline; also give what finds out the written reasons, where they are asked for."""
     timer = StageTimer()
     gateway.gate.refuse_if_full()
     with gateway.body_slots.admit() as incoming:
@@ -87,4 +97,22 @@ async def _answer(request: Request, gateway: Gateway, timeout_s: float | None, t
     gateway.recent_times.note(reply.timings_ms)
     gateway.match_log.note(reply)
     request.state.timings_ms = reply.timings_ms
-    return reply
+    later = partial(_reasons, request, gateway, timeout_s, photos, fields, reply) if fields.reasons else None
+    return reply, later
+
+
+async def _reasons(
+    request: Request,
+    gateway: Gateway,
+    timeout_s: float | None,
+    photos: list[bytes],
+    fields: MatchFields,
+    reply: MatchReply,
+) -> ReasonsEvent:
+    """Have the reasons written; the answer is known, and no match waits for them."""
+    written = None
+    with suppress(DeadlinePassed):  # the answer is there all the same
+        async with until_disconnect(request, timeout_s):
+            written = await gateway.pipeline.write_reasons(photos, fields, reply)
+    winner = reply.candidates[0].image_id if reply.matched and reply.candidates else None
+    return ReasonsEvent(request_id=reply.request_id, image_id=winner, written_reasons=written)

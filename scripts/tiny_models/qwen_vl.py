@@ -24,8 +24,10 @@ from transformers import (
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose, load_styles
 from scripts.tiny_models.tokenizer import ANSWERS, build_tokenizer
 
-_ANSWER_LOGIT = 15.0  # outweighs all other words of the vocabulary together
-_CONVERSATIONS_PER_STYLE = 4
+_ANSWER_LOGIT = 30.0  # outweighs all other words of the vocabulary together
+_CONVERSATIONS_PER_STYLE = 36
+_GRIDS = ((8, 8), (6, 10), (12, 8), (4, 14), (16, 16), (10, 4), (20, 24))  # rows and columns of patches
+_RIDGE = 1.0
 
 # 32 per head is the smallest that vLLM's kernels load; rope sections are halves of it.
 _TEXT = {
@@ -184,37 +186,53 @@ def build_model(
 
 @torch.no_grad()
 def _teach_answers(model: Any, tokenizer: Qwen2Tokenizer) -> None:
-    """Make the answer words likely where the assistant begins to speak; which of them stays up to chance.
+    """Make a style's answer words likely where the assistant begins to speak; which of them stays up to chance.
 
-    Collects the states found at that point in some conversations, and adds to the words' rows of the output layer the
-    shortest vector that gives them the same logit in all of these states, and so much the same in all others.
+    Collects the states found at that point in many conversations, and adds to each word's row of the output layer the
+    vector that gives it about the same logit in those of these states where it is an answer, and none in the others
+    (ridge regression).
     """
-    states = [
-        _state_before_answer(model, tokenizer, style, photos)
-        for style in load_styles().values()
-        for photos in range(_CONVERSATIONS_PER_STYLE)
-    ]
+    styles = [style for style in load_styles().values() for _ in range(_CONVERSATIONS_PER_STYLE)]
     # On the CPU in float32, whatever torch's defaults are where a large model is being built.
-    logits = torch.full((len(states), 1), _ANSWER_LOGIT, dtype=torch.float32, device="cpu")
-    row = torch.linalg.lstsq(torch.stack(states), logits, driver="gelsd").solution[:, 0]
+    states = torch.stack(
+        [
+            _state_before_answer(model, tokenizer, style, number % _CONVERSATIONS_PER_STYLE)
+            for number, style in enumerate(styles)
+        ]
+    )
+    meant = [[word.lower() in style.yes + style.no for word in ANSWERS] for style in styles]
+    logits = _ANSWER_LOGIT * torch.tensor(meant, dtype=torch.float32, device="cpu")
+    ridge = _RIDGE * torch.eye(states.shape[1], device="cpu")
+    columns = torch.linalg.solve(states.T @ states + ridge, states.T @ logits)
     rows = [tokenizer.encode(word)[0] for word in ANSWERS]
-    model.lm_head.weight[rows] += row.to(model.device, model.dtype)
+    model.lm_head.weight[rows] += columns.T.to(model.device, model.dtype)
 
 
-def _state_before_answer(model: Any, tokenizer: Qwen2Tokenizer, style: PromptStyle, photos: int) -> torch.Tensor:
-    """The last layer's state at the end of a conversation about two drawn photos, float32 [D] on the CPU."""
-    turns = compose(style, style.cue)
+def _state_before_answer(model: Any, tokenizer: Qwen2Tokenizer, style: PromptStyle, number: int) -> torch.Tensor:
+    """The last layer's state at the end of a conversation about two drawn photos, float32 [D] on the CPU.
+
+    The conversations of one style differ in photos, their shapes and order, and every third has a turn before the cue.
+    """
+    chance = torch.Generator("cpu").manual_seed(number)
+    words = torch.randint(len(tokenizer) - 50, (6 * number,), generator=chance, device="cpu").tolist()
+    said = str(tokenizer.decode(words)).replace("<|", "< |")
+    talk = (style.reasons_cue, said, style.cue) if number % 3 == 2 else (style.cue,)
+    turns = compose(style, *talk, candidate_first=number % 2 == 1)
     messages: Any = [{"role": turn.role, "content": [_content(part) for part in turn.parts]} for turn in turns]
     text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    ids = torch.tensor([tokenizer.encode(text.replace("<|image_pad|>", "<|image_pad|>" * 16))])
+    grids = _GRIDS[number % len(_GRIDS)], _GRIDS[(3 * number + 1) % len(_GRIDS)]
+    first, rest = text.split("<|image_pad|>", 1)
+    pads = ["<|image_pad|>" * (rows * columns // 4) for rows, columns in grids]
+    ids = torch.tensor([tokenizer.encode(first + pads[0] + rest.replace("<|image_pad|>", pads[1]))])
     patch = model.config.vision_config.patch_size
-    # Two photos of 8 x 8 patches, each patch of one colour.
-    colours = torch.randn((128, 3, 1), generator=torch.Generator("cpu").manual_seed(photos), device="cpu")
+    count = sum(rows * columns for rows, columns in grids)
+    # Each patch of one colour.
+    colours = torch.randn((count, 3, 1), generator=chance, device="cpu")
     output = model.model(
         input_ids=ids.to(model.device),
         mm_token_type_ids=(ids == model.config.image_token_id).int().to(model.device),
-        pixel_values=colours.expand(-1, -1, 2 * patch**2).reshape(128, -1).to(model.device, model.dtype),
-        image_grid_thw=torch.tensor([[1, 8, 8]] * 2).to(model.device),
+        pixel_values=colours.expand(-1, -1, 2 * patch**2).reshape(count, -1).to(model.device, model.dtype),
+        image_grid_thw=torch.tensor([[1, *grid] for grid in grids]).to(model.device),
     )
     state: torch.Tensor = output.last_hidden_state[0, -1].float().cpu()
     return state

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import numpy as np
 from fastapi import FastAPI
@@ -10,7 +11,7 @@ from PIL import Image
 
 from clients.base import open_http
 from clients.verifier import VerifierClient
-from contracts.health import ReadyBody, VersionBody
+from contracts.health import ReadyBody, ReadyCode, VersionBody
 from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
@@ -18,8 +19,9 @@ from core.gallery import Gallery
 from core.runtime.devices import device_of
 from core.runtime.threads import limit_threads
 from services.errors import CORE_ERRORS
+from services.lost_device import Watch, ending_where_lost
 from services.memory_trimming import trimming_memory
-from services.retrieval.engine import encode_batch
+from services.readiness import describe_loading
 from services.retrieval.routes import collections, feedback, index, sample, search
 from services.retrieval.service import RetrievalService, open_service
 from services.retrieval.settings import RetrievalSettings
@@ -45,6 +47,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watch = partial(ending_where_lost, app)
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(
                 open_http(settings.verifier_url, settings.service_key, app.state.verifier_transport)
@@ -52,7 +55,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
             verifier = VerifierClient(http, _VERIFIER_TIMEOUT_S)
 
             async def load() -> RetrievalService:
-                loaded, gallery = await asyncio.to_thread(_load, settings, encoder)
+                loaded, gallery = await asyncio.to_thread(_load, settings, encoder, watch)
                 stack.callback(gallery.close)
                 app.state.encoder = loaded
                 metrics.registry.register(VectorEngineMetrics(metrics.process, gallery))
@@ -64,6 +67,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
                         audit=app.state.audit,
                         settings=settings,
                         metrics=metrics,
+                        watch=watch,
                     )
                 )
 
@@ -93,15 +97,17 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
     return app
 
 
-def _load(settings: RetrievalSettings, encoder: Encoder | None) -> tuple[Encoder, Gallery]:
+def _load(settings: RetrievalSettings, encoder: Encoder | None, watch: Watch) -> tuple[Encoder, Gallery]:
     """Load the encoder, open its gallery, and prove with a forward pass that a search would succeed."""
     if encoder is None:
         limit_threads(settings.threads)
-        encoder = ENCODERS.create(settings.encoder, settings.hints, **settings.options)
+        with watch():
+            encoder = ENCODERS.create(settings.encoder, settings.hints, **settings.options)
     gallery = Gallery.open(settings.data_dir, encoder.fingerprint, storage=settings.storage)
     try:
         noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-        encode_batch(encoder, [Image.fromarray(noise)])
+        with watch():
+            encoder.encode([Image.fromarray(noise)])
     except BaseException:
         gallery.close()
         raise
@@ -111,14 +117,18 @@ def _load(settings: RetrievalSettings, encoder: Encoder | None) -> tuple[Encoder
 async def _probe(app: FastAPI) -> ReadyBody:
     loading: Loading[RetrievalService] = app.state.loading
     if loading.reason is not None:
-        return ReadyBody(ready=False, loading=loading.in_first_try, process="retrieval", reason=loading.reason)
+        return describe_loading("retrieval", loading)
     service = loading.get()
     engine = service.engine
     try:
         images = await service.health_worker.run(service.gallery.count)
     except GalleryUnavailable as exc:
         return ReadyBody(
-            ready=False, process="retrieval", reason="the gallery does not answer", details={"gallery": str(exc)}
+            ready=False,
+            process="retrieval",
+            code=ReadyCode.GALLERY_UNAVAILABLE,
+            reason="the gallery does not answer",
+            details={"gallery": str(exc)},
         )
     details = {
         "encoder": str(service.gallery.fingerprint),
@@ -128,14 +138,16 @@ async def _probe(app: FastAPI) -> ReadyBody:
         "searches_at_most": engine.gate.capacity,
         "photos_waiting": engine.waiting,
     }
-    reason = None
+    code, reason = None, None
     if (lag := service.gallery.vector_lag) is not None:
         details["vectors_waiting"] = lag.waiting
         details["vector_engine"] = lag.trouble or "answers"
         if lag.trouble:
-            reason = "searches may fail, because the vector engine is unavailable or being repaired; photos can be "
-        "added"
-    return ReadyBody(ready=True, process="retrieval", reason=reason, details=details)
+            code = ReadyCode.SEARCHES_MAY_FAIL
+            reason = (
+                "searches may fail, because the vector engine is unavailable or being repaired; photos can be added"
+            )
+    return ReadyBody(ready=True, process="retrieval", code=code, reason=reason, details=details)
 
 
 async def _version(app: FastAPI) -> VersionBody:

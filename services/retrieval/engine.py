@@ -1,21 +1,24 @@
 """The asynchronous face of retrieval: decode in threads, encode in batches, search in threads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from core.encoders.base import Encoder
+from core.encoders.batches import Encoding, encode_each
+from core.errors import SemanticMatchError
 from core.gallery import Gallery
 from core.imaging.decoding import DecodedImage, ImageLimits, decode_image
 from core.local_features.codec import pack
 from core.results import Candidate
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
-from core.retrieval.retriever import LookAgain, Retriever
+from core.retrieval.retriever import LookAgain, Retrieved, Retriever
 from core.runtime.cancellation import cancelled_by
-from services.retrieval.uploads.indexing import Encoding
+from services.lost_device import Watch
 from serving.admission import Gate
 from serving.batching import DynamicBatcher
 from serving.deadlines import current_deadline
@@ -63,6 +66,7 @@ class RetrievalEngine:
         limits: ImageLimits,
         most_waiting: int,
         time_budget_s: float,
+        watch: Watch,
     ) -> None:
         """Join running parts.
 
@@ -74,6 +78,7 @@ class RetrievalEngine:
             limits: of photos.
             most_waiting: searches at work or waiting.
             time_budget_s: of one search.
+            watch: put around what may use the device.
         """
         self.gate = Gate(most_waiting)
         self._gallery = gallery
@@ -82,6 +87,7 @@ class RetrievalEngine:
         self._workers = workers
         self._limits = limits
         self._time_budget_s = time_budget_s
+        self._watch = watch
 
     @property
     def waiting(self) -> int:
@@ -123,9 +129,8 @@ class RetrievalEngine:
             with timer.stage("encode"):
                 embedding, local_features = await self._batcher.submit(query.image, background=in_background)
             with timer.stage("search"):
-                retrieved = await self._workers.run(
-                    self._retriever(exclusion).retrieve, query.image, embedding, local_features, collection, top_k
-                )
+                look = partial(self._retriever(exclusion).retrieve, query.image, embedding, local_features)
+                retrieved = await self._workers.run(self._retrieve, look, collection, top_k)
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
             return Found(
@@ -142,12 +147,16 @@ class RetrievalEngine:
         searched = ExcludingGallery(self._gallery, exclusion) if exclusion else self._gallery
         return Retriever(searched, self._look_again, time_budget_s=self._time_budget_s)
 
+    def _retrieve(self, look: Callable[[str, int], Retrieved], collection: str, top_k: int) -> Retrieved:
+        with self._watch():
+            return look(collection, top_k)
+
     def _decode(self, photo: bytes, collection: str) -> DecodedImage:
         self._gallery.check_collection(collection)  # before any work for what cannot be answered
         return decode_image(photo, limits=self._limits)
 
 
-def encode_batch(encoder: Encoder, images: Sequence[Image.Image]) -> list[Encoding]:
-    """Encode photos together, and give each what is its own."""
-    encodings = encoder.encode(images)
-    return list(zip(encodings.embeddings, encodings.local_features, strict=True))
+def encode_batch(encoder: Encoder, watch: Watch, images: Sequence[Image.Image]) -> list[Encoding | SemanticMatchError]:
+    """Encode photos together; one that cannot be encoded fails for itself."""
+    with watch():
+        return encode_each(encoder, images)

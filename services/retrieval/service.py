@@ -10,6 +10,7 @@ from clients.verifier import VerifierClient
 from core.encoders.base import Encoder
 from core.gallery import CollectionSummary, Gallery
 from core.imaging.budget import DecodingBudget
+from services.lost_device import Watch
 from services.retrieval.background.calibration_jobs import CalibrationJobs
 from services.retrieval.background.calibration_run import CalibrationRun
 from services.retrieval.background.calibrations import Calibrations
@@ -102,6 +103,7 @@ async def open_service(
     audit: AuditLog,
     settings: RetrievalSettings,
     metrics: Metrics,
+    watch: Watch,
 ) -> AsyncIterator[RetrievalService]:
     """Start the threads and queues around an encoder and a gallery; stop them at the end, after the work accepted."""
     async with AsyncExitStack() as stack:
@@ -114,7 +116,7 @@ async def open_service(
         checkups = await stack.enter_async_context(open_checkups(gallery))
         batcher = await stack.enter_async_context(
             DynamicBatcher(
-                partial(encode_batch, encoder),
+                partial(encode_batch, encoder, watch),
                 max_batch_size=settings.largest_batch,
                 max_wait_s=settings.batch_wait_ms / 1000,
                 max_queue=settings.most_waiting,
@@ -131,6 +133,7 @@ async def open_service(
             limits=limits,
             most_waiting=settings.most_waiting,
             time_budget_s=settings.time_budget_s,
+            watch=watch,
         )
         indexer = Indexer(
             gallery,

@@ -1,23 +1,24 @@
 """Composes the verifier service: verifier, read-only gallery, engine, route."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, closing
+from functools import partial
 
-import numpy as np
 from fastapi import FastAPI
-from PIL import Image
 
-from contracts.health import ReadyBody, VersionBody
+from contracts.health import ReadyBody, ReadyCode, VersionBody
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
-from core.results import Photo
 from core.runtime.devices import device_of
 from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import AsksServers, RemembersPhotos, Verifier
 from services.errors import CORE_ERRORS
+from services.lost_device import Watch, ending_where_lost
 from services.memory_trimming import trimming_memory
+from services.readiness import describe_loading
 from services.verifier import routes
-from services.verifier.engine import VerifierEngine
+from services.verifier.engine import VerifierEngine, prove
 from services.verifier.gallery_access import GalleryAccess
 from services.verifier.server_metrics import ServerMetrics
 from services.verifier.settings import VerifierSettings
@@ -41,6 +42,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watch = partial(ending_where_lost, app)
         with (
             closing(GalleryAccess(settings.data_dir, settings.image_limits, settings.storage)) as gallery,
             ExitStack() as stack,
@@ -48,12 +50,12 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
         ):
 
             async def load() -> VerifierEngine:
-                loaded = await worker.run(_load, settings, verifier)
+                loaded = await worker.run(_load, settings, verifier, watch)
                 if verifier is None:
                     stack.callback(getattr(loaded, "close", lambda: None))
                 at_once = loaded.queries_at_once if isinstance(loaded, AsksServers) else 1
                 workers = worker if at_once == 1 else stack.enter_context(Workers(at_once, "verifier"))
-                engine = VerifierEngine(loaded, gallery, workers, settings)
+                engine = VerifierEngine(loaded, gallery, workers, settings, watch)
                 _watch(metrics, engine, gallery)
                 return engine
 
@@ -80,6 +82,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
 def _watch(metrics: Metrics, engine: VerifierEngine, gallery: GalleryAccess) -> None:
     metrics.watch_gate("photos", lambda: engine.gate.inside, engine.gate.capacity)
     metrics.watch_cache("local_features", gallery.feature_uses)
+    metrics.registry.register(engine.readability)
     if isinstance(engine.verifier, RemembersPhotos):
         for name, cache in engine.verifier.caches.items():
             metrics.watch_cache(name, cache.uses)
@@ -87,21 +90,27 @@ def _watch(metrics: Metrics, engine: VerifierEngine, gallery: GalleryAccess) -> 
         metrics.registry.register(ServerMetrics(metrics.process, engine.verifier))
 
 
-def _load(settings: VerifierSettings, verifier: Verifier | None) -> Verifier:
+def _load(settings: VerifierSettings, verifier: Verifier | None, watch: Watch) -> Verifier:
     """Load the verifier and prove with a real pair that a verification would succeed."""
-    if verifier is None:
-        limit_threads(settings.threads)
-        verifier = VERIFIERS.create(settings.verifier, settings.hints, **settings.options)
-    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    photo = Photo(load=lambda: Image.fromarray(noise))
-    verifier.verify(photo, [photo])
-    return verifier
+    if verifier is not None:
+        with watch():
+            prove(verifier)
+        return verifier
+    limit_threads(settings.threads)
+    with watch():
+        made = VERIFIERS.create(settings.verifier, settings.hints, **settings.options)
+        try:
+            prove(made)
+        except BaseException:
+            getattr(made, "close", lambda: None)()
+            raise
+    return made
 
 
 async def _probe(app: FastAPI) -> ReadyBody:
     loading: Loading[VerifierEngine] = app.state.loading
     if loading.reason is not None:
-        return ReadyBody(ready=False, loading=loading.in_first_try, process="verifier", reason=loading.reason)
+        return describe_loading("verifier", loading)
     engine = loading.get()
     details = {
         "verifier": engine.verifier.fingerprint,
@@ -112,10 +121,23 @@ async def _probe(app: FastAPI) -> ReadyBody:
     servers = engine.verifier.servers if isinstance(engine.verifier, AsksServers) else ()
     if servers:
         details["servers"] = {each.name: each.away_because or "answers" for each in servers}
-    reason = None
     if servers and all(each.away_because for each in servers):
         reason = f"none of the {len(servers)} servers that the verifier asks is answering"
-    return ReadyBody(ready=reason is None, process="verifier", reason=reason, details=details)
+        code = ReadyCode.SERVERS_UNAVAILABLE
+        return ReadyBody(ready=False, process="verifier", code=code, reason=reason, details=details)
+    readability = engine.readability
+    details["pairs_unreadable"] = readability.unreadable
+    if readability.takes_a_proof():
+        app.state.proof = asyncio.create_task(engine.prove())  # kept, or it might be collected before it ends
+    if readability.reason is None:
+        return ReadyBody(ready=True, process="verifier", details=details)
+    return ReadyBody(
+        ready=not readability.is_lost,
+        process="verifier",
+        code=ReadyCode.REPLIES_UNREADABLE,
+        reason=f"the last photo got no verdict: {readability.reason}",
+        details=details,
+    )
 
 
 async def _version(app: FastAPI) -> VersionBody:

@@ -2,9 +2,13 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
+
+import numpy as np
+from PIL import Image
 
 from contracts.verification import CandidateRef, VerifyRequest
 from core.decision.acceptance import Acceptance, at_confidence
@@ -13,12 +17,16 @@ from core.decision.evidence import VerifiedPair
 from core.decision.explanations import ExplainedPair, Explanation, explain
 from core.decision.location import Whereabouts, location_odds
 from core.decision.rule import models_in_use
+from core.errors import NoVerdict, SemanticMatchError
 from core.imaging.decoding import decode_image
 from core.local_features.codec import unpack
 from core.results import Photo, Verdict
 from core.runtime.cancellation import cancelled_by, raise_if_cancelled
-from core.verifiers.base import Verifier
+from core.verifiers.base import AsksServers, Verifier, style_threshold
+from services.lost_device import Watch
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
+from services.verifier.readability import Readability
+from services.verifier.reasons import ReasonWriter
 from services.verifier.settings import VerifierSettings
 from serving.admission import Gate
 from serving.body_slots import BodySlots
@@ -40,7 +48,7 @@ class Verified:
         decision: drawn from them.
         contributions: what each signal added to the decision's score.
         acceptance: from when on an answer was given.
-        dropped: ids of the others: deleted meanwhile, or of a photo that cannot be read.
+        dropped: ids of the others: deleted meanwhile, of a photo that cannot be read, or without a verdict.
         explanation: of the ranking and the decision, where it was asked for.
     """
 
@@ -58,10 +66,17 @@ class VerifierEngine:
     Attributes:
         verifier: the backend.
         gate: admits requests; what is inside and not at work waits for a worker.
+        readability: whether the verifier's replies can be read.
+        reasons: writes why.
     """
 
     def __init__(
-        self, verifier: Verifier, gallery: GalleryAccess, workers: Workers, settings: VerifierSettings
+        self,
+        verifier: Verifier,
+        gallery: GalleryAccess,
+        workers: Workers,
+        settings: VerifierSettings,
+        watch: Watch,
     ) -> None:
         """Compose running parts; ``workers`` has one thread, unless the verifier may be shared by several."""
         self.verifier = verifier
@@ -69,7 +84,11 @@ class VerifierEngine:
         self.body_slots = BodySlots(_MOST_RECEIVING, settings.max_waiting * settings.max_photo_bytes, settings.pace)
         self._gallery = gallery
         self._workers = workers
+        self._watch = watch
         self._limits = settings.image_limits
+        self.readability = Readability()
+        at_once = verifier.queries_at_once if isinstance(verifier, AsksServers) else 1
+        self.reasons = ReasonWriter(verifier, gallery, workers, self.gate, self._limits, watch, at_once=max(1, at_once))
         threshold = settings.accept_threshold
         self._acceptance = None if threshold is None else at_confidence(threshold)
 
@@ -96,6 +115,19 @@ class VerifierEngine:
         with self.gate.admit(in_background=request.in_background), cancelled_by(current_deadline().check):
             return await self._workers.run(self._verify, photos, features, request, timer, asked)
 
+    async def prove(self) -> None:
+        """Find out whether the verifier's replies can be read again."""
+        try:
+            await self._workers.run(self._prove)
+        except SemanticMatchError as failure:
+            self.readability.note(0, failure)
+        else:
+            self.readability.note(0, None)
+
+    def _prove(self) -> None:
+        with self._watch():
+            prove(self.verifier)
+
     def _verify(
         self,
         photos: Sequence[bytes],
@@ -110,11 +142,16 @@ class VerifierEngine:
         with timer.stage("gallery"):
             found = self._gallery.photos(list(dict.fromkeys(each.image_id for each in request.candidates)))
         pairs: list[tuple[CandidateRef, Verdict]] = []
-        with timer.stage("verify"):
+        failure: NoVerdict | None = None
+        with timer.stage("verify"), self._watch():
             for number, query in enumerate(queries):
-                pairs += self._judge(
-                    query, [each for each in request.candidates if each.photo == number], found, request
-                )
+                of_photo = [each for each in request.candidates if each.photo == number]
+                try:
+                    pairs += self._judge(query, of_photo, found, request)
+                except NoVerdict as exc:
+                    failure = exc
+        if failure is not None and not pairs:
+            raise failure
         judged = [
             VerifiedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
             for candidate, verdict in pairs
@@ -129,6 +166,7 @@ class VerifierEngine:
             models,
             location=_location(request, found),
             acceptance=self._acceptance,
+            style_threshold=style_threshold(self.verifier, request.prompt_style),
         )
         ranking = [pairs[index] for index in answer.order]
         seen = {candidate.image_id for candidate, _ in pairs}
@@ -151,7 +189,11 @@ class VerifierEngine:
     def _judge(
         self, query: Photo, candidates: list[CandidateRef], found: list[CandidatePhoto], request: VerifyRequest
     ) -> list[tuple[CandidateRef, Verdict]]:
-        """Have the candidates judged without those that are gone, or whose photo turns out to be unusable."""
+        """Have the candidates judged without those that are gone, or whose photo turns out to be unusable.
+
+        Raises:
+            NoVerdict: none of those that are left could be judged.
+        """
         photos = {each.image.image_id: each.photo for each in found}
         candidates = [each for each in candidates if each.image_id in photos]
         while True:
@@ -161,13 +203,48 @@ class VerifierEngine:
                     query,
                     [photos[each.image_id] for each in candidates],
                     prompt_style=request.prompt_style,
-                    explain=request.explain,
                 )
             except UnusableCandidate as exc:
                 logger.warning("verifying without a candidate: %s", exc)
                 candidates = [each for each in candidates if each.image_id != exc.image_id]
+            except NoVerdict as failure:
+                self.readability.note(len(candidates), failure)
+                raise
             else:
-                return list(zip(candidates, verdicts, strict=True))
+                return self._readable(candidates, verdicts)
+
+    def _readable(
+        self, candidates: list[CandidateRef], verdicts: Sequence[Verdict | None]
+    ) -> list[tuple[CandidateRef, Verdict]]:
+        """The candidates with a verdict, which is a number.
+
+        Raises:
+            NoVerdict: there are candidates, and none has one.
+        """
+        pairs = [
+            (candidate, verdict)
+            for candidate, verdict in zip(candidates, verdicts, strict=True)
+            if verdict is not None and math.isfinite(verdict.confidence)
+        ]
+        failure = NoVerdict("the verifier gave no number for any pair") if candidates and not pairs else None
+        self.readability.note(len(candidates) - len(pairs), failure)
+        if failure is not None:
+            raise failure
+        return pairs
+
+
+def prove(verifier: Verifier) -> None:
+    """Show by a real pair that a verification would succeed.
+
+    Raises:
+        NoVerdict: the reply cannot be read, or its confidence is no number.
+        BackendUnavailable: there is no reply.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    photo = Photo(load=lambda: Image.fromarray(noise))
+    (verdict,) = verifier.verify(photo, [photo])
+    if verdict is None or not math.isfinite(verdict.confidence):
+        raise NoVerdict("the verifier gave no number for the pair that it was tried with")
 
 
 def _explanation(

@@ -14,6 +14,8 @@ from contracts.verification import (
     CorrespondencesBody,
     DecisionBody,
     RankedVerdict,
+    ReasonsReply,
+    ReasonsRequest,
     VerdictBody,
     VerifyReply,
     VerifyRequest,
@@ -44,6 +46,12 @@ class VerifyFields(BaseModel):
     request: Json[VerifyRequest]
 
 
+class ReasonsFields(BaseModel):
+    """The text fields of the form of ``POST /reasons``."""
+
+    request: Json[ReasonsRequest]
+
+
 async def get_engine(request: Request) -> VerifierEngine:
     """The running engine.
 
@@ -65,8 +73,8 @@ async def get_settings(request: Request) -> VerifierSettings:
     "/verify",
     response_model=VerifyReply,
     summary="Which of these candidates show this photo's place?",
-    description="Verdicts come best first. `dropped` lists candidates that were deleted meanwhile or whose photo "
-    "cannot be read; this is not an error.",
+    description="Verdicts come best first. `dropped` lists candidates that were deleted meanwhile, whose photo cannot "
+    "be read, or that got no readable verdict while others did; this is not an error.",
     responses=error_answers(400, 408, 413, 415, 422, 503, 504),
     openapi_extra=form_body(
         VerifyFields,
@@ -118,6 +126,30 @@ async def verify(
     return Response(reply.model_dump_json(), media_type="application/json")
 
 
+@router.post(
+    "/reasons",
+    response_model=ReasonsReply,
+    summary="Why does this photo show what the candidate shows, or not, in the model's words?",
+    description="Written token by token, and only while no verdict is waited for. `null` from those that write none.",
+    responses=error_answers(400, 404, 408, 413, 415, 422, 503, 504),
+    openapi_extra=form_body(ReasonsFields, file="The query photo."),
+)
+async def write_reasons(
+    request: Request,
+    engine: Annotated[VerifierEngine, Depends(get_engine)],
+    settings: Annotated[VerifierSettings, Depends(get_settings)],
+    timeout_s: RequestTimeout = None,
+) -> ReasonsReply:
+    """Read the form, have the reasons written."""
+    limit = settings.max_photo_bytes + MAX_FIELD_BYTES
+    with engine.body_slots.admit() as incoming:
+        async with open_form(request, incoming, max_bytes=limit, max_files=1, in_memory=True) as form:
+            fields = parse_fields(ReasonsFields, form)
+            (photo,) = [await each.read() for each in uploaded_files(form, "file")]
+    async with until_disconnect(request, timeout_s):
+        return ReasonsReply(reasons=await engine.reasons.write(photo, fields.request))
+
+
 def _said(reasons: Sequence[Reason]) -> dict[Language, list[str]]:
     return {language: [reason.say(language) for reason in reasons] for language in get_args(Language)}
 
@@ -161,7 +193,12 @@ def _decision_body(verified: Verified) -> DecisionBody | None:
 
 
 def _verdict_body(verdict: Verdict, rank: int, explanation: Explanation | None, language: Language) -> VerdictBody:
-    body = VerdictBody(is_match=verdict.is_match, confidence=verdict.confidence, response=verdict.response)
+    body = VerdictBody(
+        is_match=verdict.is_match,
+        confidence=verdict.confidence,
+        response=verdict.response,
+        written_reasons=verdict.reasons or None,
+    )
     if explanation is not None:
         body.reasons_in = _said(explanation.pair_reasons[rank])
         body.reasons = body.reasons_in[language]

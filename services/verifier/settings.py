@@ -39,7 +39,7 @@ class VerifierSettings(GallerySettings):
         ge=0,
         le=1,
         description="confidence from which a place is given as the answer; unset: the collection's calibration "
-        "decides, or else 0.5",
+        "decides, or else the prompt style, or else 0.5",
     )
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -20,6 +20,8 @@ Answer = Callable[[dict[str, Any]], tuple[int, Any]]
 class ChatServer:
     """Serves ``answer`` at ``/v1/chat/completions``, and a list of models, between entering and leaving the context.
 
+    Answers come with ``headers``.
+
     Attributes:
         requests: the JSON of every request so far.
         headers: their headers.
@@ -27,7 +29,7 @@ class ChatServer:
         health: status that this list is answered with.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, headers: Mapping[str, str] | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.checks = 0
@@ -50,6 +52,8 @@ class ChatServer:
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
 

@@ -1,10 +1,12 @@
 """The whole product with the models of the GPU path: the real loading code, on tiny random weights."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fakes.images import draw_place, encode, see_again
 from in_process import AppClient, error_of
+from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLModel
 
 from gateway.settings import GatewaySettings
 from scripts.tiny_models.dino import build_dinov3
@@ -93,3 +95,24 @@ def test_operators_see_that_gallery_photos_are_remembered(product: AppClient):
     ask(product)
 
     assert hits() == before + 4
+
+
+@pytest.mark.parametrize("explain", ["false", "true"])
+def test_a_match_takes_two_passes_of_the_language_model(
+    product: AppClient, monkeypatch: pytest.MonkeyPatch, explain: str
+):
+    """One over what the candidates share and one over all of them, explained or not: nothing is generated."""
+    passes: list[int] = []
+    forward = Qwen3VLModel.forward
+
+    def counted(self: Any, *arguments: Any, **options: Any) -> Any:
+        passes.append(1)
+        return forward(self, *arguments, **options)
+
+    monkeypatch.setattr(Qwen3VLModel, "forward", counted)
+    product.post("/match", files={"file": ("q.jpg", encode(draw_place(2)))}, data={"explain": explain})
+    passes.clear()
+    reply = product.post("/match", files={"file": ("q.jpg", encode(draw_place(3)))}, data={"explain": explain}).json()
+
+    assert reply["verification"] == "done"
+    assert len(passes) <= 2

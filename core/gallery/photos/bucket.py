@@ -49,8 +49,8 @@ class PhotoBucket:
         """
         parts = urlsplit(url)
         prefix = parts.path.strip("/")
-        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
-            raise InvalidRequest(f"invalid photo store: {url[:200]!r}; give s3://BUCKET or s3://BUCKET/PREFIX")
+        if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc or parts.query or parts.fragment:
+            raise InvalidRequest("invalid photo store; accepted: s3://BUCKET or s3://BUCKET/PREFIX")
         self._place = f"s3://{parts.netloc}/{prefix}"
         self._cache = cache
         self._paths = PhotoFiles(cache.folder)

@@ -2,30 +2,42 @@
 
 import base64
 import math
+import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
 from PIL import Image
 
-from core.errors import BackendUnavailable
-from core.verifiers.prompting.replies import WeighedAnswer, spellings, weigh
+from core.errors import BackendUnavailable, NoVerdict
+from core.verifiers.chat.completion_body import first_choice, first_pieces
+from core.verifiers.prompting.replies import WeighedAnswer, require_mass, weigh
 from core.verifiers.prompting.styles import PromptStyle, Shown, Turn
 
 _JPEG_QUALITY = 92
+LEAST_SIDE = 32
+"""Pixels: models cut photos into tiles of 28 or 32, and some servers fail on a photo that is narrower than one."""
+_MOST_ASPECT = 100  # Qwen's processors refuse more than 200
 
-NO_LOGPROBS = (
-    "the server returned no probabilities; vLLM and SGLang do, for models they run themselves "
-    "(logprobs, top_logprobs); for a server that cannot, set answers_from to 'words'"
+_TOKEN_IDS = (
+    "the reply cannot be read: the server writes its words as numbers; start it without --return-tokens-as-token-ids"
+)
+_THOUGHTS = (
+    "; the model thinks before it answers: switch that off in the server, or with "
+    'request_options {"chat_template_kwargs": {"enable_thinking": false}}'
 )
 
 
 def encode_data_uri(image: Image.Image, max_pixels: int) -> str:
-    """Write a photo as a JPEG data URI, reduced to at most about ``max_pixels``."""
+    """Write a photo as a JPEG data URI, reduced to about ``max_pixels``; tiny ones enlarged to ``LEAST_SIDE``."""
     shrink = min(1.0, math.sqrt(max_pixels / (image.width * image.height)))
-    if shrink < 1:
-        size = (max(1, round(image.width * shrink)), max(1, round(image.height * shrink)))
-        image = image.resize(size, Image.Resampling.BICUBIC)
+    width, height = max(1, round(image.width * shrink)), max(1, round(image.height * shrink))
+    if min(width, height) < LEAST_SIDE:
+        grow = LEAST_SIDE / min(width, height)
+        width, height = max(LEAST_SIDE, round(width * grow)), max(LEAST_SIDE, round(height * grow))
+        width, height = min(width, _MOST_ASPECT * LEAST_SIDE), min(height, _MOST_ASPECT * LEAST_SIDE)
+    if (width, height) != image.size:
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
     stream = BytesIO()
     image.convert("RGB").save(stream, "JPEG", quality=_JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
@@ -46,59 +58,67 @@ def read_text(body: Any) -> str:
     """Give the text of a reply.
 
     Raises:
+        NoVerdict: the text is empty, because the model's thoughts took all the room or it said nothing.
         BackendUnavailable: the body is no chat completion.
     """
-    text = _first_choice(body).get("message", {}).get("content")
-    if not isinstance(text, str):
-        raise BackendUnavailable("the server's reply holds no text; is it a chat-completions endpoint?")
-    return text.strip()
+    message = first_choice(body)["message"]
+    text = message.get("content")
+    if isinstance(text, list):  # parts, as some servers reply
+        text = "".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
+    if isinstance(text, str) and text.strip():
+        return text.strip()
+    if message.get("reasoning_content") or message.get("reasoning"):
+        raise NoVerdict(
+            "the reply cannot be read: the model was still thinking when it had to end; switch thinking off in the "
+            'server, or with request_options {"chat_template_kwargs": {"enable_thinking": false}}'
+        )
+    if isinstance(text, str):
+        raise NoVerdict("the reply cannot be read: it is empty")
+    raise BackendUnavailable("the server's reply holds no text; is it a chat-completions endpoint?")
 
 
 def weigh_first_word(body: Any, style: PromptStyle) -> WeighedAnswer:
-    """Weigh yes against no from the likeliest first words of a reply.
+    """Weigh yes against no from the likeliest first words of a reply, the chosen one among them.
 
-    An answer that is not among them is at most as likely as the least likely one that is, and is counted as that. If
-    neither answer is among them, the model said something else, which is no yes: confidence 0, mass 0.
+    An answer that is not among them is at most as likely as the least likely one that is, and is counted as that.
 
     Raises:
+        NoVerdict: the model was about to say something else, or the numbers are none.
         BackendUnavailable: the reply has no probabilities.
     """
-    likeliest = _first_logprobs(body)
+    chosen, pieces = first_pieces(body)
+    if any(piece.startswith("token_id:") for piece in pieces):
+        raise NoVerdict(_TOKEN_IDS)
+    logprobs = [logprob for logprob in pieces.values() if logprob is not None]
+    if any(math.isnan(logprob) or logprob == math.inf for logprob in logprobs):
+        raise NoVerdict("the server's probabilities are no numbers (NaN or infinity)")
+    instead = f"; it began with {chosen[:20]!r}{_THOUGHTS if 'think' in chosen.casefold() else ''}"
     yes, no = (
-        [logprob for token, logprob in likeliest if token.strip() in {word.strip() for word in spellings(words)}]
-        for words in (style.yes, style.no)
+        [logprob for piece, logprob in pieces.items() if logprob is not None and _bare(piece) in spelled]
+        for spelled in ({word.casefold() for word in words} for words in (style.yes, style.no))
     )
     if not yes and not no:
-        return WeighedAnswer(confidence=0.0, mass=0.0)
-    least = min(logprob for _, logprob in likeliest)
-    return weigh(yes or [least], no or [least])
+        return require_mass(WeighedAnswer(confidence=0.0, mass=0.0), instead)
+    least = min(logprobs)
+    answer = weigh(yes or [least], no or [least])
+    # What an unlisted answer is taken to weigh at most is no sign that the model wanted to give one.
+    listed = math.fsum(math.exp(min(logprob, 0.0)) for logprob in (*yes, *no))
+    return require_mass(WeighedAnswer(answer.confidence, min(listed, 1.0)), instead)
+
+
+def is_greedy(body: Any) -> bool:
+    """Whether a reply gives the chosen word all of the probability, as servers do that count after they have chosen."""
+    _, pieces = first_pieces(body)
+    numbers = [math.exp(min(logprob, 0.0)) for logprob in pieces.values() if logprob is not None]
+    return max(numbers) == 1.0 and math.fsum(numbers) == 1.0
+
+
+def _bare(piece: str) -> str:
+    """A word without the blanks, quotes, stars and stops around it, in lower case."""
+    return re.sub(r"^[\W_]+|[\W_]+$", "", piece).casefold()
 
 
 def _content(part: str | Shown, data_uris: Mapping[Shown, str]) -> dict[str, Any]:
     if isinstance(part, Shown):
         return {"type": "image_url", "image_url": {"url": data_uris[part]}}
     return {"type": "text", "text": part}
-
-
-def _first_logprobs(body: Any) -> list[tuple[str, float]]:
-    try:
-        entries = _first_choice(body)["logprobs"]["content"][0]["top_logprobs"]
-        likeliest = [(str(entry["token"]), float(entry["logprob"])) for entry in entries]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise BackendUnavailable(NO_LOGPROBS) from error
-    # One word alone says nothing about the other.
-    if len(likeliest) < 2:
-        raise BackendUnavailable(NO_LOGPROBS)
-    return likeliest
-
-
-def _first_choice(body: Any) -> dict[str, Any]:
-    try:
-        choice = body["choices"][0]
-    except (KeyError, IndexError, TypeError) as error:
-        raise BackendUnavailable(
-            "the server's reply is not a chat completion; check the URL, it ends with /v1"
-        ) from error
-    if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
-        raise BackendUnavailable("the server's reply is not a chat completion; check the URL, it ends with /v1")
-    return choice

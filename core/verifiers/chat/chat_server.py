@@ -8,14 +8,28 @@ from typing import Any
 
 import httpx
 
-from core.errors import BackendUnavailable, InvalidRequest
+from core.errors import BackendUnavailable, InvalidRequest, NoVerdict
+from core.runtime.keys import read_key
 
 _CONNECT_S = 5.0
 _SERVER_ERROR, _NOT_IMPLEMENTED = 500, 501
+# Answers that say how the server is, whatever it was asked.
+_OF_THE_SERVER = (408, 429, 502, 503, 504)
+_OURS = ("model", "messages")
 
 
 class ServerFailed(BackendUnavailable):
-    """This server gave no answer; another one may."""
+    """This server gave no answer, which says nothing of what another would do.
+
+    Attributes:
+        may_be_the_requests: it answered that it failed over this request; another request may be answered well.
+        retry_after_s: when it wants to be asked again; None where it did not say.
+    """
+
+    def __init__(self, message: str, *, may_be_the_requests: bool = False, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.may_be_the_requests = may_be_the_requests
+        self.retry_after_s = retry_after_s
 
 
 class ChatServer:
@@ -26,17 +40,31 @@ class ChatServer:
         url: of the API, as given.
     """
 
-    def __init__(self, url: str, model: str, api_key: str | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        api_key: str | None,
+        *,
+        request_options: Mapping[str, Any] | None = None,
+        proxy: str | None = None,
+    ) -> None:
         """Set the server; it is not asked yet.
 
         Args:
             url: of the API, up to and including its version.
             model: as the server calls it.
             api_key: sent as a bearer token.
+            request_options: further fields of every request; None as a value leaves a field out.
+            proxy: web address of an HTTP proxy on the way to the server.
 
         Raises:
-            InvalidRequest: ``url`` is no web address, or ``model`` is empty.
+            InvalidRequest: ``url`` or ``proxy`` is no web address, ``model`` is empty, ``api_key`` is no key, or an
+                option is not the operator's to set.
         """
+        key = read_key("api_key", api_key)
+        if taken := [name for name in request_options or {} if name in _OURS]:
+            raise InvalidRequest(f"request_options sets {', '.join(taken)}; accepted: any field but {', '.join(_OURS)}")
         # None of it is shown, nor its parser's complaint: it may hold a password.
         try:
             base = httpx.URL(url.rstrip("/"))
@@ -51,11 +79,15 @@ class ChatServer:
         self._completions = httpx.URL(f"{base}/chat/completions")
         self._models = httpx.URL(f"{base}/models")
         self._model = model
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+        self._key = key
+        self._request_options = dict(request_options or {})
+        try:
             # A kept connection that the server has closed meanwhile is replaced, not reported.
-            transport=httpx.HTTPTransport(retries=1),
-            trust_env=False,
+            transport = httpx.HTTPTransport(retries=1, proxy=proxy)
+        except (httpx.InvalidURL, ValueError):
+            raise InvalidRequest("proxy is no web address; accepted: like http://127.0.0.1:3128") from None
+        self._client = httpx.Client(
+            headers={"Authorization": f"Bearer {key}"} if key else {}, transport=transport, trust_env=False
         )
 
     def complete(self, messages: Sequence[Mapping[str, Any]], *, timeout_s: float, **options: Any) -> Any:
@@ -63,9 +95,11 @@ class ChatServer:
 
         Raises:
             ServerFailed: the server did not answer in time, failed, or answered something else.
-            BackendUnavailable: it refused this very request, as others would.
+            NoVerdict: it refused this very request, as others would.
         """
-        request = {"model": self._model, "messages": messages, "temperature": 0, **options}
+        fields = {"temperature": 0, **options, **self._request_options}
+        request = {"model": self._model, "messages": messages}
+        request |= {name: value for name, value in fields.items() if value is not None}
         response = self._send("POST", self._completions, timeout_s, json=request)
         if response.status_code == 404:
             raise ServerFailed(
@@ -73,9 +107,7 @@ class ChatServer:
                 f"{self._completions.path} (HTTP 404)"
             )
         if response.is_error:
-            refused = f"server {self.name} refused with HTTP {response.status_code}: {response.text[:300]}"
-            is_the_requests_fault = response.status_code < _SERVER_ERROR and response.status_code not in (408, 429)
-            raise BackendUnavailable(refused) if is_the_requests_fault else ServerFailed(refused)
+            raise self._refusal(response)
         try:
             return response.json()
         except ValueError as error:
@@ -97,14 +129,34 @@ class ChatServer:
         """Drop the connections."""
         self._client.close()
 
+    def _refusal(self, response: httpx.Response) -> BackendUnavailable:
+        """The error that an error answer stands for."""
+        status, said = response.status_code, response.text[:300]
+        if self._key:
+            said = said.replace(self._key, "***")
+        refused = f"server {self.name} refused with HTTP {status}: {said}"
+        if status in _OF_THE_SERVER:
+            return ServerFailed(refused, retry_after_s=_seconds(response.headers.get("retry-after")))
+        if status >= _SERVER_ERROR:
+            return ServerFailed(refused, may_be_the_requests=True)
+        return NoVerdict(f"{refused}; lower top_logprobs" if "logprobs" in said else refused)
+
     def _send(self, method: str, url: httpx.URL, timeout_s: float, **body: Any) -> httpx.Response:
         timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S))
         try:
             response = self._client.request(method, url, timeout=timeout, **body)
         except httpx.TimeoutException as error:
             raise ServerFailed(f"server {self.name} did not answer in time ({type(error).__name__})") from error
-        except httpx.HTTPError as error:
+        except httpx.ConnectError as error:  # the system's own words, which hold nothing that was sent
             raise ServerFailed(f"server {self.name} cannot be reached: {error}; is it running?") from error
+        except httpx.HTTPError as error:  # the words of others may repeat what was sent, the key included
+            fact = f"server {self.name} cannot be reached ({type(error).__name__}); is it running?"
+            raise ServerFailed(fact) from None
         if response.status_code in (401, 403):
             raise ServerFailed(f"server {self.name} refused the API key (HTTP {response.status_code})")
         return response
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """What a Retry-After header asks for; dates, which nobody sends here, count as nothing."""
+    return float(retry_after) if retry_after is not None and retry_after.strip().isdigit() else None

@@ -2,8 +2,9 @@
 
 All requests of one query go to the same server, whose prefix cache then serves what they share: highest random weight
 (rendezvous) hashing, Thaler and Ravishankar 1998, which moves only the queries of a server that comes or goes. A server
-that is clearly busier than another is skipped. One that fails gets no requests for a while; others answer them. A
-thread checks every few seconds which servers answer, so that visitors need not find out.
+that is clearly busier than another is skipped. One that fails gets no requests for a while; others answer them. What
+fails at a second server too is the fault of the request. A thread checks every few seconds which servers answer, so
+that visitors need not find out.
 """
 
 import hashlib
@@ -11,11 +12,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Any
+from weakref import ReferenceType, finalize, ref
 
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, NoVerdict
 from core.runtime.cancellation import raise_if_cancelled
 from core.verifiers.base import ServerState
 from core.verifiers.chat.chat_server import ChatServer, ServerFailed
@@ -23,6 +25,10 @@ from core.verifiers.chat.chat_server import ChatServer, ServerFailed
 CHECK_EVERY_S = 5.0
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 60.0
+LONGEST_WAIT_S = 5.0
+_SHORTEST_WAIT_S = 0.2
+QUERIES_IN_DOUBT = 3
+"""So many queries in a row that a server answers with a failure are no longer taken for the queries' fault."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +47,7 @@ class _Member:
         pause_s: for how long it is left alone the next time it fails.
         is_on_trial: it answered a check since it failed, but no request yet; it gets one at a time.
         heard_s: when it answered last.
+        doubtful: queries that it has answered with a failure since it last answered one well.
     """
 
     server: ChatServer
@@ -52,6 +59,7 @@ class _Member:
     pause_s: float = FIRST_PAUSE_S
     is_on_trial: bool = False
     heard_s: float = -float("inf")
+    doubtful: set[str] = field(default_factory=set)
 
     @property
     def has_room(self) -> bool:
@@ -93,7 +101,10 @@ class ChatServers:
         self._clock = clock
         self._lock = Lock()
         self._closing = Event()
-        self._checking = Thread(target=self._keep_checking, name="verifier-servers", daemon=True)
+        # The thread holds no reference, so that servers that nobody closed end with their last user.
+        arguments = (ref(self), self._closing, check_every_s)
+        self._checking = Thread(target=_keep_checking, args=arguments, name="verifier-servers", daemon=True)
+        finalize(self, self._closing.set)
         self._checking.start()
 
     @property
@@ -114,10 +125,12 @@ class ChatServers:
             options: of the request.
 
         Raises:
+            NoVerdict: it is this request that cannot be answered.
             BackendUnavailable: no server answered; the last one's words.
         """
         until_s = self._clock() + self._timeout_s
         tried: list[_Member] = []
+        in_doubt: list[tuple[_Member, ServerFailed]] = []
         while True:
             raise_if_cancelled()
             member, is_last = self._take(query_key, tried)
@@ -125,11 +138,21 @@ class ChatServers:
             try:
                 answer = member.server.complete(messages, timeout_s=left_s if is_last else left_s / 2, **options)
             except ServerFailed as failure:
-                self._note_failure(member, failure)
                 tried.append(member)
+                if failure.may_be_the_requests and self._is_in_doubt(member, query_key):
+                    in_doubt.append((member, failure))
+                    if is_last or len(in_doubt) > 1:
+                        raise NoVerdict(str(failure)) from failure
+                    continue
+                if is_last and self._may_wait(failure, until_s):
+                    tried.remove(member)
+                    continue
+                self._note_failure(member, failure)
                 if is_last or self._clock() >= until_s:
                     raise
             else:
+                for other, doubt in in_doubt:  # this one could answer, so they are at fault
+                    self._note_failure(other, doubt)
                 self._note_answer(member)
                 return answer
             finally:
@@ -174,9 +197,24 @@ class ChatServers:
             # A server that is known to be down is worth a first attempt, not a second one.
             return member, not any(other.reason is None for other in others)
 
+    def _is_in_doubt(self, member: _Member, query_key: str) -> bool:
+        """Whether a failure may still be this query's fault: the server is not known to fail at everything."""
+        with self._lock:
+            if len(member.doubtful) < QUERIES_IN_DOUBT:
+                member.doubtful.add(query_key)
+            return member.reason is None and len(member.doubtful) < QUERIES_IN_DOUBT
+
+    def _may_wait(self, failure: ServerFailed, until_s: float) -> bool:
+        """Wait as long as a busy server asked for, if there is the time for it."""
+        wait_s = failure.retry_after_s
+        if wait_s is None or wait_s > LONGEST_WAIT_S or self._clock() + wait_s >= until_s:
+            return False
+        return not self._closing.wait(max(wait_s, _SHORTEST_WAIT_S))
+
     def _note_answer(self, member: _Member) -> None:
         with self._lock:
             member.answered += 1
+            member.doubtful.clear()
             member.reason, member.is_on_trial, member.pause_s = None, False, FIRST_PAUSE_S
             member.heard_s = self._clock()
 
@@ -199,10 +237,15 @@ class ChatServers:
                 member.pause_s = min(2 * member.pause_s, LONGEST_PAUSE_S)
             member.reason, member.heard_s = str(failure), -float("inf")
 
-    def _keep_checking(self) -> None:
-        while not self._closing.wait(self._check_every_s):
-            with suppress(RuntimeError):  # the client was closed meanwhile
-                self.check()
+
+def _keep_checking(servers: "ReferenceType[ChatServers]", closing: Event, every_s: float) -> None:
+    while not closing.wait(every_s):
+        checked = servers()
+        if checked is None:
+            return
+        with suppress(RuntimeError):  # the client was closed meanwhile
+            checked.check()
+        del checked
 
 
 def _weight(query_key: str, url: str) -> bytes:

@@ -5,22 +5,30 @@ serves what the candidates share.
 """
 
 import hashlib
+import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from core.errors import InvalidRequest
+from core.errors import InvalidRequest, NoVerdict
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import cancellable
 from core.verifiers.base import ServerState
-from core.verifiers.chat.chat_completions import encode_data_uri, read_text, to_messages, weigh_first_word
+from core.verifiers.chat.chat_completions import (
+    encode_data_uri,
+    is_greedy,
+    read_text,
+    to_messages,
+    weigh_first_word,
+)
 from core.verifiers.chat.chat_server import ChatServer
 from core.verifiers.chat.chat_servers import ChatServers
-from core.verifiers.prompting.questions import Dialogue, ask_style
+from core.verifiers.prompting.questions import Dialogue, ask_reasons, ask_style
 from core.verifiers.prompting.replies import WeighedAnswer, average, read_answer
 from core.verifiers.prompting.styles import (
     DEFAULT_STYLE,
@@ -38,6 +46,8 @@ ANSWERS_FROM = ("logprobs", "words")
 _CACHE_BYTES = 256 * 1024**2  # data URIs of gallery photos, some 100 kB each
 _QUERIES_PER_SERVER = 2  # while one's photos are being encoded, the other's requests are under way
 _WORD_TOKENS = 16  # room for an answer word with quotes, asterisks or a label around it
+
+logger = logging.getLogger(__name__)
 
 
 class OpenAICompatibleVerifier:
@@ -63,6 +73,8 @@ class OpenAICompatibleVerifier:
         top_logprobs: int = 20,
         concurrency: int = 8,
         timeout_s: float = 60.0,
+        request_options: Mapping[str, Any] | None = None,
+        proxy: str | None = None,
     ) -> None:
         """Set the servers and start to check every few seconds whether they answer.
 
@@ -70,7 +82,7 @@ class OpenAICompatibleVerifier:
             url: of the API, up to and including its version, e.g. ``http://127.0.0.1:8000/v1``; several as a list, or
                 separated by commas.
             model: as the servers call it.
-            api_key: sent as a bearer token.
+            api_key: sent as a bearer token; blanks and line ends around it are taken off.
             prompt_style: used where a call names none.
             styles_file: TOML or JSON with styles of one's own.
             query_pixels: budget of the query; larger photos are sent reduced.
@@ -82,6 +94,9 @@ class OpenAICompatibleVerifier:
             top_logprobs: how many candidates for the answer word to ask for; servers allow 20 at most, some 5.
             concurrency: requests in flight at once for each server, over all calls.
             timeout_s: for one answer; half of it where another server could be asked after this one.
+            request_options: further fields of every request, such as ``{"chat_template_kwargs": {"enable_thinking":
+                False}}``; None as a value leaves a field out, e.g. ``{"temperature": None}``.
+            proxy: web address of an HTTP proxy on the way to the servers; the environment's are not used.
 
         Raises:
             InvalidRequest: a setting outside what is accepted.
@@ -98,7 +113,9 @@ class OpenAICompatibleVerifier:
         self._styles = load_styles(styles_file)
         self._style = self._styles.choose(prompt_style)
         urls = [part.strip() for part in url.split(",")] if isinstance(url, str) else list(url)
-        servers = [ChatServer(address, model, api_key) for address in urls]
+        servers = [
+            ChatServer(address, model, api_key, request_options=request_options, proxy=proxy) for address in urls
+        ]
         self._servers = ChatServers(servers, timeout_s=timeout_s, busier_by=concurrency)
         self._pixels = {Shown.QUERY: query_pixels, Shown.CANDIDATE: candidate_pixels}
         self._orders = (False, True) if both_orders else (False,)
@@ -108,7 +125,8 @@ class OpenAICompatibleVerifier:
         self._data_uris: BoundedCache[str, str] = BoundedCache(_CACHE_BYTES, len)
         self.fingerprint = (
             f"openai-compatible ({model}; {query_pixels}+{candidate_pixels} pixels; {answers_from}"
-            f"{'; both orders' if both_orders else ''}; asked in {self._style.name} {digest(self._style)})"
+            f"{'; both orders' if both_orders else ''}{_digest(request_options)}"
+            f"; asked in {self._style.name} {digest(self._style)})"
         )
 
     @property
@@ -125,9 +143,13 @@ class OpenAICompatibleVerifier:
         """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
         return identify(self._styles, prompt_style, self._style)
 
+    def threshold(self, prompt_style: str | None) -> float:
+        """The style's own; see ``core.verifiers.base.ReadsPrompts``."""
+        return self._chosen(prompt_style).threshold
+
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
-    ) -> list[Verdict]:
+    ) -> list[Verdict | None]:
         """Judge all candidates of one query, several requests at a time.
 
         Args:
@@ -137,15 +159,27 @@ class OpenAICompatibleVerifier:
             explain: have the model write its reasons as well, in a second request per pair.
 
         Returns:
-            K verdicts in the order of ``candidates``.
+            K verdicts in the order of ``candidates``; None for one that was refused, or answered unreadably.
 
         Raises:
             InvalidRequest: unknown prompt style.
-            BackendUnavailable: no server could be asked, or one refused, or gave no probabilities.
+            NoVerdict: all of them were.
+            BackendUnavailable: no server could be asked, or it gave no probabilities.
         """
-        style = self._styles.choose(prompt_style) if prompt_style is not None else self._style
+        style = self._chosen(prompt_style)
         if not candidates:
             return []
+        return ask_style(style, self._show(style, query, candidates), len(candidates), explain=explain)
+
+    def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
+        """Have the model say why; see ``core.verifiers.base.WritesReasons``."""
+        style = self._chosen(prompt_style)
+        return ask_reasons(style, self._show(style, query, [candidate]), is_match=is_match)
+
+    def _chosen(self, prompt_style: str | None) -> PromptStyle:
+        return self._style if prompt_style is None else self._styles.choose(prompt_style)
+
+    def _show(self, style: PromptStyle, query: Photo, candidates: Sequence[Photo]) -> "_RemotePairs":
         # The query is not remembered: it is seen once, and would push out gallery photos that are seen often.
         shown = self._threads.submit(encode_data_uri, query.load(), self._pixels[Shown.QUERY])
         pairs = [
@@ -153,7 +187,7 @@ class OpenAICompatibleVerifier:
             for uri in self._threads.map(self._encode_candidate, candidates)
         ]
         query_key = hashlib.sha256(shown.result().encode()).hexdigest()
-        respondent = _RemotePairs(
+        return _RemotePairs(
             partial(self._servers.complete, query_key=query_key),
             self._threads,
             style,
@@ -162,7 +196,6 @@ class OpenAICompatibleVerifier:
             self._top_logprobs,
             self._word_confidence,
         )
-        return ask_style(style, respondent, len(candidates), explain=explain)
 
     def close(self) -> None:
         """Drop the connections and threads."""
@@ -201,7 +234,7 @@ class _RemotePairs:
     top_logprobs: int
     word_confidence: float | None
 
-    def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer]:
+    def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer | NoVerdict]:
         """Weigh yes against no as the next word of each talk."""
         jobs = [
             (compose(self.style, *dialogue, candidate_first=candidate_first), pair)
@@ -212,21 +245,49 @@ class _RemotePairs:
         width = len(self.orders)
         return [average(answers[start : start + width]) for start in range(0, len(answers), width)]
 
-    def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str]:
+    def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str | NoVerdict]:
         """Continue each talk in sentences."""
         jobs = [(compose(self.style, *dialogue), pair) for dialogue, pair in zip(dialogues, self.pairs, strict=True)]
         continue_dialogue = cancellable(partial(self._continue, max_tokens))
         return list(self.threads.map(continue_dialogue, *zip(*jobs, strict=True)))
 
-    def _continue(self, max_tokens: int, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> str:
-        return read_text(self.complete(to_messages(turns, pair), max_tokens=max_tokens))
+    def _continue(self, max_tokens: int, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> str | NoVerdict:
+        try:
+            return read_text(self.complete(to_messages(turns, pair), max_tokens=max_tokens))
+        except NoVerdict as failure:
+            return failure
 
-    def _weigh_pair(self, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> WeighedAnswer:
-        messages = to_messages(turns, pair)
+    def _weigh_pair(self, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> WeighedAnswer | NoVerdict:
+        try:
+            return self._ask(to_messages(turns, pair))
+        except NoVerdict as failure:
+            return failure
+
+    def _ask(self, messages: Sequence[Mapping[str, Any]]) -> WeighedAnswer:
         if self.word_confidence is None:
             body = self.complete(messages, max_tokens=1, logprobs=True, top_logprobs=self.top_logprobs)
-            return weigh_first_word(body, self.style)
-        answer = read_answer(read_text(self.complete(messages, max_tokens=_WORD_TOKENS)), self.style)
-        if answer is None:
-            return WeighedAnswer(confidence=0.0, mass=0.0)
-        return WeighedAnswer(self.word_confidence if answer else 1 - self.word_confidence, mass=1.0)
+            answer = weigh_first_word(body, self.style)
+            if is_greedy(body):
+                _warn_of_greedy_probabilities()
+            return answer
+        text = read_text(self.complete(messages, max_tokens=_WORD_TOKENS))
+        is_yes = read_answer(text, self.style)
+        if is_yes is None:
+            raise NoVerdict(f"the reply cannot be read: it is neither yes nor no, but {text[:60]!r}")
+        return WeighedAnswer(self.word_confidence if is_yes else 1 - self.word_confidence, mass=1.0)
+
+
+@cache
+def _warn_of_greedy_probabilities() -> None:
+    logger.warning(
+        "the server gives the word it chose a probability of exactly 1, so that every confidence is 0 or 1; it counts "
+        "after choosing, as some do at temperature 0: try request_options with another temperature"
+    )
+
+
+def _digest(request_options: Mapping[str, Any] | None) -> str:
+    """What the fingerprint says of options that may move a confidence."""
+    if not request_options:
+        return ""
+    text = json.dumps(request_options, sort_keys=True, default=str)
+    return f"; request options {hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from core.errors import NoVerdict
 from core.results import Verdict
-from core.verifiers.prompting.replies import OFF_FORMAT_MASS, WeighedAnswer
+from core.verifiers.prompting.replies import WeighedAnswer
 from core.verifiers.prompting.styles import PromptStyle
 
 logger = logging.getLogger(__name__)
@@ -17,48 +18,68 @@ Dialogue = tuple[str, ...]
 class VisionLanguageModel(Protocol):
     """A model to which the K pairs of one query have been shown."""
 
-    def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer]:
-        """Weigh yes against no as the next word of each of the K talks."""
+    def weigh(self, dialogues: Sequence[Dialogue]) -> Sequence[WeighedAnswer | NoVerdict]:
+        """Weigh yes against no as the next word of each of the K talks; of a pair without an answer say why."""
         ...
 
-    def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str]:
-        """Continue each of the K talks in sentences."""
+    def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> Sequence[str | NoVerdict]:
+        """Continue each of the K talks in sentences; of a pair that cannot be asked about say why."""
         ...
 
 
-def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, explain: bool) -> list[Verdict]:
+def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, explain: bool) -> list[Verdict | None]:
     """Ask what the style says about ``count`` pairs.
 
     Every verdict rests on the probabilities of one word. Sentences are generated only where the style wants them
     before the word, or the caller wants them after it; they then stand first in ``response``, and the word last.
+
+    Returns:
+        K verdicts; None for a pair that could not be judged.
+
+    Raises:
+        NoVerdict: no pair could be judged.
     """
-    reasons = [""] * count
+    reasons: Sequence[str | NoVerdict] = [""] * count
     if style.reasons_first:
         reasons = model.reply([(style.reasons_cue,)] * count, style.max_reason_tokens)
-        answers = model.weigh([(style.reasons_cue, text, style.cue) for text in reasons])
+        said = ["" if isinstance(text, NoVerdict) else text for text in reasons]
+        answers = model.weigh([(style.reasons_cue, text, style.cue) for text in said])
     else:
         answers = model.weigh([(style.cue,)] * count)
-    words = [style.answer(answer.confidence) for answer in answers]
     if explain and not style.reasons_first:
+        words = [style.answer(0.0 if isinstance(answer, NoVerdict) else answer.confidence) for answer in answers]
         reasons = model.reply([(style.cue, word, style.reasons_cue) for word in words], style.max_reason_tokens)
-    _report_mass(style, answers)
-    return [
-        Verdict(
-            is_match=style.accepts(answer.confidence),
-            confidence=answer.confidence,
-            response=f"{text}\n{style.answer_label}{word}" if text else word,
-        )
-        for answer, word, text in zip(answers, words, reasons, strict=True)
-    ]
+    verdicts = [_verdict(style, answer, text) for answer, text in zip(answers, reasons, strict=True)]
+    failures = [each for each in (*answers, *reasons) if isinstance(each, NoVerdict)]
+    if failures and not any(verdicts):
+        raise failures[0]
+    for failure in failures:
+        logger.warning("style %s: a pair is left out: %s", style.name, failure)
+    return verdicts
 
 
-def _report_mass(style: PromptStyle, answers: Sequence[WeighedAnswer]) -> None:
-    """Tell the operator when a model does not answer in the style's words: its confidences then mean little."""
-    lowest = min(answer.mass for answer in answers)
-    logger.debug("style %s: P(yes) + P(no) of %d pairs is at least %.3f", style.name, len(answers), lowest)
-    if lowest < OFF_FORMAT_MASS:
-        logger.warning(
-            "style %s: P(yes) + P(no) fell to %.3f; the model answers off format, try another style or model",
-            style.name,
-            lowest,
-        )
+def ask_reasons(style: PromptStyle, model: VisionLanguageModel, *, is_match: bool) -> str:
+    """Have the model say why the one pair that it was shown matches, or does not.
+
+    Raises:
+        NoVerdict: the pair cannot be asked about.
+    """
+    word = style.answer(1.0 if is_match else 0.0)
+    dialogue = (style.reasons_cue,) if style.reasons_first else (style.cue, word, style.reasons_cue)
+    (text,) = model.reply([dialogue], style.max_reason_tokens)
+    if isinstance(text, NoVerdict):
+        raise text
+    return text
+
+
+def _verdict(style: PromptStyle, answer: WeighedAnswer | NoVerdict, reasons: str | NoVerdict) -> Verdict | None:
+    if isinstance(answer, NoVerdict) or (isinstance(reasons, NoVerdict) and style.reasons_first):
+        return None
+    word = style.answer(answer.confidence)
+    text = "" if isinstance(reasons, NoVerdict) else reasons
+    return Verdict(
+        is_match=style.accepts(answer.confidence),
+        confidence=answer.confidence,
+        response=f"{text}\n{style.answer_label}{word}" if text else word,
+        reasons=text,
+    )

@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.errors import NoVerdict
 from core.verifiers.prompting.styles import PromptStyle
 
-OFF_FORMAT_MASS = 0.5
-"""Below this probability of all answer words together, the model was about to say something else. A guess."""
+LEAST_MASS = 0.5
+"""Below this probability of all answer words together something else is likelier, and yes against no is mere noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +29,55 @@ def weigh(yes: Sequence[float], no: Sequence[float]) -> WeighedAnswer:
     """Weigh the spellings of yes against those of no.
 
     Args:
-        yes: natural logarithms of the spellings' probabilities; at least one, of which one is finite.
+        yes: natural logarithms of the spellings' probabilities, at least one; -inf is a probability of 0.
         no: likewise.
+
+    Raises:
+        NoVerdict: one of them is NaN or +inf, or all are -inf.
     """
+    if not all(value < math.inf for value in (*yes, *no)):  # NaN is not below anything
+        raise NoVerdict(
+            "the model's probabilities are no numbers (NaN or infinity); in float16 such models overflow: choose the "
+            "dtype bfloat16 or float32"
+        )
     log_yes, log_no = _log_sum(yes), _log_sum(no)
-    mass = math.exp(log_yes) + math.exp(log_no)
+    if max(log_yes, log_no) == -math.inf:
+        raise NoVerdict("the model gives neither yes nor no any probability")
+    mass = math.exp(min(log_yes, 0.0)) + math.exp(min(log_no, 0.0))
     return WeighedAnswer(confidence=_sigmoid(log_yes - log_no), mass=min(mass, 1.0))
 
 
-def average(answers: Sequence[WeighedAnswer]) -> WeighedAnswer:
-    """Average what was answered about one pair shown in several orders.
+def require_mass(answer: WeighedAnswer, instead: str = "") -> WeighedAnswer:
+    """Give ``answer`` back where it is one.
+
+    Args:
+        answer: as weighed.
+        instead: what is known of what the model was about to say.
+
+    Raises:
+        NoVerdict: the model was about to say something else than yes or no.
+    """
+    if answer.mass >= LEAST_MASS:
+        return answer
+    raise NoVerdict(
+        f"the reply cannot be read: yes and no together have a probability of {answer.mass:.3f}, "
+        f"and a verdict needs {LEAST_MASS:g}{instead}; try another prompt style or model"
+    )
+
+
+def average(answers: Sequence[WeighedAnswer | NoVerdict]) -> WeighedAnswer | NoVerdict:
+    """Average what was answered about one pair shown in several orders; without all of them there is no answer.
 
     Probabilities are averaged, not their logits, so that one very sure order does not outvote the other.
     """
+    weighed: list[WeighedAnswer] = []
+    for answer in answers:
+        if isinstance(answer, NoVerdict):
+            return answer
+        weighed.append(answer)
     return WeighedAnswer(
-        confidence=sum(answer.confidence for answer in answers) / len(answers),
-        mass=min(answer.mass for answer in answers),
+        confidence=sum(answer.confidence for answer in weighed) / len(weighed),
+        mass=min(answer.mass for answer in weighed),
     )
 
 
@@ -64,7 +98,8 @@ def read_answer(text: str, style: PromptStyle) -> bool | None:
     Returns:
         True for yes, False for no, None where the text says neither.
     """
-    text = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL).strip()
+    text = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL)
+    text = re.sub(r"<\|[^|<>]*\|>", "", text).strip()  # special tokens, such as <|begin_of_box|>
     labelled = re.findall(rf"{re.escape(style.answer_label.strip())}\W*(.+)", text, flags=re.IGNORECASE)
     starts = [*labelled[-1:], text]
     for start in starts:

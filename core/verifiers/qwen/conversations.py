@@ -38,23 +38,19 @@ class ConversationWriter:
         order = [part for turn in turns for part in turn.parts if isinstance(part, Shown)]
         texts = self._render(turns).split(_PHOTO)
         # Special tokens stand on both sides of every photo, so the texts' tokens do not depend on each other.
-        pieces: list[Piece] = [self._tokens_of(texts[0])]
+        pieces: list[Piece] = [self.encode(texts[0])]
         for shown, text in zip(order, texts[1:], strict=True):
-            pieces += [photos[shown], self._tokens_of(text)]
+            pieces += [photos[shown], self.encode(text)]
         return pieces
 
-    def single_tokens(self, words: Sequence[str]) -> list[int]:
-        """Give the tokens of those words that are one token each."""
-        encoded = [self._tokenizer.encode(word, add_special_tokens=False) for word in words]
-        return sorted({tokens[0] for tokens in encoded if len(tokens) == 1})
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Give a text's tokens."""
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False))
 
     def read(self, tokens: Sequence[int]) -> str:
         """Give a reply's text."""
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return text.strip()
-
-    def _tokens_of(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(text, add_special_tokens=False))
 
     def _render(self, turns: Sequence[Turn]) -> str:
         messages = [{"role": turn.role, "content": [_content(part) for part in turn.parts]} for turn in turns]

@@ -1,41 +1,18 @@
 """One query and its K candidates in a local Qwen-VL, asked about together."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from core.errors import InvalidRequest
+from core.errors import NoVerdict
 from core.runtime.bounded_forward import BoundedForward
 from core.verifiers.prompting.questions import Dialogue
-from core.verifiers.prompting.replies import WeighedAnswer, average, spellings, weigh
+from core.verifiers.prompting.replies import WeighedAnswer, average, require_mass, weigh
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose
+from core.verifiers.qwen.answer_words import AnswerTokens, Tokens
 from core.verifiers.qwen.conversations import ConversationWriter, Piece
 from core.verifiers.qwen.shared_prefix import Beginning, SharedPrefixRunner
 from core.verifiers.qwen.visual_tokens import VisualTokens
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerTokens:
-    """The tokens that mean yes, and those that mean no."""
-
-    yes: tuple[int, ...]
-    no: tuple[int, ...]
-
-    @classmethod
-    def of(cls, style: PromptStyle, writer: ConversationWriter) -> "AnswerTokens":
-        """Look the style's answer words up, in every spelling.
-
-        Raises:
-            InvalidRequest: the model has no single token for either answer.
-        """
-        yes, no = (writer.single_tokens(spellings(words)) for words in (style.yes, style.no))
-        if not yes or not no:
-            raise InvalidRequest(
-                f"prompt style {style.name} answers with {'/'.join(style.yes)} or {'/'.join(style.no)}, and this model "
-                "has no single token for one of them; choose shorter words"
-            )
-        return cls(tuple(yes), tuple(no))
 
 
 class PairSession:
@@ -79,8 +56,11 @@ class PairSession:
         self._orders = (False, True) if both_orders else (False,)
         self._beginnings: dict[bool, Beginning] = {}
 
-    def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer]:
-        """Weigh yes against no as the next word of each of the K talks, by one forward pass per order."""
+    def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer | NoVerdict]:
+        """Weigh yes against no as the next word of each of the K talks, by one forward pass per order.
+
+        Answer words of several tokens take a pass more for each beginning of one.
+        """
         by_order = [self._weigh(dialogues, candidate_first) for candidate_first in self._orders]
         return [average(answers) for answers in zip(*by_order, strict=True)]
 
@@ -90,12 +70,17 @@ class PairSession:
         replies = self._in_batches(lambda some: self._runner.generate(beginning, some, max_tokens), ends)
         return [self._writer.read(tokens) for tokens in replies.tolist()]
 
-    def _weigh(self, dialogues: Sequence[Dialogue], candidate_first: bool) -> list[WeighedAnswer]:
+    def _weigh(self, dialogues: Sequence[Dialogue], candidate_first: bool) -> list[WeighedAnswer | NoVerdict]:
         beginning, ends = self._write(dialogues, candidate_first)
-        columns = [*self._answers.yes, *self._answers.no]
-        rows = self._in_batches(lambda some: self._runner.next_token_logprobs(beginning, some)[:, columns], ends)
-        split = len(self._answers.yes)
-        return [weigh(row[:split], row[split:]) for row in rows.tolist()]
+        following: dict[Tokens, torch.Tensor] = {}
+        for said in self._answers.beginnings():
+            begun = [[*pieces, said] for pieces in ends] if said else ends
+            following[said] = self._in_batches(lambda some: self._runner.next_token_logprobs(beginning, some), begun)
+        yes, no = (
+            torch.stack([_logprob(tokens, following) for tokens in answers], dim=1).tolist()
+            for answers in (self._answers.yes, self._answers.no)
+        )
+        return [_answer(*pair) for pair in zip(yes, no, strict=True)]
 
     def _write(self, dialogues: Sequence[Dialogue], candidate_first: bool) -> tuple[Beginning, list[list[Piece]]]:
         conversations = [
@@ -126,3 +111,16 @@ class PairSession:
             return bounded(ends)
         finally:
             self.max_batch = bounded.max_batch
+
+
+def _logprob(tokens: Tokens, following: Mapping[Tokens, torch.Tensor]) -> torch.Tensor:
+    """Logarithm of the probability that a word is said, [K]: of all its tokens, each after those before it."""
+    steps = [following[tokens[:number]][:, token] for number, token in enumerate(tokens)]
+    return torch.stack(steps).sum(dim=0)
+
+
+def _answer(yes: Sequence[float], no: Sequence[float]) -> WeighedAnswer | NoVerdict:
+    try:
+        return require_mass(weigh(yes, no))
+    except NoVerdict as failure:
+        return failure

@@ -4,11 +4,11 @@ All candidates of a query go through the network together, behind one computatio
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -18,10 +18,11 @@ from core.runtime.bounded_cache import BoundedCache
 from core.runtime.devices import DeviceChoice, choose_device
 from core.runtime.model_folder import resolve_model_folder
 from core.verifiers import VERIFIERS
-from core.verifiers.prompting.questions import ask_style
-from core.verifiers.prompting.styles import DEFAULT_STYLE, digest, identify, load_styles
+from core.verifiers.prompting.questions import ask_reasons, ask_style
+from core.verifiers.prompting.styles import DEFAULT_STYLE, PromptStyle, digest, identify, load_styles
+from core.verifiers.qwen.answer_words import AnswerTokens
 from core.verifiers.qwen.conversations import ConversationWriter
-from core.verifiers.qwen.pair_session import AnswerTokens, PairSession
+from core.verifiers.qwen.pair_session import PairSession
 from core.verifiers.qwen.qwen_files import NEEDED_FILES, QwenModel, load_qwen
 from core.verifiers.qwen.shared_prefix import SharedPrefixRunner
 from core.verifiers.qwen.vision_tower import CachedVisionTower
@@ -30,6 +31,8 @@ from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens, check_tok
 DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
 
 _LOADING_THREADS = 4
+
+Answer = TypeVar("Answer")
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +104,7 @@ class Qwen3VLVerifier:
         self._both_orders = both_orders
         self._max_batch = max_batch
         self._lock = Lock()
-        AnswerTokens.of(self._style, self._writer)
+        AnswerTokens.of(self._style, self._writer.encode)
         self.fingerprint = (
             f"qwen3-vl ({model.name}; {str(self.device.dtype).removeprefix('torch.')}; "
             f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''}; "
@@ -118,9 +121,13 @@ class Qwen3VLVerifier:
         """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
         return identify(self._styles, prompt_style, self._style)
 
+    def threshold(self, prompt_style: str | None) -> float:
+        """The style's own; see ``core.verifiers.base.ReadsPrompts``."""
+        return self._chosen(prompt_style).threshold
+
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
-    ) -> list[Verdict]:
+    ) -> list[Verdict | None]:
         """Judge all candidates of one query together.
 
         Args:
@@ -130,17 +137,41 @@ class Qwen3VLVerifier:
             explain: have the model write its reasons as well; costs a generation, token by token.
 
         Returns:
-            K verdicts in the order of ``candidates``. ``response`` ends with the answer word to which the model leans;
-            a strict style may ask for more than leaning.
+            K verdicts in the order of ``candidates``; None for one to which the model would answer neither yes nor no.
+            ``response`` ends with the answer word to which the model leans; a strict style may ask for more than
+            leaning.
 
         Raises:
-            InvalidRequest: unknown prompt style, or one whose answer words this model cannot say in one token.
+            InvalidRequest: unknown prompt style, or one whose answer words this model cannot say in a few tokens.
+            NoVerdict: no candidate got a verdict.
             OutOfMemory: the query, or a single candidate, did not fit the device.
         """
-        style = self._styles.choose(prompt_style) if prompt_style is not None else self._style
-        answers = AnswerTokens.of(style, self._writer)
+        style = self._chosen(prompt_style)
+        answers = AnswerTokens.of(style, self._writer.encode)
         if not candidates:
             return []
+        return self._ask(
+            style, answers, query, candidates, lambda model: ask_style(style, model, len(candidates), explain=explain)
+        )
+
+    def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
+        """Have the model say why; see ``core.verifiers.base.WritesReasons``."""
+        style = self._chosen(prompt_style)
+        answers = AnswerTokens.of(style, self._writer.encode)
+        return self._ask(style, answers, query, [candidate], lambda model: ask_reasons(style, model, is_match=is_match))
+
+    def _chosen(self, prompt_style: str | None) -> PromptStyle:
+        return self._style if prompt_style is None else self._styles.choose(prompt_style)
+
+    def _ask(
+        self,
+        style: PromptStyle,
+        answers: AnswerTokens,
+        query: Photo,
+        candidates: Sequence[Photo],
+        question: Callable[[PairSession], Answer],
+    ) -> Answer:
+        """Show the photos to the model and put a question."""
         # Decoding and resizing need no device, so concurrent calls do them side by side.
         prepared = self._prepare(query, candidates)
         try:
@@ -156,9 +187,9 @@ class Qwen3VLVerifier:
                     both_orders=self._both_orders,
                     max_batch=self._max_batch,
                 )
-                verdicts = ask_style(style, session, len(candidates), explain=explain)
+                answer = question(session)
                 self._max_batch = session.max_batch
-                return verdicts
+                return answer
         except torch.OutOfMemoryError as error:  # where no smaller batch can help, as with the query itself
             raise OutOfMemory("the query did not fit the device's memory; lower query_tokens") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from core.runtime.cancellation import raise_if_cancelled
 from core.verifiers.qwen.conversations import Piece
 from core.verifiers.qwen.visual_tokens import VisualTokens
 
@@ -116,6 +117,7 @@ class SharedPrefixRunner:
         tokens = [token]
         ended = torch.isin(token, self._stop_tokens)
         while len(tokens) < max_tokens and not bool(ended.all()):
+            raise_if_cancelled()
             position = position + 1
             mask = None if mask is None else torch.nn.functional.pad(mask, (0, 1), value=1)
             output = self._network(

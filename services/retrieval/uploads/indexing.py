@@ -4,22 +4,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from core.building.indexing import PreparedPhoto, prepare_photo, store_each
+from core.encoders.batches import Encoding
 from core.errors import GalleryUnavailable, SemanticMatchError
 from core.gallery import Gallery
 from core.gallery.values import AddResult, NewImage
 from core.imaging.decoding import ImageLimits
-from core.results import LocalFeatures
 from services.retrieval.uploads.submissions import Submission
 from serving.batching import DynamicBatcher
 from serving.workers import Workers
-
-Encoding = tuple[NDArray[np.float32], LocalFeatures | None]
-"""Embedding, float32 [D], and local features of one photo."""
 
 AddOutcome = AddResult | SemanticMatchError
 """What became of one submission: stored now or before, or why it was refused."""

@@ -11,6 +11,7 @@ from core.decision.acceptance import Acceptance, at_confidence
 from core.decision.answer import decide, decide_by_retrieval, rank
 from core.decision.evidence import SIGNALS, VerifiedPair, gather
 from core.decision.rule import DecisionRule, models_in_use, rule_for
+from core.errors import InvalidRequest
 from core.results import Verdict
 
 MODELS = models_in_use("embedded (x)", "geometric (y)", None)
@@ -205,3 +206,34 @@ def test_without_candidates_there_is_a_reason_and_no_score():
     answer = decide([], CollectionsOnRecord(MODELS), "museum", MODELS)
 
     assert (answer.order, answer.decision.matched, answer.contributions) == ((), False, {})
+
+
+@pytest.mark.parametrize(
+    ("encoder", "verifier"),
+    [("embedded (x)", "qwen3-vl (x)"), ("dinov3 (x)", "openai-compatible (x)"), ("embedded (x)", "geometric (x)")],
+)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"confidence": float("nan")},
+        {"confidence": 0.9, "similarity": float("nan")},
+        {"confidence": 0.9, "local_score": float("inf")},
+    ],
+)
+def test_what_is_no_number_is_no_answer(encoder: str, verifier: str, broken: dict[str, float]):
+    """NaN compares with nothing and is never taken for a yes, by any rule; the pair counts as not compared."""
+    ranking = rank([judged(f"p{i}", **broken) for i in range(5)], rule_for(encoder, verifier), Acceptance())
+    assert (ranking.order, ranking.decision.matched) == ((), False)
+
+    pairs = [judged("bad", **broken), judged("good", 0.99, 0.5, local_score=200.0)]
+    decision = rank(pairs, rule_for(encoder, verifier), Acceptance()).decision
+    assert 0 <= decision.confidence <= 1
+    assert rank(pairs, rule_for(encoder, verifier), Acceptance()).order == (1,)
+
+
+def test_a_threshold_that_is_no_number_is_refused():
+    """An operator's, as well as a sample's score and a calibration's own."""
+    with pytest.raises(InvalidRequest, match="nan"):
+        at_confidence(float("nan"))
+    with pytest.raises(InvalidRequest, match="nan"):
+        Sample(float("nan"), True, True, "labelled")

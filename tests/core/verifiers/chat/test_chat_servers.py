@@ -1,5 +1,6 @@
 """Several servers asked as one: who is asked, who is left alone, and when they may come back."""
 
+import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -11,10 +12,10 @@ from fakes.chat_server import ChatServer as ServerProcess
 from fakes.chat_server import completion
 from fakes.clock import Clock
 
-from core.errors import BackendUnavailable, InvalidRequest
+from core.errors import BackendUnavailable, InvalidRequest, NoVerdict
 from core.runtime.cancellation import cancelled_by
 from core.verifiers.chat.chat_server import ChatServer, ServerFailed
-from core.verifiers.chat.chat_servers import FIRST_PAUSE_S, LONGEST_PAUSE_S, ChatServers
+from core.verifiers.chat.chat_servers import FIRST_PAUSE_S, LONGEST_PAUSE_S, QUERIES_IN_DOUBT, ChatServers
 
 Join = Callable[..., ChatServers]
 
@@ -175,6 +176,58 @@ def test_what_is_the_requests_own_fault_is_asked_once(join: Join):
     assert all(state.away_because is None for state in servers.states)
 
 
+def test_what_fails_at_two_servers_is_the_requests_own_fault(join: Join):
+    """A photo over which one server after another fails is refused, and no server is left alone for it."""
+
+    def fail_over_poison(request: dict[str, Any]) -> tuple[int, Any]:
+        return (500, {}) if request["messages"] else yes(request)
+
+    with ServerProcess(fail_over_poison) as first, ServerProcess(fail_over_poison) as second:
+        servers = join(first.url, second.url)
+        for _ in range(5):
+            with pytest.raises(NoVerdict, match="HTTP 500"):
+                servers.complete([{"role": "user", "content": "poison"}], query_key="poison")
+        assert all(state.away_because is None for state in servers.states)
+        assert ask(servers, "another query") == completion("yes")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_server_that_fails_over_every_query_is_left_alone(join: Join, count: int):
+    """What fails over one query is in doubt; over three different ones in a row it is the server."""
+    with ExitStack() as stack:
+        processes = [stack.enter_context(ServerProcess(lambda _request: (500, {}))) for _ in range(count)]
+        servers = join(*(process.url for process in processes))
+        for query in range(QUERIES_IN_DOUBT + 1):
+            with pytest.raises(BackendUnavailable, match="HTTP 500"):
+                ask(servers, query)
+    assert all("HTTP 500" in str(state.away_because) for state in servers.states)
+
+
+def test_a_busy_server_is_asked_again_when_it_says(join: Join):
+    """429 with Retry-After from the only server is waited for, as long as there is time."""
+    said: list[int] = []
+
+    def busy_first(request: dict[str, Any]) -> tuple[int, Any]:
+        said.append(1)
+        return (429, {}) if len(said) == 1 else yes(request)
+
+    with ServerProcess(busy_first, headers={"Retry-After": "0"}) as server:
+        servers = join(server.url)
+        assert ask(servers, "a query") == completion("yes")
+    assert servers.states[0].failed == 0
+
+
+def test_servers_that_nobody_closed_end_with_their_last_user():
+    """The thread that checks them keeps none alive."""
+    with ServerProcess(yes) as process:
+        servers = ChatServers([ChatServer(process.url, "tiny", None)], timeout_s=5, busier_by=8, check_every_s=SELDOM_S)
+        thread = servers._checking
+        del servers
+        gc.collect()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
 def test_a_hanging_server_leaves_time_for_another():
     """A server that never answers gets half of the time, and another the rest."""
     over = Event()
@@ -300,14 +353,14 @@ def test_where_nobody_is_known_to_answer_somebody_is_asked(join: Join):
     broken.set()
 
     def answer(request: dict[str, Any]) -> tuple[int, Any]:
-        return (500, {}) if broken.is_set() else yes(request)
+        return (503, {}) if broken.is_set() else yes(request)
 
     with ServerProcess(answer) as first, ServerProcess(answer) as second:
         servers = join(first.url, second.url)
-        with pytest.raises(ServerFailed, match="HTTP 500"):
+        with pytest.raises(ServerFailed, match="HTTP 503"):
             ask(servers, "a query")
         assert (len(first.requests), len(second.requests)) == (1, 1)
-        with pytest.raises(ServerFailed, match="HTTP 500"):
+        with pytest.raises(ServerFailed, match="HTTP 503"):
             ask(servers, "a query")
         assert len(first.requests) + len(second.requests) == 3
         broken.clear()

@@ -13,7 +13,7 @@ from fakes.chat_server import ChatServer, QwenAnswers, completion, read_data_uri
 from fakes.naive_qwen import NaiveQwen
 from PIL import Image
 
-from core.errors import BackendUnavailable, InvalidRequest
+from core.errors import BackendUnavailable, InvalidRequest, NoVerdict
 from core.results import Photo
 from core.verifiers.chat.openai_compatible import OpenAICompatibleVerifier
 from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
@@ -100,16 +100,167 @@ def test_photos_are_sent_within_their_budgets(as_photo: AsPhoto, connect: Connec
         ([("Yes", math.log(0.3)), (" yes", math.log(0.3)), ("NO", math.log(0.2))], 0.75),
         ([("yes", math.log(0.9)), ("maybe", math.log(0.1))], 0.9),
         ([("no", math.log(0.9)), ("maybe", math.log(0.1))], 0.1),
-        ([("maybe", math.log(0.9)), ("well", math.log(0.1))], 0.0),
+        ([("ĠYes", math.log(0.6)), ("ĠNo", math.log(0.2)), ("Ġmaybe", math.log(0.1))], 0.75),
+        ([("▁Yes", math.log(0.6)), ("▁No", math.log(0.2)), ("▁maybe", math.log(0.1))], 0.75),
+        ([("Yes.", math.log(0.6)), ("No.", math.log(0.2)), ("**", math.log(0.1))], 0.75),
+        ([("yes", math.log(0.5)), ("yes", math.log(0.5)), ("no", math.log(0.5))], 0.5),
+        ([("yes", math.log(0.6)), ("no", math.log(0.2)), ("zzz", None)], 0.75),
+        ([("yes", 0.0), ("no", -9999.0)], 1.0),
+        ([("yes", 0.0), ("no", -math.inf)], 1.0),
     ],
 )
 def test_likeliest_words_are_weighed(
     images: list[Image.Image], as_photo: AsPhoto, connect: Connect, top: list[tuple[str, float]], confidence: float
 ):
-    """All listed spellings count; an answer not listed counts as the least likely listed; neither is no yes."""
+    """All listed spellings count once, however they are written; an answer not listed counts as the least likely."""
     with ChatServer(likely(top[0][0], *top)) as server:
         (verdict,) = connect(server).verify(as_photo(images[0]), [as_photo(images[1])])
     assert verdict.confidence == pytest.approx(confidence)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "others", "confidence"),
+    [
+        (("no", -0.01), [("yes", -5.0), ("Yes", -6.0), ("maybe", -7.0)], 0.009),
+        (("yes", -0.01), [("no", -5.0), ("No", -6.0), ("maybe", -7.0)], 0.991),
+    ],
+)
+def test_the_chosen_word_counts_where_it_is_not_repeated(
+    images: list[Image.Image],
+    as_photo: AsPhoto,
+    connect: Connect,
+    chosen: tuple[str, float],
+    others: list[tuple[str, float]],
+    confidence: float,
+):
+    """Some servers list only the alternatives to the word they chose; the chosen one is the answer all the same."""
+    body = completion(chosen[0], others)
+    body["choices"][0]["logprobs"]["content"][0] |= {"token": chosen[0], "logprob": chosen[1]}
+    with ChatServer(lambda _request: (200, body)) as server:
+        (verdict,) = connect(server).verify(as_photo(images[0]), [as_photo(images[1])])
+    assert verdict.confidence == pytest.approx(confidence, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (completion("maybe", [("maybe", math.log(0.9)), ("well", math.log(0.1))]), "began with 'maybe'"),
+        (completion("<think>", [("<think>", -0.001), ("Okay", -8.0), ("yes", -9.0), ("no", -9.5)]), "enable_thinking"),
+        (completion("maybe", [("maybe", 0.0), ("yes", -math.inf), ("no", -math.inf)]), "neither yes nor no"),
+        (completion("yes", [("yes", math.nan), ("no", math.nan)]), "no numbers"),
+        (completion("yes", [("yes", math.inf), ("no", 0.0)]), "no numbers"),
+        (completion("token_id:9693", [("token_id:9693", -0.05), ("token_id:2152", -3.0)]), "token-ids"),
+        ({"error": {"message": "context length is 2048"}}, "context length is 2048"),
+    ],
+)
+def test_what_is_neither_yes_nor_no_is_no_verdict(
+    images: list[Image.Image], as_photo: AsPhoto, connect: Connect, body: Any, message: str
+):
+    """A reply of which yes and no are only noise, or no numbers, is reported and never a confidence."""
+    with ChatServer(lambda _request: (200, body)) as server, pytest.raises(NoVerdict, match=message):
+        connect(server).verify(as_photo(images[0]), list(map(as_photo, images[1:3])))
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ({"content": ""}, "empty"),
+        ({"content": "", "reasoning": "Got it, both photos"}, "still thinking"),
+        ({"content": None, "reasoning_content": "Got it, yes"}, "still thinking"),
+        ({"content": "<think>Got it, both show the same tower yes"}, "neither yes nor no"),
+        ({"content": "I'm sorry, I can't help with that."}, "neither yes nor no"),
+        ({"content": "Hard to tell."}, "neither yes nor no"),
+    ],
+)
+def test_words_that_say_neither_are_no_verdict(
+    images: list[Image.Image], as_photo: AsPhoto, connect: Connect, message: dict[str, Any], cause: str
+):
+    """Set to words as well, what says neither yes nor no is no silent no."""
+    body = {"choices": [{"message": message, "finish_reason": "length"}]}
+    with ChatServer(lambda _request: (200, body)) as server, pytest.raises(NoVerdict, match=cause):
+        connect(server, answers_from="words").verify(as_photo(images[0]), [as_photo(images[1])])
+
+
+def test_other_forms_of_probabilities_are_read(images: list[Image.Image], as_photo: AsPhoto, connect: Connect):
+    """The form of the older completions, and llama.cpp's of old, say the same."""
+    older = completion("yes")
+    older["choices"][0]["logprobs"] = {
+        "tokens": ["yes"],
+        "token_logprobs": [math.log(0.75)],
+        "top_logprobs": [{"yes": math.log(0.75), "no": math.log(0.25)}],
+    }
+    probs = [{"tok_str": "yes", "prob": 0.75}, {"tok_str": "no", "prob": 0.25}]
+    llama = completion("yes") | {"completion_probabilities": [{"content": "yes", "probs": probs}]}
+    for body in (older, llama):
+        with ChatServer(lambda _request, body=body: (200, body)) as server:
+            (verdict,) = connect(server).verify(as_photo(images[0]), [as_photo(images[1])])
+        assert verdict.confidence == pytest.approx(0.75)
+
+
+def test_a_refused_pair_costs_no_other_its_verdict(images: list[Image.Image], as_photo: AsPhoto, connect: Connect):
+    """Where a server refuses one candidate of three, the other two are judged."""
+    refused = []
+
+    def refuse_portraits(request: dict[str, Any]) -> tuple[int, Any]:
+        photo = _photos_of(request)[1]
+        if photo.height > photo.width:
+            refused.append(photo.size)
+            return 400, {"error": {"message": "data_inspection_failed"}}
+        return 200, completion("yes", [("yes", -0.1), ("no", -3.0)])
+
+    with ChatServer(refuse_portraits) as server:
+        verdicts = connect(server).verify(as_photo(images[0]), list(map(as_photo, images[:3])))
+    assert [verdict and verdict.is_match for verdict in verdicts] == [True, None, True]
+    assert len(refused) == 1
+
+
+def test_tiny_photos_are_enlarged(as_photo: AsPhoto, connect: Connect):
+    """No side of a photo is sent shorter than a model's tile."""
+    with ChatServer(likely("yes", ("yes", -0.1), ("no", -3.0))) as server:
+        strip, dot = Image.new("RGB", (300, 20)), Image.new("RGB", (3, 1))
+        connect(server).verify(as_photo(strip), [as_photo(dot)])
+    assert [photo.size for photo in _photos_of(server.requests[0])] == [(480, 32), (96, 32)]
+
+
+def test_fields_of_a_request_are_the_operators(images: list[Image.Image], as_photo: AsPhoto, connect: Connect):
+    """Thinking is switched off, and what a server does not take is left out, by an option; the conversation is ours."""
+    options = {"chat_template_kwargs": {"enable_thinking": False}, "temperature": None, "max_completion_tokens": 1}
+    with ChatServer(likely("yes", ("yes", -0.1), ("no", -3.0))) as server:
+        verifier = connect(server, request_options=options)
+        verifier.verify(as_photo(images[0]), [as_photo(images[1])])
+        assert verifier.fingerprint != connect(server).fingerprint
+    (request,) = server.requests
+    assert request["chat_template_kwargs"] == {"enable_thinking": False}
+    assert request["max_completion_tokens"] == 1
+    assert "temperature" not in request
+    with pytest.raises(InvalidRequest, match="request_options sets messages"):
+        connect("http://127.0.0.1:1/v1", request_options={"messages": []})
+
+
+@pytest.mark.parametrize("key", ["sk-SECRET\x00-123", "sk-SECRET 123", "sk-SECRET\n123", "sk-SECRET密", "", "  "])
+def test_a_key_that_no_header_may_hold_is_refused_without_it(key: str):
+    """Refused when it is read, and not shown."""
+    with pytest.raises(InvalidRequest, match=r"api_key is no key.*accepted: printable ASCII") as refusal:
+        OpenAICompatibleVerifier("http://127.0.0.1:1/v1", "tiny", api_key=key)
+    assert "SECRET" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\t"])
+def test_blanks_around_a_key_are_taken_off(images: list[Image.Image], as_photo: AsPhoto, connect: Connect, around: str):
+    """Files of secrets end with a line end, and copying adds blanks."""
+    with ChatServer(likely("yes", ("yes", -0.1), ("no", -3.0))) as server:
+        connect(server, api_key=f"{around}sk-1{around}").verify(as_photo(images[0]), [as_photo(images[1])])
+    assert server.headers[0]["Authorization"] == "Bearer sk-1"
+
+
+def test_a_server_that_repeats_the_key_does_not_spread_it(
+    images: list[Image.Image], as_photo: AsPhoto, connect: Connect
+):
+    """What a server says in a refusal is passed on without the key."""
+    with ChatServer(lambda _request: (400, {"error": "bad key sk-SECRET-123"})) as server:
+        verifier = connect(server, api_key="sk-SECRET-123")
+        with pytest.raises(BackendUnavailable, match=r"bad key \*\*\*"):
+            verifier.verify(as_photo(images[0]), [as_photo(images[1])])
 
 
 @pytest.mark.parametrize("body", [completion("yes"), completion("yes", [("yes", -0.1)])])
@@ -125,12 +276,12 @@ def test_a_server_without_probabilities_is_refused(
 
 @pytest.mark.parametrize(
     ("text", "confidence", "is_match"),
-    [("**Yes**, the same gate.", 0.8, True), ("No.", 0.2, False), ("Hard to tell.", 0.0, False)],
+    [("**Yes**, the same gate.", 0.8, True), ("No.", 0.2, False), ("<|begin_of_box|>yes<|end_of_box|>", 0.8, True)],
 )
 def test_words_alone_have_a_fixed_worth(
     images: list[Image.Image], as_photo: AsPhoto, connect: Connect, text: str, confidence: float, is_match: bool
 ):
-    """Set to words, a yes and a no are worth what the setting says, and anything else is no yes."""
+    """Set to words, a yes and a no are worth what the setting says."""
     with ChatServer(lambda _request: (200, completion(text))) as server:
         verifier = connect(server, answers_from="words", word_confidence=0.8)
         (verdict,) = verifier.verify(as_photo(images[0]), [as_photo(images[1])])

@@ -72,10 +72,3 @@ def test_a_template_without_photos_is_refused(qwen_folders: dict[str, Path], tem
     tokenizer.chat_template = template
     with pytest.raises(BackendUnavailable, match="chat template"):
         ConversationWriter(tokenizer, STYLES["simple"])
-
-
-def test_words_of_several_tokens_are_left_out(tokenizer):
-    """Only words that are one token can be the next token."""
-    writer = ConversationWriter(tokenizer, STYLES["simple"])
-    tokens = writer.single_tokens(["yes", "Yes", "indubitably"])
-    assert [tokenizer.decode([token]) for token in tokens] == ["yes", "Yes"]

@@ -1,0 +1,67 @@
+"""Secrets of this process, and texts without them: what is logged or answered may quote a library, and that a key."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic import SecretStr
+
+HIDDEN = "***"
+
+_LEAST_LENGTH = 6  # shorter values would hide parts of ordinary words
+_NAMED_SECRET = re.compile(r"key|token|password|passwd|secret|credential|authorization|proxy", re.IGNORECASE)
+_IN_ADDRESS = re.compile(r"://(?P<user>[^/@:\s]*)(?::(?P<password>[^/@\s]*))?@")
+_FROM_ENVIRONMENT = (
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "PGPASSWORD",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+)
+
+_known: set[str] = set()
+_lock = Lock()
+
+
+def keep_secret(*values: str) -> None:
+    """Have these values hidden from now on, also without the blanks around them."""
+    with _lock:
+        _known.update(each for value in values for each in (value, value.strip()) if len(each.strip()) >= _LEAST_LENGTH)
+
+
+def keep_settings_secret(settings: Mapping[str, Any]) -> None:
+    """Have the secrets among settings hidden: what is declared one, passwords in addresses, and options named so."""
+    keep_secret(*_secrets_in(settings), *(os.environ.get(name, "") for name in _FROM_ENVIRONMENT))
+
+
+def without_secrets(text: str) -> str:
+    """Give a text with every known secret, and every password in an address, replaced by ``***``."""
+    with _lock:
+        known = sorted(_known, key=len, reverse=True)
+    for secret in known:
+        for shown in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]):  # as it is, as Python and JSON write it
+            text = text.replace(shown, HIDDEN)
+    return _IN_ADDRESS.sub(f"://{HIDDEN}@", text)
+
+
+def _secrets_in(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield from _secrets_in(value.get_secret_value(), "secret")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _secrets_in(inner, str(key))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _secrets_in(inner, name)
+    elif isinstance(value, str):
+        address = _IN_ADDRESS.search(value)
+        if address is not None:
+            password = address["password"] or address["user"]
+            yield from (password, unquote(password))
+        elif _NAMED_SECRET.search(name) and "://" not in value and not name.endswith("_file"):
+            yield value
