@@ -21,6 +21,7 @@ from contracts.health import ReadyBody, ReadyCode, VersionBody
 from serving.auth.identity import identity_headers
 from serving.deadlines import TIMEOUT_HEADER, current_deadline
 from serving.observability import REQUEST_ID_HEADER, current_request_id
+from serving.path_prefix import prefix_headers
 from serving.tracing import span, trace_headers
 
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -213,4 +214,4 @@ def _is_the_services_own(refusal: httpx.Response) -> bool:
 
 def hop_headers() -> dict[str, str]:
     """Which request this is part of, and who asks."""
-    return {REQUEST_ID_HEADER: current_request_id(), **identity_headers()}
+    return {REQUEST_ID_HEADER: current_request_id(), **identity_headers(), **prefix_headers()}

@@ -17,7 +17,9 @@ class RetrievalClient(ServiceClient):
     service = "retrieval"
     unavailable = RetrievalUnavailable
 
-    async def search(self, photo: bytes, *, collection: str, top_k: int, features: bool) -> SearchReply:
+    async def search(
+        self, photo: bytes, *, collection: str, top_k: int, features: bool, signature: bool = False
+    ) -> SearchReply:
         """Find candidates for a photo.
 
         Args:
@@ -25,6 +27,7 @@ class RetrievalClient(ServiceClient):
             collection: to search in.
             top_k: how many candidates.
             features: whether to have the photo's local features returned for the verifier.
+            signature: whether to have what tells copies of the photo from other photos.
 
         Raises:
             ServiceError: see ``ServiceClient._post``.
@@ -32,7 +35,8 @@ class RetrievalClient(ServiceClient):
         return await self._post(
             "/search",
             SearchReply,
-            params={"collection": collection, "top_k": top_k, "features": features},
+            params={"collection": collection, "top_k": top_k, "features": features}
+            | ({"signature": True} if signature else {}),
             content=photo,
             headers={"Content-Type": "application/octet-stream"},
         )

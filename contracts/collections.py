@@ -9,6 +9,14 @@ from contracts.feedback import FeedbackVerdict, Verification
 MAX_COLLECTION = 200
 
 
+class NewCollection(BaseModel):
+    """A collection to be created, without photos."""
+
+    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "city-museum"}]}}
+
+    name: str = Field(min_length=1, max_length=MAX_COLLECTION, description="its id; no other collection's name")
+
+
 class CollectionChange(BaseModel):
     """The fields of a collection that can be changed."""
 

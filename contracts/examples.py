@@ -91,6 +91,17 @@ ADDED: dict[str, Any] = {
     ],
 }
 
+DELETION: dict[str, Any] = {
+    "id": "3f0c9a1be2d84c61a7f5b0936d2e48c7",
+    "kind": "place",
+    "collection": "default",
+    "name": "Blue-and-white vase",
+    "place_id": "hall-3-vase",
+    "images": 4,
+    "deleted_at": "2026-01-31T09:30:00+00:00",
+    "kept_until": "2026-02-07T09:30:00+00:00",
+}
+
 ERROR: dict[str, Any] = {
     "error": {
         "code": "invalid_request",

@@ -1,8 +1,8 @@
 """How places and gallery images look on the wire."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, Json
+from pydantic import BaseModel, Field, Json, model_validator
 
 from contracts import examples
 from contracts.names import CollectionName
@@ -19,6 +19,17 @@ MOST_HASHES = 500
 
 Grouping = Literal["auto", "folder", "photo"]
 """Which photos show the same place, where no manifest says it."""
+
+
+def refuse_half_a_position(latitude: float | None, longitude: float | None) -> None:
+    """Let pass a whole position or none.
+
+    Raises:
+        ValueError: one of the two is missing.
+    """
+    if (latitude is None) != (longitude is None):
+        given, missing = ("latitude", "longitude") if longitude is None else ("longitude", "latitude")
+        raise ValueError(f"{given} without {missing}; give both or neither")
 
 
 class PlaceBody(BaseModel):
@@ -77,6 +88,18 @@ class ImageChangeBody(BaseModel):
     longitude: float | None = Field(default=None, ge=-180, le=180)
 
 
+class PlaceChange(BaseModel):
+    """What may be changed of a place. Fields left out stay as they are; null forgets a position."""
+
+    model_config = {"extra": "forbid"}
+
+    name: str | None = Field(default=None, min_length=1, max_length=500)
+    description: str | None = Field(default=None, max_length=20_000)
+    metadata: dict[str, Any] | None = None
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+
+
 class ImageFilter(BaseModel):
     """Which gallery images to list. All conditions hold together."""
 
@@ -123,6 +146,11 @@ class AddFields(BaseModel):
         "titles are a place each, camera numbers and views one place",
     )
     dry_run: bool = Field(default=False, description="say what would become of the files, and add nothing")
+
+    @model_validator(mode="after")
+    def _refuse_half_a_position(self) -> Self:
+        refuse_half_a_position(self.latitude, self.longitude)
+        return self
 
 
 class AddOutcome(BaseModel):
@@ -182,12 +210,14 @@ class KnownQuestion(BaseModel):
     content_hashes: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
         max_length=MOST_HASHES, description="sha256 of the photos' bytes, hex"
     )
+    places: bool = Field(default=False, description="also return the names of their places")
 
 
 class KnownReply(BaseModel):
     """The photos that the collection has; sent again, they would be `duplicate`."""
 
     known: list[str] = Field(description="hashes of the request that the collection has")
+    places: dict[str, str] | None = Field(default=None, description="name of the place of every known photo, if wanted")
 
 
 class PlaceSummaryBody(PlaceBody):

@@ -90,6 +90,11 @@ class MatchReply(BaseModel):
         description="true: nothing clear was found before the time budget ended, and further looks, such as at the "
         "photo turned by 90 degrees, were left out; under less load the answer may differ",
     )
+    copies: list[int] = Field(
+        default_factory=list,
+        description="which of the photos sent, 0 for the first, are one sent before, whatever was done to the file; "
+        "such a photo counts once",
+    )
     timings_ms: dict[str, float] = Field(description="per stage, milliseconds")
     models: ModelsBody
     request_id: str

@@ -9,6 +9,9 @@ from pydantic import BaseModel, Field
 from contracts.images import ImageBody
 from contracts.names import CollectionName
 
+SIGNATURE_SIDE = 32
+"""Of a photo's signature, in numbers."""
+
 
 class SearchParams(BaseModel):
     """The query parameters of ``POST /search``."""
@@ -16,6 +19,7 @@ class SearchParams(BaseModel):
     collection: CollectionName = "default"
     top_k: int = Field(default=5, ge=1, le=50, description="number of candidates, of different places if possible")
     features: bool = Field(default=True, description="return the photo's local features, to pass on to the verifier")
+    signature: bool = Field(default=False, description="return the photo's signature, by which copies of it are known")
 
 
 class RetrievedCandidate(BaseModel):
@@ -53,5 +57,8 @@ class SearchReply(BaseModel):
     out_of_time: bool = Field(
         default=False,
         description="the time budget ended before a candidate agreed clearly; further looks were left out",
+    )
+    query_signature: str | None = Field(
+        default=None, description="int8 [32, 32] (base64), zero mean: copies of one photo correlate by 0.98 or more"
     )
     timings_ms: dict[str, float]

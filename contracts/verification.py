@@ -5,9 +5,11 @@ format) and optionally ``features`` (the bytes of SearchReply.query_features). S
 ``file`` parts; then there are as many ``features`` parts, empty where there are none, or no such part at all.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+
+from contracts.images import refuse_half_a_position
 
 Language = Literal["en", "zh"]
 """In which reasons are given."""
@@ -38,6 +40,11 @@ class LocationBody(BaseModel):
         max_length=10,
         description='compared with the places\' metadata, e.g. {"floor": "2", "room": "12", "beacon": "a7"}',
     )
+
+    @model_validator(mode="after")
+    def _refuse_half_a_position(self) -> Self:
+        refuse_half_a_position(self.latitude, self.longitude)
+        return self
 
 
 class ReasonsRequest(BaseModel):

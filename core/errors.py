@@ -15,7 +15,11 @@ SemanticMatchError
 └── GalleryError
     ├── EmptyGallery         nothing to search in
     ├── UnknownCollection    no collection of that name
+    ├── UnknownPlace         no place of that id in the collection
     ├── UnknownImage         no image of that id
+    ├── UnknownDeletion      nothing of that id is in the trash
+    ├── CollectionExists     a collection of that name is there already
+    ├── ChangedMeanwhile     somebody else changed it since the caller read it
     ├── EncoderMismatch      the gallery was made by another encoder
     └── GalleryUnavailable   the store cannot be read or written (disk full, locked, damaged)
 
@@ -83,8 +87,24 @@ class UnknownCollection(GalleryError):
     """No collection of that name exists."""
 
 
+class UnknownPlace(GalleryError):
+    """No place of that id exists in the collection."""
+
+
 class UnknownImage(GalleryError):
     """No image of that id exists."""
+
+
+class UnknownDeletion(GalleryError):
+    """Nothing of that id is in the trash, or no longer."""
+
+
+class CollectionExists(GalleryError):
+    """A collection of that name exists already."""
+
+
+class ChangedMeanwhile(GalleryError):
+    """It is not as the caller read it: somebody else has changed it since."""
 
 
 class EncoderMismatch(GalleryError):

@@ -42,6 +42,11 @@ class KeyHolders:
         return Identity(ANONYMOUS, address, self._visitors)
 
 
+def role_of_strangers(settings: GatewaySettings) -> Role:
+    """What people without a key may do, where there are keys."""
+    return Role.MATCH if settings.anonymous_role == "match" else Role.OPEN
+
+
 def gateway_access(settings: GatewaySettings, sessions: Sessions) -> Access:
     """Build what the settings say.
 
@@ -56,9 +61,9 @@ def gateway_access(settings: GatewaySettings, sessions: Sessions) -> Access:
     limits = RequestLimits(
         TokenBuckets(settings.rate_per_minute), anonymous=TokenBuckets(settings.anonymous_rate_per_minute)
     )
-    visitors = Role.MATCH if settings.anonymous_role == "match" else Role.OPEN
     try:
-        authenticator: Authenticator = KeyHolders(WatchedKeys(settings.keys_file), sessions, visitors)
+        keys = WatchedKeys(settings.keys_file)
+        authenticator: Authenticator = KeyHolders(keys, sessions, role_of_strangers(settings))
     except KeysError as exc:
         raise KeysError(
             f"{exc}. Create the first key with: python -m gateway.manage_keys create --name NAME --role admin"

@@ -16,8 +16,9 @@ from clients.base import open_http
 from clients.errors import OutOfTime, ServiceRefused, VerifierUnavailable
 from clients.retrieval import RetrievalClient
 from clients.verifier import VerifierClient
+from contracts.trash import TRASH_ID_HEADER
 from gateway import health
-from gateway.access import gateway_access
+from gateway.access import gateway_access, role_of_strangers
 from gateway.dependencies import Gateway
 from gateway.errors import GATEWAY_ERRORS
 from gateway.match.breaker import CircuitBreaker
@@ -29,14 +30,17 @@ from gateway.page import qr
 from gateway.page.docs import serve_docs
 from gateway.page.files import serve_page
 from gateway.routes import match, session
-from gateway.routes.forwarded import forwarded_routes
+from gateway.routes.forwarded_router import forwarded_routes
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
-from serving.auth.sessions import Sessions
+from serving.auth.sessions import COOKIE, Sessions
 from serving.body_slots import BodySlots
+from serving.deadlines import TIMEOUT_HEADER
 from serving.health import health_router
 from serving.metrics import Metrics
 from serving.observability import REQUEST_ID_HEADER
+from serving.openapi import describe_keys
+from serving.path_prefix import PathPrefix
 from serving.process import build_api
 from serving.roles import Role
 
@@ -132,6 +136,8 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     app.include_router(
         health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
     )
+    if settings.keys_file is not None:
+        describe_keys(app, cookie=COOKIE, strangers=role_of_strangers(settings))
     serve_docs(app)
     serve_page(app)
     return app
@@ -142,16 +148,27 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
     # Photos are compressed already, and archives of them; a level above 5 costs more time than it saves bytes.
     compression = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=_INCOMPRESSIBLE)
     proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    # Before the other, which replaces the proxy's address by the caller's.
+    prefix = Middleware(PathPrefix, prefix=settings.root_path, trusted=settings.trusted_proxies)
     if not settings.cors_origins:
-        return [compression, proxies]
+        return [compression, proxies, prefix]
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", REQUEST_ID_HEADER],
-        expose_headers=["Retry-After", "Server-Timing", REQUEST_ID_HEADER],
+        allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", REQUEST_ID_HEADER, TIMEOUT_HEADER],
+        expose_headers=[
+            "Content-Disposition",
+            "ETag",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "Server-Timing",
+            REQUEST_ID_HEADER,
+            TRASH_ID_HEADER,
+        ],
     )
-    return [compression, cors, proxies]
+    return [compression, cors, proxies, prefix]
 
 
 async def _pass_on(request: Request, exc: Exception) -> Response:

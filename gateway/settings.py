@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from serving.auth.browsers import is_host_name
+from serving.path_prefix import is_prefix
 from serving.settings import HeaderKey, ProcessSettings
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
@@ -51,6 +52,16 @@ def _check_proxies(proxies: tuple[str, ...]) -> tuple[str, ...]:
 
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_origins)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_hosts)]
+
+
+def _check_root_path(path: str) -> str:
+    path = path.rstrip("/")
+    if not is_prefix(path):
+        raise ValueError(f"{path!r:.80} is no path; accepted: /shitu or /guides/museum and their like, or nothing")
+    return path
+
+
+RootPath = Annotated[str, AfterValidator(_check_root_path)]
 Proxies = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_proxies)]
 
 
@@ -97,6 +108,11 @@ class GatewaySettings(ProcessSettings):
     trusted_proxies: Proxies = Field(
         default=(),
         description="addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted",
+    )
+    root_path: RootPath = Field(
+        default="",
+        description="path under which a proxy publishes this server, such as `/shitu`; X-Forwarded-Prefix of a trusted "
+        "proxy has priority",
     )
     keys_file: Path | None = Field(
         default=None, description="file of hashed API keys; unset: everybody who reaches the gateway may do everything"

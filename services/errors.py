@@ -3,6 +3,8 @@
 from contracts.errors import ErrorCode
 from core.errors import (
     BackendUnavailable,
+    ChangedMeanwhile,
+    CollectionExists,
     EmptyGallery,
     EncoderMismatch,
     GalleryError,
@@ -14,8 +16,10 @@ from core.errors import (
     SemanticMatchError,
     UnknownBackend,
     UnknownCollection,
+    UnknownDeletion,
     UnknownImage,
     UnknownMatch,
+    UnknownPlace,
     UnsupportedFormat,
 )
 from core.imaging.decoding import ACCEPTED_FORMATS
@@ -28,6 +32,10 @@ CORE_ERRORS: ErrorTable = {
     InvalidRequest: ErrorRow(422, ErrorCode.INVALID_REQUEST),
     EmptyGallery: ErrorRow(409, ErrorCode.EMPTY_GALLERY, accepted="add photos first: POST /index/images"),
     UnknownCollection: ErrorRow(404, ErrorCode.UNKNOWN_COLLECTION, accepted="one listed by GET /index/collections"),
+    UnknownPlace: ErrorRow(404, ErrorCode.UNKNOWN_PLACE, accepted="one listed by GET /index/places"),
+    UnknownDeletion: ErrorRow(404, ErrorCode.UNKNOWN_DELETION, accepted="one listed by GET /trash"),
+    CollectionExists: ErrorRow(409, ErrorCode.COLLECTION_EXISTS, accepted="a name that is free"),
+    ChangedMeanwhile: ErrorRow(412, ErrorCode.CHANGED_MEANWHILE, accepted="the ETag of the latest GET as If-Match"),
     UnknownImage: ErrorRow(404, ErrorCode.UNKNOWN_IMAGE, accepted="one listed by GET /index/images"),
     UnknownMatch: ErrorRow(404, ErrorCode.UNKNOWN_MATCH, accepted="the request_id of a recent match"),
     EncoderMismatch: ErrorRow(409, ErrorCode.ENCODER_MISMATCH),

@@ -13,6 +13,7 @@ uploads        bodies and forms, read under limits while they stream
 form_text      texts and file names of forms, in any encoding and notation
 body_slots     how many bodies are received at once
 admission      how many requests are admitted, and when to refuse
+path_prefix    the path under which a proxy publishes the product
 deadlines      cancels work whose caller is gone
 batching       single calls joined into batches for a blocking worker
 workers        a pool of threads for blocking work

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from contracts.errors import ErrorBody
+from serving.roles import Role, required_role
 
 _BINARY = {"type": "string", "format": "binary"}
 
@@ -56,6 +59,57 @@ def form_body(
     }
 
 
+def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """Build ``responses`` of a route that answers with a file: bytes, or text."""
+    schema = {"type": "string"} if media_type.startswith("text/") or media_type.endswith("+xml") else _BINARY
+    return {200: {"description": "The file.", "content": {media_type: {"schema": schema}}}}
+
+
+class Operations:
+    """Names an application's operations after their functions, which is what client generators call them.
+
+    Attributes:
+        roles: that each operation asks for, by its name.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is named yet."""
+        self.roles: dict[str, Role] = {}
+
+    def name(self, route: APIRoute) -> str:
+        """Name one; FastAPI asks for each when it writes the document."""
+        self.roles[route.name] = required_role(route.endpoint)
+        return route.name
+
+
+def describe_keys(app: FastAPI, *, cookie: str, strangers: Role) -> None:
+    """Have an application's document say which operations need a key, and how it is shown.
+
+    Args:
+        app: asks for keys.
+        cookie: of browsers that have shown one.
+        strangers: what people without a key may do.
+    """
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        document = generate()
+        document.setdefault("components", {})["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer", "description": "A key of `python -m gateway.manage_keys`."},
+            "session": {"type": "apiKey", "in": "cookie", "name": cookie, "description": "Set by `POST /session`."},
+        }
+        operations: Operations = app.state.operations
+        for operation in (each for path in document["paths"].values() for each in path.values()):
+            role = operations.roles[operation["operationId"]]
+            needed: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
+            operation["security"] = [] if role is Role.OPEN else needed + [{}] * (role <= strangers)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
+
+
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
     """Build ``openapi_extra`` of a route that passes a JSON body on unread."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": _self_contained(model)}}}}
@@ -91,6 +145,7 @@ _MEANINGS = {
     404: "No such thing.",
     408: "The upload was too slow.",
     409: "The gallery's state does not allow it.",
+    412: "It has changed since it was read; read it again, then change it.",
     413: "Too large.",
     415: "Not an accepted kind of file.",
     422: "A value outside what is accepted.",

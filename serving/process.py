@@ -16,6 +16,7 @@ from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
 from serving.metrics import Metrics, serve_metrics
 from serving.observability import RequestContext, configure_logging
+from serving.openapi import Operations
 from serving.security import SecurityHeaders
 from serving.settings import ProcessSettings
 from serving.tracing import TraceRequests, open_tracing
@@ -46,6 +47,7 @@ def build_api(
         access: who may reach it, and how.
         middleware: what this application alone has around its routes and their error answers, innermost first.
     """
+    operations = Operations()
     app = FastAPI(
         title=title,
         description=description,
@@ -55,8 +57,11 @@ def build_api(
         redoc_url=None,
         dependencies=[Depends(authorize)],
         redirect_slashes=False,  # a redirect would be to whatever host the request names
+        generate_unique_id_function=operations.name,
+        servers=[{"url": ".", "description": "beside this document, whatever the address"}],
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
     )
+    app.state.operations = operations
     install_error_table(app, errors)
     app.add_middleware(Guard, access=access)
     for layer in middleware:

@@ -106,7 +106,7 @@ def uploaded_files(form: FormData, name: str, *synonyms: str) -> list[UploadFile
     if len(files) < len(parts):
         raise InvalidUpload(f"the form field {name} holds text", accepted="a file part, with a file name", field=name)
     if not files:
-        raise InvalidUpload(f"the form has no file {name}", accepted=f"a file part named {name}", field=name)
+        raise InvalidUpload("the form has no file", accepted=f"a file part named {name}", field=name)
     return files
 
 

@@ -6,6 +6,9 @@ validation    what can be stored
 opening       checks before use, and what a writer prepares
 storage       which database, photo store and vector store are used
 orphans       photos that belong to no image
+trash         deletes so that it can be undone
+deletions     what the trash holds, as values
+tags          the states of places and images, for conditional changes
 database/     rows: SQLite or PostgreSQL
 photos/       originals and previews: a folder or a bucket
 vectors/      nearest neighbours: FAISS or Milvus

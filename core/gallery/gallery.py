@@ -7,7 +7,7 @@ written before the rows that name them are committed, and deleted after those ro
 import hashlib
 import logging
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,17 +18,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import EmptyGallery, GalleryUnavailable, InvalidImage, InvalidRequest, UnknownCollection
+from core.errors import (
+    CollectionExists,
+    EmptyGallery,
+    GalleryUnavailable,
+    InvalidImage,
+    InvalidRequest,
+    UnknownCollection,
+)
 from core.gallery.database import embeddings as embedding_rows
 from core.gallery.database import manifest
 from core.gallery.database import places as place_rows
+from core.gallery.database import trash as trash_rows
 from core.gallery.database.calibrations import delete_calibration, read_calibration, write_calibration
 from core.gallery.database.group_commit import GroupCommit
-from core.gallery.database.images import ImageRows, contents_of, count_by_collection, has_images, used_contents
+from core.gallery.database.images import ImageRows, count_by_collection, has_images, is_free
 from core.gallery.database.port import Connection, Database
+from core.gallery.deletions import is_trash
 from core.gallery.opening import check_for_reading, prepare_for_writing
+from core.gallery.orphans import remove_unused
 from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
+from core.gallery.tags import image_tag, place_tag, refuse_changed
+from core.gallery.trash import Trash
 from core.gallery.validation import check_name
 from core.gallery.values import (
     DEFAULT_COLLECTION,
@@ -48,8 +60,6 @@ from core.imaging.decoding import EXTENSIONS, ImageLimits, encode_preview, open_
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures, Photo, Place
 from core.runtime.bounded_cache import BoundedCache
 
-_FILES_AT_ONCE = 200  # deleted while others that write wait
-
 logger = logging.getLogger(__name__)
 
 _Hashed = tuple[NewImage, str]
@@ -65,6 +75,7 @@ class Gallery:
     Attributes:
         folder: where everything lies, absolute.
         fingerprint: the encoder whose embeddings these are.
+        trash: deletes so that it can be undone, and undoes.
     """
 
     def __init__(
@@ -84,6 +95,7 @@ class Gallery:
         self._images = ImageRows(files)
         self._features = BoundedCache[str, LocalFeatures](feature_cache_bytes, lambda features: features.byte_size)
         self._vectors = vectors
+        self.trash = Trash(database, files, vectors, self._features)
         self._adds = GroupCommit[_Hashed, AddResult](self._add_all)
 
     @classmethod
@@ -189,9 +201,11 @@ class Gallery:
             raise InvalidRequest(f"invalid top_k: {top_k}; give 1 or more")
         query = self.check_embedding(embedding)
         with self._database.reading() as connection:
+            if is_trash(collection):
+                raise _nothing_to_search(connection, collection)
             seqs, similarities = self._vectors.search(connection, collection, query, top_k)
             if not len(seqs):
-                raise _nothing_to_search(collection, count_by_collection(connection))
+                raise _nothing_to_search(connection, collection)
             images = self._images.by_seqs(connection, seqs.tolist())
         # An image deleted since the vectors were searched has no row, and a renamed collection has other images or
         # none under this name.
@@ -210,8 +224,18 @@ class Gallery:
             UnknownCollection: the collection holds none.
         """
         with self._database.reading() as connection:
-            if not has_images(connection, collection):
-                raise _nothing_to_search(collection, count_by_collection(connection))
+            if is_trash(collection) or not has_images(connection, collection):
+                raise _nothing_to_search(connection, collection)
+
+    def check_collection_exists(self, collection: str) -> None:
+        """Let pass only a collection that exists, with images or without.
+
+        Raises:
+            UnknownCollection: it does not.
+        """
+        with self._database.reading() as connection:
+            if not place_rows.has_collection(connection, collection):
+                raise _unknown(collection, place_rows.collection_summaries(connection))
 
     def calibration(self, collection: str = DEFAULT_COLLECTION) -> str | None:
         """The calibration on record for a collection, as it was stored; None if there is none."""
@@ -268,6 +292,16 @@ class Gallery:
             page = self.list_images(collection, cursor=page.next_cursor, limit=1000)
             yield from page.images
 
+    def place(self, collection: str, place_id: str) -> PlaceSummary:
+        """Read one place.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            UnknownPlace: it has no such place.
+        """
+        with self._database.reading() as connection:
+            return place_rows.place_summary(connection, place_rows.known_place(connection, collection, place_id))
+
     def places(
         self, collection: str | None = None, text: str | None = None, cursor: str | None = None, limit: int = 50
     ) -> PlacePage:
@@ -284,7 +318,7 @@ class Gallery:
             yield from page.places
 
     def collections(self) -> list[CollectionSummary]:
-        """List the collections that hold an image, by name."""
+        """List the collections that exist, by name, those that were created and hold no image as well."""
         with self._database.reading() as connection:
             return place_rows.collection_summaries(connection)
 
@@ -410,7 +444,8 @@ class Gallery:
         """Store images, all or none. When this returns, they are on the disk and ``search`` finds them.
 
         Calls of several threads share their commits. A new place is created; a known one only gets the fields that it
-        lacks (name, description...).
+        lacks (name, description...). A photo in the trash of its collection is taken out of the trash: it gets its id
+        again, and shows what ``images`` say.
 
         Returns:
             One result per image, in their order.
@@ -424,22 +459,30 @@ class Gallery:
         hashes = [hashlib.sha256(new.data).hexdigest() for new in images]
         return self._adds.submit(list(zip(images, hashes, strict=True)))
 
-    def update(self, image_id: str, change: ImageChange) -> GalleryImage:
+    def update(self, image_id: str, change: ImageChange, *, expected: Collection[str] | None = None) -> GalleryImage:
         """Change the place of an image, or the fields of its place, which all images of that place share.
+
+        Args:
+            image_id: of the image.
+            change: what is to be different.
+            expected: the image's ``core.gallery.tags.image_tag`` must be one of these; None changes it in any case.
 
         Returns:
             The image as it is now.
 
         Raises:
             UnknownImage: there is none of that id.
+            ChangedMeanwhile: it is not as expected.
             InvalidRequest: a field is not acceptable; the message names it.
         """
         with self._database.writing() as connection:
             image = self._images.by_id(connection, image_id)
+            refuse_changed(expected, image_tag(image))
             former = place_rows.place_row_of(connection, image_id)
             current = former
             if not isinstance(change.place_id, Unchanged) and change.place_id != image.place.place_id:
-                new_place = Place(change.place_id, name=change.place_id)
+                place_id = check_name("place_id", change.place_id, 200)  # named as such, not as the place's name
+                new_place = Place(place_id, name=place_id)
                 current = place_rows.ensure_place(connection, image.collection, new_place)
                 self._images.move(connection, image_id, current)
                 place_rows.drop_place_without_images(connection, former)
@@ -468,8 +511,38 @@ class Gallery:
                 self._commit(connection)
         return PlaceCorrections(changed, tuple(unknown))
 
+    def change_place(
+        self, collection: str, place_id: str, change: ImageChange, *, expected: Collection[str] | None = None
+    ) -> PlaceSummary:
+        """Change what is on record of a place.
+
+        Args:
+            collection: that it belongs to.
+            place_id: of the place.
+            change: what is to be different; its own ``place_id`` is not looked at.
+            expected: the place's ``core.gallery.tags.place_tag`` must be one of these; None changes it in any case.
+
+        Returns:
+            The place as it is now.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            UnknownPlace: it has no such place.
+            ChangedMeanwhile: it is not as expected.
+            InvalidRequest: a field is not acceptable; the message names it.
+        """
+        with self._database.writing() as connection:
+            row = place_rows.known_place(connection, collection, place_id)
+            refuse_changed(expected, place_tag(place_rows.place_summary(connection, row).place))
+            place_rows.change_place(connection, row, change)
+            changed = place_rows.place_summary(connection, row)
+            self._commit(connection)
+        return changed
+
     def delete(self, image_id: str) -> None:
-        """Delete an image: at once for searches, then its files unless another collection holds the same bytes.
+        """Delete an image for good: at once for searches, then its files unless other images have the same bytes.
+
+        ``trash.put_image`` deletes so that it can be undone.
 
         Raises:
             UnknownImage: there is none of that id.
@@ -483,7 +556,7 @@ class Gallery:
                 delete_calibration(connection, image.collection)
             self._commit(connection, Removed(np.array([seq])))
         self._features.discard(image_id)
-        self._remove_files([(image.content_hash, image.media_type)])
+        remove_unused(self._database, self._files, [(image.content_hash, image.media_type)])
 
     def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Rename a collection, at once for searches; its images, places and calibration stay.
@@ -494,33 +567,58 @@ class Gallery:
         """
         new_name = unicodedata.normalize("NFC", check_name("collection", new_name, 200))
         with self._database.writing() as connection:
-            _refuse_unknown(connection, name)
+            place_rows.refuse_unknown(connection, name)
             if new_name != name:
-                if has_images(connection, new_name):
+                if place_rows.has_collection(connection, new_name):
                     raise InvalidRequest(f"collection {new_name[:100]!r} exists already; give another name")
                 place_rows.rename_collection(connection, name, new_name)
+                trash_rows.rename_collection(connection, name, new_name)
                 self._commit(connection, Renamed(name, new_name))
             return place_rows.collection_summary(connection, new_name)
 
+    def create_collection(self, name: str) -> CollectionSummary:
+        """Make a collection that holds no image yet.
+
+        Raises:
+            CollectionExists: there is one of that name.
+            InvalidRequest: the name is not acceptable.
+        """
+        name = unicodedata.normalize("NFC", check_name("collection", name, 200))
+        with self._database.writing() as connection:
+            if place_rows.has_collection(connection, name):
+                raise CollectionExists(f"collection {name[:100]!r} exists already; give a name that is free")
+            place_rows.create_collection(connection, name)
+            self._commit(connection)
+        return CollectionSummary(name, 0, 0)
+
+    def delete_place(self, collection: str, place_id: str) -> int:
+        """Delete a place and its images for good, also what of it is in the trash.
+
+        Returns:
+            How many images showed it.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            UnknownPlace: it has no such place.
+        """
+        deletion = self.trash.put_place(collection, place_id)
+        self.trash.empty(collection=collection, place_id=place_id)
+        return deletion.images
+
     def delete_collection(self, name: str) -> int:
-        """Delete a collection: at once for searches, then the files that no other collection holds.
+        """Delete all of a collection for good: at once for searches, then the files that no other collection holds.
+
+        What of it is in the trash goes as well.
 
         Returns:
             How many images it held.
 
         Raises:
-            UnknownCollection: it holds none.
+            UnknownCollection: there is none of that name.
         """
-        with self._database.writing() as connection:
-            _refuse_unknown(connection, name)
-            images = contents_of(connection, name)
-            seqs = embedding_rows.seqs_of(connection, name)
-            place_rows.delete_collection(connection, name)
-            self._commit(connection, Removed(seqs))
-        for image_id, _, _ in images:
-            self._features.discard(image_id)
-        self._remove_files([(content_hash, media_type) for _, content_hash, media_type in images])
-        return len(images)
+        deletion = self.trash.put_collection(name)
+        self.trash.empty(collection=name)
+        return deletion.images
 
     def store_calibration(self, collection: str, made_at: str, body: str | None) -> None:
         """Store a collection's calibration in place of an earlier one.
@@ -534,7 +632,8 @@ class Gallery:
             UnknownCollection: it holds none.
         """
         with self._database.writing() as connection:
-            _refuse_unknown(connection, collection)
+            if is_trash(collection) or not has_images(connection, collection):
+                raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
             if body is None:
                 delete_calibration(connection, collection)
             else:
@@ -555,6 +654,7 @@ class Gallery:
     def _add_all(self, images: Sequence[_Hashed]) -> list[AddResult]:
         results: list[AddResult] = []
         added: list[tuple[int, NewImage]] = []
+        removed: list[int] = []
         photos: list[tuple[str, bytes]] = []
         try:
             with self._database.writing() as connection:
@@ -563,8 +663,13 @@ class Gallery:
                     if known is not None:
                         results.append(AddResult("duplicate", known))
                         continue
-                    image_id = new.image_id or uuid4().hex
-                    place = place_rows.ensure_place(connection, new.collection, new.place or own_place(new, image_id))
+                    former_id, former, taken = trash_rows.take(connection, new.collection, content_hash)
+                    given_id = new.image_id if new.image_id and is_free(connection, new.image_id) else None
+                    image_id = former_id or given_id or uuid4().hex
+                    shown = new.place or own_place(new, image_id)
+                    place = place_rows.ensure_place(connection, new.collection, shown)
+                    if former is not None and former.place_id == shown.place_id:
+                        place_rows.merge_place(connection, new.collection, former)
                     seq = self._images.insert(connection, new, image_id, content_hash, place)
                     embedding_rows.insert_embedding(connection, seq, new.embedding)
                     if new.local_features is not None:
@@ -573,40 +678,25 @@ class Gallery:
                     photos.append((self._files.preview_path(content_hash), new.preview))
                     results.append(AddResult("added", self._images.by_id(connection, image_id)))
                     added.append((seq, new))
+                    removed += taken
                 if added:
                     self._files.store(photos)
-                    self._commit(connection, *_additions(added))
+                    taken_out = [Removed(np.array(removed, np.int64))] if removed else []
+                    self._commit(connection, *taken_out, *_additions(added))
         except GalleryUnavailable:
             if photos:  # some may have been written, and would keep a full disk full
-                self._remove_files([(content_hash, new.media_type) for new, content_hash in images])
+                remove_unused(self._database, self._files, [(each, new.media_type) for new, each in images])
             raise
         return results
 
     def _commit(self, connection: Connection, *changes: VectorChange) -> None:
         self._vectors.commit(connection, manifest.next_generation(connection), changes)
 
-    def _remove_files(self, contents: Sequence[tuple[str, str]]) -> None:
-        """Delete the files of contents (hash and media type) that no image uses."""
-        try:
-            for start in range(0, len(contents), _FILES_AT_ONCE):
-                # Under the write lock, nobody can add the same bytes between the check and the deletion.
-                with self._database.writing() as connection:
-                    chunk = contents[start : start + _FILES_AT_ONCE]
-                    used = used_contents(connection, {content_hash for content_hash, _ in chunk})
-                    self._files.remove([content for content in chunk if content[0] not in used])
-        except GalleryUnavailable as exc:
-            logger.warning("files of no image stay for now: %s", exc)
-
     def _check_new(self, new: NewImage) -> None:
         check_name("collection", new.collection, 200)
         if new.media_type not in EXTENSIONS:
             raise InvalidRequest(f"invalid media type: {new.media_type!r}; give one of {', '.join(EXTENSIONS)}")
         self.check_embedding(new.embedding)
-
-
-def _refuse_unknown(connection: Connection, collection: str) -> None:
-    if not has_images(connection, collection):
-        raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
 
 
 def _additions(added: Sequence[tuple[int, NewImage]]) -> Iterator[Added]:
@@ -616,8 +706,15 @@ def _additions(added: Sequence[tuple[int, NewImage]]) -> Iterator[Added]:
         yield Added(collection, np.array(seqs, np.int64), np.stack(embeddings).astype(np.float32))
 
 
-def _nothing_to_search(collection: str, counts: dict[str, int]) -> EmptyGallery | UnknownCollection:
-    if not counts:
+def _nothing_to_search(connection: Connection, collection: str) -> EmptyGallery | UnknownCollection:
+    summaries = place_rows.collection_summaries(connection)
+    if not any(each.images for each in summaries):
         return EmptyGallery("the gallery holds no image yet; add some with POST /index/images or build_database.py")
-    known = ", ".join(sorted(counts)[:20])
+    if any(each.name == collection and not each.images for each in summaries):  # else it was renamed just now
+        return EmptyGallery(f"collection {collection[:100]!r} holds no image yet; add some with POST /index/images")
+    return _unknown(collection, summaries)
+
+
+def _unknown(collection: str, summaries: Sequence[CollectionSummary]) -> UnknownCollection:
+    known = ", ".join(each.name for each in summaries[:20]) or "none"
     return UnknownCollection(f"unknown collection: {collection[:100]!r}; known: {known}")

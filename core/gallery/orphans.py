@@ -6,17 +6,35 @@ start by a look at all of them; there an operator runs ``scripts/sweep_photos.py
 With another gallery's database, all photos would be orphans. So they are counted before shared ones are deleted.
 """
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from core.errors import GalleryUnavailable
 from core.gallery.database.images import used_contents
 from core.gallery.database.port import Database
 from core.gallery.photos.files import hash_in
 from core.gallery.photos.port import PhotoStore
 
 _AT_ONCE = 5000
+_REMOVED_AT_ONCE = 200  # while others that write wait
 _PLAUSIBLE = 100
 _PLAUSIBLE_SHARE = 0.01
+
+logger = logging.getLogger(__name__)
+
+
+def remove_unused(database: Database, files: PhotoStore, contents: Sequence[tuple[str, str]]) -> None:
+    """Delete the photos of those content hashes and media types that no image has, and the trash neither."""
+    try:
+        for start in range(0, len(contents), _REMOVED_AT_ONCE):
+            # The write lock keeps everybody from adding the same bytes between the question and the deed.
+            with database.writing() as connection:
+                chunk = contents[start : start + _REMOVED_AT_ONCE]
+                used = used_contents(connection, {content_hash for content_hash, _ in chunk})
+                files.remove([each for each in chunk if each[0] not in used])
+    except GalleryUnavailable as exc:
+        logger.warning("files of no image stay for now: %s", exc)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,19 @@ def check_place(place: Place) -> Place:
     check_description(place.description)
     check_angle("latitude", place.latitude, 90)
     check_angle("longitude", place.longitude, 180)
+    check_position(place.latitude, place.longitude)
     return place
+
+
+def check_position(latitude: float | None, longitude: float | None) -> None:
+    """Let pass a whole position or none.
+
+    Raises:
+        InvalidRequest: one of the two is missing.
+    """
+    if (latitude is None) != (longitude is None):
+        given, missing = ("latitude", "longitude") if longitude is None else ("longitude", "latitude")
+        raise InvalidRequest(f"incomplete position: {given} without {missing}; give both or neither")
 
 
 def check_description(text: str) -> str:

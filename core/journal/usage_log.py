@@ -230,8 +230,13 @@ class UsageLog:
             connection.execute(f"DELETE FROM matches WHERE {condition}", too_old)
         return forgotten
 
-    def rename_collection(self, name: str, new_name: str) -> None:
-        """Give the matches of a collection to its new name; older ones under that name are deleted.
+    def rename_collection(self, name: str, new_name: str, *, keeping: bool = False) -> None:
+        """Let the matches of a collection be those of another name.
+
+        Args:
+            name: of the collection so far.
+            new_name: from now on.
+            keeping: what is on record under the new name stays beside them; else it is forgotten.
 
         Raises:
             GalleryUnavailable: nothing was changed.
@@ -239,7 +244,8 @@ class UsageLog:
         if not self._database.exists():
             return
         with self._database.writing(overwriting=True) as connection:
-            connection.execute("DELETE FROM matches WHERE collection = ?", (new_name,))
+            if not keeping:
+                connection.execute("DELETE FROM matches WHERE collection = ?", (new_name,))
             connection.execute("UPDATE matches SET collection = ? WHERE collection = ?", (new_name, name))
 
     def forget_collection(self, name: str) -> None:

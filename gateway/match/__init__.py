@@ -2,6 +2,7 @@
 
 pipeline      retrieval, then verification
 answers       the reply
+copies        photos that were sent twice
 events        the reply as server-sent events
 breaker       stops asking a verifier that fails
 log           sends matches to the retrieval service's journal

@@ -142,13 +142,14 @@ def _unverified(found: Sequence[SearchReply]) -> list[MatchCandidate]:
 
 def _once_each(ranking: Sequence[RankedVerdict], found: Sequence[SearchReply]) -> list[RankedVerdict]:
     """The best pair of each place that was compared in several views: the others have had their say."""
+    several = sum(bool(of_photo.candidates) for of_photo in found) > 1
     images = [each.image for of_photo in found for each in of_photo.candidates + of_photo.further_views]
     place_of: Mapping[str, str] = {image.id: image.place.id for image in images}
     viewed = {each.image.place.id for of_photo in found for each in of_photo.further_views}
     kept: dict[str, RankedVerdict] = {}
     for each in ranking:
         place = place_of[each.image_id]
-        kept.setdefault(place if place in viewed or len(found) > 1 else each.image_id, each)
+        kept.setdefault(place if place in viewed or several else each.image_id, each)
     return list(kept.values())
 
 

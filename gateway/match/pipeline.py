@@ -8,7 +8,7 @@ from clients.retrieval import RetrievalClient
 from clients.verifier import VerifierClient
 from contracts.errors import ErrorBody
 from contracts.matching import LEAST_CONSIDERED, MatchFields, MatchReply
-from contracts.retrieval import SearchReply
+from contracts.retrieval import RetrievalDecision, SearchReply
 from contracts.verification import ReasonsRequest, VerifyReply, VerifyRequest
 from gateway.match.answers import (
     candidate_refs,
@@ -19,6 +19,7 @@ from gateway.match.answers import (
     verified_answer,
 )
 from gateway.match.breaker import CircuitBreaker
+from gateway.match.copies import is_copy
 from gateway.match.events import Tell, tell_nobody
 from serving.observability import StageTimer
 
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 VERIFIER_FAILURES = (VerifierUnavailable, UnusableReply, DeadlineExceeded)
 """What shows that the verifier is broken. A refusal shows the contrary, even one because it is busy."""
+
+
+_NO_DECISION = RetrievalDecision(matched=False, confidence=0, reason="this photo was sent before")
 
 
 class MatchPipeline:
@@ -70,13 +74,14 @@ class MatchPipeline:
             VerifierUnavailable: no verdicts can be had, and they are required.
         """
         # One after another: a visitor with several photos takes no more than one place at a time.
-        found = [await self._search(photo, number, len(photos), fields) for number, photo in enumerate(photos)]
+        found, copies = await self._search_all(photos, fields)
         is_verifying = fields.verify and any(each.candidates for each in found)
         await tell(candidates_event(found, fields, is_verifying=is_verifying))
         verified = await self._verify(photos, found, fields) if is_verifying else None
         for each in verified.ranking if verified is not None else ():
             await tell(verdict_event(each))
         reply = retrieval_answer(found, fields) if verified is None else verified_answer(found, verified, fields)
+        reply.copies = copies
         reply.timings_ms = _timings(timer, found, verified)
         return reply
 
@@ -102,6 +107,26 @@ class MatchPipeline:
             logger.warning("answering without written reasons: %s", exc)
             return None
 
+    async def _search_all(self, photos: Sequence[bytes], fields: MatchFields) -> tuple[list[SearchReply], list[int]]:
+        """What is found for each photo, and which of them are copies of one before: nothing is found for those.
+
+        Said twice, the same thing would be believed more, and however sure an answer must be, a visitor who taps twice
+        would get one.
+        """
+        found: list[SearchReply] = []
+        copies: list[int] = []
+        for number, photo in enumerate(photos):
+            if photo in photos[:number]:
+                reply, is_again = found[photos.index(photo)], True
+            else:
+                reply = await self._search(photo, number, len(photos), fields)
+                is_again = any(is_copy(reply.query_signature, each.query_signature) for each in found)
+            if is_again:
+                copies.append(number)
+                reply = reply.model_copy(update={"candidates": [], "further_views": [], "decision": _NO_DECISION})
+            found.append(reply)
+        return found, copies
+
     async def _search(self, photo: bytes, number: int, count: int, fields: MatchFields) -> SearchReply:
         try:
             return await self.retrieval.search(
@@ -109,6 +134,7 @@ class MatchPipeline:
                 collection=fields.collection,
                 top_k=max(fields.top_k, LEAST_CONSIDERED),
                 features=fields.verify,
+                signature=count > 1,
             )
         except ServiceRefused as exc:
             if count == 1 or exc.status in {404, 409} or exc.status >= 500:

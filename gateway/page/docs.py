@@ -17,11 +17,11 @@ def serve_docs(app: FastAPI) -> None:
     files = StaticFiles(directory=Path(str(resources.files("fastapi_offline").joinpath("static"))))
 
     page = get_swagger_ui_html(
-        openapi_url="/openapi.json",
+        openapi_url="openapi.json",
         title=app.title,
-        swagger_js_url="/docs/files/swagger-ui-bundle.js",
-        swagger_css_url="/docs/files/swagger-ui.css",
-        swagger_favicon_url="/docs/files/favicon.png",
+        swagger_js_url="docs/files/swagger-ui-bundle.js",
+        swagger_css_url="docs/files/swagger-ui.css",
+        swagger_favicon_url="docs/files/favicon.png",
     )
     page.headers["Content-Security-Policy"] = _policy(bytes(page.body))
 

@@ -8,7 +8,8 @@ import segno
 from fastapi import APIRouter, Path, Request, Response
 
 from contracts.collections import MAX_COLLECTION
-from serving.openapi import error_answers
+from serving.openapi import error_answers, file_answer
+from serving.path_prefix import link
 from serving.roles import Role, requires
 
 router = APIRouter(prefix="/collections", tags=["collections"], responses=error_answers(401, 403, 429))
@@ -37,11 +38,12 @@ def qr_svg(text: str) -> bytes:
     "/{collection:path}/qr.svg",  # a collection's name may hold a slash
     response_class=Response,
     summary="A QR code that opens the page for visitors of a collection",
-    responses={200: {"content": {"image/svg+xml": {}}}, **error_answers(404, 422)},
+    responses={**file_answer("image/svg+xml"), **error_answers(404, 422)},
 )
 @requires(Role.MATCH)
 async def get_qr_code(
     request: Request, collection: Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
 ) -> Response:
     """Of this page's own address as the caller reached it: scan it from where visitors are, before printing it."""
-    return Response(qr_svg(visitors_address(str(request.base_url), collection)), media_type="image/svg+xml")
+    page = f"{str(request.base_url).rstrip('/')}{link('/')}"
+    return Response(qr_svg(visitors_address(page, collection)), media_type="image/svg+xml")

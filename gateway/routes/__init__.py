@@ -1,7 +1,8 @@
 """The public routes.
 
-match       POST /match
-session     signing in and out
-forwarded   the table of routes that the retrieval service answers
-forwarding  forwards a request to the retrieval service
+match             POST /match
+session           signing in and out
+forwarded         the table of routes that the retrieval service answers
+forwarded_router  the router of that table
+forwarding        forwards a request to the retrieval service
 """

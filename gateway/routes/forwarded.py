@@ -1,27 +1,22 @@
 """The routes that the retrieval service answers: one table, which says what the gateway asks of them and documents."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.params import Depends as Dependency
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
-    MAX_COLLECTION,
     CollectionChange,
     DriftReply,
     HealthParams,
     HealthReply,
     MatchPage,
     MatchParams,
+    NewCollection,
 )
 from contracts.feedback import FeedbackReply, FeedbackRequest
 from contracts.images import (
-    IMAGE_ID_PATTERN,
     AddFields,
     AddReply,
     CollectionList,
@@ -32,19 +27,26 @@ from contracts.images import (
     ImagePageBody,
     KnownQuestion,
     KnownReply,
+    PlaceChange,
     PlaceFilter,
     PlacePageBody,
+    PlaceSummaryBody,
 )
 from contracts.sample import SampleCollection, SampleParams
+from contracts.trash import (
+    TRASH_ID_HEADER,
+    DeleteParams,
+    EmptyParams,
+    RestoreReply,
+    TrashPage,
+    TrashParams,
+)
 from contracts.upload_plans import PlanQuestion, PlanReply, TemplateParams
-from gateway.routes.forwarding import GatewayDependency, forward
-from serving.openapi import error_answers, form_body, json_body
-from serving.roles import Role, requires
-from serving.uploads import read_body
+from serving.openapi import form_body
+from serving.roles import Role
 
 _LARGER_BODY = 1024 * 1024
 _NAMES_AND_MANIFEST = 48 * 1024 * 1024  # of 200,000 photos
-_FEEDBACK_WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Forwarded:
         body: read here, within ``most_bytes``, before it is passed on.
         most_bytes: see ``body``.
         streamed: the form that is passed on unread.
+        is_conditional: it may say which state is to be changed, by ``If-Match``.
         is_long: it may take as long as an upload.
         is_about_answers: answers given a moment ago are sent to the service first.
     """
@@ -82,6 +85,7 @@ class Forwarded:
     body: type[BaseModel] | None = None
     most_bytes: int = 4096
     streamed: dict[str, Any] | None = None
+    is_conditional: bool = False
     is_long: bool = False
     is_about_answers: bool = False
 
@@ -89,6 +93,8 @@ class Forwarded:
 _PHOTOS = form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True)
 
 _COLLECTION = "/collections/{collection:path}"
+_PLACE = _COLLECTION + "/places/{place:path}"  # the last "/places/" separates the two
+_UNDO = f"The header `{TRASH_ID_HEADER}` of the answer names what undoes it: `POST /trash/{{id}}/restore`."
 MATCH, MANAGE = Role.MATCH, Role.MANAGE
 
 # fmt: off
@@ -125,15 +131,15 @@ ROUTES = (
     Forwarded("GET", "/index/images/{image_id}/preview", "get_preview", MATCH, "image/jpeg", (404, 422, 503),
               "A small JPEG of the photo",
               "A small JPEG of the photo, without any metadata."),
-    Forwarded("PATCH", "/index/images/{image_id}", "change_image", MANAGE, ImageBody, (404, 422, 503),
+    Forwarded("PATCH", "/index/images/{image_id}", "change_image", MANAGE, ImageBody, (404, 412, 422, 503),
               "Change what an image shows",
               "Fields that are not sent stay unchanged. `place_id` moves the image to another place; the other "
               "fields change the place that it then shows.",
-              body=ImageChangeBody, most_bytes=_LARGER_BODY),
+              body=ImageChangeBody, most_bytes=_LARGER_BODY, is_conditional=True),
     Forwarded("DELETE", "/index/images/{image_id}", "delete_image", MANAGE, None, (404, 422, 503),
               "Remove an image",
-              "Remove the image. When this has been answered, the image is never found again.",
-              status=204),
+              "Remove the image. When this has been answered, nobody finds the image any more.\n\n" + _UNDO,
+              status=204, params=DeleteParams),
     Forwarded("GET", "/index/places", "list_places", MATCH, PlacePageBody, (404, 422, 503),
               "List places",
               "List places by name, page by page; `q` looks in names and ids.",
@@ -172,6 +178,40 @@ ROUTES = (
               "Cancel the running calibration, or delete the stored one",
               "If no calibration runs, the stored one is deleted, and the built-in rule decides again.",
               status=204),
+    Forwarded("GET", _PLACE, "get_place", MATCH, PlaceSummaryBody, (404, 422, 503),
+              "One place",
+              "The place and the number of its photos. Send its `ETag` as `If-Match` with a change, so that you do "
+              "not overwrite somebody else's change."),
+    Forwarded("PATCH", _PLACE, "change_place", MANAGE, PlaceSummaryBody, (404, 412, 422, 503),
+              "Change a place",
+              "Fields that are not sent stay unchanged. With `If-Match` the answer is 412 if somebody else has "
+              "changed the place since it was read.",
+              body=PlaceChange, most_bytes=_LARGER_BODY, is_conditional=True),
+    Forwarded("DELETE", _PLACE, "delete_place", MANAGE, None, (404, 422, 503),
+              "Delete a place",
+              "The place and all photos that show it.\n\n" + _UNDO,
+              status=204, params=DeleteParams, is_long=True),
+    Forwarded("GET", "/trash", "list_trash", MANAGE, TrashPage, (422, 503),
+              "What can be restored",
+              "Deletions, newest first, and until when they can be undone.",
+              params=TrashParams),
+    Forwarded("POST", "/trash/{deletion_id}/restore", "undo_deletion", MANAGE, RestoreReply, (404, 422, 503),
+              "Undo a deletion",
+              "Photos come back with their ids and places. What was added again meanwhile stays as it is.",
+              is_long=True),
+    Forwarded("DELETE", "/trash", "empty_trash", MANAGE, None, (422, 503),
+              "Empty the trash",
+              "Deletes permanently what is in it, or what is in it of one collection.",
+              status=204, params=EmptyParams, is_long=True),
+    Forwarded("DELETE", "/trash/{deletion_id}", "delete_permanently", MANAGE, None, (404, 422, 503),
+              "Delete permanently",
+              "One entry of the trash.",
+              status=204, is_long=True),
+    Forwarded("POST", "/collections", "create_collection", MANAGE, CollectionSummaryBody, (409, 422, 503),
+              "Create a collection",
+              "It has no photo yet. A collection that was not created begins with its first photo and ends with its "
+              "last.",
+              status=201, body=NewCollection),
     # After those below collections, which these paths match as well.
     Forwarded("PATCH", _COLLECTION, "rename_collection", MANAGE, CollectionSummaryBody, (404, 422, 503),
               "Rename a collection",
@@ -180,9 +220,9 @@ ROUTES = (
               body=CollectionChange),
     Forwarded("DELETE", _COLLECTION, "delete_collection", MANAGE, None, (404, 422, 503),
               "Delete a collection",
-              "Photos, places, calibration and recent matches. When this has been answered, nothing of it is found "
-              "again.",
-              status=204, is_long=True),
+              "Photos, places, calibration and recent matches. When this has been answered, nobody finds anything of "
+              "it.\n\n" + _UNDO,
+              status=204, params=DeleteParams, is_long=True),
     Forwarded("GET", "/sample", "get_sample", MATCH, SampleCollection, (422, 503),
               "The sample collection and its progress",
               "What it is made of, with photographers and terms, and photos to try it with.",
@@ -203,78 +243,3 @@ ROUTES = (
               body=FeedbackRequest, is_about_answers=True),
 )
 # fmt: on
-
-_TAGS = {"index": "gallery"}
-
-
-def forwarded_routes(routes: Sequence[Forwarded] = ROUTES) -> APIRouter:
-    """Build the router, in the order of the table."""
-    router = APIRouter(responses=error_answers(401, 403, 429))
-    for route in routes:
-        picture = route.reply if isinstance(route.reply, str) else None
-        own_failures = (408, 413, 504) if route.body or route.streamed else (504,)
-        answers = error_answers(*sorted({*route.fails, *own_failures}))
-        if picture:
-            answers[200] = {"content": {picture: {}}}
-        first = route.path.split("/")[1]
-        router.add_api_route(
-            route.path,
-            _endpoint(route),
-            methods=[route.method],
-            name=route.name,
-            tags=[_TAGS.get(first, first)],
-            summary=route.summary,
-            description=route.description,
-            status_code=route.status,
-            response_model=None if picture or route.reply is None else route.reply,
-            responses=answers,
-            dependencies=_parameters(route),
-            openapi_extra=route.streamed or (json_body(route.body) if route.body else None),
-            response_class=Response if picture else JSONResponse,
-        )
-    return router
-
-
-def _endpoint(route: Forwarded) -> Any:
-    async def pass_on(request: Request, gateway: GatewayDependency) -> Response:
-        body = b"" if route.method == "POST" and not route.streamed else None
-        if route.body is not None:
-            with gateway.body_slots.admit() as incoming:
-                body = await read_body(request, incoming, route.most_bytes)
-        if route.is_about_answers:
-            await gateway.match_log.sent(_FEEDBACK_WAIT_S)
-        timeout_s = gateway.settings.upload_timeout_s if route.is_long else None
-        return await forward(request, gateway, body=body, timeout_s=timeout_s)
-
-    return requires(route.role)(pass_on)
-
-
-def _parameters(route: Forwarded) -> list[Dependency]:
-    """What of the path and the query is checked here, and so documented."""
-    checks = [check for name, check in _PATH_CHECKS.items() if f"{{{name}" in route.path]
-    if route.params is not None:
-        checks.append(_check_query(route.params))
-    return [Depends(check) for check in checks]
-
-
-# A collection's name may hold a slash.
-async def _check_collection(collection: Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]) -> None: ...
-
-
-async def _check_image_id(image_id: Annotated[str, Path(pattern=IMAGE_ID_PATTERN)]) -> None: ...
-
-
-async def _check_number(number: Annotated[int, Path(ge=0, le=1000)]) -> None: ...
-
-
-_PATH_CHECKS: dict[str, Any] = {
-    "collection": _check_collection,
-    "image_id": _check_image_id,
-    "number": _check_number,
-}
-
-
-def _check_query(params: type[BaseModel]) -> Any:
-    async def check(_params: Annotated[params, Query()]) -> None: ...  # type: ignore[valid-type]
-
-    return check

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
 from clients.errors import ServiceRefused
+from contracts.trash import TRASH_ID_HEADER
 from gateway.dependencies import Gateway, get_gateway
 from serving.roles import Role
 
@@ -18,7 +19,7 @@ GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
 _UNQUOTED = "/:@!$&'()*+,;=~"
 
 # Everything else belongs to one hop, or is nobody's business behind the gateway.
-_REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-none-match", "if-modified-since")
+_REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-match", "if-none-match", "if-modified-since")
 _RESPONSE_HEADERS = (
     "cache-control",
     "content-disposition",
@@ -29,6 +30,7 @@ _RESPONSE_HEADERS = (
     "last-modified",
     "retry-after",
     "x-content-type-options",
+    TRASH_ID_HEADER.lower(),
 )
 
 

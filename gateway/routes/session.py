@@ -15,6 +15,7 @@ from serving.auth.keys import digest_of, read_keys
 from serving.auth.sessions import COOKIE, HOURS_S, REMEMBERED_S, Sessions
 from serving.errors import Unauthorized
 from serving.openapi import error_answers
+from serving.path_prefix import link
 from serving.roles import Role, requires
 
 router = APIRouter(prefix="/session", tags=["session"])
@@ -66,6 +67,7 @@ async def begin_session(
             httponly=True,
             samesite="strict",
             secure=request.url.scheme == "https",
+            path=link("/"),
         )
     return await show_session(request)
 
@@ -76,4 +78,6 @@ async def end_session(request: Request, response: Response) -> None:
     """End the session and delete its cookie."""
     sessions: Sessions = request.app.state.sessions
     sessions.end(request.cookies.get(COOKIE, ""))
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    response.delete_cookie(
+        COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https", path=link("/")
+    )

@@ -9,7 +9,7 @@ dependencies           the parts that routes use
 settings               its settings
 routes/                what it answers
 uploads/               photos and archives on their way into the gallery
-background/            sample collection, check-ups, calibrations, usage
+background/            sample collection, check-ups, calibrations, usage, trash
 replies/               values of core as models of the wire
 vector_engine_metrics  metrics of Milvus
 """

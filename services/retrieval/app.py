@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from fastapi import FastAPI
 from PIL import Image
+from starlette.middleware import Middleware
 
 from clients.base import open_http
 from clients.verifier import VerifierClient
@@ -22,7 +23,7 @@ from services.errors import CORE_ERRORS
 from services.lost_device import Watch, ending_where_lost
 from services.memory_trimming import trimming_memory
 from services.readiness import describe_loading
-from services.retrieval.routes import collections, feedback, index, sample, search
+from services.retrieval.routes import collections, feedback, index, sample, search, trash
 from services.retrieval.service import RetrievalService, open_service
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.vector_engine_metrics import VectorEngineMetrics
@@ -30,6 +31,7 @@ from serving.audit import AuditLog
 from serving.health import describe_version, health_router
 from serving.loading import Loading
 from serving.metrics import Metrics
+from serving.path_prefix import LinkPrefix
 from serving.process import build_api
 
 _VERIFIER_TIMEOUT_S = 120.0  # no visitor waits for what this service asks
@@ -84,6 +86,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
         errors=CORE_ERRORS,
         metrics=metrics,
         access=settings.access,
+        middleware=[Middleware(LinkPrefix)],
     )
     app.state.settings = settings
     app.state.verifier_transport = None  # over sockets, unless both run in one process
@@ -91,6 +94,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
     app.include_router(search.router)
     app.include_router(index.router)
     app.include_router(collections.router)
+    app.include_router(trash.router)
     app.include_router(feedback.router)
     app.include_router(sample.router)
     app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))

@@ -13,6 +13,7 @@ from core.encoders.batches import Encoding, encode_each
 from core.errors import SemanticMatchError
 from core.gallery import Gallery
 from core.imaging.decoding import DecodedImage, ImageLimits, decode_image
+from core.imaging.signature import photo_signature
 from core.local_features.codec import pack
 from core.results import Candidate
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
@@ -38,6 +39,7 @@ class Found:
         features: the photo's packed local features, where asked for and where the encoder makes them.
         looks: see ``core.retrieval.retriever.Retrieved``, as is the next.
         out_of_time: likewise.
+        signature: see ``core.imaging.signature``, where asked for.
     """
 
     candidates: list[Candidate]
@@ -47,6 +49,7 @@ class Found:
     features: bytes | None
     looks: int
     out_of_time: bool
+    signature: bytes | None
 
 
 class RetrievalEngine:
@@ -101,6 +104,7 @@ class RetrievalEngine:
         collection: str,
         top_k: int,
         features: bool,
+        signature: bool = False,
         timer: StageTimer,
         exclusion: Exclusion | None = None,
         in_background: bool = False,
@@ -112,6 +116,7 @@ class RetrievalEngine:
             collection: to search in.
             top_k: how many candidates, >= 1.
             features: whether to pack the photo's local features.
+            signature: whether to sum the photo up, for telling copies of it from other photos.
             timer: gets the stages ``decode``, ``encode`` and ``search``.
             exclusion: passed over, as if the collection did not have it.
             in_background: encode behind the photos of visitors.
@@ -133,6 +138,7 @@ class RetrievalEngine:
                 retrieved = await self._workers.run(self._retrieve, look, collection, top_k)
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
+            summed = await self._workers.run(photo_signature, query.image) if signature else None
             return Found(
                 retrieved.candidates,
                 retrieved.further_views,
@@ -141,6 +147,7 @@ class RetrievalEngine:
                 packed,
                 retrieved.looks,
                 retrieved.out_of_time,
+                summed,
             )
 
     def _retriever(self, exclusion: Exclusion | None) -> Retriever:

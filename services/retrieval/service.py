@@ -9,6 +9,7 @@ from functools import partial
 from clients.verifier import VerifierClient
 from core.encoders.base import Encoder
 from core.gallery import CollectionSummary, Gallery
+from core.gallery.deletions import Deletion
 from core.imaging.budget import DecodingBudget
 from services.lost_device import Watch
 from services.retrieval.background.calibration_jobs import CalibrationJobs
@@ -16,6 +17,7 @@ from services.retrieval.background.calibration_run import CalibrationRun
 from services.retrieval.background.calibrations import Calibrations
 from services.retrieval.background.checkups import Checkups, open_checkups
 from services.retrieval.background.sample import Sample
+from services.retrieval.background.trash import Trash, emptying
 from services.retrieval.background.usage import Usage, open_usage
 from services.retrieval.engine import RetrievalEngine, encode_batch
 from services.retrieval.settings import RetrievalSettings
@@ -53,6 +55,7 @@ class RetrievalService:
         calibrations: of collections, on record.
         calibration_jobs: those being made, by whichever replica.
         sample: a collection to try the product with.
+        trash: deletes, and takes back what was deleted.
     """
 
     gallery: Gallery
@@ -68,6 +71,7 @@ class RetrievalService:
     calibrations: Calibrations
     calibration_jobs: CalibrationJobs
     sample: Sample
+    trash: Trash
 
     async def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Call a collection something else; what is on record of its matches follows.
@@ -81,17 +85,12 @@ class RetrievalService:
         await self.calibration_jobs.forget(name)
         return summary
 
-    async def delete_collection(self, name: str) -> int:
-        """Forget all of a collection, its matches as well; return how many images it held.
-
-        Raises:
-            UnknownCollection: it held none.
-        """
-        count = await self.workers.run(self.gallery.delete_collection, name)
+    async def delete_collection(self, name: str, *, permanently: bool) -> tuple[int, Deletion | None]:
+        """Delete all of a collection, and what is being worked out about it; see ``Trash.delete_collection``."""
+        deleted = await self.trash.delete_collection(name, permanently=permanently)
         self.checkups.forget(name)
-        await self.usage.forget_collection(name)
         await self.calibration_jobs.forget(name)
-        return count
+        return deleted
 
 
 @asynccontextmanager
@@ -160,6 +159,7 @@ async def open_service(
             calibrations=calibrations,
             calibration_jobs=CalibrationJobs(calibrations=calibrations, jobs=usage.jobs, audit=audit, new_run=new_run),
             sample=Sample(gallery, indexer, usage.jobs, workers),
+            trash=Trash(gallery, usage, workers, index_workers, days=settings.trash_days),
         )
         metrics.watch_queue("encode", lambda: batcher.waiting)
         metrics.watch_gate("searches", lambda: engine.gate.inside, engine.gate.capacity)
@@ -167,4 +167,5 @@ async def open_service(
         metrics.watch_cache("local_features", gallery.feature_cache.uses)
         stack.push_async_callback(service.sample.close)
         stack.push_async_callback(service.calibration_jobs.close)
+        await stack.enter_async_context(emptying(service.trash))
         yield service

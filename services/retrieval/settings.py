@@ -45,6 +45,10 @@ class RetrievalSettings(GallerySettings):
         description="days for which the features of a photo with feedback are kept; 0: none are kept",
     )
 
+    trash_days: float = Field(
+        default=7, ge=0, description="days for which a deletion can be undone; 0: photos are deleted at once"
+    )
+
     encoder: str = Field(default="embedded", description="backend: `embedded` (CPU) or `dinov3`")
     model: str | None = Field(default=None, description="weights of the backend: a folder or a hub id")
     device: str | None = Field(

@@ -146,6 +146,8 @@ class VerifierEngine:
         with timer.stage("verify"), self._watch():
             for number, query in enumerate(queries):
                 of_photo = [each for each in request.candidates if each.photo == number]
+                if not of_photo:  # nothing to look at it for
+                    continue
                 try:
                     pairs += self._judge(query, of_photo, found, request)
                 except NoVerdict as exc:

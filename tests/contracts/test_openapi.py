@@ -19,6 +19,7 @@ from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings
 from services.verifier.app import create_app as create_verifier
 from services.verifier.settings import VerifierSettings
+from serving.auth.keys import create_key
 
 APPS: dict[str, FastAPI] = {
     "gateway": create_gateway(GatewaySettings()),
@@ -100,8 +101,50 @@ def test_the_documentation_page_needs_no_other_machine():
     with AppClient(APPS["gateway"]) as client:
         page = client.get("/docs")
         loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-        answers = {path: client.get(path) for path in [*loaded, "/openapi.json"]}
+        answers = {path: client.get(f"/{path}") for path in [*loaded, "openapi.json"]}
 
     assert len(loaded) >= 3
-    assert all(path.startswith("/") for path in loaded)
+    assert not any(":" in path for path in loaded)
     assert all(answer.status_code == 200 for answer in answers.values())
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_operations_have_names_that_can_be_called(name: str):
+    """Each is named once, as a function of a generated client would be."""
+    names = [operation["operationId"] for operation in operations(APPS[name]).values()]
+
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch("[a-z]+(_[a-z]+)*", each) for each in names)
+
+
+def test_public_names_stay():
+    """Generated clients of an earlier version still find what they call."""
+    names = {operation["operationId"] for operation in operations(APPS["gateway"]).values()}
+
+    assert names >= {"match", "add_images", "list_places", "get_place", "create_collection", "get_preview"}
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_every_successful_answer_has_a_schema(name: str):
+    """Client generators know what to return, of files as well."""
+    for (method, path), operation in operations(APPS[name]).items():
+        for status, answer in operation["responses"].items():
+            for content in answer.get("content", {}).values():
+                assert content["schema"], (method, path, status)
+
+
+def test_a_gateway_with_keys_says_how_they_are_shown(tmp_path):
+    """Bearer or cookie, on every operation but those for everybody; visitors' ones may go without, where they may."""
+    keys_file = tmp_path / "keys.json"
+    create_key(keys_file, "curator", "manage")
+    strict = create_gateway(GatewaySettings(keys_file=keys_file))
+    relaxed = create_gateway(GatewaySettings(keys_file=keys_file, anonymous_role="match"))
+
+    assert set(strict.openapi()["components"]["securitySchemes"]) == {"key", "session"}
+    shown = {name: operations(app) for name, app in (("strict", strict), ("relaxed", relaxed))}
+    assert shown["strict"][("post", "/match")]["security"] == [{"key": []}, {"session": []}]
+    assert {} in shown["relaxed"][("post", "/match")]["security"]
+    for each in shown.values():
+        assert {} not in each[("delete", "/collections/{collection}")]["security"]
+        assert each[("get", "/health/live")]["security"] == []
+    assert "securitySchemes" not in APPS["gateway"].openapi()["components"]

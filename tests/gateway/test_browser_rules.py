@@ -103,3 +103,30 @@ def test_what_is_no_origin_is_refused_at_start(value: str, monkeypatch: pytest.M
 
     with pytest.raises(ValidationError, match=r"is not an origin; accepted: scheme, host and port"):
         GatewaySettings()
+
+
+def test_every_documented_header_may_be_sent_from_another_site():
+    """A preflight allows each request header that the documentation offers, and those of keys and bodies."""
+    app = create_app(GatewaySettings(cors_origins=GUIDE))
+    offered = {
+        parameter["name"]
+        for path in app.openapi()["paths"].values()
+        for operation in path.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "header"
+    }
+    assert offered >= {"X-Request-Timeout-S", "If-Match"}
+    with AppClient(app) as client:
+        for header in offered | {"Authorization", "Content-Type", "X-Request-ID", "If-None-Match"}:
+            answer = client.request(
+                "OPTIONS", "/match", headers={**PREFLIGHT, "Access-Control-Request-Headers": header}
+            )
+            assert answer.status_code == 200, header
+
+
+def test_scripts_of_another_site_may_read_what_they_need():
+    """Limits, tags for editing, and what undoes a deletion are shown to them, not only sent."""
+    with AppClient(create_app(GatewaySettings(cors_origins=GUIDE))) as client:
+        exposed = client.get("/health/live", headers={"Origin": GUIDE}).headers["access-control-expose-headers"]
+
+    assert set(exposed.split(", ")) >= {"RateLimit", "RateLimit-Policy", "Retry-After", "ETag", "X-Trash-Id"}

@@ -130,5 +130,6 @@ def test_photos_that_are_there_are_told_before_they_are_sent_again(filled: AppCl
 
     assert known(content_hashes=[strange, there, there]) == {"known": [there]}
     assert known(content_hashes=[there], collection="elsewhere") == {"known": []}
+    assert list(known(content_hashes=[strange, there], places=True)["places"]) == [there]
     assert filled.post("/index/known", json={"content_hashes": ["../etc"]}).status_code == 422
     assert filled.post("/index/known", json={"content_hashes": [strange] * 501}).status_code == 422

@@ -1,8 +1,11 @@
 """Several photos of one thing in one request: each is compared with what it found, and they decide together."""
 
+import io
+
 import pytest
 from fakes.images import draw_place, encode, see_again
 from in_process import AppClient, error_of
+from PIL import Image
 
 SEEN = [encode(see_again(draw_place(2), seed).image) for seed in (5, 6)]
 ELSEWHERE = encode(draw_place(73))
@@ -68,3 +71,57 @@ def test_there_are_bounds(filled: AppClient, photos: list[bytes], status: int):
 
     assert refused.status_code == status
     assert error_of(refused)["message"]
+
+
+def changed(photo: bytes, how: str) -> bytes:
+    """A copy of a photo as phones, chats and editors make them."""
+    image, file = Image.open(io.BytesIO(photo)), io.BytesIO()
+    if how == "re-encoded":
+        image.save(file, "JPEG", quality=40)
+    elif how == "resized":
+        image.resize((image.width * 9 // 10, image.height * 9 // 10)).save(file, "PNG")
+    elif how == "turned by its EXIF":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        image.transpose(Image.Transpose.ROTATE_90).save(file, "JPEG", quality=90, exif=exif)
+    elif how == "turned":
+        image.transpose(Image.Transpose.ROTATE_180).save(file, "JPEG", quality=90)
+    elif how == "brightened":
+        image.point(lambda value: min(255, round(value * 0.8 + 40))).save(file, "JPEG", quality=90)
+    else:
+        return photo
+    return file.getvalue()
+
+
+COPIES = ["the same bytes", "re-encoded", "resized", "turned by its EXIF", "turned", "brightened"]
+
+
+@pytest.mark.parametrize("verify", ["true", "false"])
+@pytest.mark.parametrize("how", COPIES)
+def test_copies_of_a_photo_count_once(filled: AppClient, how: str, verify: str):
+    """Sent two or three times, whatever was done to the file, a photo gives the answer that it gives alone."""
+    alone = match(filled, SEEN[0], verify=verify)
+
+    for photos in ([SEEN[0], changed(SEEN[0], how)], [SEEN[0], changed(SEEN[0], how), SEEN[0]]):
+        together = match(filled, *photos, verify=verify)
+
+        assert together["copies"] == list(range(1, len(photos)))
+        for name in ("matched", "confidence", "decision", "reason", "candidates"):
+            assert together[name] == alone[name], name
+
+
+def test_a_copy_beside_another_view_leaves_that_its_say(filled: AppClient):
+    """Two views and a copy of the first are two views; each is told under the number that it was sent with."""
+    two = match(filled, *SEEN)
+    three = match(filled, SEEN[0], changed(SEEN[0], "re-encoded"), SEEN[1])
+
+    assert (two["copies"], three["copies"]) == ([], [1])
+    assert three["decision"] == two["decision"]
+    assert {each["photo"] for each in three["candidates"]} <= {0, 2}
+
+
+def test_plain_photos_are_no_copies_of_each_other(filled: AppClient):
+    """Of a wall, or with a finger on the lens: there is nothing by which they could be told to be one."""
+    walls = [encode(Image.new("RGB", (320, 240), colour)) for colour in ("white", "black")]
+
+    assert match(filled, *walls)["copies"] == []

@@ -182,14 +182,17 @@ def test_a_gallery_of_another_encoder_is_refused(tmp_path):
 
 
 def test_a_row_that_cannot_be_stored_fails_alone(tmp_path, capsys):
-    """One impossible position in a manifest is reported; the other photos are stored."""
-    for seed in range(3):
+    """Impossible positions in a manifest are reported; the other photos are stored."""
+    for seed in range(4):
         draw_place(seed, (120, 90)).save(tmp_path / f"{seed}.jpg")
-    (tmp_path / "manifest.csv").write_text("file,place_id,latitude\n0.jpg,a,10\n1.jpg,b,95\n2.jpg,c,20\n")
+    (tmp_path / "manifest.csv").write_text(
+        "file,place_id,latitude,longitude\n0.jpg,a,10,20\n1.jpg,b,95,20\n2.jpg,c,,\n3.jpg,d,20,\n"
+    )
 
     code = build_database.main(["--image-dir", str(tmp_path), "--output-dir", str(tmp_path / "gallery")])
 
     printed = capsys.readouterr().out
     assert code == 0
-    assert "2 added, 0 already there, 1 rejected" in printed
+    assert "2 added, 0 already there, 2 rejected" in printed
     assert "1.jpg: invalid latitude: 95" in printed
+    assert "3.jpg: incomplete position: latitude without longitude" in printed

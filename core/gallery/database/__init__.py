@@ -9,6 +9,7 @@ images        SQL on images
 places        SQL on places and collections
 embeddings    SQL on embeddings and local features
 calibrations  SQL on calibrations
+trash         SQL on deletions
 pages         cursors
 group_commit  one transaction for the calls of several threads
 """

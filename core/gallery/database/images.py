@@ -5,9 +5,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.errors import UnknownImage
-from core.gallery.database.pages import check_limit, contains, like_pattern, read_cursor, write_cursor
+from core.gallery.database.pages import (
+    check_limit,
+    contains,
+    like_pattern,
+    outside_trash,
+    read_cursor,
+    write_cursor,
+)
 from core.gallery.database.places import to_place
 from core.gallery.database.port import Connection, placeholders
+from core.gallery.deletions import is_trash
 from core.gallery.photos.port import PhotoStore
 from core.gallery.validation import printable
 from core.gallery.values import ImagePage, NewImage
@@ -35,7 +43,7 @@ class ImageRows:
             UnknownImage: there is none of that id.
         """
         row = connection.execute(f"{_SELECT} WHERE images.image_id = ?", (image_id,)).fetchone()
-        if row is None:
+        if row is None or is_trash(row[2]):
             raise UnknownImage(
                 f"no image of id {image_id[:100]!r} in the gallery; GET /index/images lists those that are"
             )
@@ -65,9 +73,9 @@ class ImageRows:
         limit: int,
     ) -> ImagePage:
         """Read a page; see ``Gallery.list_images``."""
-        conditions, values = ["TRUE"], list[str | int]()
+        conditions, values = [outside_trash("images.collection")], list[str | int]()
         if collection is not None:
-            conditions.append("images.collection = ?")
+            conditions = ["images.collection = ?"]
             values.append(collection)
         if place_id is not None:
             conditions.append("places.place_id = ?")
@@ -117,9 +125,14 @@ class ImageRows:
         """Let an image show another place."""
         connection.execute("UPDATE images SET place = ? WHERE image_id = ?", (place_row, image_id))
 
+    def seq_of(self, connection: Connection, image_id: str) -> int:
+        """Return the seq of an existing image."""
+        seq: int = connection.execute("SELECT seq FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
+        return seq
+
     def delete(self, connection: Connection, image_id: str) -> int:
         """Delete one image with its embedding and features; return the seq it had."""
-        seq: int = connection.execute("SELECT seq FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
+        seq = self.seq_of(connection, image_id)
         connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
         return seq
 
@@ -141,8 +154,14 @@ class ImageRows:
 
 
 def count_by_collection(connection: Connection) -> dict[str, int]:
-    """Count the images of each collection."""
-    return dict(connection.execute("SELECT collection, count(*) FROM images GROUP BY collection").fetchall())
+    """Count the images of each collection, without those in the trash."""
+    rows = connection.execute("SELECT collection, count(*) FROM images GROUP BY collection").fetchall()
+    return {collection: count for collection, count in rows if not is_trash(collection)}
+
+
+def is_free(connection: Connection, image_id: str) -> bool:
+    """Say whether no image has this id, in the trash either."""
+    return connection.execute("SELECT 1 FROM images WHERE image_id = ?", (image_id,)).fetchone() is None
 
 
 def has_images(connection: Connection, collection: str) -> bool:
@@ -151,7 +170,7 @@ def has_images(connection: Connection, collection: str) -> bool:
 
 
 def used_contents(connection: Connection, content_hashes: Collection[str]) -> set[str]:
-    """Say which of these bytes, of one photo or more, any collection holds."""
+    """Say which of these bytes, of one photo or more, any collection holds, or the trash."""
     rows = connection.execute(
         f"SELECT content_hash FROM images WHERE content_hash IN {placeholders(len(content_hashes))}",
         tuple(content_hashes),
@@ -174,6 +193,6 @@ def newest_contents(connection: Connection, limit: int) -> list[tuple[str, str]]
 
 
 def uses_content(connection: Connection, content_hash: str) -> bool:
-    """Say whether any collection holds these bytes."""
+    """Say whether any collection holds these bytes, or the trash."""
     row = connection.execute("SELECT 1 FROM images WHERE content_hash = ? LIMIT 1", (content_hash,)).fetchone()
     return row is not None

@@ -25,6 +25,12 @@ Storage notes, version 1:
     manifest              exactly one row: which encoder made all embeddings, and the count of changes so far
     places                exist as long as an image shows them
 
+Version 5:
+
+    collections           those that were created, which exist without an image too
+    deletions             what the trash holds; the images are rows of a collection of its own, see
+                          ``core.gallery.database.trash``
+
 Vectors and features have tables of their own, so that listing images never reads past them.
 """
 
@@ -155,11 +161,35 @@ def m004_gallery_id_and_comparisons(connection: Connection, dialect: Dialect) ->
     connection.execute("UPDATE vector_engine SET epoch = 0")
 
 
+def m005_trash_and_collections(connection: Connection, dialect: Dialect) -> None:
+    """Make room for deletions that can be undone, and for collections that hold no image yet.
+
+    See ``core.gallery.database.trash`` and ``core.gallery.database.places``.
+    """
+    for statement in (
+        f"CREATE TABLE collections (name {dialect.text} PRIMARY KEY, created_at {dialect.text} NOT NULL)",
+        f"""
+        CREATE TABLE deletions (
+            deletion_id {dialect.text} PRIMARY KEY,
+            kind {dialect.text} NOT NULL,
+            collection {dialect.text} NOT NULL,
+            name {dialect.text} NOT NULL,
+            place_id {dialect.text},
+            deleted_at {dialect.real} NOT NULL,
+            collection_created_at {dialect.text}
+        )
+        """,
+        "CREATE INDEX deletions_by_time ON deletions (deleted_at, deletion_id)",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_images_and_places,
     m002_calibrations,
     m003_vector_engine,
     m004_gallery_id_and_comparisons,
+    m005_trash_and_collections,
 )
 
 

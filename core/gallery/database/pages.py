@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from core.errors import InvalidRequest
+from core.gallery.deletions import trash_collection
 
 MAX_PAGE = 1000
 
@@ -55,6 +56,11 @@ def _storable(part: Any) -> bool:
 def contains(column: str) -> str:
     r"""Write the condition that ``column`` contains a text, given as its ``like_pattern``; case does not count."""
     return rf"lower({column}) LIKE ? ESCAPE '\'"
+
+
+def outside_trash(column: str) -> str:
+    """Write the condition that ``column`` names no collection of ``core.gallery.deletions.trash_collection``."""
+    return f"substr({column}, 1, 1) <> '{trash_collection('')}'"
 
 
 def like_pattern(text: str) -> str:

@@ -1,20 +1,45 @@
 """The rows of places and collections. Functions run on the caller's connection and belong to its transaction.
 
-A place exists as long as an image shows it, a collection as long as it holds an image.
+A place exists as long as an image shows it, a collection as long as it holds an image or is on record as created.
 """
 
 import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from core.errors import UnknownCollection, UnknownPlace
 from core.gallery.database.calibrations import delete_calibration, rename_calibration
-from core.gallery.database.pages import check_limit, contains, like_pattern, read_cursor, write_cursor
+from core.gallery.database.pages import (
+    check_limit,
+    contains,
+    like_pattern,
+    outside_trash,
+    read_cursor,
+    write_cursor,
+)
 from core.gallery.database.port import Connection
-from core.gallery.validation import check_angle, check_description, check_name, check_place, metadata_to_json
+from core.gallery.deletions import is_trash
+from core.gallery.validation import (
+    check_angle,
+    check_description,
+    check_name,
+    check_place,
+    check_position,
+    metadata_to_json,
+)
 from core.gallery.values import UNCHANGED, CollectionSummary, ImageChange, PlacePage, PlaceSummary, Unchanged
 from core.results import Place
+
+_SELECT = """
+    SELECT id, collection,
+           (SELECT count(*) FROM images WHERE place = places.id),
+           (SELECT image_id FROM images WHERE place = places.id ORDER BY seq LIMIT 1),
+           place_id, name, description, metadata, latitude, longitude
+    FROM places
+"""
 
 
 def ensure_place(connection: Connection, collection: str, place: Place) -> int:
@@ -26,7 +51,12 @@ def ensure_place(connection: Connection, collection: str, place: Place) -> int:
     Raises:
         InvalidRequest: a field is out of range.
     """
-    place_id = spelled_as(connection, collection, check_place(place).place_id)
+    return merge_place(connection, collection, check_place(place))
+
+
+def merge_place(connection: Connection, collection: str, place: Place) -> int:
+    """Find or make a place that was on record before, as ``ensure_place`` does; it was checked then."""
+    place_id = spelled_as(connection, collection, place.place_id)
     place = replace(place, place_id=place_id, name=unicodedata.normalize("NFC", place.name))
     rows = connection.execute(
         """
@@ -107,7 +137,7 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
     """Write the fields that ``change`` holds.
 
     Raises:
-        InvalidRequest: a field is out of range.
+        InvalidRequest: a field is out of range, or the position would be incomplete.
     """
     values: dict[str, Any] = {}
     if not isinstance(change.place_name, Unchanged):
@@ -120,15 +150,24 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
         values["latitude"] = check_angle("latitude", change.latitude, 90)
     if not isinstance(change.longitude, Unchanged):
         values["longitude"] = check_angle("longitude", change.longitude, 180)
-    if values:
-        assignments = ", ".join(f"{column} = ?" for column in values)
-        connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))
+    if not values:
+        return
+    assignments = ", ".join(f"{column} = ?" for column in values)
+    connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))
+    if {"latitude", "longitude"} & values.keys():
+        row = connection.execute("SELECT latitude, longitude FROM places WHERE id = ?", (place_row,)).fetchone()
+        check_position(*row)
 
 
 def place_row_of(connection: Connection, image_id: str) -> int:
     """Return the id of the row of the place that an existing image shows."""
     row: int = connection.execute("SELECT place FROM images WHERE image_id = ?", (image_id,)).fetchone()[0]
     return row
+
+
+def place_summary(connection: Connection, place_row: int) -> PlaceSummary:
+    """Read a place by its row's id."""
+    return _to_summary(connection.execute(f"{_SELECT} WHERE id = ?", (place_row,)).fetchone())
 
 
 def drop_place_without_images(connection: Connection, place_row: int) -> None:
@@ -142,9 +181,9 @@ def page_of_places(
     connection: Connection, collection: str | None, text: str | None, cursor: str | None, limit: int
 ) -> PlacePage:
     """Read a page; see ``Gallery.places``."""
-    conditions, values = ["TRUE"], list[str | int]()
+    conditions, values = [outside_trash("collection")], list[str | int]()
     if collection is not None:
-        conditions.append("collection = ?")
+        conditions = ["collection = ?"]
         values.append(collection)
     if text:
         searched = ("name", "place_id", "description", "metadata")
@@ -155,17 +194,10 @@ def page_of_places(
         conditions.append("(name, id) > (?, ?)")
         values += read_cursor(cursor, str, int)
     rows = connection.execute(
-        f"""
-        SELECT id, collection,
-               (SELECT count(*) FROM images WHERE place = places.id),
-               (SELECT image_id FROM images WHERE place = places.id ORDER BY seq LIMIT 1),
-               place_id, name, description, metadata, latitude, longitude
-        FROM places WHERE {" AND ".join(conditions)} ORDER BY name, id LIMIT ?
-        """,
-        (*values, check_limit(limit) + 1),
+        f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY name, id LIMIT ?", (*values, check_limit(limit) + 1)
     ).fetchall()
     more = len(rows) > limit
-    places = tuple(PlaceSummary(row[1], to_place(row[4:]), row[2], row[3]) for row in rows[:limit])
+    places = tuple(map(_to_summary, rows[:limit]))
     return PlacePage(places, total, write_cursor(rows[limit - 1][5], rows[limit - 1][0]) if more else None)
 
 
@@ -178,16 +210,67 @@ def collection_summaries(connection: Connection) -> list[CollectionSummary]:
         FROM (SELECT collection, count(*) AS number FROM images GROUP BY collection) AS of_images
         JOIN (SELECT collection, count(*) AS number FROM places GROUP BY collection) AS of_places
              ON of_places.collection = of_images.collection
-        ORDER BY of_images.collection
         """
     )
-    return [CollectionSummary(*row) for row in rows]
+    found = {row[0]: CollectionSummary(*row) for row in rows if not is_trash(row[0])}
+    created = [row[0] for row in connection.execute("SELECT name FROM collections").fetchall()]
+    found |= {name: CollectionSummary(name, 0, 0) for name in created if name not in found}
+    return [found[name] for name in sorted(found)]
+
+
+def has_collection(connection: Connection, name: str) -> bool:
+    """Say whether there is a collection of that name, with images or without."""
+    if is_trash(name):
+        return False
+    row = connection.execute(
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM images WHERE collection = ?) "
+        "OR EXISTS (SELECT 1 FROM collections WHERE name = ?)",
+        (name, name),
+    ).fetchone()
+    return row is not None
+
+
+def refuse_unknown(connection: Connection, collection: str) -> None:
+    """Let pass only a collection that exists.
+
+    Raises:
+        UnknownCollection: it does not.
+    """
+    if not has_collection(connection, collection):
+        raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
+
+
+def known_place(connection: Connection, collection: str, place_id: str) -> int:
+    """Return the id of a place's row.
+
+    Raises:
+        UnknownCollection: there is no such collection.
+        UnknownPlace: it has no such place.
+    """
+    refuse_unknown(connection, collection)
+    row = connection.execute(
+        "SELECT id FROM places WHERE collection = ? AND place_id = ?",
+        (collection, spelled_as(connection, collection, place_id)),
+    ).fetchone()
+    if row is None:
+        raise UnknownPlace(
+            f"no place of id {place_id[:100]!r} in collection {collection[:100]!r}; GET /index/places lists those that "
+            "are"
+        )
+    return int(row[0])
+
+
+def create_collection(connection: Connection, name: str) -> None:
+    """Put a collection without images on record."""
+    created_at = datetime.now(UTC).isoformat(timespec="seconds")
+    connection.execute("INSERT INTO collections VALUES (?, ?)", (name, created_at))
 
 
 def rename_collection(connection: Connection, name: str, new_name: str) -> None:
     """Give all that belongs to a collection, its calibration included, the name of one that does not exist yet."""
     for table in ("places", "images"):
         connection.execute(f"UPDATE {table} SET collection = ? WHERE collection = ?", (new_name, name))
+    connection.execute("UPDATE collections SET name = ? WHERE name = ?", (new_name, name))
     rename_calibration(connection, name, new_name)
 
 
@@ -195,6 +278,7 @@ def delete_collection(connection: Connection, name: str) -> None:
     """Delete all that belongs to a collection: images with their vectors, places, calibration."""
     for table in ("images", "places"):
         connection.execute(f"DELETE FROM {table} WHERE collection = ?", (name,))
+    connection.execute("DELETE FROM collections WHERE name = ?", (name,))
     delete_calibration(connection, name)
 
 
@@ -210,6 +294,10 @@ def collection_summary(connection: Connection, name: str) -> CollectionSummary:
         "SELECT count(*), count(DISTINCT place) FROM images WHERE collection = ?", (name,)
     ).fetchone()
     return CollectionSummary(name, *row)
+
+
+def _to_summary(row: Sequence[Any]) -> PlaceSummary:
+    return PlaceSummary(row[1], to_place(row[4:]), row[2], row[3])
 
 
 def to_place(columns: Sequence[Any]) -> Place:

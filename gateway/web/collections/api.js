@@ -10,8 +10,17 @@ export const qrCode = (collection) => collectionPath(collection, "/qr.svg");
 
 export const renameCollection = (collection, name) => changeJson("PATCH", collectionPath(collection), { name });
 
-export const deleteCollection = (collection, options) =>
-  json(collectionPath(collection), { method: "DELETE", ...options });
+export const createCollection = (name) => changeJson("POST", "collections", { name });
+
+export const placePath = (collection, placeId) => collectionPath(collection, `/places/${encodeURIComponent(placeId)}`);
+
+/** A place with the tag that says in which state it was read; so of a change, which the server refuses if that is old. */
+const tagged = (answer, place) => ({ place, tag: answer.headers.get("ETag") });
+
+export const readPlace = (collection, placeId) => json(placePath(collection, placeId), { read: tagged, cache: "no-store" });
+
+export const changePlace = (collection, placeId, change, tag) =>
+  changeJson("PATCH", placePath(collection, placeId), change, { headers: { "If-Match": tag }, read: tagged });
 
 /** HealthReply; `waitS` is how long the server may wait for a check that is running. */
 export const health = (collection, waitS) => json(collectionPath(collection, "/health") + query({ wait_s: waitS, limit: 50 }));

@@ -8,7 +8,6 @@ import { icon } from "../page/icons.js";
 import { currentLanguage, t } from "../page/language.js";
 import { address, matchAddress } from "../page/router.js";
 import { sample } from "./api.js";
-import { deletionKey, pendingDeletions } from "./deletions.js";
 import { foldedSection } from "./section.js";
 
 const TYPING_PAUSE_MS = 250;
@@ -16,8 +15,9 @@ const TYPING_PAUSE_MS = 250;
 export function collectionView({ queue, session }, { segments: [, collection] }) {
   const leave = new AbortController();
   const panel = uploadPanel(queue, { collection });
-  const deletions = pendingDeletions();
-  const manage = manageButtons(collection, queue, () => (note.textContent = t("error.network")));
+  const trouble = h("div", {});
+  const tell = (error) => trouble.replaceChildren(errorNotice(error instanceof TypeError ? { code: "network" } : error));
+  const manage = manageButtons(collection, queue, tell);
   const part = (title, content) => foldedSection(t(title), async (section) => (await content())(collection, section));
   const folded = [
     part("calibration.title", async () => (await import("./calibration.js")).calibrationContent),
@@ -40,6 +40,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   let cursor = null;
   let typing = 0;
   let asked = 0;
+  let isKnown = true;
 
   function onsearch() {
     clearTimeout(typing);
@@ -48,30 +49,31 @@ export function collectionView({ queue, session }, { segments: [, collection] })
 
   async function load({ append = false } = {}) {
     const request = ++asked;
+    if (!isKnown) return fill({ places: [], total: 0, next_cursor: null }, false);
     try {
       const page = await places({ collection, search: search.value.trim(), cursor: append ? cursor : null });
       if (request === asked) fill(page, append);
     } catch (error) {
       if (request !== asked || leave.signal.aborted) return;
-      if (error.code === "unknown_collection") fill({ places: [], total: 0, next_cursor: null }, false);
-      else grid.replaceChildren(h("li", { class: "whole" }, errorNotice(error, { retry: () => load() })));
+      grid.replaceChildren(h("li", { class: "whole" }, errorNotice(error, { retry: () => load() })));
     }
   }
 
   function fill(page, append) {
     cursor = page.next_cursor;
     more.hidden = !cursor;
-    const remaining = page.places.filter(({ id }) => !deletions.has(deletionKey("place", collection, id)));
-    const cards = remaining.map((place) => placeCard(collection, place));
+    const cards = page.places.map((place) => placeCard(collection, place));
     if (append) grid.append(...cards);
     else grid.replaceChildren(...cards);
     note.textContent = page.total > 0 ? "" : t(search.value.trim() ? "collection.nothing" : "collection.none");
   }
 
   async function count() {
-    const list = await collections().catch(() => []); // load() tells about a broken connection
-    const known = list.find(({ id }) => id === collection);
-    visit.hidden = manage.hidden = behind.hidden = !known || deletions.has(deletionKey("collection", collection));
+    const list = await collections().catch(() => null); // load() tells about a broken connection
+    const known = list?.find(({ id }) => id === collection);
+    isKnown = !list || Boolean(known);
+    manage.hidden = !known;
+    visit.hidden = behind.hidden = !known?.images;
     counts.textContent = known
       ? `${t("places", { count: known.places })} · ${t("photos", { count: known.images })}`
       : t("collection.noname");
@@ -85,11 +87,11 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   }
 
   tellOfSample().catch(() => {}); // a hint less; the rest of the page tells what is wrong
-  const refresh = () => Promise.all([load(), count()]);
+  const refresh = () => count().then(() => load());
   queue.addEventListener("change", () => ["finished", "paused", "stopped"].includes(queue.state) && refresh(), {
     signal: leave.signal,
   });
-  deletions.addEventListener("change", refresh, { signal: leave.signal });
+  document.addEventListener("deletion", refresh, { signal: leave.signal });
   refresh();
 
   const element = h(
@@ -98,6 +100,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
     h("a", { class: "back", href: address("collections") }, icon("left"), t("collection.back")),
     h("div", { class: "heading" }, h("div", {}, h("h1", {}, collection), counts), visit),
     manage,
+    trouble,
     about,
     h("section", {}, h("h2", {}, t("collection.add")), panel.element),
     behind,
@@ -128,7 +131,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
 function manageButtons(collection, queue, tell) {
   const isReceiving = () => queue.isUnfinished && queue.items.some((item) => item.collection === collection);
   const button = (name, words, open, className = "button") =>
-    h("button", { class: className, onclick: () => import("./manage.js").then(open, tell) }, icon(name), t(words));
+    h("button", { class: className, onclick: () => import("./manage.js").then(open).catch(tell) }, icon(name), t(words));
   return h(
     "div",
     { class: "row manage" },

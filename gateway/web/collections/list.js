@@ -6,8 +6,9 @@ import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { deletionKey, pendingDeletions } from "./deletions.js";
+import { createCollection } from "./api.js";
 import { sampleOffer } from "./sample_offer.js";
+import { foldedSection } from "./section.js";
 
 const COVER = 3;
 
@@ -20,24 +21,25 @@ export function collectionsView() {
   );
   const leave = new AbortController();
   const offer = sampleOffer();
-  const deletions = pendingDeletions();
-  const remains = ({ id }) => !deletions.has(deletionKey("collection", id));
+  const trash = foldedSection(t("trash.title"), async (section) => (await import("./trash.js")).trashContent(section));
   const load = () => {
     offer.refresh();
-    return collections().then((list) => refill(root, ...content(list.filter(remains), offer)), refuse);
+    if (trash.element.open) trash.reload();
+    return collections().then((list) => refill(root, ...content(list, offer), trash.element), refuse);
   };
   const refuse = (error) => refill(root, h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
-  deletions.addEventListener("change", load, { signal: leave.signal });
+  document.addEventListener("deletion", load, { signal: leave.signal });
   load();
   const dispose = () => {
     leave.abort();
     offer.dispose();
+    trash.dispose();
   };
   return { title: t("collections.title"), element: root, dispose };
 }
 
-function content(list, offer) {
-  if (!list.some(({ images }) => images > 0)) return [firstSteps(offer)];
+function content(list, offer, trash) {
+  if (list.length === 0) return [firstSteps(offer), trash];
   return [
     h("h1", {}, t("collections.title")),
     h("p", { class: "lead" }, t("collections.lead")),
@@ -48,6 +50,7 @@ function content(list, offer) {
       h("div", { class: "folded-body" }, creation(), offer.element),
     ),
     h("ul", { class: "cards wide" }, list.map(collectionCard)),
+    trash,
   ];
 }
 
@@ -64,8 +67,13 @@ function firstSteps(offer) {
   );
 }
 
-/** A collection needs only a name: it comes into being with its first photo. */
+/** A collection needs only a name. */
 function creation() {
+  const trouble = h("div", {});
+  const create = async () => {
+    const { id } = await createCollection(name.value.trim());
+    location.hash = address("collections", id);
+  };
   const name = h("input", { name: "collection", required: true, maxlength: 200, autocomplete: "off" });
   return h(
     "form",
@@ -73,7 +81,7 @@ function creation() {
       class: "creation",
       onsubmit: (event) => {
         event.preventDefault();
-        location.hash = address("collections", name.value.trim());
+        create().catch((error) => trouble.replaceChildren(errorNotice(error)));
       },
     },
     h(
@@ -84,6 +92,7 @@ function creation() {
       h("small", { class: "muted" }, t("collections.name.help")),
     ),
     h("button", { class: "button primary" }, icon("plus"), t("collections.create")),
+    trouble,
   );
 }
 

@@ -6,8 +6,8 @@ import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { deleteCollection, qrCode, renameCollection } from "./api.js";
-import { deletionKey, pendingDeletions } from "./deletions.js";
+import { collectionPath, qrCode, renameCollection } from "./api.js";
+import { deleteWithUndo } from "./trash.js";
 
 const LOCAL = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 
@@ -82,13 +82,10 @@ const isThere = (wished) => collections().then((list) => list.some(({ id }) => i
 export async function remove(collection) {
   const title = t("collection.delete.title", { name: collection });
   const agreed = await confirmed({ title, text: t("collection.delete.text"), action: t("collection.delete") });
-  if (agreed) removeAtOnce(collection);
+  if (agreed) await removeAtOnce(collection);
 }
 
 /** Without a question, for it can be undone. */
 export function removeAtOnce(collection) {
-  pendingDeletions().add(deletionKey("collection", collection), t("delete.collection", { name: collection }), (options) =>
-    deleteCollection(collection, options),
-  );
-  location.hash = address("collections");
+  return deleteWithUndo(collectionPath(collection), collection).then(() => (location.hash = address("collections")));
 }

@@ -1,14 +1,14 @@
 /** One place: its words, its photos, more of them, fewer of them. */
 
 import { uploadPanel } from "../ingest/panel.js";
-import { changeImage, deleteImage, images } from "../page/api.js";
+import { imagePath, images } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { announce, focusHeading, h, refill } from "../page/dom.js";
 import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { bytes, day, t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { deletionKey, pendingDeletions } from "./deletions.js";
+import { changePlace, placePath, readPlace } from "./api.js";
 import { forgetDraft, hasDraft } from "./drafts.js";
 
 export function placeView({ queue, entitle }, { segments: [, collection, , placeId] }) {
@@ -19,7 +19,6 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   const grid = h("ul", { class: "cards" });
   const more = h("button", { class: "button", hidden: true, onclick: () => load({ append: true }) }, t("more"));
   const below = h("div", { hidden: true });
-  const deletions = pendingDeletions();
   const draft = JSON.stringify(["draft", collection, placeId]);
   let shown = [];
   let total = 0;
@@ -27,7 +26,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
 
   async function load({ append = false } = {}) {
     await attempt(async () => {
-      const page = await images({ collection, placeId, cursor: append ? cursor : null });
+      const page = await images({ collection, placeId, cursor: append ? cursor : null }).catch(nothingIfGone);
       shown = append ? [...shown, ...page.images] : page.images;
       ({ total, next_cursor: cursor } = page);
       draw();
@@ -47,8 +46,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   function draw() {
     below.hidden = false;
     more.hidden = !cursor;
-    const remaining = shown.filter(({ id }) => !deletions.has(deletionKey("image", id)));
-    grid.replaceChildren(...remaining.map((image) => imageCard(image, removeImage)));
+    grid.replaceChildren(...shown.map((image) => imageCard(image, removeImage)));
     drawHead();
   }
 
@@ -71,46 +69,46 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
 
   const edit = () =>
     attempt(async () => {
-      const { placeForm } = await import("./place_form.js");
+      const [{ placeForm }, read] = await Promise.all([import("./place_form.js"), readPlace(collection, placeId)]);
       if (head.querySelector("form")) return; // under a hand that types
-      head.replaceChildren(placeForm(shown[0].place, { draft, onsave: save, oncancel: drawHead }));
+      let { tag } = read;
+
+      const save = (change) =>
+        attempt(async () => {
+          try {
+            const isChange = Object.keys(change).length > 0;
+            const { place } = isChange ? await changePlace(collection, placeId, change, tag) : read;
+            shown = shown.map((image) => ({ ...image, place }));
+          } catch (error) {
+            // Only what was edited here is sent: saved once more, it stands beside what somebody else has changed.
+            if (error.code === "changed_meanwhile") ({ tag } = await readPlace(collection, placeId));
+            throw error;
+          }
+          forgetDraft(draft);
+          drawHead();
+          focusHeading(head);
+          announce(t("place.saved"));
+        });
+
+      head.replaceChildren(placeForm(read.place, { draft, onsave: save, oncancel: drawHead }));
       head.querySelector("input").focus();
     });
 
-  const save = (change) =>
+  const deleteAt = async (...what) => (await import("./trash.js")).deleteWithUndo(...what);
+
+  const removeImage = ({ id, filename }) =>
     attempt(async () => {
-      const isChange = Object.keys(change).length > 0;
-      const { place } = isChange ? await changeImage(shown[0].id, change) : shown[0];
-      shown = shown.map((image) => ({ ...image, place }));
-      forgetDraft(draft);
-      drawHead();
+      await deleteAt(imagePath(id), filename);
       focusHeading(head);
-      announce(t("place.saved"));
     });
 
-  function removeImage({ id, filename }) {
-    deletions.add(deletionKey("image", id), t("delete.image", { name: filename }), (options) => deleteOne(id, options));
-    focusHeading(head);
-  }
-
-  /** All its photos; a place exists as long as one shows it. */
   const removePlace = () =>
     attempt(async () => {
-      const ids = shown.map(({ id }) => id);
-      for (let next = cursor; next; ) {
-        const page = await images({ collection, placeId, cursor: next });
-        ids.push(...page.images.map(({ id }) => id));
-        next = page.next_cursor;
-      }
-      const { name } = shown[0].place;
-      deletions.add(deletionKey("place", collection, placeId), t("delete.place", { name }), async (options) => {
-        if (options.keepalive) return Promise.all(ids.map((id) => deleteOne(id, options)));
-        for (const id of ids) await deleteOne(id, options);
-      });
+      await deleteAt(placePath(collection, placeId), shown[0].place.name);
       location.hash = address("collections", collection);
     });
 
-  deletions.addEventListener("change", () => load(), { signal: leave.signal });
+  document.addEventListener("deletion", () => load(), { signal: leave.signal });
   queue.addEventListener("change", () => queue.state === "finished" && load(), { signal: leave.signal });
   load();
   below.append(
@@ -133,13 +131,10 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   return { title: t("collection.places"), element, dispose, isEdited: () => hasDraft(draft) };
 }
 
-/** Somebody else may have been quicker. */
-async function deleteOne(id, options) {
-  try {
-    await deleteImage(id, options);
-  } catch (error) {
-    if (error.code !== "unknown_image") throw error;
-  }
+/** A collection that was not created goes with its last photo. */
+function nothingIfGone(error) {
+  if (error.code !== "unknown_collection") throw error;
+  return { images: [], total: 0, next_cursor: null };
 }
 
 function imageCard(image, onremove) {

@@ -6,7 +6,7 @@ import { t } from "../page/language.js";
 import { forgetDraft, keepDraft, readDraft } from "./drafts.js";
 
 /**
- * @param {object} place PlaceBody; `onsave` gets the ImageChange of what was edited, and only that: meanwhile somebody
+ * @param {object} place PlaceBody; `onsave` gets the PlaceChange of what was edited, and only that: meanwhile somebody
  *   else may have changed the rest
  * @param {string} draft name under which unsaved changes are kept
  */
@@ -14,7 +14,7 @@ export function placeForm(place, { draft, onsave, oncancel }) {
   const kept = readDraft(draft);
   const before = kept?.before ?? valuesOf(place);
   const inputs = {
-    place_name: h("input", { required: true, maxlength: 500 }),
+    name: h("input", { required: true, maxlength: 500 }),
     description: h("textarea", { rows: 4, maxlength: 20000 }),
     metadata: h("textarea", { rows: 3 }),
     latitude: degrees(90),
@@ -27,7 +27,7 @@ export function placeForm(place, { draft, onsave, oncancel }) {
   const edited = () => names.filter((name) => inputs[name].value !== before[name]);
 
   function oninput() {
-    facts.setCustomValidity("");
+    for (const name of names) inputs[name].setCustomValidity("");
     const after = Object.fromEntries(names.map((name) => [name, inputs[name].value]));
     if (edited().length > 0) keepDraft(draft, { before, after });
     else forgetDraft(draft);
@@ -38,9 +38,14 @@ export function placeForm(place, { draft, onsave, oncancel }) {
     event.preventDefault();
     const metadata = readFacts(facts.value, place.metadata);
     facts.setCustomValidity(metadata ? "" : t("place.facts.invalid"));
-    if (!facts.reportValidity()) return;
+    const { latitude, longitude } = inputs;
+    const isHalf = (latitude.value === "") !== (longitude.value === "");
+    (latitude.value ? longitude : latitude).setCustomValidity(isHalf ? t("place.position.half") : "");
+    if (!event.target.reportValidity()) return;
     const read = { metadata: () => metadata, latitude: number, longitude: number };
-    onsave(Object.fromEntries(edited().map((name) => [name, (read[name] ?? text)(inputs[name])])));
+    const position = edited().some((name) => name in read && name !== "metadata") ? ["latitude", "longitude"] : [];
+    const sent = new Set([...edited(), ...position]);
+    onsave(Object.fromEntries([...sent].map((name) => [name, (read[name] ?? text)(inputs[name])])));
   }
 
   function cancel() {
@@ -51,7 +56,7 @@ export function placeForm(place, { draft, onsave, oncancel }) {
   return h(
     "form",
     { class: "panel edit", onsubmit: save, oninput },
-    field(t("place.name"), inputs.place_name),
+    field(t("place.name"), inputs.name),
     field(t("place.description"), inputs.description, t("place.description.help")),
     field(t("place.facts"), facts, t("place.facts.help")),
     h("div", { class: "row" }, field(t("place.latitude"), inputs.latitude), field(t("place.longitude"), inputs.longitude)),
@@ -67,7 +72,7 @@ export function placeForm(place, { draft, onsave, oncancel }) {
 
 /** The form's values for a place. */
 const valuesOf = ({ name, description, metadata, latitude, longitude }) => ({
-  place_name: name,
+  name,
   description,
   metadata: factLines(metadata),
   latitude: String(latitude ?? ""),

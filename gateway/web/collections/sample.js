@@ -1,5 +1,6 @@
 /** The sample collection: said plainly to be one, and tried in one click. */
 
+import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
@@ -7,7 +8,11 @@ import { matchAddress } from "../page/router.js";
 
 /** On the sample's own page: that it is one, whose photographs they are, and questions to ask. */
 export function samplePanel({ collection, queries, source }, session) {
-  const remove = () => import("./manage.js").then(({ removeAtOnce }) => removeAtOnce(collection));
+  const trouble = h("div", {});
+  const remove = () =>
+    import("./manage.js")
+      .then(({ removeAtOnce }) => removeAtOnce(collection))
+      .catch((error) => trouble.replaceChildren(errorNotice(error)));
   return h(
     "section",
     { class: "panel sample" },
@@ -16,6 +21,7 @@ export function samplePanel({ collection, queries, source }, session) {
     h("p", { class: "muted" }, t("sample.try")),
     h("ul", { class: "queries" }, queries.map((query) => queryButton(query, collection, session))),
     h("button", { class: "button", onclick: remove }, icon("bin"), t("sample.remove")),
+    trouble,
     h(
       "details",
       { class: "details" },

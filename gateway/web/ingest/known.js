@@ -2,7 +2,8 @@
 
 import { changeJson } from "../page/api.js";
 
-/** @returns {Promise<{there: object[], unreadable: [object, Error][]}>} of items of one collection */
+/** @returns {Promise<{there: [object, string][], unreadable: [object, Error][]}>} of items of one collection, with the
+ *  name of the place where it is, or the reason */
 export async function recognise(items) {
   const hashes = new Map();
   const unreadable = [];
@@ -13,9 +14,10 @@ export async function recognise(items) {
       unreadable.push([item, error]);
     }
   }
-  const question = { collection: items[0].collection, content_hashes: [...hashes.values()] };
-  const known = new Set((await changeJson("POST", "index/known", question)).known);
-  return { there: items.filter((item) => known.has(hashes.get(item))), unreadable };
+  const question = { collection: items[0].collection, content_hashes: [...hashes.values()], places: true };
+  const { places } = await changeJson("POST", "index/known", question);
+  const there = items.map((item) => [item, places[hashes.get(item)]]).filter(([, place]) => place !== undefined);
+  return { there, unreadable };
 }
 
 /** SHA-256 of a file's bytes, hex. Browsers have it only on https and on this machine. */

@@ -110,13 +110,14 @@ export function uploadProgress(queue, { collection }) {
 
 const pill = (status, count) => h("span", { class: `pill ${status}` }, `${t(`upload.${status}`)} ${count}`);
 
-function fileRow({ path, status, reason, code }) {
+function fileRow({ path, status, reason, code, where }) {
   return h(
     "li",
     { class: status },
     h("span", { class: "file-name" }, path),
     h("span", { class: "file-status" }, t(`upload.${status}`)),
     reason && h("span", { class: "muted reason" }, currentLanguage() === "en" ? reason : code && errorSentence({ code })),
+    where && h("span", { class: "muted reason" }, t("upload.where", { name: where })),
   );
 }
 

@@ -122,7 +122,8 @@ export class IngestQueue extends EventTarget {
     const { there, unreadable } = await recognise(asked);
     for (const item of asked) item.isAskedAbout = true;
     for (const [item, { message, code }] of unreadable) this.#mark([item], { status: "rejected", reason: message, code });
-    this.#mark(there, { status: "duplicate", isKnown: true });
+    for (const [item, where] of there) item.where = where;
+    this.#mark(there.map(([item]) => item), { status: "duplicate", isKnown: true });
   }
 
   /** Pending photos of one place, few and small enough that losing the connection loses little. */
@@ -179,8 +180,9 @@ export class IngestQueue extends EventTarget {
       sent = inside;
     }
     sent.forEach((item, index) => {
-      const { status, reason, code } = results[index];
-      Object.assign(item, { status, reason, code });
+      const { status, reason, code, image } = results[index];
+      const isThere = status === "duplicate";
+      Object.assign(item, { status, code, reason: isThere ? null : reason, where: isThere ? image.place.name : null });
     });
     this.#mark(sent, {});
   }

@@ -242,7 +242,8 @@ export function matchView({ session, entitle }) {
   identity.addEventListener("change", () => phase() === "idle" && draw(), { signal });
 
   async function load() {
-    known = await collections().catch(() => null); // the visitor can still ask; a failure shows with the answer
+    const all = await collections().catch(() => null); // the visitor can still ask; a failure shows with the answer
+    known = all?.filter(({ images }) => images > 0) ?? null;
     if (!signal.aborted && known && ["idle", "failed"].includes(phase())) draw();
   }
 

@@ -81,6 +81,7 @@ async function keyed(send) {
   }
 }
 
+/** The answer's body, or what `options.read` makes of the answer and its body. */
 export const json = (path, options) => keyed(() => fetchJson(path, options));
 export const upload = (path, fields, options) => keyed(() => patient(() => send(path, fields, options), options.signal));
 
@@ -95,7 +96,7 @@ async function fetchOnce(path, options) {
   }
   const body = parsed(await response.text());
   if (!response.ok) throw apiError(response.status, body, response.headers.get("Retry-After"));
-  return body;
+  return options.read ? options.read(response, body) : body;
 }
 
 /**
@@ -135,15 +136,20 @@ function send(path, fields, { onprogress = () => {}, onevent, signal } = {}) {
 }
 
 /** Send a change as JSON. */
-export const changeJson = (method, path, change) =>
-  json(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) });
+export const changeJson = (method, path, change, { headers, ...options } = {}) =>
+  json(path, {
+    method,
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(change),
+    ...options,
+  });
 
 export function query(values) {
   const present = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return present.length ? "?" + new URLSearchParams(present) : "";
 }
 
-const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
+export const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
 /**
  * Ask what a photo shows, or several of one thing; `onevent` is told what is known before.
@@ -175,10 +181,6 @@ export const places = ({ collection, search, cursor, limit = 60 }) =>
 
 export const images = ({ collection, placeId, cursor, limit = 60 }) =>
   json("index/images" + query({ collection, place_id: placeId, cursor, limit }));
-
-export const changeImage = (imageId, change) => changeJson("PATCH", imagePath(imageId), change);
-
-export const deleteImage = (imageId, options) => json(imagePath(imageId), { method: "DELETE", ...options });
 
 export const version = () => json("version");
 

@@ -7,4 +7,5 @@ calibrations      calibrations on record
 calibration_jobs  calibrations being made
 calibration_run   the measurement of one
 usage             keeps matches and feedback
+trash             deletes, undoes, and empties the trash after its time
 """

@@ -14,6 +14,7 @@ from core.gallery import Gallery
 from services.retrieval.background.jobs import BackgroundJobs
 from services.retrieval.uploads.indexing import Indexer
 from services.retrieval.uploads.submissions import Submission
+from serving.path_prefix import link
 from serving.workers import Workers
 
 _QUERIES = (*SAMPLE_PHOTOS, STRANGER)
@@ -63,7 +64,7 @@ class Sample:
                         name=photo.name[language],
                         photographer=photo.photographer,
                         terms=photo.terms,
-                        url=f"/sample/queries/{number}",
+                        url=link(f"/sample/queries/{number}"),
                     )
                     for number, photo in enumerate(_QUERIES)
                 ],

@@ -100,10 +100,10 @@ class Usage:
         columns = self.logger.columns(collection)
         return report_drift(columns, time.time(), calibration_reference(calibration, columns))
 
-    async def rename_collection(self, name: str, new_name: str) -> None:
+    async def rename_collection(self, name: str, new_name: str, *, keeping: bool = False) -> None:
         """Let what is on record of a collection follow its new name; where that fails, it is lost to view, no more."""
         try:
-            await self._workers.run(self.logger.rename_collection, name, new_name)
+            await self._workers.run(self.logger.rename_collection, name, new_name, keeping=keeping)
         except GalleryUnavailable as exc:
             logger.warning("matches stay on record under a collection's former name: %s", exc)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,16 +16,19 @@ from contracts.images import (
     ImageChangeBody,
     ImagePageBody,
     PlaceBody,
+    PlaceChange,
     PlacePageBody,
     PlaceSummaryBody,
     PlannedPlace,
     UploadNoteBody,
 )
 from contracts.retrieval import RetrievedCandidate
+from contracts.trash import DeletionBody, TrashPage
 from core.building.file_names import match_key
 from core.building.manifests import MANIFEST
 from core.building.upload_plan import UploadNote
 from core.gallery import values
+from core.gallery.deletions import DeletionPage
 from core.gallery.values import AddResult, PlaceCorrections
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
@@ -32,6 +36,7 @@ from services.retrieval.uploads.indexing import AddOutcome as Added
 from services.retrieval.uploads.indexing import Planned
 from services.retrieval.uploads.submissions import Submission, Upload
 from serving.errors import find_row
+from serving.path_prefix import link
 
 _FIRST_PLACES = 10
 
@@ -61,8 +66,8 @@ def image_body(image: GalleryImage) -> ImageBody:
         bytes=image.byte_size,
         content_hash=image.content_hash,
         added_at=image.added_at,
-        file_url=f"/index/images/{image.image_id}/file",
-        preview_url=f"/index/images/{image.image_id}/preview",
+        file_url=link(f"/index/images/{image.image_id}/file"),
+        preview_url=link(f"/index/images/{image.image_id}/preview"),
     )
 
 
@@ -85,16 +90,46 @@ def image_page(page: values.ImagePage) -> ImagePageBody:
 
 def place_page(page: values.PlacePage) -> PlacePageBody:
     """Show one page of places."""
-    summaries = [
-        PlaceSummaryBody(
-            **place_body(each.place).model_dump(),
-            collection=each.collection,
-            images=each.images,
-            preview_url=f"/index/images/{each.first_image_id}/preview",
-        )
-        for each in page.places
-    ]
-    return PlacePageBody(places=summaries, total=page.total, next_cursor=page.next_cursor)
+    return PlacePageBody(
+        places=[place_summary(each) for each in page.places], total=page.total, next_cursor=page.next_cursor
+    )
+
+
+def place_summary(summary: values.PlaceSummary) -> PlaceSummaryBody:
+    """Show a place and how many images show it."""
+    return PlaceSummaryBody(
+        **place_body(summary.place).model_dump(),
+        collection=summary.collection,
+        images=summary.images,
+        preview_url=link(f"/index/images/{summary.first_image_id}/preview"),
+    )
+
+
+def trash_page(page: DeletionPage, days: float) -> TrashPage:
+    """Show one page of the trash.
+
+    Args:
+        page: of deletions.
+        days: for how long they can be undone.
+    """
+    return TrashPage(
+        deletions=[
+            DeletionBody(
+                id=each.deletion_id,
+                kind=each.kind,
+                collection=each.collection,
+                name=each.name,
+                place_id=each.place_id,
+                images=each.images,
+                deleted_at=_moment(each.deleted_at),
+                kept_until=_moment(each.deleted_at + days * 86_400),
+            )
+            for each in page.deletions
+        ],
+        total=page.total,
+        next_cursor=page.next_cursor,
+        days=days,
+    )
 
 
 def collection_list(collections: list[values.CollectionSummary]) -> CollectionList:
@@ -150,6 +185,17 @@ def change_from_body(body: ImageChangeBody) -> values.ImageChange:
         if (value := getattr(body, name)) is not None or name in {"latitude", "longitude"}
     }
     return values.ImageChange(**given)
+
+
+def place_change_from_body(body: PlaceChange) -> values.ImageChange:
+    """Read a change of a place, as ``change_from_body`` does."""
+    given = body.model_dump(exclude_unset=True)
+    name = {"place_name": given.pop("name")} if "name" in given else {}
+    return change_from_body(ImageChangeBody(**name, **given))
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _outcome_body(submission: Submission, outcome: Added | Planned) -> AddOutcome:

@@ -2,7 +2,8 @@
 
 search       a photo to candidates
 index        images and places
-collections  check-ups, matches, drift and calibration of a collection; its name and its end
+collections  check-ups, matches, drift, calibration and places of a collection; its name and its end
+trash        what can be restored
 feedback     matches and feedback
 sample       the sample collection
 """

@@ -1,8 +1,8 @@
-"""The ``/collections`` routes: health, matches, drift and calibration of a collection, its name and its end."""
+"""The ``/collections`` routes: health, matches, drift, calibration and places of a collection, its name and its end."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
@@ -13,18 +13,23 @@ from contracts.collections import (
     HealthReply,
     MatchPage,
     MatchParams,
+    NewCollection,
 )
-from contracts.images import CollectionSummaryBody
+from contracts.images import MAX_PLACE_ID, CollectionSummaryBody, PlaceChange, PlaceSummaryBody
+from contracts.trash import DeleteParams
+from core.gallery.tags import place_tag
 from services.retrieval.dependencies import Audit, Service
 from services.retrieval.replies.collections import drift_reply, health_reply, match_page
-from services.retrieval.replies.gallery import collection_body
+from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
+from services.retrieval.replies.gallery import collection_body, place_change_from_body, place_summary
 from services.retrieval.service import RetrievalService
 from serving.openapi import error_answers
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
-# A collection's name may hold a slash.
+# A collection's name and a place's id may hold a slash; the last "/places/" separates the two.
 Collection = Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
+PlaceId = Annotated[str, Path(min_length=1, max_length=MAX_PLACE_ID)]
 
 
 @router.get(
@@ -103,6 +108,61 @@ async def delete_calibration(collection: Collection, service: Service, audit: Au
             await service.calibrations.remove(collection)
 
 
+@router.get("/{collection:path}/places/{place:path}", summary="One place", responses=error_answers(404, 422, 503))
+async def get_place(collection: Collection, place: PlaceId, service: Service, response: Response) -> PlaceSummaryBody:
+    """What is on record of it; its ETag is what a change may refer to."""
+    found = await service.workers.run(service.gallery.place, collection, place)
+    response.headers["ETag"] = entity_tag(place_tag(found.place))
+    return place_summary(found)
+
+
+@router.patch(
+    "/{collection:path}/places/{place:path}", summary="Change a place", responses=error_answers(404, 412, 422, 503)
+)
+async def change_place(
+    collection: Collection,
+    place: PlaceId,
+    change: PlaceChange,
+    service: Service,
+    audit: Audit,
+    response: Response,
+    expected: Expected = None,
+) -> PlaceSummaryBody:
+    """Change the fields given; the others stay."""
+    with audit.change("place.edit", place, collection=collection, fields=sorted(change.model_fields_set)):
+        changed = await service.workers.run(
+            service.gallery.change_place,
+            collection,
+            place,
+            place_change_from_body(change),
+            expected=read_tags(expected),
+        )
+    response.headers["ETag"] = entity_tag(place_tag(changed.place))
+    return place_summary(changed)
+
+
+@router.delete(
+    "/{collection:path}/places/{place:path}",
+    status_code=204,
+    summary="Delete a place",
+    responses=error_answers(404, 422, 503),
+)
+async def delete_place(
+    collection: Collection, place: PlaceId, service: Service, audit: Audit, params: Annotated[DeleteParams, Query()]
+) -> Response:
+    """The place and all photos that show it."""
+    with audit.change("place.delete", place, collection=collection, permanently=params.permanently):
+        deletion = await service.trash.delete_place(collection, place, permanently=params.permanently)
+    return deletion_answer(deletion)
+
+
+@router.post("", status_code=201, summary="Create a collection", responses=error_answers(409, 422, 503))
+async def create_collection(new: NewCollection, service: Service, audit: Audit) -> CollectionSummaryBody:
+    """It holds no photo yet."""
+    with audit.change("collection.create", collection=new.name):
+        return collection_body(await service.workers.run(service.gallery.create_collection, new.name))
+
+
 # Last: these paths match those above as well.
 @router.patch("/{collection:path}", summary="Rename a collection", responses=error_answers(404, 422, 503))
 async def rename_collection(
@@ -116,10 +176,14 @@ async def rename_collection(
 @router.delete(
     "/{collection:path}", status_code=204, summary="Delete a collection", responses=error_answers(404, 422, 503)
 )
-async def delete_collection(collection: Collection, service: Service, audit: Audit) -> None:
+async def delete_collection(
+    collection: Collection, service: Service, audit: Audit, params: Annotated[DeleteParams, Query()]
+) -> Response:
     """Photos, places, calibration, log of matches: all of it."""
-    with audit.change("collection.delete", collection=collection) as change:
-        change.details["images"] = await service.delete_collection(collection)
+    with audit.change("collection.delete", collection=collection, permanently=params.permanently) as change:
+        images, deletion = await service.delete_collection(collection, permanently=params.permanently)
+        change.details["images"] = images
+    return deletion_answer(deletion)
 
 
 async def _calibration(collection: str, service: RetrievalService) -> CalibrationReply:

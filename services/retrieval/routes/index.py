@@ -19,10 +19,13 @@ from contracts.images import (
     PlaceFilter,
     PlacePageBody,
 )
+from contracts.trash import DeleteParams
 from contracts.upload_plans import PlanQuestion, PlanReply, TemplateParams
 from core.building.manifests import MANIFEST, manifest_template
 from core.gallery import Gallery
+from core.gallery.tags import image_tag
 from services.retrieval.dependencies import Audit, Service, Settings
+from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
 from services.retrieval.replies.gallery import (
     add_reply,
     change_from_body,
@@ -35,7 +38,7 @@ from services.retrieval.replies.photos import open_original, open_preview, photo
 from services.retrieval.replies.plans import answer_plan
 from services.retrieval.uploads.corrections import correct_texts
 from services.retrieval.uploads.forms import read_upload
-from serving.openapi import error_answers, form_body
+from serving.openapi import error_answers, file_answer, form_body
 from serving.uploads import open_form, parse_fields, uploaded_files
 
 router = APIRouter(prefix="/index", tags=["gallery"])
@@ -75,10 +78,16 @@ async def add_images(request: Request, service: Service, settings: Settings, aud
     return reply
 
 
-@router.post("/known", summary="Which of these photos does the collection have?", responses=error_answers(422, 503))
+@router.post(
+    "/known",
+    response_model_exclude_none=True,
+    summary="Which of these photos does the collection have?",
+    responses=error_answers(422, 503),
+)
 async def tell_known(question: KnownQuestion, service: Service) -> KnownReply:
     """Tell by content."""
-    return KnownReply(known=await service.workers.run(_known, service.gallery, question))
+    places = await service.workers.run(_known, service.gallery, question)
+    return KnownReply(known=list(places), places=places if question.places else None)
 
 
 @router.post("/plan", summary="What would an upload become?", responses=error_answers(422, 503))
@@ -91,7 +100,7 @@ async def plan_upload(question: PlanQuestion, service: Service, settings: Settin
     "/manifest-template",
     response_class=Response,
     summary="A manifest to fill in",
-    responses={200: {"content": {"text/csv": {}}}, **error_answers(422, 503)},
+    responses={**file_answer("text/csv"), **error_answers(422, 503)},
 )
 async def get_manifest_template(params: Annotated[TemplateParams, Query()]) -> Response:
     """CSV with headers and one row."""
@@ -102,6 +111,8 @@ async def get_manifest_template(params: Annotated[TemplateParams, Query()]) -> R
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
 async def list_images(service: Service, wanted: Annotated[ImageFilter, Query()]) -> ImagePageBody:
     """One page, oldest first."""
+    if wanted.collection is not None:
+        await service.workers.run(service.gallery.check_collection_exists, wanted.collection)
     page = await service.workers.run(
         service.gallery.list_images,
         collection=wanted.collection,
@@ -114,16 +125,18 @@ async def list_images(service: Service, wanted: Annotated[ImageFilter, Query()])
 
 
 @router.get("/images/{image_id}", summary="One gallery image", responses=error_answers(404, 422, 503))
-async def get_image(image_id: ImageId, service: Service) -> ImageBody:
-    """One image."""
-    return image_body(await service.workers.run(service.gallery.get, image_id))
+async def get_image(image_id: ImageId, service: Service, response: Response) -> ImageBody:
+    """One image; its ETag is what a change may refer to."""
+    image = await service.workers.run(service.gallery.get, image_id)
+    response.headers["ETag"] = entity_tag(image_tag(image))
+    return image_body(image)
 
 
 @router.get(
     "/images/{image_id}/file",
     response_class=Response,
     summary="The original photo, as it was uploaded",
-    responses={200: {"content": {"image/*": {}}}, **error_answers(404, 422, 503)},
+    responses={**file_answer("image/*"), **error_answers(404, 422, 503)},
 )
 async def get_original(image_id: ImageId, request: Request, service: Service) -> Response:
     """The bytes that were uploaded."""
@@ -135,7 +148,7 @@ async def get_original(image_id: ImageId, request: Request, service: Service) ->
     "/images/{image_id}/preview",
     response_class=Response,
     summary="A small JPEG of the photo",
-    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(404, 422, 503)},
+    responses={**file_answer("image/jpeg"), **error_answers(404, 422, 503)},
 )
 async def get_preview(image_id: ImageId, request: Request, service: Service) -> Response:
     """A small JPEG without metadata."""
@@ -143,23 +156,39 @@ async def get_preview(image_id: ImageId, request: Request, service: Service) -> 
     return photo_answer(request, file, "image/jpeg", etag=f"{image.content_hash}-preview")
 
 
-@router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 422, 503))
-async def change_image(image_id: ImageId, change: ImageChangeBody, service: Service, audit: Audit) -> ImageBody:
+@router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 412, 422, 503))
+async def change_image(
+    image_id: ImageId,
+    change: ImageChangeBody,
+    service: Service,
+    audit: Audit,
+    response: Response,
+    expected: Expected = None,
+) -> ImageBody:
     """Change the fields given; the others stay."""
     with audit.change("image.edit", image_id, fields=sorted(change.model_fields_set)):
-        return image_body(await service.workers.run(service.gallery.update, image_id, change_from_body(change)))
+        image = await service.workers.run(
+            service.gallery.update, image_id, change_from_body(change), expected=read_tags(expected)
+        )
+    response.headers["ETag"] = entity_tag(image_tag(image))
+    return image_body(image)
 
 
 @router.delete("/images/{image_id}", status_code=204, summary="Remove an image", responses=error_answers(404, 422, 503))
-async def delete_image(image_id: ImageId, service: Service, audit: Audit) -> None:
-    """Remove an image, its files, and its place when it was the last to show it."""
-    with audit.change("image.delete", image_id):
-        await service.workers.run(service.gallery.delete, image_id)
+async def delete_image(
+    image_id: ImageId, service: Service, audit: Audit, params: Annotated[DeleteParams, Query()]
+) -> Response:
+    """Remove an image, and its place when it was the last to show it."""
+    with audit.change("image.delete", image_id, permanently=params.permanently):
+        deletion = await service.trash.delete_image(image_id, permanently=params.permanently)
+    return deletion_answer(deletion)
 
 
 @router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
 async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()]) -> PlacePageBody:
     """One page, by name."""
+    if wanted.collection is not None:
+        await service.workers.run(service.gallery.check_collection_exists, wanted.collection)
     page = await service.workers.run(
         service.gallery.places,
         collection=wanted.collection,
@@ -176,6 +205,7 @@ async def list_collections(service: Service) -> CollectionList:
     return collection_list(await service.workers.run(service.gallery.collections))
 
 
-def _known(gallery: Gallery, question: KnownQuestion) -> list[str]:
-    hashes = dict.fromkeys(question.content_hashes)
-    return [each for each in hashes if gallery.find_by_content(question.collection, each) is not None]
+def _known(gallery: Gallery, question: KnownQuestion) -> dict[str, str]:
+    """The names of the places of those that are there, by hash."""
+    found = {sha256: gallery.find_by_content(question.collection, sha256) for sha256 in question.content_hashes}
+    return {sha256: image.place.name for sha256, image in found.items() if image is not None}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from contracts.sample import SampleCollection, SampleParams
 from core.building.sample_photos import SAMPLE_COLLECTION
 from services.retrieval.dependencies import Audit, Service
-from serving.openapi import error_answers
+from serving.openapi import error_answers, file_answer
 
 router = APIRouter(prefix="/sample", tags=["sample"])
 
@@ -29,7 +29,7 @@ async def build_sample(service: Service, audit: Audit, params: Annotated[SampleP
     "/queries/{number}",
     response_class=Response,
     summary="A test photo for the sample",
-    responses={200: {"content": {"image/jpeg": {}}}, **error_answers(422, 503)},
+    responses={**file_answer("image/jpeg"), **error_answers(422, 503)},
 )
 async def get_query(number: Annotated[int, Path(ge=0, le=1000)], service: Service) -> Response:
     """One of its photographs as a visitor might have taken it, or one that it does not hold."""

@@ -42,6 +42,7 @@ async def search(
             collection=params.collection,
             top_k=params.top_k,
             features=params.features,
+            signature=params.signature,
             timer=timer,
         )
     service.usage.remember(found.embedding, found.features)
@@ -56,6 +57,7 @@ async def search(
         query_features=base64.b64encode(found.features).decode() if found.features is not None else None,
         looks=found.looks,
         out_of_time=found.out_of_time,
+        query_signature=base64.b64encode(found.signature).decode() if found.signature is not None else None,
         timings_ms=timer.finish(),
     )
     request.state.timings_ms = reply.timings_ms

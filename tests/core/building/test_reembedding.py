@@ -81,6 +81,22 @@ def test_only_vectors_and_features_change(folder):
     assert not (folder / SHADOW_FOLDER).exists()
 
 
+def test_what_is_in_the_trash_is_embedded_too(folder):
+    """A deletion before the switch can be undone after it, and after going back."""
+    image = images_of(folder)[0]
+    with Gallery.open(folder, OLD.fingerprint) as gallery:
+        deletion = gallery.trash.put_image(image.image_id)
+    reembed_and_switch(folder)
+
+    with Gallery.open(folder, NEW.fingerprint) as gallery:
+        photo = decode_image(gallery.fetch_original(image).read_bytes()).image
+        assert gallery.trash.restore(deletion.deletion_id) == 1
+        best = gallery.search(NEW.encode([photo]).embeddings[0], image.collection)[0]
+        assert (best.image.image_id, best.similarity) == (image.image_id, pytest.approx(1))
+    with pytest.raises(GalleryUnavailable, match="changed since the switch"):
+        roll_back(folder)
+
+
 def test_it_goes_on_where_it_stopped(folder):
     """What an interrupted run has embedded is not embedded again; photos deleted and added meanwhile are noticed."""
     with ShadowVectors(folder, NEW.fingerprint) as shadow:

@@ -26,9 +26,15 @@ CHANGES = {
     "PATCH /collections/{collection}": "collection.rename",
     "DELETE /collections/{collection}": "collection.delete",
     "POST /sample": "sample.build",
+    "POST /collections": "collection.create",
+    "PATCH /collections/{collection}/places/{place}": "place.edit",
+    "DELETE /collections/{collection}/places/{place}": "place.delete",
+    "POST /trash/{deletion_id}/restore": "trash.restore",
+    "DELETE /trash": "trash.empty",
+    "DELETE /trash/{deletion_id}": "trash.empty",
 }
 # What visitors leave behind is theirs, and has records of its own.
-NO_CHANGES = {"POST /search", "POST /index/known", "POST /matches", "POST /feedback"}
+NO_CHANGES = {"POST /search", "POST /index/known", "POST /index/plan", "POST /matches", "POST /feedback"}
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

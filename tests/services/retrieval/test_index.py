@@ -213,7 +213,7 @@ def test_moving_an_image_makes_the_place(retrieval: AppClient):
 
 
 def test_a_deleted_image_is_gone_everywhere(retrieval: AppClient, folder: Path):
-    """After a deletion neither lists, searches nor files show the image."""
+    """After a deletion neither lists, searches nor files show the image; its files go when the trash is emptied."""
     image = add(retrieval, ("a.jpg", photo(1)), ("b.jpg", photo(2)))["results"][0]["image"]
 
     deleted = retrieval.request("DELETE", f"/index/images/{image['id']}")
@@ -224,6 +224,7 @@ def test_a_deleted_image_is_gone_everywhere(retrieval: AppClient, folder: Path):
     for path in ("", "/file", "/preview"):
         answer = retrieval.get(f"/index/images/{image['id']}{path}")
         assert (answer.status_code, error_of(answer)["code"]) == (404, "unknown_image")
+    assert retrieval.request("DELETE", "/trash").status_code == 204
     assert not any(image["content_hash"] in path.name for path in folder.rglob("*"))
 
 

@@ -50,6 +50,20 @@ def test_a_restored_gallery_is_the_same(gallery, folder, fingerprint, new_image,
         assert restored.add([new_image(9)])[0].status == "added"
 
 
+def test_the_trash_is_part_of_a_backup(gallery, folder, fingerprint, new_image, backup, tmp_path):
+    """What was deleted a moment before the backup can be taken back in the restored gallery, with its photo."""
+    image = gallery.add([new_image(1), new_image(2)])[0].image
+    deletion = gallery.trash.put_image(image.image_id)
+
+    back_up(folder, backup)
+    restore(backup, tmp_path / "restored")
+
+    with Gallery.open(tmp_path / "restored", fingerprint) as restored:
+        assert restored.trash.restore(deletion.deletion_id) == 1
+        assert restored.get(image.image_id).place == image.place
+        assert restored.original_path(image.image_id).read_bytes() == new_image(1).data
+
+
 def test_a_verifier_may_open_a_restored_gallery_first(gallery, folder, fingerprint, new_image, backup, tmp_path):
     """A reader that was there before the first writer follows that writer's changes."""
     gallery.add([new_image(1)])

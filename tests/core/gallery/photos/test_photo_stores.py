@@ -327,6 +327,31 @@ class TestBucket:
             assert len(bucket.objects()) == 2
             assert gallery.preview_path(gallery.list_images().images[0].image_id).is_file()
 
+    def test_what_is_in_the_trash_is_no_leftover(self, postgres, bucket, in_bucket, folder, fingerprint, new_image):
+        """A sweep spares it, taking back needs no photo sent again, and emptying removes it from the bucket."""
+        storage = replace(in_bucket, database_url=postgres.create_database())
+        options = [
+            "--db-dir",
+            str(folder),
+            "--database-url",
+            storage.database_url,
+            "--photo-store",
+            storage.photo_store,
+        ]
+        options += ["--s3-endpoint", storage.s3_endpoint]
+        with Gallery.open(folder, fingerprint, storage=storage) as gallery:
+            images = [each.image for each in gallery.add([new_image(1), new_image(2)])]
+            deletion = gallery.trash.put_image(images[0].image_id)
+            gallery.trash.put_image(images[1].image_id)
+            assert sweep_photos(options) == 0
+
+            gallery.trash.restore(deletion.deletion_id)
+            assert gallery.original_path(images[0].image_id).read_bytes() == new_image(1).data
+            gallery.trash.empty()
+            stored = {key.rpartition("/")[2].partition(".")[0] for key in gallery._files.names()}
+
+        assert stored == {images[0].content_hash}
+
     def test_photos_without_their_database_are_never_taken_for_a_new_gallery(
         self, bucket, in_bucket, tmp_path, fingerprint, new_image
     ):

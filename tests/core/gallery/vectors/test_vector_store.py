@@ -11,7 +11,7 @@ from core.errors import UnknownCollection
 from core.gallery import Gallery, Storage
 from core.gallery.vectors.milvus import outbox
 from core.gallery.vectors.port import VectorStore
-from core.results import EncoderFingerprint
+from core.results import EncoderFingerprint, Place
 
 STORES = {
     "faiss": {},
@@ -118,6 +118,39 @@ class TestChanging:
             for replica in replicas:
                 best = replica.search(new_image(seed).embedding, collection, top_k=1)[0]
                 assert (best.image.image_id, best.similarity) == (added, pytest.approx(1, abs=tolerance))
+
+    @pytest.mark.parametrize("what", ["image", "place", "collection"])
+    def test_the_trash_is_searched_by_no_replica_until_it_is_taken_back(
+        self, replicas, collection, new_image, what, tolerance
+    ):
+        """Deleted by one replica and taken back by another, an image is gone and then found, everywhere and at once."""
+        one, other = replicas
+        gate = Place("gate", "Gate")
+        one.add([new_image(seed, collection=collection) for seed in range(2, 6)])
+        gone = one.add([new_image(1, collection=collection, place=gate)])[0].image.image_id
+        wait_until_settled(one)
+        deletion = {
+            "image": lambda: one.trash.put_image(gone),
+            "place": lambda: one.trash.put_place(collection, "gate"),
+            "collection": lambda: one.trash.put_collection(collection),
+        }[what]()
+
+        for wait in (lambda _: None, wait_until_settled):
+            wait(one)
+            for replica in replicas:
+                if what == "collection":
+                    with pytest.raises(UnknownCollection):
+                        replica.search(new_image(1).embedding, collection)
+                else:
+                    assert gone not in ids(replica.search(new_image(1).embedding, collection, top_k=9))
+        other.trash.restore(deletion.deletion_id)
+
+        for wait in (lambda _: None, wait_until_settled):
+            wait(other)
+            for replica in replicas:
+                found = replica.search(new_image(1).embedding, collection, top_k=9)
+                assert (found[0].image.image_id, found[0].similarity) == (gone, pytest.approx(1, abs=tolerance))
+                assert len(found) == 5
 
     def test_a_deleted_image_is_found_by_no_replica(self, replicas, collection, new_image):
         """As soon as ``delete`` returns, the image is no answer any more; the next best takes its place."""

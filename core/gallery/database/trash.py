@@ -1,0 +1,195 @@
+"""The trash: what was deleted and can be taken back. Functions run on the caller's connection, in its transaction.
+
+A deletion moves its images to a collection of its own, whose name no caller can give and no reader shows. So they keep
+photos, vectors and features, a backup holds them, a sweep spares them, and another encoder embeds them as well; only
+what asks by collection finds them no more. A whole collection just gets that name. Single images are written again
+there, under another seq, because whoever follows the changes knows only of whole collections that get another name.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UnknownDeletion
+from core.gallery.database.pages import check_limit, read_cursor, write_cursor
+from core.gallery.database.places import drop_place_without_images, merge_place, to_place
+from core.gallery.database.port import Connection
+from core.gallery.deletions import Deletion, DeletionPage, trash_collection
+from core.results import Place
+
+_TRASH_OF_DELETION = f"'{trash_collection('')}' || deletions.deletion_id"
+_SELECT = f"""
+    SELECT deletion_id, kind, collection, name, place_id,
+           (SELECT count(*) FROM images WHERE images.collection = {_TRASH_OF_DELETION}), deleted_at
+    FROM deletions
+"""
+_KEPT = "image_id, content_hash, filename, media_type, width, height, byte_size, added_at"
+
+
+def record(connection: Connection, deletion: Deletion) -> None:
+    """Write a deletion down; of a whole collection also when it was created, and it is created no more."""
+    created_at = None
+    if deletion.kind == "collection":
+        row = connection.execute("SELECT created_at FROM collections WHERE name = ?", (deletion.collection,)).fetchone()
+        created_at = row[0] if row else None
+        connection.execute("DELETE FROM collections WHERE name = ?", (deletion.collection,))
+    connection.execute(
+        "INSERT INTO deletions VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            deletion.deletion_id,
+            deletion.kind,
+            deletion.collection,
+            deletion.name,
+            deletion.place_id,
+            deletion.deleted_at,
+            created_at,
+        ),
+    )
+
+
+def find(connection: Connection, deletion_id: str) -> Deletion:
+    """Read one deletion.
+
+    Raises:
+        UnknownDeletion: the trash holds none of that id.
+    """
+    row = connection.execute(f"{_SELECT} WHERE deletion_id = ?", (deletion_id,)).fetchone()
+    if row is None:
+        raise UnknownDeletion(f"nothing of id {deletion_id[:100]!r} is in the trash; GET /trash lists what is")
+    return _to_deletion(row)
+
+
+def page(connection: Connection, collection: str | None, cursor: str | None, limit: int) -> DeletionPage:
+    """Read a page of deletions, newest first."""
+    conditions, values = ["TRUE"], list[Any]()
+    if collection is not None:
+        conditions.append("collection = ?")
+        values.append(collection)
+    where = " AND ".join(conditions)
+    total = connection.execute(f"SELECT count(*) FROM deletions WHERE {where}", values).fetchone()[0]
+    if cursor is not None:
+        where += " AND (deleted_at, deletion_id) < (?, ?)"
+        values += read_cursor(cursor, float, str)
+    rows = connection.execute(
+        f"{_SELECT} WHERE {where} ORDER BY deleted_at DESC, deletion_id DESC LIMIT ?", (*values, check_limit(limit) + 1)
+    ).fetchall()
+    more = len(rows) > limit
+    deletions = tuple(_to_deletion(row) for row in rows[:limit])
+    last = deletions[-1] if more else None
+    return DeletionPage(deletions, total, write_cursor(last.deleted_at, last.deletion_id) if last else None)
+
+
+def ids(connection: Connection, collection: str | None, place_id: str | None, before: float | None) -> list[str]:
+    """List deletions, oldest first: of a collection, of a place or its images, or made before a moment."""
+    conditions, values = ["TRUE"], list[Any]()
+    if collection is not None:
+        conditions.append("collection = ?")
+        values.append(collection)
+    if place_id is not None:
+        conditions.append("kind <> 'collection' AND place_id = ?")
+        values.append(place_id)
+    if before is not None:
+        conditions.append("deleted_at <= ?")
+        values.append(before)
+    rows = connection.execute(
+        f"SELECT deletion_id FROM deletions WHERE {' AND '.join(conditions)} ORDER BY deleted_at", values
+    )
+    return [row[0] for row in rows.fetchall()]
+
+
+def forget(connection: Connection, deletion_id: str) -> None:
+    """Delete the record of a deletion whose images are gone, or back."""
+    connection.execute("DELETE FROM deletions WHERE deletion_id = ?", (deletion_id,))
+
+
+def create_again(connection: Connection, deletion: Deletion) -> None:
+    """Create a collection that had been created before it was deleted, unless there is one by now."""
+    connection.execute(
+        "INSERT INTO collections SELECT collection, collection_created_at FROM deletions "
+        "WHERE deletion_id = ? AND collection_created_at IS NOT NULL ON CONFLICT (name) DO NOTHING",
+        (deletion.deletion_id,),
+    )
+
+
+def rename_collection(connection: Connection, name: str, new_name: str) -> None:
+    """Let single photos and places go back to the new name; a whole collection that was deleted keeps its own."""
+    connection.execute(
+        "UPDATE deletions SET collection = ? WHERE collection = ? AND kind <> 'collection'", (new_name, name)
+    )
+
+
+def take(connection: Connection, collection: str, content_hash: str) -> tuple[str | None, Place | None, list[int]]:
+    """Take a photo out of the trash by its bytes, because the same photo comes back by another way.
+
+    Returns:
+        Its image id and the place that it showed, both None where the trash holds no such photo of ``collection``; and
+        the seqs that are gone.
+    """
+    rows = connection.execute(
+        f"""
+        SELECT images.seq, images.image_id, places.id,
+               places.place_id, places.name, places.description, places.metadata, places.latitude, places.longitude
+        FROM images JOIN deletions ON images.collection = {_TRASH_OF_DELETION} JOIN places ON places.id = images.place
+        WHERE images.content_hash = ? AND deletions.collection = ?
+        ORDER BY deletions.deleted_at DESC
+        """,
+        (content_hash, collection),
+    ).fetchall()
+    for seq, _, place, *_ in rows:
+        connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
+        drop_place_without_images(connection, place)
+    if not rows:
+        return None, None, []
+    return rows[0][1], to_place(rows[0][3:]), [row[0] for row in rows]
+
+
+def seqs_of_place(connection: Connection, place_row: int) -> list[int]:
+    """All images that show a place, by seq."""
+    rows = connection.execute("SELECT seq FROM images WHERE place = ? ORDER BY seq", (place_row,))
+    return [row[0] for row in rows.fetchall()]
+
+
+def seqs_in(connection: Connection, collection: str, limit: int) -> list[int]:
+    """The oldest images of a collection, by seq."""
+    rows = connection.execute("SELECT seq FROM images WHERE collection = ? ORDER BY seq LIMIT ?", (collection, limit))
+    return [row[0] for row in rows.fetchall()]
+
+
+def move(connection: Connection, seqs: Sequence[int], collection: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Write images anew in another collection, each with its place; one that is there already is deleted instead.
+
+    Returns:
+        What was written: the new seqs, int64 [N], and their embeddings, float32 [N, D].
+    """
+    added: list[tuple[int, bytes]] = []
+    for seq in seqs:
+        kept = connection.execute(f"SELECT {_KEPT}, place FROM images WHERE seq = ?", (seq,)).fetchone()
+        vector = connection.execute("SELECT vector FROM embeddings WHERE seq = ?", (seq,)).fetchone()[0]
+        features = connection.execute("SELECT packed FROM local_features WHERE seq = ?", (seq,)).fetchone()
+        *image, place = kept
+        described = connection.execute(
+            "SELECT place_id, name, description, metadata, latitude, longitude FROM places WHERE id = ?", (place,)
+        ).fetchone()
+        connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
+        drop_place_without_images(connection, place)
+        if connection.execute(
+            "SELECT 1 FROM images WHERE content_hash = ? AND collection = ?", (image[1], collection)
+        ).fetchone():
+            continue
+        row = merge_place(connection, collection, to_place(described))
+        written: int = connection.execute(
+            f"INSERT INTO images (collection, place, {_KEPT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+            (collection, row, *image),
+        ).fetchall()[0][0]
+        connection.execute("INSERT INTO embeddings VALUES (?, ?)", (written, vector))
+        if features is not None:
+            connection.execute("INSERT INTO local_features VALUES (?, ?)", (written, features[0]))
+        added.append((written, vector))
+    vectors = np.frombuffer(b"".join(vector for _, vector in added), "<f4").reshape(len(added), -1 if added else 0)
+    return np.array([seq for seq, _ in added], np.int64), vectors.astype(np.float32)
+
+
+def _to_deletion(row: Sequence[Any]) -> Deletion:
+    return Deletion(*row)

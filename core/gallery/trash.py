@@ -1,0 +1,208 @@
+"""The trash of a gallery: deleting so that it can be undone, undoing, and deleting for good.
+
+Whatever goes is gone at once for every reader, of any process; see ``core.gallery.database.trash``.
+"""
+
+import time
+from collections.abc import Sequence
+from uuid import uuid4
+
+import numpy as np
+
+from core.errors import UnknownDeletion
+from core.gallery.database import manifest, trash
+from core.gallery.database import places as place_rows
+from core.gallery.database.calibrations import rename_calibration
+from core.gallery.database.embeddings import seqs_of
+from core.gallery.database.images import ImageRows, contents_of, has_images
+from core.gallery.database.port import Connection, Database
+from core.gallery.deletions import Deletion, DeletionKind, DeletionPage, trash_collection
+from core.gallery.orphans import remove_unused
+from core.gallery.photos.port import PhotoStore
+from core.gallery.vectors.port import Added, Removed, Renamed, VectorChange, VectorStore
+from core.results import LocalFeatures
+from core.runtime.bounded_cache import BoundedCache
+
+_RESTORED_AT_ONCE = 500  # images, in a transaction
+
+
+class Trash:
+    """What ``Gallery.trash`` is. Safe for several threads and processes, as the gallery is."""
+
+    def __init__(
+        self,
+        database: Database,
+        files: PhotoStore,
+        vectors: VectorStore,
+        features: BoundedCache[str, LocalFeatures],
+    ) -> None:
+        """Bind the gallery's parts; see there."""
+        self._database = database
+        self._files = files
+        self._images = ImageRows(files)
+        self._vectors = vectors
+        self._features = features
+
+    def put_image(self, image_id: str) -> Deletion:
+        """Delete an image.
+
+        Raises:
+            UnknownImage: there is none of that id.
+        """
+        with self._database.writing() as connection:
+            image = self._images.by_id(connection, image_id)
+            seq = self._images.seq_of(connection, image_id)
+            place_id, name = image.place.place_id, image.filename
+            deletion = _deletion("image", image.collection, name, place_id, 1)
+            self._trash_images(connection, deletion, [seq])
+        return deletion
+
+    def put_place(self, collection: str, place_id: str) -> Deletion:
+        """Delete a place and all images that show it.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            UnknownPlace: the collection has none of that id.
+        """
+        with self._database.writing() as connection:
+            row = place_rows.known_place(connection, collection, place_id)
+            name = place_rows.place_summary(connection, row).place.name
+            seqs = trash.seqs_of_place(connection, row)
+            deletion = _deletion("place", collection, name, place_id, len(seqs))
+            self._trash_images(connection, deletion, seqs)
+        return deletion
+
+    def put_collection(self, name: str) -> Deletion:
+        """Delete all of a collection, its calibration included.
+
+        Raises:
+            UnknownCollection: there is none of that name.
+        """
+        with self._database.writing() as connection:
+            place_rows.refuse_unknown(connection, name)
+            count = place_rows.collection_summary(connection, name).images
+            deletion = _deletion("collection", name, name, None, count)
+            trash.record(connection, deletion)
+            hidden = trash_collection(deletion.deletion_id)
+            place_rows.rename_collection(connection, name, hidden)
+            self._commit(connection, Renamed(name, hidden))
+        return deletion
+
+    def page(self, collection: str | None = None, cursor: str | None = None, limit: int = 50) -> DeletionPage:
+        """List deletions, newest first; arguments and errors as ``Gallery.list_images``."""
+        with self._database.reading() as connection:
+            return trash.page(connection, collection, cursor, limit)
+
+    def find(self, deletion_id: str) -> Deletion:
+        """Read one deletion.
+
+        Raises:
+            UnknownDeletion: the trash holds none of that id.
+        """
+        with self._database.reading() as connection:
+            return trash.find(connection, deletion_id)
+
+    def restore(self, deletion_id: str) -> int:
+        """Undo a deletion: its images are found again, under the ids and with the places that they had.
+
+        A collection that is there by now keeps what it has, and a place that is there keeps its texts; what is missing
+        comes back. A photo that was added again meanwhile stays as it is.
+
+        Returns:
+            How many images came back.
+
+        Raises:
+            UnknownDeletion: the trash holds none of that id.
+        """
+        hidden, restored = trash_collection(deletion_id), 0
+        while True:
+            with self._database.writing() as connection:
+                deletion = trash.find(connection, deletion_id)
+                target, changes = deletion.collection, list[VectorChange]()
+                is_over = True
+                if deletion.kind == "collection" and not place_rows.has_collection(connection, target):
+                    place_rows.rename_collection(connection, hidden, target)
+                    count, changes = deletion.images, [Renamed(hidden, target)]
+                else:
+                    if not has_images(connection, target):
+                        rename_calibration(connection, hidden, target)
+                    seqs = trash.seqs_in(connection, hidden, _RESTORED_AT_ONCE)
+                    count, changes = self._move(connection, seqs, target)
+                    is_over = len(seqs) < _RESTORED_AT_ONCE
+                if is_over:
+                    trash.create_again(connection, deletion)
+                    place_rows.delete_collection(connection, hidden)
+                    trash.forget(connection, deletion_id)
+                self._commit(connection, *changes)
+            restored += count
+            if is_over:
+                return restored
+
+    def expired(self, before: float) -> list[str]:
+        """List the ids of what was deleted then or earlier, seconds since 1970 UTC; oldest first."""
+        with self._database.reading() as connection:
+            return trash.ids(connection, None, None, before)
+
+    def empty(
+        self, *, deletion_id: str | None = None, collection: str | None = None, place_id: str | None = None
+    ) -> list[str]:
+        """Delete for good what is in the trash; everything where nothing is said.
+
+        Args:
+            deletion_id: only this entry.
+            collection: only what belonged to this collection.
+            place_id: only what belonged to this place of it.
+
+        Returns:
+            The ids of the deletions that cannot be undone any more.
+
+        Raises:
+            UnknownDeletion: the trash holds none of that id.
+        """
+        with self._database.reading() as connection:
+            if deletion_id is not None:
+                ids = [trash.find(connection, deletion_id).deletion_id]
+            else:
+                ids = trash.ids(connection, collection, place_id, None)
+        self._empty(ids)
+        return ids
+
+    def _empty(self, deletion_ids: Sequence[str]) -> None:
+        for deletion_id in deletion_ids:
+            hidden = trash_collection(deletion_id)
+            with self._database.writing() as connection:
+                try:
+                    trash.find(connection, deletion_id)
+                except UnknownDeletion:  # taken back, or emptied by another process, meanwhile
+                    continue
+                images = contents_of(connection, hidden)
+                seqs = seqs_of(connection, hidden)
+                place_rows.delete_collection(connection, hidden)
+                trash.forget(connection, deletion_id)
+                self._commit(connection, Removed(seqs))
+            for image_id, _, _ in images:
+                self._features.discard(image_id)
+            remove_unused(self._database, self._files, [(each[1], each[2]) for each in images])
+
+    def _trash_images(self, connection: Connection, deletion: Deletion, seqs: Sequence[int]) -> None:
+        hidden = trash_collection(deletion.deletion_id)
+        trash.record(connection, deletion)
+        _, changes = self._move(connection, seqs, hidden)
+        if not has_images(connection, deletion.collection):
+            rename_calibration(connection, deletion.collection, hidden)
+        self._commit(connection, *changes)
+
+    def _move(self, connection: Connection, seqs: Sequence[int], collection: str) -> tuple[int, list[VectorChange]]:
+        """Move images; return how many, for some may be there already, and what that changes of the vectors."""
+        new_seqs, embeddings = trash.move(connection, seqs, collection)
+        changes: list[VectorChange] = [Removed(np.array(seqs, np.int64))]
+        if len(new_seqs):
+            changes.append(Added(collection, new_seqs, embeddings))
+        return len(new_seqs), changes
+
+    def _commit(self, connection: Connection, *changes: VectorChange) -> None:
+        self._vectors.commit(connection, manifest.next_generation(connection), changes)
+
+
+def _deletion(kind: DeletionKind, collection: str, name: str, place_id: str | None, images: int) -> Deletion:
+    return Deletion(uuid4().hex, kind, collection, name, place_id, images, time.time())

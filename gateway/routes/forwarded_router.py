@@ -1,0 +1,112 @@
+"""The router of the forwarded routes: what of each the gateway checks and documents, and how it is passed on."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.params import Depends as Dependency
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from contracts.collections import MAX_COLLECTION
+from contracts.images import IMAGE_ID_PATTERN, MAX_PLACE_ID
+from contracts.trash import TRASH_ID_PATTERN
+from gateway.routes.forwarded import ROUTES, Forwarded
+from gateway.routes.forwarding import GatewayDependency, forward
+from serving.openapi import error_answers, file_answer, json_body
+from serving.roles import requires
+from serving.uploads import read_body
+
+_FEEDBACK_WAIT_S = 5.0
+_TAGS = {"index": "gallery"}
+
+
+def forwarded_routes(routes: Sequence[Forwarded] = ROUTES) -> APIRouter:
+    """Build the router, in the order of the table."""
+    router = APIRouter(responses=error_answers(401, 403, 429))
+    for route in routes:
+        picture = route.reply if isinstance(route.reply, str) else None
+        own_failures = (408, 413, 504) if route.body or route.streamed else (504,)
+        answers = error_answers(*sorted({*route.fails, *own_failures}))
+        if picture:
+            answers |= file_answer(picture)
+        first = route.path.split("/")[1]
+        router.add_api_route(
+            route.path,
+            _endpoint(route),
+            methods=[route.method],
+            name=route.name,
+            tags=[_TAGS.get(first, first)],
+            summary=route.summary,
+            description=route.description,
+            status_code=route.status,
+            response_model=None if picture or route.reply is None else route.reply,
+            responses=answers,
+            dependencies=_parameters(route),
+            openapi_extra=route.streamed or (json_body(route.body) if route.body else None),
+            response_class=Response if picture else JSONResponse,
+        )
+    return router
+
+
+def _endpoint(route: Forwarded) -> Any:
+    async def pass_on(request: Request, gateway: GatewayDependency) -> Response:
+        body = b"" if route.method == "POST" and not route.streamed else None
+        if route.body is not None:
+            with gateway.body_slots.admit() as incoming:
+                body = await read_body(request, incoming, route.most_bytes)
+        if route.is_about_answers:
+            await gateway.match_log.sent(_FEEDBACK_WAIT_S)
+        timeout_s = gateway.settings.upload_timeout_s if route.is_long else None
+        return await forward(request, gateway, body=body, timeout_s=timeout_s)
+
+    return requires(route.role)(pass_on)
+
+
+def _parameters(route: Forwarded) -> list[Dependency]:
+    """What of the path and the query is checked here, and so documented."""
+    checks = [check for name, check in _PATH_CHECKS.items() if f"{{{name}" in route.path]
+    if route.is_conditional:
+        checks.append(_check_expected)
+    if route.params is not None:
+        checks.append(_check_query(route.params))
+    return [Depends(check) for check in checks]
+
+
+# A collection's name may hold a slash.
+async def _check_collection(collection: Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]) -> None: ...
+
+
+async def _check_image_id(image_id: Annotated[str, Path(pattern=IMAGE_ID_PATTERN)]) -> None: ...
+
+
+async def _check_number(number: Annotated[int, Path(ge=0, le=1000)]) -> None: ...
+
+
+async def _check_place(place: Annotated[str, Path(min_length=1, max_length=MAX_PLACE_ID)]) -> None: ...
+
+
+async def _check_deletion_id(deletion_id: Annotated[str, Path(pattern=TRASH_ID_PATTERN)]) -> None: ...
+
+
+async def _check_expected(
+    _expected: Annotated[
+        str | None,
+        Header(alias="If-Match", max_length=4000, description="ETag of what was read: 412 if it has changed since"),
+    ] = None,
+) -> None: ...
+
+
+_PATH_CHECKS: dict[str, Any] = {
+    "collection": _check_collection,
+    "place": _check_place,
+    "deletion_id": _check_deletion_id,
+    "image_id": _check_image_id,
+    "number": _check_number,
+}
+
+
+def _check_query(params: type[BaseModel]) -> Any:
+    async def check(_params: Annotated[params, Query()]) -> None: ...  # type: ignore[valid-type]
+
+    return check

@@ -1,0 +1,95 @@
+/**
+ * Deletions are made at once, and offered to be taken back; the server keeps what was deleted for some days.
+ * The document gets an event `deletion` when something was deleted or came back.
+ */
+
+import { json, query } from "../page/api.js";
+import { confirmed, errorNotice } from "../page/dialogs.js";
+import { announce, h } from "../page/dom.js";
+import { icon } from "../page/icons.js";
+import { day, t } from "../page/language.js";
+
+const OFFERED_MS = 12000;
+
+const toasts = h("div", { class: "toasts" });
+
+async function send(method, path, options) {
+  const answer = await json(path, { method, ...options });
+  document.dispatchEvent(new Event("deletion"));
+  return answer;
+}
+
+/** Take back what a deletion took. */
+const restore = (trashId) => send("POST", `trash/${trashId}/restore`).then(() => announce(t("delete.undone")));
+
+/** Delete what is at `path`, and offer to take it back. */
+export async function deleteWithUndo(path, name) {
+  const trashId = await send("DELETE", path, { read: (answer) => answer.headers.get("X-Trash-Id") });
+  if (!trashId) return;
+  let timer = 0;
+  const wait = () => (timer = setTimeout(() => toast.remove(), OFFERED_MS));
+  const hold = () => clearTimeout(timer);
+  async function undo() {
+    hold();
+    button.disabled = true;
+    await restore(trashId).then(
+      () => toast.remove(),
+      (error) => (toast.replaceChildren(errorNotice(error)), wait()),
+    );
+  }
+  // Whoever is on the way to the button is not hurried.
+  const button = h("button", { class: "button small", onclick: undo, onfocus: hold, onblur: () => button.disabled || wait() }, t("delete.undo"));
+  const toast = h("div", { class: "toast", role: "status" }, icon("bin"), h("span", {}, t("delete.done", { name })), button);
+  document.body.append(toasts);
+  toasts.append(toast);
+  wait();
+}
+
+/** What loads the content of a folded section. */
+export function trashContent(section) {
+  return async () => {
+    const trouble = h("div", {});
+    const list = h("ul", { class: "recent" });
+    const more = h("button", { class: "button", hidden: true, onclick: show }, t("more"));
+    let cursor = null;
+
+    async function show() {
+      const page = await json("trash" + query({ cursor, limit: 50 }));
+      cursor = page.next_cursor;
+      more.hidden = !cursor;
+      list.append(...page.deletions.map(row));
+      return page;
+    }
+    /** Do something that changes the trash, then show it again. */
+    const attempt = (action) =>
+      action.then(section.reload, (error) => trouble.replaceChildren(errorNotice(error, { retry: section.reload })));
+    async function end(path, title) {
+      const isWanted = await confirmed({ title, text: t("trash.end.text"), action: t("trash.end") });
+      if (isWanted) attempt(send("DELETE", path));
+    }
+    const button = (words, name, onclick) =>
+      h("button", { class: "button small", "aria-label": `${t(words)} ${name}`, onclick }, t(words));
+    const row = ({ id, name, collection, images, kept_until: until }) =>
+      h(
+        "li",
+        {},
+        h("b", {}, name),
+        button("trash.restore", name, () => attempt(restore(id))),
+        h(
+          "span",
+          { class: "muted" },
+          `${collection} · ${t("photos", { count: images })} · ${t("trash.until", { day: day(until) })}`,
+        ),
+        button("trash.end", name, () => end(`trash/${id}`, t("trash.end.title", { name }))),
+      );
+
+    const { total, days } = await show();
+    return [
+      h("p", { class: "muted" }, t("trash.text", { count: days })),
+      trouble,
+      list,
+      more,
+      h("button", { class: "button danger", hidden: total === 0, onclick: () => end("trash", t("trash.empty")) }, icon("bin"), t("trash.empty")),
+    ];
+  };
+}
