@@ -114,8 +114,3 @@ def is_manifest(path: str) -> bool:
 def is_photo_name(path: str) -> bool:
     """Say whether a file is meant as a photo, by its name; whether it is one is said by its bytes."""
     return ("." + path.rpartition(".")[2].lower()) in PHOTO_SUFFIXES
-
-
-def is_nameless(path: str) -> bool:
-    """Say whether a name tells nothing of the kind of its file, so that its bytes have to be looked at."""
-    return "." not in path.rpartition("/")[2]

@@ -6,11 +6,13 @@ The columns are ``file`` (relative path, required), ``place_id``, ``place_name``
 makes a reference an exhibit of its own; for a query it says that the right answer is "not in the collection".
 """
 
+import codecs
 import csv
 import io
 import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -153,8 +155,9 @@ def _decode(data: bytes) -> tuple[str, str]:
             return data.decode("utf-16-le" if little > big else "utf-16-be"), "utf-16"
     except UnicodeDecodeError:
         raise InvalidRequest(f"{MANIFEST} is no text: it begins as UTF-16 and ends as something else") from None
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if data.isascii() or is_utf8([data]):
+    is_marked = data.startswith(codecs.BOM_UTF8)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if data.isascii() or is_utf8([data], is_marked=is_marked):
         return data.decode(), "utf-8"
     guessed = None if b"\0" in data else guess_encoding([data], CSV_ENCODINGS)
     if guessed is None:
@@ -188,22 +191,19 @@ def _read_header(lines: Sequence[str]) -> tuple[_Header, dict[str, int]]:
         delimiters, at = "\t", at + 1
     found = []
     for delimiter in delimiters:
-        cells, consumed = _first_row(lines[at:], delimiter)
-        found.append((_Header(tuple(cells), delimiter, at + consumed), _columns(cells)))
+        # Quoted headers with another delimiter between them cannot be read with this one.
+        with suppress(csv.Error):
+            reader = csv.reader(lines[at:], delimiter=delimiter, strict=True)
+            cells = tuple(next(reader, ()))
+            found.append((_Header(cells, delimiter, at + reader.line_num), _columns(cells)))
+    if not found:
+        raise _unreadable(at + 1)
     header, columns = max(found, key=lambda each: ("file" in each[1], len(each[0].cells)))
     if len(header.cells) > _MAX_COLUMNS:
         raise InvalidRequest(f"{MANIFEST} has {len(header.cells):,} columns; at most {_MAX_COLUMNS} are accepted")
     if "file" not in columns:
         raise InvalidRequest(f"{MANIFEST} has no column 'file' (or 文件); its columns are {list(header.cells)!s:.400}")
     return header, columns
-
-
-def _first_row(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    try:
-        return next(reader, []), reader.line_num
-    except csv.Error as error:
-        raise InvalidRequest(f"{MANIFEST}, line {reader.line_num}: {error}") from None
 
 
 def _columns(headers: Sequence[str]) -> dict[str, int]:
@@ -223,15 +223,23 @@ def _cells(lines: Sequence[str], delimiter: str, skipped: int) -> Iterator[tuple
     try:
         for cells in reader:
             yield cells, skipped + reader.line_num
-    except csv.Error as error:
-        raise InvalidRequest(f"{MANIFEST}, line {skipped + reader.line_num}: {error}") from None
+    except csv.Error:
+        raise _unreadable(skipped + reader.line_num) from None
+
+
+def _unreadable(line: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"{MANIFEST}, line {line}: a cell is longer than {csv.field_size_limit():,} characters, or its quotation marks "
+        'do not fit; write a cell that holds some as "a ""quoted"" text"'
+    )
 
 
 def _parse_row(row: Mapping[str, str], line: int) -> ManifestRow:
     file = PurePosixPath(normal_path(row.get("file", "")))
-    if not row.get("file") or file.is_absolute() or ".." in file.parts or file.parts[0].endswith(":"):
+    if not file.parts or file.is_absolute() or ".." in file.parts or file.parts[0].endswith(":"):
         raise InvalidRequest(
-            f"{MANIFEST}, line {line}: file {row.get('file', '')!r:.200} is not a path inside the folder"
+            f"{MANIFEST}, line {line}: file {row.get('file', '')!r:.200} is not a path inside the folder; "
+            "give one such as hall1/a.jpg"
         )
     role: Role | None = None
     if row.get("role"):

@@ -14,6 +14,10 @@ from core.building.vocabulary import read_characters
 # Half-width katakana: what other encodings look like in Shift-JIS.
 _HALF_WIDTH_KANA = ("\uff61", "\uff9f")
 
+_APOSTROPHES = "\u02b9\u02bb\u02bc\u02be\u02bf"
+# So many different ones are in no text of another encoding of which every byte happens to be UTF-8.
+_MANY_CHARACTERS = 8
+
 
 def _weigh_chinese(character: str, codec: str) -> float:
     frequent = read_characters()
@@ -115,25 +119,33 @@ CSV_ENCODINGS = ("gb18030", "big5", "cp932", "cp949", "cp1252")
 """In which spreadsheet programs write CSV, besides UTF-8 and UTF-16."""
 
 
-def is_utf8(pieces: Iterable[bytes]) -> bool:
+def is_utf8(pieces: Iterable[bytes], *, is_marked: bool = False) -> bool:
     """Say whether all pieces are UTF-8 text: decodable, and without words that mix scripts.
 
-    Some words of other encodings happen to be decodable, such as 展品 in GB18030, and give an Armenian letter beside a
-    Latin one.
+    Some short words of other encodings happen to be decodable, such as 展品 in GB18030, and give an Armenian letter
+    beside a Latin one. No longer text of another encoding is decodable by chance.
+
+    Args:
+        pieces: of one origin.
+        is_marked: they begin with UTF-8's byte order mark, which no other text has.
     """
     try:
         text = b"\n".join(pieces).decode()
     except UnicodeDecodeError:
         return False
-    pairs = pairwise(text)
-    return not any(
-        "\x7f" < one < "\u0800"
-        and "\x7f" < other < "\u0800"
-        and one.isalpha()
-        and other.isalpha()
-        and _script(one) != _script(other)
-        for one, other in pairs
-    )
+    if is_marked or len({character for character in text if not character.isascii()}) >= _MANY_CHARACTERS:
+        return True
+    return not any(_mixes_scripts(one, other) for one, other in pairwise(text))
+
+
+def _mixes_scripts(one: str, other: str) -> bool:
+    if not all("\x7f" < letter < "\u0800" and letter.isalpha() for letter in (one, other)):
+        return False
+    # Apostrophes of Hawaiian, Ukrainian and of transliterations are letters of no script.
+    beside = [letter for letter in (one, other) if letter not in _APOSTROPHES]
+    if len(beside) == 1:
+        return not (beside[0].islower() and _script(beside[0]) in ("LATIN", "CYRILLIC"))
+    return _script(one) != _script(other)
 
 
 def _script(letter: str) -> str:

@@ -130,7 +130,7 @@ def encoding_note(code: Literal["names_guessed", "manifest_encoding"], encoding:
     """Say in which encoding something was read that did not name its own."""
     name = ENCODING_NAMES[encoding]
     message = {
-        "names_guessed": f"the archive does not say how its names are encoded; they were read as {name}",
+        "names_guessed": f"the names do not say how they are encoded; they were read as {name}",
         "manifest_encoding": f"{MANIFEST} was read as {name}",
     }[code]
     return UploadNote(code, message, name)
@@ -151,10 +151,11 @@ def _read_manifests(
     paths: Sequence[str], manifests: Mapping[int, bytes], clutter: Collection[int], max_rows: int | None
 ) -> _Listed:
     listed = _Listed()
-    by_path = {path: number for number, path in enumerate(paths) if number not in clutter and number not in manifests}
-    by_key = defaultdict[str, list[int]](list)
-    for path, number in by_path.items():
-        by_key[match_key(path)].append(number)
+    by_path, by_key = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+    for number, path in enumerate(paths):
+        if number not in clutter and number not in manifests:
+            by_path[path].append(number)
+            by_key[match_key(path)].append(number)
     for manifest, data in manifests.items():
         parsed = parse_manifest(data, max_rows=max_rows)
         if parsed.encoding != "utf-8":
@@ -170,16 +171,16 @@ def _read_manifests(
             found = next(
                 (numbers for path in (inside, row.file) if (numbers := _find(path, by_path, by_key))), list[int]()
             )
-            if len(found) == 1 and found[0] not in listed.rows:
-                listed.rows[found[0]] = row
+            # Files of one name are all meant; those whose names differ in case are not.
+            if len({paths[number] for number in found}) == 1 and found[0] not in listed.rows:
+                listed.rows |= dict.fromkeys(found, row)
             else:
-                listed.missing.append((row, _why_missing(row, len(found))))
+                listed.missing.append((row, _why_missing(row, len({paths[number] for number in found}))))
     return listed
 
 
-def _find(path: str, by_path: Mapping[str, int], by_key: Mapping[str, list[int]]) -> list[int]:
-    exact = by_path.get(path)
-    return [exact] if exact is not None else by_key.get(match_key(path), [])
+def _find(path: str, by_path: Mapping[str, list[int]], by_key: Mapping[str, list[int]]) -> list[int]:
+    return by_path.get(path) or by_key.get(match_key(path), [])
 
 
 def _why_missing(row: ManifestRow, found: int) -> str:

@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from contracts.images import AddFields
-from core.building.file_names import RawName, decode_names, is_clutter, is_nameless, is_photo_name
-from core.building.manifests import MANIFEST, ManifestRow
+from core.building.file_names import RawName, decode_names, is_clutter, is_manifest, is_photo_name
+from core.building.manifests import MANIFEST
 from core.building.upload_plan import PlannedFile, encoding_note, find_manifests, plan_upload
 from core.errors import ImageTooLarge, InvalidImage, InvalidRequest
 from core.imaging.headers import sniff_media_type
@@ -164,7 +164,7 @@ def _plan(archive: zipfile.ZipFile, root_name: str, limits: ArchiveLimits, field
             upload.submissions.append(refuse(shown_name(None), InvalidRequest("an entry of the archive has no name")))
         elif danger is None:
             entries.append(_Entry(info, name))
-        elif name.rpartition("/")[2].lower() == MANIFEST:
+        elif is_manifest(name):
             raise InvalidRequest(f"{name[:200]!r} {danger}")
         else:
             upload.submissions.append(refuse(shown_name(name), InvalidRequest(f"{name[:200]!r} {danger}")))
@@ -181,19 +181,22 @@ def _plan(archive: zipfile.ZipFile, root_name: str, limits: ArchiveLimits, field
     )
     upload.notes += plan.notes
     upload.taken.append("form" if plan.taken != "manifest" and names_place(fields) else plan.taken)
-    by_path = dict(zip(paths, entries, strict=True))
-    photos = [file for file in plan.files if file.kind in ("photo", "other")]
+    # By number, for several entries may have one name.
+    taken = [
+        (file, _submission(archive, entry, file, limits, fields))
+        for entry, file in zip(entries, plan.files, strict=True)
+        if file.kind in ("photo", "other") and not (file.row and file.row.role == "query")
+    ]
     if manifests:
-        listed: list[tuple[ManifestRow, PlannedFile | None, str]] = []
-        listed += [(row, None, reason) for row, reason in plan.missing if row.role != "query"]
-        listed += [(file.row, file, "") for file in plan.photos if file.row is not None]
-        for row, file, reason in sorted(listed, key=lambda each: each[0].line):
-            if file is None:
-                upload.submissions.append(refuse(shown_name(row.file), InvalidRequest(reason)))
-            else:
-                upload.submissions.append(_submission(archive, by_path[file.path], file, limits, fields))
+        listed = [(file.row, submission) for file, submission in taken if file.row is not None]
+        listed += [
+            (row, refuse(shown_name(row.file), InvalidRequest(reason)))
+            for row, reason in plan.missing
+            if row.role != "query"
+        ]
+        upload.submissions += [submission for _, submission in sorted(listed, key=lambda each: each[0].line)]
     else:
-        upload.submissions += [_submission(archive, by_path[file.path], file, limits, fields) for file in photos]
+        upload.submissions += [submission for _, submission in taken]
     for file in plan.files:
         if file.kind == "unlisted":
             reason = f"{file.path[:200]!r} is not listed in {MANIFEST}"
@@ -233,8 +236,8 @@ def _read(archive: zipfile.ZipFile, entry: _Entry, max_bytes: int) -> bytes:
 
 
 def _is_photo(archive: zipfile.ZipFile, entry: _Entry) -> bool:
-    if is_photo_name(entry.path) or not is_nameless(entry.path):
-        return is_photo_name(entry.path)
+    if is_photo_name(entry.path):
+        return True
     try:
         with archive.open(entry.info) as file:
             return sniff_media_type(file.read(256)) is not None

@@ -6,6 +6,8 @@ import io
 import pytest
 
 from core.building.manifests import manifest_template, parse_manifest
+from core.building.text_encodings import is_utf8
+from core.errors import InvalidRequest
 
 ROW = ("hall1/a.jpg", "h1", "长廊")
 
@@ -100,3 +102,36 @@ def test_the_template_is_a_manifest(language: str):
     assert parsed.unused_columns == ()
     assert parsed.rows[0].names_place
     assert len(next(csv.reader(io.StringIO(data.decode("utf-8-sig"))))) == 6
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_quoted_headers_are_read_with_any_delimiter(delimiter: str):
+    """Programs that quote every cell do so in the header, too."""
+    rows = [("文件", "编号", "名称"), ("hall1/a.jpg", "h1", "长廊")]
+    text = "".join(delimiter.join(f'"{cell}"' for cell in row) + "\r\n" for row in rows)
+
+    assert read(text.encode("utf-8-sig")) == ROW
+
+
+@pytest.mark.parametrize("file", [".", "./", ".\\", "", "/", "..", "C:\\a.jpg"])
+def test_a_path_that_names_no_file_inside_is_refused(file: str):
+    """The line is named, and what would be accepted."""
+    with pytest.raises(InvalidRequest, match=r"line 2: file .* give one such as"):
+        parse_manifest(f"file,place_id\n{file},h1\n".encode())
+
+
+@pytest.mark.parametrize("cell", ['"Vase', '"a "b" c"', "x" * 200_000])
+def test_a_cell_that_cannot_be_read_is_refused_in_plain_sentences(cell: str):
+    """The line is named, and how quotation marks are written."""
+    with pytest.raises(InvalidRequest, match=r"line \d+: a cell is longer than 131,072 characters, or its quotation"):
+        parse_manifest(f"file,place_name\na.jpg,{cell}\n".encode())
+
+
+@pytest.mark.parametrize("name", ["Kāʻanapali", "обʼєкт", "Qurʾān – ʿAbbāsid", "µέτρο und Größe Ελλάδα"])
+def test_utf8_with_letters_of_other_scripts_is_utf8(name: str):
+    """An apostrophe that is a letter, and text in two scripts, are no sign of another encoding."""
+    parsed = parse_manifest(f"file,place_name\na.jpg,{name}\n".encode("utf-8-sig"))
+
+    assert (parsed.encoding, parsed.rows[0].place_name) == ("utf-8", name)
+    assert is_utf8([name.encode()])
+    assert not is_utf8(["展品".encode("gb18030")])

@@ -1,9 +1,11 @@
 """ZIP archives: what is taken from them, and what is refused."""
 
+import hashlib
 import io
 import stat
 import struct
 import tracemalloc
+import unicodedata
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -315,3 +317,24 @@ def test_photos_and_archives_may_come_together(retrieval: AppClient):
 
     assert [each["filename"] for each in answer.json()["results"]] == ["a.jpg", "b.jpg"]
     assert answer.json()["added"] == 2
+
+
+@pytest.mark.parametrize("manifest", [{}, {"manifest.csv": "file,place_id\nBüste/a.jpg,Büste\n"}])
+@pytest.mark.parametrize("other", [unicodedata.normalize("NFD", "Büste/a.jpg"), "Büste\\a.jpg", "Büste/a.jpg"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_entries_of_one_name_are_all_added(retrieval: AppClient, other: str, manifest: dict[str, str]):
+    """Names that are the same but for composition or slashes, or twice the same, hide no photo."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in [*manifest.items(), ("Büste/a.jpg", PHOTOS[1]), (other, PHOTOS[2])]:
+            archive.writestr(name, data)
+
+    assert upload(retrieval, buffer.getvalue()) == [("a.jpg", "added", "Büste"), ("a.jpg", "added", "Büste")]
+    hashes = {image["content_hash"] for image in retrieval.get("/index/images").json()["images"]}
+    assert hashes == {hashlib.sha256(PHOTOS[seed]).hexdigest() for seed in (1, 2)}
+
+
+@pytest.mark.parametrize("name", ["hall1/vase no. 5", "hall1/IMG_1.JPG.bak", "hall1/photo"])
+def test_a_photo_by_its_bytes_belongs_to_its_folder(retrieval: AppClient, name: str):
+    """Whatever stands behind the last dot of its name."""
+    assert upload(retrieval, pack({name: PHOTOS[1], "hall2/b.jpg": PHOTOS[2]}))[0][1:] == ("added", "hall1")
