@@ -8,6 +8,7 @@ import math
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import httpx
@@ -30,11 +31,17 @@ _PROBE_TIMEOUT_S = 2.0
 _OF_BALANCERS = frozenset({502, 503})
 """What a load balancer answers when the replica that it had chosen is gone."""
 
-
 _CONNECT_TIMEOUT_S = 1.0
 SILENCE_S = 2.0
 """After so long without a sign of the other machine's kernel a connection has ended. A service may take any time to
 answer meanwhile; a machine that is gone, or a cable, says nothing, and a process that is gone resets the connection."""
+
+_UPLOAD_SILENCE_S = 60.0
+"""The same for a request whose body is streamed. A kernel that has no room for more of it counts as silent, and a
+service that writes an upload to a slow disk may leave it without room for seconds."""
+
+STREAMED = "streamed"
+"""The extension of such a request."""
 
 
 @asynccontextmanager
@@ -46,36 +53,59 @@ async def open_http(
     Args:
         url: of the service.
         service_key: by which it knows the processes of its installation, if it asks for one.
-        transport: to a service in this process; None: over sockets, through aiohttp, because with eight callers httpx's
-            own pool has several times its tail latency.
+        transport: to a service in this process; None: over sockets.
     """
     if transport is None:
-        transport = AiohttpTransport(client=_open_session)
+        transport = _OverSockets()
     else:
         url = "http://localhost"  # which every service answers to, whatever the setting says
     headers = {"Authorization": f"Bearer {service_key.get_secret_value()}"} if service_key else {}
-    timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S, pool=_CONNECT_TIMEOUT_S)
+    timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S)  # a full pool is not a service that is gone
     async with httpx.AsyncClient(base_url=url, transport=transport, timeout=timeout, headers=headers) as http:
         yield http
 
 
-def _open_session() -> ClientSession:
+class _OverSockets(httpx.AsyncBaseTransport):
+    """Through aiohttp, because with eight callers httpx's own pool has several times its tail latency."""
+
+    def __init__(self) -> None:
+        self._questions = AiohttpTransport(client=partial(_open_session, SILENCE_S))
+        self._uploads = AiohttpTransport(client=partial(_open_session, _UPLOAD_SILENCE_S))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        pool = self._uploads if request.extensions.get(STREAMED) else self._questions
+        return await pool.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._questions.aclose()
+        await self._uploads.aclose()
+
+
+def _open_session(unsent_s: float) -> ClientSession:
     return ClientSession(
         connector=TCPConnector(
-            limit=200, keepalive_timeout=30, ssl=httpx.create_ssl_context(), socket_factory=_make_socket
+            limit=200,
+            keepalive_timeout=30,
+            ssl=httpx.create_ssl_context(),
+            socket_factory=partial(_make_socket, unsent_s),
         )
     )
 
 
-def _make_socket(address: tuple[Any, ...]) -> socket.socket:
-    """A socket whose kernel asks the other one for a sign, where nothing is under way, and waits for no longer."""
+def _make_socket(unsent_s: float, address: tuple[Any, ...]) -> socket.socket:
+    """A socket whose kernel asks the other one for a sign, where nothing is under way, and waits for no longer.
+
+    Args:
+        unsent_s: how long what has been sent, or waits to be sent, may stay where it is.
+        address: as ``socket.getaddrinfo`` gives it.
+    """
     made = socket.socket(*address[:3])
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     options = {
         "TCP_KEEPIDLE": 1,
         "TCP_KEEPINTVL": 1,
         "TCP_KEEPCNT": math.ceil(SILENCE_S) - 1,
-        "TCP_USER_TIMEOUT": round(1000 * SILENCE_S),
+        "TCP_USER_TIMEOUT": round(1000 * unsent_s),
     }
     for name, value in options.items():
         if hasattr(socket, name):  # not every system has all of them

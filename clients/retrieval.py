@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx
 
-from clients.base import ServiceClient, hop_headers, map_transport_errors
+from clients.base import STREAMED, ServiceClient, hop_headers, map_transport_errors
 from clients.errors import RetrievalUnavailable
 from contracts.feedback import MatchRecords, RecordReply
 from contracts.retrieval import SearchReply
@@ -73,12 +73,15 @@ class RetrievalClient(ServiceClient):
             ServiceError: the service cannot be reached, or its answer does not begin in time.
         """
         url = httpx.URL(path, query=query.encode())
+        is_streamed = body is not None and not isinstance(body, bytes)
 
         async def send() -> httpx.Response:
-            request = self._http.build_request(method, url, headers={**headers, **hop_headers()}, content=body)
+            request = self._http.build_request(
+                method, url, headers={**headers, **hop_headers()}, content=body, extensions={STREAMED: is_streamed}
+            )
             return await self._http.send(request, stream=True)
 
-        may_repeat = method != "DELETE" and (body is None or isinstance(body, bytes))
+        may_repeat = method != "DELETE" and not is_streamed
         with map_transport_errors(self.service, self.unavailable):
             async with asyncio.timeout(timeout_s or self._timeout_s):
                 try:
