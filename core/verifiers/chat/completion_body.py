@@ -31,7 +31,7 @@ def first_choice(body: Any) -> dict[str, Any]:
     if said:
         said = said.get("message", said) if isinstance(said, dict) else said
         raise NoVerdict(f"the server's reply is an error: {str(said)[:300]}")
-    raise BackendUnavailable("the server's reply is no chat completion; check the URL, it ends with /v1")
+    raise BackendUnavailable("the server's reply is not a chat completion; check the URL, it ends with /v1")
 
 
 def first_pieces(body: Any) -> tuple[str, dict[str, float | None]]:
