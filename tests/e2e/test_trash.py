@@ -25,19 +25,21 @@ def delete_collection(page: Page) -> None:
     expect(page.get_by_role("heading", name="Collections", level=1)).to_be_visible()
 
 
-def unfold_trash(page: Page) -> None:
-    """On the page of all collections."""
-    page.locator("summary", has=page.get_by_role("heading", name="Trash")).click()
+def unfold(page: Page, title: str) -> None:
+    """Open a part of the page of all collections."""
+    page.locator("summary", has=page.get_by_role("heading", name=title)).click()
 
 
 def test_a_collection_deleted_and_filled_again_at_once_keeps_its_photos(visit: Visit, product: Product) -> None:
     """The photos count as added, none as already there, and all are there when the time to undo is over."""
     fill(product, "again")
+    fill(product, "another")  # else the first steps are shown
     operator = visit("#/collections/again")
     page = operator.page
     delete_collection(page)
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
 
+    unfold(page, "New collection")
     page.get_by_label("Name").fill("again")
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("heading", name="again", level=1)).to_be_visible()
@@ -75,7 +77,7 @@ def test_closing_the_page_changes_nothing(visit: Visit, product: Product) -> Non
     visit("#/collections/left/places/Rocket").page.get_by_role("button", name="Delete this place").click()
     page = visit("#/collections", device=PHONE).page
 
-    unfold_trash(page)
+    unfold(page, "Trash")
     row = page.locator(".recent li", has_text="left").filter(has_text="Rocket")
     expect(row).to_contain_text("left · 1 photo · kept until")
     row.get_by_role("button", name="Restore Rocket").click()
@@ -90,7 +92,7 @@ def test_the_trash_is_emptied_on_request(visit: Visit, product: Product) -> None
     page = visit("#/collections/ended").page
     delete_collection(page)
 
-    unfold_trash(page)
+    unfold(page, "Trash")
     page.get_by_role("button", name="Delete permanently ended").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete permanently").click()
 
@@ -106,6 +108,7 @@ def test_an_empty_collection_is_there_after_creating_it(visit: Visit, product: P
     operator.expect_complaint("409")  # the browser's own note of the refusal
     page = operator.page
 
+    unfold(page, "New collection")
     page.get_by_label("Name").fill("full")
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("alert")).to_contain_text("There is a collection of that name already")
