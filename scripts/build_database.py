@@ -27,11 +27,12 @@ from core.m1_retrieval import create_encoder
 from core.results import GalleryImage
 from core.runtime.threads import limit_threads
 from scripts.folder_report import print_findings, print_first
-from scripts.options import add_storage_options, json_object, shard, storage_of
+from scripts.options import add_storage_options, json_object, print_any_name, shard, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build the gallery; 0 when it holds images afterwards."""
+    print_any_name()
     arguments = _parser().parse_args(argv)
     try:
         return _build(arguments)
@@ -81,7 +82,7 @@ def _build(arguments: argparse.Namespace) -> int:
     limit_threads(arguments.threads)
     found = scan_folder(arguments.image_dir, "reference", arguments.shard, grouping=arguments.grouping)
     print_findings(found, arguments.image_dir)
-    photos = [PhotoToIndex(photo.path, photo.place) for photo in found.photos]
+    photos = [PhotoToIndex(photo.path, photo.place, photo.filename) for photo in found.photos]
     if not photos and arguments.shard is None:
         print(f"error: no photos in {arguments.image_dir}", file=sys.stderr)
         return 2

@@ -26,13 +26,14 @@ from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.m1_retrieval import M1GlobalRetrieval
 from core.m3_verifier import LocalM3Verifier
 from core.runtime.threads import limit_threads
-from scripts.options import add_storage_options, add_verifier_options, storage_of
+from scripts.options import add_storage_options, add_verifier_options, print_any_name, storage_of
 
 TARGETS = (0.01, 0.02, 0.05, 0.1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Calibrate."""
+    print_any_name()
     arguments = _parse(argv)
     limit_threads(1)
     try:

@@ -18,7 +18,7 @@ def print_findings(found: PhotoFolder, folder: Path) -> None:
     """Print which photos show the same place, the first places, and what is left out."""
     places = Counter((photo.place.place_id, photo.place.name) for photo in found.photos if photo.place is not None)
     lines = [f"  {name}: {count} photos" for (_, name), count in places.items()]
-    lines += [f"  {photo.path.stem}: 1 photo" for photo in found.photos if photo.place is None]
+    lines += [f"  {Path(photo.filename).stem}: 1 photo" for photo in found.photos if photo.place is None]
     if found.photos:
         print(f"{folder}: {len(found.photos)} photos, {_MEANINGS[found.taken]}: {len(lines)} places")
     print_first(lines)

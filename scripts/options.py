@@ -1,13 +1,22 @@
 """Command-line values that more than one script reads."""
 
 import argparse
+import io
 import json
 import os
+import sys
 from typing import Any
 
 from core.building.work_shards import Shard
 from core.errors import InvalidRequest
 from core.gallery import Storage
+
+
+def print_any_name() -> None:
+    """Let names of files be printed whose letters the terminal's encoding lacks: they are escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def json_object(text: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from core.results import Verdict
 from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import Verifier
-from scripts.options import add_storage_options, add_verifier_options, json_object, storage_of
+from scripts.options import add_storage_options, add_verifier_options, json_object, print_any_name, storage_of
 from scripts.report.page import write_report
 from scripts.report.records import ReportedCandidate, ReportedQuery, RunFacts
 
@@ -40,6 +40,7 @@ _WRITTEN = ("results.json", "results.csv", "report.html")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask about every photo; 0 when all could be asked."""
+    print_any_name()
     arguments = _parser().parse_args(argv)
     try:
         return _run(arguments)

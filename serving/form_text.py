@@ -17,6 +17,9 @@ _MAIL_WORD = re.compile(r"=\?[\w.:+-]+\?[bq]\?[^?]*\?=", re.IGNORECASE)
 _PERCENT_CODED = re.compile(r"(?:[^%]|%[0-9a-f]{2})*", re.IGNORECASE)
 _CHARSET = re.compile(rb"""charset\s*=\s*"?([\w.:+-]+)""", re.IGNORECASE)
 
+# Rows of GB2312, by the first byte.
+_KANA, _FREQUENT, _RARER = 0xA4, 0xB0, 0xD8
+
 
 def declared_charset(content_type: bytes) -> str | None:
     """The charset that a ``Content-Type`` names, if any."""
@@ -92,14 +95,20 @@ def _decode(data: bytes, charset: str | None) -> str | None:
 
 
 def _reads_as_chinese(text: str) -> bool:
-    """Say whether at least half of the characters are of the everyday set: other encodings hit rare ones."""
-    others = [character for character in text if not character.isascii()]
-    return 2 * sum(_is_everyday(character) for character in others) >= len(others)
+    """Say whether at least half of the characters are of the everyday set: other encodings hit rare ones.
+
+    A lone one inside a word of Latin letters is what Western text looks like, and none of the everyday set.
+    """
+    padded = f" {text} "
+    others = [around for around in zip(padded, text, padded[2:], strict=False) if not around[1].isascii()]
+    return 2 * sum(_is_everyday(*around) for around in others) >= len(others)
 
 
-def _is_everyday(character: str) -> bool:
+def _is_everyday(before: str, character: str, after: str) -> bool:
     try:
-        character.encode("gb2312")
+        row = character.encode("gb2312")[0]
     except UnicodeEncodeError:
         return False
-    return True
+    beside = sum(other.isascii() and other.isalpha() for other in (before, after))
+    # Punctuation; not the kana, Greek and Cyrillic letters behind it; frequent characters; rarer ones.
+    return row < _KANA or (_FREQUENT <= row < _RARER and beside < 2) or (row >= _RARER and beside == 0)

@@ -19,6 +19,7 @@ from core.encoders.base import Encoder
 from core.encoders.batches import Encoding, encode_each
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, SemanticMatchError
 from core.gallery import AddResult, Gallery, NewImage
+from core.gallery.validation import check_place
 from core.imaging.decoding import DecodedImage, ImageLimits, decode_image, encode_preview, read_photo
 from core.imaging.metadata import strip_metadata
 from core.results import GalleryImage, LocalFeatures, Place
@@ -26,10 +27,17 @@ from core.results import GalleryImage, LocalFeatures, Place
 
 @dataclass(frozen=True, slots=True)
 class PhotoToIndex:
-    """A file and the place it shows; None makes it a place of its own."""
+    """A file and the place it shows.
+
+    Attributes:
+        path: of the file.
+        place: what it shows; None makes it a place of its own.
+        filename: its name as text, where the disk's is in another encoding.
+    """
 
     path: Path
     place: Place | None
+    filename: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +113,13 @@ def prepare_photo(
 
     Raises:
         InvalidImage: the bytes are no photo that is accepted, or their metadata cannot be told from the picture.
+        InvalidRequest: the place cannot be stored.
     """
     known = gallery.find_by_content(collection, hashlib.sha256(data).hexdigest())
     if known is not None:
         return AddResult("duplicate", known)
+    if place is not None:
+        check_place(place)
     decoded = decode_image(data, limits=limits)
     if without_metadata:
         data = _without_metadata(data, decoded, limits)
@@ -198,10 +209,9 @@ def _prepare(
 ) -> PreparedPhoto | FileOutcome:
     try:
         data = read_photo(photo.path)
-        prepared = prepare_photo(
-            gallery, collection, data, photo.path.name, photo.place, without_metadata=without_metadata
-        )
-    except InvalidImage as error:
+        name = photo.filename or photo.path.name
+        prepared = prepare_photo(gallery, collection, data, name, photo.place, without_metadata=without_metadata)
+    except (InvalidImage, InvalidRequest) as error:
         return FileOutcome(photo.path, "rejected", str(error))
     return _stored(photo.path, prepared) if isinstance(prepared, AddResult) else prepared
 

@@ -38,6 +38,7 @@ class LabelledPhoto:
         source: where it comes from, for per-source reports.
         row: of the manifest that names it.
         folder: where it lies below the folder that was read, NFC; empty where a manifest names it.
+        filename: as text, NFC, whatever encoding the disk's names are in; empty where nothing has been read of it.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class LabelledPhoto:
     source: str = ""
     row: ManifestRow | None = None
     folder: str = ""
+    filename: str = ""
 
     @property
     def names_place(self) -> bool:
@@ -117,8 +119,9 @@ def scan_folder(folder: Path, role: Role, shard: Shard | None = None, *, groupin
 def _of_folders(files: list[tuple[str, str]], plan: UploadPlan) -> Iterator[tuple[str, LabelledPhoto]]:
     for (path, relative), file in zip(files, plan.files, strict=True):
         if file.kind == "photo":
-            parent = file.path.rpartition("/")[0]
-            yield relative, LabelledPhoto(Path(path), file.place, file.place is not None, folder=parent)
+            parent, _, name = file.path.rpartition("/")
+            photo = LabelledPhoto(Path(path), file.place, file.place is not None, folder=parent, filename=name)
+            yield relative, photo
 
 
 def _of_manifest(
@@ -130,7 +133,8 @@ def _of_manifest(
     for row, path in sorted(rows, key=lambda each: each[0].line):
         if row.role in (None, role):
             place = row.place() if role == "reference" or row.names_place else None
-            yield row.file, LabelledPhoto(Path(path), place, labelled=True, source=row.source, row=row)
+            name = row.file.rpartition("/")[2]
+            yield row.file, LabelledPhoto(Path(path), place, True, source=row.source, row=row, filename=name)
 
 
 def true_places(photos: Collection[LabelledPhoto], place_ids: Collection[str]) -> dict[Path, str]:
@@ -206,7 +210,11 @@ def _walk(folder: str | Path, parent: str, skipped: list[tuple[Path, str]]) -> I
         if is_clutter(normal_path(parent + entry.name)):
             continue
         if not entry.is_dir():
-            yield entry.path, parent + entry.name
+            # To open a pipe would wait for whoever writes to it. A link to nowhere is reported when it is read.
+            if entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists()):
+                yield entry.path, parent + entry.name
+            else:
+                skipped.append((Path(entry.path), "no file but a pipe, socket or device"))
         elif entry.is_symlink():
             skipped.append((Path(entry.path), "a link to a folder, which is not followed"))
         elif not (is_gallery and entry.name in _PHOTOS_OF_A_GALLERY):

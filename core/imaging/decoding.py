@@ -5,6 +5,7 @@ Colour profiles are not applied: no encoder or verifier here is sensitive to the
 """
 
 import math
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -157,7 +158,10 @@ def read_photo(path: Path, limits: ImageLimits | None = None) -> bytes:
         ImageTooLarge: it has too many bytes.
     """
     try:
-        _refuse_bytes(path.stat().st_size, limits or ImageLimits())
+        found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # a pipe would keep its reader waiting
+            raise InvalidImage(f"file cannot be read: {path} (a pipe, socket or device)")
+        _refuse_bytes(found.st_size, limits or ImageLimits())
         return path.read_bytes()
     except OSError as exc:
         raise InvalidImage(f"file cannot be read: {path} ({exc.strerror or type(exc).__name__})") from exc

@@ -94,6 +94,35 @@ def test_names_of_another_system_are_read(tmp_path):
     assert ids(tmp_path) == ["gate", "青花瓷瓶"]
 
 
+def test_names_of_another_system_name_places_and_are_printed(tmp_path, capsys):
+    """A title in such a name is the place's; what is left out is printed whatever its bytes are."""
+    photos = tmp_path / "photos"
+    write(photos, "gate.jpg")
+    photo = os.fsencode(photos / "x")[:-1] + "五牛图.jpg".encode("gbk")
+    Path(os.fsdecode(photo)).write_bytes(encode(draw_place(7)))
+    Path(os.fsdecode(photo.replace(b".jpg", b".txt"))).write_text("no photo")
+
+    assert build(photos) == 0
+
+    assert "left out, no photo: 1" in capsys.readouterr().out
+    with Gallery.open(tmp_path / "gallery", None, read_only=True) as gallery:
+        assert {image.filename for image in gallery.list_images().images} == {"五牛图.jpg", "gate.jpg"}
+        assert {place.place.name for place in gallery.places().places} == {"五牛图", "gate"}
+
+
+def test_pipes_keep_nobody_waiting(tmp_path):
+    """A pipe is left out and named, in a folder and in a manifest, whoever else may write to it."""
+    photos = tmp_path / "photos"
+    write(photos, "hall1/a.jpg", "hall2/b.jpg")
+    os.mkfifo(photos / "hall2" / "pipe.jpg")
+    os.mkfifo(photos / "hall2" / "pipe")
+
+    assert [path.name for path, _ in scan_folder(photos, "reference").skipped] == ["pipe", "pipe.jpg"]
+
+    (photos / "manifest.csv").write_text("file,place_id\nhall1/a.jpg,h1\nhall2/pipe.jpg,h2\n")
+    assert build(photos) == 0
+
+
 def test_grouping_decides_for_a_flat_folder(tmp_path, capsys):
     """Titles are a place each; --grouping folder makes them one; a dry run shows both and adds nothing."""
     photos = tmp_path / "flat"

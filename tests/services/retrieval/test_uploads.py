@@ -254,7 +254,7 @@ def form(name: bytes, value: bytes, file_name: bytes = b'filename="a.jpg"') -> d
     return {"content": parts, "headers": {"Content-Type": "multipart/form-data; boundary=X"}}
 
 
-@pytest.mark.parametrize("text", ["青花瓷", "李喆", "五牛图（1号）"])
+@pytest.mark.parametrize("text", ["青花瓷", "李喆", "五牛图（1号）", "簋", "A座", "iPhone照片", "鼋头渚"])
 def test_a_form_of_chinese_windows_is_read(retrieval: AppClient, text: str):
     """What is no UTF-8 and reads as GB18030 is that."""
     reply = retrieval.post("/index/images", **form(b"place_name", text.encode("gbk"))).json()
@@ -262,7 +262,14 @@ def test_a_form_of_chinese_windows_is_read(retrieval: AppClient, text: str):
     assert reply["results"][0]["image"]["place"]["name"] == text
 
 
-@pytest.mark.parametrize("data", ["Büste".encode("cp1252"), "é".encode("cp1252"), b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(text.encode("cp1252") for text in ("Büste", "é", "Größe", "Créé", "Exposição", "EXPOSIÇÃO")),
+        "故宮翠玉白菜".encode("big5"),
+        b"\xff\xfe",
+    ],
+)
 def test_a_form_in_an_unknown_encoding_is_refused(retrieval: AppClient, data: bytes):
     """Nothing is stored under other letters; the field and what was tried are named."""
     answer = retrieval.post("/index/images", **form(b"place_name", data))
