@@ -63,11 +63,12 @@ class RetrievalClient(ServiceClient):
         headers: Mapping[str, str],
         body: AsyncIterator[bytes] | bytes | None,
         timeout_s: float | None = None,
+        is_repeatable: bool = True,
     ) -> httpx.Response:
         """Pass a request on as it is; the answer's body is still to be streamed and closed by the caller.
 
-        Where the connection dies it is passed on once more, unless its body has been streamed away, or doing it twice
-        would be answered otherwise: a deletion is not found again.
+        Where the connection dies it is passed on once more, unless its body has been streamed away, or the second
+        answer would be another (``is_repeatable``).
 
         Raises:
             ServiceError: the service cannot be reached, or its answer does not begin in time.
@@ -81,13 +82,12 @@ class RetrievalClient(ServiceClient):
             )
             return await self._http.send(request, stream=True)
 
-        may_repeat = method != "DELETE" and not is_streamed
         with map_transport_errors(self.service, self.unavailable):
             async with asyncio.timeout(timeout_s or self._timeout_s):
                 try:
                     response = await send()
                 except httpx.TransportError:
-                    if not may_repeat:
+                    if is_streamed or not is_repeatable:
                         raise
                     response = await send()
         if response.status_code in {401, 403}:

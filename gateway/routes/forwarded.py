@@ -70,6 +70,7 @@ class Forwarded:
         is_conditional: it may say which state is to be changed, by ``If-Match``.
         is_long: it may take as long as an upload.
         is_about_answers: answers given a moment ago are sent to the service first.
+        is_repeatable: asked a second time, where the connection died, it is answered as the first time would have been.
     """
 
     method: str
@@ -88,6 +89,7 @@ class Forwarded:
     is_conditional: bool = False
     is_long: bool = False
     is_about_answers: bool = False
+    is_repeatable: bool = True
 
 
 _PHOTOS = form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True)
@@ -198,7 +200,7 @@ ROUTES = (
     Forwarded("POST", "/trash/{deletion_id}/restore", "undo_deletion", MANAGE, RestoreReply, (404, 422, 503),
               "Undo a deletion",
               "Photos come back with their ids and places. What was added again meanwhile stays as it is.",
-              is_long=True),
+              is_long=True, is_repeatable=False),
     Forwarded("DELETE", "/trash", "empty_trash", MANAGE, None, (422, 503),
               "Empty the trash",
               "Deletes permanently what is in it, or what is in it of one collection.",
@@ -211,13 +213,13 @@ ROUTES = (
               "Create a collection",
               "It has no photo yet. A collection that was not created begins with its first photo and ends with its "
               "last.",
-              status=201, body=NewCollection),
+              status=201, body=NewCollection, is_repeatable=False),
     # After those below collections, which these paths match as well.
     Forwarded("PATCH", _COLLECTION, "rename_collection", MANAGE, CollectionSummaryBody, (404, 422, 503),
               "Rename a collection",
               "From the next match on only the new name works; photos, calibration and recent matches keep their "
               "collection.\n\nQR codes and links with the old name no longer work.",
-              body=CollectionChange),
+              body=CollectionChange, is_repeatable=False),
     Forwarded("DELETE", _COLLECTION, "delete_collection", MANAGE, None, (404, 422, 503),
               "Delete a collection",
               "Photos, places, calibration and recent matches. When this has been answered, nobody finds anything of "

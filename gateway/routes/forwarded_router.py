@@ -58,7 +58,7 @@ def _endpoint(route: Forwarded) -> Any:
         if route.is_about_answers:
             await gateway.match_log.sent(_FEEDBACK_WAIT_S)
         timeout_s = gateway.settings.upload_timeout_s if route.is_long else None
-        return await forward(request, gateway, body=body, timeout_s=timeout_s)
+        return await forward(request, gateway, body=body, timeout_s=timeout_s, is_repeatable=route.is_repeatable)
 
     return requires(route.role)(pass_on)
 

@@ -35,7 +35,12 @@ _RESPONSE_HEADERS = (
 
 
 async def forward(
-    request: Request, gateway: Gateway, *, body: bytes | None = None, timeout_s: float | None = None
+    request: Request,
+    gateway: Gateway,
+    *,
+    body: bytes | None = None,
+    timeout_s: float | None = None,
+    is_repeatable: bool = True,
 ) -> Response:
     """Answer with what the retrieval service answers to the same request.
 
@@ -44,6 +49,8 @@ async def forward(
         gateway: the running gateway.
         body: already read, instead of the request's own.
         timeout_s: until the answer begins; None is the setting for searches.
+        is_repeatable: whether it may be passed on once more; a deletion never is, as it would not be found again, nor a
+            change of what was read, which would seem to have been changed by somebody else.
 
     Raises:
         ServiceError: the service cannot be reached, or its answer does not begin in time.
@@ -71,6 +78,7 @@ async def forward(
             },
             body=stream_body() if request.method == "POST" and body is None else body,
             timeout_s=timeout_s,
+            is_repeatable=is_repeatable and request.method != "DELETE" and "if-match" not in request.headers,
         )
     except Exception as exc:
         # Sockets and the transport within one process each make something else of a body that breaks off.

@@ -105,9 +105,30 @@ def test_a_connection_that_died_is_tried_again_once():
     assert (answer.status_code, len(calls)) == (200, 2)
 
 
-@pytest.mark.parametrize(("method", "calls_made"), [("GET", 2), ("PATCH", 2), ("DELETE", 1), ("POST", 1)])
-def test_what_is_passed_on_is_tried_again_where_that_is_safe(method: str, calls_made: int):
-    """Not an upload, whose bytes are gone, nor a deletion, which would not find its image a second time."""
+IMAGE = f"/index/images/{'0' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "calls_made"),
+    [
+        ("GET", "/index/images", {}, 2),
+        ("PATCH", IMAGE, {"json": {"place_name": "p"}}, 2),
+        ("POST", "/collections/c/calibration", {"json": {}}, 2),
+        ("DELETE", IMAGE, {}, 1),
+        ("POST", "/index/images", {}, 1),
+        ("PATCH", IMAGE, {"json": {"place_name": "p"}, "headers": {"If-Match": '"1"'}}, 1),
+        ("PATCH", "/collections/c", {"json": {"name": "d"}}, 1),
+        ("POST", "/collections", {"json": {"name": "c"}}, 1),
+        ("POST", f"/trash/{'0' * 32}/restore", {}, 1),
+    ],
+)
+def test_what_is_passed_on_is_tried_again_where_that_is_safe(
+    method: str, path: str, sent: dict[str, Any], calls_made: int
+):
+    """Not an upload, whose bytes are gone, nor what succeeded once and then fails: it would be answered as a failure.
+
+    That is a deletion, a name that is taken or gone since, and a change of a state that is no longer that one.
+    """
     calls = []
 
     async def body() -> AsyncIterator[bytes]:
@@ -119,9 +140,8 @@ def test_what_is_passed_on_is_tried_again_where_that_is_safe(method: str, calls_
             raise httpx.RemoteProtocolError("server disconnected")
         return httpx.Response(200, content=body())
 
-    path = "/index/images" if method in ("GET", "POST") else f"/index/images/{'0' * 32}"
     with gateway(retrieval=dies_once) as client:
-        answer = client.request(method, path, **({"json": {"place_name": "p"}} if method == "PATCH" else {}))
+        answer = client.request(method, path, **sent)
 
     assert (answer.status_code, len(calls)) == (200 if calls_made == 2 else 503, calls_made)
 
