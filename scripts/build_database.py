@@ -23,6 +23,7 @@ from core.building.labels import LabelledPhoto, scan_folder
 from core.encoders import ENCODERS
 from core.errors import SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery
+from core.gallery.values import PlaceCorrections
 from core.m1_retrieval import create_encoder
 from core.results import GalleryImage
 from core.runtime.threads import limit_threads
@@ -108,8 +109,10 @@ def _build(arguments: argparse.Namespace) -> int:
             print(f"shard {arguments.shard} of {arguments.image_dir}: {len(photos)} photos")
         place = str(gallery.folder) if storage.is_local else "the shared gallery"
         _print_summary(gallery, place, arguments.collection, counts, time.perf_counter() - started)
-        if corrected:
-            print(f"the texts of {corrected} places were corrected by the manifest")
+        if corrected.changed:
+            print(f"the texts of {corrected.changed} places were corrected by the manifest")
+        for reason in corrected.refused:
+            print(f"not corrected: {reason}")
         if arguments.export_h5:
             _export(gallery, arguments.collection, arguments.export_h5)
         # A shard of a few photos may have none.
@@ -138,15 +141,15 @@ def _count(
 
 def _correct_texts(
     gallery: Gallery, collection: str, photos: Sequence[LabelledPhoto], images: Sequence[GalleryImage | None]
-) -> int:
-    """Write what the manifest says of places that say something else; return how many did."""
+) -> PlaceCorrections:
+    """Write what the manifest says of places that say something else."""
     rows = [
         ((photo.place.place_id if photo.names_place and photo.place else image.place.place_id), photo.row)
         for photo, image in zip(photos, images, strict=True)
         if photo.row is not None and image is not None
     ]
     changes = corrections(rows)
-    return gallery.correct_places(collection, changes).changed if changes else 0
+    return gallery.correct_places(collection, changes) if changes else PlaceCorrections(0, ())
 
 
 def _print_summary(gallery: Gallery, place: str, collection: str, counts: Counter[str], seconds: float) -> None:

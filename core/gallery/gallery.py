@@ -497,19 +497,20 @@ class Gallery:
         Args:
             collection: where the places are.
             changes: by place id; ``ImageChange.place_id`` means nothing here.
-
-        Raises:
-            InvalidRequest: a field is not acceptable; nothing was changed.
         """
-        changed, unknown = 0, list[str]()
+        changed, unknown, refused = 0, list[str](), list[str]()
         with self._database.writing() as connection:
             for place_id, change in changes.items():
-                corrected = place_rows.correct_place(connection, collection, place_id, change)
+                try:
+                    corrected = place_rows.correct_place(connection, collection, place_id, change)
+                except InvalidRequest as error:  # before anything of the place is written
+                    refused.append(f"place {place_id[:200]!r}: {error}")
+                    continue
                 changed += corrected is True
                 unknown += [place_id] if corrected is None else []
             if changed:
                 self._commit(connection)
-        return PlaceCorrections(changed, tuple(unknown))
+        return PlaceCorrections(changed, tuple(unknown), tuple(refused))
 
     def change_place(
         self, collection: str, place_id: str, change: ImageChange, *, expected: Collection[str] | None = None

@@ -98,10 +98,12 @@ class PlaceCorrections:
     Attributes:
         changed: how many places say something else now.
         unknown: ids of no place.
+        refused: a sentence for each place whose texts are not acceptable, and which stays as it is.
     """
 
     changed: int
     unknown: tuple[str, ...]
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

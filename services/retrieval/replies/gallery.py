@@ -154,8 +154,7 @@ def add_reply(
         corrected: what became of a manifest's texts.
     """
     results = [_outcome_body(*pair) for pair in zip(upload.submissions, outcomes, strict=True)]
-    if upload.corrections and corrected is not None:
-        results += _correction_bodies(corrected)
+    results += _correction_bodies(upload, corrected)
     planned = _planned_places(upload.submissions, results)
     return AddReply(
         collection=fields.collection,
@@ -200,7 +199,10 @@ def _moment(seconds: float) -> str:
 
 def _outcome_body(submission: Submission, outcome: Added | Planned) -> AddOutcome:
     if isinstance(outcome, Planned):
-        return AddOutcome(filename=submission.filename, status="planned")
+        if outcome.same_as is None:
+            return AddOutcome(filename=submission.filename, status="planned")
+        same = f"the same photo as {outcome.same_as!r} in this upload"
+        return AddOutcome(filename=submission.filename, status="duplicate", reason=same)
     if isinstance(outcome, AddResult):
         reason = None
         if outcome.status == "duplicate" and submission.is_named and not _shows(outcome.image, submission.place):
@@ -215,15 +217,21 @@ def _shows(image: GalleryImage, place: Place | None) -> bool:
     return place is None or match_key(image.place.place_id) == match_key(place.place_id)
 
 
-def _correction_bodies(corrected: PlaceCorrections) -> list[AddOutcome]:
-    texts = f"the texts of {corrected.changed} places were corrected"
-    return [
-        AddOutcome(filename=MANIFEST, status="updated", reason=texts),
-        *(
-            AddOutcome(filename=MANIFEST, status="rejected", code="invalid_request", reason=f"no place {each[:200]!r}")
-            for each in corrected.unknown
-        ),
+def _correction_bodies(upload: Upload, corrected: PlaceCorrections | None) -> list[AddOutcome]:
+    """What a manifest does beside its photos: the texts that are refused, and all where it came alone."""
+    if corrected is None:
+        planned = f"it gives texts of {len({row.place_id or row.place_name for row in upload.corrections})} places"
+        return [AddOutcome(filename=MANIFEST, status="planned", reason=planned)] if upload.corrections else []
+    bodies = []
+    refused = list(corrected.refused)
+    if upload.corrections:
+        texts = f"the texts of {corrected.changed} places were corrected"
+        bodies.append(AddOutcome(filename=MANIFEST, status="updated", reason=texts))
+        refused += [f"no place {each[:200]!r}" for each in corrected.unknown]
+    bodies += [
+        AddOutcome(filename=MANIFEST, status="rejected", code="invalid_request", reason=reason) for reason in refused
     ]
+    return bodies
 
 
 def _planned_places(submissions: Sequence[Submission], results: Sequence[AddOutcome]) -> list[PlannedPlace]:

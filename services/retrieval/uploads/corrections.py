@@ -1,10 +1,12 @@
 """The texts of a manifest that is sent again: what it says of places goes before what is on record."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from contracts.images import AddFields
 from core.building.corrections import corrections
 from core.building.grouping import place_id_of_name
+from core.building.manifests import MANIFEST
 from core.gallery import Gallery
 from core.gallery.values import AddResult, PlaceCorrections
 from services.retrieval.uploads.indexing import AddOutcome
@@ -14,11 +16,7 @@ from services.retrieval.uploads.submissions import Upload
 def correct_texts(
     gallery: Gallery, fields: AddFields, upload: Upload, outcomes: Sequence[AddOutcome]
 ) -> PlaceCorrections:
-    """Write what the upload's manifest says of the places that its photos show.
-
-    Raises:
-        InvalidRequest: a text is not acceptable, in a manifest that came without photos.
-    """
+    """Write what the upload's manifest says of the places that its photos show."""
     rows = [
         (row.place_id or place_id_of_name(row.place_name) or outcome.image.place.place_id, row)
         for submission, outcome in zip(upload.submissions, outcomes, strict=True)
@@ -26,4 +24,10 @@ def correct_texts(
     ]
     rows += [(row.place_id or place_id_of_name(row.place_name), row) for row in upload.corrections if row.names_place]
     changes = corrections(rows)
-    return gallery.correct_places(fields.collection, changes) if changes else PlaceCorrections(0, ())
+    corrected = gallery.correct_places(fields.collection, changes) if changes else PlaceCorrections(0, ())
+    nameless = [
+        f"{MANIFEST}, line {row.line}: it names no place; give place_id, or place_name"
+        for row in upload.corrections
+        if not row.names_place
+    ]
+    return replace(corrected, refused=(*nameless, *corrected.refused))

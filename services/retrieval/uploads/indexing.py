@@ -1,6 +1,7 @@
 """Photos into the gallery: read, decode, encode, store. Each file has its own outcome; a bad one fails no other."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,13 @@ AddOutcome = AddResult | SemanticMatchError
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a dry run says of a photo that would be added."""
+    """What a dry run says of a photo that would be added.
+
+    Attributes:
+        same_as: the name of an earlier photo of the upload with the same bytes, of which it would be a duplicate.
+    """
+
+    same_as: str | None = None
 
 
 class Indexer:
@@ -96,9 +103,15 @@ class Indexer:
             One outcome per submission, in their order.
         """
         outcomes: list[AddOutcome | Planned] = []
+        first: dict[bytes, str] = {}
         for chunk in self._chunks(submissions):
-            prepared = await self._prepare(collection, chunk)
-            outcomes += [Planned() if isinstance(each, PreparedPhoto) else each for each in prepared]
+            for each in await self._prepare(collection, chunk):
+                if isinstance(each, PreparedPhoto):
+                    digest = hashlib.sha256(each.data).digest()
+                    outcomes.append(Planned(first.get(digest)))
+                    first.setdefault(digest, each.filename)
+                else:
+                    outcomes.append(each)
         return outcomes
 
     def _chunks(self, submissions: Sequence[Submission]) -> list[list[Submission]]:

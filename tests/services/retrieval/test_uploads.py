@@ -111,6 +111,48 @@ def test_a_dry_run_adds_nothing(retrieval: AppClient):
     assert places(retrieval) == before
 
 
+def test_a_dry_run_foresees_what_is_refused(retrieval: AppClient):
+    """The same photo twice, and names that cannot be stored, have the status that they have then."""
+    archive = pack({"h1/a.jpg": PHOTOS[0], "h2/b.jpg": PHOTOS[0], "  /c.jpg": PHOTOS[1], "h\n/d.jpg": PHOTOS[2]})
+
+    planned, added = (send(retrieval, archive, dry_run=dry)["results"] for dry in ("true", "false"))
+
+    assert [each["status"] for each in added] == ["added", "duplicate", "rejected", "rejected"]
+    assert [each["status"] for each in planned] == ["planned", *(each["status"] for each in added[1:])]
+    assert "the same photo as 'a.jpg'" in planned[1]["reason"]
+    assert [each["reason"] for each in planned[2:]] == [each["reason"] for each in added[2:]]
+
+
+def test_a_text_that_is_refused_hides_no_other_outcome(retrieval: AppClient):
+    """Of a manifest sent again, one place's impossible position is named, and everything else is done."""
+    first = "file,place_id,place_name,latitude\na.jpg,p1,Vse,\n"
+    send(retrieval, pack({"manifest.csv": first, "a.jpg": PHOTOS[0]}))
+    second = "file,place_id,place_name,latitude\na.jpg,p1,Vase,999\nb.jpg,p2,Bell,\n"
+
+    reply = send(retrieval, pack({"manifest.csv": second, "a.jpg": PHOTOS[0], "b.jpg": PHOTOS[1]}))
+    alone = send(retrieval, second.replace("Bell", "Big bell").replace("999", "nan").encode(), "manifest.csv")
+
+    assert [each["status"] for each in reply["results"]] == ["duplicate", "added", "rejected"]
+    assert "place 'p1': invalid latitude: 999.0; give degrees" in reply["results"][2]["reason"]
+    assert (alone["updated"], [each["status"] for each in alone["results"]]) == (1, ["updated", "rejected"])
+    assert {key: name for key, (name, _) in places(retrieval).items()} == {"p1": "Vse", "p2": "Big bell"}
+
+
+def test_a_manifest_alone_says_which_rows_name_no_place(retrieval: AppClient):
+    """A row with a description only cannot be of a photo that was not sent; a dry run writes nothing."""
+    send(retrieval, pack({"manifest.csv": "file,place_id\na.jpg,p1\n", "a.jpg": PHOTOS[0]}))
+    table = b"file,place_id,place_name,description\na.jpg,p1,Vase,Blue\nb.jpg,,,Red\n"
+
+    dry = send(retrieval, table, "manifest.csv", dry_run="true")
+    reply = send(retrieval, table, "manifest.csv")
+
+    assert ([each["status"] for each in dry["results"]], dry["updated"]) == (["planned"], 0)
+    assert [(each["status"], each["reason"]) for each in reply["results"]] == [
+        ("updated", "the texts of 1 places were corrected"),
+        ("rejected", "manifest.csv, line 3: it names no place; give place_id, or place_name"),
+    ]
+
+
 def test_wrappers_and_stray_files_change_nothing(retrieval: AppClient):
     """A readme beside, folders around, thumbnails of a network disk: the exhibits are the same."""
     clutter = {"museum/hall1/@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg": PHOTOS[2], "#recycle/old.jpg": PHOTOS[3]}
