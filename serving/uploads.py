@@ -47,7 +47,7 @@ async def open_form(
 
     Args:
         request: whose body was not read yet.
-        incoming: its place in the reception.
+        incoming: its body slot.
         max_bytes: of the whole body.
         max_files: parts with a file name.
         in_memory: keep files of any size in memory; else those above 64 kB go to temporary files.

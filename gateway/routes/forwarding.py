@@ -47,7 +47,7 @@ async def forward(
     Args:
         request: to pass on; the body of a POST is streamed through unless ``body`` is given.
         gateway: the running gateway.
-        body: already read, instead of the request's own.
+        body: already read, instead of the request's own: JSON, or empty.
         timeout_s: until the answer begins; None is the setting for searches.
         is_repeatable: whether it may be passed on once more; a deletion never is, as it would not be found again, nor a
             change of what was read, which would seem to have been changed by somebody else.
@@ -57,6 +57,10 @@ async def forward(
         ServiceRefused: it cannot answer a visitor at the moment.
     """
     hung_up = False
+    # A header that is no ASCII says nothing to anybody, and the client would refuse to send it.
+    sent = {name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) and value.isascii()}
+    if body:
+        sent["content-type"] = "application/json"  # whatever the caller calls it, or does not
 
     async def stream_body() -> AsyncIterator[bytes]:
         nonlocal hung_up
@@ -72,10 +76,7 @@ async def forward(
             request.method,
             quote(request.scope["path"], safe=_UNQUOTED),  # arrives decoded; names may hold % and ?
             query=request.url.query,
-            # A header that is no ASCII says nothing to anybody, and the client would refuse to send it.
-            headers={
-                name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) and value.isascii()
-            },
+            headers=sent,
             body=stream_body() if request.method == "POST" and body is None else body,
             timeout_s=timeout_s,
             is_repeatable=is_repeatable and request.method != "DELETE" and "if-match" not in request.headers,

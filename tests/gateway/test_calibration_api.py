@@ -155,6 +155,15 @@ def test_one_runs_at_a_time_and_can_be_cancelled(product: AppClient):
     assert product.post(PATH, json={"photos": 12}).status_code == 202
 
 
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/x-www-form-urlencoded"}], ids=["none", "curl"])
+def test_the_body_is_json_whatever_it_is_called(product: AppClient, headers: dict[str, str]):
+    """``curl -d`` without a header, and clients that send none, are understood as they were in 0.1.0."""
+    started = product.post(PATH, content=b'{"photos": 8}', headers=headers)
+    product.request("DELETE", PATH)
+
+    assert started.status_code == 202, started.text
+
+
 def test_removed_is_removed(product: AppClient):
     """Where nothing runs DELETE forgets the calibration."""
     product.post(PATH, json={"target": 0.2, "photos": 10})
