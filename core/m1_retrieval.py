@@ -1,6 +1,7 @@
 """M1GlobalRetrieval: the README's door to retrieval, for scripts and notebooks."""
 
 import logging
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -110,14 +111,14 @@ class M1GlobalRetrieval:
         exclusion: Exclusion | None = None,
     ) -> Retrieved:
         """Find candidates for a photo; the query's local features come along for a verifier. Errors as ``query``."""
-        if not isinstance(top_k, int) or top_k < 1:
+        if not isinstance(top_k, Integral) or top_k < 1:
             raise InvalidRequest(f"top_k is {top_k!r}; accepted: a whole number from 1 on")
-        gallery, encoder = self._loaded()
         image, _ = read_source(image)
+        gallery, encoder = self._loaded()
         encodings = encoder.encode([image])
         searched = ExcludingGallery(gallery, exclusion) if exclusion else gallery
         retriever = Retriever(searched, encoder.look_again, time_budget_s=self._time_budget_s)
-        return retriever.retrieve(image, encodings.embeddings[0], encodings.local_features[0], collection, top_k)
+        return retriever.retrieve(image, encodings.embeddings[0], encodings.local_features[0], collection, int(top_k))
 
     @property
     def gallery(self) -> Gallery:

@@ -139,7 +139,7 @@ def test_the_retrieval_door(queries, database):
     """M1GlobalRetrieval gives dicts with the path of a stored photo, best first."""
     with M1GlobalRetrieval(device="cuda") as retrieval:
         retrieval.load_index(database)
-        found = retrieval.query(queries / "place3" / "visitor.jpg", top_k=3)
+        found = retrieval.query(queries / "place3" / "visitor.jpg", top_k=np.int64(3))
 
     assert [candidate["rank"] for candidate in found] == [1, 2, 3]
     assert found[0]["place_id"] == "place3"
@@ -169,8 +169,9 @@ def test_a_query_needs_an_index(tmp_path):
     draw_place(1).save(tmp_path / "photo.jpg")
     with pytest.raises(InvalidRequest, match="load_index"):
         retrieval.query(tmp_path / "photo.jpg")
-    with pytest.raises(InvalidRequest, match="top_k is 0; accepted: 1 or more"):
-        retrieval.query(tmp_path / "photo.jpg", top_k=0)
+    for top_k in (0, 1.5):
+        with pytest.raises(InvalidRequest, match=f"top_k is {top_k}; accepted: a whole number from 1 on"):
+            retrieval.query(tmp_path / "photo.jpg", top_k=top_k)
 
 
 def test_a_gallery_of_another_encoder_is_refused(tmp_path):
