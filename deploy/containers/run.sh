@@ -53,7 +53,7 @@ fi
 # A package index that is slow or away is no fault of the project's; anything else that fails a build is.
 base=$(sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile.cpu)
 timeout --kill-after=10 120 docker run --rm --network host --env PIP_INDEX_URL "$base" \
-    sh -c 'python -m venv /tmp/v && /tmp/v/bin/pip download --quiet --no-deps --dest /tmp pip' ||
+    sh -c 'python -m venv /tmp/v && /tmp/v/bin/pip download --quiet --disable-pip-version-check --no-deps --dest /tmp pip' ||
     not_run "a container cannot fetch packages here; see above"
 log=$(mktemp)
 timeout --kill-after=10 660 .venv/bin/python -m pytest -q -p no:cacheprovider deploy/containers -k test_the_images_are_built >"$log" 2>&1
