@@ -1,7 +1,7 @@
 """What a photo looks like at a glance: a small array by which copies of one photo are told from two photos.
 
-Two files of one photo, re-encoded, resized or turned, agree within a hundredth. Two photos of one thing, taken from
-about the same place, do not: of 2,902 pairs in the evaluation sets none agrees better than 0.93.
+Two files of one photo, re-encoded, resized or turned, agree almost wholly. Two photos of one thing, taken from about
+the same place, do not.
 """
 
 import numpy as np

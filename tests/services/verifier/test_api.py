@@ -281,12 +281,17 @@ def test_a_backend_that_fails_is_unavailable(folder: Path, gallery: Gallery):
 
 
 def test_settings_for_other_backends_do_not_stop_the_start(folder: Path):
-    """The README's prompt style, a device and a model are settings of any start: geometry needs none of them."""
-    settings = VerifierSettings(
-        data_dir=folder, prompt_style="simple", device="auto", model="Qwen/Qwen3-VL-8B-Instruct"
-    )
+    """The README's prompt style and a device are settings of any start: geometry needs neither."""
+    settings = VerifierSettings(data_dir=folder, prompt_style="simple", device="auto")
     with AppClient(create_app(settings)) as client:
         assert client.get("/health/ready").json()["details"]["verifier"].startswith("geometric")
+
+
+def test_a_model_is_not_named_in_vain(folder: Path):
+    """A model for a backend that takes none is refused: whoever named it expects it to answer."""
+    settings = VerifierSettings(data_dir=folder, model="Qwen/Qwen3-VL-8B-Instruct")
+    with AppClient(create_app(settings)) as client:
+        assert "takes no 'model'" in client.get("/health/ready").json()["reason"]
 
 
 def test_a_misspelt_option_of_the_backend_stops_the_start(folder: Path):
