@@ -50,7 +50,7 @@ class ShadowVectors:
         self.path = self.gallery / SHADOW_FOLDER / _VECTORS_NAME
         self.source = SqliteDatabase(self.gallery / DATABASE_NAME, read_only=True, lock_timeout_s=10)
         self._files = PhotoFiles(self.gallery)
-        if check_for_reading(self.source, None) == fingerprint:
+        if fingerprint.is_recorded_as(check_for_reading(self.source, None)):
             self.source.close()
             raise InvalidRequest(f"the gallery in {self.gallery} is already made by {fingerprint}")
         with translating_failures(self.gallery):

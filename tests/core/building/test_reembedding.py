@@ -1,6 +1,7 @@
 """Another encoder for a gallery that is there already: embedding, switching, going back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -245,6 +246,13 @@ class TestRefused:
         with pytest.raises(InvalidRequest, match="already made by old"):
             ShadowVectors(folder, OLD.fingerprint)
 
+    def test_the_gallerys_own_encoder_recorded_as_before(self, folder):
+        """Nor where an earlier version wrote down the same weights in another way."""
+        same = replace(OLD.fingerprint, weights="in another way", earlier_weights=OLD.fingerprint.weights)
+
+        with pytest.raises(InvalidRequest, match="already made by old"):
+            ShadowVectors(folder, same)
+
     def test_a_third_encoder_in_between(self, folder):
         """Unfinished work of another encoder is neither mixed in nor thrown away."""
         ShadowVectors(folder, NEW.fingerprint).close()
@@ -289,11 +297,11 @@ class TestScript:
 
 def interrupt_replacing(monkeypatch, calls_survived: int) -> None:
     """Let the process die at a rename, after so many."""
-    replace, calls = Path.replace, iter(range(100))
+    replace_path, calls = Path.replace, iter(range(100))
 
     def replace_or_die(self, target):
         if next(calls) == calls_survived:
             raise KeyboardInterrupt
-        return replace(self, target)
+        return replace_path(self, target)
 
     monkeypatch.setattr(Path, "replace", replace_or_die)
