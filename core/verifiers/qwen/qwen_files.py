@@ -94,7 +94,8 @@ def _load_network(folder: Path, device: DeviceChoice) -> Any:
     try:
         config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
         # Some write this of the text network alone, which transformers does not look at.
-        config.tie_word_embeddings |= bool(getattr(config.get_text_config(), "tie_word_embeddings", False))
+        text_ties = getattr(config.get_text_config(), "tie_word_embeddings", False)
+        config.tie_word_embeddings = bool(config.tie_word_embeddings or text_ties)
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             folder,
             config=config,

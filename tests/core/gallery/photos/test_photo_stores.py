@@ -402,7 +402,7 @@ class TestBucket:
     @pytest.mark.parametrize("url", ["/srv/photos", "http://host/bucket", "s3://", "s3://bucket/a?b=c"])
     def test_an_address_of_something_else(self, folder, fingerprint, url):
         """What is no bucket's address is refused, with what would be accepted."""
-        with pytest.raises(InvalidRequest, match="give s3://BUCKET"):
+        with pytest.raises(InvalidRequest, match="accepted: s3://BUCKET"):
             Gallery.open(folder, fingerprint, storage=Storage(photo_store=url))
 
 
