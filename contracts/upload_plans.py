@@ -1,10 +1,18 @@
 """What an upload would become, asked by names before any photo is sent."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Base64Bytes, BaseModel, Field
+from pydantic import Base64Bytes, BaseModel, BeforeValidator, Field
 
 from contracts.images import Grouping, PlaceBody, UploadNoteBody
+
+
+def _replace_halves(name: object) -> object:
+    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(name, str) else name
+
+
+DiskName = Annotated[str, BeforeValidator(_replace_halves)]
+"""A name that may hold halves of characters, as on Windows; they are replaced, as browsers do when they send files."""
 
 
 class PlannedSource(BaseModel):
@@ -12,8 +20,8 @@ class PlannedSource(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    name: str = Field(default="", max_length=1000, description="of the folder or the archive, without extension")
-    paths: list[str] = Field(default_factory=list, max_length=200_000, description="of a folder's files, relative")
+    name: DiskName = Field(default="", max_length=1000, description="of the folder or the archive, without extension")
+    paths: list[DiskName] = Field(default_factory=list, max_length=200_000, description="of a folder's files, relative")
     directory: Base64Bytes | None = Field(
         default=None,
         description="of an archive: its central directory as it stands in the file, base64; instead of `paths`",

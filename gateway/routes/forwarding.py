@@ -34,6 +34,12 @@ _RESPONSE_HEADERS = (
 )
 
 
+def _quoted(path: str) -> str:
+    """Encode a path that arrived decoded: names may hold ``%`` and ``?``, or be ``..``, which clients would resolve."""
+    segments = quote(path, safe=_UNQUOTED).split("/")
+    return "/".join(part.replace(".", "%2E") if part in (".", "..") else part for part in segments)
+
+
 async def forward(
     request: Request,
     gateway: Gateway,
@@ -74,7 +80,7 @@ async def forward(
     try:
         answer = await gateway.pipeline.retrieval.forward(
             request.method,
-            quote(request.scope["path"], safe=_UNQUOTED),  # arrives decoded; names may hold % and ?
+            _quoted(request.scope["path"]),
             query=request.url.query,
             headers=sent,
             body=stream_body() if request.method == "POST" and body is None else body,

@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fakes.encoders import ThumbnailEncoder
@@ -192,6 +193,20 @@ class TestPlaces:
         add(filled, encode(draw_place(9)), collection="museum/east", place_id="青铜馆/正面", place_name="鼎")
 
         assert filled.get("/collections/museum/east/places/青铜馆/正面").json()["name"] == "鼎"
+
+    @pytest.mark.parametrize("place_id", ["a/../place-1", "..", ".", "../..", "../../../metrics"])
+    def test_an_id_of_dots_is_an_id_and_no_way_elsewhere(self, filled: AppClient, place_id: str):
+        """It names the place of that id, not another place, the collection, or a route that visitors have none of."""
+        url = f"/collections/default/places/{quote(place_id, safe='').replace('.', '%2E')}"
+        before = {place["id"] for place in filled.get("/index/places").json()["places"]}
+        assert error_of(filled.get(url))["code"] == "unknown_place"
+        assert filled.request("DELETE", url).status_code == 404
+
+        add(filled, encode(draw_place(9)), place_id=place_id)
+
+        assert filled.get(url).json()["id"] == place_id
+        assert filled.request("DELETE", url).status_code == 204
+        assert {place["id"] for place in filled.get("/index/places").json()["places"]} == before
 
     def test_two_tabs_do_not_overwrite_each_other(self, filled: AppClient):
         """Who changes what somebody else has changed since is told so, and nothing is lost."""

@@ -410,5 +410,15 @@ def test_what_is_planned_by_names_is_what_happens(retrieval: AppClient):
             assert named == [place for place in dry["first_places"] if place["id"] is not None]
 
 
+def test_halves_of_characters_in_names_fail_no_plan(retrieval: AppClient):
+    """A name on Windows may hold one, which no reply can."""
+    question = r'{"sources": [{"name": "x\ud800", "paths": ["h\ud83d1/a.jpg", "h2/b.jpg"]}]}'
+
+    reply = retrieval.post("/index/plan", content=question, headers={"content-type": "application/json"})
+
+    assert reply.status_code == 200, reply.text
+    assert [place["id"] for place in reply.json()["places"]] == ["h\ufffd1", "h2"]
+
+
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
