@@ -26,7 +26,7 @@ def standins(images: None, gpu_images: None) -> None:
         "nginx": "nginxinc/nginx-unprivileged", "postgres": "postgres", "minio": "minio/minio",
         "milvus": "milvusdb/milvus", "etcd": "milvusdb/etcd", "vllm": "vllm/vllm-openai",
     }.items():  # fmt: skip
-        (tag,) = set(re.findall(rf"\b({repository}:[\w.-]+)", text))
+        (tag,) = set(re.findall(rf"image: \S*?\b({repository}:[\w.-]+)", text))
         run(*f"docker build --quiet --network host --target {name} --tag {tag} .".split(), cwd=STANDINS, timeout=600)
 
 
