@@ -3,7 +3,7 @@
 #
 #   run.sh all      everything; `make test-containers`
 #   run.sh changed  what CI runs: the CPU deployment, and only where something that containers are made of has changed
-#                   since it last passed on this machine; within 25 minutes
+#                   since it last passed on this machine; within 40 minutes, cleaning up included
 #
 # STATE names a folder that keeps images and caches for the next run; without it, everything is removed at the end.
 # Where no engine can run, it says so and ends with 0: that is the machine's matter. A test that fails ends it with 1.
