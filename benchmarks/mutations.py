@@ -43,12 +43,12 @@ def sound_uploads(seed: int) -> dict[str, bytes]:
     small = photo.resize((48, 36))
     a, b = _write(small, "JPEG"), _write(small.rotate(180), "PNG")
     two = {"file": ("a.jpg", a), "files": ("b", b)}
-    manifest = b'file,place_id,latitude,metadata\nhall/a.jpg,p1,30.5,"{""k"": 1}"\nhall/b.png,p2,,\n'
+    manifest = b'file,place_id,latitude,longitude,metadata\nhall/a.jpg,p1,30.5,120.1,"{""k"": 1}"\nhall/b.png,p2,,,\n'
     return photos | {
         "zip": _zip({"Hall 1/a.jpg": a, "Hall 1/b.png": b, "Hall 2/a.jpg": a}, zipfile.ZIP_STORED),
         "zip manifest": _zip({"manifest.csv": manifest, "hall/a.jpg": a, "hall/b.png": b}, zipfile.ZIP_DEFLATED),
         "form": form({"top_k": "3", "collection": "default"}, {"file": ("photo.jpg", a)}),
-        "form upload": form({"place_name": "桥", "metadata": "{}", "latitude": "1"}, two),
+        "form upload": form({"place_name": "桥", "metadata": "{}", "latitude": "1", "longitude": "2"}, two),
     }
 
 

@@ -13,7 +13,8 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -88,20 +89,20 @@ def _run(arguments: argparse.Namespace) -> int:
         retrieval.load_index(arguments.db_dir, storage=storage_of(arguments))
         places = _place_names(retrieval, arguments.collection)
         truths = true_places(photos, places)
-        verifier = _verifier(arguments)
-        queries = [
-            _ask(photo, truths.get(photo.path), retrieval, verifier, arguments)
-            for photo in tqdm(photos, unit="query", disable=None)
-        ]
-        facts = RunFacts(
-            query_folder=arguments.query_dir.resolve().name,
-            collection=arguments.collection,
-            encoder=str(retrieval.gallery.fingerprint),
-            verifier=verifier.fingerprint if verifier is not None else None,
-            accept_threshold=arguments.accept_threshold,
-            top_k=arguments.top_k,
-            place_names=places,
-        )
+        with _open_verifier(arguments) as verifier:
+            queries = [
+                _ask(photo, truths.get(photo.path), retrieval, verifier, arguments)
+                for photo in tqdm(photos, unit="query", disable=None)
+            ]
+            facts = RunFacts(
+                query_folder=arguments.query_dir.resolve().name,
+                collection=arguments.collection,
+                encoder=str(retrieval.gallery.fingerprint),
+                verifier=verifier.fingerprint if verifier is not None else None,
+                accept_threshold=arguments.accept_threshold,
+                top_k=arguments.top_k,
+                place_names=places,
+            )
     outcomes = [query.outcome for query in queries]
     strangers = {photo.place.place_id for photo in photos if photo.place and photo.path not in truths}
     if strangers:
@@ -117,17 +118,19 @@ def _place_names(retrieval: M1GlobalRetrieval, collection: str) -> dict[str, str
     return {summary.place.place_id: summary.place.name for summary in retrieval.gallery.all_places(collection)}
 
 
-def _verifier(arguments: argparse.Namespace) -> Verifier | None:
+@contextmanager
+def _open_verifier(arguments: argparse.Namespace) -> Iterator[Verifier | None]:
     if arguments.verifier == "none":
-        return None
-    door = LocalM3Verifier(
+        yield None
+        return
+    with LocalM3Verifier(
         arguments.prompt_style,
         verifier=arguments.verifier,
         model=arguments.model,
         device=arguments.device,
         **arguments.verifier_options,
-    )
-    return door.backend
+    ) as door:
+        yield door.backend
 
 
 def _ask(

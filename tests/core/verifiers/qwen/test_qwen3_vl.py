@@ -20,6 +20,7 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwe
 from core.errors import BackendUnavailable, InvalidRequest, OutOfMemory
 from core.results import Photo
 from core.runtime.devices import choose_device
+from core.verifiers.prompting import replies
 from core.verifiers.prompting.replies import spellings, weigh
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose, load_styles
 from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
@@ -89,8 +90,11 @@ def test_all_candidates_together_equal_pair_by_pair(
     qwen_folders: dict[str, Path],
     images: list[Image.Image],
     as_photo: AsPhoto,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """K = 1 to 8 candidates of unequal shapes get the confidences of K separate passes of the official recipe."""
+    # The numbers are compared, whether or not a tiny model puts enough of its probability on yes and no.
+    monkeypatch.setattr(replies, "LEAST_MASS", 0.0)
     query, *_ = images
     candidates = images[::-1]
     expected = [
@@ -383,7 +387,7 @@ def _textual_template(folder: Path) -> None:
     [
         (_without("preprocessor_config.json"), "preprocessor_config.json"),
         (_without("tokenizer.json"), "tokenizer in .* is not this model's"),
-        (_without("model.safetensors"), r"holds no \*\.safetensors"),
+        (_without("model.safetensors"), r"has no \*\.safetensors"),
         (_other_patches, "patch_size 16, its preprocessing 14"),
         (_quantised_in_silence, "is quantised .*openai-compatible"),
         (_quantised_openly, "cannot be loaded.*openai-compatible"),
