@@ -41,16 +41,20 @@ def test_unsaved_changes_survive_the_language_the_way_back_and_a_reload(visit: V
 
 
 def test_only_what_was_edited_is_saved(visit: Visit, product: Product) -> None:
-    """A name that somebody else has given meanwhile stays."""
+    """A name that somebody else has given meanwhile stays; whoever saves second is told, and saves again."""
     fill(product, "shared")
     first, second = visit("#/collections/shared/places/Rocket"), visit("#/collections/shared/places/Rocket")
     for operator in (first, second):
         operator.page.get_by_role("button", name="Edit").click()
     first.page.get_by_label("Name").fill("Falcon 9")
     second.page.get_by_label("Description").fill("On its launch pad.")
-    for operator in (first, second):
-        operator.page.get_by_role("button", name="Save").click()
-        expect(operator.page.get_by_role("button", name="Edit")).to_be_visible()
+    first.page.get_by_role("button", name="Save").click()
+    expect(first.page.get_by_role("button", name="Edit")).to_be_visible()
+    second.expect_complaint("412")
+    second.page.get_by_role("button", name="Save").click()
+    expect(second.page.get_by_text("Somebody else has changed this since you opened it.")).to_be_visible()
+    second.page.get_by_role("button", name="Save").click()
+    expect(second.page.get_by_role("button", name="Edit")).to_be_visible()
 
     (place,) = httpx.get(f"{product.address}/index/places", params={"collection": "shared", "q": "Falcon"}).json()[
         "places"

@@ -85,7 +85,7 @@ def test_the_report_reads_well(reader: Visitor) -> None:
 def test_one_button_changes_the_language(reader: Visitor) -> None:
     """All words on the page change, and back."""
     title = reader.page.get_by_role("heading", level=1)
-    first, button, second, back = "Matching report", "中文", "匹配评估报告", "English"
+    first, button, second, back = "Matching report", "中文", "识别评估报告", "English"
     if title.inner_text() != first:
         first, button, second, back = second, back, first, button
 

@@ -38,7 +38,7 @@ def test_the_status_page_names_what_runs(visit: Visit) -> None:
         expect(pair.locator("dd")).to_have_text(value)
     row = page.get_by_role("row", name=re.compile("^Altogether"))
     expect(row.get_by_role("cell").first).to_have_text(re.compile(r"^[\d,]+ ms$"))
-    expect(page.get_by_text("This server asks nobody for a key")).to_be_visible()
+    expect(page.get_by_text("No key is needed: only this machine can reach the server.")).to_be_visible()
 
 
 @pytest.mark.usefixtures("asked")
