@@ -25,13 +25,23 @@ _FROM_ENVIRONMENT = (
 )
 
 _known: set[str] = set()
+# As they are, as Python and as JSON write them, longest secret first. Made when one is added: every log line reads it.
+_spellings: tuple[str, ...] = ()
 _lock = Lock()
 
 
 def keep_secret(*values: str) -> None:
     """Have these values hidden from now on, also without the blanks around them."""
+    global _spellings
     with _lock:
         _known.update(each for value in values for each in (value, value.strip()) if len(each.strip()) >= _LEAST_LENGTH)
+        _spellings = tuple(
+            dict.fromkeys(
+                spelling
+                for secret in sorted(_known, key=len, reverse=True)
+                for spelling in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1])
+            )
+        )
 
 
 def keep_settings_secret(settings: Mapping[str, Any]) -> None:
@@ -41,11 +51,8 @@ def keep_settings_secret(settings: Mapping[str, Any]) -> None:
 
 def without_secrets(text: str) -> str:
     """Give a text with every known secret, and every password in an address, replaced by ``***``."""
-    with _lock:
-        known = sorted(_known, key=len, reverse=True)
-    for secret in known:
-        for shown in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]):  # as it is, as Python and JSON write it
-            text = text.replace(shown, HIDDEN)
+    for spelling in _spellings:
+        text = text.replace(spelling, HIDDEN)
     return _IN_ADDRESS.sub(f"://{HIDDEN}@", text)
 
 
