@@ -1,6 +1,7 @@
 """The ``/index`` routes: what is in the gallery, and changes to it."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParameter
@@ -40,6 +41,8 @@ from services.retrieval.uploads.corrections import correct_texts
 from services.retrieval.uploads.forms import read_upload
 from serving.openapi import error_answers, file_answer, form_body
 from serving.uploads import open_form, parse_fields, uploaded_files
+
+Page = TypeVar("Page")
 
 router = APIRouter(prefix="/index", tags=["gallery"])
 
@@ -111,9 +114,8 @@ async def get_manifest_template(params: Annotated[TemplateParams, Query()]) -> R
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
 async def list_images(service: Service, wanted: Annotated[ImageFilter, Query()]) -> ImagePageBody:
     """One page, oldest first."""
-    if wanted.collection is not None:
-        await service.workers.run(service.gallery.check_collection_exists, wanted.collection)
-    page = await service.workers.run(
+    page = await _list(
+        service,
         service.gallery.list_images,
         collection=wanted.collection,
         place_id=wanted.place_id,
@@ -187,9 +189,8 @@ async def delete_image(
 @router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
 async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()]) -> PlacePageBody:
     """One page, by name."""
-    if wanted.collection is not None:
-        await service.workers.run(service.gallery.check_collection_exists, wanted.collection)
-    page = await service.workers.run(
+    page = await _list(
+        service,
         service.gallery.places,
         collection=wanted.collection,
         text=wanted.q,
@@ -209,3 +210,14 @@ def _known(gallery: Gallery, question: KnownQuestion) -> dict[str, str]:
     """The names of the places of those that are there, by hash."""
     found = {sha256: gallery.find_by_content(question.collection, sha256) for sha256 in question.content_hashes}
     return {sha256: image.place.name for sha256, image in found.items() if image is not None}
+
+
+async def _list(service: Service, read: Callable[..., Page], *, collection: str | None, **filters: Any) -> Page:
+    """Read one page of a collection that is there, or of all of them."""
+
+    def look() -> Page:
+        if collection is not None:
+            service.gallery.check_collection_exists(collection)
+        return read(collection=collection, **filters)
+
+    return await service.workers.run(look)
