@@ -161,7 +161,7 @@ def _true_place(photo: LabelledPhoto, spelled: Mapping[str, str]) -> str | None:
         candidates = [photo.folder, said]
         for path in (photo.folder, said):
             candidates += [str(parent) for parent in PurePosixPath(path).parents][:-1]
-    return next((spelled[each] for each in candidates if each in spelled), None)
+    return next((spelled[place_id] for place_id in candidates if place_id in spelled), None)
 
 
 def walk_images(folder: Path, shard: Shard | None = None) -> list[Path]:
@@ -226,7 +226,7 @@ def _readable_names(relative: list[str], notes: list[UploadNote]) -> list[str]:
     raw = [path.encode("utf-8", "surrogateescape") for path in relative]
     if all(map(_is_text, raw)):
         return [normal_path(path) if os.sep == "\\" else unicodedata.normalize("NFC", path) for path in relative]
-    decoded = decode_names([RawName(each) for each in raw])
+    decoded = decode_names([RawName(name) for name in raw])
     if decoded.guessed is not None:
         notes.append(encoding_note("names_guessed", decoded.guessed))
     return list(decoded.names)

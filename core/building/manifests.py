@@ -198,7 +198,7 @@ def _read_header(lines: Sequence[str]) -> tuple[_Header, dict[str, int]]:
             found.append((_Header(cells, delimiter, at + reader.line_num), _columns(cells)))
     if not found:
         raise _unreadable(at + 1)
-    header, columns = max(found, key=lambda each: ("file" in each[1], len(each[0].cells)))
+    header, columns = max(found, key=lambda row: ("file" in row[1], len(row[0].cells)))
     if len(header.cells) > _MAX_COLUMNS:
         raise InvalidRequest(f"{MANIFEST} has {len(header.cells):,} columns; at most {_MAX_COLUMNS} are accepted")
     if "file" not in columns:

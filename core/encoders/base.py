@@ -11,7 +11,7 @@ from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 class Encoder(Protocol):
     """Turns photos into unit vectors, and into local features where the same pass yields them.
 
-    A gallery refuses vectors of any other ``fingerprint``.
+    A gallery accepts only vectors of the ``fingerprint`` that it was built with.
     """
 
     fingerprint: EncoderFingerprint
@@ -28,13 +28,13 @@ class Encoder(Protocol):
         ...
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
-        """Look at a query again in other ways, each worked out when it is asked for, the most promising first.
+        """Compute further views of a query (enlarged, cropped, rotated), lazily and the most promising first.
 
         Args:
             image: the upright RGB photo.
-            first: what ``encode`` gave for it.
+            first: its local features from ``encode``.
 
         Returns:
-            No look at all where the encoder computes no local features.
+            The further views; empty if the encoder computes no local features.
         """
         ...

@@ -1,4 +1,4 @@
-"""A batch of photos through an encoder, of which one that cannot be encoded spoils no other."""
+"""Encodes a batch of photos. A photo that cannot be encoded does not affect the others."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ Encoding = tuple[NDArray[np.float32], LocalFeatures | None]
 
 
 def encode_each(encoder: Encoder, images: Sequence[Image.Image]) -> list[Encoding | SemanticMatchError]:
-    """Encode photos together; where that fails, one by one, so that each fails for itself.
+    """Encode photos in one batch; if the batch fails, encode them one by one.
 
     Returns:
-        For each photo its encoding, or why there is none.
+        N encodings in the order of ``images``, with the error in place of an encoding that failed.
 
     Raises:
-        DeviceLost: nothing can be encoded any more.
+        DeviceLost: the device is gone, so no photo can be encoded.
     """
     if not images:
         return []

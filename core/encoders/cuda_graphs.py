@@ -35,10 +35,9 @@ class CudaRecorder:
     """Records forward passes as CUDA graphs."""
 
     def __init__(self) -> None:
-        """Set a memory pool up.
+        """Create the memory pool that all recordings share for intermediate values.
 
-        One for all recordings, which thereby share the memory of their intermediate values: replays never overlap, and
-        their results are copied out before the next one.
+        Sharing is safe because replays never overlap and their results are copied out before the next replay.
         """
         self._pool = torch.cuda.graph_pool_handle()
 
@@ -87,7 +86,7 @@ class GraphedNetwork:
         self._records = True
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Run [n, ...]; the result is a copy that later calls leave alone."""
+        """Run [n, ...]; the result is a copy that later calls do not change."""
         count = len(pixels)
         size = next((size for size in self._sizes if size >= count), None)
         recording = self._recording_for(pixels, size) if size else None

@@ -34,7 +34,7 @@ from core.runtime.network_digest import network_digest
 
 DEFAULT_MODEL = "facebook/dinov3-vith16plus-pretrain-lvd1689m"
 DEFAULT_SIZE = "dinov3_vit-1280x32"
-"""How the default model's fingerprint begins."""
+"""Prefix of the default model's fingerprint."""
 ACCELERATIONS = ("auto", "none", "graphs", "compile")
 
 _MODEL_TYPES = ("dinov3_vit", "dinov2", "dinov2_with_registers")
@@ -81,7 +81,7 @@ class DinoV3Encoder:
 
         Raises:
             InvalidRequest: a setting outside what is accepted.
-            BackendUnavailable: the model or the device cannot be had.
+            BackendUnavailable: the model cannot be loaded or the device is not available.
         """
         chosen_pooling: Pooling | None = next((known for known in POOLINGS if known == pooling), None)
         if chosen_pooling is None:
@@ -120,8 +120,8 @@ class DinoV3Encoder:
             images: N >= 1 photos.
 
         Returns:
-            float32 [N, D]. The batch a photo travels in moves its vector by rounding only: below 1e-5 per component
-            in float32, cosine above 0.999 in bfloat16.
+            float32 [N, D]. The other photos of a batch change a photo's vector only by rounding: below 1e-5 per
+            component in float32, cosine above 0.999 in bfloat16.
 
         Raises:
             OutOfMemory: not even one photo fitted the device.
@@ -133,7 +133,7 @@ class DinoV3Encoder:
         return Encodings(embeddings, (None,) * len(images))
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:  # noqa: ARG002 - of the port
-        """This encoder has no local views, and nothing to add."""
+        """Return no further views: this encoder computes no local features."""
         return iter(())
 
     def _rows_by_shape(self, images: Sequence[Image.Image]) -> list[list[int]]:
@@ -172,7 +172,7 @@ class _PooledBackbone(torch.nn.Module):
 
 
 def _alternative() -> str:
-    """What else there is, of those encoders that can run here."""
+    """Name the models and encoders that can run here instead, for error messages."""
     other = ", or the encoder 'embedded'" if "embedded" in ENCODERS.runnable else ""
     return f"choose a model that is not gated, such as facebook/dinov2-giant{other}"
 
@@ -194,7 +194,7 @@ def _load_backbone(folder: Path, device: DeviceChoice) -> torch.nn.Module:
             folder,
             config=AutoConfig.from_pretrained(folder, local_files_only=True),
             dtype=device.dtype,
-            # A configuration may name what is not installed here; this is always there and gives the same vectors.
+            # A configuration may name an attention library that is not installed; PyTorch's own gives the same vectors.
             attn_implementation="sdpa",
             local_files_only=True,
             use_safetensors=True,
@@ -202,7 +202,7 @@ def _load_backbone(folder: Path, device: DeviceChoice) -> torch.nn.Module:
         )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise BackendUnavailable(f"the model in {folder} cannot be loaded: {error}") from error
-    # transformers fills what it does not find with random numbers; such vectors would look right and mean nothing.
+    # transformers fills missing weights with random numbers; the vectors would look right and be meaningless.
     missing = sorted(name for name in report["missing_keys"] if "mask_token" not in name)
     if missing:
         raise BackendUnavailable(
@@ -223,7 +223,7 @@ def _square_patch(config: Any) -> int:
 def _accelerate(
     network: _PooledBackbone, acceleration: str, device: DeviceChoice, max_batch: int, *, fixed_shape: bool
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Wrap the network as the setting asks. Photos of all shapes (``pad``) are run directly: nothing repeats."""
+    """Wrap the network for the setting. With ``pad`` it runs directly: shapes rarely repeat, so graphs gain nothing."""
     if acceleration not in ACCELERATIONS:
         raise InvalidRequest(f"unknown acceleration: {acceleration!r}; accepted: {', '.join(ACCELERATIONS)}")
     if acceleration in ("graphs", "compile") and not device.is_cuda:

@@ -137,7 +137,7 @@ def gallery_photos(gallery: Gallery, collection: str, limit: int, *, seed: int =
         itself = Exclusion(image_id=image.image_id) if has_sibling else None
         left_out = Question(place, Exclusion(place_id=place), "left out")
         photos.append(simulated(image, left_out, Question(place, itself, "simulated")))
-    others = (each.name for each in gallery.collections() if each.name != collection)
+    others = (other.name for other in gallery.collections() if other.name != collection)
     elsewhere = _choose(chain.from_iterable(gallery.all_images(name) for name in others), limit, chance)
     strangers = [image for image in elsewhere if gallery.find_by_content(collection, image.content_hash) is None]
     photos += [simulated(image, Question(None, None, "other collection")) for image in strangers[: limit // 2]]

@@ -686,7 +686,7 @@ class Gallery:
                     self._commit(connection, *taken_out, *_additions(added))
         except GalleryUnavailable:
             if photos:  # some may have been written, and would keep a full disk full
-                remove_unused(self._database, self._files, [(each, new.media_type) for new, each in images])
+                remove_unused(self._database, self._files, [(image, new.media_type) for new, image in images])
             raise
         return results
 
@@ -709,13 +709,13 @@ def _additions(added: Sequence[tuple[int, NewImage]]) -> Iterator[Added]:
 
 def _nothing_to_search(connection: Connection, collection: str) -> EmptyGallery | UnknownCollection:
     summaries = place_rows.collection_summaries(connection)
-    if not any(each.images for each in summaries):
+    if not any(summary.images for summary in summaries):
         return EmptyGallery("the gallery holds no image yet; add some with POST /index/images or build_database.py")
-    if any(each.name == collection and not each.images for each in summaries):  # else it was renamed just now
+    if any(summary.name == collection and not summary.images for summary in summaries):  # else it was renamed just now
         return EmptyGallery(f"collection {collection[:100]!r} holds no image yet; add some with POST /index/images")
     return _unknown(collection, summaries)
 
 
 def _unknown(collection: str, summaries: Sequence[CollectionSummary]) -> UnknownCollection:
-    known = ", ".join(each.name for each in summaries[:20]) or "none"
+    known = ", ".join(summary.name for summary in summaries[:20]) or "none"
     return UnknownCollection(f"unknown collection: {collection[:100]!r}; known: {known}")

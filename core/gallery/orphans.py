@@ -32,7 +32,7 @@ def remove_unused(database: Database, files: PhotoStore, contents: Sequence[tupl
             with database.writing() as connection:
                 chunk = contents[start : start + _REMOVED_AT_ONCE]
                 used = used_contents(connection, {content_hash for content_hash, _ in chunk})
-                files.remove([each for each in chunk if each[0] not in used])
+                files.remove([content for content in chunk if content[0] not in used])
     except GalleryUnavailable as exc:
         logger.warning("files of no image stay for now: %s", exc)
 

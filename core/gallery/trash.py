@@ -182,7 +182,7 @@ class Trash:
                 self._commit(connection, Removed(seqs))
             for image_id, _, _ in images:
                 self._features.discard(image_id)
-            remove_unused(self._database, self._files, [(each[1], each[2]) for each in images])
+            remove_unused(self._database, self._files, [(image[1], image[2]) for image in images])
 
     def _trash_images(self, connection: Connection, deletion: Deletion, seqs: Sequence[int]) -> None:
         hidden = trash_collection(deletion.deletion_id)

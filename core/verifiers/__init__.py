@@ -1,11 +1,11 @@
-"""Verifiers by name. Nothing heavy is imported before one is chosen.
+"""Verifiers by name. The libraries of a verifier are imported when it is chosen.
 
 base        what every verifier does
 geometric   local features and a two-view model
 cascade     geometry first, a language model for unclear pairs
 qwen/       Qwen-VL models in this process
 chat/       language models behind an OpenAI-compatible server
-prompting/  prompt styles, and what a reply means
+prompting/  prompt styles, and how replies are read
 """
 
 from core.registry import Registry

@@ -18,11 +18,11 @@ class Verifier(Protocol):
     fingerprint: str
 
     def style(self, prompt_style: str | None) -> str | None:
-        """Identify the prompt that a call with this style is asked in, for calibrations.
+        """Identify the prompt of a call with this style, for calibrations.
 
         Returns:
-            None for the verifier's own default, whether named or not, and from verifiers that read no prompt; else the
-            style's name and a digest of its texts.
+            The style's name and a digest of its texts; None for the verifier's default style, whether named or not,
+            and from verifiers without prompts.
 
         Raises:
             InvalidRequest: unknown prompt style.
@@ -32,32 +32,33 @@ class Verifier(Protocol):
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> Sequence[Verdict | None]:
-        """Judge all candidates of one query together.
+        """Verify all candidates of one query together.
 
         Args:
-            query: the photo asked about.
+            query: the visitor's photo.
             candidates: K >= 0 gallery photos.
-            prompt_style: overrides the backend's default style; backends that read no prompt ignore it.
-            explain: ask the backend for its reasons as well; slower.
+            prompt_style: overrides the backend's default style; backends without prompts ignore it.
+            explain: also ask the backend for its reasons; slower.
 
         Returns:
-            K verdicts in the order of ``candidates``; None for one that could not be judged. A backend may look harder
-            at a query that no candidate clearly resembles; apart from that, verdict i does not depend on the others.
+            K verdicts in the order of ``candidates``; None for a pair without a verdict. A backend may examine further
+            views of a query that no candidate clearly resembles; apart from that, verdict i does not depend on the
+            other candidates.
 
         Raises:
             InvalidRequest: unknown prompt style.
-            NoVerdict: there are candidates, and none could be judged.
-            BackendUnavailable: no answer could be had.
+            NoVerdict: there are candidates, and no pair got a verdict.
+            BackendUnavailable: the backend did not answer.
         """
         ...
 
 
 @runtime_checkable
 class ReadsPrompts(Protocol):
-    """A verifier whose prompt styles ask for more or less certainty."""
+    """A verifier whose prompt styles have acceptance thresholds."""
 
     def threshold(self, prompt_style: str | None) -> float | None:
-        """Confidence from which a call with this style accepts a pair, [0, 1]; None where none is asked for.
+        """Return the confidence from which a call with this style accepts a pair, [0, 1]; None if it sets none.
 
         Raises:
             InvalidRequest: unknown prompt style.
@@ -66,26 +67,26 @@ class ReadsPrompts(Protocol):
 
 
 def style_threshold(verifier: Verifier, prompt_style: str | None) -> float | None:
-    """What decides where neither the operator nor a calibration does; see ``ReadsPrompts.threshold``."""
+    """Return the threshold used without a calibration or an operator's threshold; see ``ReadsPrompts.threshold``."""
     return verifier.threshold(prompt_style) if isinstance(verifier, ReadsPrompts) else None
 
 
 @runtime_checkable
 class WritesReasons(Protocol):
-    """A verifier that can say in sentences why."""
+    """A verifier that can write the reasons of a verdict."""
 
     def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
         """Write why the two photos match, or do not; far slower than a verdict, as every token takes a forward pass.
 
         Args:
-            query: the photo asked about.
+            query: the visitor's photo.
             candidate: a gallery photo.
-            prompt_style: in which the verdict was given.
-            is_match: what the verdict said.
+            prompt_style: of the verdict.
+            is_match: of the verdict.
 
         Raises:
             InvalidRequest: unknown prompt style.
-            BackendUnavailable: nothing could be written.
+            BackendUnavailable: the backend did not answer.
         """
         ...
 
@@ -96,7 +97,7 @@ class RemembersPhotos(Protocol):
 
     @property
     def caches(self) -> Mapping[str, BoundedCache[Any, Any]]:
-        """What it keeps, by a name for operators."""
+        """The caches, by the names that operators see."""
         ...
 
 
@@ -106,10 +107,10 @@ class ServerState:
 
     Attributes:
         name: host and port.
-        away_because: why it is left alone; None while it is asked.
-        in_flight: requests that it has not answered yet.
-        answered: requests so far.
-        failed: requests and checks so far.
+        away_because: why it is skipped; None while it gets requests.
+        in_flight: requests without an answer yet.
+        answered: number of answered requests.
+        failed: number of failed requests and checks.
     """
 
     name: str
@@ -121,14 +122,14 @@ class ServerState:
 
 @runtime_checkable
 class AsksServers(Protocol):
-    """A verifier that asks servers for some or all verdicts."""
+    """A verifier that gets some or all verdicts from servers."""
 
     @property
     def servers(self) -> Sequence[ServerState]:
-        """Those that it asks; none where it asks nobody after all."""
+        """The servers; empty if this instance uses none."""
         ...
 
     @property
     def queries_at_once(self) -> int:
-        """How many threads may sensibly call ``verify`` at the same time, >= 1."""
+        """How many threads should call ``verify`` at the same time, >= 1."""
         ...

@@ -1,4 +1,4 @@
-"""Two verifiers in a row: the slow one only sees pairs that the quick one leaves open."""
+"""Two verifiers in a row: the slow one gets only the pairs that the fast one does not decide."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,15 +34,15 @@ class SettledBy:
             )
 
     def settles(self, confidence: float) -> bool:
-        """Whether the second verifier need not be asked."""
+        """Tell whether the first verifier decides a pair of this confidence."""
         return confidence >= self.accept_from or confidence < self.reject_below
 
 
 class CascadeVerifier:
-    """Geometry first; the pairs that it leaves open go to a vision-language model.
+    """Verifies by geometry first; undecided pairs go to a vision-language model.
 
-    A pair's confidence is that of the verifier that decided it. ``response`` has the responses of both, and the
-    verdict keeps the points on which the photos agree in either case.
+    A pair's confidence is that of the verifier that decided it. ``response`` has the responses of both. The verdict
+    always has the matched points of the first verifier.
 
     Attributes:
         fingerprint: those of both verifiers and the thresholds between them.
@@ -58,22 +58,22 @@ class CascadeVerifier:
         first_options: Mapping[str, Any] | None = None,
         **second_options: Any,
     ) -> None:
-        """Join two verifiers.
+        """Combine two verifiers.
 
         Args:
-            first: the quick one, by name or ready.
-            second: the slow one, by name or ready.
+            first: the fast one, by name or as an instance.
+            second: the slow one, by name or as an instance.
             accept_from: see ``SettledBy``; of the 85 pairs of evaluation photos that geometry puts at 0.99 or above,
                 none showed two places (at 0.98, one of 98).
-            reject_below: see ``SettledBy``; 0, because geometry finding nothing proves nothing: the other side of a
-                building shares no point with this one.
-            first_options: what the first is made with, if given by name.
-            second_options: likewise the second: its model, prompt style and so on.
+            reject_below: see ``SettledBy``; 0, because photos without common points may still show one place: two
+                sides of a building.
+            first_options: constructor arguments of the first, if given by name.
+            second_options: constructor arguments of the second, if given by name.
 
         Raises:
-            InvalidRequest: thresholds in the wrong order, or options for a verifier given ready.
-            UnknownBackend: a name that no verifier has.
-            BackendUnavailable: one of the two cannot work here.
+            InvalidRequest: thresholds in the wrong order, or options for an instance.
+            UnknownBackend: no verifier has this name.
+            BackendUnavailable: one of the two cannot run here.
         """
         self._settled = SettledBy(accept_from, reject_below)
         self._first = _make(first, first_options or {})
@@ -85,7 +85,7 @@ class CascadeVerifier:
 
     @property
     def caches(self) -> dict[str, BoundedCache[Any, Any]]:
-        """Those of both verifiers."""
+        """The caches of both verifiers."""
         both = (self._first, self._second)
         return {
             name: kept
@@ -96,55 +96,55 @@ class CascadeVerifier:
 
     @property
     def servers(self) -> Sequence[ServerState]:
-        """Those that the second verifier asks."""
+        """The servers of the second verifier."""
         return self._second.servers if isinstance(self._second, AsksServers) else ()
 
     @property
     def device(self) -> DeviceChoice | None:
-        """The second verifier's; the first one's where the second runs elsewhere."""
+        """The second verifier's device; the first one's if the second runs in another process."""
         return device_of(self._second) or device_of(self._first)
 
     @property
     def queries_at_once(self) -> int:
-        """As many as both verifiers take."""
+        """How many threads should call ``verify`` at the same time."""
         both = (self._first, self._second)
         return min(verifier.queries_at_once if isinstance(verifier, AsksServers) else 1 for verifier in both)
 
     def style(self, prompt_style: str | None) -> str | None:
-        """That of the second verifier, or of the first where that reads none."""
+        """Identify the second verifier's style; the first one's if the second reads no prompts."""
         return self._second.style(prompt_style) or self._first.style(prompt_style)
 
     def threshold(self, prompt_style: str | None) -> float | None:
-        """That of the second verifier, or of the first where that reads none."""
+        """Return the second verifier's threshold; the first one's if the second has none."""
         second = style_threshold(self._second, prompt_style)
         return style_threshold(self._first, prompt_style) if second is None else second
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict | None]:
-        """Judge all candidates of one query; see ``core.verifiers.base.Verifier``."""
-        # Both verifiers may look at the pixels, and each photo is to be decoded once.
+        """Verify all candidates of one query; see ``core.verifiers.base.Verifier``."""
+        # Both verifiers may read the pixels; each photo is decoded once.
         query, *candidates = (replace(photo, load=cache(photo.load)) for photo in (query, *candidates))
         first = self._first.verify(query, candidates, prompt_style=prompt_style, explain=explain)
         settled = [verdict is not None and self._settled.settles(verdict.confidence) for verdict in first]
         open_pairs = [number for number, is_settled in enumerate(settled) if not is_settled]
         raise_if_cancelled()
         try:
-            # Asked even about no pair at all, so that an unknown prompt style never passes unnoticed.
+            # Called even without an open pair, so that an unknown prompt style is always refused.
             second = self._second.verify(
                 query, [candidates[number] for number in open_pairs], prompt_style=prompt_style, explain=explain
             )
         except NoVerdict:
             if len(open_pairs) == len(first):
                 raise
-            second = [None] * len(open_pairs)  # which leaves those that the first has settled
+            second = [None] * len(open_pairs)  # keep the pairs that the first has decided
         verdicts = [verdict and self._settled_verdict(verdict) for verdict in first]
         for number, verdict in zip(open_pairs, second, strict=True):
             verdicts[number] = verdict and self._joined(first[number], verdict)
         return verdicts
 
     def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
-        """Have the second verifier say why, where it can; see ``core.verifiers.base.WritesReasons``."""
+        """Let the second verifier write the reasons; see ``core.verifiers.base.WritesReasons``."""
         if not isinstance(self._second, WritesReasons):
             raise BackendUnavailable(f"{self._second.fingerprint.split(' ')[0]} writes no reasons")
         return self._second.write_reasons(query, candidate, prompt_style=prompt_style, is_match=is_match)
@@ -154,7 +154,7 @@ class CascadeVerifier:
         return replace(verdict, is_match=is_match, response=_voice(self._first, verdict))
 
     def _joined(self, first: Verdict | None, second: Verdict) -> Verdict:
-        """The second verifier's verdict with what the first one saw."""
+        """Join the second verifier's decision with the first one's points and response."""
         response = _voice(self._second, second)
         if first is None:
             return replace(second, response=response)
@@ -165,7 +165,7 @@ class CascadeVerifier:
         )
 
     def close(self) -> None:
-        """Close both verifiers, as far as they have anything to close."""
+        """Close both verifiers."""
         for verifier in (self._first, self._second):
             close = getattr(verifier, "close", None)
             if close is not None:
@@ -176,10 +176,10 @@ def _make(verifier: str | Verifier, options: Mapping[str, Any]) -> Verifier:
     if isinstance(verifier, str):
         return VERIFIERS.create(verifier, **options)
     if options:
-        raise InvalidRequest(f"options for a verifier that is ready: {', '.join(options)}; give its name instead")
+        raise InvalidRequest(f"options for a verifier instance: {', '.join(options)}; give the verifier by name")
     return verifier
 
 
 def _voice(verifier: Verifier, verdict: Verdict) -> str:
-    """What one of the two said, e.g. ``geometric 0.41: only 9 points agree``."""
+    """Write one verifier's response, e.g. ``geometric 0.41: only 9 points agree``."""
     return f"{verifier.fingerprint.split(' ')[0]} {verdict.confidence:.2f}: {verdict.response}"

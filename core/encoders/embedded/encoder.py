@@ -18,7 +18,7 @@ from core.runtime.devices import CPU_ALWAYS
 
 SEMANTIC_DIM = 512
 _STATISTICS = "statistics.npz"
-# Share of the photo above which a part of it shows nothing that the whole does not, and overlap likewise.
+# A crop of a larger share of the photo, or with more overlap with another crop, adds no view worth its time.
 _WORTH_CROPPING, _MUCH_THE_SAME = 0.7, 0.7
 
 
@@ -61,7 +61,7 @@ class EmbeddedEncoder:
         return Encodings(join(local, semantic, self._statistics), tuple(features))
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
-        """Look at the photo enlarged, then at the part of it where there is most to be seen, upright and turned."""
+        """Describe the photo enlarged, then the part with the densest keypoints, upright and rotated."""
         yield Look(self._extractor.extract(image, ENLARGED))
         densest = densest_region(first.views[0])
         regions = [region for region in (densest, CENTRE) if region is not None and region.area < _WORTH_CROPPING]
@@ -69,7 +69,7 @@ class EmbeddedEncoder:
             regions.pop()
         for region in regions:
             yield self._look_closer(image, region, 0)
-        # A phone held sideways.
+        # For photos from a phone that was held sideways.
         for rotation in (270, 90, 180):
             yield self._look_closer(image, regions[0] if regions else WHOLE, rotation)
 

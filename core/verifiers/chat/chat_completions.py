@@ -16,7 +16,7 @@ from core.verifiers.prompting.styles import PromptStyle, Shown, Turn
 
 _JPEG_QUALITY = 92
 LEAST_SIDE = 32
-"""Pixels: models cut photos into tiles of 28 or 32, and some servers fail on a photo that is narrower than one."""
+"""Pixels. Models cut photos into tiles of 28 or 32 pixels; some servers fail on a photo narrower than one tile."""
 _MOST_ASPECT = 100  # Qwen's processors refuse more than 200
 
 _TOKEN_IDS = (
@@ -29,7 +29,7 @@ _THOUGHTS = (
 
 
 def encode_data_uri(image: Image.Image, max_pixels: int) -> str:
-    """Write a photo as a JPEG data URI, reduced to about ``max_pixels``; tiny ones enlarged to ``LEAST_SIDE``."""
+    """Encode a photo as a JPEG data URI: reduced to about ``max_pixels``, or enlarged to ``LEAST_SIDE``."""
     shrink = min(1.0, math.sqrt(max_pixels / (image.width * image.height)))
     width, height = max(1, round(image.width * shrink)), max(1, round(image.height * shrink))
     if min(width, height) < LEAST_SIDE:
@@ -44,7 +44,7 @@ def encode_data_uri(image: Image.Image, max_pixels: int) -> str:
 
 
 def to_messages(turns: Sequence[Turn], data_uris: Mapping[Shown, str]) -> list[dict[str, Any]]:
-    """Give the conversation as ``messages``; turns without photos are plain texts, which every server takes."""
+    """Build the ``messages`` of a conversation. Turns without photos are plain strings, which every server accepts."""
     messages: list[dict[str, Any]] = []
     for turn in turns:
         content: Any = [_content(part, data_uris) for part in turn.parts]
@@ -55,11 +55,11 @@ def to_messages(turns: Sequence[Turn], data_uris: Mapping[Shown, str]) -> list[d
 
 
 def read_text(body: Any) -> str:
-    """Give the text of a reply.
+    """Read the text of a reply.
 
     Raises:
-        NoVerdict: the text is empty, because the model's thoughts took all the room or it said nothing.
-        BackendUnavailable: the body is no chat completion.
+        NoVerdict: the text is empty; a thinking model may have used up all tokens before its answer.
+        BackendUnavailable: the body is not a chat completion.
     """
     message = first_choice(body)["message"]
     text = message.get("content")
@@ -78,12 +78,13 @@ def read_text(body: Any) -> str:
 
 
 def weigh_first_word(body: Any, style: PromptStyle) -> WeighedAnswer:
-    """Weigh yes against no from the likeliest first words of a reply, the chosen one among them.
+    """Weigh yes against no by the log-probabilities of a reply's first word.
 
-    An answer that is not among them is at most as likely as the least likely one that is, and is counted as that.
+    A server lists only the likeliest words. An answer that is not listed is at most as likely as the last one listed,
+    and counts as that.
 
     Raises:
-        NoVerdict: the model was about to say something else, or the numbers are none.
+        NoVerdict: yes and no are both unlikely, or a probability is not a number.
         BackendUnavailable: the reply has no probabilities.
     """
     chosen, pieces = first_pieces(body)
@@ -101,20 +102,20 @@ def weigh_first_word(body: Any, style: PromptStyle) -> WeighedAnswer:
         return require_mass(WeighedAnswer(confidence=0.0, mass=0.0), instead)
     least = min(logprobs)
     answer = weigh(yes or [least], no or [least])
-    # What an unlisted answer is taken to weigh at most is no sign that the model wanted to give one.
+    # Only listed answers count here: the upper bound of an unlisted one does not show that it was likely.
     listed = math.fsum(math.exp(min(logprob, 0.0)) for logprob in (*yes, *no))
     return require_mass(WeighedAnswer(answer.confidence, min(listed, 1.0)), instead)
 
 
 def is_greedy(body: Any) -> bool:
-    """Whether a reply gives the chosen word all of the probability, as servers do that count after they have chosen."""
+    """Tell whether the chosen word has all of the probability, as from servers that compute it after sampling."""
     _, pieces = first_pieces(body)
     numbers = [math.exp(min(logprob, 0.0)) for logprob in pieces.values() if logprob is not None]
     return max(numbers) == 1.0 and math.fsum(numbers) == 1.0
 
 
 def _bare(piece: str) -> str:
-    """A word without the blanks, quotes, stars and stops around it, in lower case."""
+    """Strip blanks, quotes, asterisks and full stops around a word, and lower its case."""
     return re.sub(r"^[\W_]+|[\W_]+$", "", piece).casefold()
 
 

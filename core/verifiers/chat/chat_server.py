@@ -1,6 +1,6 @@
-"""Requests to one server of chat completions, and its failures as errors of the library.
+"""Client of one chat-completions server; translates its failures into this library's errors.
 
-The only module of core that uses HTTP, as a client.
+The only module of core that uses HTTP.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from core.runtime.keys import read_key
 
 _CONNECT_S = 5.0
 _SERVER_ERROR, _NOT_IMPLEMENTED = 500, 501
-# Answers that say how the server is, whatever it was asked.
+# Statuses that describe the state of the server, not the request.
 _OF_THE_SERVER = (408, 429, 502, 503, 504)
 _OURS = ("model", "messages")
 
 
 class ServerFailed(BackendUnavailable):
-    """This server gave no answer, which says nothing of what another would do.
+    """This server gave no answer; another server may.
 
     Attributes:
-        may_be_the_requests: it answered that it failed over this request; another request may be answered well.
-        retry_after_s: when it wants to be asked again; None where it did not say.
+        may_be_the_requests: the server reported an error that this request may have caused.
+        retry_after_s: the pause that the server asked for; None if it did not.
     """
 
     def __init__(self, message: str, *, may_be_the_requests: bool = False, retry_after_s: float | None = None) -> None:
@@ -49,23 +49,23 @@ class ChatServer:
         request_options: Mapping[str, Any] | None = None,
         proxy: str | None = None,
     ) -> None:
-        """Set the server; it is not asked yet.
+        """Configure the client; no request is sent yet.
 
         Args:
-            url: of the API, up to and including its version.
-            model: as the server calls it.
+            url: of the API, including its version.
+            model: the server's name of the model.
             api_key: sent as a bearer token.
-            request_options: further fields of every request; None as a value leaves a field out.
-            proxy: web address of an HTTP proxy on the way to the server.
+            request_options: further fields of every request; a field with the value None is left out.
+            proxy: URL of an HTTP proxy between this process and the server.
 
         Raises:
-            InvalidRequest: ``url`` or ``proxy`` is no web address, ``model`` is empty, ``api_key`` is no key, or an
-                option is not the operator's to set.
+            InvalidRequest: ``url`` or ``proxy`` is not a URL, ``model`` is empty, ``api_key`` is malformed, or
+                ``request_options`` has a field that this client sets itself.
         """
         key = read_key("api_key", api_key)
         if taken := [name for name in request_options or {} if name in _OURS]:
             raise InvalidRequest(f"request_options sets {', '.join(taken)}; accepted: any field but {', '.join(_OURS)}")
-        # None of it is shown, nor its parser's complaint: it may hold a password.
+        # Neither the URL nor the parser's message is shown: the URL may hold a password.
         try:
             base = httpx.URL(url.rstrip("/"))
         except httpx.InvalidURL:
@@ -82,7 +82,7 @@ class ChatServer:
         self._key = key
         self._request_options = dict(request_options or {})
         try:
-            # A kept connection that the server has closed meanwhile is replaced, not reported.
+            # Replaces a kept-alive connection that the server has closed, instead of failing.
             transport = httpx.HTTPTransport(retries=1, proxy=proxy)
         except (httpx.InvalidURL, ValueError):
             raise InvalidRequest("proxy is no web address; accepted: like http://127.0.0.1:3128") from None
@@ -91,11 +91,11 @@ class ChatServer:
         )
 
     def complete(self, messages: Sequence[Mapping[str, Any]], *, timeout_s: float, **options: Any) -> Any:
-        """Ask for one greedy completion and give the reply's JSON.
+        """Request one greedy completion and return the reply's JSON.
 
         Raises:
-            ServerFailed: the server did not answer in time, failed, or answered something else.
-            NoVerdict: it refused this very request, as others would.
+            ServerFailed: the server did not answer in time, failed, or sent something other than JSON.
+            NoVerdict: it refused this request; another server would refuse it too.
         """
         fields = {"temperature": 0, **options, **self._request_options}
         request = {"model": self._model, "messages": messages}
@@ -114,23 +114,21 @@ class ChatServer:
             raise ServerFailed(f"server {self.name} sent a reply that is not JSON; check the URL") from error
 
     def check(self, timeout_s: float) -> None:
-        """See whether the server answers at all, by its list of models.
-
-        A server that keeps no such list shows by saying so that it answers.
+        """Check whether the server answers, by requesting its list of models. A 404 is an answer too.
 
         Raises:
-            ServerFailed: it does not.
+            ServerFailed: it does not answer.
         """
         status = self._send("GET", self._models, timeout_s).status_code
         if status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED:
             raise ServerFailed(f"server {self.name} failed with HTTP {status}")
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _refusal(self, response: httpx.Response) -> BackendUnavailable:
-        """The error that an error answer stands for."""
+        """Translate an error response into an error of this library."""
         status, said = response.status_code, response.text[:300]
         if self._key:
             said = said.replace(self._key, "***")
@@ -147,9 +145,9 @@ class ChatServer:
             response = self._client.request(method, url, timeout=timeout, **body)
         except httpx.TimeoutException as error:
             raise ServerFailed(f"server {self.name} did not answer in time ({type(error).__name__})") from error
-        except httpx.ConnectError as error:  # the system's own words, which hold nothing that was sent
+        except httpx.ConnectError as error:  # its text comes from the system and holds nothing that was sent
             raise ServerFailed(f"server {self.name} cannot be reached: {error}; is it running?") from error
-        except httpx.HTTPError as error:  # the words of others may repeat what was sent, the key included
+        except httpx.HTTPError as error:  # other texts may repeat what was sent, including the key
             fact = f"server {self.name} cannot be reached ({type(error).__name__}); is it running?"
             raise ServerFailed(fact) from None
         if response.status_code in (401, 403):
@@ -158,5 +156,5 @@ class ChatServer:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """What a Retry-After header asks for; dates, which nobody sends here, count as nothing."""
+    """Read a Retry-After header in seconds; None without one, and for dates, which these servers do not send."""
     return float(retry_after) if retry_after is not None and retry_after.strip().isdigit() else None

@@ -1,10 +1,10 @@
 """Several servers of one model, used like one.
 
-All requests of one query go to the same server, whose prefix cache then serves what they share: highest random weight
-(rendezvous) hashing, Thaler and Ravishankar 1998, which moves only the queries of a server that comes or goes. A server
-that is clearly busier than another is skipped. One that fails gets no requests for a while; others answer them. What
-fails at a second server too is the fault of the request. A thread checks every few seconds which servers answer, so
-that visitors need not find out.
+All requests of one query go to the same server, whose prefix cache holds what they share. The server is chosen by
+highest random weight (rendezvous) hashing (Thaler and Ravishankar 1998): if a server is added or removed, only its own
+queries move. A server that is clearly busier than another is skipped. A server that fails gets no requests for a while;
+the others get them. A request that fails at a second server too is considered faulty itself. A thread checks every few
+seconds which servers answer.
 """
 
 import hashlib
@@ -28,26 +28,26 @@ LONGEST_PAUSE_S = 60.0
 LONGEST_WAIT_S = 5.0
 _SHORTEST_WAIT_S = 0.2
 QUERIES_IN_DOUBT = 3
-"""So many queries in a row that a server answers with a failure are no longer taken for the queries' fault."""
+"""After so many queries in a row with an error, the server is considered faulty, not the queries."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class _Member:
-    """A server and what is known of it.
+    """A server and its state.
 
     Attributes:
-        server: to be asked.
-        in_flight: requests that it has not answered yet.
-        answered: requests so far.
-        failed: requests and checks so far.
-        reason: why it is left alone; None while it is not.
-        returns_s: when it may be asked again.
-        pause_s: for how long it is left alone the next time it fails.
-        is_on_trial: it answered a check since it failed, but no request yet; it gets one at a time.
+        server: the client.
+        in_flight: requests without an answer yet.
+        answered: number of answered requests.
+        failed: number of failed requests and checks.
+        reason: why it is skipped; None while it gets requests.
+        returns_s: when it may get requests again.
+        pause_s: how long it is skipped after its next failure.
+        is_on_trial: since its failure it answered a check, but no request yet; it gets one request at a time.
         heard_s: when it answered last.
-        doubtful: queries that it has answered with a failure since it last answered one well.
+        doubtful: queries that failed with an error since its last good answer.
     """
 
     server: ChatServer
@@ -78,17 +78,17 @@ class ChatServers:
         check_every_s: float = CHECK_EVERY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start to check the servers.
+        """Start the thread that checks the servers.
 
         Args:
             servers: all of the same model; closed together with this.
-            timeout_s: for one answer, over all servers tried; where another could still be asked, one gets half.
-            busier_by: requests in flight that a query's own server may have more than the least busy one.
+            timeout_s: for one answer, over all servers tried; a server gets half of it while another one is left.
+            busier_by: how many more requests in flight a query's own server may have than the least busy server.
             check_every_s: seconds between two rounds of checks.
-            clock: seconds, never going back.
+            clock: monotonic, in seconds.
 
         Raises:
-            InvalidRequest: there is none, or one is listed twice.
+            InvalidRequest: no server is given, or one is given twice.
         """
         urls = [server.url for server in servers]
         if not urls or len(set(urls)) < len(urls):
@@ -101,7 +101,7 @@ class ChatServers:
         self._clock = clock
         self._lock = Lock()
         self._closing = Event()
-        # The thread holds no reference, so that servers that nobody closed end with their last user.
+        # The thread holds a weak reference only, so unclosed servers are freed with their last user.
         arguments = (ref(self), self._closing, check_every_s)
         self._checking = Thread(target=_keep_checking, args=arguments, name="verifier-servers", daemon=True)
         finalize(self, self._closing.set)
@@ -109,7 +109,7 @@ class ChatServers:
 
     @property
     def states(self) -> list[ServerState]:
-        """What is known of each."""
+        """Return the state of all servers."""
         with self._lock:
             return [
                 ServerState(member.server.name, member.reason, member.in_flight, member.answered, member.failed)
@@ -117,16 +117,16 @@ class ChatServers:
             ]
 
     def complete(self, messages: Sequence[Mapping[str, Any]], *, query_key: str, **options: Any) -> Any:
-        """Ask for one greedy completion; see ``ChatServer.complete``.
+        """Request one greedy completion; see ``ChatServer.complete``.
 
         Args:
             messages: the conversation.
-            query_key: equal for all requests that begin alike.
-            options: of the request.
+            query_key: equal for all requests with the same beginning.
+            options: further fields of the request.
 
         Raises:
-            NoVerdict: it is this request that cannot be answered.
-            BackendUnavailable: no server answered; the last one's words.
+            NoVerdict: this request cannot be answered.
+            BackendUnavailable: no server answered; the message is that of the last one tried.
         """
         until_s = self._clock() + self._timeout_s
         tried: list[_Member] = []
@@ -151,7 +151,7 @@ class ChatServers:
                 if is_last or self._clock() >= until_s:
                     raise
             else:
-                for other, doubt in in_doubt:  # this one could answer, so they are at fault
+                for other, doubt in in_doubt:  # this server could answer, so the failures were theirs
                     self._note_failure(other, doubt)
                 self._note_answer(member)
                 return answer
@@ -160,9 +160,9 @@ class ChatServers:
                     member.in_flight -= 1
 
     def check(self) -> None:
-        """Ask each server whether it answers, unless it has shown so since the last round, or is being asked anyway.
+        """Check the servers that are neither paused nor busy and have not answered since the last round.
 
-        One that works on much may be slow to say that it lives; the requests themselves will tell.
+        A busy server may answer a check late; its requests show whether it works.
         """
         for member in self._members:
             now_s = self._clock()
@@ -178,34 +178,34 @@ class ChatServers:
                 self._note_check(member)
 
     def close(self) -> None:
-        """Stop checking and drop the connections."""
-        self._closing.set()  # not waited for: a check may hang for seconds
+        """Stop checking and close the connections."""
+        self._closing.set()  # the thread is not joined: a check may hang for seconds
         for member in self._members:
             member.server.close()
 
     def _take(self, query_key: str, tried: Sequence[_Member]) -> tuple[_Member, bool]:
-        """Choose a server and count the request; also whether no other is left to try after it."""
+        """Choose a server and count the request. Also tell whether it is the last one to try."""
         with self._lock:
             untried = [known for known in self._members if known not in tried]
-            # If no server is known to answer, the failed ones are asked too: one may just have come back.
+            # If all servers have failed, they are tried anyway: one may work again.
             choice = [candidate for candidate in untried if candidate.has_room] or untried
             least = min(candidate.in_flight for candidate in choice)
             near = [candidate for candidate in choice if candidate.in_flight < least + self._busier_by]
             member = max(near, key=lambda candidate: _weight(query_key, candidate.server.url))
             member.in_flight += 1
             others = [other for other in untried if other is not member]
-            # A server that is known to be down is worth a first attempt, not a second one.
+            # A failed server is tried first at most, never as the second one.
             return member, not any(other.reason is None for other in others)
 
     def _is_in_doubt(self, member: _Member, query_key: str) -> bool:
-        """Whether a failure may still be this query's fault: the server is not known to fail at everything."""
+        """Tell whether this query may have caused the failure: the server has not failed at too many queries."""
         with self._lock:
             if len(member.doubtful) < QUERIES_IN_DOUBT:
                 member.doubtful.add(query_key)
             return member.reason is None and len(member.doubtful) < QUERIES_IN_DOUBT
 
     def _may_wait(self, failure: ServerFailed, until_s: float) -> bool:
-        """Wait as long as a busy server asked for, if there is the time for it."""
+        """Wait as long as a busy server asked for; False if the time is not enough."""
         wait_s = failure.retry_after_s
         if wait_s is None or wait_s > LONGEST_WAIT_S or self._clock() + wait_s >= until_s:
             return False
@@ -229,7 +229,7 @@ class ChatServers:
         with self._lock:
             member.failed += 1
             now_s = self._clock()
-            # What was asked together fails together, and is one failure.
+            # Requests that were in flight together fail together; they count as one failure.
             if member.reason is None or now_s >= member.returns_s:
                 if member.reason is None:
                     logger.warning("skipping a server for %.0f s: %s", member.pause_s, failure)

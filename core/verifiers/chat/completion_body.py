@@ -1,4 +1,4 @@
-"""Reads the body of a chat completion, in the forms in which servers write it. Pure functions."""
+"""Reads the body of a chat completion in the formats of different servers. Pure functions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ _ONE_LOGPROB = f"the server gave no probabilities but that of the word it chose;
 
 
 def first_choice(body: Any) -> dict[str, Any]:
-    """Give the reply in a body.
+    """Return the first choice of a chat completion.
 
     Raises:
         NoVerdict: the body is an error.
-        BackendUnavailable: the body is no chat completion.
+        BackendUnavailable: the body is not a chat completion.
     """
     try:
         choice = body["choices"][0]
@@ -35,38 +35,40 @@ def first_choice(body: Any) -> dict[str, Any]:
 
 
 def first_pieces(body: Any) -> tuple[str, dict[str, float | None]]:
-    """Give the first piece that was chosen, and each of the likeliest once, with the logarithm of its probability.
+    """Return the text of the first token, and the log-probabilities of the likeliest first tokens by text.
 
-    None stands where a server writes null, which is what JSON makes of a probability of 0.
+    A log-probability is None where the server writes null: JSON has no -inf for a probability of 0.
     """
     try:
         entry = _first_entry(body)
         chosen = _text_of(entry)
         listed = [*(entry.get("top_logprobs") or ()), entry]
         pieces: dict[str, float | None] = {}
-        for each in listed:
-            logprob = each["logprob"]
-            pieces.setdefault(_text_of(each), None if logprob is None else float(logprob))
+        for piece in listed:
+            logprob = piece["logprob"]
+            pieces.setdefault(_text_of(piece), None if logprob is None else float(logprob))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise BackendUnavailable(NO_LOGPROBS) from error
-    # One word alone says nothing about the other.
+    # The probability of one word alone does not give that of the other.
     if len(pieces) < 2 or all(logprob is None for logprob in pieces.values()):
         raise BackendUnavailable(_ONE_LOGPROB)
     return chosen, pieces
 
 
 def _first_entry(body: Any) -> dict[str, Any]:
-    """Give the first word in the form of OpenAI: ``token``, ``logprob`` and ``top_logprobs``."""
-    if isinstance(body, dict) and "completion_probabilities" in body:  # llama.cpp before it spoke like OpenAI
+    """Return the first token's entry in OpenAI's format: ``token``, ``logprob`` and ``top_logprobs``."""
+    if isinstance(body, dict) and "completion_probabilities" in body:  # llama.cpp before it had OpenAI's format
         first = body["completion_probabilities"][0]
-        listed = [_entry(each["tok_str"], _log(each["prob"])) for each in first["probs"]]
-        chosen = next(each for each in (*listed, _entry(first["content"], None)) if each["token"] == first["content"])
+        listed = [_entry(piece["tok_str"], _log(piece["prob"])) for piece in first["probs"]]
+        chosen = next(
+            piece for piece in (*listed, _entry(first["content"], None)) if piece["token"] == first["content"]
+        )
         return chosen | {"top_logprobs": listed}
     logprobs = first_choice(body)["logprobs"]
     if "content" in logprobs:
         first = logprobs["content"][0]
         return dict(first)
-    # The form of the older completions, which Together and Fireworks keep.
+    # The format of OpenAI's older completions API, which Together and Fireworks still use.
     listed = [_entry(token, value) for token, value in logprobs["top_logprobs"][0].items()]
     return _entry(logprobs["tokens"][0], logprobs["token_logprobs"][0]) | {"top_logprobs": listed}
 
@@ -80,7 +82,7 @@ def _log(probability: float) -> float:
 
 
 def _text_of(entry: Mapping[str, Any]) -> str:
-    """Give a piece as text, also where a server writes it as its vocabulary does: ``Ġyes``, ``▁yes``, ``æĺ¯``."""
+    """Return a token as text, also from servers that write the vocabulary's form: ``Ġyes``, ``▁yes``, ``æĺ¯``."""
     token = str(entry["token"])
     if token.startswith("<0x"):  # a byte of a sentencepiece vocabulary
         return token
@@ -88,12 +90,12 @@ def _text_of(entry: Mapping[str, Any]) -> str:
         try:
             return bytes(_BYTE_OF[letter] for letter in token).decode("utf-8")
         except UnicodeDecodeError:
-            pass  # it is text after all, or half a letter
+            pass  # it is plain text, or part of a character
     return token.replace("▁", " ")
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """The letters in which byte-level vocabularies write bytes (Radford et al. 2019, ``bytes_to_unicode``)."""
+    """Map the characters of byte-level vocabularies to bytes (Radford et al. 2019, ``bytes_to_unicode``)."""
     plain: Sequence[int] = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in plain]
     return {chr(byte): byte for byte in plain} | {chr(256 + number): byte for number, byte in enumerate(others)}

@@ -1,7 +1,7 @@
-"""Any vLLM, SGLang or other OpenAI-compatible servers as verifier: one short request per pair and order.
+"""Verifier that uses vLLM, SGLang or other OpenAI-compatible servers: one short request per pair and order.
 
-The order of texts and photos is that of the local model. All requests of one query go to one server, whose prefix cache
-serves what the candidates share.
+Texts and photos are in the same order as for the local model. All requests of one query go to one server, whose prefix
+cache holds what the candidates share.
 """
 
 import hashlib
@@ -44,17 +44,17 @@ from core.verifiers.prompting.styles import (
 ANSWERS_FROM = ("logprobs", "words")
 
 _CACHE_BYTES = 256 * 1024**2  # data URIs of gallery photos, some 100 kB each
-_QUERIES_PER_SERVER = 2  # while one's photos are being encoded, the other's requests are under way
-_WORD_TOKENS = 16  # room for an answer word with quotes, asterisks or a label around it
+_QUERIES_PER_SERVER = 2  # one query's photos are encoded while the other's requests run
+_WORD_TOKENS = 16  # an answer word with quotes, asterisks or a label around it
 
 logger = logging.getLogger(__name__)
 
 
 class OpenAICompatibleVerifier:
-    """Verifies pairs by asking one server, or several of one model. Several threads may share it.
+    """Verifies pairs with one server, or several servers of one model. Several threads may share it.
 
     Attributes:
-        fingerprint: names the model as the server calls it, and the settings that move a confidence.
+        fingerprint: the server's name of the model, and the settings that change a confidence.
     """
 
     def __init__(
@@ -76,27 +76,27 @@ class OpenAICompatibleVerifier:
         request_options: Mapping[str, Any] | None = None,
         proxy: str | None = None,
     ) -> None:
-        """Set the servers and start to check every few seconds whether they answer.
+        """Configure the servers and start to check every few seconds whether they answer.
 
         Args:
-            url: of the API, up to and including its version, e.g. ``http://127.0.0.1:8000/v1``; several as a list, or
-                separated by commas.
-            model: as the servers call it.
-            api_key: sent as a bearer token; blanks and line ends around it are taken off.
-            prompt_style: used where a call names none.
-            styles_file: TOML or JSON with styles of one's own.
-            query_pixels: budget of the query; larger photos are sent reduced.
-            candidate_pixels: the same of each candidate.
-            both_orders: also ask with the photos exchanged and average; twice the requests.
-            answers_from: ``logprobs`` reads the probabilities of the answer words, and fails where the server gives
-                none; ``words`` reads the word itself, for servers that never do.
-            word_confidence: what a bare yes is worth with ``words``; a no is worth the rest to 1.
-            top_logprobs: how many candidates for the answer word to ask for; servers allow 20 at most, some 5.
-            concurrency: requests in flight at once for each server, over all calls.
-            timeout_s: for one answer; half of it where another server could be asked after this one.
+            url: of the API, including its version, e.g. ``http://127.0.0.1:8000/v1``; several as a list or separated
+                by commas.
+            model: the servers' name of the model.
+            api_key: sent as a bearer token; whitespace around it is removed.
+            prompt_style: the default style of calls.
+            styles_file: TOML or JSON with further styles.
+            query_pixels: largest size of the query in pixels; larger photos are reduced.
+            candidate_pixels: the same for candidates.
+            both_orders: also ask with the photos exchanged, and average; twice the requests.
+            answers_from: ``logprobs`` reads the probabilities of the answer words, and fails if the server returns
+                none; ``words`` reads the answer word itself, for servers without probabilities.
+            word_confidence: with ``words``, the confidence of a yes; that of a no is 1 minus it.
+            top_logprobs: how many likeliest words to request; servers allow 20 at most, some 5.
+            concurrency: requests in flight per server, over all calls.
+            timeout_s: for one answer; a server gets half of it while another one is left to try.
             request_options: further fields of every request, such as ``{"chat_template_kwargs": {"enable_thinking":
-                False}}``; None as a value leaves a field out, e.g. ``{"temperature": None}``.
-            proxy: web address of an HTTP proxy on the way to the servers; the environment's are not used.
+                False}}``; a field with the value None is left out, e.g. ``{"temperature": None}``.
+            proxy: URL of an HTTP proxy between this process and the servers; proxy environment variables are ignored.
 
         Raises:
             InvalidRequest: a setting outside what is accepted.
@@ -131,12 +131,12 @@ class OpenAICompatibleVerifier:
 
     @property
     def servers(self) -> Sequence[ServerState]:
-        """Those that are asked; see ``core.verifiers.base.AsksServers``."""
+        """The servers; see ``core.verifiers.base.AsksServers``."""
         return self._servers.states
 
     @property
     def queries_at_once(self) -> int:
-        """How many threads may sensibly call ``verify`` at the same time."""
+        """How many threads should call ``verify`` at the same time."""
         return _QUERIES_PER_SERVER * len(self.servers)
 
     def style(self, prompt_style: str | None) -> str | None:
@@ -144,27 +144,27 @@ class OpenAICompatibleVerifier:
         return identify(self._styles, prompt_style, self._style)
 
     def threshold(self, prompt_style: str | None) -> float:
-        """The style's own; see ``core.verifiers.base.ReadsPrompts``."""
+        """Return the style's threshold; see ``core.verifiers.base.ReadsPrompts``."""
         return self._chosen(prompt_style).threshold
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict | None]:
-        """Judge all candidates of one query, several requests at a time.
+        """Verify all candidates of one query, several requests at a time.
 
         Args:
-            query: the photo asked about.
+            query: the visitor's photo.
             candidates: K >= 0 gallery photos.
             prompt_style: overrides the default style.
-            explain: have the model write its reasons as well, in a second request per pair.
+            explain: also let the model write its reasons, in a second request per pair.
 
         Returns:
-            K verdicts in the order of ``candidates``; None for one that was refused, or answered unreadably.
+            K verdicts in the order of ``candidates``; None for a pair that was refused or got an unreadable reply.
 
         Raises:
             InvalidRequest: unknown prompt style.
-            NoVerdict: all of them were.
-            BackendUnavailable: no server could be asked, or it gave no probabilities.
+            NoVerdict: all pairs were refused or got unreadable replies.
+            BackendUnavailable: no server answered, or its replies have no probabilities.
         """
         style = self._chosen(prompt_style)
         if not candidates:
@@ -172,7 +172,7 @@ class OpenAICompatibleVerifier:
         return ask_style(style, self._show(style, query, candidates), len(candidates), explain=explain)
 
     def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
-        """Have the model say why; see ``core.verifiers.base.WritesReasons``."""
+        """Let the model write its reasons; see ``core.verifiers.base.WritesReasons``."""
         style = self._chosen(prompt_style)
         return ask_reasons(style, self._show(style, query, [candidate]), is_match=is_match)
 
@@ -180,7 +180,7 @@ class OpenAICompatibleVerifier:
         return self._style if prompt_style is None else self._styles.choose(prompt_style)
 
     def _show(self, style: PromptStyle, query: Photo, candidates: Sequence[Photo]) -> "_RemotePairs":
-        # The query is not remembered: it is seen once, and would push out gallery photos that are seen often.
+        # The query is not cached: it is used once, and would evict gallery photos that are used often.
         shown = self._threads.submit(encode_data_uri, query.load(), self._pixels[Shown.QUERY])
         pairs = [
             {Shown.QUERY: shown.result(), Shown.CANDIDATE: uri}
@@ -198,7 +198,7 @@ class OpenAICompatibleVerifier:
         )
 
     def close(self) -> None:
-        """Drop the connections and threads."""
+        """Close the connections and end the threads."""
         self._threads.shutdown(cancel_futures=True)
         self._servers.close()
 
@@ -214,16 +214,16 @@ class OpenAICompatibleVerifier:
 
 @dataclass(frozen=True, slots=True)
 class _RemotePairs:
-    """The K pairs of one query, ready to be asked about side by side.
+    """The K pairs of one query, asked about in parallel.
 
     Attributes:
-        complete: asks for one completion; see ``ChatServers.complete``.
+        complete: requests one completion; see ``ChatServers.complete``.
         threads: bound the requests in flight.
-        style: what is said around the photos.
-        pairs: both photos of each pair as data URIs.
-        orders: for each order asked in, whether the candidate comes first.
-        top_logprobs: how many candidates for the answer word to ask for.
-        word_confidence: what a bare yes is worth, or None to read probabilities.
+        style: the texts around the photos.
+        pairs: both photos of every pair as data URIs.
+        orders: for every order to ask in, whether the candidate comes first.
+        top_logprobs: how many likeliest words to request.
+        word_confidence: the confidence of a yes, or None to read probabilities.
     """
 
     complete: Callable[..., Any]
@@ -235,7 +235,7 @@ class _RemotePairs:
     word_confidence: float | None
 
     def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer | NoVerdict]:
-        """Weigh yes against no as the next word of each talk."""
+        """Weigh yes against no as the next word of the K dialogues; see ``VisionLanguageModel.weigh``."""
         jobs = [
             (compose(self.style, *dialogue, candidate_first=candidate_first), pair)
             for dialogue, pair in zip(dialogues, self.pairs, strict=True)
@@ -246,7 +246,7 @@ class _RemotePairs:
         return [average(answers[start : start + width]) for start in range(0, len(answers), width)]
 
     def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str | NoVerdict]:
-        """Continue each talk in sentences."""
+        """Generate the next turn of the K dialogues; see ``VisionLanguageModel.reply``."""
         jobs = [(compose(self.style, *dialogue), pair) for dialogue, pair in zip(dialogues, self.pairs, strict=True)]
         continue_dialogue = cancellable(partial(self._continue, max_tokens))
         return list(self.threads.map(continue_dialogue, *zip(*jobs, strict=True)))
@@ -286,7 +286,7 @@ def _warn_of_greedy_probabilities() -> None:
 
 
 def _digest(request_options: Mapping[str, Any] | None) -> str:
-    """What the fingerprint says of options that may move a confidence."""
+    """Return the fingerprint's part for options that may change a confidence."""
     if not request_options:
         return ""
     text = json.dumps(request_options, sort_keys=True, default=str)

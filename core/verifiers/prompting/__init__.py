@@ -1,6 +1,6 @@
-"""What a vision-language model is asked, and what its reply means.
+"""Questions to a vision-language model, and how its replies are read.
 
 styles     the prompt styles
-questions  asks one style's question about a pair
-replies    a reply to a verdict
+questions  asks one style's question about pairs
+replies    from a reply to a confidence
 """

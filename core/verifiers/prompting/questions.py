@@ -12,32 +12,32 @@ from core.verifiers.prompting.styles import PromptStyle
 logger = logging.getLogger(__name__)
 
 Dialogue = tuple[str, ...]
-"""What is said about one pair after its photos were shown: asked, replied, asked, ..., ending with a question."""
+"""The texts after a pair's photos: question, reply, question, ...; the last one is a question."""
 
 
 class VisionLanguageModel(Protocol):
-    """A model to which the K pairs of one query have been shown."""
+    """A model that has got the photos of the K pairs of one query."""
 
     def weigh(self, dialogues: Sequence[Dialogue]) -> Sequence[WeighedAnswer | NoVerdict]:
-        """Weigh yes against no as the next word of each of the K talks; of a pair without an answer say why."""
+        """Weigh yes against no as the next word of the K dialogues; ``NoVerdict`` for a pair without an answer."""
         ...
 
     def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> Sequence[str | NoVerdict]:
-        """Continue each of the K talks in sentences; of a pair that cannot be asked about say why."""
+        """Generate the next turn of the K dialogues; ``NoVerdict`` for a pair that the model refuses."""
         ...
 
 
 def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, explain: bool) -> list[Verdict | None]:
-    """Ask what the style says about ``count`` pairs.
+    """Ask the style's question about ``count`` pairs.
 
-    Every verdict rests on the probabilities of one word. Sentences are generated only where the style wants them
-    before the word, or the caller wants them after it; they then stand first in ``response``, and the word last.
+    A verdict is computed from the probabilities of one word. Sentences are generated only if the style asks for them
+    before the word, or the caller wants them after it; in ``response`` the sentences come first and the word last.
 
     Returns:
-        K verdicts; None for a pair that could not be judged.
+        K verdicts; None for a pair without a verdict.
 
     Raises:
-        NoVerdict: no pair could be judged.
+        NoVerdict: no pair got a verdict.
     """
     reasons: Sequence[str | NoVerdict] = [""] * count
     if style.reasons_first:
@@ -50,7 +50,7 @@ def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, exp
         words = [style.answer(0.0 if isinstance(answer, NoVerdict) else answer.confidence) for answer in answers]
         reasons = model.reply([(style.cue, word, style.reasons_cue) for word in words], style.max_reason_tokens)
     verdicts = [_verdict(style, answer, text) for answer, text in zip(answers, reasons, strict=True)]
-    failures = [each for each in (*answers, *reasons) if isinstance(each, NoVerdict)]
+    failures = [reply for reply in (*answers, *reasons) if isinstance(reply, NoVerdict)]
     if failures and not any(verdicts):
         raise failures[0]
     for failure in failures:
@@ -59,10 +59,10 @@ def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, exp
 
 
 def ask_reasons(style: PromptStyle, model: VisionLanguageModel, *, is_match: bool) -> str:
-    """Have the model say why the one pair that it was shown matches, or does not.
+    """Let the model write why its only pair matches, or does not.
 
     Raises:
-        NoVerdict: the pair cannot be asked about.
+        NoVerdict: the model refuses the pair.
     """
     word = style.answer(1.0 if is_match else 0.0)
     dialogue = (style.reasons_cue,) if style.reasons_first else (style.cue, word, style.reasons_cue)

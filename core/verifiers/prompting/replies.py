@@ -1,4 +1,4 @@
-"""A model's reply to a confidence: from the probabilities of its answer tokens, or from its text. Pure functions."""
+"""Reads the confidence from a model's answer probabilities, or from its text. Pure functions."""
 
 import math
 import re
@@ -9,16 +9,16 @@ from core.errors import NoVerdict
 from core.verifiers.prompting.styles import PromptStyle
 
 LEAST_MASS = 0.5
-"""Below this probability of all answer words together something else is likelier, and yes against no is mere noise."""
+"""Least probability of all answer words together; below it another word is likelier, and yes against no is noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeighedAnswer:
-    """How a model leans between the two answers.
+    """A model's probabilities of yes and no.
 
     Attributes:
         confidence: P(yes) / (P(yes) + P(no)), [0, 1].
-        mass: P(yes) + P(no), [0, 1]; small when the model did not want to answer in this form.
+        mass: P(yes) + P(no), [0, 1]; small if another word is likelier than both.
     """
 
     confidence: float
@@ -26,11 +26,11 @@ class WeighedAnswer:
 
 
 def weigh(yes: Sequence[float], no: Sequence[float]) -> WeighedAnswer:
-    """Weigh the spellings of yes against those of no.
+    """Weigh yes against no, over all spellings of both.
 
     Args:
         yes: natural logarithms of the spellings' probabilities, at least one; -inf is a probability of 0.
-        no: likewise.
+        no: the same for no.
 
     Raises:
         NoVerdict: one of them is NaN or +inf, or all are -inf.
@@ -48,14 +48,14 @@ def weigh(yes: Sequence[float], no: Sequence[float]) -> WeighedAnswer:
 
 
 def require_mass(answer: WeighedAnswer, instead: str = "") -> WeighedAnswer:
-    """Give ``answer`` back where it is one.
+    """Return ``answer`` if its mass is large enough.
 
     Args:
-        answer: as weighed.
-        instead: what is known of what the model was about to say.
+        answer: of one pair.
+        instead: added to the error's message, e.g. the likeliest word.
 
     Raises:
-        NoVerdict: the model was about to say something else than yes or no.
+        NoVerdict: another word than yes or no is likelier.
     """
     if answer.mass >= LEAST_MASS:
         return answer
@@ -66,9 +66,9 @@ def require_mass(answer: WeighedAnswer, instead: str = "") -> WeighedAnswer:
 
 
 def average(answers: Sequence[WeighedAnswer | NoVerdict]) -> WeighedAnswer | NoVerdict:
-    """Average what was answered about one pair shown in several orders; without all of them there is no answer.
+    """Average the answers about one pair in several orders; ``NoVerdict`` if one of them is.
 
-    Probabilities are averaged, not their logits, so that one very sure order does not outvote the other.
+    Probabilities are averaged, not logits, so that one very confident order does not dominate.
     """
     weighed: list[WeighedAnswer] = []
     for answer in answers:
@@ -82,7 +82,7 @@ def average(answers: Sequence[WeighedAnswer | NoVerdict]) -> WeighedAnswer | NoV
 
 
 def spellings(words: Sequence[str]) -> list[str]:
-    """Give the ways a model may write the answer words: lower, capitalised and upper case, with and without a space."""
+    """List the spellings of the answer words: lower, capitalised and upper case, with and without a leading space."""
     cases = dict.fromkeys(
         case for word in words for case in (word, word.lower(), word.lower().capitalize(), word.upper())
     )
@@ -90,13 +90,12 @@ def spellings(words: Sequence[str]) -> list[str]:
 
 
 def read_answer(text: str, style: PromptStyle) -> bool | None:
-    """Find the answer in a model's free words, for endpoints that give no probabilities.
+    """Find the answer in a model's text, for servers without probabilities.
 
-    A line with the style's answer label counts most (the last one, where there are several), then the first word, then
-    the last.
+    Looks first at the last line with the style's answer label, then at the first word, then at the last one.
 
     Returns:
-        True for yes, False for no, None where the text says neither.
+        True for yes, False for no, None if the text has neither.
     """
     text = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL)
     text = re.sub(r"<\|[^|<>]*\|>", "", text).strip()  # special tokens, such as <|begin_of_box|>
@@ -111,7 +110,7 @@ def read_answer(text: str, style: PromptStyle) -> bool | None:
 
 
 def _leading_answer(text: str, style: PromptStyle) -> bool | None:
-    """Read the answer word with which a text begins, ignoring quotes, asterisks, braces and a JSON key before it."""
+    """Read the answer word at the beginning of a text, after any quotes, asterisks, braces and JSON key."""
     text = re.sub(r'^\W*(?:"?\w+"\s*:\s*)?\W*', "", text).casefold()
     # Longer words first: a "no" that begins with the letters of a "yes" (是, 是否) must not be read as it.
     words = [(word.casefold(), True) for word in style.yes] + [(word.casefold(), False) for word in style.no]

@@ -1,6 +1,6 @@
 """Prompt styles: instructions and questions for a vision-language model. This module reads and checks them.
 
-Styles come from ``styles.toml`` beside this file, and from a file of the operator's in the same form.
+Styles come from ``styles.toml`` beside this file, and from an operator's file in the same format.
 """
 
 import hashlib
@@ -36,11 +36,11 @@ class PromptStyle:
     answer_label: str
 
     def accepts(self, confidence: float) -> bool:
-        """Whether a pair of this confidence is a match in this style."""
+        """Tell whether a pair of this confidence is a match in this style."""
         return confidence >= self.threshold
 
     def answer(self, confidence: float) -> str:
-        """The answer word nearer to ``confidence``."""
+        """Return the answer word for ``confidence``: yes from 0.5, no below."""
         return self.yes[0] if confidence >= 0.5 else self.no[0]
 
 
@@ -60,10 +60,10 @@ class PromptStyles(Mapping[str, PromptStyle]):
         return len(self._styles)
 
     def choose(self, name: str) -> PromptStyle:
-        """Give the style called ``name``.
+        """Return the style called ``name``.
 
         Raises:
-            InvalidRequest: there is none; the message lists those that exist.
+            InvalidRequest: there is none; the message lists the known ones.
         """
         if name not in self._styles:
             raise InvalidRequest(f"unknown prompt style: {name!r}; known: {', '.join(self._styles)}")
@@ -74,13 +74,13 @@ def load_styles(file: str | Path | None = None) -> PromptStyles:
     """Read the built-in styles and, over them, those of a file.
 
     Args:
-        file: TOML or JSON, told apart by its suffix; one table per style. A style of a built-in name replaces it.
+        file: TOML or JSON, by its suffix; one table per style. A style with a built-in name replaces that one.
 
     Raises:
-        InvalidRequest: the file cannot be read or says something that no style has.
+        InvalidRequest: the file cannot be read, or has an unknown or invalid field.
     """
     builtin = tomllib.loads(files("core.verifiers.prompting").joinpath("styles.toml").read_text(encoding="utf-8"))
-    # The first table is the base of all others, so it is read against itself.
+    # The first table is the base of all others and of itself.
     styles: dict[str, PromptStyle] = {}
     for name, table in builtin.items():
         styles[name] = _read_style(name, builtin[DEFAULT_STYLE] | table, None, "styles.toml")
@@ -91,7 +91,7 @@ def load_styles(file: str | Path | None = None) -> PromptStyles:
 
 
 def digest(style: PromptStyle) -> str:
-    """Eight digits that change with any of a style's texts or settings."""
+    """Return eight hexadecimal digits over all of a style's texts and settings."""
     return hashlib.sha256(repr(style).encode()).hexdigest()[:8]
 
 
@@ -106,7 +106,7 @@ def identify(styles: PromptStyles, name: str | None, default: PromptStyle) -> st
 
 
 class Shown(StrEnum):
-    """Which of the two photos stands at a point of the conversation."""
+    """The place of the query's or the candidate's photo in a conversation."""
 
     QUERY = "query"
     CANDIDATE = "candidate"
@@ -114,7 +114,7 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message: who speaks, and texts and photos in order."""
+    """One message: its role, and its texts and photos in order."""
 
     role: str
     parts: tuple[str | Shown, ...]
@@ -123,13 +123,13 @@ class Turn:
 def compose(style: PromptStyle, *turns: str, candidate_first: bool = False) -> list[Turn]:
     """Write the conversation about one pair.
 
-    The instructions and the query come first and the candidate and the question last, so that conversations about one
-    query share the longest possible beginning.
+    The instructions and the query come first, the candidate and the question last. Conversations about one query then
+    have the longest possible common prefix.
 
     Args:
-        style: what to say.
-        turns: what the user asks, what the model replied, what the user asks then, and so on; an odd number.
-        candidate_first: shows the candidate before the query.
+        style: the texts.
+        turns: the user's question, the model's reply, the next question and so on; an odd number.
+        candidate_first: put the candidate before the query.
     """
     first, second = (style.query_label, Shown.QUERY), (style.candidate_label, Shown.CANDIDATE)
     if candidate_first:
@@ -173,7 +173,7 @@ def _read_style(
 
 
 def _check_field(where: str, field: str, value: Any) -> Any:
-    """Check one value of a style's table, and give it in the form the dataclass holds."""
+    """Check one value of a style's table, and return it in the type of the dataclass's field."""
     if field in ("yes", "no"):
         if isinstance(value, list) and value and all(isinstance(word, str) and word.strip() for word in value):
             return tuple(word.strip() for word in value)
@@ -196,5 +196,5 @@ def _check_field(where: str, field: str, value: Any) -> Any:
         raise InvalidRequest(f"{where} is no field of a prompt style; accepted: based_on, {', '.join(accepted)}")
     if not isinstance(value, str) or not value.strip():
         raise InvalidRequest(f"{where} is {value!r}; accepted: a text")
-    # A label ends with its own space or colon; every other text is laid out by the file, not by its blank edges.
+    # A label keeps its final space or colon; of all other texts the blanks at both ends are stripped.
     return value if field == "answer_label" else value.strip()

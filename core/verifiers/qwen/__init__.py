@@ -4,8 +4,8 @@ qwen3_vl       the verifier
 qwen_files     weights and tokenizer
 conversations  the prompt as tokens
 answer_words   the tokens of yes and no
-visual_tokens  pictures as tokens
-vision_tower   pictures through the vision model, cached
-shared_prefix  one forward pass of the query for all candidates
+visual_tokens  photos to patches and visual tokens
+vision_tower   the vision tower with its cache
+shared_prefix  computes the common prefix of several conversations once
 pair_session   one query and its candidates
 """

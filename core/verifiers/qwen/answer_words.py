@@ -1,4 +1,4 @@
-"""How a model's vocabulary writes a style's answer words: in one token as a rule, in two or three where need be."""
+"""The tokens of a style's answer words in a model's vocabulary: usually one, in some vocabularies two or three."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from core.verifiers.prompting.replies import spellings
 from core.verifiers.prompting.styles import PromptStyle
 
 MOST_TOKENS = 3
-"""Of an answer word: each beyond the first takes a forward pass more."""
+"""Most tokens of an answer word; every token after the first costs one more forward pass."""
 
 Tokens = tuple[int, ...]
 
@@ -17,11 +17,11 @@ _CASES: tuple[Callable[[str], str], ...] = (str, str.lower, lambda word: word.lo
 
 @dataclass(frozen=True, slots=True)
 class AnswerTokens:
-    """The ways to write yes, and those to write no. None begins with another.
+    """The token sequences of yes and of no. None of them is a prefix of another.
 
     Attributes:
-        yes: tokens, 1 to ``MOST_TOKENS`` of each.
-        no: likewise.
+        yes: sequences of 1 to ``MOST_TOKENS`` tokens.
+        no: the same for no.
     """
 
     yes: tuple[Tokens, ...]
@@ -29,15 +29,15 @@ class AnswerTokens:
 
     @classmethod
     def of(cls, style: PromptStyle, encode: Callable[[str], Sequence[int]]) -> "AnswerTokens":
-        """Look the style's answer words up: in every spelling that is one token, and where none is, in several.
+        """Collect the spellings of the style's answer words that are one token, or if there are none, several tokens.
 
         Args:
-            style: whose words.
+            style: the style whose words are encoded.
             encode: from a word to its tokens.
 
         Raises:
-            InvalidRequest: one of the answers takes more tokens than allowed in a spelling in which the other does
-                not, so that it could not win; or both begin with the same tokens.
+            InvalidRequest: one answer needs too many tokens in a spelling in which the other does not, so it could
+                never win; or both begin with the same tokens.
         """
         yes, no = (_Answer.of(words, encode) for words in (style.yes, style.no))
         answers = (
@@ -51,12 +51,12 @@ class AnswerTokens:
                 )
             if any(tokens[: len(short)] == short for tokens in mine.written for short in other.written):
                 raise InvalidRequest(f"{answers} begins both with the same token; choose words that begin differently")
-        # Capitals throughout are a token in some vocabularies for one of two words; they count for both or for none.
+        # In some vocabularies only one of YES and NO is a single token; upper case counts for both or for neither.
         loud = (yes.loud, no.loud) if yes.loud and no.loud else (set(), set())
         return cls(_shortest(yes.written | loud[0]), _shortest(no.written | loud[1]))
 
     def beginnings(self) -> list[Tokens]:
-        """Whatever has been said when a token of an answer is still to come, nothing first."""
+        """List the prefixes after which a token of an answer follows, the empty one first."""
         return sorted({tokens[:length] for tokens in (*self.yes, *self.no) for length in range(len(tokens))})
 
 
@@ -65,9 +65,9 @@ class _Answer:
     """One of the two answers.
 
     Attributes:
-        written: in lower case, capitalised and as the style writes it.
-        loud: in capitals, where that is one token.
-        too_long: spellings in one of these cases for which no word of the style is short enough.
+        written: tokens of the words in lower case, capitalised and as in the style.
+        loud: tokens of the words in upper case, if that is one token.
+        too_long: the cases in which every word of the style has too many tokens, by one spelling.
     """
 
     written: set[Tokens]
@@ -91,6 +91,8 @@ class _Answer:
 
 
 def _shortest(written: Iterable[Tokens]) -> tuple[Tokens, ...]:
-    """Without those that another one begins: its probability holds theirs."""
+    """Remove sequences with a prefix in the list: the prefix's probability includes theirs."""
     all_of = set(written)
-    return tuple(sorted(each for each in all_of if not any(each[:length] in all_of for length in range(1, len(each)))))
+    return tuple(
+        sorted(tokens for tokens in all_of if not any(tokens[:length] in all_of for length in range(1, len(tokens))))
+    )

@@ -19,10 +19,10 @@ class ConversationWriter:
     """Renders turns through the model's own chat template and tokenizer."""
 
     def __init__(self, tokenizer: Any, style: PromptStyle) -> None:
-        """Try the tokenizer on ``style``.
+        """Check the tokenizer's chat template with ``style``.
 
         Raises:
-            BackendUnavailable: its chat template takes no photos.
+            BackendUnavailable: the chat template does not accept photos.
         """
         self._tokenizer = tokenizer
         advice = "give an instruction-tuned Qwen-VL with its chat template"
@@ -34,33 +34,33 @@ class ConversationWriter:
             raise BackendUnavailable(f"the model's chat template shows no photos; {advice}")
 
     def write(self, turns: Sequence[Turn], photos: Mapping[Shown, VisualTokens]) -> list[Piece]:
-        """Give the conversation as text, photo, text, photo, text, ending where the model begins to speak."""
+        """Write the conversation as text, photo, text, photo, text, up to the start of the model's reply."""
         order = [part for turn in turns for part in turn.parts if isinstance(part, Shown)]
         texts = self._render(turns).split(_PHOTO)
-        # Special tokens stand on both sides of every photo, so the texts' tokens do not depend on each other.
+        # Every photo has special tokens on both sides, so every text can be encoded alone.
         pieces: list[Piece] = [self.encode(texts[0])]
         for shown, text in zip(order, texts[1:], strict=True):
             pieces += [photos[shown], self.encode(text)]
         return pieces
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Give a text's tokens."""
+        """Encode a text to tokens."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=False))
 
     def read(self, tokens: Sequence[int]) -> str:
-        """Give a reply's text."""
+        """Decode a reply's tokens to text."""
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return text.strip()
 
     def _render(self, turns: Sequence[Turn]) -> str:
         messages = [{"role": turn.role, "content": [_content(part) for part in turn.parts]} for turn in turns]
         text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        # A thinking model's template opens its thoughts; closed at once, the next token is the answer's.
+        # A thinking model's template opens a <think> block. It is closed here, so that the next token is the answer's.
         return f"{text}\n</think>\n\n" if text.rstrip().endswith("<think>") else text
 
 
 def _content(part: str | Shown) -> dict[str, str]:
     if isinstance(part, Shown):
         return {"type": "image"}
-    # A reply that spells a special token must not be read back as one.
+    # A reply that contains the text of a special token must not be encoded as that token.
     return {"type": "text", "text": part.replace("<|", "< |")}

@@ -16,10 +16,10 @@ from core.verifiers.qwen.visual_tokens import VisualTokens
 
 
 class PairSession:
-    """Asks about K pairs at once. What the K conversations begin with is computed once and kept for the session.
+    """Asks about K pairs at once. The common prefix of the K conversations is computed once per session.
 
     Attributes:
-        max_batch: conversations per forward pass; shrinks when memory runs out.
+        max_batch: conversations per forward pass; reduced when memory runs out.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class PairSession:
         both_orders: bool,
         max_batch: int,
     ) -> None:
-        """Show the photos.
+        """Set the session's photos and style.
 
         Args:
-            runner: the network.
-            writer: its language.
-            style: what is said around the photos.
-            answers: its answer words in that language.
+            runner: runs the network.
+            writer: writes conversations as tokens.
+            style: the texts around the photos.
+            answers: tokens of the style's answer words.
             query: the visitor's photo.
             candidates: K >= 1 gallery photos.
             both_orders: weigh with the query first and with the candidate first, and average.
-            max_batch: conversations per forward pass to begin with.
+            max_batch: initial number of conversations per forward pass.
         """
         self.max_batch = max_batch
         self._runner = runner
@@ -57,15 +57,15 @@ class PairSession:
         self._beginnings: dict[bool, Beginning] = {}
 
     def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer | NoVerdict]:
-        """Weigh yes against no as the next word of each of the K talks, by one forward pass per order.
+        """Weigh yes against no as the next word of the K dialogues, by one forward pass per order.
 
-        Answer words of several tokens take a pass more for each beginning of one.
+        Answer words of several tokens need one more pass per prefix.
         """
         by_order = [self._weigh(dialogues, candidate_first) for candidate_first in self._orders]
         return [average(answers) for answers in zip(*by_order, strict=True)]
 
     def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str]:
-        """Continue each of the K talks in sentences, the likeliest token at a time."""
+        """Generate the next turn of the K dialogues by greedy decoding."""
         beginning, ends = self._write(dialogues, candidate_first=False)
         replies = self._in_batches(lambda some: self._runner.generate(beginning, some, max_tokens), ends)
         return [self._writer.read(tokens) for tokens in replies.tolist()]
@@ -96,11 +96,11 @@ class PairSession:
         return beginning, [pieces[len(beginning.pieces) :] for pieces in conversations]
 
     def _begin(self, conversations: Sequence[Sequence[Piece]]) -> Beginning:
-        """Compute what the conversations share: the instructions, and the query if it comes before the candidates."""
+        """Compute the common prefix: the instructions, and the query if it comes before the candidates."""
         first = conversations[0]
         instructions = self._runner.begin_with_text(first[:1])
         if len(conversations) == 1:
-            return instructions  # one pass over all the rest beats two
+            return instructions  # one pass over all the rest is faster than two
         return self._runner.begin(first[1 : first.index(self._candidates[0])], after=instructions)
 
     def _in_batches(
@@ -114,7 +114,7 @@ class PairSession:
 
 
 def _logprob(tokens: Tokens, following: Mapping[Tokens, torch.Tensor]) -> torch.Tensor:
-    """Logarithm of the probability that a word is said, [K]: of all its tokens, each after those before it."""
+    """Log-probability of a word, [K]: the sum over its tokens, given the tokens before them."""
     steps = [following[tokens[:number]][:, token] for number, token in enumerate(tokens)]
     return torch.stack(steps).sum(dim=0)
 

@@ -1,6 +1,6 @@
-"""Qwen-VL as verifier: one forward pass says how likely the model's next word is a yes.
+"""Qwen-VL as verifier: the confidence is the probability of a yes as the model's next word, from one forward pass.
 
-All candidates of a query go through the network together, behind one computation of what they share.
+All candidates of a query are one batch, and their common prefix is computed once.
 """
 
 import logging
@@ -38,14 +38,14 @@ logger = logging.getLogger(__name__)
 
 
 class Qwen3VLVerifier:
-    """Judges pairs with a local Qwen3-VL, Qwen2.5-VL or Qwen2-VL.
+    """Verifies pairs with a local Qwen3-VL, Qwen2.5-VL or Qwen2-VL.
 
-    Several threads may share one; forward passes run one at a time. Other candidates in the batch change the
-    confidence of one by rounding errors only.
+    Several threads may share one; forward passes run one at a time. The other candidates of a batch change a
+    confidence by rounding errors only.
 
     Attributes:
-        fingerprint: names the weights by content, the number format and the settings that move a confidence.
-        device: where it runs and why.
+        fingerprint: names the weights by content, the number format and the settings that change a confidence.
+        device: the device in use, and why it was chosen.
         tower: the vision tower with its cache.
     """
 
@@ -67,21 +67,21 @@ class Qwen3VLVerifier:
         """Load the model onto the device.
 
         Args:
-            model: a folder, a hub id, or a model already loaded, which stays on its device in its number format.
+            model: a folder, a hub id, or a loaded model, which stays on its device in its number format.
             revision: branch, tag or commit of a hub model.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
             dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
-            prompt_style: used where a call names none.
-            styles_file: TOML or JSON with styles of one's own.
-            query_tokens: pixel budget of the query in visual tokens; with Qwen3-VL each is 32 x 32 pixels.
-            candidate_tokens: the same of each candidate.
+            prompt_style: the default style of calls.
+            styles_file: TOML or JSON with further styles.
+            query_tokens: largest size of the query in visual tokens; with Qwen3-VL, one is 32 x 32 pixels.
+            candidate_tokens: the same for candidates.
             both_orders: also ask with the photos exchanged and average; twice the time, less bias by order.
             max_batch: candidates, or photos for the vision tower, per forward pass; halved when memory runs out.
             cache_bytes: main memory for the visual tokens of gallery photos.
 
         Raises:
             InvalidRequest: a setting outside what is accepted.
-            BackendUnavailable: the model or the device cannot be had.
+            BackendUnavailable: the model cannot be loaded or the device is not available.
         """
         check_token_budget("query_tokens", query_tokens)
         check_token_budget("candidate_tokens", candidate_tokens)
@@ -114,7 +114,7 @@ class Qwen3VLVerifier:
 
     @property
     def caches(self) -> dict[str, BoundedCache[Any, Any]]:
-        """The visual tokens of gallery photos."""
+        """The cache of gallery photos' visual tokens."""
         return {"visual_tokens": self.tower.cache}
 
     def style(self, prompt_style: str | None) -> str | None:
@@ -122,27 +122,26 @@ class Qwen3VLVerifier:
         return identify(self._styles, prompt_style, self._style)
 
     def threshold(self, prompt_style: str | None) -> float:
-        """The style's own; see ``core.verifiers.base.ReadsPrompts``."""
+        """Return the style's threshold; see ``core.verifiers.base.ReadsPrompts``."""
         return self._chosen(prompt_style).threshold
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict | None]:
-        """Judge all candidates of one query together.
+        """Verify all candidates of one query together.
 
         Args:
-            query: the photo asked about.
-            candidates: K >= 0 gallery photos; those with a content hash are remembered.
+            query: the visitor's photo.
+            candidates: K >= 0 gallery photos; those with a content hash are cached.
             prompt_style: overrides the default style.
-            explain: have the model write its reasons as well; costs a generation, token by token.
+            explain: also let the model write its reasons, token by token.
 
         Returns:
-            K verdicts in the order of ``candidates``; None for one to which the model would answer neither yes nor no.
-            ``response`` ends with the answer word to which the model leans; a strict style may ask for more than
-            leaning.
+            K verdicts in the order of ``candidates``; None for a pair for which the model answers neither yes nor no.
+            ``response`` ends with the likelier answer word; a strict style may reject a likely yes.
 
         Raises:
-            InvalidRequest: unknown prompt style, or one whose answer words this model cannot say in a few tokens.
+            InvalidRequest: unknown prompt style, or its answer words have too many tokens in this vocabulary.
             NoVerdict: no candidate got a verdict.
             OutOfMemory: the query, or a single candidate, did not fit the device.
         """
@@ -155,7 +154,7 @@ class Qwen3VLVerifier:
         )
 
     def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
-        """Have the model say why; see ``core.verifiers.base.WritesReasons``."""
+        """Let the model write its reasons; see ``core.verifiers.base.WritesReasons``."""
         style = self._chosen(prompt_style)
         answers = AnswerTokens.of(style, self._writer.encode)
         return self._ask(style, answers, query, [candidate], lambda model: ask_reasons(style, model, is_match=is_match))
@@ -171,8 +170,8 @@ class Qwen3VLVerifier:
         candidates: Sequence[Photo],
         question: Callable[[PairSession], Answer],
     ) -> Answer:
-        """Show the photos to the model and put a question."""
-        # Decoding and resizing need no device, so concurrent calls do them side by side.
+        """Open a session with the photos and ask a question in it."""
+        # Decoding and resizing do not need the device, so concurrent calls do them in parallel.
         prepared = self._prepare(query, candidates)
         try:
             with self._lock, torch.inference_mode():
@@ -190,11 +189,11 @@ class Qwen3VLVerifier:
                 answer = question(session)
                 self._max_batch = session.max_batch
                 return answer
-        except torch.OutOfMemoryError as error:  # where no smaller batch can help, as with the query itself
+        except torch.OutOfMemoryError as error:  # a smaller batch cannot help, e.g. with the query itself
             raise OutOfMemory("the query did not fit the device's memory; lower query_tokens") from error
 
     def _show(self, candidates: Sequence[Photo], prepared: Sequence[VisualTokens | PixelGrid]) -> list[VisualTokens]:
-        """Run the vision tower over what is new, and remember the candidates among it."""
+        """Run the vision tower over the photos that are not cached, and cache the candidates."""
         shown = self.tower.encode(prepared)
         for photo, before, tokens in zip(candidates, prepared[1:], shown[1:], strict=True):
             if isinstance(before, PixelGrid):
@@ -202,7 +201,7 @@ class Qwen3VLVerifier:
         return shown
 
     def _prepare(self, query: Photo, candidates: Sequence[Photo]) -> list[VisualTokens | PixelGrid]:
-        # The query is not remembered: it is seen once, and would push out gallery photos that are seen often.
+        # The query is not cached: it is used once, and would evict gallery photos that are used often.
         tasks = [(Photo(query.load), self._query_tokens)]
         tasks += [(candidate, self._candidate_tokens) for candidate in candidates]
         with ThreadPoolExecutor(min(_LOADING_THREADS, len(tasks))) as pool:
@@ -210,7 +209,7 @@ class Qwen3VLVerifier:
 
 
 def _alternative() -> str:
-    """What else there is, of those verifiers that can run here."""
+    """Name the models and verifiers that can run here instead, for error messages."""
     others = {"geometric": "needs no such model", "openai-compatible": "asks a server"}
     named = [f"{name!r} {what}" for name, what in others.items() if name in VERIFIERS.runnable]
     return f"choose another verifier: {', '.join(named)}" if named else "choose another model"

@@ -1,4 +1,4 @@
-"""Loads a Qwen-VL folder: the network, the tokenizer with its chat template, and the way to cut photos."""
+"""Loads a Qwen-VL folder: the network, the tokenizer with its chat template, and the image preprocessing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,10 @@ from core.runtime.network_digest import network_digest
 from core.verifiers.qwen.visual_tokens import PatchCutter
 
 MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe", "qwen2_5_vl", "qwen2_vl")
-"""What ``config.json`` may call the model."""
+"""Accepted values of ``model_type`` in ``config.json``."""
 
 NEEDED_FILES = (PROCESSOR_FILES, ("tokenizer.json", "vocab.json"))
-"""Beside configuration and weights; each has one of these names."""
+"""Files needed beside configuration and weights, with the names that each may have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,9 +25,9 @@ class QwenModel:
 
     Attributes:
         network: a ``Qwen*VLForConditionalGeneration`` on its device, without gradients.
-        tokenizer: whose chat template takes photos.
-        cutter: photos to patches.
-        name: model type, size, and which weights, in a few words.
+        tokenizer: with a chat template that accepts photos.
+        cutter: cuts photos into patches.
+        name: model type, size and weights, in a few words.
     """
 
     network: Any
@@ -37,15 +37,15 @@ class QwenModel:
 
     @property
     def stop_tokens(self) -> list[int]:
-        """Tokens that end a reply."""
+        """The tokens that end a reply."""
         return _stop_tokens(self.network, self.tokenizer)
 
 
 def load_qwen(folder: Path, device: DeviceChoice) -> QwenModel:
-    """Load everything in ``folder``, the network onto the device.
+    """Load the model in ``folder``, its network onto the device.
 
     Raises:
-        BackendUnavailable: the folder holds something else, or not all of it.
+        BackendUnavailable: the folder holds another kind of model, or lacks files.
     """
     config = read_json(folder / "config.json")
     kind = config.get("model_type")
@@ -54,7 +54,7 @@ def load_qwen(folder: Path, device: DeviceChoice) -> QwenModel:
     check_whole(folder)
     cutter = PatchCutter.of(folder, config.get("vision_config"))
     tokenizer = _load_tokenizer(folder)
-    # A folder without its tokenizer's files is loaded as an empty tokenizer, without a word.
+    # From a folder without tokenizer files, transformers loads an empty tokenizer without an error.
     if tokenizer.convert_tokens_to_ids("<|image_pad|>") != config.get("image_token_id"):
         raise BackendUnavailable(f"the tokenizer in {folder} is not this model's; fetch the model again")
     network = _load_network(folder, device)
@@ -66,14 +66,14 @@ def load_qwen(folder: Path, device: DeviceChoice) -> QwenModel:
 
 
 def _load_tokenizer(folder: Path) -> Any:
-    # Here and below, because transformers takes seconds to import.
+    # Imported here and below, because transformers takes seconds to import.
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise BackendUnavailable(f"the tokenizer in {folder} cannot be loaded: {error}") from error
-    # Older repositories keep the template that takes photos apart from the tokenizer's own; a .jinja file is newer.
+    # Older repositories have the template for photos in a separate file; newer ones in a .jinja file.
     older = folder / "chat_template.json"
     if older.is_file() and not (folder / "chat_template.jinja").is_file():
         tokenizer.chat_template = read_json(older).get("chat_template") or tokenizer.chat_template
@@ -93,14 +93,14 @@ def _load_network(folder: Path, device: DeviceChoice) -> Any:
 
     try:
         config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
-        # Some write this of the text network alone, which transformers does not look at.
+        # Some files set this for the text network only, where transformers does not read it.
         text_ties = getattr(config.get_text_config(), "tie_word_embeddings", False)
         config.tie_word_embeddings = bool(config.tie_word_embeddings or text_ties)
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             folder,
             config=config,
             dtype=device.dtype,
-            # A configuration may name what is not installed here; this is always there and gives the same answers.
+            # A configuration may name an attention library that is not installed; PyTorch's own gives the same answers.
             attn_implementation="sdpa",
             local_files_only=True,
             use_safetensors=True,
@@ -123,6 +123,6 @@ def _load_network(folder: Path, device: DeviceChoice) -> Any:
         quantised = "quantization_config" in read_json(folder / "config.json")
         advice = "; serve quantised weights with vLLM and the verifier 'openai-compatible'" if quantised else ""
         raise BackendUnavailable(f"the model in {folder} cannot be loaded: {error}{advice}") from error
-    # transformers fills what it does not find with random numbers; such answers would look right and mean nothing.
+    # transformers fills missing weights with random numbers; the answers would look right and be meaningless.
     missing = sorted(report["missing_keys"])
     raise BackendUnavailable(f"the model in {folder} lacks {len(missing)} weights, e.g. {missing[0]}; fetch it again")

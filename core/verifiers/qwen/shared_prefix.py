@@ -1,8 +1,8 @@
-"""Many conversations with one beginning: the network runs over the beginning once, then over all ends.
+"""Runs conversations with a common beginning: the network runs over the beginning once, then over all ends.
 
-The beginning's keys and values are shared by the K ends, which run as one batch, padded on the left. What makes this
-equal to K separate passes is that every end gets the positions it would have in its whole conversation: rotary
-positions of photos are three-dimensional, and those the network would derive from an end alone are silently wrong.
+The beginning's keys and values are shared by the K ends, which run as one batch, padded on the left. The result equals
+K separate passes only because every end gets the positions that it has in its whole conversation. Rotary positions of
+photos are three-dimensional; positions derived from an end alone would be wrong, without any error.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ _MOST_TEXTS = 16  # styles in both orders; with Qwen3-VL-8B, 400 tokens keep 59 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beginning:
-    """A conversation's first pieces, computed.
+    """The computed first pieces of a conversation.
 
     Attributes:
-        pieces: what was computed.
+        pieces: the pieces.
         length: in tokens.
         keys_and_values: one pair per layer, each [1, heads, length, head_dim]; none for an empty beginning.
     """
@@ -35,7 +35,7 @@ class Beginning:
 
 
 NOTHING = Beginning((), 0, ())
-"""The beginning before anything was said."""
+"""The empty beginning."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class _Batch:
         ids: int64 [K, S].
         mask: int64 [K, P + S] over the beginning's P tokens and the ends'; 0 where padded. None without padding.
         positions: int64 [3, K, S]: time, row, column.
-        photos: of all ends, row by row.
+        photos: the photos of all ends, row by row.
     """
 
     ids: torch.Tensor
@@ -56,7 +56,7 @@ class _Batch:
 
 
 class SharedPrefixRunner:
-    """Runs a Qwen-VL over beginnings and ends. One thread at a time."""
+    """Runs a Qwen-VL over beginnings and ends. Not thread-safe."""
 
     def __init__(self, network: Any, stop_tokens: Sequence[int]) -> None:
         """Wrap a ``Qwen*VLForConditionalGeneration``; ``stop_tokens`` end a generated reply."""
@@ -67,7 +67,7 @@ class SharedPrefixRunner:
         self._stop_tokens = torch.tensor(list(stop_tokens), device=network.device)
 
     def begin(self, pieces: Sequence[Piece], after: Beginning = NOTHING) -> Beginning:
-        """Compute a beginning, or how one goes on; no pieces cost nothing."""
+        """Compute a beginning, or extend the beginning ``after``; without pieces nothing is computed."""
         if not pieces:
             return after
         batch = self._lay_out(after, [pieces])
@@ -79,7 +79,7 @@ class SharedPrefixRunner:
         )
 
     def begin_with_text(self, pieces: Sequence[Piece]) -> Beginning:
-        """Compute a beginning of mere text, once and for good: a style's instructions never change."""
+        """Compute a beginning without photos and cache it: a style's instructions never change."""
         text = tuple(pieces)
         if text not in self._texts:
             if len(self._texts) >= _MOST_TEXTS:
@@ -88,10 +88,10 @@ class SharedPrefixRunner:
         return self._texts[text]
 
     def next_token_logprobs(self, beginning: Beginning, ends: Sequence[Sequence[Piece]]) -> torch.Tensor:
-        """Say what the model would say next after each end.
+        """Compute the next token's log-probabilities after every end.
 
         Args:
-            beginning: shared by all.
+            beginning: shared by all ends.
             ends: K >= 1 continuations of it.
 
         Returns:
@@ -103,16 +103,16 @@ class SharedPrefixRunner:
         return logits.float().log_softmax(dim=-1)
 
     def generate(self, beginning: Beginning, ends: Sequence[Sequence[Piece]], max_tokens: int) -> torch.Tensor:
-        """Let the model continue each end by its likeliest tokens.
+        """Continue every end by greedy decoding.
 
         Returns:
-            int64 [K, max_tokens]; the rest of a row after its stop token is filled with it.
+            int64 [K, max_tokens]; after its stop token a row is filled up with a stop token.
         """
         batch = self._lay_out(beginning, ends)
         cache = self._share(beginning, len(ends))
         output = self._network(logits_to_keep=1, use_cache=True, **self._inputs(batch, cache))
         token = output.logits[:, -1].argmax(dim=-1, keepdim=True)
-        # A conversation ends with text, where all three axes count alike.
+        # A conversation ends with text, where all three position axes are equal.
         position, mask = batch.positions[:, :, -1:], batch.mask
         tokens = [token]
         ended = torch.isin(token, self._stop_tokens)
@@ -139,7 +139,7 @@ class SharedPrefixRunner:
         rows = [self._ids_of(pieces) for pieces in ends]
         length = max(map(len, rows))
         count, start = len(rows), beginning.length
-        # Laid out on the CPU and sent over at once: positions are counted in Python.
+        # Built on the CPU and copied at once: positions are computed in Python.
         ids = torch.full((count, length), self._padding)
         mask = torch.ones((count, start + length), dtype=torch.int64)
         positions = torch.zeros((3, count, length), dtype=torch.int64)
@@ -158,7 +158,7 @@ class SharedPrefixRunner:
         )
 
     def _positions(self, pieces: Sequence[Piece]) -> torch.Tensor:
-        """Give the rotary positions of a whole conversation, int64 [3, tokens]."""
+        """Compute the rotary positions of a whole conversation, int64 [3, tokens]."""
         ids = torch.tensor([self._ids_of(pieces)])
         grids = [photo.grid for photo in _photos_of([pieces])]
         positions, _ = self._network.model.get_rope_index(
@@ -185,15 +185,15 @@ class SharedPrefixRunner:
         }
 
     def _tower_output(self, photos: Sequence[VisualTokens]) -> SimpleNamespace:
-        """Give the photos' states in the form in which the network takes what its own vision tower returns."""
+        """Return the photos' states in the format of the network's own vision tower."""
         device, width = self._network.device, self._config.get_text_config().hidden_size
-        # One row of columns per level: the tower's final output, then the deepstack levels.
+        # One block of columns per level: the tower's final output, then the deepstack levels.
         levels = [torch.split(photo.states.to(device, non_blocking=True), width, dim=1) for photo in photos]
         final, *deepstack = [list(level) for level in zip(*levels, strict=True)]
         return SimpleNamespace(pooler_output=final, deepstack_features=deepstack)
 
     def _share(self, beginning: Beginning, count: int) -> Any:
-        """Give a cache in which ``count`` rows see the beginning without a copy of it each."""
+        """Make a key-value cache in which ``count`` rows share the beginning without copies."""
         from transformers import DynamicCache
 
         if not beginning.keys_and_values:

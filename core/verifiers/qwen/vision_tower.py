@@ -1,4 +1,4 @@
-"""Photos to visual tokens, the gallery's from a cache: a warm match runs the vision tower for the query alone."""
+"""Photos to visual tokens, with a cache for gallery photos: a match on cached photos encodes the query only."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ class CachedVisionTower:
     """Runs the vision tower of a Qwen-VL. ``prepare`` may run in any thread, ``encode`` in one at a time.
 
     Attributes:
-        cache: what is kept, by content hash and budget, in main memory.
+        cache: visual tokens by content hash and token budget, in main memory.
     """
 
     def __init__(self, network: Any, cutter: PatchCutter, *, cache_bytes: int, max_batch: int) -> None:
@@ -23,8 +23,8 @@ class CachedVisionTower:
 
         Args:
             network: a ``Qwen*VLForConditionalGeneration``.
-            cutter: photos to patches, as that model expects them.
-            cache_bytes: most that the cache may take; 0 keeps nothing. A photo of 256 tokens takes 8.4 MB with
+            cutter: cuts photos into patches, as that model expects them.
+            cache_bytes: largest size of the cache; 0 turns it off. A photo of 256 tokens takes 8.4 MB with
                 Qwen3-VL-8B in bfloat16.
             max_batch: photos per forward pass.
         """
@@ -36,12 +36,12 @@ class CachedVisionTower:
         self._forward = BoundedForward(self._run, max_batch)
 
     def prepare(self, photo: Photo, max_tokens: int) -> VisualTokens | PixelGrid:
-        """Give what the cache holds of a photo, or else its pixels; only then is the photo loaded."""
+        """Return a photo's tokens from the cache; if it is not cached, load it and return its pixels."""
         cached = self.cache.get((photo.content_hash, max_tokens)) if photo.content_hash else None
         return cached or self._cutter.fit(photo.load(), max_tokens)
 
     def encode(self, prepared: Sequence[VisualTokens | PixelGrid]) -> list[VisualTokens]:
-        """Run the tower over those photos that are still pixels.
+        """Run the tower over the photos that are not tokens yet.
 
         Raises:
             OutOfMemory: not even one photo fitted the device.
@@ -56,10 +56,10 @@ class CachedVisionTower:
         ]
 
     def keep(self, photo: Photo, max_tokens: int, tokens: VisualTokens) -> None:
-        """Put a photo's tokens into the cache, in main memory; a photo without a content hash is not kept."""
+        """Cache a photo's tokens in main memory; a photo without a content hash is not cached."""
         if photo.content_hash is None or self.cache.max_bytes == 0:
             return
-        # A copy, because a split of a batch would keep the whole batch alive; pinned, so that it can return quickly.
+        # A copy, because a view of a batch would keep the whole batch in memory; pinned, for fast copies to the GPU.
         on_cuda = tokens.states.is_cuda
         states = torch.empty_like(tokens.states, device="cpu", pin_memory=on_cuda).copy_(tokens.states)
         self.cache.put((photo.content_hash, max_tokens), VisualTokens(states, tokens.grid))

@@ -1,4 +1,4 @@
-"""Photos on their way into a Qwen-VL: resized to a budget, cut into patches, and as the vision tower's output."""
+"""Photos as input of a Qwen-VL: resized to a token budget, cut into patches, and as the vision tower's output."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from core.runtime.model_files import PROCESSOR_FILES, read_processor
 
 ResizeRule = Callable[..., tuple[int, int]]
 
-# What transformers' image processor takes where a file leaves them out.
+# The defaults of transformers' image processor.
 _CLIP_MEAN, _CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 MIN_TOKENS = 64
-"""Photos of fewer visual tokens are enlarged, where the budget allows. What the published Qwen3-VL itself does."""
+"""Photos of fewer visual tokens are enlarged, if the budget allows it, as in the published Qwen3-VL."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VisualTokens:
-    """What the vision tower says of one photo.
+    """The vision tower's output for one photo.
 
     Attributes:
-        states: [n, (1 + levels) * D]: the n visual tokens, and beside them those of each deepstack level (Qwen3-VL
-            adds them to the first text layers; earlier generations have none).
+        states: [n, (1 + levels) * D]: n visual tokens, followed by those of the deepstack levels (Qwen3-VL adds them
+            to the first text layers; earlier models have none).
         grid: patches as (time, rows, columns), time being 1.
     """
 
@@ -36,18 +36,18 @@ class VisualTokens:
 
     @property
     def count(self) -> int:
-        """How many visual tokens."""
+        """Number of visual tokens."""
         return len(self.states)
 
     @property
     def byte_size(self) -> int:
-        """Bytes that the states take."""
+        """Size of the states in bytes."""
         return self.states.element_size() * self.states.nelement()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PixelGrid:
-    """A photo at the size the model will see it.
+    """A photo resized for the model.
 
     Attributes:
         pixels: uint8 [H, W, 3], RGB.
@@ -60,15 +60,15 @@ class PixelGrid:
 
 @dataclass(frozen=True, slots=True)
 class PatchCutter:
-    """Does the work of the model's image processor, which needs torchvision or is slow without it.
+    """Replaces the model's image processor, which needs torchvision or is slow without it.
 
     Attributes:
         patch: side of a patch, pixels.
         merge: patches per side of a visual token.
         frames: how often a still photo is repeated in time.
         mean: of R, G and B, in [0, 1].
-        std: likewise.
-        resize_rule: height, width, factor, min_pixels, max_pixels to height, width.
+        std: of R, G and B, in [0, 1].
+        resize_rule: from (height, width, factor, min_pixels, max_pixels) to (height, width).
     """
 
     patch: int
@@ -80,14 +80,14 @@ class PatchCutter:
 
     @classmethod
     def of(cls, folder: Path, vision: Mapping[str, Any] | None = None) -> "PatchCutter":
-        """Read what the model in ``folder`` expects.
+        """Read the preprocessing of the model in ``folder``.
 
         Args:
-            folder: the model's.
-            vision: ``vision_config`` of its config.json; None leaves the patches unchecked.
+            folder: of the model.
+            vision: ``vision_config`` of its config.json, to check the patches; None does not check them.
 
         Raises:
-            BackendUnavailable: the folder does not say how photos are preprocessed, or not as the network needs it.
+            BackendUnavailable: the preprocessor's file is missing or incomplete, or contradicts ``vision``.
         """
         settings = read_processor(folder)
         try:
@@ -117,12 +117,12 @@ class PatchCutter:
         return self.patch * self.merge
 
     def token_count(self, photo: PixelGrid) -> int:
-        """How many visual tokens a photo will be."""
+        """Compute the number of a photo's visual tokens."""
         _, rows, columns = photo.grid
         return rows * columns // self.merge**2
 
     def fit(self, image: Image.Image, max_tokens: int) -> PixelGrid:
-        """Resize an upright RGB photo, keeping its aspect, so that it costs about ``max_tokens`` visual tokens at most.
+        """Resize an upright RGB photo to about ``max_tokens`` visual tokens at most, keeping its aspect ratio.
 
         Raises:
             InvalidImage: the photo is more than 200 times as long as wide.
@@ -140,7 +140,7 @@ class PatchCutter:
             raise InvalidImage(
                 f"the photo is {image.width} x {image.height} pixels; accepted: sides of at most 1:200"
             ) from error
-        # The rule rounds down, and the short side of a thin strip may so end at nothing.
+        # The rule rounds down, which may make the short side of a thin strip 0.
         height, width = max(height, side), max(width, side)
         resized = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
         return PixelGrid(torch.from_numpy(np.array(resized)), (1, height // self.patch, width // self.patch))
@@ -148,11 +148,11 @@ class PatchCutter:
     def cut(self, photo: PixelGrid, device: torch.device) -> torch.Tensor:
         """Normalise and cut into patches, float32 [patches, 3 * frames * patch * patch], in the tower's order.
 
-        Tokens go row by row; within a token its ``merge`` x ``merge`` patches follow each other.
+        Tokens are ordered row by row; the ``merge`` x ``merge`` patches of a token are consecutive.
         """
         _, rows, columns = photo.grid
         merge, patch = self.merge, self.patch
-        # Eight-bit pixels cross to the device; a quarter of the bytes that floats would be.
+        # Pixels are copied to the device as bytes, a quarter of the size of float32.
         pixels = photo.pixels.to(device, non_blocking=True).permute(2, 0, 1).float() / 255
         mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (self.mean, self.std))
         pixels = (pixels - mean) / std
@@ -163,12 +163,12 @@ class PatchCutter:
 
 
 def find_resize_rule() -> ResizeRule:
-    """Give Qwen's own resize rule where qwen-vl-utils works, and transformers' copy of it elsewhere.
+    """Return Qwen's resize rule from qwen-vl-utils, or transformers' copy of it if qwen-vl-utils cannot be imported.
 
-    qwen-vl-utils imports torchvision, which is not there beside a CPU build of torch.
+    qwen-vl-utils imports torchvision, which a CPU installation does not have.
 
     Raises:
-        BackendUnavailable: a torchvision is there that was built for another torch; transformers stumbles over it too.
+        BackendUnavailable: the installed torchvision was built for another torch; transformers cannot load it either.
     """
     try:
         from qwen_vl_utils.vision_process import smart_resize
@@ -184,10 +184,10 @@ def find_resize_rule() -> ResizeRule:
 
 
 def check_token_budget(name: str, tokens: int) -> None:
-    """Refuse a budget no model can work with.
+    """Check that a token budget is in range.
 
     Raises:
-        InvalidRequest: outside 4 to 16384.
+        InvalidRequest: it is outside 4 to 16384.
     """
     if not 4 <= tokens <= 16384:
         raise InvalidRequest(f"{name} is {tokens}; accepted: 4 to 16384 visual tokens per photo")

@@ -57,7 +57,7 @@ def test_the_calibration_error_is_the_weighed_distance():
     """Bins hold labelled, readable queries; ECE weighs each bin's distance by its count."""
     diagram = curves.reliability_of(OUTCOMES)
 
-    assert [(each.low, each.count) for each in diagram.bins] == [(0.1, 1), (0.2, 1), (0.6, 1), (0.7, 1), (0.9, 1)]
+    assert [(tenth.low, tenth.count) for tenth in diagram.bins] == [(0.1, 1), (0.2, 1), (0.6, 1), (0.7, 1), (0.9, 1)]
     assert (diagram.bins[-1].confidence, diagram.bins[-1].right) == (0.95, 1.0)
     distances = [0.1, 0.8, 0.6, 0.7, 0.05]
     assert diagram.error == pytest.approx(sum(distances) / 5)
@@ -84,6 +84,6 @@ def test_places_are_listed_worst_first():
     """Each place's queries are right, wrong or missed, and counted as retrieved where it was a candidate."""
     figures = curves.by_place([*OUTCOMES, outcome("e", "e", 0.9, retrieved=("e",))])
 
-    assert [each.place_id for each in figures] == ["b", "c", "a", "e"]
+    assert [figure.place_id for figure in figures] == ["b", "c", "a", "e"]
     assert figures[0] == curves.PlaceFigures("b", 1, right=0, wrong_place=0, missed=1, retrieved=1)
     assert figures[2] == curves.PlaceFigures("a", 2, right=1, wrong_place=1, missed=0, retrieved=2)

@@ -28,7 +28,7 @@ GATE = Place("gate", "Gate", "red", {"room": 3}, 1.0, 2.0)
 
 def found(gallery: Gallery, new, collection: str = "default") -> list[str]:
     """The ids that a search for an image's own photo finds, best first."""
-    return [each.image.image_id for each in gallery.search(new.embedding, collection, top_k=50)]
+    return [candidate.image.image_id for candidate in gallery.search(new.embedding, collection, top_k=50)]
 
 
 def stored_files(folder: Path) -> list[str]:
@@ -39,24 +39,24 @@ def stored_files(folder: Path) -> list[str]:
 class TestDeleting:
     def test_a_deleted_image_is_gone_for_every_reader(self, gallery, new_image, fingerprint, folder, storage):
         """Searches, lists, counts and direct questions know nothing of it, in another process either."""
-        kept, gone = (each.image for each in gallery.add([new_image(1), new_image(2)]))
+        kept, gone = (added.image for added in gallery.add([new_image(1), new_image(2)]))
 
         gallery.trash.put_image(gone.image_id)
 
         with Gallery.open(folder, fingerprint, read_only=True, storage=storage) as reader:
-            for each in (gallery, reader):
-                assert found(each, new_image(2)) == [kept.image_id]
-                assert [image.image_id for image in each.list_images().images] == [kept.image_id]
-                assert each.list_images().total == each.count() == each.places().total == 1
-                assert [(one.name, one.images) for one in each.collections()] == [("default", 1)]
-                assert each.find_by_content("default", gone.content_hash) is None
-                for ask in (each.get, each.original_path, each.preview_path):
+            for store in (gallery, reader):
+                assert found(store, new_image(2)) == [kept.image_id]
+                assert [image.image_id for image in store.list_images().images] == [kept.image_id]
+                assert store.list_images().total == store.count() == store.places().total == 1
+                assert [(one.name, one.images) for one in store.collections()] == [("default", 1)]
+                assert store.find_by_content("default", gone.content_hash) is None
+                for ask in (store.get, store.original_path, store.preview_path):
                     with pytest.raises(UnknownImage):
                         ask(gone.image_id)
 
     def test_a_reader_that_had_loaded_everything_notices(self, gallery, new_image, fingerprint, folder, storage):
         """A process that searched before another one deletes and takes back answers as that one does."""
-        images = [each.image for each in gallery.add([new_image(seed) for seed in range(1, 4)])]
+        images = [added.image for added in gallery.add([new_image(seed) for seed in range(1, 4)])]
         with Gallery.open(folder, fingerprint, read_only=True, storage=storage) as reader:
             assert len(found(reader, new_image(1))) == 3
             deletion = gallery.trash.put_image(images[0].image_id)
@@ -100,7 +100,7 @@ class TestDeleting:
         deletion = gallery.trash.put_collection("park")
 
         assert (deletion.kind, deletion.name, deletion.images) == ("collection", "park", 5)
-        assert [each.name for each in gallery.collections()] == ["default"]
+        assert [collection.name for collection in gallery.collections()] == ["default"]
         with pytest.raises(UnknownCollection):
             gallery.search(new_image(1).embedding, "park")
         assert gallery.add([new_image(20, collection="park")])[0].status == "added"
@@ -120,20 +120,20 @@ class TestTakingBack:
     def test_everything_is_as_it_was(self, gallery, new_image, kind):
         """Ids, places, texts, times, photos, features and the calibration come back; the trash is empty then."""
         news = [new_image(seed, place=GATE) for seed in (1, 2)]
-        before = {each.image.image_id: each.image for each in gallery.add(news)}
+        before = {added.image.image_id: added.image for added in gallery.add(news)}
         gallery.store_calibration("default", "2026-01-01", "measured")
         image_id = next(iter(before))
         deletions = {
-            "image": lambda: [gallery.trash.put_image(each) for each in before],
+            "image": lambda: [gallery.trash.put_image(shown) for shown in before],
             "place": lambda: [gallery.trash.put_place("default", "gate")],
             "collection": lambda: [gallery.trash.put_collection("default")],
         }[kind]()
         assert gallery.count() == 0
         assert gallery.calibration() is None
 
-        assert sum(gallery.trash.restore(each.deletion_id) for each in reversed(deletions)) == 2
+        assert sum(gallery.trash.restore(deletion.deletion_id) for deletion in reversed(deletions)) == 2
 
-        assert {each.image_id: each for each in gallery.list_images().images} == before
+        assert {image.image_id: image for image in gallery.list_images().images} == before
         assert found(gallery, news[0])[0] == image_id
         assert gallery.original_path(image_id).read_bytes() == news[0].data
         assert gallery.preview_path(image_id).read_bytes() == news[0].preview
@@ -165,7 +165,7 @@ class TestTakingBack:
         gallery.trash.restore(deletion.deletion_id)
 
         assert gallery.count("new") == 2
-        assert [each.name for each in gallery.collections()] == ["new"]
+        assert [collection.name for collection in gallery.collections()] == ["new"]
 
     def test_a_deleted_collection_keeps_its_name(self, gallery, new_image):
         """A new one of the same name may be renamed without taking the deleted one along."""
@@ -176,7 +176,7 @@ class TestTakingBack:
 
         gallery.trash.restore(deletion.deletion_id)
 
-        assert {each.name: each.images for each in gallery.collections()} == {"garden": 1, "park": 1}
+        assert {collection.name: collection.images for collection in gallery.collections()} == {"garden": 1, "park": 1}
 
 
 class TestAddingAgain:
@@ -209,7 +209,7 @@ class TestAddingAgain:
         (again,) = gallery.add([new_image(1, place=Place("tower", "Tower"))])
 
         assert again.image.place == Place("tower", "Tower")
-        assert [each.place.place_id for each in gallery.places().places] == ["tower"]
+        assert [place.place.place_id for place in gallery.places().places] == ["tower"]
 
     def test_deleted_twice_and_taken_back_twice(self, gallery, new_image):
         """Whatever the order of deletions, uploads and undoing, the photo is there once or not at all."""
@@ -269,7 +269,7 @@ class TestEmptying:
     def test_one_entry_or_one_collection_can_be_emptied(self, gallery, new_image):
         """The others stay."""
         images = gallery.add([new_image(seed, collection=name) for seed, name in ((1, "a"), (2, "a"), (3, "b"))])
-        deletions = [gallery.trash.put_image(each.image.image_id) for each in images]
+        deletions = [gallery.trash.put_image(added.image.image_id) for added in images]
 
         assert gallery.trash.empty(deletion_id=deletions[0].deletion_id) == [deletions[0].deletion_id]
         assert gallery.trash.empty(collection="b") == [deletions[2].deletion_id]
@@ -294,7 +294,7 @@ class TestEmptying:
     def test_the_trash_is_listed_page_by_page(self, gallery, new_image):
         """Newest first, every entry once."""
         images = gallery.add([new_image(seed) for seed in range(1, 6)])
-        deletions = [gallery.trash.put_image(each.image.image_id) for each in images]
+        deletions = [gallery.trash.put_image(added.image.image_id) for added in images]
         listed, cursor = [], None
         while True:
             page = gallery.trash.page(cursor=cursor, limit=2)
@@ -305,7 +305,7 @@ class TestEmptying:
                 break
 
         assert listed == deletions[::-1]
-        assert all(abs(each.deleted_at - time.time()) < 60 for each in listed)
+        assert all(abs(deletion.deleted_at - time.time()) < 60 for deletion in listed)
 
 
 class TestCreatedCollections:
@@ -314,12 +314,12 @@ class TestCreatedCollections:
         assert gallery.create_collection("新馆").images == 0
         gallery.add([new_image(1)])
 
-        assert {each.name: each.images for each in gallery.collections()} == {"default": 1, "新馆": 0}
+        assert {collection.name: collection.images for collection in gallery.collections()} == {"default": 1, "新馆": 0}
         with pytest.raises(EmptyGallery, match="新馆"):
             gallery.search(new_image(1).embedding, "新馆")
         image = gallery.add([new_image(2, collection="新馆")])[0].image
         gallery.delete(image.image_id)
-        assert "新馆" in {each.name for each in gallery.collections()}
+        assert "新馆" in {collection.name for collection in gallery.collections()}
 
     def test_a_name_in_use_is_refused(self, gallery, new_image):
         """Whether it was created or came with its first photo; also as the new name of another one."""
@@ -341,7 +341,7 @@ class TestCreatedCollections:
 
         assert gallery.trash.restore(deletion.deletion_id) == 0
 
-        assert [each.name for each in gallery.collections()] == ["still empty"]
+        assert [collection.name for collection in gallery.collections()] == ["still empty"]
         gallery.delete_collection("still empty")
         assert gallery.collections() == []
 

@@ -15,7 +15,7 @@ pytestmark = on_both_databases
 
 def found(gallery: Gallery, embedding, collection: str) -> list[str]:
     """The ids that a search finds, best first."""
-    return [each.image.image_id for each in gallery.search(embedding, collection, top_k=50)]
+    return [candidate.image.image_id for candidate in gallery.search(embedding, collection, top_k=50)]
 
 
 def stored_files(folder: Path) -> list[str]:
@@ -34,7 +34,7 @@ class TestRenaming:
 
         assert found(gallery, news[2].embedding, "新馆")[0] == before[2].image_id
         assert len(found(gallery, news[2].embedding, "新馆")) == 5
-        assert [image.image_id for image in gallery.list_images("新馆").images] == [each.image_id for each in before]
+        assert [image.image_id for image in gallery.list_images("新馆").images] == [image.image_id for image in before]
         assert gallery.places("新馆").total == 5
         assert {summary.name: summary.images for summary in gallery.collections()} == {"other": 1, "新馆": 5}
         assert len(found(gallery, news[2].embedding, "other")) == 1

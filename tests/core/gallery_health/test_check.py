@@ -71,7 +71,7 @@ def test_places_that_look_alike_are_named_together(gallery, file_photo):
 
     (pair,) = report.pairs.entries
     assert (pair.kind, places_of(pair)) == ("look_alike", {"gate", "tower"})
-    assert [each.place.place_id for each in report.advice.entries] == ["gate", "tower", "well"]
+    assert [entry.place.place_id for entry in report.advice.entries] == ["gate", "tower", "well"]
     assert "looks like “The tower”" in report.advice.entries[0].en
     assert "与“The tower”相似" in report.advice.entries[0].zh
 

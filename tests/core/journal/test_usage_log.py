@@ -56,7 +56,7 @@ def test_a_request_id_used_twice_means_the_newer_match(log: UsageLog):
     log.record([a_match(), a_match(at=NOW + 1, place_id="tower")])
 
     assert log.give_feedback("r1", "right", None, NOW + 2).match.place_id == "tower"
-    assert [each.feedback is None for each in log.page("default")[0]] == [False, True]
+    assert [stored.feedback is None for stored in log.page("default")[0]] == [False, True]
 
 
 @on_both_databases
@@ -132,7 +132,7 @@ def test_the_log_is_bounded(log: UsageLog, monkeypatch):
     log.record([a_match(f"r{number}", NOW + number) for number in range(5)])
 
     assert log.forget(NOW + 5) == 2
-    assert [each.match.request_id for each in log.page("default")[0]] == ["r4", "r3", "r2"]
+    assert [stored.match.request_id for stored in log.page("default")[0]] == ["r4", "r3", "r2"]
 
 
 @pytest.mark.parametrize("storage", ["postgres"], indirect=True)
@@ -161,7 +161,7 @@ def test_pages_join_without_gap_or_overlap(log: UsageLog):
     seen, cursor = [], None
     while True:
         matches, cursor = log.page("default", cursor, 4)
-        seen += [each.match.request_id for each in matches]
+        seen += [stored.match.request_id for stored in matches]
         if cursor is None:
             break
 
@@ -174,7 +174,7 @@ def test_only_commented_matches_on_request(log: UsageLog):
     log.record([a_match("r1"), a_match("r2")])
     log.give_feedback("r2", "not_in_collection", None, NOW)
 
-    assert [each.match.request_id for each in log.page("default", commented=True)[0]] == ["r2"]
+    assert [stored.match.request_id for stored in log.page("default", commented=True)[0]] == ["r2"]
 
 
 @on_both_databases
@@ -254,7 +254,7 @@ def test_matches_follow_their_collection(log: UsageLog):
     """Renamed with it, in place of what was there under the new name, and deleted with it."""
     log.record([a_match("r1"), a_match("r2", collection="other")])
     log.rename_collection("default", "other")
-    assert [each.match.request_id for each in log.page("other")[0]] == ["r1"]
+    assert [stored.match.request_id for stored in log.page("other")[0]] == ["r1"]
 
     log.forget_collection("other")
     assert log.page("other") == ([], None)

@@ -95,7 +95,9 @@ def test_a_small_exhibit_is_found_by_looking_closer(gallery, embedded, rotation)
 
     assert closer.looks > 2
     assert closer.candidates[0].image.place.place_id == "p2"
-    similarity = next(each.similarity for each in at_once.candidates if each.image.place.place_id == "p2")
+    similarity = next(
+        candidate.similarity for candidate in at_once.candidates if candidate.image.place.place_id == "p2"
+    )
     assert closer.candidates[0].similarity > similarity + 0.1
 
 
@@ -164,6 +166,6 @@ def test_further_views_of_the_first_places_go_along(gallery, embedded):
 
     assert [view.image.place.place_id for view in found.further_views] == ["p0", "p0"]
     assert not {view.image.image_id for view in found.further_views} & {
-        each.image.image_id for each in found.candidates
+        candidate.image.image_id for candidate in found.candidates
     }
     assert all_places.further_views == []

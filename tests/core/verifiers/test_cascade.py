@@ -108,7 +108,7 @@ def test_closing_closes_what_can_be_closed():
             InvalidRequest,
             "accepted: 0 <= reject_below <= accept_from <= 1",
         ),
-        (lambda: CascadeVerifier(scripted("a", {}), scripted("b", {}), model="x"), InvalidRequest, "ready: model"),
+        (lambda: CascadeVerifier(scripted("a", {}), scripted("b", {}), model="x"), InvalidRequest, "instance: model"),
         (lambda: CascadeVerifier(scripted("a", {}), "oracle"), UnknownBackend, "unknown verifier: 'oracle'"),
         (lambda: CascadeVerifier(scripted("a", {}), "openai-compatible", model="x"), InvalidRequest, "'url'"),
     ],

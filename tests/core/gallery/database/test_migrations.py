@@ -64,7 +64,7 @@ def check_whole(gallery, new_image):
         assert gallery.local_features([image.image_id])[0] is not None
     assert first.place == second.place == GATE
     assert [summary.place for summary in gallery.places().places] == [GATE]
-    assert [(each.name, each.images) for each in gallery.collections()] == [("default", 2)]
+    assert [(collection.name, collection.images) for collection in gallery.collections()] == [("default", 2)]
     assert gallery.generation == 3
     assert gallery.calibration() in (None, "{}")
 
@@ -119,7 +119,7 @@ class TestFromEarlierVersions:
             pytest.fail(f"{path.name} was missing and has been written: give its new tables rows, and commit it")
 
         assert [f"version_{n}.sql" for n in VERSIONS] == sorted(
-            (each.name for each in SCHEMAS.iterdir()), key=lambda name: int(name[8:-4])
+            (path.name for path in SCHEMAS.iterdir()), key=lambda name: int(name[8:-4])
         )
 
     @pytest.mark.parametrize("version", VERSIONS)

@@ -53,7 +53,9 @@ class TestReplicas:
                 assert asking.search(new_image(seed).embedding)[0].image == image
                 if seed % 3 == 0:
                     asking.delete(image.image_id)
-                    assert image not in [each.image for each in adding.search(new_image(1).embedding, top_k=50)]
+                    assert image not in [
+                        candidate.image for candidate in adding.search(new_image(1).embedding, top_k=50)
+                    ]
 
             assert one.list_images().images == other.list_images().images
             assert one.count() == 1 + 6
@@ -72,7 +74,7 @@ class TestReplicas:
 
         added = [process.communicate()[0].split() for process in processes]
 
-        assert [len(each) for each in added] == [3, 3, 3]
+        assert [len(results) for results in added] == [3, 3, 3]
         with Gallery.open(folder, fingerprint, storage=storage) as gallery:
             assert gallery.count() == 9
             assert gallery.generation == 9
@@ -288,8 +290,8 @@ class TestPromises:
             for seed, name in enumerate(("b.jpg", "A.jpg", "ä.jpg", "Z.jpg", "É.jpg")):
                 gallery.add([new_image(seed, filename=name)])
 
-            assert [each.place.name for each in gallery.places().places] == ["A", "Z", "b", "É", "ä"]
-            assert [each.filename for each in gallery.list_images(text="É.JPG").images] == ["É.jpg"]
+            assert [place.place.name for place in gallery.places().places] == ["A", "Z", "b", "É", "ä"]
+            assert [image.filename for image in gallery.list_images(text="É.JPG").images] == ["É.jpg"]
 
     def test_leaving_a_transaction_open_undoes_it(self, folder, storage, fingerprint):
         """What was not committed is undone, for reading connections as for the writing one."""

@@ -340,7 +340,7 @@ class TestBucket:
         ]
         options += ["--s3-endpoint", storage.s3_endpoint]
         with Gallery.open(folder, fingerprint, storage=storage) as gallery:
-            images = [each.image for each in gallery.add([new_image(1), new_image(2)])]
+            images = [added.image for added in gallery.add([new_image(1), new_image(2)])]
             deletion = gallery.trash.put_image(images[0].image_id)
             gallery.trash.put_image(images[1].image_id)
             assert sweep_photos(options) == 0

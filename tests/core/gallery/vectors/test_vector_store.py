@@ -86,7 +86,7 @@ class TestSearching:
             wait(gallery)
             found = gallery.search(query, collection, top_k=7)
             assert ids(found) == [stored[row] for row in best]
-            assert [each.similarity for each in found] == pytest.approx(cosines[best].tolist(), abs=tolerance)
+            assert [candidate.similarity for candidate in found] == pytest.approx(cosines[best].tolist(), abs=tolerance)
 
     def test_a_small_collection_is_found_whole(self, gallery, collection, new_image):
         """Asked for more than there is, a search answers with all there is."""
@@ -99,7 +99,9 @@ class TestSearching:
         gallery.add([new_image(1, collection=f"{collection}-other")])
         gallery.add([new_image(2, collection=collection)])
 
-        assert [each.image.filename for each in gallery.search(new_image(1).embedding, collection)] == ["photo-2.jpg"]
+        assert [candidate.image.filename for candidate in gallery.search(new_image(1).embedding, collection)] == [
+            "photo-2.jpg"
+        ]
 
     def test_an_unknown_collection_is_named(self, gallery, collection, new_image):
         """A collection that holds nothing is said to be unknown."""
@@ -155,7 +157,7 @@ class TestChanging:
     def test_a_deleted_image_is_found_by_no_replica(self, replicas, collection, new_image):
         """As soon as ``delete`` returns, the image is no answer any more; the next best takes its place."""
         one, _other = replicas
-        stored = [each.image.image_id for each in one.add([new_image(s, collection=collection) for s in range(8)])]
+        stored = [added.image.image_id for added in one.add([new_image(s, collection=collection) for s in range(8)])]
         wait_until_settled(one)
 
         for seed in (3, 5):
@@ -188,7 +190,7 @@ class TestChanging:
 
         for replica in replicas:
             found = replica.search(new_image(0).embedding, collection, top_k=4)
-            assert [each.image.filename for each in found] == ["photo-9.jpg"]
+            assert [candidate.image.filename for candidate in found] == ["photo-9.jpg"]
 
     def test_any_course_of_changes_leads_to_what_the_database_holds(self, replicas, collection, new_image):
         """After any changes by either replica, both answer as if all had been compared one by one."""

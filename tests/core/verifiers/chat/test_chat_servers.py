@@ -110,8 +110,8 @@ def test_a_clearly_busier_server_is_passed_over(join: Join):
         ask(servers, query)
         in_flight = [state.in_flight for state in servers.states]
         go_on.set()
-        for each in waiting:
-            each.result()
+        for future in waiting:
+            future.result()
 
     assert in_flight == [2, 0]
     assert len(free.requests) == asked + 1
@@ -162,7 +162,7 @@ def test_a_killed_server_costs_no_request(join: Join):
         arrived.wait(10)
         dying.kill()
 
-        assert [each.result() for each in waiting] == [completion("yes")] * 4
+        assert [future.result() for future in waiting] == [completion("yes")] * 4
 
 
 def test_what_is_the_requests_own_fault_is_asked_once(join: Join):

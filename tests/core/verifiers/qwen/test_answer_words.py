@@ -39,7 +39,7 @@ def encode(text: str) -> Sequence[int]:
     """The longest pieces first; letters that are no piece are one token each."""
     tokens = []
     while text:
-        piece = max((each for each in IDS if text.startswith(each)), key=len, default=text[0])
+        piece = max((word for word in IDS if text.startswith(word)), key=len, default=text[0])
         tokens.append(IDS[piece] if piece in IDS else 1000 + ord(piece))
         text = text[len(piece) :]
     return tokens

@@ -64,7 +64,7 @@ def test_any_history_leaves_the_vectors_that_should_be_left(steps):
             index.remove(np.array(sorted(numbers), np.int64))
             truth -= numbers
 
-    assert sorted(each for ids in index.ids().values() for each in ids.tolist()) == sorted(truth)
+    assert sorted(seq for ids in index.ids().values() for seq in ids.tolist()) == sorted(truth)
     assert len(index) == len(truth)
     for number in truth:
         ids, similarities = index.search("odd" if number % 2 else "even", vectors[number], 1)

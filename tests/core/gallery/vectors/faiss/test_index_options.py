@@ -88,13 +88,13 @@ class TestFloat16:
             held |= dict(zip(ids.tolist(), rows, strict=True))
             gone = rng.choice(list(held), 12, replace=False)
             index.remove(gone)
-            for each in gone.tolist():
-                del held[each]
+            for seq in gone.tolist():
+                del held[seq]
 
         assert sorted(index.ids()["museum"].tolist()) == sorted(held)
-        for each in list(held)[:50]:
-            ids, similarities = index.search("museum", held[each], 1)
-            assert (ids[0], similarities[0]) == (each, pytest.approx(1, abs=2e-3))
+        for seq in list(held)[:50]:
+            ids, similarities = index.search("museum", held[seq], 1)
+            assert (ids[0], similarities[0]) == (seq, pytest.approx(1, abs=2e-3))
 
 
 class TestLists:
@@ -102,8 +102,8 @@ class TestLists:
     def test_nearly_all_of_the_best_are_found(self, make_index, vectors, precision):
         """Reading some of the lists finds 98 of 100 of the ten best, with their exact similarities."""
         index, exact = make_index(precision=precision), VectorIndex(DIM)
-        for each in (index, exact):
-            each.add("museum", np.arange(len(vectors)), vectors)
+        for either in (index, exact):
+            either.add("museum", np.arange(len(vectors)), vectors)
         learned(index)
         assert not isinstance(index._shards["museum"], Rows)
 

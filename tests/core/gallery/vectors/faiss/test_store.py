@@ -45,7 +45,7 @@ def small_chunks(monkeypatch):
 def museums(gallery, new_image) -> Gallery:
     """Collections of 11, 9 and 9 images; the last two have as many, and change names later."""
     for number, (collection, images) in enumerate({"museum": 11, "castle": 9, "garden": 9}.items()):
-        gallery.add([new_image(100 * number + each, collection=collection) for each in range(images)])
+        gallery.add([new_image(100 * number + seed, collection=collection) for seed in range(images)])
     return gallery
 
 
@@ -57,7 +57,7 @@ def ids_of(gallery: Gallery, collection: str) -> list[str]:
 def add(gallery: Gallery, new_image) -> None:
     """To two collections that are known, and to one that is not."""
     for number, collection in enumerate(("museum", "castle", "tower")):
-        gallery.add([new_image(1000 + 10 * number + each, collection=collection) for each in range(6)])
+        gallery.add([new_image(1000 + 10 * number + seed, collection=collection) for seed in range(6)])
 
 
 def delete(gallery: Gallery, new_image) -> None:
@@ -70,7 +70,7 @@ def replace(gallery: Gallery, new_image) -> None:
     """As many are added as deleted."""
     for image_id in ids_of(gallery, "museum")[2:5]:
         gallery.delete(image_id)
-    gallery.add([new_image(1000 + each, collection="museum") for each in range(3)])
+    gallery.add([new_image(1000 + seed, collection="museum") for seed in range(3)])
 
 
 def swap(gallery: Gallery, new_image) -> None:
@@ -107,7 +107,7 @@ def stored_in(gallery: Gallery) -> dict[str, set[int]]:
 def held_by(store: FaissStore) -> dict[str, set[int]]:
     """The same of what is in memory; an id held twice would fail."""
     held = {collection: ids.tolist() for collection, ids in store._index.ids().items() if len(ids)}
-    assert sum(map(len, held.values())) == len({each for ids in held.values() for each in ids})
+    assert sum(map(len, held.values())) == len({seq for ids in held.values() for seq in ids})
     return {collection: set(ids) for collection, ids in held.items()}
 
 
@@ -150,7 +150,7 @@ def test_what_others_only_added_is_not_compared(museums, new_image, monkeypatch)
     catch_up(store, museums)
     monkeypatch.delattr(index_follower, "sums_by_collection")
 
-    museums.add([new_image(2000 + each, collection="museum") for each in range(6)])
+    museums.add([new_image(2000 + seed, collection="museum") for seed in range(6)])
 
     assert catch_up(store, museums)
     assert_agrees(store, museums)
@@ -171,7 +171,7 @@ def test_any_course_of_changes_and_failures_ends_in_agreement(museums, new_image
             case "add":
                 chosen = choose.choice([chosen, f"new {step}"])
                 seeds = range(5000 + 10 * step, 5000 + 10 * step + choose.randint(1, 6))
-                museums.add([new_image(each, collection=chosen) for each in seeds])
+                museums.add([new_image(number, collection=chosen) for number in seeds])
             case "delete":
                 museums.delete(choose.choice(ids_of(museums, chosen)))
             case "rename":

@@ -34,8 +34,8 @@ def opened(folder, fingerprint, server, monkeypatch):
         return galleries[-1]
 
     yield open_gallery
-    for each in galleries:
-        each.close()
+    for gallery in galleries:
+        gallery.close()
 
 
 def wait_until(holds: Callable[[], object]) -> None:
@@ -68,7 +68,7 @@ def is_being_compared(gallery: Gallery) -> bool:
 
 def filenames(gallery: Gallery, query) -> set[str]:
     """Which images are found."""
-    return {each.image.filename for each in gallery.search(query, top_k=1000)}
+    return {candidate.image.filename for candidate in gallery.search(query, top_k=1000)}
 
 
 class TestSlowSearches:
@@ -233,9 +233,9 @@ class TestComparing:
         assert asked == ["entities"]
         server.before.clear()
         go_on.set()
-        for each in replicas:
-            wait_until(lambda each=each: each.vector_lag == Lag())
-            assert filenames(each, query) == {"photo-1.jpg"}
+        for replica in replicas:
+            wait_until(lambda replica=replica: replica.vector_lag == Lag())
+            assert filenames(replica, query) == {"photo-1.jpg"}
         assert asked == ["entities"]
 
     def test_a_clock_that_was_set_back_keeps_nobody_waiting(self, opened, new_image):
@@ -283,9 +283,9 @@ def refuse_both(replicas: list[Gallery], query, until: Callable[[], object]) -> 
     """Visitors come to all replicas, and none is answered."""
     pause = Event()
     while not until():
-        for each in replicas:
+        for replica in replicas:
             with pytest.raises(GalleryUnavailable, match="is being repaired"):
-                filenames(each, query)
+                filenames(replica, query)
         pause.wait(0.01)
 
 

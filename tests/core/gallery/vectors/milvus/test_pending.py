@@ -50,6 +50,6 @@ def test_searches_go_at_the_same_time(
                 return pending.search(Meeting(connection, barrier), "default", query, 1).seqs.tolist()
 
         with ThreadPoolExecutor(2) as threads:
-            found = [each.result() for each in [threads.submit(search) for _ in range(2)]]
+            found = [future.result() for future in [threads.submit(search) for _ in range(2)]]
 
     assert found == [[seq], [seq]]

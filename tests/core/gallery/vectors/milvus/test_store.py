@@ -55,7 +55,7 @@ def museum(gallery) -> str:
     """A collection of the gallery that no other test uses, nor leaves behind."""
     name = f"museum-{next(NUMBERS)}"
     yield name
-    if any(each.name == name for each in gallery.collections()):
+    if any(collection.name == name for collection in gallery.collections()):
         gallery.delete_collection(name)
 
 
@@ -179,7 +179,7 @@ class TestSettling:
         with Gallery.open(tmp_path, FINGERPRINT, storage=storage) as gallery:
             gallery.add([new_image(seed) for seed in range(12)])
 
-            found = [each.image.filename for each in gallery.search(new_image(3).embedding, top_k=20)]
+            found = [candidate.image.filename for candidate in gallery.search(new_image(3).embedding, top_k=20)]
 
             assert (found[0], set(found)) == ("photo-3.jpg", photos(*range(12)))
             assert len(gallery._vectors._pending._index) == 0
@@ -215,7 +215,7 @@ class TestSettling:
         wait_until(lambda: is_settled(gallery))
 
         assert filenames(gallery, new_image(1).embedding, museum) == photos(1)
-        assert [type(each.exc_info[1]) for each in caplog.records if each.exc_info] == [TypeError]
+        assert [type(record.exc_info[1]) for record in caplog.records if record.exc_info] == [TypeError]
 
 
 class TestLosing:
@@ -404,9 +404,9 @@ class TestReplicas:
                     process.kill()
 
         query = np.eye(1, DIM, dtype=np.float32)[0]
-        assert {each.image.image_id for each in gallery.search(query, top_k=1000)} >= set(acknowledged)
+        assert {candidate.image.image_id for candidate in gallery.search(query, top_k=1000)} >= set(acknowledged)
         wait_until(lambda: is_settled(gallery))
-        assert {each.image.image_id for each in gallery.search(query, top_k=1000)} >= set(acknowledged)
+        assert {candidate.image.image_id for candidate in gallery.search(query, top_k=1000)} >= set(acknowledged)
 
 
 class TestDying:
