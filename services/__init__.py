@@ -6,5 +6,5 @@ errors            core's errors as HTTP answers
 gallery_settings  where the gallery is kept, for both
 lost_device       ends a process whose device has failed
 readiness         why a service is not ready
-memory_trimming   gives freed memory back, now and then
+memory_trimming   returns freed memory to the system from time to time
 """

@@ -1,4 +1,4 @@
-"""How the library's errors are answered over HTTP. Data only."""
+"""The HTTP status and code of every error of the library. Data only."""
 
 from contracts.errors import ErrorCode
 from core.errors import (

@@ -1,4 +1,4 @@
-"""What a service does when its device is lost: it is ready no more, and its process ends to be started anew."""
+"""Ends a process whose device is lost, so that it is restarted; until then it reports that it is not ready."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,15 +9,15 @@ from core.errors import DeviceLost
 from core.runtime.devices import noticing_lost_devices
 
 Watch = Callable[[], AbstractContextManager[None]]
-"""Put around what may use the device."""
+"""A context manager around code that may use the device."""
 
 
 @contextmanager
 def ending_where_lost(app: FastAPI) -> Iterator[None]:
-    """Run what may use the device; where it turns out to be lost, end the process.
+    """Run code that may use the device; if the device is lost, end the process.
 
     Raises:
-        DeviceLost: it is.
+        DeviceLost: the device is lost.
     """
     try:
         with noticing_lost_devices():

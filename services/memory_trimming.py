@@ -1,4 +1,4 @@
-"""What both services do now and then, beside their work."""
+"""Returns freed memory to the system from time to time, in both services."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ _EVERY_S = 30.0
 
 @asynccontextmanager
 async def trimming_memory() -> AsyncIterator[None]:
-    """Give free memory back now and then, until the block ends."""
+    """Return free memory to the system from time to time, until the block ends."""
     task = asyncio.create_task(_keep_trimming())
     try:
         yield

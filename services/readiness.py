@@ -1,4 +1,4 @@
-"""Why a service is not ready, as a code for everybody and in words for operators."""
+"""Why a service is not ready: a code for everybody, and a text for operators."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from serving.loading import Loading
 
 
 def describe_loading(process: str, loading: Loading[Any]) -> ReadyBody:
-    """Say why what is being loaded is not there."""
+    """Describe why the model is not loaded."""
     failure = loading.failure
     code = ReadyCode.MODEL_UNAVAILABLE
     if failure is None:

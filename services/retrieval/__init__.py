@@ -1,15 +1,15 @@
 """The retrieval service (M1): a photo to candidates; and the gallery, which only this service writes.
 
-Whatever works on a whole collection is done here, by the service that holds it.
+All work on whole collections is done here, by the service that holds them.
 
 app                    the application
-service                the running service: its parts, how they start, and what takes several of them
+service                the running service: its parts, how they start, and operations that need several of them
 engine                 photos to candidates
 dependencies           the parts that routes use
 settings               its settings
-routes/                what it answers
-uploads/               photos and archives on their way into the gallery
+routes/                its routes
+uploads/               reads uploads and adds their photos to the gallery
 background/            sample collection, check-ups, calibrations, usage, trash
-replies/               values of core as models of the wire
+replies/               translates values of core to models of contracts
 vector_engine_metrics  metrics of Milvus
 """

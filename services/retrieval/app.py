@@ -34,16 +34,16 @@ from serving.metrics import Metrics
 from serving.path_prefix import LinkPrefix
 from serving.process import build_api
 
-_VERIFIER_TIMEOUT_S = 120.0  # no visitor waits for what this service asks
+_VERIFIER_TIMEOUT_S = 120.0  # long, because no visitor waits for a calibration
 _DESCRIPTION = "Internal: finds candidates for a photo and stores the gallery. The gateway is the public API."
 
 
 def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -> FastAPI:
-    """Build the application; the encoder is loaded while it already answers its health checks.
+    """Build the application. It answers health checks while the encoder is being loaded.
 
     Args:
         settings: of this process.
-        encoder: instead of the one the settings name.
+        encoder: replaces the encoder of the settings.
     """
     metrics = Metrics("retrieval")
 
@@ -102,7 +102,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
 
 
 def _load(settings: RetrievalSettings, encoder: Encoder | None, watch: Watch) -> tuple[Encoder, Gallery]:
-    """Load the encoder, open its gallery, and prove with a forward pass that a search would succeed."""
+    """Load the encoder, open its gallery, and check with a forward pass that a search would succeed."""
     if encoder is None:
         limit_threads(settings.threads)
         with watch():

@@ -1,6 +1,6 @@
-"""What the routes receive: made in the application's lifespan, found on its state.
+"""Dependencies of the routes, read from the application's state, where its lifespan has put them.
 
-Coroutines although they wait for nothing: FastAPI would call plain functions in a thread, at every request.
+They are coroutines although they wait for nothing, because FastAPI would call plain functions in a thread.
 """
 
 from typing import Annotated
@@ -14,24 +14,24 @@ from serving.loading import Loading
 
 
 async def get_service(request: Request) -> RetrievalService:
-    """The running service.
+    """Return the running service.
 
     Raises:
         NotReady: the encoder is still being loaded.
-        Exception: whatever loading it raised.
+        Exception: the error with which loading failed.
     """
     service: Loading[RetrievalService] = request.app.state.loading
     return service.get()
 
 
 async def get_settings(request: Request) -> RetrievalSettings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     settings: RetrievalSettings = request.app.state.settings
     return settings
 
 
 async def get_audit(request: Request) -> AuditLog:
-    """Where changes are written down."""
+    """Return the audit log."""
     audit: AuditLog = request.app.state.audit
     return audit
 

@@ -1,4 +1,4 @@
-"""The asynchronous face of retrieval: decode in threads, encode in batches, search in threads."""
+"""The asynchronous interface of retrieval: decodes in threads, encodes in batches, searches in threads."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,17 +29,17 @@ from serving.workers import Workers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         candidates: best first.
         further_views: see ``core.retrieval.retriever.Retrieved``.
         query: the decoded photo.
-        embedding: float32 [D], the photo's.
-        features: the photo's packed local features, where asked for and where the encoder makes them.
-        looks: see ``core.retrieval.retriever.Retrieved``, as is the next.
-        out_of_time: likewise.
-        signature: see ``core.imaging.signature``, where asked for.
+        embedding: float32 [D], of the photo.
+        features: the photo's packed local features, if requested and computed by the encoder.
+        looks: see ``core.retrieval.retriever.Retrieved``.
+        out_of_time: see ``core.retrieval.retriever.Retrieved``.
+        signature: see ``core.imaging.signature``, if requested.
     """
 
     candidates: list[Candidate]
@@ -53,7 +53,7 @@ class Found:
 
 
 class RetrievalEngine:
-    """Searches. Lives in one event loop.
+    """Searches. Belongs to one event loop.
 
     Attributes:
         gate: admits searches.
@@ -71,17 +71,17 @@ class RetrievalEngine:
         time_budget_s: float,
         watch: Watch,
     ) -> None:
-        """Join running parts.
+        """Set the parts, which are running.
 
         Args:
-            gallery: searched in.
-            look_again: the encoder's.
-            batcher: encodes.
-            workers: decode and search.
+            gallery: to search in.
+            look_again: of the encoder.
+            batcher: encodes photos in batches.
+            workers: threads that decode and search.
             limits: of photos.
-            most_waiting: searches at work or waiting.
+            most_waiting: searches that run or wait, at most.
             time_budget_s: of one search.
-            watch: put around what may use the device.
+            watch: a context manager around code that may use the device.
         """
         self.gate = Gate(most_waiting)
         self._gallery = gallery
@@ -94,7 +94,7 @@ class RetrievalEngine:
 
     @property
     def waiting(self) -> int:
-        """Photos waiting to be encoded."""
+        """Number of photos that wait to be encoded."""
         return self._batcher.waiting
 
     async def search(
@@ -116,17 +116,17 @@ class RetrievalEngine:
             collection: to search in.
             top_k: how many candidates, >= 1.
             features: whether to pack the photo's local features.
-            signature: whether to sum the photo up, for telling copies of it from other photos.
+            signature: whether to compute the photo's signature, which recognises copies of it.
             timer: gets the stages ``decode``, ``encode`` and ``search``.
-            exclusion: passed over, as if the collection did not have it.
-            in_background: encode behind the photos of visitors.
+            exclusion: an image or place that is ignored, as if the collection did not have it.
+            in_background: encode after the photos of visitors.
 
         Raises:
             InvalidImage: the photo cannot be read.
-            UnknownCollection: no such collection.
-            EmptyGallery: nothing to search in.
+            UnknownCollection: the collection does not exist.
+            EmptyGallery: the gallery holds no image.
             Overloaded: too many searches are waiting.
-            DeadlinePassed: the caller is gone; noticed between decoding, encoding, searching and the second look.
+            DeadlinePassed: the caller is gone; checked between decoding, encoding, searching and further looks.
         """
         with self.gate.admit(), cancelled_by(current_deadline().check):
             with timer.stage("decode"):
@@ -159,11 +159,11 @@ class RetrievalEngine:
             return look(collection, top_k)
 
     def _decode(self, photo: bytes, collection: str) -> DecodedImage:
-        self._gallery.check_collection(collection)  # before any work for what cannot be answered
+        self._gallery.check_collection(collection)  # first, so that no work is done for an unknown collection
         return decode_image(photo, limits=self._limits)
 
 
 def encode_batch(encoder: Encoder, watch: Watch, images: Sequence[Image.Image]) -> list[Encoding | SemanticMatchError]:
-    """Encode photos together; one that cannot be encoded fails for itself."""
+    """Encode photos in one batch; a photo that cannot be encoded gets an error of its own."""
     with watch():
         return encode_each(encoder, images)

@@ -1,4 +1,4 @@
-"""The running retrieval service: its parts, how they are started, and what takes several of them."""
+"""The running retrieval service: its parts, how they start, and operations that need several of them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,10 +29,10 @@ from serving.metrics import Metrics
 from serving.workers import Workers
 
 CHUNK_SIZE = 16
-"""Photos per transaction of an upload: one commit costs as much as many."""
+"""Photos per transaction of an upload; one commit for many photos costs as much as for one."""
 
 CHUNK_BYTES = 64 * 1024 * 1024
-"""Of their originals together, unless one has more."""
+"""Most bytes of originals per transaction, unless a single photo has more."""
 
 _MOST_RECEIVING = 256
 
@@ -42,20 +42,20 @@ class RetrievalService:
     """The parts of one running service; made by ``open_service``.
 
     Attributes:
-        gallery: for everything that needs no encoder; its methods block, so call them through ``workers``.
+        gallery: its methods block, so call them through ``workers``.
         engine: searches.
         indexer: adds photos.
         workers: threads for blocking work.
-        health_worker: a thread for the health checks alone, which must answer while searches are slow.
-        body_slots: where photos to search with arrive.
-        uploads: where uploads arrive, and wait for their turn.
-        upload_turns: lets so many complete uploads work at once.
-        usage: keeps what visitors asked, as numbers.
+        health_worker: a thread for the health checks only, which must answer while searches are slow.
+        body_slots: bound the photos to search with that are being received.
+        uploads: bound the uploads that are being received or wait.
+        upload_turns: bounds the uploads that are processed at once.
+        usage: stores the numbers of matches, and feedback.
         checkups: checks collections on request.
-        calibrations: of collections, on record.
-        calibration_jobs: those being made, by whichever replica.
+        calibrations: the stored calibrations of collections.
+        calibration_jobs: running calibrations, at any replica.
         sample: a collection to try the product with.
-        trash: deletes, and takes back what was deleted.
+        trash: deletes and restores.
     """
 
     gallery: Gallery
@@ -74,11 +74,11 @@ class RetrievalService:
     trash: Trash
 
     async def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
-        """Call a collection something else; what is on record of its matches follows.
+        """Rename a collection with its calibration and its log of matches.
 
         Raises:
             UnknownCollection: it holds no image.
-            InvalidRequest: the new name is not acceptable, or is another collection's.
+            InvalidRequest: the new name is invalid, or another collection has it.
         """
         summary = await self.workers.run(self.gallery.rename_collection, name, new_name)
         await self.usage.rename_collection(name, new_name)
@@ -86,7 +86,7 @@ class RetrievalService:
         return summary
 
     async def delete_collection(self, name: str, *, permanently: bool) -> tuple[int, Deletion | None]:
-        """Delete all of a collection, and what is being worked out about it; see ``Trash.delete_collection``."""
+        """Delete a collection, and stop and forget its background jobs; see ``Trash.delete_collection``."""
         deleted = await self.trash.delete_collection(name, permanently=permanently)
         self.checkups.forget(name)
         await self.calibration_jobs.forget(name)
@@ -104,10 +104,10 @@ async def open_service(
     metrics: Metrics,
     watch: Watch,
 ) -> AsyncIterator[RetrievalService]:
-    """Start the threads and queues around an encoder and a gallery; stop them at the end, after the work accepted."""
+    """Start the threads and queues of the service; at the end of the block, finish the accepted work and stop them."""
     async with AsyncExitStack() as stack:
         workers = stack.enter_context(Workers(settings.workers, "retrieval"))
-        # Indexing has threads of its own, so that no visitor queues behind an upload.
+        # Indexing has separate threads, so that no visitor waits for an upload.
         index_workers = stack.enter_context(Workers(settings.workers, "indexing"))
         health_worker = stack.enter_context(Workers(1, "health"))
         calibration_worker = stack.enter_context(Workers(1, "calibration", in_background=True))

@@ -113,7 +113,7 @@ class RetrievalSettings(GallerySettings):
 
     @property
     def storage(self) -> Storage:
-        """Where rows, photos and vectors are kept, and where those are searched."""
+        """Where rows, photos and vectors are stored, and what searches the vectors."""
         return replace(
             super().storage,
             search_device=self.search_device,
@@ -123,30 +123,30 @@ class RetrievalSettings(GallerySettings):
 
     @property
     def retention(self) -> Retention:
-        """How long what visitors asked is kept."""
+        """How long matches and features are kept."""
         return Retention(self.match_log_days, self.feedback_features_days)
 
     @property
     def image_limits(self) -> ImageLimits:
-        """What is refused before decoding."""
+        """Limits that are checked before decoding."""
         return ImageLimits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
 
     @property
     def largest_batch(self) -> int:
-        """Photos encoded together. The embedded encoder gains nothing from company, so nobody waits for any."""
+        """Photos per batch: 1 for the embedded encoder, which is no faster in batches."""
         return self.batch_size or (1 if self.encoder == "embedded" else 8)
 
     @property
     def most_waiting(self) -> int:
-        """Searches at work or waiting: what waits behind a CPU's encoder is answered before the gateway gives up."""
+        """Most searches that run or wait. On a CPU few, so that they are answered before the gateway's timeout."""
         return self.max_waiting or (16 if self.encoder == "embedded" else 64)
 
     @property
     def options(self) -> dict[str, Any]:
-        """Constructor arguments that the encoder must take: one that takes no model is not started in its stead."""
+        """Constructor arguments that the encoder must accept; an encoder without a ``model`` parameter refuses one."""
         return ({"model": self.model} if self.model is not None else {}) | self.encoder_options
 
     @property
     def hints(self) -> dict[str, Any]:
-        """Constructor arguments for those encoders that take them; others do without."""
+        """Constructor arguments that are passed only to encoders with such parameters."""
         return {"device": self.device} if self.device is not None else {}

@@ -1,4 +1,4 @@
-"""How far the vector engine is behind the database, for Prometheus."""
+"""Prometheus metrics of how far the vector engine is behind the database."""
 
 from collections.abc import Iterator
 
@@ -9,15 +9,15 @@ from core.gallery import Gallery
 
 
 class VectorEngineMetrics(Collector):
-    """Looks whenever the metrics are asked for; shows nothing where vectors are in this process's memory."""
+    """Reads the lag whenever metrics are collected; has no metrics if vectors are in this process's memory."""
 
     def __init__(self, process: str, gallery: Gallery) -> None:
-        """Prepare; ``process`` is the value of the label of that name."""
+        """Set the gallery; ``process`` is the value of the label of that name."""
         self._process = process
         self._gallery = gallery
 
     def collect(self) -> Iterator[Metric]:
-        """Look at what the thread that leads the engine last found; asks neither the engine nor the database."""
+        """Report the lag that the synchronising thread found last; queries neither the engine nor the database."""
         lag = self._gallery.vector_lag
         if lag is None:
             return

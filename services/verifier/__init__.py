@@ -1,11 +1,11 @@
 """The verifier service (M3): a photo and its candidates in, ranked verdicts out. It only reads the gallery.
 
 app             the service
-routes          what it answers
-engine          photos through a verifier, as many at once as it takes
+routes          its routes
+engine          runs the verifier on photos, as many at once as it accepts
 readability     counts pairs without a verdict
 reasons         a model's own reasons for one verdict
-gallery_access  the gallery, read-only, opened when it is needed
+gallery_access  the gallery, read-only, opened at its first use
 settings        its settings
 server_metrics  metrics of the servers behind a verifier
 """

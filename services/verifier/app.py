@@ -32,11 +32,11 @@ _DESCRIPTION = "Internal: verifies candidates. The gateway is the public API."
 
 
 def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) -> FastAPI:
-    """Build the application; the verifier is loaded while it already answers its health checks.
+    """Build the application. It answers health checks while the verifier is being loaded.
 
     Args:
         settings: of this process.
-        verifier: instead of the one the settings name.
+        verifier: replaces the verifier of the settings.
     """
     metrics = Metrics("verifier")
 
@@ -91,7 +91,7 @@ def _watch(metrics: Metrics, engine: VerifierEngine, gallery: GalleryAccess) -> 
 
 
 def _load(settings: VerifierSettings, verifier: Verifier | None, watch: Watch) -> Verifier:
-    """Load the verifier and prove with a real pair that a verification would succeed."""
+    """Load the verifier, and check with a real pair that a verification would succeed."""
     if verifier is not None:
         with watch():
             prove(verifier)
@@ -120,15 +120,17 @@ async def _probe(app: FastAPI) -> ReadyBody:
     }
     servers = engine.verifier.servers if isinstance(engine.verifier, AsksServers) else ()
     if servers:
-        details["servers"] = {each.name: each.away_because or "answers" for each in servers}
-    if servers and all(each.away_because for each in servers):
+        details["servers"] = {server.name: server.away_because or "answers" for server in servers}
+    if servers and all(server.away_because for server in servers):
         reason = f"none of the {len(servers)} servers that the verifier asks is answering"
         code = ReadyCode.SERVERS_UNAVAILABLE
         return ReadyBody(ready=False, process="verifier", code=code, reason=reason, details=details)
     readability = engine.readability
     details["pairs_unreadable"] = readability.unreadable
     if readability.takes_a_proof():
-        app.state.proof = asyncio.create_task(engine.prove())  # kept, or it might be collected before it ends
+        app.state.proof = asyncio.create_task(
+            engine.prove()
+        )  # referenced, or it might be garbage-collected before it ends
     if readability.reason is None:
         return ReadyBody(ready=True, process="verifier", details=details)
     return ReadyBody(

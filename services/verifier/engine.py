@@ -1,4 +1,4 @@
-"""The asynchronous face of verification: photos through a verifier, as many at once as it takes."""
+"""The asynchronous interface of verification: runs the verifier on photos, as many at once as it accepts."""
 
 import hashlib
 import logging
@@ -41,15 +41,15 @@ _MOST_RECEIVING = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verified:
-    """What became of the candidates of one or several photos.
+    """The result for one or several photos.
 
     Attributes:
-        ranking: those that could be judged, with their verdicts, best first.
-        decision: drawn from them.
-        contributions: what each signal added to the decision's score.
-        acceptance: from when on an answer was given.
-        dropped: ids of the others: deleted meanwhile, of a photo that cannot be read, or without a verdict.
-        explanation: of the ranking and the decision, where it was asked for.
+        ranking: candidates with their verdicts, best first.
+        decision: computed from the ranking.
+        contributions: what every signal added to the decision's score.
+        acceptance: the threshold of the decision, and what set it.
+        dropped: ids of the other candidates: deleted in the meantime, with an unreadable photo, or without a verdict.
+        explanation: of the ranking and the decision, if requested.
     """
 
     ranking: list[tuple[CandidateRef, Verdict]]
@@ -61,13 +61,13 @@ class Verified:
 
 
 class VerifierEngine:
-    """Verifies. Lives in one event loop.
+    """Verifies. Belongs to one event loop.
 
     Attributes:
         verifier: the backend.
-        gate: admits requests; what is inside and not at work waits for a worker.
+        gate: admits requests; an admitted request waits for a worker.
         readability: whether the verifier's replies can be read.
-        reasons: writes why.
+        reasons: writes the reasons of verdicts.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class VerifierEngine:
         settings: VerifierSettings,
         watch: Watch,
     ) -> None:
-        """Compose running parts; ``workers`` has one thread, unless the verifier may be shared by several."""
+        """Set the parts, which are running; ``workers`` has one thread, unless several may share the verifier."""
         self.verifier = verifier
         self.gate = Gate(settings.max_waiting)
         self.body_slots = BodySlots(_MOST_RECEIVING, settings.max_waiting * settings.max_photo_bytes, settings.pace)
@@ -98,25 +98,25 @@ class VerifierEngine:
         """Verify all candidates of one photo, or of several photos of one thing.
 
         Args:
-            photos: each in any accepted format; decoded only if the backend looks at pixels.
-            features: each photo's packed local features, if somebody has them already.
-            request: candidates, each of one of the photos, and options.
-            timer: gets the stages ``wait`` (for photos that came before), ``gallery`` and ``verify``.
+            photos: N photos in any accepted format; decoded only if the backend reads pixels.
+            features: packed local features of the N photos, None for a photo without them.
+            request: candidates, each with the number of its photo, and options.
+            timer: gets the stages ``wait`` (for earlier requests), ``gallery`` and ``verify``.
 
         Raises:
-            InvalidImage: a visitor's photo cannot be read; a candidate's that cannot is dropped.
-            InvalidRequest: an unknown prompt style, or damaged features.
-            GalleryUnavailable: the candidates cannot be looked up.
-            BackendUnavailable: no verdict could be had.
-            Overloaded: too many photos are waiting; for work in the background, any.
-            DeadlinePassed: the caller is gone; noticed before each step, and by some backends between candidates.
+            InvalidImage: a visitor's photo cannot be read; a candidate with an unreadable photo is dropped.
+            InvalidRequest: unknown prompt style, or damaged features.
+            GalleryUnavailable: the candidates cannot be read.
+            BackendUnavailable: the backend gave no verdict.
+            Overloaded: too many requests are waiting; for work in the background: one is.
+            DeadlinePassed: the caller is gone; checked before every step, and by some backends between candidates.
         """
         asked = perf_counter()
         with self.gate.admit(in_background=request.in_background), cancelled_by(current_deadline().check):
             return await self._workers.run(self._verify, photos, features, request, timer, asked)
 
     async def prove(self) -> None:
-        """Find out whether the verifier's replies can be read again."""
+        """Check whether the verifier's replies can be read again."""
         try:
             await self._workers.run(self._prove)
         except SemanticMatchError as failure:
@@ -137,16 +137,16 @@ class VerifierEngine:
         asked: float,
     ) -> Verified:
         timer.record("wait", (perf_counter() - asked) * 1000)
-        queries = [self._query(*each) for each in zip(photos, features, strict=True)]
+        queries = [self._query(*sent) for sent in zip(photos, features, strict=True)]
         raise_if_cancelled()
         with timer.stage("gallery"):
-            found = self._gallery.photos(list(dict.fromkeys(each.image_id for each in request.candidates)))
+            found = self._gallery.photos(list(dict.fromkeys(candidate.image_id for candidate in request.candidates)))
         pairs: list[tuple[CandidateRef, Verdict]] = []
         failure: NoVerdict | None = None
         with timer.stage("verify"), self._watch():
             for number, query in enumerate(queries):
-                of_photo = [each for each in request.candidates if each.photo == number]
-                if not of_photo:  # nothing to look at it for
+                of_photo = [candidate for candidate in request.candidates if candidate.photo == number]
+                if not of_photo:  # no candidate to compare it with
                     continue
                 try:
                     pairs += self._judge(query, of_photo, found, request)
@@ -177,7 +177,9 @@ class VerifierEngine:
             decision=answer.decision,
             contributions=answer.contributions,
             acceptance=answer.acceptance,
-            dropped=list(dict.fromkeys(each.image_id for each in request.candidates if each.image_id not in seen)),
+            dropped=list(
+                dict.fromkeys(candidate.image_id for candidate in request.candidates if candidate.image_id not in seen)
+            ),
             explanation=_explanation(ranking, found, answer.decision) if request.explain else None,
         )
 
@@ -191,24 +193,24 @@ class VerifierEngine:
     def _judge(
         self, query: Photo, candidates: list[CandidateRef], found: list[CandidatePhoto], request: VerifyRequest
     ) -> list[tuple[CandidateRef, Verdict]]:
-        """Have the candidates judged without those that are gone, or whose photo turns out to be unusable.
+        """Verify the candidates, without deleted ones and those with an unusable photo.
 
         Raises:
-            NoVerdict: none of those that are left could be judged.
+            NoVerdict: there are candidates, and no pair got a verdict.
         """
-        photos = {each.image.image_id: each.photo for each in found}
-        candidates = [each for each in candidates if each.image_id in photos]
+        photos = {candidate.image.image_id: candidate.photo for candidate in found}
+        candidates = [candidate for candidate in candidates if candidate.image_id in photos]
         while True:
             raise_if_cancelled()
             try:
                 verdicts = self.verifier.verify(
                     query,
-                    [photos[each.image_id] for each in candidates],
+                    [photos[candidate.image_id] for candidate in candidates],
                     prompt_style=request.prompt_style,
                 )
             except UnusableCandidate as exc:
                 logger.warning("verifying without a candidate: %s", exc)
-                candidates = [each for each in candidates if each.image_id != exc.image_id]
+                candidates = [candidate for candidate in candidates if candidate.image_id != exc.image_id]
             except NoVerdict as failure:
                 self.readability.note(len(candidates), failure)
                 raise
@@ -218,10 +220,10 @@ class VerifierEngine:
     def _readable(
         self, candidates: list[CandidateRef], verdicts: Sequence[Verdict | None]
     ) -> list[tuple[CandidateRef, Verdict]]:
-        """The candidates with a verdict, which is a number.
+        """Return the candidates that have a verdict with a finite confidence.
 
         Raises:
-            NoVerdict: there are candidates, and none has one.
+            NoVerdict: there are candidates, and none has such a verdict.
         """
         pairs = [
             (candidate, verdict)
@@ -236,10 +238,10 @@ class VerifierEngine:
 
 
 def prove(verifier: Verifier) -> None:
-    """Show by a real pair that a verification would succeed.
+    """Check with a real pair that a verification would succeed.
 
     Raises:
-        NoVerdict: the reply cannot be read, or its confidence is no number.
+        NoVerdict: the reply cannot be read, or its confidence is not a number.
         BackendUnavailable: there is no reply.
     """
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
@@ -252,7 +254,7 @@ def prove(verifier: Verifier) -> None:
 def _explanation(
     ranking: list[tuple[CandidateRef, Verdict]], found: list[CandidatePhoto], decision: Decision
 ) -> Explanation:
-    names = {each.image.image_id: each.image.place.name for each in found}
+    names = {candidate.image.image_id: candidate.image.place.name for candidate in found}
     judged = [
         ExplainedPair(candidate.place_id, names[candidate.image_id], candidate.similarity, verdict)
         for candidate, verdict in ranking
@@ -265,4 +267,4 @@ def _location(request: VerifyRequest, found: list[CandidatePhoto]) -> dict[str, 
     if told is None:
         return {}
     whereabouts = Whereabouts(told.latitude, told.longitude, told.accuracy_m, told.area)
-    return {each.image.place.place_id: location_odds(whereabouts, each.image.place) for each in found}
+    return {candidate.image.place.place_id: location_odds(whereabouts, candidate.image.place) for candidate in found}

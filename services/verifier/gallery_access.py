@@ -1,4 +1,4 @@
-"""The retrieval service's gallery as the verifier sees it: read-only, and not necessarily there yet."""
+"""Read-only access to the retrieval service's gallery, which may not exist yet."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from core.results import GalleryImage, Photo
 
 Answer = TypeVar("Answer")
 
-# Some 160 photos: a match compares a handful, and what was deleted elsewhere stays here until it is pushed out.
+# Some 160 photos: a match compares a handful, and photos deleted elsewhere stay here until they are evicted.
 _FEATURE_CACHE_BYTES = 32 * 1024 * 1024
 
 
 class UnusableCandidate(GalleryError):
-    """A candidate's original is missing, damaged or over the limits: the gallery's fault, not the visitor's.
+    """A candidate's original is missing, damaged or over the limits. The gallery is faulty, not the request.
 
     Attributes:
         image_id: of the candidate.
@@ -36,22 +36,22 @@ class UnusableCandidate(GalleryError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidatePhoto:
-    """A candidate ready to be verified."""
+    """A candidate with its photo, ready to be verified."""
 
     image: GalleryImage
     photo: Photo
 
 
 class GalleryAccess:
-    """Opens the gallery when the first candidate is asked for: the retrieval service makes it, and may start later."""
+    """Opens the gallery at its first use: the retrieval service creates it, and may start later."""
 
     def __init__(self, folder: Path, limits: ImageLimits, storage: Storage = LOCAL) -> None:
-        """Prepare.
+        """Set where the gallery is; it is not opened yet.
 
         Args:
-            folder: the gallery's.
+            folder: of the gallery.
             limits: for decoding originals.
-            storage: where the gallery's rows and photos are kept.
+            storage: where the gallery's rows and photos are stored.
         """
         self._folder = folder
         self._limits = limits
@@ -60,39 +60,39 @@ class GalleryAccess:
         self._lock = Lock()
 
     def photos(self, image_ids: Sequence[str]) -> list[CandidatePhoto]:
-        """Look candidates up, in the order given; those that are no longer in the gallery are left out.
+        """Read candidates, in the order given, without those that are no longer in the gallery.
 
-        Loading the pixels of one raises ``UnusableCandidate`` where they cannot be had.
+        Loading the pixels of a candidate raises ``UnusableCandidate`` if its original cannot be used.
 
         Raises:
             GalleryUnavailable: the gallery cannot be read.
         """
         found = self._ask(lambda gallery: self._look_up(gallery, image_ids))
         if image_ids and not found:
-            # Every candidate gone at once: more likely the folder was replaced by another gallery under this one.
+            # If all candidates are gone, the folder was probably replaced by another gallery.
             self.close()
             found = self._ask(lambda gallery: self._look_up(gallery, image_ids))
         return found
 
     def calibration(self, collection: str) -> str | None:
-        """The calibration on record for a collection, as text."""
+        """Return the stored calibration of a collection, as text; None if there is none."""
         return self._ask(lambda gallery: gallery.calibration(collection))
 
     def count_places(self, collection: str) -> int:
-        """How many places a collection has."""
+        """Return the number of places of a collection."""
         return self._ask(lambda gallery: gallery.count_places(collection))
 
     def encoder(self) -> str:
-        """Fingerprint of the encoder that made the gallery."""
+        """Return the fingerprint of the encoder that made the gallery."""
         return str(self._ask(lambda gallery: gallery.fingerprint))
 
     def feature_uses(self) -> tuple[int, int]:
-        """How many candidates' local features were in memory and how many had to be read, since it was opened."""
-        gallery = self._gallery  # without the lock, which is held while a gallery is being opened
+        """Return the cache hits and misses of local features since the gallery was opened."""
+        gallery = self._gallery  # without the lock, which is held while the gallery is being opened
         return (0, 0) if gallery is None else gallery.feature_cache.uses()
 
     def close(self) -> None:
-        """Release the gallery; the next use opens it again."""
+        """Close the gallery; the next use opens it again."""
         with self._lock:
             if self._gallery is not None:
                 self._gallery.close()
@@ -105,7 +105,7 @@ class GalleryAccess:
                 return question(gallery)
             except GalleryUnavailable:
                 if gallery is self._gallery:
-                    raise  # else another thread has closed it meanwhile
+                    raise  # else another thread has closed it in the meantime
 
     def _look_up(self, gallery: Gallery, image_ids: Sequence[str]) -> list[CandidatePhoto]:
         images = []

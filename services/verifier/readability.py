@@ -1,4 +1,4 @@
-"""Whether what the model says can be read: a model or server that answers in another form gives no verdicts at all."""
+"""Counts unreadable replies: a model or server that answers in an unknown format gives no verdicts at all."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,17 +8,17 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 QUERIES_IN_A_ROW = 3
-"""So many photos in a row without any verdict make the service unready; one may be the photo's fault."""
+"""After so many photos in a row without a verdict the service is not ready; a single photo may be the cause itself."""
 
 _PROOF_EVERY_S = 15.0
 
 
 class Readability(Collector):
-    """Counts verdicts that could not be had. Safe from any thread.
+    """Counts pairs without a verdict. Thread-safe.
 
     Attributes:
-        unreadable: pairs without a verdict so far.
-        reason: why the last photo got no verdict at all; None where it got one.
+        unreadable: number of pairs without a verdict.
+        reason: why the last photo got no verdict at all; None if it got one.
     """
 
     def __init__(self, process: str = "verifier", clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,18 +33,18 @@ class Readability(Collector):
 
     @property
     def is_lost(self) -> bool:
-        """Whether so many photos got no verdict that it is hardly their fault."""
+        """Whether so many photos in a row got no verdict that the verifier is the likely cause."""
         return self._in_a_row >= QUERIES_IN_A_ROW
 
     def note(self, unreadable: int, failure: Exception | None) -> None:
-        """Count what became of one photo's pairs; ``failure`` says why none of them got a verdict."""
+        """Count the pairs of one photo; ``failure`` is why none of them got a verdict, or None."""
         with self._lock:
             self.unreadable += unreadable
             self.reason = None if failure is None else str(failure)
             self._in_a_row = 0 if failure is None else self._in_a_row + 1
 
     def takes_a_proof(self) -> bool:
-        """Whether it is time to try again with a photo of our own; true once for each time."""
+        """Tell whether it is time to try the verifier with a test pair; True once per interval."""
         with self._lock:
             if not self.is_lost or self._clock() - self._proven_s < _PROOF_EVERY_S:
                 return False
@@ -52,7 +52,7 @@ class Readability(Collector):
             return True
 
     def collect(self) -> Iterator[Metric]:
-        """The metric."""
+        """Return the metric."""
         pairs = CounterMetricFamily(
             "matcher_verifier_unreadable_pairs",
             "Pairs that got no verdict: the reply was neither yes nor no, or the pair was refused.",

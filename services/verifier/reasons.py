@@ -1,4 +1,4 @@
-"""A model's own reasons for one verdict, written when no verdict is waited for: each token takes a forward pass."""
+"""A model's written reasons for one verdict, at lower priority than verdicts: every token takes a forward pass."""
 
 import asyncio
 import hashlib
@@ -23,11 +23,11 @@ _LOOK_EVERY_S = 0.05
 
 
 class _VerdictsWait(Exception):
-    """Somebody came for a verdict."""
+    """A request for a verdict has arrived."""
 
 
 class ReasonWriter:
-    """Writes reasons behind all verdicts. Lives in one event loop."""
+    """Writes reasons while no verdict is requested. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -40,16 +40,16 @@ class ReasonWriter:
         *,
         at_once: int,
     ) -> None:
-        """Compose.
+        """Set the parts.
 
         Args:
-            verifier: whose reasons.
+            verifier: writes the reasons.
             gallery: of the candidates.
-            workers: the threads that verdicts come from.
-            verdicts: who wants one.
+            workers: the threads that also compute verdicts.
+            verdicts: the gate of verdicts.
             limits: for decoding the visitor's photo.
-            watch: put around what may use the device.
-            at_once: verdicts that are worked on at the same time; with fewer under way there is time for reasons.
+            watch: a context manager around code that may use the device.
+            at_once: how many verdicts are computed at once; reasons are written only while fewer are requested.
         """
         self._verifier = verifier
         self._gallery = gallery
@@ -61,15 +61,15 @@ class ReasonWriter:
         self._gate = Gate(_MOST_WAITING)
 
     async def write(self, photo: bytes, request: ReasonsRequest) -> str | None:
-        """Write why the photo shows what the candidate shows, or does not; None where the verifier writes no reasons.
+        """Write why the photo shows what the candidate shows, or does not; None if the verifier writes no reasons.
 
-        What has been written is given up where somebody comes for a verdict, and begun again later.
+        A request for a verdict interrupts the writing, which starts again later.
 
         Raises:
             InvalidImage: the photo cannot be read.
-            UnknownImage: the candidate is gone.
-            BackendUnavailable: nothing could be written.
-            Overloaded: others wait for reasons, or verdicts came all the time.
+            UnknownImage: the candidate was deleted.
+            BackendUnavailable: the backend did not answer.
+            Overloaded: other requests for reasons are waiting, or requests for verdicts did not stop.
             DeadlinePassed: the caller is gone.
         """
         if not isinstance(self._verifier, WritesReasons):
@@ -86,7 +86,7 @@ class ReasonWriter:
                         return await self._workers.run(self._write, self._verifier, photo, request)
                 except _VerdictsWait:
                     continue
-        raise Overloaded("verdicts are waited for all the time; reasons are written when there is time")
+        raise Overloaded("verdicts are requested all the time; reasons are written only when none is")
 
     def _check(self) -> None:
         current_deadline().check()

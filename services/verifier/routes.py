@@ -36,7 +36,7 @@ router = APIRouter(tags=["verification"])
 
 # Packed local features of a query: a handful of views of some 70 KB each.
 _MAX_FEATURES_BYTES = 8 * 1024 * 1024
-# JSON knows no infinite threshold, and no score comes near this one.
+# JSON has no infinity; no score comes near this threshold.
 _BEYOND_DOUBT = 1000.0
 
 
@@ -53,18 +53,18 @@ class ReasonsFields(BaseModel):
 
 
 async def get_engine(request: Request) -> VerifierEngine:
-    """The running engine.
+    """Return the running engine.
 
     Raises:
         NotReady: the verifier is still being loaded.
-        Exception: whatever loading it raised.
+        Exception: the error with which loading failed.
     """
     engine: Loading[VerifierEngine] = request.app.state.loading
     return engine.get()
 
 
 async def get_settings(request: Request) -> VerifierSettings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     settings: VerifierSettings = request.app.state.settings
     return settings
 
@@ -90,7 +90,7 @@ async def verify(
     settings: Annotated[VerifierSettings, Depends(get_settings)],
     timeout_s: RequestTimeout = None,
 ) -> Response:
-    """Read the form, verify."""
+    """Read the form and verify its candidates."""
     timer = StageTimer()
     limit = settings.max_photo_bytes + MOST_PHOTOS * _MAX_FEATURES_BYTES + MAX_FIELD_BYTES
     with engine.body_slots.admit() as incoming:
@@ -140,12 +140,12 @@ async def write_reasons(
     settings: Annotated[VerifierSettings, Depends(get_settings)],
     timeout_s: RequestTimeout = None,
 ) -> ReasonsReply:
-    """Read the form, have the reasons written."""
+    """Read the form and write the reasons."""
     limit = settings.max_photo_bytes + MAX_FIELD_BYTES
     with engine.body_slots.admit() as incoming:
         async with open_form(request, incoming, max_bytes=limit, max_files=1, in_memory=True) as form:
             fields = parse_fields(ReasonsFields, form)
-            (photo,) = [await each.read() for each in uploaded_files(form, "file")]
+            (photo,) = [await file.read() for file in uploaded_files(form, "file")]
     async with until_disconnect(request, timeout_s):
         return ReasonsReply(reasons=await engine.reasons.write(photo, fields.request))
 
@@ -155,8 +155,8 @@ def _said(reasons: Sequence[Reason]) -> dict[Language, list[str]]:
 
 
 async def _features(form: FormData, photos: int) -> list[bytes | None]:
-    """Of each photo; None where none were sent."""
-    sent = [await each.read() for each in form.getlist("features") if isinstance(each, UploadFile)]
+    """Read the features of the photos; None for a photo without features."""
+    sent = [await part.read() for part in form.getlist("features") if isinstance(part, UploadFile)]
     if not sent:
         return [None] * photos
     if len(sent) != photos:
@@ -165,11 +165,11 @@ async def _features(form: FormData, photos: int) -> list[bytes | None]:
             accepted="features of each photo, empty where there are none, or no such part",
             field="features",
         )
-    return [each or None for each in sent]
+    return [data or None for data in sent]
 
 
 def _check_photos(request: VerifyRequest, photos: int) -> None:
-    number = max((each.photo for each in request.candidates), default=0)
+    number = max((candidate.photo for candidate in request.candidates), default=0)
     if photos > MOST_PHOTOS or number >= photos:
         raise InvalidUpload(
             f"{photos} photos came, and a candidate of photo {number}",

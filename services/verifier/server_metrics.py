@@ -1,4 +1,4 @@
-"""What is known of the servers that a verifier asks, for Prometheus."""
+"""Prometheus metrics of the servers that a verifier uses."""
 
 from collections.abc import Iterator
 
@@ -9,15 +9,15 @@ from core.verifiers.base import AsksServers
 
 
 class ServerMetrics(Collector):
-    """Looks whenever the metrics are asked for."""
+    """Reads the servers' state whenever metrics are collected."""
 
     def __init__(self, process: str, verifier: AsksServers) -> None:
-        """Prepare; ``process`` is the value of the label of that name."""
+        """Set the verifier; ``process`` is the value of the label of that name."""
         self._process = process
         self._verifier = verifier
 
     def collect(self) -> Iterator[Metric]:
-        """Look at each server."""
+        """Return the metrics of all servers."""
         labels = ["process", "server"]
         answering = GaugeMetricFamily(
             "matcher_verifier_server_answers",

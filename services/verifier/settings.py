@@ -55,16 +55,16 @@ class VerifierSettings(GallerySettings):
 
     @property
     def image_limits(self) -> ImageLimits:
-        """What is refused before decoding."""
+        """Limits that are checked before decoding."""
         return ImageLimits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
 
     @property
     def options(self) -> dict[str, Any]:
-        """Constructor arguments that the verifier must take: one that takes no model is not started in its stead."""
+        """Constructor arguments that the verifier must accept; a verifier without a ``model`` parameter refuses one."""
         return ({"model": self.model} if self.model is not None else {}) | self.verifier_options
 
     @property
     def hints(self) -> dict[str, Any]:
-        """Constructor arguments for those verifiers that take them; others do without."""
+        """Constructor arguments that are passed only to verifiers with such parameters."""
         named = {"device": self.device, "prompt_style": self.prompt_style}
         return {name: value for name, value in named.items() if value is not None}

@@ -132,4 +132,4 @@ def test_a_process_that_cannot_go_on_leaves_with_an_error():
         check=False,
     )
     assert done.returncode != 0
-    assert "ended to be started anew: the device failed for good" in done.stderr
+    assert "ended to be restarted: the device failed for good" in done.stderr

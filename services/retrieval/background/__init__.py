@@ -1,11 +1,11 @@
-"""Work beside the requests, one job per collection.
+"""Work in the background, one job per collection.
 
-jobs              the jobs that are running, at all replicas
-sample            the sample collection
-checkups          checks of a collection
-calibrations      calibrations on record
-calibration_jobs  calibrations being made
-calibration_run   the measurement of one
-usage             keeps matches and feedback
-trash             deletes, undoes, and empties the trash after its time
+jobs              the jobs of all replicas
+sample            builds the sample collection
+checkups          checks collections
+calibrations      stored calibrations
+calibration_jobs  running calibrations
+calibration_run   the measurement of one calibration
+usage             stores matches and feedback
+trash             deletes, restores, and empties the trash of expired entries
 """

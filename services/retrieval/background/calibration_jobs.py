@@ -1,4 +1,4 @@
-"""Calibrations being made: one of all collections at a time, by whichever replica was asked, visible at all of them."""
+"""Running calibrations: one at a time over all collections and replicas; every replica can show and stop it."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class CalibrationJobs:
-    """Starts, shows and stops them. Belongs to one event loop."""
+    """Starts, shows and stops calibrations. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -35,13 +35,13 @@ class CalibrationJobs:
         audit: AuditLog,
         new_run: Callable[[], CalibrationRun],
     ) -> None:
-        """Join the parts.
+        """Set the parts.
 
         Args:
-            calibrations: where what was measured is fitted and kept.
+            calibrations: fits and stores a measurement.
             jobs: of all replicas.
-            audit: where a calibration that was made is noted.
-            new_run: measures once.
+            audit: records every finished calibration.
+            new_run: makes the object that measures one calibration.
         """
         self._calibrations = calibrations
         self._jobs = jobs
@@ -50,19 +50,19 @@ class CalibrationJobs:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def find(self, collection: str) -> CalibrationJob | None:
-        """The one being made, or how the latest ended; None where none was made for a day."""
+        """Return the running calibration, or the result of the latest one; None if there was none for a day."""
         job = await self._jobs.find(_name(collection))
         return None if job is None else _show(job)
 
     async def start(self, collection: str, wanted: CalibrationRequest) -> CalibrationJob:
-        """Begin to make one.
+        """Start a calibration.
 
-        The same request sent twice, because its answer was lost, begins one, at whichever replica.
+        A request that is sent again because its answer was lost starts no second one, at any replica.
 
         Raises:
             UnknownCollection: the collection holds no image.
-            AlreadyRunning: one is being made, of this collection or another.
-            GalleryUnavailable: that it is under way cannot be written down.
+            AlreadyRunning: a calibration of this or another collection is running.
+            GalleryUnavailable: the job cannot be recorded.
         """
         await self._calibrations.check(collection)
         name, owner = _name(collection), current_request_id()
@@ -83,7 +83,7 @@ class CalibrationJobs:
         return making.show()
 
     async def stop(self, collection: str) -> bool:
-        """Stop the one being made, at another replica within a second or so; whether there was any."""
+        """Stop the running calibration, also at another replica within about a second. Tell whether there was one."""
         task = self._running.get(collection)
         if task is None:
             return await self._jobs.stop(_name(collection))
@@ -91,11 +91,11 @@ class CalibrationJobs:
         return True
 
     async def forget(self, collection: str) -> None:
-        """Delete what is on record of a collection's."""
+        """Delete the record of a collection's calibration job."""
         await self._jobs.forget(_name(collection))
 
     async def close(self) -> None:
-        """Stop the one that this replica makes. What is on record stays."""
+        """Stop this replica's calibration. Stored calibrations are kept."""
         for task in list(self._running.values()):
             await _cancel(task)
 
@@ -105,7 +105,7 @@ class CalibrationJobs:
 
 
 class _Making:
-    """A calibration being made by this replica, and what became of it."""
+    """A calibration that runs at this replica, and its result."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class _Making:
         self._ended_at: str | None = None
 
     async def work(self) -> None:
-        """Measure, fit and keep."""
+        """Measure, fit and store."""
         try:
             measured = await self._run.measure(self._collection, self._wanted)
             with self._audit.change("calibration.make", collection=self._collection, target=self._wanted.target):
@@ -147,11 +147,11 @@ class _Making:
             self._ended_at = _now()
 
     def body(self) -> str:
-        """How far it is, for all replicas."""
+        """Write the progress as text, for all replicas."""
         return self.show().model_dump_json()
 
     def show(self) -> CalibrationJob:
-        """How far it is."""
+        """Return the progress."""
         run, is_running = self._run, self._state == "running"
         elapsed_s = time.monotonic() - self._started_s
         left_s = elapsed_s / run.done * (run.total - run.done) if is_running and run.done else None

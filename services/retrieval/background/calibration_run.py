@@ -1,6 +1,6 @@
 """Measures one collection with its own photos, by the search and the verifier that answer visitors.
 
-``core.evaluation.calibration_queries`` says which photos are asked about and how; ``scripts/calibrate.py`` uses it too.
+``core.evaluation.calibration_queries`` selects the photos and the questions; ``scripts/calibrate.py`` uses it too.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ Answer = TypeVar("Answer")
 Pause = Callable[[float], Awaitable[None]]
 
 MOST_TRIES = 12
-"""Of one call; with the pauses between them a part may be away for five minutes."""
+"""Tries of one call; with the pauses between them, the verifier or gallery may be away for five minutes."""
 
 _PASSING = (ServiceError, Overloaded, GalleryUnavailable, BackendUnavailable)
 _LONGEST_PAUSE_S = 60.0
-# Visitors go first, but a stream of them that never ends does not stop a calibration for ever.
+# Visitors come first, but constant traffic must not stop a calibration for ever.
 _LONGEST_WAIT_S = 10.0
 _LOOK_EVERY_S = 0.5
 
@@ -43,9 +43,9 @@ class CalibrationRun:
     """One measurement.
 
     Attributes:
-        done: photos asked about.
-        total: photos to ask about; 0 until the collection is listed.
-        waiting_for: why nothing moves; None while it does.
+        done: number of photos measured.
+        total: number of photos to measure; 0 until the collection is listed.
+        waiting_for: why the measurement waits; None while it runs.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class CalibrationRun:
         workers: Workers,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        """Join the parts.
+        """Set the parts.
 
         Args:
             gallery: holds the photos.
             engine: finds candidates.
             verifier: compares them with the photo.
-            workers: list, read and simulate photos, behind everything that visitors wait for.
-            pause: waits so many seconds.
+            workers: threads that list, read and simulate photos, after all work that visitors wait for.
+            pause: waits for a number of seconds.
         """
         self._gallery = gallery
         self._engine = engine
@@ -77,12 +77,12 @@ class CalibrationRun:
         self.waiting_for: str | None = None
 
     async def measure(self, collection: str, wanted: CalibrationRequest) -> Measurement:
-        """Ask about the collection's photos, chosen by chance; always the same ones of the same collection.
+        """Measure a random sample of the collection's photos; the same collection always gives the same sample.
 
         Raises:
-            ServiceRefused: an option is at fault.
-            ServiceError: the verifier stayed away for minutes, or was changed meanwhile.
-            SemanticMatchError: the collection is gone, or the gallery stayed away for minutes.
+            ServiceRefused: an option is invalid.
+            ServiceError: the verifier was unavailable for minutes, or was changed during the measurement.
+            SemanticMatchError: the collection was deleted, or the gallery was unavailable for minutes.
         """
         listed = partial(self._workers.run, gallery_photos, self._gallery, collection, wanted.photos)
         photos = await self._patiently(listed)
@@ -91,7 +91,7 @@ class CalibrationRun:
         for photo in photos:
             try:
                 data = await self._patiently(partial(self._workers.run, photo.read))
-            except UNREADABLE:  # damaged, or deleted meanwhile
+            except UNREADABLE:  # damaged, or deleted since it was listed
                 self.total -= len(photo.questions)
                 continue
             for question in photo.questions:
@@ -111,12 +111,12 @@ class CalibrationRun:
             prompt_style=prompt_style,
             candidates=[
                 CandidateRef(
-                    image_id=each.image.image_id,
-                    place_id=each.image.place.place_id,
-                    similarity=each.similarity,
-                    local_score=each.local_score,
+                    image_id=candidate.image.image_id,
+                    place_id=candidate.image.place.place_id,
+                    similarity=candidate.similarity,
+                    local_score=candidate.local_score,
                 )
-                for each in compared
+                for candidate in compared
             ],
         )
         verified = await self._verify(photo, found, request)
@@ -125,7 +125,7 @@ class CalibrationRun:
             raise UnusableReply("the verifier was changed during the calibration; start it again")
         if verified.decision is None or not verified.ranking:
             return question.sample(None, None)
-        places = {each.image.image_id: each.image.place.place_id for each in compared}
+        places = {candidate.image.image_id: candidate.image.place.place_id for candidate in compared}
         return question.sample(verified.decision.score, places.get(verified.ranking[0].image_id))
 
     async def _search(self, photo: bytes, collection: str, exclusion: Exclusion | None) -> Found:
@@ -140,7 +140,7 @@ class CalibrationRun:
         )
 
     async def _verify(self, photo: bytes, found: Found, request: VerifyRequest) -> VerifyReply:
-        """Have the candidates verified when no visitor's are, or after the longest wait."""
+        """Verify the candidates when the verifier has no visitor's request, or after the longest wait."""
         features = None if found.features is None else base64.b64encode(found.features).decode()
         ask = partial(self._verifier.verify, [photo], [features])
         in_background = request.model_copy(update={"in_background": True})
@@ -168,7 +168,7 @@ class CalibrationRun:
             await self._pause(_LOOK_EVERY_S)
 
     async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Ask again, after longer and longer pauses, while a part is away or too busy."""
+        """Call ``ask``, and repeat it after growing pauses while the verifier or gallery is away or too busy."""
         tries = 0
         while True:
             tries += 1

@@ -1,4 +1,4 @@
-"""Calibrations of collections on record: fitted to measurements and to feedback, kept with the gallery."""
+"""The stored calibrations of collections: fitted to measurements and feedback, and stored with the gallery."""
 
 import asyncio
 import math
@@ -28,19 +28,19 @@ from core.journal import StoredMatch
 from services.retrieval.background.usage import Usage
 from serving.workers import Workers
 
-# 0.5 % to 20 %, each the same factor above the one before.
+# 0.5 % to 20 %, by a constant factor.
 _CURVE = tuple(round(0.005 * 40 ** (step / 24), 4) for step in range(25))
 _PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What a calibration is fitted to.
+    """The data to which a calibration is fitted.
 
     Attributes:
         samples: scored queries.
         verifier: fingerprint of the verifier that scored them.
-        prompt_style: as ``Verifier.style`` gives it.
+        prompt_style: from ``Verifier.style``.
     """
 
     samples: list[Sample]
@@ -49,16 +49,16 @@ class Measurement:
 
 
 class Calibrations:
-    """The calibrations on record. Belongs to one event loop."""
+    """The stored calibrations. Belongs to one event loop."""
 
     def __init__(self, gallery: Gallery, usage: Usage, verifier: VerifierClient, workers: Workers) -> None:
-        """Join what a calibration depends on.
+        """Set the parts.
 
         Args:
-            gallery: keeps them.
-            usage: has the feedback that they learn from.
-            verifier: says which verifier is in use.
-            workers: read, fit and store.
+            gallery: stores the calibrations.
+            usage: has the feedback that is fitted too.
+            verifier: tells which verifier is in use.
+            workers: threads that read, fit and store.
         """
         self._gallery = gallery
         self._usage = usage
@@ -67,30 +67,30 @@ class Calibrations:
         self._one_change = asyncio.Lock()
 
     async def check(self, collection: str) -> None:
-        """Refuse a collection that there is not.
+        """Check that the collection exists.
 
         Raises:
-            EmptyGallery: there is no image at all.
-            UnknownCollection: the collection holds none.
+            EmptyGallery: the gallery holds no image.
+            UnknownCollection: the collection holds no image.
         """
         await self._workers.run(self._gallery.check_collection, collection)
 
     async def read(self, collection: str) -> CalibrationReply:
-        """What is on record, and whether it holds for the models in use.
+        """Return the stored calibration, and whether it is valid for the models in use.
 
         Raises:
-            EmptyGallery: there is no image at all.
-            UnknownCollection: the collection holds none.
+            EmptyGallery: the gallery holds no image.
+            UnknownCollection: the collection holds no image.
         """
         version = await self._verifier.version()
         return await self._workers.run(self._read, collection, None if version is None else version.verifier)
 
     async def fit(self, collection: str, measured: Measurement, wanted: CalibrationRequest) -> None:
-        """Fit to samples, and to feedback where that is asked for, and put it on record.
+        """Fit a calibration to samples, and to feedback if wanted, and store it.
 
         Raises:
             UnknownCollection: the collection holds no image.
-            InvalidRequest: too few photos of nothing in the collection.
+            InvalidRequest: there are too few photos of things outside the collection.
         """
         models = models_in_use(str(self._gallery.fingerprint), measured.verifier, measured.prompt_style)
         samples = list(measured.samples)
@@ -102,7 +102,7 @@ class Calibrations:
             await self._store(collection, calibration)
 
     async def change_target(self, collection: str, target: float) -> None:
-        """Fit what is on record anew to another target; no photo is asked about again.
+        """Fit the stored calibration to another target, without new measurements.
 
         Raises:
             UnknownCollection: the collection holds no image.
@@ -117,7 +117,7 @@ class Calibrations:
             await self._store(collection, await self._workers.run(stored.with_target, target))
 
     async def remove(self, collection: str) -> None:
-        """Let the shipped rule decide again.
+        """Delete the stored calibration; the default rule decides again.
 
         Raises:
             UnknownCollection: the collection holds no image.
@@ -165,9 +165,9 @@ class Calibrations:
             matches, cursor = await self._usage.page(collection, cursor, _PAGE, commented=True)
             samples += [
                 sample
-                for each in matches
-                if (each.match.encoder, each.match.verifier) == (models.encoder, asked)
-                and (sample := feedback_sample(each)) is not None
+                for stored in matches
+                if (stored.match.encoder, stored.match.verifier) == (models.encoder, asked)
+                and (sample := feedback_sample(stored)) is not None
             ]
             if cursor is None:
                 break
@@ -175,12 +175,12 @@ class Calibrations:
 
 
 def feedback_sample(stored: StoredMatch) -> Sample | None:
-    """What an answer teaches that somebody commented; None where it was not verified, or the truth was not said.
+    """Turn a match with feedback into a sample; None if it was not verified, or the feedback does not tell the truth.
 
-    A bare ``wrong`` leaves open what the photo shows.
+    A ``wrong`` without a place does not tell what the photo shows.
     """
     match, said = stored.match, stored.feedback
-    # Without the decision's signals on record the score is another one.
+    # Without the stored signals of the decision, the score would be another one.
     if said is None or match.verification != "done" or "signal bias" not in match.evidence:
         return None
     if said.verdict == "other_place":
@@ -191,7 +191,7 @@ def feedback_sample(stored: StoredMatch) -> Sample | None:
 
 
 def calibration_body(calibration: Calibration) -> CalibrationBody:
-    """Show a calibration, what it does to its own samples, and what other targets would do."""
+    """Describe a calibration, its results on its own samples, and those of other targets."""
     report = describe(calibration)
     known = [sample.origin for sample in calibration.samples if sample.known]
     error = report.reliability.error
@@ -208,7 +208,8 @@ def calibration_body(calibration: Calibration) -> CalibrationBody:
         right=_interval(report.right),
         wrong_place=_interval(report.wrong_place),
         reliability=[
-            BinBody(confidence=each.confidence, right=each.right, count=each.count) for each in report.reliability.bins
+            BinBody(confidence=tenth.confidence, right=tenth.right, count=tenth.count)
+            for tenth in report.reliability.bins
         ],
         calibration_error=None if math.isnan(error) else error,
         curve=_curve(calibration),
@@ -222,14 +223,14 @@ def calibration_body(calibration: Calibration) -> CalibrationBody:
 def _curve(calibration: Calibration) -> list[CurvePoint]:
     points = []
     for target in _CURVE:
-        # Labelled photos that are too few for any threshold may suffice in number for a lenient target.
+        # With few labelled photos there may be no threshold for a strict target, but one for a lenient target.
         with suppress(InvalidRequest):
             points.append(_point(calibration, target))
     return points
 
 
 def _point(calibration: Calibration, target: float) -> CurvePoint:
-    """What ``calibration.with_target`` would do, without fitting the confidence anew, which does not depend on it."""
+    """Compute the results of another target. The confidence does not depend on it and is not fitted again."""
     threshold, promised = choose_threshold(calibration.samples, target, calibration.places)
     known = [sample.score for sample in calibration.samples if sample.known]
     return CurvePoint(

@@ -1,4 +1,4 @@
-"""Checks of collections on request: one at a time, in a thread of their own; a report holds until a change."""
+"""Checks collections on request, one at a time in a separate thread; a report is valid until the gallery changes."""
 
 import asyncio
 import logging
@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """The newest report there is.
+    """The newest report of a collection.
 
     Attributes:
-        report: None while the first is being made.
-        generation: of the gallery now; the report holds if it is the report's.
-        got_further: whether the report's check measured more than the one before, of the same photos.
+        report: None while the first one is being made.
+        generation: of the gallery now; the report is valid if it has the same generation.
+        got_further: whether the check measured more than the one before it, of the same photos.
     """
 
     report: HealthReport | None
@@ -41,62 +41,62 @@ class Checkup:
 
     @property
     def needs_another(self) -> bool:
-        """Whether a further check would get further: this one ran out of time, but not without getting anywhere."""
+        """Whether another check would measure more: this one ran out of time, but made progress."""
         if self.report is None or self.report.is_complete or not self.got_further:
             return False
         return self.report.took_s > BUDGET_S / 2
 
 
 class Checkups:
-    """Reports by collection; made by ``open_checkups``."""
+    """The reports by collection; made by ``open_checkups``."""
 
     def __init__(self, gallery: Gallery, workers: Workers) -> None:
-        """Compose; ``workers`` has one thread, so checks never crowd out visitors."""
+        """Set the parts; ``workers`` has one thread, so checks do not delay visitors."""
         self._gallery = gallery
         self._workers = workers
         self._check: HealthCheck | None = None
         self._reports: dict[str, HealthReport] = {}
-        self._stuck: set[str] = set()  # whose latest check got no further than the one before
+        self._stuck: set[str] = set()  # collections whose latest check made no progress
         self._running: dict[str, asyncio.Task[HealthReport]] = {}
         self._is_closed = False
 
     async def ask(self, collection: str, wait_s: float) -> Checkup:
-        """Return the report of a collection; begin a new one if the gallery has changed since.
+        """Return the report of a collection; start a new check if the gallery has changed since.
 
         Args:
             collection: to check.
-            wait_s: how long to wait for a report that is being made.
+            wait_s: how long to wait for a running check, seconds.
 
         Raises:
-            EmptyGallery: there is no image at all.
-            UnknownCollection: the collection holds none.
+            EmptyGallery: the gallery holds no image.
+            UnknownCollection: the collection holds no image.
         """
         await asyncio.to_thread(self._gallery.check_collection, collection)
         checkup = await self._look(collection)
         if checkup.state == "fresh":
             if checkup.needs_another:
-                self._begin(collection)  # what was measured is kept, so the next one gets further
+                self._begin(collection)  # measurements are kept, so the next check continues them
             return checkup
         task = self._begin(collection)
-        # Not awaited itself: whoever asked may hang up, the report is of use to the next.
+        # The task itself is not awaited: if this caller hangs up, the next one can use the report.
         await asyncio.wait({task}, timeout=wait_s)
         if task.done():
             task.result()
         return await self._look(collection)
 
     def forget(self, collection: str) -> None:
-        """Drop the report of a collection that is no more, lest another of its name be shown it."""
+        """Drop the report of a deleted collection, so that a new one of the same name does not get it."""
         self._reports.pop(collection, None)
         self._stuck.discard(collection)
 
     def close(self) -> None:
-        """Let the check that is running end soon."""
+        """Cancel the running check."""
         self._is_closed = True
         if self._check is not None:
             self._check.stop()
 
     def _begin(self, collection: str) -> asyncio.Task[HealthReport]:
-        """Begin a check, unless one is running."""
+        """Start a check, unless one is running."""
         task = self._running.get(collection)
         if task is None:
             task = self._running[collection] = asyncio.create_task(self._workers.run(self._run, collection))
@@ -108,9 +108,9 @@ class Checkups:
         return Checkup(self._reports.get(collection), generation, collection not in self._stuck)
 
     def _run(self, collection: str) -> HealthReport:
-        """Check; in the thread of the checks."""
+        """Run a check; called in the thread of the checks."""
         if self._check is None:
-            # The geometric verifier reads the embedded encoder's features; it is loaded when it is first of use.
+            # The geometric verifier reads the embedded encoder's features; it is loaded at its first use.
             is_embedded = self._gallery.fingerprint.name == "embedded"
             verifier = VERIFIERS.create("geometric", threads=1) if is_embedded else None
             self._check = HealthCheck(self._gallery, verifier)
@@ -138,7 +138,7 @@ class Checkups:
 
 @asynccontextmanager
 async def open_checkups(gallery: Gallery) -> AsyncIterator[Checkups]:
-    """Start the thread of the checks; at the end, one that is running is cut short."""
+    """Start the thread of the checks; at the end of the block, cancel a running check."""
     with Workers(1, "checkups", in_background=True) as workers:
         checkups = Checkups(gallery, workers)
         try:

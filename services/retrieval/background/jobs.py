@@ -1,4 +1,4 @@
-"""Work in the background that all replicas can show and stop, seen from the event loop."""
+"""Background jobs that all replicas can show and stop; the asynchronous interface of ``core.journal.jobs``."""
 
 import asyncio
 import logging
@@ -19,12 +19,12 @@ class BackgroundJobs:
     """The jobs of every replica of this service; made by ``background.usage.open_usage``."""
 
     def __init__(self, jobs: Jobs, workers: Workers) -> None:
-        """Wrap the rows; ``workers`` reads and writes them."""
+        """Set the table of jobs, and the threads that read and write it."""
         self._jobs = jobs
         self._workers = workers
 
     async def begin(self, name: str, owner: str, body: str) -> Job | None:
-        """Begin one, unless one of its kind is running, which is returned; see ``Jobs.begin``."""
+        """Begin a job; if one of its kind is running, return that one instead. See ``Jobs.begin``."""
         return await self._workers.run(self._jobs.begin, name, owner, body, time.time())
 
     async def run(
@@ -33,10 +33,10 @@ class BackgroundJobs:
         """Do the work of a job that was begun, until it ends, is cancelled here, or is stopped at any replica.
 
         Args:
-            name: as it was begun.
-            owner: likewise.
-            work: does it; raises nothing but its cancellation.
-            body: its progress, or its result once ``work`` has ended.
+            name: as given to ``begin``.
+            owner: as given to ``begin``.
+            work: does the work; raises only ``CancelledError``.
+            body: returns the progress, or the result after ``work`` has ended.
         """
         working = asyncio.create_task(work())
         try:
@@ -49,11 +49,11 @@ class BackgroundJobs:
             await self._heartbeat(name, owner, body(), is_running=False)
 
     async def stop(self, name: str) -> bool:
-        """Cancel one at its next heartbeat; whether it was running."""
+        """Cancel a job at its next heartbeat. Tell whether it was running."""
         return await self._workers.run(self._jobs.stop, name, time.time())
 
     async def find(self, name: str) -> Job | None:
-        """The latest run of one; None as well where the record cannot be read: other facts can still be shown."""
+        """Return the latest run of a job; None if there is none, or the record cannot be read."""
         try:
             return await self._workers.run(self._jobs.find, name, time.time())
         except GalleryUnavailable as exc:
@@ -61,14 +61,14 @@ class BackgroundJobs:
             return None
 
     async def forget(self, name: str) -> None:
-        """Delete what is on record of one."""
+        """Delete the record of a job."""
         try:
             await self._workers.run(self._jobs.forget, name)
         except GalleryUnavailable as exc:
             logger.warning("work in the background stays on record: %s", exc)
 
     async def _heartbeat(self, name: str, owner: str, body: str, *, is_running: bool) -> bool:
-        """Whether to go on; also where the database is away, for it may come back."""
+        """Tell whether the job goes on. It also goes on while the database is away, which may be temporary."""
         try:
             return await self._workers.run(self._jobs.heartbeat, name, owner, body, time.time(), is_running=is_running)
         except GalleryUnavailable as exc:

@@ -28,7 +28,7 @@ class Sample:
     """The sample collection. Belongs to one event loop."""
 
     def __init__(self, gallery: Gallery, indexer: Indexer, jobs: BackgroundJobs, workers: Workers) -> None:
-        """Compose."""
+        """Set the parts."""
         self._gallery = gallery
         self._indexer = indexer
         self._jobs = jobs
@@ -37,9 +37,9 @@ class Sample:
         self._failure = ""
 
     async def read(self, language: str) -> SampleCollection:
-        """Say how far it is."""
+        """Return its state and progress."""
         present = len((await self._workers.run(self._place_ids)) & _sample_ids())
-        # Another replica may be at it.
+        # Another replica may be building it.
         job = await self._jobs.find(_JOB)
         reason = job.body if job is not None and not job.is_running else ""
         if self._is_building or (job is not None and job.is_running and not job.is_lost):
@@ -72,12 +72,12 @@ class Sample:
         )
 
     async def build(self, language: str) -> SampleCollection:
-        """Begin to build it, unless that is under way; what is there already stays.
+        """Start to build it, unless it is being built; photos that are there are kept.
 
         Raises:
             BackendUnavailable: the photographs are not installed.
             InvalidRequest: a collection of that name holds other photos.
-            GalleryUnavailable: that it is under way cannot be written down.
+            GalleryUnavailable: the job cannot be recorded.
         """
         if not is_installed():
             raise BackendUnavailable("the sample's photographs are not installed; pip install 'scikit-image>=0.25'")
@@ -92,10 +92,10 @@ class Sample:
         return await self.read(language)
 
     async def query(self, number: int) -> bytes:
-        """A photo to try the sample with, a JPEG.
+        """Return a test photo for the sample, a JPEG.
 
         Raises:
-            InvalidRequest: there is none of that number.
+            InvalidRequest: there is no photo of that number.
             BackendUnavailable: the photographs are not installed.
         """
         if number >= len(_QUERIES):
@@ -104,12 +104,12 @@ class Sample:
         return await self._workers.run(lambda: simulate_visitor_photo(photo.read(), photo.seed))
 
     async def finished(self) -> None:
-        """Wait until nothing is being built."""
+        """Wait until this replica builds nothing."""
         if self._building is not None:
             await asyncio.wait({self._building})
 
     async def close(self) -> None:
-        """Stop building; what is stored stays, and building again goes on from there."""
+        """Stop building; stored photos are kept, and a new build continues from there."""
         if self._building is not None:
             self._building.cancel()
             with suppress(asyncio.CancelledError):
@@ -120,7 +120,7 @@ class Sample:
         return self._building is not None and not self._building.done()
 
     async def _add_all(self, language: str) -> None:
-        """Add what is not there yet, one by one, so that progress shows; ``_failure`` says why it ended too early."""
+        """Add the missing photos one by one, to show progress; ``_failure`` is the reason of an early end."""
         for photo in SAMPLE_PHOTOS:
             submission = Submission(photo.file, photo.read, photo.place(language), byte_size=0)
             try:
@@ -133,7 +133,7 @@ class Sample:
                 return
 
     def _place_ids(self) -> set[str]:
-        return {each.place.place_id for each in self._gallery.places(SAMPLE_COLLECTION, limit=1000).places}
+        return {place.place.place_id for place in self._gallery.places(SAMPLE_COLLECTION, limit=1000).places}
 
 
 def _sample_ids() -> set[str]:

@@ -1,4 +1,4 @@
-"""Deletions as the service makes them: into the trash, out of it, and for good when their time is over."""
+"""Deletions of the service: moves to the trash, restores from it, and deletes expired entries permanently."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ class Trash:
     """The trash of one gallery. Belongs to one event loop; made by ``open_trash``.
 
     Attributes:
-        days: for how long a deletion can be undone; 0: every deletion is for good.
+        days: for how long a deletion can be undone; 0: every deletion is permanent.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Trash:
         *,
         days: float,
     ) -> None:
-        """Compose; what removes many photos runs in ``slow_workers``, so that no search waits for it."""
+        """Set the parts; deletions of many photos run in ``slow_workers``, so that no search waits for them."""
         self.days = days
         self._gallery = gallery
         self._usage = usage
@@ -46,10 +46,10 @@ class Trash:
         self._emptying = asyncio.Lock()
 
     async def delete_image(self, image_id: str, *, permanently: bool) -> Deletion | None:
-        """Delete an image; None where it cannot be undone.
+        """Delete an image. Return the deletion; None if it is permanent.
 
         Raises:
-            UnknownImage: there is none of that id.
+            UnknownImage: no image has this id.
         """
         if permanently or not self.days:
             await self._workers.run(self._gallery.delete, image_id)
@@ -57,7 +57,7 @@ class Trash:
         return await self._workers.run(self._gallery.trash.put_image, image_id)
 
     async def delete_place(self, collection: str, place_id: str, *, permanently: bool) -> Deletion | None:
-        """Delete a place with its images; None where it cannot be undone.
+        """Delete a place with its images. Return the deletion; None if it is permanent.
 
         Raises:
             UnknownCollection: there is no such collection.
@@ -69,20 +69,20 @@ class Trash:
         return await self._workers.run(self._gallery.trash.put_place, collection, place_id)
 
     async def delete_collection(self, name: str, *, permanently: bool) -> tuple[int, Deletion | None]:
-        """Delete all of a collection, the log of its matches as well.
+        """Delete a collection and the log of its matches.
 
         Returns:
-            How many images it held, and the deletion where it can be undone.
+            How many images it held, and the deletion; None if it is permanent.
 
         Raises:
-            UnknownCollection: there is none of that name.
+            UnknownCollection: no collection has this name.
         """
         deletion = None
         if permanently or not self.days:
             earlier = await self._workers.run(self._gallery.trash.page, name, limit=1000)
             count = await self._slow_workers.run(self._gallery.delete_collection, name)
             await self._usage.forget_collection(name)
-            await self._forget_matches([each.deletion_id for each in earlier.deletions])
+            await self._forget_matches([emptied.deletion_id for emptied in earlier.deletions])
         else:
             deletion = await self._workers.run(self._gallery.trash.put_collection, name)
             count = deletion.images
@@ -90,17 +90,17 @@ class Trash:
         return count, deletion
 
     async def list(self, collection: str | None, cursor: str | None, limit: int) -> DeletionPage:
-        """List what can be taken back, newest first; see ``core.gallery.trash.Trash``."""
+        """List the deletions that can be undone, newest first; see ``core.gallery.trash.Trash``."""
         return await self._workers.run(self._gallery.trash.page, collection, cursor, limit)
 
     async def restore(self, deletion_id: str) -> tuple[str, int]:
         """Undo a deletion.
 
         Returns:
-            The collection, and how many images came back to it.
+            The collection, and how many images were restored.
 
         Raises:
-            UnknownDeletion: the trash holds none of that id.
+            UnknownDeletion: the trash holds no deletion with this id.
         """
         deletion = await self._workers.run(self._gallery.trash.find, deletion_id)
         count = await self._workers.run(self._gallery.trash.restore, deletion_id)
@@ -109,17 +109,17 @@ class Trash:
         return deletion.collection, count
 
     async def empty(self, *, deletion_id: str | None = None, collection: str | None = None) -> Sequence[str]:
-        """Delete for good what is in the trash; see ``core.gallery.trash.Trash.empty``.
+        """Delete entries of the trash permanently; see ``core.gallery.trash.Trash.empty``.
 
         Raises:
-            UnknownDeletion: it holds none of that id.
+            UnknownDeletion: the trash holds no deletion with this id.
         """
         ids = await self._slow_workers.run(self._gallery.trash.empty, deletion_id=deletion_id, collection=collection)
         await self._forget_matches(ids)
         return ids
 
     async def empty_expired(self) -> None:
-        """Delete for good whatever has been in the trash for its time, unless another replica is at it."""
+        """Delete the expired entries of the trash permanently, unless another replica is doing so."""
         async with self._emptying:
             await self._empty_expired()
 
@@ -132,7 +132,7 @@ class Trash:
     async def _empty_each(self, deletion_ids: Sequence[str]) -> None:
         try:
             for deletion_id in deletion_ids:
-                with suppress(UnknownDeletion):  # taken back meanwhile
+                with suppress(UnknownDeletion):  # restored in the meantime
                     await self.empty(deletion_id=deletion_id)
         except GalleryUnavailable as exc:
             logger.warning("the trash keeps some of what has expired for another hour: %s", exc)
@@ -155,7 +155,7 @@ class Trash:
 
 @asynccontextmanager
 async def emptying(trash: Trash) -> AsyncIterator[None]:
-    """Empty the trash in the background as long as the block runs."""
+    """Empty the trash of expired entries in the background, until the block ends."""
     task = asyncio.create_task(trash.keep_emptying())
     try:
         yield

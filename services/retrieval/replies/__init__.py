@@ -1,8 +1,8 @@
-"""Values of core as models of the wire.
+"""Translates values of core to models of contracts.
 
 gallery      images, places and collections
 collections  check-ups, matches and drift
 photos       originals and previews
-plans        what an upload would become
+plans        plans of uploads
 editing      ETag, If-Match and X-Trash-Id
 """

@@ -1,4 +1,4 @@
-"""What is known of a collection, as the wire shows it."""
+"""Replies about a collection: health, matches, feedback and drift."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,7 +26,7 @@ _WEEKS = 60
 
 
 def health_reply(collection: str, checkup: Checkup, limit: int) -> HealthReply:
-    """Show a report, ``limit`` entries of each list."""
+    """Translate a report, with at most ``limit`` entries per list."""
     report = checkup.report
     return HealthReply.model_validate(
         {
@@ -39,17 +39,17 @@ def health_reply(collection: str, checkup: Checkup, limit: int) -> HealthReply:
 
 
 def match_page(matches: Sequence[StoredMatch], next_cursor: str | None) -> MatchPage:
-    """Show one page of matches."""
-    return MatchPage(matches=[_match_entry(each) for each in matches], next_cursor=next_cursor)
+    """Translate one page of matches."""
+    return MatchPage(matches=[_match_entry(match) for match in matches], next_cursor=next_cursor)
 
 
 def match_record(body: MatchRecordBody) -> journal.MatchRecord:
-    """Read an answer's numbers."""
+    """Translate the numbers of an answer to a record."""
     return journal.MatchRecord(**body.model_dump())
 
 
 def feedback_reply(stored: StoredMatch) -> FeedbackReply:
-    """Show what was kept."""
+    """Translate a match with feedback."""
     said = stored.feedback
     if said is None:
         raise RuntimeError("a match without feedback cannot be answered as one with feedback")
@@ -64,7 +64,7 @@ def feedback_reply(stored: StoredMatch) -> FeedbackReply:
 
 
 def drift_reply(collection: str, drift: Drift) -> DriftReply:
-    """Show a drift report."""
+    """Translate a drift report."""
     return DriftReply.model_validate(
         {
             "collection": collection,

@@ -1,4 +1,4 @@
-"""Headers that editors need: which state a change refers to, and what undoes a deletion."""
+"""Headers of changes: ETag and If-Match for concurrent edits, and the id that undoes a deletion."""
 
 import re
 from typing import Annotated
@@ -22,13 +22,13 @@ def entity_tag(tag: str) -> str:
 
 
 def read_tags(header: str | None) -> frozenset[str] | None:
-    """Read ``If-Match``: the tags that will do; None where any will. Weak tags count: proxies weaken strong ones."""
+    """Read ``If-Match``: the accepted tags, or None for any. Weak tags count too, because proxies weaken tags."""
     if header is None or header.strip() == "*":
         return None
     return frozenset(quoted or bare for quoted, bare in _TAG.findall(header))
 
 
 def deletion_answer(deletion: Deletion | None) -> Response:
-    """Answer a deletion; the header says what undoes it, where it can be undone."""
+    """Answer a deletion; a header has the id that undoes it, unless it is permanent."""
     headers = {TRASH_ID_HEADER: deletion.deletion_id} if deletion is not None else {}
     return Response(status_code=204, headers=headers)

@@ -1,4 +1,4 @@
-"""The library's values as the wire shows them."""
+"""Replies about the gallery: images, places, collections, the trash and uploads."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -42,7 +42,7 @@ _FIRST_PLACES = 10
 
 
 def place_body(place: Place) -> PlaceBody:
-    """Show a place."""
+    """Translate a place."""
     return PlaceBody(
         id=place.place_id,
         name=place.name,
@@ -54,7 +54,7 @@ def place_body(place: Place) -> PlaceBody:
 
 
 def image_body(image: GalleryImage) -> ImageBody:
-    """Show a gallery image; its URLs are those of the gateway, where the same routes exist."""
+    """Translate a gallery image; its URLs are relative, and the gateway has the same routes."""
     return ImageBody(
         id=image.image_id,
         collection=image.collection,
@@ -72,7 +72,7 @@ def image_body(image: GalleryImage) -> ImageBody:
 
 
 def candidate_body(candidate: Candidate) -> RetrievedCandidate:
-    """Show a candidate."""
+    """Translate a candidate."""
     return RetrievedCandidate(
         image=image_body(candidate.image),
         similarity=candidate.similarity,
@@ -82,21 +82,21 @@ def candidate_body(candidate: Candidate) -> RetrievedCandidate:
 
 
 def image_page(page: values.ImagePage) -> ImagePageBody:
-    """Show one page of images."""
+    """Translate one page of images."""
     return ImagePageBody(
         images=[image_body(image) for image in page.images], total=page.total, next_cursor=page.next_cursor
     )
 
 
 def place_page(page: values.PlacePage) -> PlacePageBody:
-    """Show one page of places."""
+    """Translate one page of places."""
     return PlacePageBody(
-        places=[place_summary(each) for each in page.places], total=page.total, next_cursor=page.next_cursor
+        places=[place_summary(place) for place in page.places], total=page.total, next_cursor=page.next_cursor
     )
 
 
 def place_summary(summary: values.PlaceSummary) -> PlaceSummaryBody:
-    """Show a place and how many images show it."""
+    """Translate a place with the number of its images."""
     return PlaceSummaryBody(
         **place_body(summary.place).model_dump(),
         collection=summary.collection,
@@ -106,7 +106,7 @@ def place_summary(summary: values.PlaceSummary) -> PlaceSummaryBody:
 
 
 def trash_page(page: DeletionPage, days: float) -> TrashPage:
-    """Show one page of the trash.
+    """Translate one page of the trash.
 
     Args:
         page: of deletions.
@@ -115,16 +115,16 @@ def trash_page(page: DeletionPage, days: float) -> TrashPage:
     return TrashPage(
         deletions=[
             DeletionBody(
-                id=each.deletion_id,
-                kind=each.kind,
-                collection=each.collection,
-                name=each.name,
-                place_id=each.place_id,
-                images=each.images,
-                deleted_at=_moment(each.deleted_at),
-                kept_until=_moment(each.deleted_at + days * 86_400),
+                id=deletion.deletion_id,
+                kind=deletion.kind,
+                collection=deletion.collection,
+                name=deletion.name,
+                place_id=deletion.place_id,
+                images=deletion.images,
+                deleted_at=_moment(deletion.deleted_at),
+                kept_until=_moment(deletion.deleted_at + days * 86_400),
             )
-            for each in page.deletions
+            for deletion in page.deletions
         ],
         total=page.total,
         next_cursor=page.next_cursor,
@@ -133,34 +133,34 @@ def trash_page(page: DeletionPage, days: float) -> TrashPage:
 
 
 def collection_list(collections: list[values.CollectionSummary]) -> CollectionList:
-    """Show all collections."""
-    return CollectionList(collections=[collection_body(each) for each in collections])
+    """Translate all collections."""
+    return CollectionList(collections=[collection_body(collection) for collection in collections])
 
 
 def collection_body(collection: values.CollectionSummary) -> CollectionSummaryBody:
-    """Show one collection."""
+    """Translate one collection."""
     return CollectionSummaryBody(id=collection.name, images=collection.images, places=collection.places)
 
 
 def add_reply(
     fields: AddFields, upload: Upload, outcomes: Sequence[Added | Planned], corrected: PlaceCorrections | None = None
 ) -> AddReply:
-    """Show what became of an upload.
+    """Translate the result of an upload.
 
     Args:
         fields: of the form.
-        upload: what was sent.
-        outcomes: one for each of its submissions.
-        corrected: what became of a manifest's texts.
+        upload: the files of the form.
+        outcomes: one per submission, in their order.
+        corrected: the result of a manifest's texts.
     """
     results = [_outcome_body(*pair) for pair in zip(upload.submissions, outcomes, strict=True)]
     results += _correction_bodies(upload, corrected)
     planned = _planned_places(upload.submissions, results)
     return AddReply(
         collection=fields.collection,
-        added=sum(each.status == "added" for each in results),
-        duplicates=sum(each.status == "duplicate" for each in results),
-        rejected=sum(each.status == "rejected" for each in results),
+        added=sum(result.status == "added" for result in results),
+        duplicates=sum(result.status == "duplicate" for result in results),
+        rejected=sum(result.status == "rejected" for result in results),
         updated=corrected.changed if corrected is not None else 0,
         grouping=upload.grouping,
         notes=[note_body(note) for note in upload.notes],
@@ -172,12 +172,12 @@ def add_reply(
 
 
 def note_body(note: UploadNote) -> UploadNoteBody:
-    """Show something that was assumed."""
+    """Translate a note about something that was assumed."""
     return UploadNoteBody.model_validate(asdict(note))
 
 
 def change_from_body(body: ImageChangeBody) -> values.ImageChange:
-    """Read a change. A field left out stays; null forgets a position and leaves everything else as it is."""
+    """Translate a change. A field left out is unchanged; null deletes a position and changes no other field."""
     given: dict[str, Any] = {
         name: value
         for name in body.model_fields_set
@@ -187,7 +187,7 @@ def change_from_body(body: ImageChangeBody) -> values.ImageChange:
 
 
 def place_change_from_body(body: PlaceChange) -> values.ImageChange:
-    """Read a change of a place, as ``change_from_body`` does."""
+    """Translate a change of a place, as ``change_from_body`` does."""
     given = body.model_dump(exclude_unset=True)
     name = {"place_name": given.pop("name")} if "name" in given else {}
     return change_from_body(ImageChangeBody(**name, **given))
@@ -218,7 +218,7 @@ def _shows(image: GalleryImage, place: Place | None) -> bool:
 
 
 def _correction_bodies(upload: Upload, corrected: PlaceCorrections | None) -> list[AddOutcome]:
-    """What a manifest does beside its photos: the texts that are refused, and all where it came alone."""
+    """List the results of a manifest's texts: all if it came without photos, else the refused ones."""
     if corrected is None:
         planned = f"it gives texts of {len({row.place_id or row.place_name for row in upload.corrections})} places"
         return [AddOutcome(filename=MANIFEST, status="planned", reason=planned)] if upload.corrections else []
@@ -227,7 +227,7 @@ def _correction_bodies(upload: Upload, corrected: PlaceCorrections | None) -> li
     if upload.corrections:
         texts = f"the texts of {corrected.changed} places were corrected"
         bodies.append(AddOutcome(filename=MANIFEST, status="updated", reason=texts))
-        refused += [f"no place {each[:200]!r}" for each in corrected.unknown]
+        refused += [f"no place {place_id[:200]!r}" for place_id in corrected.unknown]
     bodies += [
         AddOutcome(filename=MANIFEST, status="rejected", code="invalid_request", reason=reason) for reason in refused
     ]
@@ -235,7 +235,7 @@ def _correction_bodies(upload: Upload, corrected: PlaceCorrections | None) -> li
 
 
 def _planned_places(submissions: Sequence[Submission], results: Sequence[AddOutcome]) -> list[PlannedPlace]:
-    """The places that photos show which are not refused, in the order of their first photo."""
+    """List the places of accepted photos, in the order of their first photo."""
     found: dict[str, PlannedPlace] = {}
     for number, (submission, result) in enumerate(zip(submissions, results, strict=False)):
         if result.status in ("added", "duplicate", "planned"):

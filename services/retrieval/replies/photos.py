@@ -1,4 +1,4 @@
-"""The gallery's photos as answers. A photo is opened before its answer begins, so that deleting it spoils none."""
+"""The gallery's photos as responses. A photo is opened before its response starts; a deletion cannot interrupt it."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -21,8 +21,8 @@ def open_original(gallery: Gallery, image_id: str) -> tuple[GalleryImage, Binary
     """Open an image's original.
 
     Raises:
-        UnknownImage: there is none of that id, or it has been deleted meanwhile.
-        GalleryUnavailable: the file is gone, or nothing can be said of any.
+        UnknownImage: no image has this id, or it has just been deleted.
+        GalleryUnavailable: the file is missing, or the gallery cannot be read.
     """
     return _open(gallery, image_id, lambda: gallery.original_path(image_id))
 
@@ -35,14 +35,14 @@ def open_preview(gallery: Gallery, image_id: str) -> tuple[GalleryImage, BinaryI
 def photo_answer(
     request: Request, file: BinaryIO, media_type: str, *, etag: str, filename: str | None = None
 ) -> Response:
-    """Answer with an open photo, or with 304 to a browser that has it. Always whole: parts of photos are no use.
+    """Answer with an open photo, or with 304 to a browser that has it. Range requests get the whole photo.
 
     Args:
-        request: may say what the browser has.
+        request: may have an If-None-Match header.
         file: the photo; closed when it has been sent.
-        media_type: as it was decoded.
+        media_type: of the photo, found when it was decoded.
         etag: changes with the bytes.
-        filename: the owner's.
+        filename: of the upload.
     """
     headers = {
         "ETag": f'"{etag}"',

@@ -1,4 +1,4 @@
-"""What an upload would become, told by names: the page asks before it sends photos."""
+"""Plans an upload by its file names, before the page sends the photos."""
 
 import struct
 from collections import Counter
@@ -12,23 +12,23 @@ from services.retrieval.replies.gallery import note_body, place_body
 
 
 def answer_plan(question: PlanQuestion, max_entries: int) -> PlanReply:
-    """Plan all sources, each by itself.
+    """Plan all sources, one by one.
 
     Args:
-        question: what there is.
-        max_entries: of an archive; a manifest may not have more rows either.
+        question: the names of folders and archives, and the manifests.
+        max_entries: most entries of an archive and most rows of a manifest.
 
     Raises:
-        InvalidRequest: a directory or a manifest cannot be read.
+        InvalidRequest: an archive's directory or a manifest cannot be read.
     """
     notes: list[UploadNote] = []
     needed: list[tuple[int, int]] = []
     plans: list[UploadPlan] = []
     for number, source in enumerate(question.sources):
         paths = list(_paths(source, max_entries, notes))
-        manifests = {each.file: each.data for each in question.manifests if each.source == number}
+        manifests = {manifest.file: manifest.data for manifest in question.manifests if manifest.source == number}
         needed += [(number, file) for file in find_manifests(paths) if file not in manifests]
-        photos = {each for each, path in enumerate(paths) if is_photo_name(path)} | set(source.photos)
+        photos = {index for index, path in enumerate(paths) if is_photo_name(path)} | set(source.photos)
         plan = plan_upload(
             paths,
             photos=photos,

@@ -1,9 +1,9 @@
-"""What the retrieval service answers.
+"""The routes of the retrieval service.
 
 search       a photo to candidates
 index        images and places
-collections  check-ups, matches, drift, calibration and places of a collection; its name and its end
-trash        what can be restored
+collections  check-ups, matches, drift, calibration and places of a collection; creates, renames and deletes it
+trash        lists, restores and empties the trash
 feedback     matches and feedback
 sample       the sample collection
 """

@@ -1,4 +1,4 @@
-"""The ``/collections`` routes: health, matches, drift, calibration and places of a collection, its name and its end."""
+"""The ``/collections`` routes: a collection's health, matches, drift, calibration, places, name and deletion."""
 
 from typing import Annotated
 
@@ -38,14 +38,14 @@ PlaceId = Annotated[str, Path(min_length=1, max_length=MAX_PLACE_ID)]
     responses=error_answers(404, 409, 422, 503),
 )
 async def get_health(collection: Collection, service: Service, params: Annotated[HealthParams, Query()]) -> HealthReply:
-    """The newest check, and a new one begun if the gallery has changed since."""
+    """Return the newest check; start a new one if the gallery has changed since."""
     checkup = await service.checkups.ask(collection, params.wait_s)
     return health_reply(collection, checkup, params.limit)
 
 
 @router.get("/{collection:path}/matches", summary="Recent matches, as numbers", responses=error_answers(404, 422, 503))
 async def list_matches(collection: Collection, service: Service, params: Annotated[MatchParams, Query()]) -> MatchPage:
-    """One page, newest first."""
+    """Return one page, newest first."""
     return match_page(*await service.usage.page(collection, params.cursor, params.limit, commented=params.commented))
 
 
@@ -55,7 +55,7 @@ async def list_matches(collection: Collection, service: Service, params: Annotat
     responses=error_answers(404, 422, 503),
 )
 async def get_drift(collection: Collection, service: Service) -> DriftReply:
-    """Week by week against the first weeks."""
+    """Compare every week with the first weeks."""
     calibration = await service.workers.run(service.gallery.calibration, collection)
     return drift_reply(collection, await service.usage.drift(collection, calibration))
 
@@ -66,7 +66,7 @@ async def get_drift(collection: Collection, service: Service) -> DriftReply:
     responses=error_answers(404, 409, 422, 503),
 )
 async def get_calibration(collection: Collection, service: Service) -> CalibrationReply:
-    """What is on record, whether it holds, and what is being made by whichever replica."""
+    """Return the stored calibration, whether it is valid, and the running one at any replica."""
     return await _calibration(collection, service)
 
 
@@ -77,7 +77,7 @@ async def get_calibration(collection: Collection, service: Service) -> Calibrati
     responses=error_answers(404, 409, 422, 503),
 )
 async def start_calibration(collection: Collection, wanted: CalibrationRequest, service: Service) -> CalibrationJob:
-    """In the background; the audit log notes it when it is on record."""
+    """Calibrate in the background; the audit log records it when it is stored."""
     return await service.calibration_jobs.start(collection, wanted)
 
 
@@ -89,7 +89,7 @@ async def start_calibration(collection: Collection, wanted: CalibrationRequest, 
 async def change_calibration(
     collection: Collection, change: CalibrationChange, service: Service, audit: Audit
 ) -> CalibrationReply:
-    """At once; no photo is asked about again."""
+    """Change the target at once, without new measurements."""
     with audit.change("calibration.edit", collection=collection, target=change.target):
         await service.calibrations.change_target(collection, change.target)
     return await _calibration(collection, service)
@@ -102,7 +102,7 @@ async def change_calibration(
     responses=error_answers(404, 409, 422, 503),
 )
 async def delete_calibration(collection: Collection, service: Service, audit: Audit) -> None:
-    """Where none is being made, the shipped rule decides again."""
+    """Cancel the running calibration; if none is running, delete the stored one, and the default rule decides again."""
     if not await service.calibration_jobs.stop(collection):
         with audit.change("calibration.delete", collection=collection):
             await service.calibrations.remove(collection)
@@ -110,7 +110,7 @@ async def delete_calibration(collection: Collection, service: Service, audit: Au
 
 @router.get("/{collection:path}/places/{place:path}", summary="One place", responses=error_answers(404, 422, 503))
 async def get_place(collection: Collection, place: PlaceId, service: Service, response: Response) -> PlaceSummaryBody:
-    """What is on record of it; its ETag is what a change may refer to."""
+    """Return a place; a change may give its ETag in If-Match."""
     found = await service.workers.run(service.gallery.place, collection, place)
     response.headers["ETag"] = entity_tag(place_tag(found.place))
     return place_summary(found)
@@ -128,7 +128,7 @@ async def change_place(
     response: Response,
     expected: Expected = None,
 ) -> PlaceSummaryBody:
-    """Change the fields given; the others stay."""
+    """Change the given fields; the others are unchanged."""
     with audit.change("place.edit", place, collection=collection, fields=sorted(change.model_fields_set)):
         changed = await service.workers.run(
             service.gallery.change_place,
@@ -150,7 +150,7 @@ async def change_place(
 async def delete_place(
     collection: Collection, place: PlaceId, service: Service, audit: Audit, params: Annotated[DeleteParams, Query()]
 ) -> Response:
-    """The place and all photos that show it."""
+    """Delete the place and all its photos."""
     with audit.change("place.delete", place, collection=collection, permanently=params.permanently):
         deletion = await service.trash.delete_place(collection, place, permanently=params.permanently)
     return deletion_answer(deletion)
@@ -158,7 +158,7 @@ async def delete_place(
 
 @router.post("", status_code=201, summary="Create a collection", responses=error_answers(409, 422, 503))
 async def create_collection(new: NewCollection, service: Service, audit: Audit) -> CollectionSummaryBody:
-    """It holds no photo yet."""
+    """Create a collection without photos."""
     with audit.change("collection.create", collection=new.name):
         return collection_body(await service.workers.run(service.gallery.create_collection, new.name))
 
@@ -168,7 +168,7 @@ async def create_collection(new: NewCollection, service: Service, audit: Audit) 
 async def rename_collection(
     collection: Collection, change: CollectionChange, service: Service, audit: Audit
 ) -> CollectionSummaryBody:
-    """Its photos, its calibration and its log of matches go along."""
+    """Rename the collection with its photos, its calibration and its log of matches."""
     with audit.change("collection.rename", collection=collection, name=change.name):
         return collection_body(await service.rename_collection(collection, change.name))
 
@@ -179,7 +179,7 @@ async def rename_collection(
 async def delete_collection(
     collection: Collection, service: Service, audit: Audit, params: Annotated[DeleteParams, Query()]
 ) -> Response:
-    """Photos, places, calibration, log of matches: all of it."""
+    """Delete its photos, places, calibration and log of matches."""
     with audit.change("collection.delete", collection=collection, permanently=params.permanently) as change:
         images, deletion = await service.delete_collection(collection, permanently=params.permanently)
         change.details["images"] = images

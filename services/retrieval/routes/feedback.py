@@ -1,4 +1,4 @@
-"""``POST /feedback``: what somebody says of an answer; ``POST /matches``: the gateway tells what it answered."""
+"""``POST /feedback``: whether an answer was right; ``POST /matches``: the gateway sends the numbers of its answers."""
 
 from fastapi import APIRouter
 
@@ -13,7 +13,7 @@ router = APIRouter(tags=["feedback"])
 
 @router.post("/feedback", summary="Report whether an answer was right", responses=error_answers(404, 422, 503))
 async def give_feedback(said: FeedbackRequest, service: Service) -> FeedbackReply:
-    """Keep it; said again, it replaces what was said before."""
+    """Store the feedback; it replaces earlier feedback on the same match."""
     await service.usage.await_match(said.request_id)
     if said.place_id is not None:
         collection = (await service.usage.find(said.request_id)).match.collection
@@ -28,6 +28,6 @@ async def give_feedback(said: FeedbackRequest, service: Service) -> FeedbackRepl
 
 @router.post("/matches", summary="Keep the numbers of answers", responses=error_answers(422, 503))
 async def record_matches(answered: MatchRecords, service: Service) -> RecordReply:
-    """From the gateway, in batches."""
-    await service.usage.record([match_record(each) for each in answered.matches])
+    """Store a batch of matches from the gateway."""
+    await service.usage.record([match_record(match) for match in answered.matches])
     return RecordReply(recorded=len(answered.matches))

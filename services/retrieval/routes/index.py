@@ -1,4 +1,4 @@
-"""The ``/index`` routes: what is in the gallery, and changes to it."""
+"""The ``/index`` routes: list and change the gallery's images and places."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -58,14 +58,14 @@ ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
 async def add_images(request: Request, service: Service, settings: Settings, audit: Audit) -> AddReply:
-    """Read the form, add what it holds."""
+    """Read the form and add its photos."""
     with service.uploads.admit() as incoming:
         async with open_form(
             request, incoming, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files
         ) as form:
             fields = parse_fields(AddFields, form, files=frozenset({"file", "files"}))
             files = uploaded_files(form, "file", "files")
-            # What has arrived waits for its turn; what still arrives keeps nobody from theirs.
+            # An upload waits for its turn only when it is complete, so a slow one does not block others.
             async with service.upload_turns:
                 upload = await service.workers.run(read_upload, files, fields, settings)
                 if fields.dry_run:
@@ -75,7 +75,9 @@ async def add_images(request: Request, service: Service, settings: Settings, aud
                     outcomes = await service.indexer.add(fields.collection, upload.submissions)
                     corrected = await service.workers.run(correct_texts, service.gallery, fields, upload, outcomes)
                     reply = add_reply(fields, upload, outcomes, corrected)
-                    change.ids = [each.image.id for each in reply.results if each.image and each.status == "added"]
+                    change.ids = [
+                        result.image.id for result in reply.results if result.image and result.status == "added"
+                    ]
                     change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
                     change.details |= {"updated": reply.updated} if reply.updated else {}
     return reply
@@ -88,14 +90,14 @@ async def add_images(request: Request, service: Service, settings: Settings, aud
     responses=error_answers(422, 503),
 )
 async def tell_known(question: KnownQuestion, service: Service) -> KnownReply:
-    """Tell by content."""
+    """Find the photos by their SHA-256."""
     places = await service.workers.run(_known, service.gallery, question)
     return KnownReply(known=list(places), places=places if question.places else None)
 
 
 @router.post("/plan", summary="What would an upload become?", responses=error_answers(422, 503))
 async def plan_upload(question: PlanQuestion, service: Service, settings: Settings) -> PlanReply:
-    """Plan by names."""
+    """Plan the upload by its file names."""
     return await service.workers.run(answer_plan, question, settings.max_archive_entries)
 
 
@@ -106,14 +108,14 @@ async def plan_upload(question: PlanQuestion, service: Service, settings: Settin
     responses={**file_answer("text/csv"), **error_answers(422, 503)},
 )
 async def get_manifest_template(params: Annotated[TemplateParams, Query()]) -> Response:
-    """CSV with headers and one row."""
+    """Return a CSV file with headers and one row."""
     headers = {"Content-Disposition": f'attachment; filename="{MANIFEST}"'}
     return Response(manifest_template(params.language), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
 async def list_images(service: Service, wanted: Annotated[ImageFilter, Query()]) -> ImagePageBody:
-    """One page, oldest first."""
+    """Return one page, oldest first."""
     page = await _list(
         service,
         service.gallery.list_images,
@@ -128,7 +130,7 @@ async def list_images(service: Service, wanted: Annotated[ImageFilter, Query()])
 
 @router.get("/images/{image_id}", summary="One gallery image", responses=error_answers(404, 422, 503))
 async def get_image(image_id: ImageId, service: Service, response: Response) -> ImageBody:
-    """One image; its ETag is what a change may refer to."""
+    """Return an image; a change may give its ETag in If-Match."""
     image = await service.workers.run(service.gallery.get, image_id)
     response.headers["ETag"] = entity_tag(image_tag(image))
     return image_body(image)
@@ -141,7 +143,7 @@ async def get_image(image_id: ImageId, service: Service, response: Response) -> 
     responses={**file_answer("image/*"), **error_answers(404, 422, 503)},
 )
 async def get_original(image_id: ImageId, request: Request, service: Service) -> Response:
-    """The bytes that were uploaded."""
+    """Return the stored original."""
     image, file = await service.workers.run(open_original, service.gallery, image_id)
     return photo_answer(request, file, image.media_type, etag=image.content_hash, filename=image.filename)
 
@@ -153,7 +155,7 @@ async def get_original(image_id: ImageId, request: Request, service: Service) ->
     responses={**file_answer("image/jpeg"), **error_answers(404, 422, 503)},
 )
 async def get_preview(image_id: ImageId, request: Request, service: Service) -> Response:
-    """A small JPEG without metadata."""
+    """Return a small JPEG without metadata."""
     image, file = await service.workers.run(open_preview, service.gallery, image_id)
     return photo_answer(request, file, "image/jpeg", etag=f"{image.content_hash}-preview")
 
@@ -167,7 +169,7 @@ async def change_image(
     response: Response,
     expected: Expected = None,
 ) -> ImageBody:
-    """Change the fields given; the others stay."""
+    """Change the given fields; the others are unchanged."""
     with audit.change("image.edit", image_id, fields=sorted(change.model_fields_set)):
         image = await service.workers.run(
             service.gallery.update, image_id, change_from_body(change), expected=read_tags(expected)
@@ -180,7 +182,7 @@ async def change_image(
 async def delete_image(
     image_id: ImageId, service: Service, audit: Audit, params: Annotated[DeleteParams, Query()]
 ) -> Response:
-    """Remove an image, and its place when it was the last to show it."""
+    """Delete an image, and its place if no other image shows it."""
     with audit.change("image.delete", image_id, permanently=params.permanently):
         deletion = await service.trash.delete_image(image_id, permanently=params.permanently)
     return deletion_answer(deletion)
@@ -188,7 +190,7 @@ async def delete_image(
 
 @router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
 async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()]) -> PlacePageBody:
-    """One page, by name."""
+    """Return one page, sorted by name."""
     page = await _list(
         service,
         service.gallery.places,
@@ -202,18 +204,18 @@ async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()])
 
 @router.get("/collections", summary="List collections", responses=error_answers(503))
 async def list_collections(service: Service) -> CollectionList:
-    """All of them."""
+    """Return all collections."""
     return collection_list(await service.workers.run(service.gallery.collections))
 
 
 def _known(gallery: Gallery, question: KnownQuestion) -> dict[str, str]:
-    """The names of the places of those that are there, by hash."""
+    """Return the place names of known photos by hash."""
     found = {sha256: gallery.find_by_content(question.collection, sha256) for sha256 in question.content_hashes}
     return {sha256: image.place.name for sha256, image in found.items() if image is not None}
 
 
 async def _list(service: Service, read: Callable[..., Page], *, collection: str | None, **filters: Any) -> Page:
-    """Read one page of a collection that is there, or of all of them."""
+    """Read one page of a collection, or of all; an unknown collection is an error."""
 
     def look() -> Page:
         if collection is not None:

@@ -1,4 +1,4 @@
-"""The ``/sample`` routes: a collection to try the product with before there is one of one's own."""
+"""The ``/sample`` routes: a collection to try the product with."""
 
 from typing import Annotated
 
@@ -14,13 +14,13 @@ router = APIRouter(prefix="/sample", tags=["sample"])
 
 @router.get("", summary="The sample collection and its progress", responses=error_answers(422, 503))
 async def get_sample(service: Service, params: Annotated[SampleParams, Query()]) -> SampleCollection:
-    """Its photographs and their terms."""
+    """Return its state, its photographs and their licences."""
     return await service.sample.read(params.language)
 
 
 @router.post("", status_code=202, summary="Build the sample collection", responses=error_answers(422, 503))
 async def build_sample(service: Service, audit: Audit, params: Annotated[SampleParams, Query()]) -> SampleCollection:
-    """In the background."""
+    """Build it in the background."""
     with audit.change("sample.build", collection=SAMPLE_COLLECTION):
         return await service.sample.build(params.language)
 
@@ -32,5 +32,5 @@ async def build_sample(service: Service, audit: Audit, params: Annotated[SampleP
     responses={**file_answer("image/jpeg"), **error_answers(422, 503)},
 )
 async def get_query(number: Annotated[int, Path(ge=0, le=1000)], service: Service) -> Response:
-    """One of its photographs as a visitor might have taken it, or one that it does not hold."""
+    """Return a photograph of the sample as a visitor might take it, or one that the sample does not hold."""
     return Response(await service.sample.query(number), media_type="image/jpeg")

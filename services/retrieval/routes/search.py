@@ -32,7 +32,7 @@ async def search(
     params: Annotated[SearchParams, Query()],
     timeout_s: RequestTimeout = None,
 ) -> Response:
-    """Read the photo, search."""
+    """Read the photo and search."""
     with service.body_slots.admit() as incoming:
         photo = await read_body(request, incoming, settings.max_photo_bytes)
     timer = StageTimer()

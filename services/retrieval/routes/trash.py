@@ -1,4 +1,4 @@
-"""The trash: what was deleted and can be taken back."""
+"""The ``/trash`` routes: deletions that can be undone."""
 
 from typing import Annotated
 
@@ -16,14 +16,14 @@ DeletionId = Annotated[str, Path(pattern=TRASH_ID_PATTERN)]
 
 @router.get("", summary="What can be restored", responses=error_answers(422, 503))
 async def list_trash(service: Service, params: Annotated[TrashParams, Query()]) -> TrashPage:
-    """One page, newest first."""
+    """Return one page, newest first."""
     page = await service.trash.list(params.collection, params.cursor, params.limit)
     return trash_page(page, service.trash.days)
 
 
 @router.post("/{deletion_id}/restore", summary="Undo a deletion", responses=error_answers(404, 422, 503))
 async def undo_deletion(deletion_id: DeletionId, service: Service, audit: Audit) -> RestoreReply:
-    """Take back what it deleted."""
+    """Restore what the deletion removed."""
     with audit.change("trash.restore", deletion_id) as change:
         collection, images = await service.trash.restore(deletion_id)
         change.details |= {"collection": collection, "images": images}
@@ -32,13 +32,13 @@ async def undo_deletion(deletion_id: DeletionId, service: Service, audit: Audit)
 
 @router.delete("", status_code=204, summary="Empty the trash", responses=error_answers(422, 503))
 async def empty_trash(service: Service, audit: Audit, params: Annotated[EmptyParams, Query()]) -> None:
-    """Delete for good."""
+    """Delete all entries permanently, or those of one collection."""
     with audit.change("trash.empty", collection=params.collection) as change:
         change.ids = list(await service.trash.empty(collection=params.collection))
 
 
 @router.delete("/{deletion_id}", status_code=204, summary="Delete permanently", responses=error_answers(404, 422, 503))
 async def delete_permanently(deletion_id: DeletionId, service: Service, audit: Audit) -> None:
-    """One entry of the trash."""
+    """Delete one entry of the trash permanently."""
     with audit.change("trash.empty", deletion_id):
         await service.trash.empty(deletion_id=deletion_id)

@@ -1,7 +1,7 @@
-"""Photos and archives on their way into the gallery.
+"""Reads uploads and adds their photos to the gallery.
 
-submissions  what was sent, file by file
-forms        the files of a form: loose ones, archives, manifests
+submissions  the photos of an upload, before they are read
+forms        the files of a form: photos, archives, manifests
 archives     ZIP archives
 corrections  the texts of a manifest that is sent again
 indexing     encodes and adds them

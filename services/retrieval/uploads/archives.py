@@ -1,7 +1,7 @@
-"""ZIP archives as uploads: what may hide in one is refused entry by entry, and nothing is ever unpacked to disk.
+"""ZIP archives as uploads. Every entry is checked by itself, and nothing is unpacked to disk.
 
-Entry names are read for what they say of the place, and shown; they are never used as paths. What folders and manifests
-mean is decided by ``core.building.upload_plan``, as everywhere.
+Entry names are shown and give places their names; they are never used as paths. ``core.building.upload_plan`` decides
+what folders and manifests mean.
 """
 
 import stat
@@ -42,11 +42,11 @@ _OTHER_METHODS = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 96: "JPEG recompres
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """What an archive may be.
+    """Limits of an archive.
 
     Attributes:
-        max_entries: files and folders; a manifest may not have more rows either.
-        max_total_bytes: of everything unpacked.
+        max_entries: most files and folders, and most rows of a manifest.
+        max_total_bytes: of all entries unpacked.
         max_photo_bytes: of one photo unpacked.
     """
 
@@ -64,24 +64,24 @@ class _Entry:
 
 
 def is_archive(file: BinaryIO) -> bool:
-    """Whether ``file`` starts like a ZIP archive; it is left at its beginning."""
+    """Tell whether ``file`` starts like a ZIP archive; the file is left at its beginning."""
     start = file.read(4)
     file.seek(0)
     return start in {b"PK\3\4", b"PK\5\6"}
 
 
 def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, fields: AddFields) -> Upload:
-    """Take the photos of an archive.
+    """Make submissions of the photos of an archive.
 
-    With a ``manifest.csv`` in it, its reference rows say what is taken and which place it shows; else each photo shows
-    the place named by the form or, where the form names none, by its folder. What is refused is among the submissions,
-    with its reason.
+    If it has a ``manifest.csv``, the reference rows select the photos and name their places. Otherwise a photo shows
+    the place named by the form or, if the form names none, by its folder. Refused files are among the submissions,
+    with the reason.
 
     Args:
         filename: of the archive.
-        file: the archive, open as long as submissions are read.
-        limits: for the archive.
-        fields: of the form; they say what photos show whose place the manifest leaves open.
+        file: the archive; must stay open until all submissions are read.
+        limits: of the archive.
+        fields: of the form; used for photos whose place the manifest does not name.
     """
     name = shown_name(filename)
     try:
@@ -100,9 +100,9 @@ def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, 
 
 
 class _GuardedDirectory:
-    """A file whose directory of entries zipfile may only read if it is not too long.
+    """A file that refuses to let zipfile read a too long directory of entries.
 
-    zipfile reads it in one piece and makes an object of every entry, before anybody can ask how many there are.
+    zipfile reads the directory at once and makes an object of every entry, before the number of entries can be checked.
     """
 
     def __init__(self, file: BinaryIO, max_entries: int) -> None:
@@ -112,12 +112,12 @@ class _GuardedDirectory:
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """Read.
+        """Read up to ``size`` bytes.
 
         Raises:
-            InvalidRequest: it is the directory, and too long.
+            InvalidRequest: they are the directory, and it has too many entries.
         """
-        # Nobody's names are a kilobyte each; a count or length that lies is caught by counting.
+        # An entry takes less than a kilobyte; entries are counted, because the declared count or length may be wrong.
         if not self.is_open and size > self._max_entries * 1024 + _MAX_END_BYTES:
             raise self._refusal(f"a directory of {size:,} bytes")
         data = self._file.read(size)
@@ -143,7 +143,7 @@ def _open(file: BinaryIO, max_entries: int) -> zipfile.ZipFile:
 
 
 def raw_name(entry: zipfile.ZipInfo) -> RawName:
-    """An entry's name as the archive holds it; zipfile has decoded it in one of two ways."""
+    """Return the bytes of an entry's name, which zipfile has decoded in one of two ways."""
     is_utf8 = entry.flag_bits & 0x800
     return RawName(entry.orig_filename.encode("utf-8" if is_utf8 else "cp437"), entry.flag_bits, entry.extra)
 
@@ -181,7 +181,7 @@ def _plan(archive: zipfile.ZipFile, root_name: str, limits: ArchiveLimits, field
     )
     upload.notes += plan.notes
     upload.taken.append("form" if plan.taken != "manifest" and names_place(fields) else plan.taken)
-    # By number, for several entries may have one name.
+    # By number, because several entries may have the same name.
     taken = [
         (file, _submission(archive, entry, file, limits, fields))
         for entry, file in zip(entries, plan.files, strict=True)
@@ -225,9 +225,9 @@ def _read(archive: zipfile.ZipFile, entry: _Entry, max_bytes: int) -> bytes:
         raise ImageTooLarge(f"too many bytes in {name!r}: {entry.info.file_size:,}; at most {max_bytes:,} are accepted")
     try:
         with archive.open(entry.info) as file:
-            # The declared size may lie; what is read is bounded all the same.
+            # The declared size may be wrong, so the read is bounded too.
             data = file.read(max_bytes + 1)
-    # Damaged entries fail inside the decompressors as well, each in its own way.
+    # Damaged entries also fail inside the decompressors, with various exceptions.
     except Exception as exc:
         raise InvalidImage(f"{name!r} cannot be unpacked: {type(exc).__name__}") from exc
     if len(data) > max_bytes:

@@ -1,4 +1,4 @@
-"""The texts of a manifest that is sent again: what it says of places goes before what is on record."""
+"""Texts of a manifest that is uploaded again: they replace the stored texts of its places."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from services.retrieval.uploads.submissions import Upload
 def correct_texts(
     gallery: Gallery, fields: AddFields, upload: Upload, outcomes: Sequence[AddOutcome]
 ) -> PlaceCorrections:
-    """Write what the upload's manifest says of the places that its photos show."""
+    """Store the manifest's texts of the places that the upload's photos show."""
     rows = [
         (row.place_id or place_id_of_name(row.place_name) or outcome.image.place.place_id, row)
         for submission, outcome in zip(upload.submissions, outcomes, strict=True)

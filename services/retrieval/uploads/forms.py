@@ -1,4 +1,4 @@
-"""The files of a form as photos to add: loose ones, archives, and the manifests that say what they show."""
+"""Makes submissions of the files of a form: photos, archives, and manifests that name the photos' places."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -27,7 +27,7 @@ from services.retrieval.uploads.submissions import (
 
 
 def read_upload(files: Sequence[UploadFile], fields: AddFields, settings: RetrievalSettings) -> Upload:
-    """Take the files of a form, in the order sent; those of a manifest in the order of its rows."""
+    """Make submissions of a form's files, in the order sent; those of a manifest in the order of its rows."""
     limits = ArchiveLimits(
         max_entries=settings.max_archive_entries,
         max_total_bytes=settings.max_archive_bytes,
@@ -38,7 +38,7 @@ def read_upload(files: Sequence[UploadFile], fields: AddFields, settings: Retrie
     upload = Upload()
     loose = [file for file in files if not is_archive(file.file)]
     paths = [sent_path(file.filename) for file in loose]
-    # Without a folder around them, only a wish can make several photos one place.
+    # Photos without a folder are one place only if the form asks for it.
     grouping = "photo" if fields.grouping == "auto" else fields.grouping
     plan = plan_upload(paths, photos=range(len(paths)), grouping=grouping)
     if loose:

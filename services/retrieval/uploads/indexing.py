@@ -1,4 +1,4 @@
-"""Photos into the gallery: read, decode, encode, store. Each file has its own outcome; a bad one fails no other."""
+"""Adds photos to the gallery: read, decode, encode, store. Every file has its own outcome."""
 
 import asyncio
 import hashlib
@@ -18,22 +18,22 @@ from serving.batching import DynamicBatcher
 from serving.workers import Workers
 
 AddOutcome = AddResult | SemanticMatchError
-"""What became of one submission: stored now or before, or why it was refused."""
+"""The outcome of a submission: the image, stored now or before, or the error with which it was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a dry run says of a photo that would be added.
+    """The outcome of a dry run for a photo that would be added.
 
     Attributes:
-        same_as: the name of an earlier photo of the upload with the same bytes, of which it would be a duplicate.
+        same_as: the name of an earlier photo of the upload with the same bytes; this one would be a duplicate of it.
     """
 
     same_as: str | None = None
 
 
 class Indexer:
-    """Adds submissions to a gallery, chunk by chunk; the next chunk is decoded while one is encoded."""
+    """Adds submissions to a gallery in chunks; while one chunk is encoded, the next one is decoded."""
 
     def __init__(
         self,
@@ -46,16 +46,16 @@ class Indexer:
         chunk_bytes: int,
         without_metadata: bool,
     ) -> None:
-        """Compose.
+        """Set the parts.
 
         Args:
-            gallery: written to.
-            batcher: encodes, in the background of visitors' searches.
-            workers: read, decode and store.
+            gallery: to add to.
+            batcher: encodes, after the photos of visitors' searches.
+            workers: threads that read, decode and store.
             limits: of photos.
             chunk_size: photos per transaction, >= 1.
-            chunk_bytes: of their originals, where they are more than one; two chunks are in memory at a time.
-            without_metadata: keep originals without theirs.
+            chunk_bytes: most bytes of originals per transaction of several photos; two chunks are in memory at a time.
+            without_metadata: store originals without metadata.
         """
         self._gallery = gallery
         self._batcher = batcher
@@ -66,13 +66,13 @@ class Indexer:
         self._without_metadata = without_metadata
 
     async def add(self, collection: str, submissions: Sequence[Submission]) -> list[AddOutcome]:
-        """Add what can be added. When this returns, everything reported as added is on the disk.
+        """Add the acceptable photos. When this returns, all photos reported as added are on disk.
 
         Returns:
             One outcome per submission, in their order.
 
         Raises:
-            GalleryUnavailable: nothing at all could be stored.
+            GalleryUnavailable: no photo could be stored.
         """
         chunks = self._chunks(submissions)
         outcomes: list[AddOutcome] = []
@@ -85,7 +85,7 @@ class Indexer:
                 outcomes += await self._encode_and_store(collection, prepared)
                 broken = _storage_failure(outcomes[-len(chunk) :])
                 if broken is not None:
-                    # A full disk stays full: what is left is refused without the work.
+                    # A full disk stays full, so the remaining photos are refused without being encoded.
                     outcomes += [broken] * (len(submissions) - len(outcomes))
                     break
         finally:
@@ -97,7 +97,7 @@ class Indexer:
         return outcomes
 
     async def check(self, collection: str, submissions: Sequence[Submission]) -> list[AddOutcome | Planned]:
-        """Read and decode what could be added, and store nothing.
+        """Read and decode the photos, and store nothing.
 
         Returns:
             One outcome per submission, in their order.
@@ -105,13 +105,13 @@ class Indexer:
         outcomes: list[AddOutcome | Planned] = []
         first: dict[bytes, str] = {}
         for chunk in self._chunks(submissions):
-            for each in await self._prepare(collection, chunk):
-                if isinstance(each, PreparedPhoto):
-                    digest = hashlib.sha256(each.data).digest()
+            for prepared in await self._prepare(collection, chunk):
+                if isinstance(prepared, PreparedPhoto):
+                    digest = hashlib.sha256(prepared.data).digest()
                     outcomes.append(Planned(first.get(digest)))
-                    first.setdefault(digest, each.filename)
+                    first.setdefault(digest, prepared.filename)
                 else:
-                    outcomes.append(each)
+                    outcomes.append(prepared)
         return outcomes
 
     def _chunks(self, submissions: Sequence[Submission]) -> list[list[Submission]]:
@@ -126,7 +126,9 @@ class Indexer:
         return chunks
 
     async def _prepare(self, collection: str, chunk: Sequence[Submission]) -> list[PreparedPhoto | AddOutcome]:
-        return await asyncio.gather(*(self._workers.run(self._prepare_one, collection, each) for each in chunk))
+        return await asyncio.gather(
+            *(self._workers.run(self._prepare_one, collection, submission) for submission in chunk)
+        )
 
     def _prepare_one(self, collection: str, submission: Submission) -> PreparedPhoto | AddOutcome:
         try:
@@ -139,10 +141,10 @@ class Indexer:
             return exc
 
     async def _encode_and_store(self, collection: str, chunk: Sequence[PreparedPhoto | AddOutcome]) -> list[AddOutcome]:
-        encoded = await asyncio.gather(*(self._encode(collection, each) for each in chunk))
-        new = [each for each in encoded if isinstance(each, NewImage)]
+        encoded = await asyncio.gather(*(self._encode(collection, prepared) for prepared in chunk))
+        new = [outcome for outcome in encoded if isinstance(outcome, NewImage)]
         stored = iter(await self._workers.run(store_each, self._gallery, new))
-        return [next(stored) if isinstance(each, NewImage) else each for each in encoded]
+        return [next(stored) if isinstance(outcome, NewImage) else outcome for outcome in encoded]
 
     async def _encode(self, collection: str, prepared: PreparedPhoto | AddOutcome) -> NewImage | AddOutcome:
         if not isinstance(prepared, PreparedPhoto):

@@ -1,4 +1,4 @@
-"""Uploaded files as what they are meant to become: photos with a name and a place, read when their turn comes."""
+"""The photos of an upload: a name, a place, and a function that reads the bytes later."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ Taken = Literal["form", "manifest", "folder", "photo"]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One photo somebody wants in the gallery.
+    """One photo to add to the gallery.
 
     Attributes:
         filename: the owner's name for it, shown in the outcome.
-        read: gives its bytes; called in a worker thread; raises a ``SemanticMatchError`` that says why it is refused.
+        read: returns its bytes; called in a worker thread; raises a ``SemanticMatchError`` if the photo is refused.
         place: what it shows; None makes it a place of its own.
-        byte_size: how many bytes ``read`` will give at most.
-        row: of the manifest that names it.
-        is_named: whether the id of its place is one that the owner gave, by the form, a folder or a manifest.
+        byte_size: most bytes that ``read`` returns.
+        row: the manifest's row of the photo.
+        is_named: whether the owner named the place, by the form, a folder or a manifest.
     """
 
     filename: str
@@ -41,13 +41,13 @@ class Submission:
 
 @dataclass(slots=True)
 class Upload:
-    """What a form holds.
+    """The content of a form.
 
     Attributes:
         submissions: in the order sent.
-        taken: what decided which photos show the same exhibit, for one archive or all loose files.
-        notes: what was assumed.
-        corrections: rows of a manifest that came without any photo: texts of places that are there.
+        taken: how photos were grouped into exhibits, per archive and for all other files.
+        notes: assumptions that were made.
+        corrections: rows of a manifest without any photo: texts of existing places.
     """
 
     submissions: list[Submission] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Upload:
     corrections: list[ManifestRow] = field(default_factory=list)
 
     def add(self, other: "Upload") -> None:
-        """Join what another file of the form holds."""
+        """Add the content of another file of the form."""
         self.submissions += other.submissions
         self.taken += other.taken
         self.notes += other.notes
@@ -64,9 +64,9 @@ class Upload:
 
     @property
     def grouping(self) -> Taken:
-        """What decided, for the reply: of several, the one that joins most."""
+        """How photos were grouped, for the reply; if in several ways, the one that joins most photos."""
         ranked: Sequence[Taken] = ("manifest", "form", "folder")
-        return next((each for each in ranked if each in self.taken), "photo")
+        return next((submission for submission in ranked if submission in self.taken), "photo")
 
 
 def submit_file(
@@ -79,15 +79,15 @@ def submit_file(
     *,
     is_named: bool = False,
 ) -> Submission:
-    """Take one uploaded file.
+    """Make a submission of an uploaded file.
 
     Args:
-        filename: as the browser sent it, which may be a path or nothing.
+        filename: from the browser; may be a path or None.
         file: at its beginning.
         byte_size: of the file.
-        max_bytes: of the photo.
+        max_bytes: largest size of a photo.
         place: what it shows.
-        row: of the manifest that names it.
+        row: the manifest's row of the photo.
         is_named: whether the owner named the place.
     """
     name = shown_name(filename)
@@ -97,7 +97,7 @@ def submit_file(
 
 
 def refuse(filename: str, reason: Exception) -> Submission:
-    """Take a file whose refusal is known before it is read."""
+    """Make a submission that will be refused with ``reason``."""
 
     def read() -> bytes:
         raise reason
@@ -106,16 +106,16 @@ def refuse(filename: str, reason: Exception) -> Submission:
 
 
 def names_place(fields: AddFields) -> bool:
-    """Whether the form says which place its photos show."""
+    """Tell whether the form names the place of its photos."""
     return bool(fields.place_id or fields.place_name)
 
 
 def place_from_fields(fields: AddFields, *, stem: str) -> Place | None:
-    """What the form says that its photos show.
+    """Return the place that the form gives its photos; None if it gives none.
 
     Args:
         fields: of the form.
-        stem: the file's name without extension; names the place where the fields describe one without naming it.
+        stem: the file's name without extension; the name of a place that the form describes but does not name.
     """
     described = fields.description or fields.metadata or fields.latitude is not None or fields.longitude is not None
     if not (names_place(fields) or described):
@@ -132,7 +132,7 @@ def place_from_fields(fields: AddFields, *, stem: str) -> Place | None:
 
 
 def place_in_folder(fields: AddFields, folder: Place | None, *, stem: str) -> Place | None:
-    """What a photo shows: what the form names goes before its folder, and describes the folder's place."""
+    """Return the place of a photo in a folder: the form's place, or the folder's place with the form's description."""
     if folder is None or names_place(fields):
         return place_from_fields(fields, stem=stem)
     named = fields.model_copy(update={"place_id": folder.place_id, "place_name": folder.name})
@@ -140,7 +140,7 @@ def place_in_folder(fields: AddFields, folder: Place | None, *, stem: str) -> Pl
 
 
 def place_of_row(fields: AddFields, row: ManifestRow) -> Place | None:
-    """What a photo shows by its manifest, whose open fields the form fills."""
+    """Return the place of a photo in a manifest; the form fills the fields that the row leaves empty."""
     if row.names_place:
         return row.place()
     said = {
@@ -154,13 +154,13 @@ def place_of_row(fields: AddFields, row: ManifestRow) -> Place | None:
 
 
 def shown_name(filename: str | None) -> str:
-    """The last part of a file name, free of anything that could disturb a page or a log."""
+    """Return the last part of a file name, without characters that are unsafe in a page or a log."""
     name = PurePosixPath(normal_path(filename or "")).name
     return storable(name, "")[-200:] or "photo"
 
 
 def sent_path(filename: str | None) -> str:
-    """The path by which a file was sent, where it is one inside a folder; else its name."""
+    """Return the path of a file that was sent in a folder, else its name."""
     path = normal_path(filename or "")
     parts = PurePosixPath(path).parts
     is_inside = parts and not path.startswith("/") and ".." not in parts and not parts[0].endswith(":")

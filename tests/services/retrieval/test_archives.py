@@ -35,8 +35,8 @@ def upload(retrieval: AppClient, archive: bytes, **fields: str) -> list[tuple[st
     answer = retrieval.post("/index/images", files={"file": ("photos.zip", archive)}, data=fields)
     assert answer.status_code == 200, answer.text
     return [
-        (each["filename"], each["status"], each["image"]["place"]["id"] if each["image"] else each["reason"])
-        for each in answer.json()["results"]
+        (result["filename"], result["status"], result["image"]["place"]["id"] if result["image"] else result["reason"])
+        for result in answer.json()["results"]
     ]
 
 
@@ -315,7 +315,7 @@ def test_photos_and_archives_may_come_together(retrieval: AppClient):
         files=[("file", ("a.jpg", PHOTOS[1])), ("file", ("b.zip", pack({"p/b.jpg": PHOTOS[2]})))],
     )
 
-    assert [each["filename"] for each in answer.json()["results"]] == ["a.jpg", "b.jpg"]
+    assert [result["filename"] for result in answer.json()["results"]] == ["a.jpg", "b.jpg"]
     assert answer.json()["added"] == 2
 
 

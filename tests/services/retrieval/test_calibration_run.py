@@ -102,15 +102,15 @@ def test_what_is_left_out_is_no_candidate(filled: AppClient):
     """The place or the image that a question leaves out is never compared with its photo."""
     verifier = ScriptedVerifierClient()
     service: RetrievalService = filled.app.state.loading.get()
-    questions = [each for photo in gallery_photos(service.gallery, "default", 8) for each in photo.questions]
+    questions = [question for photo in gallery_photos(service.gallery, "default", 8) for question in photo.questions]
 
     Measured(filled, verifier)
 
     left_out = [question.exclusion or Exclusion() for question in questions]
     assert len(verifier.requests) == len(left_out) == 16
     for excluded, request in zip(left_out, verifier.requests, strict=True):
-        assert excluded.place_id not in {each.place_id for each in request.candidates}
-        assert excluded.image_id not in {each.image_id for each in request.candidates}
+        assert excluded.place_id not in {candidate.place_id for candidate in request.candidates}
+        assert excluded.image_id not in {candidate.image_id for candidate in request.candidates}
 
 
 def test_a_collection_without_anything_left_finds_nothing(retrieval: AppClient):

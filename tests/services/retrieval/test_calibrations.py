@@ -87,7 +87,7 @@ def test_what_was_measured_is_fitted_and_kept(filled: AppClient):
     assert body["answered"]["low"] < body["answered"]["share"] < body["answered"]["high"] <= 1
     assert body["right"]["share"] + body["wrong_place"]["share"] == pytest.approx(body["answered"]["share"])
     assert 0 <= body["calibration_error"] < 0.3
-    assert sum(each["count"] for each in body["reliability"]) == 100
+    assert sum(tenth["count"] for tenth in body["reliability"]) == 100
     assert "thumbnail" in body["encoder"]
 
 

@@ -107,7 +107,7 @@ def test_matches_are_listed_newest_first(retrieval: AppClient):
     first = retrieval.get("/collections/default/matches?limit=2").json()
     second = retrieval.get(f"/collections/default/matches?limit=2&cursor={first['next_cursor']}").json()
 
-    assert [each["request_id"] for each in first["matches"] + second["matches"]] == ["r2", "r1", "r0"]
+    assert [match["request_id"] for match in first["matches"] + second["matches"]] == ["r2", "r1", "r0"]
     assert second["next_cursor"] is None
     assert first["matches"][0]["evidence"] == {"similarity": 0.5}
     assert first["matches"][0]["feedback"] is None
@@ -155,7 +155,10 @@ def test_features_are_kept_where_the_operator_allows_it(keeping_features: AppCli
     assert searched.status_code == 200
     keeping_features.post("/matches", json={"matches": [a_match("r1"), a_match("r2")]})
 
-    kept = [keeping_features.post("/feedback", json={"request_id": each, "verdict": "right"}) for each in ("r1", "r2")]
+    kept = [
+        keeping_features.post("/feedback", json={"request_id": request_id, "verdict": "right"})
+        for request_id in ("r1", "r2")
+    ]
 
     assert [answer.json()["features_kept"] for answer in kept] == [True, False]
 

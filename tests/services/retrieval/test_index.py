@@ -24,7 +24,7 @@ def add(retrieval: AppClient, *files: tuple[str, bytes], **fields: str) -> dict:
 
 def outcomes(reply: dict) -> list[tuple[str, str, str | None]]:
     """File name, status and code of each result."""
-    return [(each["filename"], each["status"], each["code"]) for each in reply["results"]]
+    return [(result["filename"], result["status"], result["code"]) for result in reply["results"]]
 
 
 def photo(seed: int) -> bytes:
@@ -65,7 +65,7 @@ def test_the_same_bytes_again_are_a_duplicate(retrieval: AppClient):
     first = add(retrieval, ("a.jpg", photo(1)), ("b.jpg", photo(1)))
     second = add(retrieval, ("c.jpg", photo(1)))
 
-    assert [each["status"] for each in first["results"]] == ["added", "duplicate"]
+    assert [result["status"] for result in first["results"]] == ["added", "duplicate"]
     assert outcomes(second) == [("c.jpg", "duplicate", None)]
     assert second["results"][0]["image"] == first["results"][0]["image"]
     assert retrieval.get("/index/images").json()["total"] == 1
@@ -124,9 +124,9 @@ def test_photos_without_a_place_are_their_own(retrieval: AppClient):
     """Where nobody says what is shown, each photo is a place of its own, named after the file."""
     reply = add(retrieval, ("C:\\photos\\西湖.jpg", photo(1)), ("b.jpg", photo(2)))
 
-    places = [each["image"]["place"] for each in reply["results"]]
+    places = [result["image"]["place"] for result in reply["results"]]
     assert [place["name"] for place in places] == ["西湖", "b"]
-    assert [place["id"] for place in places] == [each["image"]["id"] for each in reply["results"]]
+    assert [place["id"] for place in places] == [result["image"]["id"] for result in reply["results"]]
 
 
 def test_the_same_place_name_means_the_same_place(retrieval: AppClient):
@@ -166,8 +166,13 @@ def test_lists_are_filtered(retrieval: AppClient):
     assert listed(collection="museum") == ["a.jpg", "b.jpg"]
     assert listed(place_id="p") == ["a.jpg", "c.jpg"]
     assert listed(q="vas", collection="park") == ["c.jpg"]
-    assert [each["id"] for each in retrieval.get("/index/collections").json()["collections"]] == ["museum", "park"]
-    assert [each["name"] for each in retrieval.get("/index/places", params={"q": "Sta"}).json()["places"]] == ["Statue"]
+    assert [collection["id"] for collection in retrieval.get("/index/collections").json()["collections"]] == [
+        "museum",
+        "park",
+    ]
+    assert [place["name"] for place in retrieval.get("/index/places", params={"q": "Sta"}).json()["places"]] == [
+        "Statue"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -311,7 +316,7 @@ def test_a_large_upload_keeps_its_order(retrieval: AppClient):
 
     reply = add(retrieval, *small)
 
-    assert [each["filename"] for each in reply["results"]] == [name for name, _ in small]
+    assert [result["filename"] for result in reply["results"]] == [name for name, _ in small]
     assert reply["added"] == 20
 
 
@@ -335,7 +340,7 @@ def test_deleting_a_photo_spoils_no_answer(retrieval: AppClient):
         ]
         for image in images:
             assert retrieval.request("DELETE", f"/index/images/{image['id']}").status_code == 204
-        answers = [each.result() for each in asked]
+        answers = [future.result() for future in asked]
 
     assert {answer.status_code for answer in answers} <= {200, 404}
     for answer in answers:
@@ -369,8 +374,8 @@ def test_a_long_name_names_one_place(retrieval: AppClient):
     """A place's name that is too long for its id still means the same place in the next upload, and no other."""
     name = "The " + "very " * 80 + "long bridge"
     replies = [
-        add(retrieval, (f"{seed}.jpg", photo(seed)), place_name=each)
-        for seed, each in enumerate([name, name, f"{name}s"])
+        add(retrieval, (f"{seed}.jpg", photo(seed)), place_name=place_name)
+        for seed, place_name in enumerate([name, name, f"{name}s"])
     ]
 
     places = [reply["results"][0]["image"]["place"] for reply in replies]

@@ -74,7 +74,7 @@ def test_every_query_is_a_photo_taken_again(retrieval: AppClient):
     """As many as places and one stranger; each comes as a JPEG that is not the collection's own photo."""
     queries = retrieval.get("/sample").json()["queries"]
 
-    assert [each["place_id"] for each in queries] == [*(photo.place_id for photo in SAMPLE_PHOTOS), None]
+    assert [query["place_id"] for query in queries] == [*(photo.place_id for photo in SAMPLE_PHOTOS), None]
     for query, photo in zip(queries, [*SAMPLE_PHOTOS, STRANGER], strict=True):
         seen = retrieval.get(query["url"]).content
         assert Image.open(BytesIO(seen)).format == "JPEG"

@@ -60,8 +60,8 @@ def test_the_same_photo_is_known_again(stripping: AppClient):
     )
 
     assert first["status"] == "added"
-    assert [each["status"] for each in (again, without, as_kept)] == ["duplicate"] * 3
-    assert {each["image"]["id"] for each in (again, without, as_kept)} == {first["image"]["id"]}
+    assert [result["status"] for result in (again, without, as_kept)] == ["duplicate"] * 3
+    assert {result["image"]["id"] for result in (again, without, as_kept)} == {first["image"]["id"]}
 
 
 def test_what_was_kept_whole_before_is_known_as_well(folder: Path):

@@ -102,7 +102,7 @@ def test_a_dry_run_adds_nothing(retrieval: AppClient):
 
     reply = send(retrieval, archive, dry_run="true")
 
-    assert [each["status"] for each in reply["results"]] == ["duplicate", "planned", "rejected", "rejected"]
+    assert [result["status"] for result in reply["results"]] == ["duplicate", "planned", "rejected", "rejected"]
     assert (reply["dry_run"], reply["added"], reply["places"]) == (True, 0, 2)
     assert reply["first_places"] == [
         {"id": "hall1", "name": "hall1", "images": 1},
@@ -117,10 +117,10 @@ def test_a_dry_run_foresees_what_is_refused(retrieval: AppClient):
 
     planned, added = (send(retrieval, archive, dry_run=dry)["results"] for dry in ("true", "false"))
 
-    assert [each["status"] for each in added] == ["added", "duplicate", "rejected", "rejected"]
-    assert [each["status"] for each in planned] == ["planned", *(each["status"] for each in added[1:])]
+    assert [result["status"] for result in added] == ["added", "duplicate", "rejected", "rejected"]
+    assert [entry["status"] for entry in planned] == ["planned", *(result["status"] for result in added[1:])]
     assert "the same photo as 'a.jpg'" in planned[1]["reason"]
-    assert [each["reason"] for each in planned[2:]] == [each["reason"] for each in added[2:]]
+    assert [entry["reason"] for entry in planned[2:]] == [result["reason"] for result in added[2:]]
 
 
 def test_a_text_that_is_refused_hides_no_other_outcome(retrieval: AppClient):
@@ -132,9 +132,9 @@ def test_a_text_that_is_refused_hides_no_other_outcome(retrieval: AppClient):
     reply = send(retrieval, pack({"manifest.csv": second, "a.jpg": PHOTOS[0], "b.jpg": PHOTOS[1]}))
     alone = send(retrieval, second.replace("Bell", "Big bell").replace("999", "nan").encode(), "manifest.csv")
 
-    assert [each["status"] for each in reply["results"]] == ["duplicate", "added", "rejected"]
+    assert [result["status"] for result in reply["results"]] == ["duplicate", "added", "rejected"]
     assert "place 'p1': invalid latitude: 999.0; give degrees" in reply["results"][2]["reason"]
-    assert (alone["updated"], [each["status"] for each in alone["results"]]) == (1, ["updated", "rejected"])
+    assert (alone["updated"], [result["status"] for result in alone["results"]]) == (1, ["updated", "rejected"])
     assert {key: name for key, (name, _) in places(retrieval).items()} == {"p1": "Vse", "p2": "Big bell"}
 
 
@@ -146,8 +146,8 @@ def test_a_manifest_alone_says_which_rows_name_no_place(retrieval: AppClient):
     dry = send(retrieval, table, "manifest.csv", dry_run="true")
     reply = send(retrieval, table, "manifest.csv")
 
-    assert ([each["status"] for each in dry["results"]], dry["updated"]) == (["planned"], 0)
-    assert [(each["status"], each["reason"]) for each in reply["results"]] == [
+    assert ([result["status"] for result in dry["results"]], dry["updated"]) == (["planned"], 0)
+    assert [(result["status"], result["reason"]) for result in reply["results"]] == [
         ("updated", "the texts of 1 places were corrected"),
         ("rejected", "manifest.csv, line 3: it names no place; give place_id, or place_name"),
     ]
@@ -163,7 +163,7 @@ def test_wrappers_and_stray_files_change_nothing(retrieval: AppClient):
     )
 
     assert places(retrieval) == {"hall1": ("hall1", 1), "hall2": ("hall2", 1)}
-    assert [each["filename"] for each in reply["results"]] == ["a.jpg", "b.jpg", "readme.txt"]
+    assert [result["filename"] for result in reply["results"]] == ["a.jpg", "b.jpg", "readme.txt"]
 
 
 def test_photos_without_a_telling_name_are_photos(retrieval: AppClient):
@@ -196,7 +196,7 @@ def test_a_manifest_alone_corrects_texts(retrieval: AppClient):
     reply = send(retrieval, table, "Manifest.csv")
 
     assert reply["updated"] == 1
-    assert [(each["status"], each["code"]) for each in reply["results"]] == [
+    assert [(result["status"], result["code"]) for result in reply["results"]] == [
         ("updated", None),
         ("rejected", "invalid_request"),
     ]
@@ -226,7 +226,7 @@ def test_loose_photos_come_with_a_manifest(retrieval: AppClient):
     reply = retrieval.post("/index/images", files=files).json()
 
     assert places(retrieval) == {"p1": ("Vase", 1), "p2": ("Bell", 1)}
-    assert [each["status"] for each in reply["results"]] == ["added", "added", "rejected"]
+    assert [result["status"] for result in reply["results"]] == ["added", "added", "rejected"]
 
 
 def test_a_duplicate_says_where_it_is(retrieval: AppClient):
@@ -235,7 +235,7 @@ def test_a_duplicate_says_where_it_is(retrieval: AppClient):
 
     reply = send(retrieval, pack({"hall2/a.jpg": PHOTOS[0], "hall3/c.jpg": PHOTOS[2]}))
 
-    assert [each["reason"] for each in reply["results"]] == ["already there, as a photo of 'hall1'", None]
+    assert [result["reason"] for result in reply["results"]] == ["already there, as a photo of 'hall1'", None]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_one_name_in_two_compositions_is_one_place(retrieval: AppClient):
         retrieval.post("/index/images", files={"file": (f"{number}.jpg", PHOTOS[number])}, data=form)
 
     assert places(retrieval) == {"Büste": ("Büste", 2)}
-    assert [each["id"] for each in retrieval.get("/index/collections").json()["collections"]] == ["Büste"]
+    assert [collection["id"] for collection in retrieval.get("/index/collections").json()["collections"]] == ["Büste"]
 
 
 def form(name: bytes, value: bytes, file_name: bytes = b'filename="a.jpg"') -> dict:
@@ -353,7 +353,7 @@ def test_a_blob_without_a_name_is_a_file(retrieval: AppClient):
 
     reply = retrieval.post("/index/images", content=parts % PHOTOS[0], headers=headers).json()
 
-    assert [(each["filename"], each["status"]) for each in reply["results"]] == [("photo", "added")]
+    assert [(result["filename"], result["status"]) for result in reply["results"]] == [("photo", "added")]
 
 
 def test_a_template_can_be_downloaded(retrieval: AppClient):

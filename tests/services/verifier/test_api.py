@@ -83,7 +83,7 @@ def test_verdicts_come_best_first_with_the_decision(folder: Path, gallery: Galle
         reply = ask(client, gallery).json()
 
     by_id = {image_id: place_id for place_id, image_id in ids(gallery).items()}
-    assert [by_id[each["image_id"]] for each in reply["ranking"]] == ["place-2", "place-3", "place-1"]
+    assert [by_id[entry["image_id"]] for entry in reply["ranking"]] == ["place-2", "place-3", "place-1"]
     assert (reply["matched"], reply["confidence"]) == (True, pytest.approx(0.9))
     assert reply["dropped"] == []
     assert set(reply["timings_ms"]) == {"wait", "gallery", "verify", "total"}
@@ -369,8 +369,8 @@ def test_pairs_belong_to_photos(folder: Path, gallery: Gallery):
         reply = client.post("/verify", files=files, data={"request": json.dumps({"candidates": candidates})}).json()
 
     assert [len(asked) for asked in verifier.asked[-2:]] == [2, 1]
-    assert sorted((each["image_id"], each["photo"]) for each in reply["ranking"]) == sorted(
-        (each["image_id"], each["photo"]) for each in candidates
+    assert sorted((entry["image_id"], entry["photo"]) for entry in reply["ranking"]) == sorted(
+        (candidate["image_id"], candidate["photo"]) for candidate in candidates
     )
     assert reply["decision"]["signals"]["agreeing"] > 0
 

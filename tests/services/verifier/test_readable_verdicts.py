@@ -50,7 +50,7 @@ def gallery(folder: Path) -> Iterator[Gallery]:
 
 def ask(client: AppClient, gallery: Gallery, **options: Any) -> Any:
     images = gallery.all_images("default")
-    refs = [{"image_id": each.image_id, "place_id": each.place.place_id, "similarity": 0.5} for each in images]
+    refs = [{"image_id": image.image_id, "place_id": image.place.place_id, "similarity": 0.5} for image in images]
     data = {"request": json.dumps({"candidates": refs, **options})}
     return client.post("/verify", files={"file": ("photo", QUERY)}, data=data)
 
@@ -139,7 +139,8 @@ def test_numbers_lost_later_are_no_answer(folder: Path, gallery: Gallery, lost: 
         def verify(self, query, candidates, *, prompt_style=None, explain=False):
             verdicts = super().verify(query, candidates)
             return [
-                Verdict(False, math.nan, "no") if lost or index == 1 else each for index, each in enumerate(verdicts)
+                Verdict(False, math.nan, "no") if lost or index == 1 else verdict
+                for index, verdict in enumerate(verdicts)
             ]
 
     known = {hashlib.sha256(PHOTOS["place-1"]).hexdigest(): 0.9}
@@ -182,7 +183,9 @@ def test_a_style_answers_from_its_own_threshold(
         settings = remote(folder, server, **({"prompt_style": style} if is_default else {}))
         with AppClient(create_app(settings)) as client:
             images = list(gallery.all_images("default"))[:1]
-            refs = [{"image_id": each.image_id, "place_id": each.place.place_id, "similarity": 0.5} for each in images]
+            refs = [
+                {"image_id": image.image_id, "place_id": image.place.place_id, "similarity": 0.5} for image in images
+            ]
             asked = {"candidates": refs, "prompt_style": None if is_default else style}
             reply = client.post("/verify", files={"file": ("photo", QUERY)}, data={"request": json.dumps(asked)}).json()
 
@@ -195,7 +198,7 @@ def test_further_views_below_the_threshold_add_up_to_nothing(folder: Path, galle
     body = completion("yes", [("yes", math.log(0.7)), ("no", math.log(0.3))])
     with ChatServer(lambda _request: (200, body)) as server, AppClient(create_app(remote(folder, server))) as client:
         images = gallery.all_images("default")
-        refs = [{"image_id": each.image_id, "place_id": "one", "similarity": 0.5} for each in images]
+        refs = [{"image_id": image.image_id, "place_id": "one", "similarity": 0.5} for image in images]
         asked = {"candidates": refs, "prompt_style": "strict"}
         reply = client.post("/verify", files={"file": ("photo", QUERY)}, data={"request": json.dumps(asked)}).json()
 
