@@ -1,7 +1,7 @@
 """Typed HTTP clients of the two services, used by the gateway and by the retrieval service.
 
-base       what they share: connections, deadlines, errors
+base       the common part: connections, deadlines, errors
 retrieval  the retrieval service
 verifier   the verifier service
-errors     what can go wrong between a process and a service
+errors     errors between a process and a service
 """

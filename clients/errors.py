@@ -1,12 +1,12 @@
-"""What can go wrong between a process and the services that it asks.
+"""Errors between a process and the services that it calls.
 
 ServiceError
-├── ServiceRefused           a service answered with an error of the caller's making, or is busy: passed on unchanged
-├── RetrievalUnavailable     cannot be reached
-├── VerifierUnavailable      cannot be reached or failed, and verification is required
-├── UnusableReply            a service failed or answered something that is no reply
-├── DeadlineExceeded         a service took longer than its budget
-└── OutOfTime                the caller would not wait as long as the service may take
+├── ServiceRefused           a service refused the request or is busy; its answer is passed on unchanged
+├── RetrievalUnavailable     the retrieval service cannot be reached
+├── VerifierUnavailable      the verifier cannot be reached or failed, and verification is required
+├── UnusableReply            a service failed, or its answer is not a valid reply
+├── DeadlineExceeded         a service took longer than its timeout
+└── OutOfTime                the caller's time limit, shorter than the service's timeout, has passed
 """
 
 from pydantic import ValidationError
@@ -21,12 +21,12 @@ class ServiceError(Exception):
 
 
 class ServiceRefused(ServiceError):
-    """A service's own error answer.
+    """An error answer of a service.
 
     Attributes:
         status: of the answer.
         body: of the answer, an ``ErrorBody`` as JSON.
-        retry_after: the header of that name, where there was one.
+        retry_after: the ``Retry-After`` header; None without one.
     """
 
     def __init__(self, status: int, body: bytes, retry_after: str | None) -> None:
@@ -37,14 +37,14 @@ class ServiceRefused(ServiceError):
 
     @property
     def detail(self) -> ErrorDetail | None:
-        """What the service said; None where the answer has another shape than the services' own."""
+        """The service's error; None if the body is not an ``ErrorBody``."""
         try:
             return ErrorBody.model_validate_json(self.body).error
         except ValidationError:
             return None
 
     def for_visitors(self) -> "ServiceRefused":
-        """The same without what only operators should read: addresses, and what a database or a server said."""
+        """The same error without details for operators: addresses, and messages of a database or server."""
         detail = self.detail
         if detail is None or detail.code not in _ABOUT_PARTS:
             return self
@@ -53,7 +53,7 @@ class ServiceRefused(ServiceError):
 
 
 class RetrievalUnavailable(ServiceError):
-    """Without retrieval there is nothing to answer from."""
+    """The retrieval service cannot be reached."""
 
 
 class VerifierUnavailable(ServiceError):
@@ -65,8 +65,8 @@ class UnusableReply(ServiceError):
 
 
 class DeadlineExceeded(ServiceError):
-    """A service took longer than its budget."""
+    """A service took longer than its timeout."""
 
 
 class OutOfTime(ServiceError):
-    """The caller's own limit left a service less than its budget, and that was not enough: no fault of the service."""
+    """The caller's time limit, shorter than the service's timeout, has passed. The service is not at fault."""

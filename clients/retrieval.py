@@ -12,7 +12,7 @@ from contracts.retrieval import SearchReply
 
 
 class RetrievalClient(ServiceClient):
-    """Finds candidates, and reaches the gallery behind them."""
+    """Finds candidates, and forwards requests about the gallery."""
 
     service = "retrieval"
     unavailable = RetrievalUnavailable
@@ -26,8 +26,8 @@ class RetrievalClient(ServiceClient):
             photo: in any accepted format.
             collection: to search in.
             top_k: how many candidates.
-            features: whether to have the photo's local features returned for the verifier.
-            signature: whether to have what tells copies of the photo from other photos.
+            features: whether to return the photo's local features, for the verifier.
+            signature: whether to return the photo's signature, which recognises copies of it.
 
         Raises:
             ServiceError: see ``ServiceClient._post``.
@@ -42,7 +42,7 @@ class RetrievalClient(ServiceClient):
         )
 
     async def record(self, answered: MatchRecords) -> RecordReply:
-        """Have the numbers of answers kept; sent twice, they are kept once.
+        """Store the numbers of answers; sent twice, they are stored once.
 
         Raises:
             ServiceError: see ``ServiceClient._post``.
@@ -65,10 +65,10 @@ class RetrievalClient(ServiceClient):
         timeout_s: float | None = None,
         is_repeatable: bool = True,
     ) -> httpx.Response:
-        """Pass a request on as it is; the answer's body is still to be streamed and closed by the caller.
+        """Forward a request unchanged. The caller must stream the answer's body and close it.
 
-        Where the connection dies it is passed on once more, unless its body has been streamed away, or the second
-        answer would be another (``is_repeatable``).
+        If the connection breaks, the request is sent once more, unless its body has been streamed already or the second
+        answer would be a different one (``is_repeatable``).
 
         Raises:
             ServiceError: the service cannot be reached, or its answer does not begin in time.

@@ -14,16 +14,16 @@ class VerifierClient(ServiceClient):
 
     service = "verifier"
     unavailable = VerifierUnavailable
-    kept_back_s = 0.1  # in which an answer without verdicts is made and sent
+    kept_back_s = 0.1  # left for making and sending an answer without verdicts
 
     async def verify(
         self, photos: Sequence[bytes], features: Sequence[str | None], request: VerifyRequest
     ) -> VerifyReply:
-        """Have all candidates of one or several photos verified.
+        """Verify all candidates of one or several photos.
 
         Args:
-            photos: each in any accepted format.
-            features: of each photo, as retrieval returned them (base64), where it did.
+            photos: N photos in any accepted format.
+            features: local features of the N photos from retrieval, base64; None for a photo without them.
             request: the candidates and options.
 
         Raises:
@@ -33,13 +33,13 @@ class VerifierClient(ServiceClient):
         files += [("file", ("photo", photo, "application/octet-stream")) for photo in photos]
         if any(features):
             files += [
-                ("features", ("features", base64.b64decode(each or ""), "application/octet-stream"))
-                for each in features
+                ("features", ("features", base64.b64decode(encoded or ""), "application/octet-stream"))
+                for encoded in features
             ]
         return await self._post("/verify", VerifyReply, files=files)
 
     async def write_reasons(self, photo: bytes, request: ReasonsRequest) -> ReasonsReply:
-        """Have the reasons for one verdict written.
+        """Write the reasons for one verdict.
 
         Args:
             photo: in any accepted format.

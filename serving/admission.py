@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from serving.errors import Overloaded
 
-_AT_LEAST = 2  # one may be received or sent while the other is worked on, however slow the work is
+_AT_LEAST = 2  # one may be received or sent while the other is processed, however slow processing is
 _FIRST_GUESS_S = 0.3
-_LEAST_WEIGHT = 0.1  # of the latest answer in the running average
+_LEAST_WEIGHT = 0.1  # least weight of the latest answer in the running average
 
 
 class Gate:
@@ -19,7 +19,7 @@ class Gate:
     between two answers. If that is too long, it is refused: it would be too late, and delay those behind it.
 
     Attributes:
-        capacity: how many requests may be inside, waiting or working, however quick the work is.
+        capacity: how many requests may be inside, waiting or being processed, at any pace.
         inside: how many are inside.
     """
 
@@ -30,8 +30,8 @@ class Gate:
 
         Args:
             capacity: at least 1.
-            longest_s: nobody is admitted who is expected to be inside longer, except that two always may be.
-            clock: seconds, never going back.
+            longest_s: a request that is expected to take longer is refused, unless fewer than two are inside; seconds.
+            clock: monotonic, in seconds.
         """
         self.capacity = capacity
         self.inside = 0
@@ -61,13 +61,13 @@ class Gate:
         """Admit a request for the length of the block. Failures do not count for the pace: they may be quick or slow.
 
         Args:
-            in_background: be inside alone.
+            in_background: only if no other request is inside.
 
         Raises:
             Overloaded: ``room`` others are inside; in the background, any other.
         """
         if in_background and self.inside:
-            raise Overloaded(f"{self.inside} requests are being worked on, which go before work in the background")
+            raise Overloaded(f"{self.inside} requests are being processed, which go before work in the background")
         self.refuse_if_full()
         if self.inside == 0:
             self._busy_since_s = self._clock()
@@ -81,6 +81,6 @@ class Gate:
     def _note_answer(self) -> None:
         now_s = self._clock()
         self._answers += 1
-        taken_s = max(now_s - self._busy_since_s, 1e-6)  # never zero, by which room could not be divided
+        taken_s = max(now_s - self._busy_since_s, 1e-6)  # not 0, because room divides by it
         self._between_answers_s += max(_LEAST_WEIGHT, 1 / self._answers) * (taken_s - self._between_answers_s)
         self._busy_since_s = now_s

@@ -1,9 +1,9 @@
-"""Who changed what, when: one JSON line for each change, appended to a file that this program never shortens.
+"""Who changed what and when: one JSON line per change, appended to a file that this program never shortens.
 
 With ``-`` for the file, the lines go to standard output, where a cluster collects those of all replicas.
 
-The file is opened for each line, so logrotate may rename it at any time. A line is written before the change is
-acknowledged: it survives a killed process, but unlike the gallery's rows it is not forced onto the disk.
+The file is opened for every line, so logrotate may rename it at any time. A line is written before the change is
+acknowledged, so it survives a killed process; unlike the gallery's rows, it is not synced to disk.
 """
 
 import json
@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Change:
-    """What the line records of a change; filled in while the change is made.
+    """The content of a change's line, filled in while the change is made.
 
     Attributes:
-        ids: of what was changed.
-        details: further facts, JSON; never a key, never a description's text.
+        ids: of the changed objects.
+        details: further facts, JSON; never a key or the text of a description.
     """
 
     ids: Sequence[str] = ()
@@ -44,7 +44,7 @@ class AuditLog:
         """Set the file; ``-`` is standard output.
 
         Args:
-            path: of the file, made with its first line; ``-`` for standard output; None to write nothing.
+            path: of the file, created with its first line; ``-`` for standard output; None writes nothing.
         """
         self._path = path
 
@@ -54,7 +54,7 @@ class AuditLog:
 
         Args:
             action: what is done, such as ``image.delete``.
-            ids: of what is changed, where they are known before.
+            ids: of the changed objects, if they are known before.
             details: further facts, JSON.
         """
         change = Change(ids, details)
@@ -73,9 +73,9 @@ class AuditLog:
 
         Args:
             action: what was done.
-            change: to what.
+            change: the changed objects and details.
             outcome: ``done``, ``failed: `` and the class of the error, or ``interrupted``.
-            who: did it, where that is not the caller of the request.
+            who: the name of whoever made the change, if it is not the caller of the request.
         """
         if self._path is None:
             return
@@ -96,14 +96,14 @@ class AuditLog:
         try:
             _append(self._path, line.encode() + b"\n")
         except OSError as exc:
-            # The change has happened: it must be acknowledged although its line is lost.
+            # The change has been made, so it must be acknowledged although its line is lost.
             logger.error("not in the audit log (%s): %s", exc, line)
 
 
 def _append(path: Path, line: bytes) -> None:
-    """In one write, so that lines of several processes and threads do not mix."""
+    """Write a line with one system call, so that lines of several processes and threads do not mix."""
     if path == STANDARD_OUTPUT:
-        os.write(1, line)  # not through a path, which a container's user may not open
+        os.write(1, line)  # not by a path, which a container's user may not be allowed to open
         return
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
     try:

@@ -53,11 +53,11 @@ class DynamicBatcher(Generic[Item, Result]):
             run_batch: called in the worker thread, never twice at once; answers one result per item, in order; an
                 exception among them is raised for its item alone.
             max_batch_size: >= 1.
-            max_wait_s: how long the first item of a batch waits for company, >= 0.
-            max_queue: urgent items that may wait; the callers of background items bound those themselves.
-            background_every: of so many batches in a row, one begins with the background items that wait, >= 2.
+            max_wait_s: how long the first item of a batch waits for further items, >= 0.
+            max_queue: most waiting urgent items; callers must bound the background items.
+            background_every: one of so many batches begins with the waiting background items, >= 2.
             name: of the worker thread.
-            on_batch: told each batch's size, in the event loop.
+            on_batch: called with every batch's size, in the event loop.
         """
         self._run_batch = run_batch
         self._max_batch_size = max_batch_size
@@ -101,7 +101,7 @@ class DynamicBatcher(Generic[Item, Result]):
         Raises:
             Overloaded: ``max_queue`` urgent items are waiting already.
             NotReady: the batcher is stopping.
-            Exception: whatever ``run_batch`` gave for this item, or raised for its batch.
+            Exception: the one that ``run_batch`` returned for this item, or raised for its batch.
         """
         if self._closing:
             raise NotReady("the process is stopping")

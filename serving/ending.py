@@ -1,13 +1,13 @@
-"""A process that cannot go on says so, and ends for its supervisor to start it anew."""
+"""Ends a process that cannot continue, so that its supervisor restarts it."""
 
 from threading import Event
 
 
 class Ending:
-    """Whether the process is to end, and why. Safe from any thread.
+    """Whether the process is to end, and why. Thread-safe.
 
     Attributes:
-        reason: None while the process is to go on.
+        reason: why the process is to end; None while it is not.
     """
 
     def __init__(self) -> None:
@@ -16,10 +16,10 @@ class Ending:
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether somebody asked for it."""
+        """Whether the process is to end."""
         return self._is_set.is_set()
 
     def ask(self, reason: str) -> None:
-        """Let the server stop accepting, answer what it has, and leave with an error."""
+        """Let the server stop accepting requests, answer the running ones, and exit with an error."""
         self.reason = self.reason or reason
         self._is_set.set()

@@ -28,7 +28,7 @@ class ErrorRow:
     Attributes:
         status: of the HTTP answer.
         code: for programs.
-        accepted: what would have been accepted, where that is the same every time.
+        accepted: what would have been accepted, if it is the same for every error of the class.
         retry_after_s: seconds after which trying again makes sense.
     """
 
@@ -48,8 +48,8 @@ class ServingError(Exception):
     """Base of the errors this package raises.
 
     Attributes:
-        accepted: what would have been accepted, where that can be said.
-        field: the request field at fault, where there is one.
+        accepted: what would have been accepted; None if that cannot be said.
+        field: the invalid request field; None if there is none.
     """
 
     def __init__(self, message: str, *, accepted: str | None = None, field: str | None = None) -> None:
@@ -59,7 +59,7 @@ class ServingError(Exception):
 
 
 class InvalidUpload(ServingError):
-    """The body is not what the route reads: no form, no file, a damaged boundary, a field of the wrong kind."""
+    """The body is not what the route accepts: no form, no file, a damaged boundary, a field of the wrong kind."""
 
 
 class UploadTooLarge(ServingError):
@@ -67,7 +67,7 @@ class UploadTooLarge(ServingError):
 
 
 class UploadTooSlow(ServingError):
-    """The body stalled or trickled; its connection ends with the answer."""
+    """The body stalled or was too slow; the connection is closed after the answer."""
 
 
 class Overloaded(ServingError):
@@ -79,7 +79,7 @@ class NoRoomForUploads(ServingError):
 
 
 class AlreadyRunning(ServingError):
-    """Work of which there is one at a time is being done already."""
+    """A job of which only one may run at a time is running already."""
 
 
 class Unauthorized(ServingError):
@@ -91,7 +91,7 @@ class Forbidden(ServingError):
 
 
 class RateLimited(ServingError):
-    """The caller sends more requests than they may.
+    """The caller sends more requests than allowed.
 
     Attributes:
         retry_after_s: until the next one would be answered.
@@ -107,7 +107,7 @@ class NotReady(ServingError):
 
 
 class DeadlinePassed(ServingError):
-    """The caller hung up, or said how long to wait and that is over."""
+    """The caller hung up, or its time limit has passed."""
 
 
 SERVING_ERRORS: ErrorTable = {
@@ -132,8 +132,8 @@ def install_error_table(app: FastAPI, table: ErrorTable) -> None:
 
     Args:
         app: the application.
-        table: the rows of the process. A class without a row of its own is answered as its nearest ancestor with
-            one. The rows of this package are always there.
+        table: the rows of the process, added to those of this package. A class without a row is answered like its
+            nearest ancestor with one.
     """
     rows = {**SERVING_ERRORS, **table}
 
@@ -146,7 +146,7 @@ def install_error_table(app: FastAPI, table: ErrorTable) -> None:
         if row.status == 401:
             headers |= CHALLENGE
         if row.status == 408:
-            headers["Connection"] = "close"  # RFC 9110, section 15.5.9: what is left of the request is not waited for
+            headers["Connection"] = "close"  # RFC 9110, section 15.5.9: the rest of the request is not read
         return error_response(
             row.status,
             row.code,
@@ -164,7 +164,7 @@ def install_error_table(app: FastAPI, table: ErrorTable) -> None:
 
 
 def find_row(table: ErrorTable, exc: Exception) -> ErrorRow:
-    """Look an exception up: the row of its class, or of its nearest ancestor that has one.
+    """Find the row of an exception's class, or of its nearest ancestor with one.
 
     Raises:
         LookupError: neither it nor any ancestor has a row.
@@ -176,7 +176,7 @@ def find_row(table: ErrorTable, exc: Exception) -> ErrorRow:
 
 
 async def answer_error(request: Request, exc: Exception) -> Response:
-    """Return the answer for ``exc`` in the application of ``request``, for code that cannot raise it any more."""
+    """Return the answer for ``exc`` in the application of ``request``, for code that cannot raise it."""
     handlers = request.app.exception_handlers
     for ancestor in type(exc).__mro__:
         if ancestor in handlers:
@@ -195,14 +195,14 @@ def error_response(
     field: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Build the one error answer."""
+    """Build an error answer with the common body."""
     detail = ErrorDetail(code=code, message=without_secrets(message), accepted=accepted, field=field)
     body = ErrorBody(error=detail)
     return Response(body.model_dump_json(), status, dict(headers or {}), media_type="application/json")
 
 
 class ErrorBoundary:
-    """Outermost middleware but logging: answers exceptions that nothing else has handled."""
+    """The outermost middleware inside that for logging: answers exceptions that nothing else has handled."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -238,7 +238,7 @@ async def _answer_invalid_parameter(_: Request, exc: Exception) -> Response:
     first = exc.errors()[0] if isinstance(exc, RequestValidationError) else {}
     field = ".".join(str(part) for part in first.get("loc", ())[1:]) or None
     text = str(first.get("msg", "invalid request"))
-    # pydantic says "Input should be ..." or "String should have ...": the rest is what would be accepted.
+    # pydantic's messages are "Input should be ..." or "String should have ..."; the rest is what would be accepted.
     accepted = text.partition(" should ")[2].removeprefix("be ") or None
     message = f"{field}: {text[:1].lower()}{text[1:]}" if field else text
     if first.get("type") != "missing":

@@ -1,7 +1,7 @@
-"""The texts and file names of a form, in whatever encoding and notation a client writes them.
+"""Decodes the texts and file names of a form, in the encodings and notations of different clients.
 
-RFC 7578 says UTF-8. Clients on Chinese Windows send GB18030 without saying so, and those built on mail libraries write
-file names as mail does.
+RFC 7578 requires UTF-8. Clients on Chinese Windows send GB18030 without declaring it, and clients built on mail
+libraries write file names in the notation of mail.
 """
 
 import re
@@ -22,16 +22,16 @@ _KANA, _FREQUENT, _RARER = 0xA4, 0xB0, 0xD8
 
 
 def declared_charset(content_type: bytes) -> str | None:
-    """The charset that a ``Content-Type`` names, if any."""
+    """Return the charset of a ``Content-Type``; None without one."""
     found = _CHARSET.search(content_type)
     return found[1].decode("ascii", "replace") if found else None
 
 
 def read_text(data: bytes, charset: str | None, field: str) -> str:
-    """Decode a text field: as declared, else UTF-8, else GB18030 where it reads as Chinese.
+    """Decode a text field: in the declared charset, else in UTF-8, else in GB18030 if the result reads as Chinese.
 
     Raises:
-        InvalidUpload: it is none of these.
+        InvalidUpload: no encoding fits.
     """
     text = _decode(data, charset)
     if text is None:
@@ -45,11 +45,11 @@ def read_text(data: bytes, charset: str | None, field: str) -> str:
 
 
 def extended_file_name(disposition: bytes) -> str | None:
-    """The file name that ``filename*`` gives, RFC 5987, where there is one that can be read."""
-    # Not inside the quotes of another parameter.
+    """Return the file name in ``filename*`` (RFC 5987); None if there is none that can be decoded."""
+    # Must not match inside the quotes of another parameter.
     outside = _EXTENDED.search(_QUOTED.sub(lambda quoted: b'"' + b"_" * (len(quoted[0]) - 2) + b'"', disposition))
     if outside is None:
-        # Some write it in quotes, against the standard.
+        # Some clients write it in quotes, against the standard.
         outside = _EXTENDED.search(disposition) if b'filename*="' in disposition else None
     if outside is None:
         return None
@@ -60,7 +60,7 @@ def extended_file_name(disposition: bytes) -> str | None:
 
 
 def read_file_name(data: bytes, charset: str | None) -> str:
-    """Decode a file name, and undo the notations of mail and addresses; what fits no encoding is taken for Western."""
+    """Decode a file name, and undo MIME and percent encoding; if no encoding fits, Windows-1252 is assumed."""
     name = _decode(data, charset)
     if name is None:
         name = data.decode("cp1252", "replace")
@@ -79,7 +79,7 @@ def _decode(data: bytes, charset: str | None) -> str | None:
     if charset is not None and charset.lower() not in ("utf-8", "utf8"):
         try:
             return data.decode(charset)
-        except LookupError:  # of no encoding that is known: as if nothing had been declared
+        except LookupError:  # an unknown charset: as if none was declared
             pass
         except ValueError:
             return None
@@ -95,9 +95,9 @@ def _decode(data: bytes, charset: str | None) -> str | None:
 
 
 def _reads_as_chinese(text: str) -> bool:
-    """Say whether at least half of the characters are of the everyday set: other encodings hit rare ones.
+    """Tell whether at least half of the characters are common; text in another encoding decodes to rare ones.
 
-    A lone one inside a word of Latin letters is what Western text looks like, and none of the everyday set.
+    A single Chinese character between Latin letters does not count as common, because Western text looks like that.
     """
     padded = f" {text} "
     others = [around for around in zip(padded, text, padded[2:], strict=False) if not around[1].isascii()]

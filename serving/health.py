@@ -1,4 +1,4 @@
-"""Health routes: whether a process lives, whether it can work, and which version it runs."""
+"""Health routes: whether a process answers, whether it is ready, and its version."""
 
 import platform
 from collections.abc import Awaitable, Callable
@@ -18,8 +18,8 @@ def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
     """Build ``/health/live``, ``/health/ready`` and ``/version``.
 
     Args:
-        probe: asked at every ``/health/ready``; should answer within a second.
-        version_probe: asked at every ``/version``.
+        probe: called at every ``/health/ready``; should return within a second.
+        version_probe: called at every ``/version``.
     """
     router = APIRouter(tags=["operation"])
 
@@ -54,7 +54,7 @@ def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
 def _without_details(body: ReadyBody) -> ReadyBody:
     """Return what callers without a key may see: whether it works, and the general reason if not.
 
-    The reason is a fixed sentence: the words of a library or server may contain addresses, folder names or a key.
+    The reason is a fixed sentence: messages of a library or server may contain addresses, folder names or a key.
     """
     code = body.code or (None if body.reason is None else ReadyCode.SERVICE_UNAVAILABLE)
     reason = None if code is None else SENTENCES[code]

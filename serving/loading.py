@@ -20,7 +20,7 @@ LONGEST_PAUSE_S = 60.0
 class Loading(Generic[Value]):
     """A value that is loaded in the background.
 
-    A failure is kept: ``get`` raises it and ``reason`` returns it, so that callers and operators see the cause of it.
+    A failure is kept: ``get`` raises it and ``reason`` returns its text, so that callers and operators see the cause.
     After a temporary failure, loading is tried again, with growing pauses.
     """
 
@@ -35,11 +35,11 @@ class Loading(Generic[Value]):
         """Set how the value is loaded; nothing starts yet.
 
         Args:
-            what: is being made, for messages.
-            expected: failures whose own words tell an operator what to do. Any other is a bug: its traceback is
-                logged, and callers learn only that it happened.
-            passing: those among the expected that may go away without a restart.
-            pause: waits so many seconds before the next try.
+            what: name of the value, for messages.
+            expected: failures whose message tells an operator what to do. Any other is a bug: its traceback is logged,
+                and callers get a generic message.
+            passing: expected failures that may be temporary.
+            pause: waits for a number of seconds before the next try.
         """
         self._what = what
         self._expected = expected
@@ -94,7 +94,7 @@ class Loading(Generic[Value]):
 
     @property
     def failure(self) -> Exception | None:
-        """What kept the value from being made, or took it away."""
+        """The failure of the last attempt, or the one given to ``give_up``; None without a failure."""
         return self._failure
 
     def get(self) -> Value:
@@ -111,7 +111,7 @@ class Loading(Generic[Value]):
         return self._value
 
     def give_up(self, failure: Exception) -> None:
-        """Hand the value out no more, and give the reason instead; safe from any thread."""
+        """Stop returning the value; ``get`` raises ``failure`` instead. Thread-safe."""
         if self._failure is None:
             self._failure = _fresh(failure)
             logger.error("the %s cannot be used any more: %s", self._what, failure)
@@ -123,7 +123,7 @@ class Loading(Generic[Value]):
             self._loaded.set()
             logger.info("the %s is loaded", self._what)
         except self._expected as exc:
-            # Without its traceback, whose frames would keep half-loaded weights alive.
+            # Without its traceback, whose frames would keep partly loaded weights in memory.
             self._failure = _fresh(exc)
             logger.error("the %s cannot be loaded: %s", self._what, exc)
         except Exception:

@@ -100,7 +100,7 @@ class Metrics:
 
         Args:
             scope: of the request, after it was routed.
-            status: of the answer, 0 where the caller was gone before there was one.
+            status: of the answer; 0 if the caller hung up before it.
             elapsed_s: until the end of the answer.
             timings_ms: its stages.
         """
@@ -112,24 +112,24 @@ class Metrics:
             self._stage_seconds.labels(self.process, self._stages.bound(stage)).observe(spent_ms / 1000)
 
     def observe_batch(self, queue: str, size: int) -> None:
-        """Note how many items are worked on together."""
+        """Record the size of a batch."""
         self._batch_size.labels(self.process, queue).observe(size)
 
     def watch_gate(self, gate: str, inside: Callable[[], int], capacity: int | Callable[[], int]) -> None:
-        """Show how many requests are inside a gate, and how many may be."""
+        """Report how many requests are inside a gate, and its capacity."""
         self._inside.labels(self.process, gate).set_function(inside)
         self._capacity.labels(self.process, gate).set_function(capacity if callable(capacity) else lambda: capacity)
 
     def watch_queue(self, queue: str, depth: Callable[[], int]) -> None:
-        """Show how many items wait in a queue."""
+        """Report how many items wait in a queue."""
         self._queue_depth.labels(self.process, queue).set_function(depth)
 
     def watch_cache(self, cache: str, uses: Callable[[], tuple[int, int]]) -> None:
-        """Show hits and misses of a cache.
+        """Report hits and misses of a cache.
 
         Args:
             cache: its name.
-            uses: hits and misses so far, asked whenever the metrics are.
+            uses: returns hits and misses so far.
         """
         self._caches.watch(cache, uses)
 
@@ -181,7 +181,7 @@ class _Joined(Collector):
         families: dict[str, Metric] = {}
         for part in self._parts:
             for family in part.registry.collect():
-                # The creation time of series is not needed, and would double their number.
+                # The creation times of series are not needed, and would double the number of series.
                 samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
                 joined = families.setdefault(
                     family.name, Metric(family.name, family.documentation, family.type, family.unit)

@@ -31,7 +31,7 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 def current_request_id() -> str:
-    """Id of the request being answered, ``-`` outside of one."""
+    """Return the id of the current request; ``-`` outside of a request."""
     return _request_id.get()
 
 
@@ -39,7 +39,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line; lines about a finished request have its method, path, status and times as well."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record, whose ``request`` may hold further fields."""
+        """Format a record, whose ``request`` may hold further fields."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -54,7 +54,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class _WithoutSecrets(logging.Formatter):
-    """Writes lines as another formatter does, tracebacks included, without any secret."""
+    """Removes secrets from the lines of another formatter, including tracebacks."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class RequestContext:
         finally:
             elapsed_s = perf_counter() - started
             self._metrics.observe_request(scope, status, elapsed_s, state.get("timings_ms", {}))
-            # Health checks come every few seconds, and would hide other lines.
+            # Health checks arrive every few seconds, and would hide other lines.
             level = logging.DEBUG if scope["path"].startswith(("/health/", METRICS_PATH)) else logging.INFO
             path, stages_ms = shown_path(scope["path"]), state.get("timings_ms", {})
             fields = {

@@ -34,8 +34,8 @@ def form_body(
     Args:
         fields: the text fields.
         file: what the part ``file`` holds.
-        several: whether it may be repeated.
-        at_most: how often.
+        several: whether the part may be repeated.
+        at_most: how many such parts are accepted.
         optional: names of further, optional file parts.
     """
     schema = _self_contained(fields)
@@ -66,29 +66,29 @@ def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
 
 
 class Operations:
-    """Names an application's operations after their functions, which is what client generators call them.
+    """Names an application's operations after their functions; client generators use these names.
 
     Attributes:
-        roles: that each operation asks for, by its name.
+        roles: the required roles by the operations' names.
     """
 
     def __init__(self) -> None:
-        """Nothing is named yet."""
+        """Start without any operation."""
         self.roles: dict[str, Role] = {}
 
     def name(self, route: APIRoute) -> str:
-        """Name one; FastAPI asks for each when it writes the document."""
+        """Return the name of a route's operation; FastAPI calls this for all routes of the document."""
         self.roles[route.name] = required_role(route.endpoint)
         return route.name
 
 
 def describe_keys(app: FastAPI, *, cookie: str, strangers: Role) -> None:
-    """Have an application's document say which operations need a key, and how it is shown.
+    """Add to an application's document which operations need a key, and how it is sent.
 
     Args:
-        app: asks for keys.
-        cookie: of browsers that have shown one.
-        strangers: what people without a key may do.
+        app: requires keys.
+        cookie: name of the session cookie of browsers.
+        strangers: role of callers without a key.
     """
     generate = app.openapi
 
@@ -101,7 +101,7 @@ def describe_keys(app: FastAPI, *, cookie: str, strangers: Role) -> None:
             "session": {"type": "apiKey", "in": "cookie", "name": cookie, "description": "Set by `POST /session`."},
         }
         operations: Operations = app.state.operations
-        for operation in (each for path in document["paths"].values() for each in path.values()):
+        for operation in (entry for path in document["paths"].values() for entry in path.values()):
             role = operations.roles[operation["operationId"]]
             needed: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
             operation["security"] = [] if role is Role.OPEN else needed + [{}] * (role <= strangers)

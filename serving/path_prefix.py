@@ -1,4 +1,4 @@
-"""A path below which the product is reached, such as ``/shitu``: requests lose it, links in replies get it."""
+"""A path prefix under which the product is published, such as ``/shitu``: removed from requests, added to links."""
 
 import re
 from collections.abc import Collection
@@ -16,39 +16,39 @@ _prefix: ContextVar[str] = ContextVar("path_prefix", default="")
 
 
 def is_prefix(text: str) -> bool:
-    """Whether a text can stand before every path: empty, or ``/`` and a name once or several times."""
+    """Tell whether a text is a valid prefix: empty, or one or several times ``/`` and a name."""
     return _PREFIX.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
 
 
 def current_prefix() -> str:
-    """The prefix of the request being answered; empty without one."""
+    """Return the prefix of the current request; empty without one."""
     return _prefix.get()
 
 
 def link(path: str) -> str:
-    """Write an address of this product, given by its path, as its callers can follow it."""
+    """Return a path of this product with the prefix, for links in replies."""
     return f"{current_prefix()}{path}"
 
 
 def prefix_headers() -> dict[str, str]:
-    """What tells the next hop of it."""
+    """Return the header that passes the prefix to the next process."""
     return {PREFIX_HEADER: current_prefix()} if current_prefix() else {}
 
 
 class PathPrefix:
-    """Middleware of the public door. A proxy may take the prefix off the path or leave it there."""
+    """Middleware of the gateway. A proxy may remove the prefix from the path, or leave it."""
 
     def __init__(self, app: ASGIApp, *, prefix: str = "", trusted: Collection[str] = ()) -> None:
         """Wrap an application.
 
         Args:
-            app: sees paths without the prefix.
+            app: gets paths without the prefix.
             prefix: of every request.
-            trusted: addresses or networks of proxies whose ``X-Forwarded-Prefix`` is believed instead.
+            trusted: addresses or networks of proxies; their ``X-Forwarded-Prefix`` replaces ``prefix``.
         """
         self.app = app
         self._prefix = prefix
-        self._trusted = [ip_network(each) for each in trusted]
+        self._trusted = [ip_network(network) for network in trusted]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request."""
@@ -57,7 +57,7 @@ class PathPrefix:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
-        if path == prefix:  # relative addresses on the page begin after the slash
+        if path == prefix:  # relative links of the page need the final slash
             await RedirectResponse(f"{prefix}/", status_code=308)(scope, receive, send)
             return
         if path.startswith(f"{prefix}/"):
@@ -74,13 +74,13 @@ class PathPrefix:
     def _is_trusted(self, scope: Scope) -> bool:
         try:
             address = ip_address(scope["client"][0])
-        except (ValueError, TypeError, KeyError):  # a socket file has none
+        except (ValueError, TypeError, KeyError):  # a Unix socket has no address
             return False
         return any(address in network for network in self._trusted)
 
 
 class LinkPrefix:
-    """Middleware of a service behind that door: replies have the links that its caller's callers can follow."""
+    """Middleware of a service behind the gateway: links in replies get the prefix of the gateway's request."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap an application."""

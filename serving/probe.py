@@ -24,15 +24,15 @@ def ask(url: str) -> HTTPResponse:
     Raises:
         HTTPError: an answer other than success; it can be read like one.
         OSError: nothing answers.
-        HTTPException: the answer is no HTTP.
-        ValueError: no URL.
+        HTTPException: the answer is not HTTP.
+        ValueError: ``url`` is not a URL.
     """
     answer: HTTPResponse = build_opener(ProxyHandler({})).open(url, timeout=TIMEOUT_S)
     return answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask once."""
+    """Check once; return the exit status."""
     urls = sys.argv[1:] if arguments is None else arguments
     if len(urls) not in {1, 2} or not all(url.isdigit() for url in urls[1:]):
         sys.stderr.write("usage: python -m serving.probe URL [SECONDS]\n")

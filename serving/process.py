@@ -40,12 +40,12 @@ def build_api(
 
     Args:
         title: for its documentation.
-        description: likewise.
-        lifespan: of its resources.
-        errors: how its exceptions are answered.
-        metrics: shown at ``/metrics``; also found at ``app.state.metrics``.
-        access: who may reach it, and how.
-        middleware: what this application alone has around its routes and their error answers, innermost first.
+        description: for its documentation.
+        lifespan: opens and closes its resources.
+        errors: its error table.
+        metrics: served at ``/metrics``; also at ``app.state.metrics``.
+        access: who may use it, and how.
+        middleware: of this application only, around its routes and their error answers, innermost first.
     """
     operations = Operations()
     app = FastAPI(
@@ -53,10 +53,10 @@ def build_api(
         description=description,
         version=describe_version().version,
         lifespan=lifespan,
-        docs_url=None,  # its page comes from a CDN; see gateway.docs
+        docs_url=None,  # FastAPI's page loads from a CDN; see gateway.page.docs
         redoc_url=None,
         dependencies=[Depends(authorize)],
-        redirect_slashes=False,  # a redirect would be to whatever host the request names
+        redirect_slashes=False,  # a redirect would go to the request's Host, which the caller chooses
         generate_unique_id_function=operations.name,
         servers=[{"url": ".", "description": "beside this document, whatever the address"}],
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
@@ -75,7 +75,7 @@ def build_api(
 
 
 def run_server(app: FastAPI, settings: ProcessSettings) -> None:
-    """Serve ``app`` until a signal, or until it cannot go on; running requests get 20 s to finish."""
+    """Serve ``app`` until a signal, or until it cannot continue; running requests get 20 s to finish."""
     configure_logging(settings.log_level, settings.log_format)
     provider = open_tracing(app.state.metrics.process) if settings.tracing else None
     if provider is not None:
@@ -84,18 +84,18 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        http=partial(TimeoutProtocol, stall_s=settings.stall_timeout_s),  # type: ignore[arg-type]  # made by a call
+        http=partial(TimeoutProtocol, stall_s=settings.stall_timeout_s),  # type: ignore[arg-type]  # uvicorn only calls it
         log_config=None,
-        access_log=False,  # observability logs each request, with its id
+        access_log=False,  # serving.observability logs every request, with its id
         server_header=False,
-        # Longer than our clients keep idle connections, so that none is reused while it is being closed.
+        # Longer than our clients keep idle connections, so that none reuses a connection that is being closed.
         timeout_keep_alive=75,
         # uvicorn would trust every process on this machine; see GATEWAY_TRUSTED_PROXIES.
         proxy_headers=False,
         timeout_graceful_shutdown=20,
     )
     _allow_open_files()
-    # Before the start, which loads models: a taken port is known at once.
+    # Before models are loaded, so that a taken port is reported at once.
     server = _Server(config, app.state.ending)
     try:
         server.run(sockets=[config.bind_socket()])
@@ -105,18 +105,18 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
     if not server.started:
         raise SystemExit("the server did not start; its log has the reason")
     if app.state.ending.is_asked_for:
-        raise SystemExit(f"ended to be started anew: {app.state.ending.reason}")
+        raise SystemExit(f"ended to be restarted: {app.state.ending.reason}")
 
 
 class _Server(uvicorn.Server):
-    """Stops as well where the application asks for it."""
+    """A server that also stops when the application asks for it."""
 
     def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
         super().__init__(config)
         self._ending = ending
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether to stop; asked ten times a second."""
+        """Tell whether to stop; called ten times a second."""
         return await super().on_tick(counter) or self._ending.is_asked_for
 
 

@@ -1,4 +1,4 @@
-"""Secrets of this process, and texts without them: what is logged or answered may quote a library, and that a key."""
+"""Removes this process's secrets from log lines and answers, which may quote a library that quotes a key."""
 
 import json
 import os
@@ -25,16 +25,17 @@ _FROM_ENVIRONMENT = (
 )
 
 _known: set[str] = set()
-# As they are, as Python and as JSON write them, longest secret first. Made when one is added: every log line reads it.
+# Every secret in plain, Python and JSON notation, the longest secret first. Computed when a secret is added, because
+# every log line uses it.
 _spellings: tuple[str, ...] = ()
 _lock = Lock()
 
 
 def keep_secret(*values: str) -> None:
-    """Have these values hidden from now on, also without the blanks around them."""
+    """Hide these values from now on, also without the blanks around them."""
     global _spellings
     with _lock:
-        _known.update(each for value in values for each in (value, value.strip()) if len(each.strip()) >= _LEAST_LENGTH)
+        _known.update(text for value in values for text in (value, value.strip()) if len(text.strip()) >= _LEAST_LENGTH)
         _spellings = tuple(
             dict.fromkeys(
                 spelling
@@ -45,12 +46,12 @@ def keep_secret(*values: str) -> None:
 
 
 def keep_settings_secret(settings: Mapping[str, Any]) -> None:
-    """Have the secrets among settings hidden: what is declared one, passwords in addresses, and options named so."""
+    """Hide the secrets of settings: secret fields, passwords in URLs, and options with a secret's name."""
     keep_secret(*_secrets_in(settings), *(os.environ.get(name, "") for name in _FROM_ENVIRONMENT))
 
 
 def without_secrets(text: str) -> str:
-    """Give a text with every known secret, and every password in an address, replaced by ``***``."""
+    """Replace every known secret, and every password in a URL, by ``***``."""
     for spelling in _spellings:
         text = text.replace(spelling, HIDDEN)
     return _IN_ADDRESS.sub(f"://{HIDDEN}@", text)

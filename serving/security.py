@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    # An answer is data: it may run nothing, load nothing, and not be framed. Pages set policies of their own.
+    # An API answer must not run or load anything, and must not be framed. Pages have policies of their own.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     # The page uses the camera, and no other feature of the device.
     "Permissions-Policy": "camera=(self), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",

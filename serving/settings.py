@@ -16,10 +16,10 @@ Settings = TypeVar("Settings", bound="ProcessSettings")
 
 
 def read_key(key: SecretStr | None) -> SecretStr | None:
-    """Give a key without the blanks and line ends around it.
+    """Strip the whitespace around a key.
 
     Raises:
-        ValueError: no header may hold it; the key is not in the message.
+        ValueError: the key cannot be sent in a header; the message does not contain it.
     """
     if key is None:
         return None
@@ -30,7 +30,7 @@ def read_key(key: SecretStr | None) -> SecretStr | None:
 
 
 HeaderKey = Annotated[SecretStr, AfterValidator(read_key)]
-"""A key that is sent in a header."""
+"""The type of a setting with a key that is sent in a header."""
 
 
 class ProcessSettings(BaseSettings):
@@ -72,7 +72,7 @@ class ProcessSettings(BaseSettings):
 
     @property
     def pace(self) -> Pace:
-        """How slowly a body may arrive."""
+        """The lowest accepted pace of a request's body."""
         return Pace(self.stall_timeout_s, self.min_upload_rate)
 
     @property
@@ -82,7 +82,7 @@ class ProcessSettings(BaseSettings):
 
     @property
     def is_on_loopback(self) -> bool:
-        """Whether programs of this machine alone reach it, its browsers among them."""
+        """Whether only programs of this machine can reach it, including its browsers."""
         return is_loopback(self.published_on or self.host)
 
     @model_validator(mode="after")
@@ -113,7 +113,7 @@ class ProcessSettings(BaseSettings):
 
 
 class ServiceSettings(ProcessSettings):
-    """Base of the two services' settings: only processes of the same installation are to reach them."""
+    """Base of the two services' settings. Only processes of the same installation may call the services."""
 
     guarded_by = "service_key"
 
@@ -125,14 +125,14 @@ class ServiceSettings(ProcessSettings):
 
     @property
     def access(self) -> Access:
-        """Who may use the service, and how."""
+        """The access rules of the service."""
         if self.service_key is not None:
             return Access(ServiceKeyHolders(self.service_key.get_secret_value()), strangers=False)
         return Access(Everybody(), allowed_hosts=() if self.is_on_loopback else None)
 
 
 def read_settings(kind: type[Settings]) -> Settings:
-    """Read the settings of a process from the environment; on mistakes, exit with one line for each."""
+    """Read the settings of a process from the environment; exit with one line per mistake if there are any."""
     try:
         return kind()
     except ValidationError as exc:
@@ -142,5 +142,5 @@ def read_settings(kind: type[Settings]) -> Settings:
             for error in exc.errors()
         ]
         raise SystemExit("invalid settings\n  " + "\n  ".join(mistakes)) from exc
-    except SettingsError as exc:  # a value that should be JSON and is not
+    except SettingsError as exc:  # a value that should be JSON
         raise SystemExit(f"invalid settings\n  {exc}: {exc.__cause__}") from exc

@@ -1,4 +1,4 @@
-"""Optional OpenTelemetry: a span for every request, every call of a service and every stage, joined by traceparent.
+"""Optional OpenTelemetry: a span for every request, service call and stage, connected by the traceparent header.
 
 Off unless a process is started with ``TRACING``; the standard ``OTEL_*`` variables set the destination.
 """
@@ -19,7 +19,7 @@ _tracer: ContextVar["Tracer | None"] = ContextVar("tracer", default=None)
 
 
 def open_tracing(process: str) -> "TracerProvider":
-    """Set up sending spans by OTLP over HTTP; the caller shuts the provider down, which sends the last ones.
+    """Send spans by OTLP over HTTP; the caller must shut the provider down, which sends the last spans.
 
     Raises:
         SystemExit: the packages are not installed.
@@ -58,7 +58,7 @@ def trace_headers() -> dict[str, str]:
 
 
 class TraceRequests:
-    """Outermost middleware where tracing is on: a span per request, below the caller's if they sent one."""
+    """The outermost middleware if tracing is on: one span per request, a child of the caller's span if it sent one."""
 
     def __init__(self, app: ASGIApp, provider: "TracerProvider") -> None:
         self.app = app
@@ -90,6 +90,6 @@ class TraceRequests:
             finally:
                 _tracer.reset(token)
                 route = getattr(scope.get("route"), "path_format", None)
-                if route is not None:  # never the path itself, which holds ids
+                if route is not None:  # not the path itself, which holds ids
                     current.update_name(f"{scope['method']} {route}")
                     current.set_attribute("http.route", route)

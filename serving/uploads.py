@@ -1,4 +1,4 @@
-"""Bodies and forms, read under limits while they stream: a body that is too large is refused before it has arrived."""
+"""Reads bodies and forms under limits while they stream; a too large body is refused before all of it has arrived."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,9 +18,9 @@ from serving.form_text import declared_charset, extended_file_name, read_file_na
 Fields = TypeVar("Fields", bound=BaseModel)
 
 MAX_FIELD_BYTES = 256 * 1024
-"""Of one text field of a form."""
+"""Largest text field of a form, bytes."""
 
-# So many bytes of every uploaded file stay in memory; there may be a thousand files.
+# Bytes of every uploaded file that stay in memory; there may be a thousand files.
 _SPOOLED_BYTES = 64 * 1024
 
 
@@ -28,9 +28,9 @@ async def read_body(request: Request, incoming: IncomingBody, max_bytes: int) ->
     """Read a raw body.
 
     Raises:
-        UploadTooLarge: it announces or turns out to be more than ``max_bytes``.
+        UploadTooLarge: its declared or real size is above ``max_bytes``.
         UploadTooSlow: it stalls.
-        Overloaded: too much is being received.
+        Overloaded: too many bytes are being received.
     """
     body = bytearray()
     async with incoming.arriving():
@@ -43,20 +43,20 @@ async def read_body(request: Request, incoming: IncomingBody, max_bytes: int) ->
 async def open_form(
     request: Request, incoming: IncomingBody, *, max_bytes: int, max_files: int = 1, in_memory: bool = False
 ) -> AsyncIterator[FormData]:
-    """Read a multipart form; its files live until the block ends.
+    """Read a multipart form; its files exist until the block ends.
 
     Args:
-        request: whose body was not read yet.
+        request: its body must not have been read.
         incoming: its body slot.
         max_bytes: of the whole body.
         max_files: parts with a file name.
         in_memory: keep files of any size in memory; else those above 64 kB go to temporary files.
 
     Raises:
-        UploadTooLarge: the body announces or turns out to be more than ``max_bytes``.
-        InvalidUpload: no multipart form, a damaged one, or one with too many parts.
+        UploadTooLarge: the body's declared or real size is above ``max_bytes``.
+        InvalidUpload: the body is not a multipart form, is damaged, or has too many parts.
         UploadTooSlow: it stalls.
-        Overloaded: too much is being received, or the disk for temporary files is full.
+        Overloaded: too many bytes are being received, or the disk for temporary files is full.
         NoRoomForUploads: there is no folder for temporary files.
     """
     content_type = request.headers.get("content-type", "")
@@ -77,12 +77,12 @@ async def open_form(
     except MultiPartException as exc:
         hint = "; let the client set Content-Type itself" if exc.message.startswith("Missing boundary") else ""
         raise InvalidUpload(f"the form cannot be read: {exc.message}{hint}", accepted="multipart/form-data") from exc
-    # The charset names any of Python's codecs, some of which raise exceptions of their own.
+    # The charset may name any of Python's codecs, some of which raise their own exceptions.
     except (ValueError, LookupError) as exc:
         raise InvalidUpload("the form's encoding cannot be read", accepted="multipart/form-data in UTF-8") from exc
     except ClientDisconnect:
         raise
-    except FileNotFoundError as exc:  # of tempfile, if there is no writable folder: permanent
+    except FileNotFoundError as exc:  # from tempfile, if no folder is writable; this is permanent
         raise NoRoomForUploads(
             "the upload cannot be received: this server has no writable folder for temporary files; "
             "whoever runs it must make /tmp writable, or name one that is by TMPDIR"
@@ -99,7 +99,7 @@ def uploaded_files(form: FormData, name: str, *synonyms: str) -> list[UploadFile
     """Return the files of a form under ``name`` or a synonym, in the order sent.
 
     Raises:
-        InvalidUpload: there is none, or something else was sent under that name.
+        InvalidUpload: there is none, or a text was sent under that name.
     """
     parts = [part for field, part in form.multi_items() if field in {name, *synonyms}]
     files = [part for part in parts if isinstance(part, UploadFile)]
@@ -119,8 +119,8 @@ def parse_fields(model: type[Fields], form: FormData, *, files: frozenset[str] =
         files: names of the parts that are files.
 
     Raises:
-        InvalidUpload: a field that does not exist; a misspelt option silently ignored would be worse.
-        RequestValidationError: a value outside its rules.
+        InvalidUpload: a field does not exist; it is refused because it may be a misspelt option.
+        RequestValidationError: a value is invalid.
     """
     values = {name: value for name, value in form.multi_items() if isinstance(value, str) and name not in files}
     for name in values:
@@ -137,25 +137,25 @@ def parse_fields(model: type[Fields], form: FormData, *, files: frozenset[str] =
 class _StrictParser(MultiPartParser):
     """Refuses a form that ends before its last boundary; otherwise its last file would be lost silently.
 
-    Texts and file names are read by ``serving.form_text``: the parser itself takes for Latin-1 what is no UTF-8.
+    ``serving.form_text`` decodes texts and file names, because the parser itself decodes as Latin-1 if UTF-8 fails.
     """
 
     _ended = False
 
     @property
     def _declared(self) -> str | None:
-        """The charset of the part, else of the form."""
+        """The declared charset of the part, else of the form."""
         of_part = dict(self._current_part.item_headers).get(b"content-type", b"")
         return declared_charset(of_part) or declared_charset(self.headers["content-type"].encode("latin-1"))
 
     @property
     def _is_binary(self) -> bool:
-        """Whether the part says that it is no text, as a blob without a name does."""
+        """Whether the part is declared as something other than text, as a blob without a file name is."""
         media_type = dict(self._current_part.item_headers).get(b"content-type", b"").lower()
         return media_type.startswith((b"image/", b"application/octet-stream", b"application/zip"))
 
     def on_headers_finished(self) -> None:
-        """Take a part with a file name of any notation for a file."""
+        """Treat a part with a file name in any notation as a file."""
         part = self._current_part
         disposition = part.content_disposition or b""
         extended = extended_file_name(disposition)
@@ -167,7 +167,7 @@ class _StrictParser(MultiPartParser):
             part.file.filename = extended if extended is not None else read_file_name(plain or b"", self._declared)
 
     def on_part_end(self) -> None:
-        """Read a text."""
+        """Decode the text of a part."""
         part = self._current_part
         if part.file is not None:
             super().on_part_end()
@@ -175,7 +175,7 @@ class _StrictParser(MultiPartParser):
             self.items.append((part.field_name, read_text(bytes(part.data), self._declared, part.field_name)))
 
     def on_end(self) -> None:
-        """Note the last boundary."""
+        """Record that the last boundary has arrived."""
         self._ended = True
 
     async def parse_whole(self) -> FormData:

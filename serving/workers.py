@@ -22,7 +22,7 @@ class Workers:
         Args:
             count: threads, >= 1.
             name: of the threads.
-            in_background: let other threads go first where cores are short.
+            in_background: run at lower priority than other threads.
         """
         self._threads = ThreadPoolExecutor(
             max_workers=count, thread_name_prefix=name, initializer=_lower_priority if in_background else None
@@ -42,5 +42,5 @@ class Workers:
 
 
 def _lower_priority() -> None:
-    if sys.platform == "linux":  # where a thread has a priority of its own
+    if sys.platform == "linux":  # where priorities are per thread
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -21,7 +21,7 @@ def main() -> None:
     """Serve until told to stop. The verifier reads the gallery that retrieval writes."""
     gateway, retrieval = read_settings(GatewaySettings), read_settings(RetrievalSettings)
     limit_threads(retrieval.threads)
-    # By this the services know that it is their own gateway that says who asks; see the audit log.
+    # The services trust the gateway's name of the caller, for the audit log, only with this key.
     shared = {"service_key": SecretStr(secrets.token_urlsafe(32))}
     gateway, retrieval = gateway.model_copy(update=shared), retrieval.model_copy(update=shared)
     names = ("data_dir", "database_url", "photo_store", "s3_endpoint", "photo_cache_bytes")

@@ -1,4 +1,4 @@
-"""Composes the three applications into one process. The gateway's clients carry transports to the services' apps."""
+"""Composes the three applications into one process; the gateway's clients call the services without sockets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ def compose(
     """Build a gateway that runs its services in its own process and lifespan.
 
     Args:
-        settings: of the gateway; its two URLs are not used. Its ``/metrics`` shows the services' as well.
+        settings: of the gateway; its two URLs are not used. Its ``/metrics`` also has the services' metrics.
         retrieval: the retrieval service's application.
         verifier: the verifier service's application.
         on_ready: called once both have loaded their models.
@@ -43,7 +43,7 @@ def compose(
 
 
 def _transport_to(service: FastAPI) -> httpx.ASGITransport:
-    """A service's crash is an answer here as well, never an exception of its caller."""
+    """Make a transport to a service; its failure is an answer, as over sockets, not an exception."""
     return httpx.ASGITransport(service, raise_app_exceptions=False)
 
 

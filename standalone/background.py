@@ -31,7 +31,7 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """The files by which a started product is found again.
+    """The files of a product that was started in the background.
 
     Attributes:
         folder: holds them.
@@ -41,7 +41,7 @@ class Background:
 
     @property
     def log(self) -> Path:
-        """What the product prints."""
+        """The product's log."""
         return self.folder / "standalone.log"
 
     @property
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> str | None:
-    """Wait; return why the product is not ready, or None when it is."""
+    """Wait until the product is ready or has ended. Return why it is not ready; None if it is."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     reason = "no answer"
     while time.monotonic() < deadline:
@@ -145,17 +145,17 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> str | None
 
 
 def _readiness(url: str) -> ReadyBody | None:
-    """What the product says of itself; None while nobody answers.
+    """Read the product's readiness; None while nothing answers.
 
     Raises:
-        ValidationError: what answers is something else.
-        HTTPException: what answers does not even speak HTTP.
+        ValidationError: the answer is not the product's.
+        HTTPException: the answer is not HTTP.
     """
     try:
         try:
             with ask(f"{url}/health/ready") as answer:
                 body = answer.read()
-        except HTTPError as error:  # 503 carries the reason
+        except HTTPError as error:  # 503 has the reason in its body
             with error:
                 body = error.read()
     except OSError:
@@ -164,7 +164,7 @@ def _readiness(url: str) -> ReadyBody | None:
 
 
 def _why_taken(host: str, port: int) -> str | None:
-    """Why others' listening keeps the product from it, or None. Any other obstacle is the product's own to tell."""
+    """Tell whether another program listens on the port; None if not. The product itself reports other errors."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
         try:
@@ -179,10 +179,10 @@ def _why_taken(host: str, port: int) -> str | None:
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether ``pid`` is a running product, and not another process that got the number later."""
+    """Tell whether ``pid`` is a running product, and not another process that has got the same number."""
     if Path("/proc/self").exists():  # Linux; small containers have no ps
         try:
-            # A process that has ended and was not collected yet has an empty command line.
+            # A zombie process has an empty command line.
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             return False

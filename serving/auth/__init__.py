@@ -1,10 +1,10 @@
-"""Who is asking, and whether they may.
+"""Identifies callers and checks what they may do.
 
-exposure   who could reach an address at all
+exposure   which machines can reach an address
 keys       the file of hashed API keys
-sessions   browsers that have shown a key
-identity   who a request comes from, handed from process to process
+sessions   browsers signed in with a key
+identity   the caller of a request, passed from process to process
 browsers   which web pages may send requests here
-limits     how many requests in a minute
-guard      the middleware and the dependency that put all this around the routes
+limits     rate limits
+guard      the middleware and the dependency that apply all this to the routes
 """

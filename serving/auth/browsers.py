@@ -1,9 +1,9 @@
 """Which web pages may send requests. Programs other than browsers are not affected.
 
-A page of another site can make a visitor's browser send a form to any address, also to one that only that browser
-reaches. Such a request says so in ``Sec-Fetch-Site`` or ``Origin``, which scripts cannot forge; the order in which the
-two are asked is that of Go's ``http.CrossOriginProtection``. And a page can give its own name this machine's address
-(DNS rebinding), after which nothing but the ``Host`` header tells.
+A page of another site can make a visitor's browser send a form to any address, also to one that only that browser can
+reach. Such a request is recognised by ``Sec-Fetch-Site`` or ``Origin``, which scripts cannot forge; the two are checked
+in the order of Go's ``http.CrossOriginProtection``. A page can also give its own host name this machine's address (DNS
+rebinding); such a request is recognised only by its ``Host`` header.
 """
 
 from collections.abc import Collection
@@ -17,12 +17,12 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_cross_site(method: str, headers: Headers, allowed_origins: Collection[str]) -> bool:
-    """Whether a page of a site that is not allowed made the browser send this request.
+    """Tell whether a page of a site that is not allowed made the browser send this request.
 
     Args:
-        method: of the request; reading is left to the browser, which shows the answer to nobody else.
+        method: of the request; reading is allowed, because the browser hides the answer from other sites.
         headers: of the request.
-        allowed_origins: whose pages may, as browsers write them, or ``*``.
+        allowed_origins: origins whose pages are allowed, as browsers write them, or ``*``.
     """
     origin = headers.get("origin")
     if method in _READING or "*" in allowed_origins or origin in allowed_origins:
@@ -36,9 +36,9 @@ def is_cross_site(method: str, headers: Headers, allowed_origins: Collection[str
 
 
 def is_addressed(headers: Headers, allowed_hosts: Collection[str]) -> bool:
-    """Whether the request was sent to a name of this machine's loopback address, or to one of ``allowed_hosts``.
+    """Tell whether the request was sent to a loopback name, or to one of ``allowed_hosts``.
 
-    A client that does not send a ``Host`` is no browser.
+    A request without a ``Host`` header is not from a browser, and passes.
     """
     hosts = headers.getlist("host")
     if len(hosts) != 1:
@@ -48,7 +48,7 @@ def is_addressed(headers: Headers, allowed_hosts: Collection[str]) -> bool:
 
 
 def is_host_name(text: str) -> bool:
-    """Whether ``text`` can stand in a list of allowed hosts: a name or an address, without scheme, port or path."""
+    """Tell whether ``text`` is a host name or an address, without scheme, port or path."""
     if text.startswith("["):
         try:
             return text.endswith("]") and ip_address(text[1:-1]).version == 6

@@ -3,7 +3,7 @@
 from ipaddress import IPv6Address, ip_address
 
 NOWHERE = "none"
-"""Of a container whose port is not published: reached only by the containers of its own, trusted network."""
+"""Setting of a container whose port is not published: only containers of its own, trusted network can reach it."""
 
 
 def address_to_open(host: str, port: int) -> str:
@@ -13,7 +13,7 @@ def address_to_open(host: str, port: int) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on ``host``; False for names other than localhost."""
+    """Tell whether only this machine can reach ``host``; False for names other than localhost."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,7 +1,7 @@
 """The middleware that identifies callers, and the dependency that authorizes them for a route.
 
-The middleware cannot tell which route a path leads to without doing the router's work again, and differently, which is
-how such checks are got around. So the router decides, and ``authorize`` runs in front of whatever it has chosen.
+A middleware that finds the route of a path by itself may decide differently from the router, and could be bypassed. So
+the router finds the route, and ``authorize`` runs before the route that it has chosen.
 """
 
 from collections.abc import Collection
@@ -28,10 +28,10 @@ class Access:
 
     Attributes:
         authenticator: identifies callers.
-        allowed_hosts: names under which alone it is reached, besides loopback's; None for any.
+        allowed_hosts: accepted host names, besides loopback names; None accepts any.
         allowed_origins: web origins whose pages may send requests, besides its own.
-        limits: of requests; None for none.
-        strangers: whether people without a key may so much as send a request, other than for its health.
+        limits: of requests; None for no limits.
+        strangers: whether callers without a key may call any route but the health checks.
     """
 
     authenticator: Authenticator
@@ -50,7 +50,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request."""
-        if scope["type"] == "websocket":  # no route handles it, so no route could refuse it
+        if scope["type"] == "websocket":  # refused here, because no route handles it
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":

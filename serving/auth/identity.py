@@ -15,7 +15,7 @@ from serving.auth.keys import ANONYMOUS
 from serving.roles import Role
 
 IDENTITY_HEADER = "X-Asked-By"
-"""Name and address of whoever asked the gateway; believed only together with the service key."""
+"""Header with the name and address of the gateway's caller; trusted only together with the service key."""
 
 UNKNOWN_ADDRESS = "-"
 
@@ -38,7 +38,7 @@ class Identity:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether the caller has no key."""
+        """True if the caller has no key."""
         return self.name == ANONYMOUS
 
 

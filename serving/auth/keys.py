@@ -1,7 +1,7 @@
 """The keys file: names, roles and hashes of API keys, as JSON. The keys themselves are not stored.
 
-A key has 256 random bits. One round of SHA-256 is enough for those: nobody guesses them, so there is nothing for a slow
-password hash to slow down, and every request would pay for it.
+A key has 256 random bits, which cannot be guessed. So one round of SHA-256 is enough: a slow password hash would only
+slow down every request.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ from serving.roles import Role
 logger = logging.getLogger(__name__)
 
 PREFIX = "sim_"
-"""Of every key, so that people and scanners for leaked secrets recognise one."""
+"""Prefix of every key, by which people and scanners for leaked secrets recognise it."""
 
 ANONYMOUS = "anonymous"
 
@@ -32,7 +32,7 @@ _NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class KeysError(Exception):
-    """The keys file cannot be read or does not allow what was asked; the message is for its operator."""
+    """The keys file cannot be read, or a change is not possible; the message is for the operator."""
 
 
 class ApiKey(BaseModel):
@@ -96,7 +96,7 @@ def read_keys(path: Path) -> KeyList:
     """Read a keys file.
 
     Raises:
-        KeysError: it cannot be read, or is none.
+        KeysError: it cannot be read, or is not a keys file.
     """
     try:
         return KeyList.model_validate_json(path.read_bytes())
@@ -115,7 +115,7 @@ def create_key(path: Path, name: str, role: str) -> str:
         The key. It cannot be read again later.
 
     Raises:
-        KeysError: the name is taken or none, or the file cannot be written.
+        KeysError: the name is taken or invalid, or the file cannot be written.
     """
     token = PREFIX + secrets.token_urlsafe(32)
     entry = {"name": name, "role": role, "sha256": digest_of(token), "created": datetime.now(UTC)}
@@ -191,7 +191,7 @@ def _state_of(path: Path) -> tuple[int, ...] | None:
 
 
 def _change(path: Path, change: Callable[[KeyList], KeyList]) -> None:
-    """Replace the file by one rename, while no other process does."""
+    """Replace the file by one rename, under a lock against other processes."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path.parent):

@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, ip_address
 from serving.auth.identity import Identity
 
 READING = 0.1
-"""What a request that only reads costs, in requests that change or match: a page shows dozens of previews at once."""
+"""Cost of a request that only reads, in requests; a page loads dozens of previews at once."""
 
 _MINUTE_S = 60.0
 
@@ -22,7 +22,7 @@ class Allowance:
     Attributes:
         per_minute: its size.
         remaining: whole requests left.
-        retry_after_s: seconds until the refused request would pass; None where it was not refused.
+        retry_after_s: seconds until a refused request would pass; None if it was not refused.
     """
 
     per_minute: int
@@ -38,8 +38,8 @@ class TokenBuckets:
 
         Args:
             per_minute: requests, 0 for no limit.
-            capacity: buckets kept; the one unused for longest gives way, and would be full again soonest anyway.
-            clock: seconds, never going back.
+            capacity: most buckets; beyond it, the one unused for longest is dropped: it is full, or nearly.
+            clock: monotonic, in seconds.
         """
         self._per_minute = per_minute
         self._capacity = capacity

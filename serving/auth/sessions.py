@@ -17,7 +17,7 @@ from hashlib import sha256
 COOKIE = "matcher_session"
 
 HOURS_S = 12 * 3600.0
-"""A working day: how long a browser is known that was not told to remember."""
+"""Length of a session until the browser is closed: a working day at most."""
 
 REMEMBERED_S = 30 * 86400.0
 
@@ -35,9 +35,9 @@ class Sessions:
         """Set the secret and the length of sessions.
 
         Args:
-            secret: shared by all gateways that a browser may come to, 20 characters or more. None makes up one, and a
-                restart signs everybody out.
-            capacity: sessions remembered that were signed out; of more, the first are forgotten.
+            secret: shared by all gateways that a browser may reach, 20 characters or more. None creates a random one;
+                then a restart signs out all browsers.
+            capacity: most signed-out sessions remembered; beyond it, the oldest are forgotten.
             clock: seconds since 1970 UTC.
         """
         self._signing_key = hmac.digest((secret or secrets.token_urlsafe(32)).encode(), _PURPOSE, sha256)

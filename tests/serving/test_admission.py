@@ -65,11 +65,11 @@ def test_the_pace_is_that_of_all_together(clock: Clock):
     """Three that are answered within one second, having come together, are three answers a second."""
     gate = Gate(128, longest_s=5, clock=clock)
     inside = [gate.admit() for _ in range(3)]
-    for each in inside:
-        each.__enter__()
-    for each in inside:
+    for slot in inside:
+        slot.__enter__()
+    for slot in inside:
         clock.now_s += 0.25
-        each.__exit__(None, None, None)
+        slot.__exit__(None, None, None)
 
     assert gate.room == 20
 

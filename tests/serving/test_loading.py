@@ -125,8 +125,8 @@ def test_each_caller_gets_an_exception_of_its_own():
             with pytest.raises(NotReady) as caught:
                 engine.get()
             seen.append(caught.value)
-        assert len({id(each) for each in seen}) == 3
-        assert len({len(traceback.extract_tb(each.__traceback__)) for each in seen}) == 1
-        assert {(str(each), each.accepted) for each in seen} == {("no weights", "weights")}
+        assert len({id(error) for error in seen}) == 3
+        assert len({len(traceback.extract_tb(error.__traceback__)) for error in seen}) == 1
+        assert {(str(error), error.accepted) for error in seen} == {("no weights", "weights")}
 
     asyncio.run(scenario())

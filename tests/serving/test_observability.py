@@ -107,7 +107,7 @@ def test_json_lines_have_every_field():
     record.request_id, record.request = "visit-7", request
     failed = logging.LogRecord("serving", logging.ERROR, "f.py", 1, "failed", (), (ValueError, ValueError("no"), None))
 
-    line, failure = (JsonFormatter().format(each) for each in (record, failed))
+    line, failure = (JsonFormatter().format(log_record) for log_record in (record, failed))
 
     assert "\n" not in line + failure
     assert json.loads(line) == {

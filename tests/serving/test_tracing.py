@@ -59,9 +59,9 @@ def test_a_request_its_hops_and_stages_are_one_trace(provider: TracerProvider, s
         )
         client.get("/health/live")
 
-    finished = {each.name: each for each in spans.get_finished_spans()}
+    finished = {span.name: span for span in spans.get_finished_spans()}
     assert set(finished) == {"POST /match", "receive", "POST retrieval/search"}
-    assert {f"{each.context.trace_id:032x}" for each in finished.values()} == {CALLERS_TRACE}
+    assert {f"{span.context.trace_id:032x}" for span in finished.values()} == {CALLERS_TRACE}
     hop, request = finished["POST retrieval/search"], finished["POST /match"]
     assert hop.parent.span_id == request.context.span_id
     assert told["traceparent"].split("-")[1:3] == [CALLERS_TRACE, f"{hop.context.span_id:016x}"]

@@ -54,7 +54,7 @@ def test_the_product_starts_once_and_stops(run: Run, tmp_path: Path):
     assert f"ready: http://127.0.0.1:{port}" in first.stdout, first.stderr
     assert all(part["ready"] for part in ready["parts"].values())
     assert "already running" in second.stdout
-    assert [each.returncode for each in (first, second, stopped, again)] == [0, 0, 0, 0]
+    assert [process.returncode for process in (first, second, stopped, again)] == [0, 0, 0, 0]
     assert "not running" in again.stdout
     assert (tmp_path / "data" / "gallery").is_dir()
     log = (tmp_path / ".run" / "standalone.log").read_text()

@@ -43,7 +43,7 @@ def test_a_key_is_found_by_its_characters_alone(path: Path):
     assert found is not None
     assert (found.name, found.granted) == ("desk", Role.MANAGE)
     wrong = [token[:-1], token + "x", token.upper(), "", "desk", known.keys[0].sha256]
-    assert [known.find(each) for each in wrong] == [None] * len(wrong)
+    assert [known.find(key) for key in wrong] == [None] * len(wrong)
 
 
 def test_secrets_are_compared_in_constant_time():
