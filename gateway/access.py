@@ -1,4 +1,4 @@
-"""Who may reach the gateway: holders of API keys, browsers that have shown one, and visitors without."""
+"""Who may call the gateway: holders of API keys, browsers signed in with one, and visitors without a key."""
 
 from starlette.requests import HTTPConnection
 
@@ -12,22 +12,22 @@ from serving.roles import Role
 
 
 class KeyHolders:
-    """Tells callers apart by the keys file."""
+    """Identifies callers by the keys file."""
 
     def __init__(self, keys: WatchedKeys, sessions: Sessions, visitors: Role) -> None:
-        """Compose.
+        """Set the parts.
 
         Args:
-            keys: as they are at each request.
+            keys: the keys file, read again when it changes.
             sessions: of browsers.
-            visitors: what people without a key may do.
+            visitors: the role of callers without a key.
         """
         self._keys = keys
         self._sessions = sessions
         self._visitors = visitors
 
     def identify(self, request: HTTPConnection) -> Identity:
-        """Whose key was sent, or whose session it is, or a visitor. A session that is over makes a visitor."""
+        """Identify the caller by a key or a session; else, and with an expired session, the caller is a visitor."""
         address = address_of(request)
         token = bearer_token(request.headers)
         if token is not None:
@@ -43,17 +43,17 @@ class KeyHolders:
 
 
 def role_of_strangers(settings: GatewaySettings) -> Role:
-    """What people without a key may do, where there are keys."""
+    """Return the role of callers without a key, if keys exist."""
     return Role.MATCH if settings.anonymous_role == "match" else Role.OPEN
 
 
 def gateway_access(settings: GatewaySettings, sessions: Sessions) -> Access:
-    """Build what the settings say.
+    """Build the access rules of the settings.
 
     Raises:
         KeysError: the keys file cannot be read.
     """
-    # With keys, a page that gives its own name this machine's address gains nothing: it has no key and no cookie.
+    # With keys, DNS rebinding gains a page nothing: it has neither a key nor a cookie.
     names_matter = bool(settings.allowed_hosts) or (settings.is_on_loopback and not settings.is_guarded)
     hosts = settings.allowed_hosts if names_matter else None
     if settings.keys_file is None:

@@ -54,7 +54,7 @@ _INCOMPRESSIBLE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/heic", "image/heif", 
 
 @dataclass(frozen=True, slots=True)
 class ServiceTransports:
-    """How the two services are reached; None: over sockets."""
+    """The transports to the two services; None for sockets."""
 
     retrieval: httpx.AsyncBaseTransport | None = None
     verifier: httpx.AsyncBaseTransport | None = None
@@ -65,7 +65,7 @@ Services = Callable[[], AbstractAsyncContextManager[ServiceTransports]]
 
 @asynccontextmanager
 async def over_sockets() -> AsyncIterator[ServiceTransports]:
-    """Reach services that run as processes of their own."""
+    """Reach services that run in other processes."""
     yield ServiceTransports()
 
 
@@ -74,8 +74,8 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
 
     Args:
         settings: of this process.
-        services: entered for the application's life time; whoever runs the services in this process starts them
-            there and hands in transports to them.
+        services: a context manager around the application's lifetime; it gives the transports, and may start the
+            services in this process.
     """
     metrics = Metrics("gateway")
     match_metrics = MatchMetrics(metrics)
@@ -144,11 +144,11 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
 
 
 def _middleware(settings: GatewaySettings) -> list[Middleware]:
-    """What browsers need of a public door."""
-    # Photos are compressed already, and archives of them; a level above 5 costs more time than it saves bytes.
+    """List the middleware that browsers need: path prefix, compression, CORS and security headers."""
+    # Photos and archives are compressed already; a level above 5 costs more time than it saves.
     compression = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=_INCOMPRESSIBLE)
     proxies = Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-    # Before the other, which replaces the proxy's address by the caller's.
+    # Before the next one, which replaces the proxy's address by the caller's.
     prefix = Middleware(PathPrefix, prefix=settings.root_path, trusted=settings.trusted_proxies)
     if not settings.cors_origins:
         return [compression, proxies, prefix]
@@ -172,7 +172,7 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
 
 
 async def _pass_on(request: Request, exc: Exception) -> Response:
-    """A service's own error answer, which has the same shape everywhere; visitors are not told of its parts."""
+    """Pass on a service's error answer; visitors get it without details for operators."""
     refusal = exc if isinstance(exc, ServiceRefused) else ServiceRefused(502, b"", None)
     if request.state.identity.role < Role.MANAGE:
         refusal = refusal.for_visitors()

@@ -1,6 +1,6 @@
-"""What the routes receive: made in the application's lifespan, found on its state.
+"""Dependencies of the routes, read from the application's state, where its lifespan has put them.
 
-Coroutines although they wait for nothing: FastAPI would call plain functions in a thread, at every request.
+They are coroutines although they wait for nothing, because FastAPI would call plain functions in a thread.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from serving.body_slots import BodySlots
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The collaborators of one running gateway; photos arrive in the body slots, and pass the gate when complete."""
+    """The parts of one running gateway. Photos are received in the body slots, and pass the gate when complete."""
 
     settings: GatewaySettings
     pipeline: MatchPipeline
@@ -30,6 +30,6 @@ class Gateway:
 
 
 async def get_gateway(request: Request) -> Gateway:
-    """The running gateway."""
+    """Return the running gateway."""
     gateway: Gateway = request.app.state.gateway
     return gateway

@@ -1,4 +1,4 @@
-"""How the errors of the services' clients are answered over HTTP. Data only."""
+"""The HTTP status and code of every error of the services' clients. Data only."""
 
 from clients.errors import (
     DeadlineExceeded,

@@ -1,4 +1,4 @@
-"""What the gateway says of itself and of the services behind it."""
+"""Readiness and version of the gateway and its two services."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from serving.health import describe_version
 
 
 async def probe(gateway: Gateway) -> ReadyBody:
-    """Ask both services. Without the verifier the gateway still answers, unless verification is required."""
+    """Check both services. Without the verifier the gateway is still ready, unless verification is required."""
     pipeline = gateway.pipeline
     retrieval, verifier = await asyncio.gather(pipeline.retrieval.ready(), pipeline.verifier.ready())
     needed = [retrieval, verifier] if pipeline.verification_required else [retrieval]
@@ -42,7 +42,7 @@ async def probe(gateway: Gateway) -> ReadyBody:
 
 
 async def version(gateway: Gateway) -> VersionBody:
-    """This installation and the models behind it; a service that cannot be asked leaves its model out."""
+    """Return the version and the models in use; the model of a service that cannot be reached is left out."""
     pipeline = gateway.pipeline
     retrieval, verifier = await asyncio.gather(pipeline.retrieval.version(), pipeline.verifier.version())
     return describe_version(

@@ -1,7 +1,6 @@
 """Make, list and revoke API keys: ``python -m gateway.manage_keys create --name curator --role manage``.
 
-The file is ``GATEWAY_KEYS_FILE``, the one that the running gateway watches: what is done here holds from its next
-request on.
+The file is ``GATEWAY_KEYS_FILE``, which the running gateway watches: a change takes effect at its next request.
 """
 
 import argparse

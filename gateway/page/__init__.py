@@ -1,8 +1,8 @@
-"""What the page is served with.
+"""Serves the page.
 
-files  its files
-lean   scripts and styles without comments
-docs   the API documents, without a CDN
-icon   its icon
+files  the page's files
+lean   removes comments from scripts and styles
+docs   the API documentation, without a CDN
+icon   the product's icon
 qr     QR codes
 """

@@ -1,4 +1,4 @@
-"""``/docs``: Swagger UI over ``/openapi.json``, from files on this machine; a museum's network may not reach a CDN."""
+"""``/docs``: Swagger UI for ``/openapi.json``, from local files, because a museum's network may not reach a CDN."""
 
 import re
 from base64 import b64encode
@@ -33,7 +33,7 @@ def serve_docs(app: FastAPI) -> None:
 
 
 def _policy(page: bytes) -> str:
-    """What the page may load: its files, the document, its style's pictures; and its one inline script, by hash."""
+    """Build the content security policy: the page's files, the document, the style's images, and its script by hash."""
     scripts = [sha256(script).digest() for script in re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)]
     hashes = " ".join(f"'sha256-{b64encode(digest).decode()}'" for digest in scripts)
     return (

@@ -1,4 +1,4 @@
-"""The web page: static files, each under a route of its own."""
+"""The web page: static files, one route per file."""
 
 import asyncio
 import json
@@ -16,10 +16,10 @@ from gateway.page.qr import visitors_address
 _FOLDER = Path(__file__).parents[1] / "web"
 _MANIFEST = "manifest.webmanifest"
 _ICONS = {"icon-192.png": (192, False), "icon-512.png": (512, False), "icon-maskable.png": (512, True)}
-"""Name; side in pixels, and whether it is filled to the edges."""
+"""By name: side in pixels, and whether the icon is maskable (filled to the edges)."""
 
-# The same as in index.html, which keeps it where a proxy drops headers; framing can only be forbidden by the header.
-# The service worker's script has it too, because the worker fetches under its own script's policy.
+# index.html repeats it, in case a proxy drops headers; only the header can forbid framing. The service worker's script
+# has it too, because a worker's requests are subject to the policy of its own script.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,26 +34,26 @@ def _lean_code(path: Path, _changed_ns: int) -> bytes:
 def serve_page(app: FastAPI) -> None:
     """Serve the files of ``web/`` at the root, ``index.html`` as ``/``, and the icons drawn from code.
 
-    One route per file rather than a mount at ``/``: a mount would swallow every unknown path and every wrong method
-    and answer them 404, where 405 is the truth.
+    There is one route per file, because a mount at ``/`` would answer every unknown path and every wrong method with
+    404, instead of 405 for a wrong method.
     """
     files = StaticFiles(directory=_FOLDER)
 
     async def serve_file(request: Request) -> Response:
         name = request.url.path.lstrip("/") or "index.html"
-        # StaticFiles knows whether the browser has it already, and what a HEAD request is answered.
+        # StaticFiles handles If-None-Match and HEAD requests.
         answer = await files.get_response(name, request.scope)
         if answer.status_code == 200 and request.method == "GET" and name.endswith((".js", ".css")):
             path = _FOLDER / name
             code = await asyncio.to_thread(_lean_code, path, path.stat().st_mtime_ns)
             answer = Response(code, media_type=answer.media_type, headers={"ETag": answer.headers["ETag"]})
-        # Small files, checked by ETag each time: an update of the product shows at once.
+        # The browser checks the ETag every time, so an update of the product is visible at once; the files are small.
         answer.headers["Cache-Control"] = "no-cache"
         answer.headers["Content-Security-Policy"] = _POLICY
         return answer
 
     async def serve_manifest(request: Request) -> Response:
-        """Installed by a visitor of one collection, the page starts with that one: iPhones keep nothing else for it."""
+        """Serve the manifest; its start URL has the visitor's collection, because iPhones store nothing else for it."""
         collection = request.query_params.get("collection")
         if not collection:
             return await serve_file(request)

@@ -1,4 +1,4 @@
-"""The product's icon as PNG, drawn from the figures of ``web/icon.svg``: systems that install the page want one."""
+"""Draws the product's icon as PNG, which is needed to install the page; the same shapes as in ``web/icon.svg``."""
 
 import io
 from itertools import pairwise
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 _GREEN = (11, 98, 90)
 _WHITE = (255, 255, 255)
-_FINER = 3  # drawn so many times larger and reduced, because Pillow draws hard edges
+_FINER = 3  # drawn so many times larger and then reduced, because Pillow draws without antialiasing
 
 # On icon.svg's canvas of 32 by 32.
 _CANVAS = 32.0
@@ -20,15 +20,15 @@ _BRACKETS = (
 )
 _STROKE = 2.4
 _DOT = 3.4
-_MASKABLE = 0.85  # of its size, which keeps the mark in the circle that every mask leaves (W3C manifest, section 3.1)
+_MASKABLE = 0.85  # scale that keeps the mark inside the safe zone of all masks (W3C manifest, section 3.1)
 
 
 def draw_icon(side: int, *, maskable: bool = False) -> bytes:
-    """Draw it.
+    """Draw the icon.
 
     Args:
         side: of the square, pixels.
-        maskable: filled to the edges, for systems that cut it to a shape of their own.
+        maskable: filled to the edges, for systems that cut icons to their own shape.
 
     Returns:
         A PNG file.
@@ -46,7 +46,7 @@ def draw_icon(side: int, *, maskable: bool = False) -> bytes:
         return (middle + (x - middle) * shrink) * scale, (middle + (y - middle) * shrink) * scale
 
     def draw_round(first: tuple[float, float], second: tuple[float, float], thickness: float) -> None:
-        """A line with round ends; between a point and itself, a disc."""
+        """Draw a line with round ends; a disc, if both points are the same."""
         half = thickness * shrink * scale / 2
         (left, top), (right, bottom) = sorted((place(*first), place(*second)))
         draw.rounded_rectangle(

@@ -1,6 +1,6 @@
-"""Scripts and style sheets as they travel: without comments and indentation, which only readers of the source need.
+"""Removes comments and indentation from scripts and style sheets before they are served.
 
-Every line keeps its number, so that a browser's error message points into the source.
+Line numbers stay the same, so that a browser's error message points to the line of the source.
 """
 
 import re
@@ -11,7 +11,7 @@ _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def lean(source: str) -> str:
-    r"""Leave out whole-line comments and indentation. Texts of several lines are not recognised: the page has none.
+    r"""Remove whole-line comments and indentation. Strings over several lines are not recognised; the page has none.
 
     >>> lean('/** Adds. */\nfunction add(a, b) {\n  // as it should\n  return a + b; // numbers\n}\n')
     '\nfunction add(a, b) {\n\nreturn a + b; // numbers\n}\n'

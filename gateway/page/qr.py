@@ -1,4 +1,4 @@
-"""The address that visitors open, as a picture that phones read."""
+"""QR codes of the address that visitors open."""
 
 from io import BytesIO
 from typing import Annotated
@@ -14,11 +14,11 @@ from serving.roles import Role, requires
 
 router = APIRouter(prefix="/collections", tags=["collections"], responses=error_answers(401, 403, 429))
 
-_QUIET_MODULES = 4  # around the code, as ISO/IEC 18004 asks
+_QUIET_MODULES = 4  # width of the quiet zone, ISO/IEC 18004
 
 
 def visitors_address(page: str, collection: str) -> str:
-    """The match page of one collection.
+    """Return the address of a collection's match page.
 
     >>> visitors_address("https://museum.example/", "east hall")
     'https://museum.example/?collection=east%20hall'
@@ -27,7 +27,7 @@ def visitors_address(page: str, collection: str) -> str:
 
 
 def qr_svg(text: str) -> bytes:
-    """Draw a QR code: an SVG, black on white, with the text as its title. A quarter of it may be covered or dirty."""
+    """Draw a QR code: an SVG, black on white, with the text as its title; readable with a quarter of it covered."""
     drawn = BytesIO()
     code = segno.make_qr(text, error="q", boost_error=False)
     code.save(drawn, kind="svg", border=_QUIET_MODULES, dark="#000", light="#fff", title=text, omitsize=True)
@@ -44,6 +44,6 @@ def qr_svg(text: str) -> bytes:
 async def get_qr_code(
     request: Request, collection: Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
 ) -> Response:
-    """Of this page's own address as the caller reached it: scan it from where visitors are, before printing it."""
+    """Draw the code of the address by which the caller reached this page; test it on a visitor's network first."""
     page = f"{str(request.base_url).rstrip('/')}{link('/')}"
     return Response(qr_svg(visitors_address(page, collection)), media_type="image/svg+xml")

@@ -1,4 +1,4 @@
-"""The routes that the retrieval service answers: one table, which says what the gateway asks of them and documents."""
+"""The table of routes that the retrieval service answers: what the gateway checks and documents of every route."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -55,22 +55,22 @@ class Forwarded:
 
     Attributes:
         method: of HTTP.
-        path: the same at both.
-        name: of the operation in the document.
-        role: that it needs.
-        reply: its model, or the media type of a file; None where there is no body.
+        path: the same at the gateway and the service.
+        name: of the operation in the OpenAPI document.
+        role: required of the caller.
+        reply: its model, or the media type of a file; None without a body.
         fails: the service's error statuses; the gateway adds its own.
         summary: the same as the service's.
-        description: for people who call it.
+        description: for callers.
         status: of success.
-        params: of the query.
-        body: read here, within ``most_bytes``, before it is passed on.
+        params: model of the query.
+        body: model of the JSON body, which is read here, up to ``most_bytes``, before it is forwarded.
         most_bytes: see ``body``.
-        streamed: the form that is passed on unread.
-        is_conditional: it may say which state is to be changed, by ``If-Match``.
-        is_long: it may take as long as an upload.
-        is_about_answers: answers given a moment ago are sent to the service first.
-        is_repeatable: asked a second time, where the connection died, it is answered as the first time would have been.
+        streamed: model of the form, which is forwarded unread.
+        is_conditional: whether it accepts ``If-Match``.
+        is_long: whether it has the timeout of an upload.
+        is_about_answers: whether recent answers are sent to the service first.
+        is_repeatable: whether it can be sent again after a broken connection, with the same answer.
     """
 
     method: str
@@ -214,7 +214,7 @@ ROUTES = (
               "It has no photo yet. A collection that was not created begins with its first photo and ends with its "
               "last.",
               status=201, body=NewCollection, is_repeatable=False),
-    # After those below collections, which these paths match as well.
+    # After the longer paths below /collections, because these paths match them too.
     Forwarded("PATCH", _COLLECTION, "rename_collection", MANAGE, CollectionSummaryBody, (404, 422, 503),
               "Rename a collection",
               "From the next match on only the new name works; photos, calibration and recent matches keep their "

@@ -1,4 +1,4 @@
-"""The router of the forwarded routes: what of each the gateway checks and documents, and how it is passed on."""
+"""The router of the forwarded routes: checks, documents and forwards them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -64,7 +64,7 @@ def _endpoint(route: Forwarded) -> Any:
 
 
 def _parameters(route: Forwarded) -> list[Dependency]:
-    """What of the path and the query is checked here, and so documented."""
+    """List the dependencies that check the path and the query, and so document them."""
     checks = [check for name, check in _PATH_CHECKS.items() if f"{{{name}" in route.path]
     if route.is_conditional:
         checks.append(_check_expected)

@@ -1,4 +1,4 @@
-"""Requests passed on to the retrieval service as they come, and its answers as they come back."""
+"""Forwards requests to the retrieval service, and its answers to the caller."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -18,7 +18,7 @@ GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
 
 _UNQUOTED = "/:@!$&'()*+,;=~"
 
-# Everything else belongs to one hop, or is nobody's business behind the gateway.
+# All other headers belong to one hop, or must not pass the gateway.
 _REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-match", "if-none-match", "if-modified-since")
 _RESPONSE_HEADERS = (
     "cache-control",
@@ -35,7 +35,7 @@ _RESPONSE_HEADERS = (
 
 
 def _quoted(path: str) -> str:
-    """Encode a path that arrived decoded: names may hold ``%`` and ``?``, or be ``..``, which clients would resolve."""
+    """Encode a path again that arrived decoded: names may hold ``%`` and ``?``, or be ``..``, which clients resolve."""
     segments = quote(path, safe=_UNQUOTED).split("/")
     return "/".join(part.replace(".", "%2E") if part in (".", "..") else part for part in segments)
 
@@ -48,25 +48,25 @@ async def forward(
     timeout_s: float | None = None,
     is_repeatable: bool = True,
 ) -> Response:
-    """Answer with what the retrieval service answers to the same request.
+    """Forward a request to the retrieval service and return its answer.
 
     Args:
-        request: to pass on; the body of a POST is streamed through unless ``body`` is given.
+        request: to forward; the body of a POST is streamed unless ``body`` is given.
         gateway: the running gateway.
-        body: already read, instead of the request's own: JSON, or empty.
+        body: a body that has been read: JSON, or empty.
         timeout_s: until the answer begins; None is the setting for searches.
-        is_repeatable: whether it may be passed on once more; a deletion never is, as it would not be found again, nor a
-            change of what was read, which would seem to have been changed by somebody else.
+        is_repeatable: whether it may be sent again after a broken connection. Never for a deletion, whose target would
+            be gone, and a change with ``If-Match``, whose ETag would be outdated.
 
     Raises:
         ServiceError: the service cannot be reached, or its answer does not begin in time.
         ServiceRefused: it cannot answer a visitor at the moment.
     """
     hung_up = False
-    # A header that is no ASCII says nothing to anybody, and the client would refuse to send it.
+    # The client refuses to send headers that are not ASCII.
     sent = {name: value for name in _REQUEST_HEADERS if (value := request.headers.get(name)) and value.isascii()}
     if body:
-        sent["content-type"] = "application/json"  # whatever the caller calls it, or does not
+        sent["content-type"] = "application/json"  # also if the caller sent another type, or none
 
     async def stream_body() -> AsyncIterator[bytes]:
         nonlocal hung_up
@@ -88,7 +88,7 @@ async def forward(
             is_repeatable=is_repeatable and request.method != "DELETE" and "if-match" not in request.headers,
         )
     except Exception as exc:
-        # Sockets and the transport within one process each make something else of a body that breaks off.
+        # Sockets and the in-process transport raise different errors for a body that breaks off.
         if hung_up:
             raise ClientDisconnect from exc
         raise
@@ -99,7 +99,7 @@ async def forward(
             await answer.aclose()
     headers = {name: answer.headers[name] for name in _RESPONSE_HEADERS if name in answer.headers}
     if answer.status_code == 408:
-        headers["connection"] = "close"  # said by the service to its caller, and meant for ours
+        headers["connection"] = "close"  # the service closes the connection, so the caller's must be closed too
     return StreamingResponse(
         answer.aiter_raw(),
         answer.status_code,

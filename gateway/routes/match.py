@@ -1,4 +1,4 @@
-"""``POST /match``: the visitor's question."""
+"""``POST /match``: which place a photo shows."""
 
 from contextlib import suppress
 from functools import partial
@@ -67,21 +67,21 @@ data: {"matched": true, "place": {…}, …}
 async def match(
     request: Request, gateway: Annotated[Gateway, Depends(get_gateway)], timeout_s: RequestTimeout = None
 ) -> Response:
-    """Answer whole, or in events."""
+    """Answer with one JSON document, or with events."""
     answer = partial(_answer, request, gateway, timeout_s)
     if wants_events(request):
         return EventStream(request, answer)
     reply, later = await answer(tell_nobody)
     if later is not None and reply.candidates and reply.candidates[0].verdict is not None:
         reply.candidates[0].verdict.written_reasons = (await later()).written_reasons
-    # Serialised once, here: the reply was validated when it was built.
+    # Serialised here, without a second validation: the reply was validated when it was built.
     return Response(reply.model_dump_json(), media_type="application/json")
 
 
 async def _answer(
     request: Request, gateway: Gateway, timeout_s: float | None, tell: Tell
 ) -> tuple[MatchReply, Later | None]:
-    """Read the form, ask the pipeline; also give what finds out the written reasons, where they are asked for."""
+    """Read the form and run the pipeline. Also return a function that writes the reasons, if they are requested."""
     timer = StageTimer()
     gateway.gate.refuse_if_full()
     with gateway.body_slots.admit() as incoming:
@@ -110,9 +110,9 @@ async def _reasons(
     fields: MatchFields,
     reply: MatchReply,
 ) -> ReasonsEvent:
-    """Have the reasons written; the answer is known, and no match waits for them."""
+    """Write the reasons; the answer is complete, and no match waits for them."""
     written = None
-    with suppress(DeadlinePassed):  # the answer is there all the same
+    with suppress(DeadlinePassed):  # the answer is valid without reasons
         async with until_disconnect(request, timeout_s):
             written = await gateway.pipeline.write_reasons(photos, fields, reply)
     winner = reply.candidates[0].image_id if reply.matched and reply.candidates else None

@@ -1,7 +1,7 @@
-"""``/session``: a browser shows a key once and is known by a cookie from then on.
+"""``/session``: a browser signs in with a key once, and has a cookie from then on.
 
-Pictures on a page cannot carry an ``Authorization`` header, and what a script can store a hostile script can read. The
-cookie is out of scripts' reach and is sent with nothing that a page of another site begins.
+Images on a page cannot send an ``Authorization`` header, and a key that a script stores can be read by a hostile
+script. The cookie is not readable by scripts (HttpOnly) and is not sent with requests from other sites (SameSite).
 """
 
 from typing import Annotated
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/session", tags=["session"])
 @router.get("", summary="The caller's key and role")
 @requires(Role.OPEN)
 async def show_session(request: Request) -> SessionBody:
-    """The name and role of the caller; without keys everybody is an admin."""
+    """Return the name and role of the caller; without keys, every caller is an admin."""
     identity: Identity = request.state.identity
     return SessionBody(name=None if identity.is_anonymous else identity.name, role=identity.role.word)
 
@@ -32,7 +32,7 @@ async def show_session(request: Request) -> SessionBody:
 @router.get("/keys", summary="Names and roles of all keys")
 @requires(Role.ADMIN)
 def list_keys(gateway: GatewayDependency) -> KeysBody:
-    """Names and roles of the keys, which `python -m gateway.manage_keys` creates and revokes."""
+    """List names and roles of the keys, which `python -m gateway.manage_keys` creates and revokes."""
     path = gateway.settings.keys_file
     if path is None:
         return KeysBody(guarded=False)
@@ -52,7 +52,7 @@ async def begin_session(
     response: Response,
     remember: Annotated[bool, Query(description="true: for 30 days; false: until the browser is closed")] = False,
 ) -> SessionBody:
-    """Check the key and set a cookie that stands for it."""
+    """Check the key and set a session cookie."""
     identity: Identity = request.state.identity
     sessions: Sessions = request.app.state.sessions
     key = bearer_token(request.headers)

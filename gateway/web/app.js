@@ -1,4 +1,4 @@
-/** Start of the page: the frame around the views, and which view an address shows. */
+/** Entry point: draws the frame of the page and the view of the current address. */
 
 import { MatchSession } from "./match/session.js";
 import { fetchAnswer, matchView } from "./match/view.js";
@@ -11,7 +11,7 @@ import { identify, identity, isStaff, isVisitor } from "./page/identity.js";
 import { currentLanguage, preferredLanguage, t, useLanguage, useWords } from "./page/language.js";
 import { address, currentRoute, matchAddress } from "./page/router.js";
 
-// What outlives a view: an answer on screen and a running upload survive a change of page or language.
+// These outlive a view: an answer and a running upload are kept when the page or the language changes.
 const context = {
   session: new MatchSession(),
   queue: null,
@@ -20,12 +20,12 @@ const context = {
 
 let shown = { dispose: () => {} };
 let asked = 0;
-let whoIsThere = null; // settled once the server has said who we are, or could not
+let whoIsThere = null; // settles when the server has identified the caller, or failed to
 
 const DESK = ["collections", "status"];
 const isDesk = () => DESK.includes(currentRoute().segments[0]);
 
-/** The operator's views, their style and words are fetched when first opened: a visitor's phone never loads them. */
+/** The operator's views, their style and texts are fetched at first use, so a visitor's phone does not load them. */
 async function viewOf({ segments }) {
   const [page, collection, kind, place] = segments;
   if (!DESK.includes(page)) return matchView;
@@ -46,7 +46,7 @@ async function show({ moveFocus }) {
   const request = ++asked;
   const route = currentRoute();
   const view = await viewOf(route).catch((error) => failedView(error));
-  if (request !== asked) return; // somebody was faster
+  if (request !== asked) return; // another view has been requested in the meantime
   shown.dispose?.();
   shown = view(context, route);
   document.getElementById("main").replaceChildren(shown.element);
@@ -58,7 +58,7 @@ async function show({ moveFocus }) {
   }
 }
 
-/** In place of a view whose files could not be fetched. */
+/** Shown if the files of a view cannot be fetched. */
 const failedView = (error) => () => {
   console.info("a part of the page is missing:", error);
   const retry = () => show({ moveFocus: true });
@@ -70,7 +70,7 @@ const failedView = (error) => () => {
 function drawBar() {
   const route = currentRoute();
   const page = route.segments[0] ?? "match";
-  // A visitor's way back leads to the collection they came for.
+  // The link back leads to the collection that the visitor came for.
   const camera = matchAddress((isDesk() ? null : route.query.get("collection")) ?? invitation());
   const link = (name, href = address(name)) =>
     h("a", { href, "aria-current": name === page ? "page" : null }, t(`nav.${name}`));
@@ -96,13 +96,13 @@ async function switchLanguage(language) {
   try {
     await useLanguage(language, { remember: true });
   } catch {
-    return announce(t("error.network")); // its sentences could not be fetched; what is on screen stays
+    return announce(t("error.network")); // its texts could not be fetched; the view is not changed
   }
   await show({ moveFocus: false });
   document.querySelector(".language").focus();
 }
 
-/** From the second visit on the service worker keeps the files; those of the first, and the answer's, are put beside it. */
+/** The service worker caches files from the second visit on; this caches those of the first visit and the answer's. */
 async function keepForOffline() {
   await navigator.serviceWorker.register("offline.js");
   if (!isDesk()) await fetchAnswer();
@@ -124,7 +124,7 @@ async function start() {
   }
   addEventListener("hashchange", () => show({ moveFocus: true }));
   document.getElementById("skip").addEventListener("click", (event) => {
-    event.preventDefault(); // the hash belongs to the router
+    event.preventDefault(); // the router uses the hash
     document.getElementById("main").focus();
   });
   addEventListener("beforeunload", (event) => {
@@ -140,7 +140,7 @@ async function start() {
     if (isOther) show({ moveFocus: true });
     else drawBar();
   });
-  // Absent on plain http other than localhost. Failing to keep the files costs only the offline shell.
+  // Absent on plain http other than localhost. Without the cache, only offline use is missing.
   if ("serviceWorker" in navigator) keepForOffline().catch((error) => console.info("not kept for offline:", error));
 }
 

@@ -1,6 +1,6 @@
 /**
- * Service worker: the page opens without a connection. Only the page's own files are kept, and the network is asked
- * first, so an update of the product shows at once. Answers and photos always come from the server.
+ * Service worker: opens the page without a connection. It caches only the page's files and tries the network first, so
+ * an update of the product is visible at once. Answers and photos always come from the server.
  */
 
 const SHELL = "shell";

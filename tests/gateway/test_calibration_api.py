@@ -30,7 +30,9 @@ class AlikeVerifier(ScriptedVerifier):
         encoder = ThumbnailEncoder()
         asked = encoder.encode([query.load()]).embeddings[0]
         found = encoder.encode([candidate.load() for candidate in candidates]).embeddings @ asked
-        return [Verdict(bool(each > 0.8), min(0.99, max(0.01, float(each))), "alike") for each in found]
+        return [
+            Verdict(bool(similarity > 0.8), min(0.99, max(0.01, float(similarity))), "alike") for similarity in found
+        ]
 
 
 @pytest.fixture
@@ -225,7 +227,7 @@ def test_the_embedded_default_is_calibrated(start: Callable[..., AppClient]):
     reply = wait(product)
     seen = encode(see_again(draw_place(5), seed=1).image)
     known, unknown = (
-        product.post("/match", files={"file": ("q.jpg", each)}).json() for each in (seen, encode(draw_place(99)))
+        product.post("/match", files={"file": ("q.jpg", photo)}).json() for photo in (seen, encode(draw_place(99)))
     )
 
     assert (reply["state"], reply["calibration"]["promised"]) == ("valid", True)

@@ -21,7 +21,7 @@ NAME = r"\b(?:matcher|process)_[a-z_]+\b"
 def dashboard_queries() -> list[str]:
     """Every query of the dashboard's panels and variables."""
     board = json.loads((DOCS / "grafana-dashboard.json").read_text())
-    variables = [each["query"] for each in board["templating"]["list"] if each["type"] == "query"]
+    variables = [variable["query"] for variable in board["templating"]["list"] if variable["type"] == "query"]
     return variables + [target["expr"] for panel in board["panels"] for target in panel["targets"]]
 
 

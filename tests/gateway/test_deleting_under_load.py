@@ -41,11 +41,11 @@ def test_a_deleted_image_is_in_no_later_answer(filled: AppClient):
         matching = [pool.submit(match) for _ in range(2)]
         changing = [pool.submit(change, first_seed) for first_seed in (100, 200)]
         try:
-            for each in changing:
-                each.result()
+            for future in changing:
+                future.result()
         finally:
             finished.set()
-        assert all(each.result() >= 1 for each in matching)
+        assert all(future.result() >= 1 for future in matching)
 
     assert len(deleted) == 2 * ROUNDS
     assert len(filled.get("/index/images").json()["images"]) == 6

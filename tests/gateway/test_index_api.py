@@ -21,7 +21,7 @@ def test_an_upload_streams_through_with_its_fields(product: AppClient):
     )
 
     body = answer.json()
-    assert [(each["filename"], each["status"]) for each in body["results"]] == [
+    assert [(result["filename"], result["status"]) for result in body["results"]] == [
         ("a.jpg", "added"),
         ("b.txt", "rejected"),
     ]

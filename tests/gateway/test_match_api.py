@@ -126,7 +126,7 @@ def test_readiness_tells_how_long_answers_took(filled: AppClient):
     assert (before["recent_matches"], before["stage_ms"]) == (0, {})
     assert after["recent_matches"] == 2
     assert {"receive", "retrieval_encode", "verification_verify", "total"} <= set(after["stage_ms"])
-    assert all(0 <= each["median"] <= each["p95"] for each in after["stage_ms"].values())
+    assert all(0 <= times["median"] <= times["p95"] for times in after["stage_ms"].values())
 
 
 def test_the_version_names_the_models(product: AppClient):
@@ -156,7 +156,7 @@ def test_reasons_speak_the_visitors_language(filled: AppClient, fields: dict, he
     nearest = {"en": "The nearest is place-3.", "zh": "最接近的是“place-3”。"}
     assert (told["matched"], told["reasons"][0]) == (False, nearest[language])
     assert told["reasons_in"][language] == told["reasons"]
-    assert {each[0] for each in told["reasons_in"].values()} == set(nearest.values())
+    assert {reasons[0] for reasons in told["reasons_in"].values()} == set(nearest.values())
     assert match(filled)["reasons"] == []
 
 

@@ -51,8 +51,8 @@ def test_the_events_lead_to_the_answer_that_others_get_whole(filled: AppClient):
     candidates, *verdicts, (last, reply) = events
     assert (candidates[0], {name for name, _ in verdicts}, last) == ("candidates", {"verdict"}, "result")
     assert candidates[1]["verifying"]
-    assert [each["verdict"] for each in candidates[1]["candidates"]] == [None] * 5
-    assert [body["image_id"] for _, body in verdicts] == [each["image_id"] for each in reply["candidates"]]
+    assert [candidate["verdict"] for candidate in candidates[1]["candidates"]] == [None] * 5
+    assert [body["image_id"] for _, body in verdicts] == [candidate["image_id"] for candidate in reply["candidates"]]
     assert candidates[1]["request_id"] == reply["request_id"]
     changing = {"request_id", "timings_ms"}
     assert {k: v for k, v in reply.items() if k not in changing} == {

@@ -36,7 +36,8 @@ def test_one_good_photo_among_others_is_enough(filled: AppClient):
 
     answer = match(filled, ELSEWHERE, SEEN[0], top_k="6")
 
-    assert "place-2" not in {each["place"]["id"] for each in alone["candidates"]}  # five of six are considered
+    considered = {candidate["place"]["id"] for candidate in alone["candidates"]}
+    assert "place-2" not in considered  # five of six are considered
     assert (answer["matched"], answer["place"]["id"]) == (True, "place-2")
     assert [answer["candidates"][0][name] for name in ("photo", "rank", "retrieval_rank")] == [1, 1, 1]
 
@@ -117,7 +118,7 @@ def test_a_copy_beside_another_view_leaves_that_its_say(filled: AppClient):
 
     assert (two["copies"], three["copies"]) == ([], [1])
     assert three["decision"] == two["decision"]
-    assert {each["photo"] for each in three["candidates"]} <= {0, 2}
+    assert {candidate["photo"] for candidate in three["candidates"]} <= {0, 2}
 
 
 def test_plain_photos_are_no_copies_of_each_other(filled: AppClient):

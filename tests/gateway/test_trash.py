@@ -56,7 +56,7 @@ class TestEverythingThatIsDeleted:
         for url in (image["preview_url"], image["file_url"], f"/index/images/{image['id']}"):
             assert filled.get(url).status_code == 404
         listed = filled.get("/index/places").json()["places"]
-        assert "place-2" not in {each["id"] for each in listed}
+        assert "place-2" not in {deletion["id"] for deletion in listed}
 
     def test_undoing_brings_it_back(self, filled: AppClient, what: str):
         """The visitor gets the answer that they got before, and the trash is empty."""

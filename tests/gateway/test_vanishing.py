@@ -138,8 +138,8 @@ def test_no_match_outlasts_its_time_when_a_service_vanishes(
             after = [answered.get(timeout=120) for _ in range(6)]
         finally:
             is_over = True
-        for each in asking:
-            each.result()
+        for future in asking:
+            future.result()
     while not answered.empty():
         after.append(answered.get())
     at_work = product.matches_at_work()

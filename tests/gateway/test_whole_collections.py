@@ -14,7 +14,7 @@ PHOTO = encode(draw_place(2))
 
 def names(product: AppClient) -> list[str]:
     """Of all collections."""
-    return [each["id"] for each in product.get("/index/collections").json()["collections"]]
+    return [collection["id"] for collection in product.get("/index/collections").json()["collections"]]
 
 
 def match(product: AppClient, collection: str) -> int:
@@ -43,7 +43,7 @@ def test_a_log_of_matches_goes_with_its_collection(filled: AppClient):
     after_renaming = filled.get("/collections/east/matches").json()["matches"]
     filled.request("DELETE", "/collections/east")
 
-    assert [each["feedback"]["verdict"] for each in after_renaming] == ["right"]
+    assert [match["feedback"]["verdict"] for match in after_renaming] == ["right"]
     assert filled.get("/collections/east/matches").json()["matches"] == []
 
 

@@ -103,7 +103,7 @@ def test_reasons_are_written_for_the_winner_alone(product: AppClient, model: Mod
     """In one JSON reply the answer waits for them, and they stand in the winner's verdict."""
     reply = match(product, reasons="true").json()
 
-    assert [each["verdict"]["written_reasons"] for each in reply["candidates"]] == [WRITTEN, None, None]
+    assert [candidate["verdict"]["written_reasons"] for candidate in reply["candidates"]] == [WRITTEN, None, None]
     assert (model.words, model.sentences) == (PLACES, 1)
 
 

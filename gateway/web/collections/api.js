@@ -1,8 +1,8 @@
-/** What only operators ask of the gateway; visitors' phones never load it. */
+/** Requests of operators to the gateway; visitors' phones do not load this file. */
 
 import { changeJson, json, query } from "../page/api.js";
 
-/** The path of a collection; its name may hold slashes, which stay. */
+/** The path of a collection; slashes in its name are kept. */
 export const collectionPath = (collection, what = "") =>
   `collections/${collection.split("/").map(encodeURIComponent).join("/")}${what}`;
 
@@ -14,7 +14,7 @@ export const createCollection = (name) => changeJson("POST", "collections", { na
 
 export const placePath = (collection, placeId) => collectionPath(collection, `/places/${encodeURIComponent(placeId)}`);
 
-/** A place with the tag that says in which state it was read; so of a change, which the server refuses if that is old. */
+/** A place with its ETag. A change sends it back, and the server refuses the change if the place has changed since. */
 const tagged = (answer, place) => ({ place, tag: answer.headers.get("ETag") });
 
 export const readPlace = (collection, placeId) => json(placePath(collection, placeId), { read: tagged, cache: "no-store" });

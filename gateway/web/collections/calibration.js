@@ -1,4 +1,4 @@
-/** How often may it be wrong? What that costs in answers, and measuring it with the collection's own photos. */
+/** Calibration: choose how often an answer may be wrong, see the effect, and measure with the collection's photos. */
 
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
@@ -17,7 +17,7 @@ const calibrationPath = (collection) => collectionPath(collection, "/calibration
 const calibration = (collection) => json(calibrationPath(collection));
 const startCalibration = (collection, target) => changeJson("POST", calibrationPath(collection), { target });
 const changeTarget = (collection, target) => changeJson("PATCH", calibrationPath(collection), { target });
-/** Cancels the calibration that is running; where none is, forgets the one on record. */
+/** Cancels the running calibration; if there is none, deletes the stored one. */
 const dropCalibration = (collection) => json(calibrationPath(collection), { method: "DELETE" });
 
 export function calibrationContent(collection, section) {

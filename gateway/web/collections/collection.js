@@ -24,7 +24,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
     part("health.title", async () => (await import("./health.js")).healthContent),
     part("matches.title", async () => (await import("./matches.js")).matchesContent),
   ];
-  const about = h("div", { hidden: true }); // where it is the sample
+  const about = h("div", { hidden: true }); // filled for the sample collection
   const behind = h("div", { hidden: true }, folded.map(({ element }) => element));
   const counts = h("p", { class: "muted" });
   const visit = h(
@@ -69,7 +69,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   }
 
   async function count() {
-    const list = await collections().catch(() => null); // load() tells about a broken connection
+    const list = await collections().catch(() => null); // load() reports a broken connection
     const known = list?.find(({ id }) => id === collection);
     isKnown = !list || Boolean(known);
     manage.hidden = !known;
@@ -86,7 +86,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
     about.replaceWith(samplePanel(state, session));
   }
 
-  tellOfSample().catch(() => {}); // a hint less; the rest of the page tells what is wrong
+  tellOfSample().catch(() => {}); // only a hint is missing; other requests report the error
   const refresh = () => count().then(() => load());
   queue.addEventListener("change", () => ["finished", "paused", "stopped"].includes(queue.state) && refresh(), {
     signal: leave.signal,

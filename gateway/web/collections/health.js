@@ -1,4 +1,4 @@
-/** What is wrong with a collection, and what to photograph next. */
+/** Problems of a collection, and what to photograph next. */
 
 import { h } from "../page/dom.js";
 import { currentLanguage, t } from "../page/language.js";
@@ -8,7 +8,7 @@ import { pause } from "./section.js";
 
 const WAIT_S = 5;
 const POLL_MS = 3000;
-const FEW = 3; // pieces of the same advice that are listed one by one
+const FEW = 3; // up to so many entries with the same advice are listed one by one
 
 export function healthContent(collection, section) {
   return async (signal) => {

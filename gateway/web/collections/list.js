@@ -1,4 +1,4 @@
-/** The operator's first page: all collections, and the way to a new one. */
+/** The operator's first page: all collections, and a form for a new one. */
 
 import { collections, places } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
@@ -103,7 +103,7 @@ function collectionCard({ id, images, places: placeCount }) {
       const urls = page.places.map((place) => place.preview_url).filter(Boolean);
       cover.append(...urls.map((src) => h("img", { src, alt: "", loading: "lazy" })));
     },
-    () => {}, // the cover is decoration
+    () => {}, // the cover is only decoration
   );
   return h(
     "li",

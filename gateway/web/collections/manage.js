@@ -1,4 +1,4 @@
-/** A collection's name, its end, and the way in for visitors: what its buttons open. */
+/** Dialogs of a collection: rename, delete, and the QR code for visitors. */
 
 import { collections } from "../page/api.js";
 import { confirmed, errorNotice, openDialog } from "../page/dialogs.js";
@@ -85,7 +85,7 @@ export async function remove(collection) {
   if (agreed) await removeAtOnce(collection);
 }
 
-/** Without a question, for it can be undone. */
+/** Deletes without a confirmation, because it can be undone. */
 export function removeAtOnce(collection) {
   return deleteWithUndo(collectionPath(collection), collection).then(() => (location.hash = address("collections")));
 }

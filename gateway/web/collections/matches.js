@@ -1,4 +1,4 @@
-/** What visitors were answered lately, as numbers: no photo is kept. */
+/** Recent answers to visitors, as numbers: no photo is stored. */
 
 import { h } from "../page/dom.js";
 import { currentLanguage, percent, t, when } from "../page/language.js";

@@ -1,4 +1,4 @@
-/** One place: its words, its photos, more of them, fewer of them. */
+/** One place: its texts and its photos; edit, add and delete them. */
 
 import { uploadPanel } from "../ingest/panel.js";
 import { imagePath, images } from "../page/api.js";
@@ -33,7 +33,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
     }, load);
   }
 
-  /** Run `action`; tell what went wrong above the photos. */
+  /** Run `action`; show its error above the photos. */
   async function attempt(action, retry) {
     trouble.replaceChildren();
     try {
@@ -70,7 +70,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   const edit = () =>
     attempt(async () => {
       const [{ placeForm }, read] = await Promise.all([import("./place_form.js"), readPlace(collection, placeId)]);
-      if (head.querySelector("form")) return; // under a hand that types
+      if (head.querySelector("form")) return; // the form is being edited
       let { tag } = read;
 
       const save = (change) =>
@@ -80,7 +80,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
             const { place } = isChange ? await changePlace(collection, placeId, change, tag) : read;
             shown = shown.map((image) => ({ ...image, place }));
           } catch (error) {
-            // Only what was edited here is sent: saved once more, it stands beside what somebody else has changed.
+            // Only the edited fields are sent, so saving again keeps the other person's changes of other fields.
             if (error.code === "changed_meanwhile") ({ tag } = await readPlace(collection, placeId));
             throw error;
           }
@@ -131,7 +131,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   return { title: t("collection.places"), element, dispose, isEdited: () => hasDraft(draft) };
 }
 
-/** A collection that was not created goes with its last photo. */
+/** A collection that was not created explicitly is deleted with its last photo. */
 function nothingIfGone(error) {
   if (error.code !== "unknown_collection") throw error;
   return { images: [], total: 0, next_cursor: null };

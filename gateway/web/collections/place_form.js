@@ -1,4 +1,4 @@
-/** Editing what visitors read about a place. */
+/** The form for the texts that visitors read about a place. */
 
 import { h } from "../page/dom.js";
 import { isPlain } from "../page/facts.js";
@@ -6,9 +6,9 @@ import { t } from "../page/language.js";
 import { forgetDraft, keepDraft, readDraft } from "./drafts.js";
 
 /**
- * @param {object} place PlaceBody; `onsave` gets the PlaceChange of what was edited, and only that: meanwhile somebody
- *   else may have changed the rest
- * @param {string} draft name under which unsaved changes are kept
+ * @param {object} place PlaceBody; `onsave` gets a PlaceChange with the edited fields only, because another person
+ *   may have changed the others
+ * @param {string} draft name under which unsaved changes are stored
  */
 export function placeForm(place, { draft, onsave, oncancel }) {
   const kept = readDraft(draft);
@@ -88,15 +88,15 @@ const text = (input) => input.value.trim();
 
 const number = (input) => (input.value === "" ? null : Number(input.value));
 
-/** Plain metadata as lines of "name: value". */
+/** Metadata with plain values as lines of "name: value". */
 function factLines(metadata) {
   const plain = Object.entries(metadata).filter(([, value]) => isPlain(value));
   return plain.map(([name, value]) => `${name}: ${value}`).join("\n");
 }
 
 /**
- * The metadata that such lines mean, or null where a line has no colon.
- * What lines cannot show (lists, nested objects) stays as it was, and so does a number that was not edited.
+ * Parses such lines to metadata; null if a line has no colon.
+ * Values that lines cannot show (lists, nested objects) are kept, and so are numbers that were not edited.
  */
 function readFacts(text, before) {
   const after = Object.fromEntries(Object.entries(before).filter(([, value]) => !isPlain(value)));

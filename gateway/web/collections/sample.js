@@ -1,4 +1,4 @@
-/** The sample collection: said plainly to be one, and tried in one click. */
+/** The sample collection: marked as a sample, with photos to try it. */
 
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
@@ -6,7 +6,7 @@ import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { matchAddress } from "../page/router.js";
 
-/** On the sample's own page: that it is one, whose photographs they are, and questions to ask. */
+/** On the sample's page: a notice, the photographers, and photos to try. */
 export function samplePanel({ collection, queries, source }, session) {
   const trouble = h("div", {});
   const remove = () =>

@@ -1,4 +1,4 @@
-/** The way to a sample collection, made in one click. */
+/** Offers to build the sample collection with one click. */
 
 import { json, query } from "../page/api.js";
 import { errorNotice, technicalDetails } from "../page/dialogs.js";
@@ -12,7 +12,7 @@ const POLL_MS = 700;
 
 const buildSample = (language) => json("sample" + query({ language }), { method: "POST" });
 
-/** A button that builds the sample and leads to it; nothing where the photographs are not installed or it is there. */
+/** A button that builds and opens the sample; nothing if it exists or its photographs are not installed. */
 export function sampleOffer() {
   const root = h("div", { class: "sample-offer" });
   let isLeft = false;
@@ -42,14 +42,14 @@ export function sampleOffer() {
   const button = () => h("button", { class: "button", onclick: build }, icon("photo"), t("sample.load"));
 
   function refresh() {
-    if (root.querySelector("progress")) return; // it is being followed already
+    if (root.querySelector("progress")) return; // its progress is shown already
     sample(currentLanguage()).then(
       (state) => {
         if (state.state === "building") return follow(state);
         const isOffered = ["absent", "failed"].includes(state.state);
         root.replaceChildren(...(isOffered ? [button(), h("p", { class: "muted" }, t("sample.about"))] : []));
       },
-      () => {}, // an offer less; the rest of the page tells what is wrong
+      () => {}, // only the offer is missing; other requests report the error
     );
   }
 

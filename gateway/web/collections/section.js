@@ -1,4 +1,4 @@
-/** Parts of a page that are fetched, and ask the server, only when somebody opens them. */
+/** Folded sections of a page; their code and data are fetched when they are opened. */
 
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
@@ -7,7 +7,7 @@ import { t } from "../page/language.js";
 /**
  * @param {string} title
  * @param {(section) => Promise<(signal: AbortSignal) => Promise<Node[]>>} fetchContent called at the first opening, with
- *   this section; gives what loads its content, at each opening and by `reload`
+ *   this section; resolves to a function that loads the content, at every opening and for `reload`
  * @returns {{element: HTMLElement, reload: () => void, dispose: () => void}}
  */
 export function foldedSection(title, fetchContent) {
@@ -29,7 +29,7 @@ export function foldedSection(title, fetchContent) {
       const content = await load(leave.signal);
       if (!leave.signal.aborted) body.replaceChildren(...content);
     } catch (error) {
-      const told = error instanceof TypeError ? { code: "network" } : error; // a module that could not be fetched
+      const told = error instanceof TypeError ? { code: "network" } : error; // a module that cannot be fetched
       if (!leave.signal.aborted) body.replaceChildren(errorNotice(told, { retry: reload }));
     }
   }
@@ -37,7 +37,7 @@ export function foldedSection(title, fetchContent) {
   return section;
 }
 
-/** Wait, or stop waiting when the page is left. */
+/** Wait; stop waiting when the page is left. */
 export function pause(ms, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);

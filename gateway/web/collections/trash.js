@@ -1,6 +1,6 @@
 /**
- * Deletions are made at once, and offered to be taken back; the server keeps what was deleted for some days.
- * The document gets an event `deletion` when something was deleted or came back.
+ * Deletions happen at once and can be undone; the server keeps deleted photos for some days.
+ * The document gets an event `deletion` after a deletion or an undo.
  */
 
 import { json, query } from "../page/api.js";
@@ -19,10 +19,10 @@ async function send(method, path, options) {
   return answer;
 }
 
-/** Take back what a deletion took. */
+/** Undo a deletion. */
 const restore = (trashId) => send("POST", `trash/${trashId}/restore`).then(() => announce(t("delete.undone")));
 
-/** Delete what is at `path`, and offer to take it back. */
+/** Delete what is at `path`, and offer to undo it. */
 export async function deleteWithUndo(path, name) {
   const trashId = await send("DELETE", path, { read: (answer) => answer.headers.get("X-Trash-Id") });
   if (!trashId) return;
@@ -37,7 +37,7 @@ export async function deleteWithUndo(path, name) {
       (error) => (toast.replaceChildren(errorNotice(error)), wait()),
     );
   }
-  // Whoever is on the way to the button is not hurried.
+  // The offer stays while the pointer or the focus is on it.
   const button = h("button", { class: "button small", onclick: undo, onfocus: hold, onblur: () => button.disabled || wait() }, t("delete.undo"));
   const toast = h("div", { class: "toast", role: "status" }, icon("bin"), h("span", {}, t("delete.done", { name })), button);
   document.body.append(toasts);
@@ -45,7 +45,7 @@ export async function deleteWithUndo(path, name) {
   wait();
 }
 
-/** What loads the content of a folded section. */
+/** Returns the function that loads the content of the section. */
 export function trashContent(section) {
   return async () => {
     const trouble = h("div", {});
@@ -60,7 +60,7 @@ export function trashContent(section) {
       list.append(...page.deletions.map(row));
       return page;
     }
-    /** Do something that changes the trash, then show it again. */
+    /** Run an action that changes the trash, then show the trash again. */
     const attempt = (action) =>
       action.then(section.reload, (error) => trouble.replaceChildren(errorNotice(error, { retry: section.reload })));
     async function end(path, title) {

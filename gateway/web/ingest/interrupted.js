@@ -1,32 +1,32 @@
 /**
- * Remembers on this device uploads that are not finished, so that they can be taken up again after a reload. Every tab
- * has an upload of its own, and says as long as it runs that it does.
+ * Stores unfinished uploads on this device, so that they can be resumed after a reload. Every tab has its own upload,
+ * and marks it as running while it runs.
  */
 
 import { device, tab } from "../page/storage.js";
 
-const KEPT = "uploads"; // by the tab they run in
+const KEPT = "uploads"; // by the tab in which they run
 const SIGN_MS = 5000;
-// A tab in the background may use its timer once a minute.
+// Timers of a background tab run only once a minute.
 const SILENCE_MS = 70_000;
 
 const plans = () => JSON.parse(device.get(KEPT)) ?? {};
 let sign = 0;
 
-/** This tab's name, which a reload keeps. */
+/** The tab's name; a reload keeps it. */
 function ownName() {
   const name = tab.get("name") ?? String(Math.random());
   tab.set("name", name);
   return name;
 }
 
-/** @param {object} plan where to and how divided; with `done` and `total` files */
+/** @param {object} plan the target and the grouping, with the numbers of `done` and `total` files */
 export function remember(plan) {
   device.set(KEPT, JSON.stringify({ ...plans(), [ownName()]: { ...plan, at: Date.now() } }));
   sign ||= setInterval(() => remember(plans()[ownName()]), SIGN_MS);
 }
 
-/** Forget this tab's upload, or the one that `interrupted` found. */
+/** Delete the record of this tab's upload, or of the one that `interrupted` found. */
 export function forget(name = ownName()) {
   if (name === ownName()) sign = clearInterval(sign) ?? 0;
   const { [name]: _, ...others } = plans();
@@ -34,8 +34,8 @@ export function forget(name = ownName()) {
 }
 
 /**
- * What is left of an upload to this collection, or this place of it, with the `tab` it ran in; null where nothing is.
- * One that another tab is busy with is not interrupted.
+ * The record of an interrupted upload to this collection or place, with its `tab`; null if there is none.
+ * An upload that is running in another tab is not interrupted.
  */
 export function interrupted({ collection, place }) {
   const isLeft = ([name, plan]) => name === ownName() || Date.now() - plan.at > SILENCE_MS;

@@ -1,4 +1,4 @@
-/** Which photos the server has already, told by their content before anything is sent. */
+/** Finds the photos that the server has already, by their hash, before they are sent. */
 
 import { changeJson } from "../page/api.js";
 

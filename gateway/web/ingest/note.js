@@ -1,11 +1,11 @@
-/** An upload that is running is shown on every page, below the bar. */
+/** Shows the running upload on every page, below the bar. */
 
 import { h } from "../page/dom.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
 import { IngestQueue } from "./queue.js";
 
-/** The queue of this page, with a note that follows it. */
+/** Creates the page's queue and the note that shows its state. */
 export function followedQueue() {
   const queue = new IngestQueue();
   const note = h("a", { class: "uploading", hidden: true });

@@ -1,11 +1,11 @@
-/** The way in for photos: drop or choose, review, start; then the upload's progress. */
+/** The upload panel: drop or choose photos, review, start; then the progress. */
 
 import { announce, fileButton, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, inARow, t } from "../page/language.js";
 import { forget, interrupted } from "./interrupted.js";
 
-// What only an upload needs is fetched with the first one.
+// The code of uploads is fetched with the first upload.
 const sources = () => import("./sources.js");
 const reviews = () => import("./review.js");
 
@@ -36,7 +36,7 @@ export function uploadPanel(queue, { collection, place = null }) {
     if (zone.isConnected) zone.before(resumption(broken, () => (forget(broken.tab), invite())));
   }
 
-  /** The upload that is running or was, as soon as there is one. */
+  /** The progress of the running or finished upload; nothing before the first one. */
   async function follow() {
     if (progress || queue.state === "idle") return;
     const { uploadProgress } = await import("./progress.js");
@@ -56,7 +56,7 @@ export function uploadPanel(queue, { collection, place = null }) {
       form = await review(selection, problem, { collection, place, plan, onstart, oncancel: () => invite() });
       if (!form) return invite(problem || t("upload.nothing"));
     } catch (error) {
-      // A folder that vanished, a manifest that cannot be read, no connection.
+      // A folder that has been removed, a manifest that cannot be read, or no connection.
       if (error instanceof TypeError || error.code === "network") return invite(t("error.network"));
       return invite(error.code === "invalid_request" ? `${t("upload.manifest.bad")} ${error.message}` : error.message);
     }
@@ -79,7 +79,7 @@ export function uploadPanel(queue, { collection, place = null }) {
     event.preventDefault();
     root.classList.remove("dragging");
     if (!event.dataTransfer?.items.length) return;
-    // Asked for at once: the browser forgets the drop right after the event.
+    // Read at once: after the event, the browser no longer has the drop's data.
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     receive(sources().then(({ fromEntries }) => fromEntries(entries)));
   };

@@ -1,11 +1,11 @@
-/** What an upload would become: the server says which files are photos, and which place each of them shows; then they are sent. */
+/** Plans an upload: the server tells which files are photos and which place they show, before they are sent. */
 
 import { changeJson, upload } from "../page/api.js";
 
 /**
- * Ask by names, before any photo is sent.
+ * Request the plan by file names, before any photo is sent.
  * @param {Source[]} sources see sources.js
- * @param {"auto"|"folder"|"photo"} grouping which photos show the same place, where no manifest says it
+ * @param {"auto"|"folder"|"photo"} grouping which photos show the same place, if no manifest says it
  * @returns {Promise<{grouping: string, photos: object[], places: object[], manifests: File[], skipped: number,
  *   queries: number, missing: string[], notes: object[]}>} `photos` with `path`, `size`, `load` and `place`
  */

@@ -1,4 +1,4 @@
-/** An upload as one sees it: how far, what became of every file, pause and continue. */
+/** The view of an upload: its progress, the result of every file, pause and continue. */
 
 import { errorNotice, errorSentence, technicalDetails } from "../page/dialogs.js";
 import { announce, h, refill } from "../page/dom.js";
@@ -10,7 +10,7 @@ export function uploadProgress(queue, { collection }) {
   const root = h("section", { class: "upload-progress", "aria-label": t("upload.running") });
   const leave = new AbortController();
   let parts = null;
-  let told = 0; // tenths announced so far
+  let told = 0; // announced tenths of the progress
 
   function draw() {
     root.hidden = queue.state === "idle";
@@ -123,7 +123,7 @@ function fileRow({ path, status, reason, code, where }) {
 
 const serverWords = (words) => (currentLanguage() === "en" ? words : technicalDetails([words]));
 
-/** Our sentence first, then the server's. */
+/** The page's text of an error, then the server's. */
 function problemRow({ path, reason, code }) {
   const said = reason && serverWords(h("span", { class: "muted", lang: "en" }, reason));
   const words = h("span", {}, h("b", {}, path), ` ${errorSentence({ code })} `, said ?? "");

@@ -1,4 +1,4 @@
-/** Carries photos to the server in small batches, through pauses and broken connections. */
+/** Sends photos to the server in small batches, with pauses and retries after broken connections. */
 
 import { forget, remember } from "./interrupted.js";
 
@@ -6,15 +6,15 @@ const MAX_FILES = 8;
 const MAX_BYTES = 16 * 1024 ** 2;
 const MAX_QUESTION = 32;
 const LONGEST_WAIT_S = 30;
-// The fault lies with one file of the batch: send them one by one and let the others through.
+// Statuses that one file of a batch may cause: its files are sent one by one, so that the others are added.
 const FAULTS_OF_A_FILE = new Set(["invalid_image", "unsupported_format", "image_too_large", "internal"]);
 
 /**
  * States: idle → running ⇄ waiting | paused | stopped → finished.
- * Fires `change` with every state and `progress` (detail: the items that changed) in between.
+ * Fires `change` for every state, and `progress` (detail: the changed items) in between.
  *
  * An item is a photo of plan.js with `collection`, `place` ({id?, name?, description?}) and here
- * `status` (pending, sending, added, duplicate, updated, rejected), `reason`, and `isKnown` where it was there before and so
+ * `status` (pending, sending, added, duplicate, updated, rejected), `reason`, and `isKnown` if the server had it and so it
  * was never sent.
  */
 export class IngestQueue extends EventTarget {
@@ -22,7 +22,7 @@ export class IngestQueue extends EventTarget {
   state = "idle";
   error = null;
   secondsLeft = 0;
-  corrected = 0; // places, by a manifest
+  corrected = 0; // places whose texts a manifest has changed
 
   #isWorking = false;
   #plan = null;
@@ -33,7 +33,7 @@ export class IngestQueue extends EventTarget {
     return ["running", "waiting", "paused", "stopped"].includes(this.state);
   }
 
-  /** Photos by status. */
+  /** Number of photos by status. */
   get counts() {
     const counts = { pending: 0, sending: 0, added: 0, duplicate: 0, updated: 0, rejected: 0, known: 0 };
     for (const { status, isKnown } of this.items) {
@@ -44,13 +44,13 @@ export class IngestQueue extends EventTarget {
     return { ...counts, done, total: this.items.length };
   }
 
-  /** How much is done, [0, 1], counting what travels at the moment by half: the server still has to look at it. */
+  /** The progress, [0, 1]; a sent batch counts half until the server has processed it. */
   get progress() {
     const { done, sending, total } = this.counts;
     return total ? (done + (sending * this.#share) / 2) / total : 0;
   }
 
-  /** @param {object} plan what to remember of it, should the page be closed; see interrupted.js */
+  /** @param {object} plan stored in case the page is closed; see interrupted.js */
   add(items, plan) {
     if (!this.isUnfinished) [this.items, this.corrected] = [[], 0];
     this.#plan = plan;
@@ -60,7 +60,7 @@ export class IngestQueue extends EventTarget {
     this.resume();
   }
 
-  /** Stop after the batch under way. */
+  /** Stop after the current batch. */
   pause() {
     this.#enter("paused");
     this.#endWait();
@@ -73,7 +73,7 @@ export class IngestQueue extends EventTarget {
     if (!this.#isWorking) this.#work();
   }
 
-  /** Forget a finished upload. */
+  /** Discard a finished upload. */
   dismiss() {
     forget();
     this.items = [];
@@ -114,7 +114,7 @@ export class IngestQueue extends EventTarget {
     this.#enter("finished");
   }
 
-  /** Ask which of the next photos are there already: after a reload the same folder is chosen again. */
+  /** Find those of the next photos that the server has already, for example after a reload. */
   async #recognise() {
     const { recognise } = await import("./known.js");
     const next = this.items.filter(({ status, isAskedAbout }) => status === "pending" && !isAskedAbout);
@@ -126,7 +126,7 @@ export class IngestQueue extends EventTarget {
     this.#mark(there.map(([item]) => item), { status: "duplicate", isKnown: true });
   }
 
-  /** Pending photos of one place, few and small enough that losing the connection loses little. */
+  /** The next pending photos of one place; few and small, so that a broken connection costs little. */
   #nextBatch() {
     const first = this.items.find(({ status }) => status === "pending");
     const batch = [];
@@ -174,7 +174,7 @@ export class IngestQueue extends EventTarget {
   #settle(sent, results) {
     const [first] = sent;
     if (first.isArchive) {
-      // The archive's row gives way to one row per file inside it.
+      // Replace the archive's row by one row per file inside it.
       const inside = results.map((result) => ({ ...first, path: result.filename, isArchive: false }));
       this.items.splice(this.items.indexOf(first), 1, ...inside);
       sent = inside;

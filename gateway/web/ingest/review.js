@@ -1,4 +1,4 @@
-/** What is about to be added, and which of it shows the same place: seen before anything is sent. */
+/** The review before an upload: the photos and their places. */
 
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
@@ -8,7 +8,7 @@ import { planUpload } from "./plan.js";
 const SHOWN = 5;
 const NOTHING = { grouping: "photo", photos: [], places: [], manifests: [], skipped: 0, queries: 0, missing: [], notes: [] };
 
-/** What was found, and how it is divided into places; null where there is nothing to add. */
+/** The review of a plan: the photos, grouped into places; null if there is nothing to add. */
 export async function review(selection, problem, { collection, place, plan: remembered, onstart, oncancel }) {
   const { sources, archives } = selection;
   const ask = (grouping) => (sources.length > 0 ? planUpload(sources, grouping) : NOTHING);
@@ -41,7 +41,7 @@ export async function review(selection, problem, { collection, place, plan: reme
     const grouping = chosen();
     if (["folder", "photo"].includes(grouping) && grouping !== plan.grouping) {
       start.disabled = true;
-      const other = await ask(grouping).catch(() => null); // then as before; sending will say what is wrong
+      const other = await ask(grouping).catch(() => null); // the grouping is not changed then; sending reports the error
       if (chosen() !== grouping) return;
       plan = other ?? plan;
       start.disabled = false;
@@ -110,7 +110,7 @@ export async function review(selection, problem, { collection, place, plan: reme
     const items = [
       ...plan.photos.map((photo) => ({ ...photo, collection, place: place ?? together(answers) ?? photo.place })),
       ...archives.map(whole),
-      // Last, so that it finds the places whose texts it corrects.
+      // Last, because the places whose texts it changes must exist.
       ...(place ? [] : manifests.map(whole)),
     ];
     onstart(items, answers);
@@ -119,16 +119,16 @@ export async function review(selection, problem, { collection, place, plan: reme
   return form;
 }
 
-/** The one place that all photos show, where the person chose that. A place's name serves as its id. */
+/** The place of all photos, if that was chosen. Its name is also its id. */
 function together({ division, name, description }) {
   if (division !== "one") return null;
   return { id: name.trim().slice(0, 200), name: name.trim(), description: description.trim() };
 }
 
-/** How many places the photos show: those that are named, and photos that are each their own. */
+/** The number of places: named ones, and photos that are places of their own. */
 const countPlaces = ({ places, photos }) => places.length + photos.filter(({ place }) => !place.id).length;
 
-/** The first places by name, with how many photos each has. */
+/** The first places with their names and numbers of photos. */
 function firstPlaces(plan) {
   const own = plan.photos.filter(({ place }) => !place.id);
   const names = [
@@ -155,7 +155,7 @@ const division = (value, label, likely) =>
 
 const field = (label, input) => h("label", { class: "field" }, h("span", {}, label), input);
 
-/** An upload of this place that a reload or a crash has ended: it goes on when the same is chosen again. */
+/** Shows an upload that a reload or a crash has interrupted; it continues if the same files are chosen again. */
 export const resumption = ({ done, total }, ondismiss) =>
   h(
     "div",

@@ -1,11 +1,11 @@
-/** What a person dropped or chose: folders and archives with the names of what they hold. */
+/** Dropped or chosen files: folders and archives with the names of their files. */
 
 const ZIP = /\.zip$/i;
 
 /**
  * @typedef {{name: string, paths?: string[], directory?: Uint8Array, photos: number[],
  *   files: {size: number, load: (path: string) => Promise<File>}[]}} Source
- *   a folder with its `paths`, or an archive with its `directory`; `photos` are files without a telling name
+ *   a folder with its `paths`, or an archive with its `directory`; `photos` are numbers of files that are photos but have no photo's name
  * @typedef {{sources: Source[], archives: File[], unreadable: string[]}} Selection
  *   `archives` are ZIP files that only the server can unpack
  */
@@ -31,7 +31,7 @@ async function walk(entry, folder, found) {
   }
   const reader = entry.createReader();
   const read = () => new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-  // A reader hands out at most a hundred entries at a time and an empty list at the end.
+  // A reader returns at most a hundred entries per call, and an empty list at the end.
   for (let some = await read(); some.length > 0; some = await read()) {
     for (const child of some) await walk(child, `${path}/`, found);
   }
@@ -70,13 +70,13 @@ async function openArchive(file, selection) {
   }
 }
 
-/** By its first bytes: JPEG, PNG, WebP, AVIF and HEIC. */
+/** Recognises JPEG, PNG, WebP, AVIF and HEIC by the first bytes. */
 async function startsLikeAPhoto(file) {
   const start = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
   return /^(\xff\xd8\xff|\x89PNG|RIFF....WEBP|....ftyp(avi|hei|hev|mif|msf))/s.test(start);
 }
 
-/** The file itself, unless it has been moved or changed since: better known now than as a broken upload. */
+/** Returns the file, after checking that it has not been moved or changed since, which would break the upload. */
 async function readable(file) {
   await file.slice(0, 1).arrayBuffer();
   return file;

@@ -1,7 +1,7 @@
 /**
- * Reads a ZIP file in the browser, entry by entry, without loading the whole of it.
+ * Reads a ZIP file in the browser, entry by entry, without loading all of it.
  * Layout: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.14 to 4.3.16 (its end) and
- * 4.5.3 (sizes of large files). What the names say is decided by the server, for their encoding is often not named.
+ * 4.5.3 (sizes of large files). The server decodes the names, because their encoding is often not declared.
  */
 
 const END = 0x06054b50;
@@ -17,7 +17,7 @@ const STORED = 0;
 const DEFLATED = 8;
 const OTHER_METHODS = { 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 99: "AES" };
 
-/** Not a ZIP file, or one of a kind that is not read here; `code` names the sentence for it. */
+/** Not a ZIP file, or one of an unsupported kind; `code` is the key of its text. */
 export class ZipError extends Error {
   constructor(message, code = null) {
     super(message);
@@ -32,7 +32,7 @@ const large = (view, at) => Number(view.getBigUint64(at, true));
  * List the files of a ZIP.
  * @param {File} archive
  * @returns {Promise<{directory: Uint8Array, entries: {isNameless: boolean, size: number, load: (name: string) => Promise<File>}[]}>}
- *   `directory` as it stands in the file, `entries` in its order; `load` unpacks one
+ *   `directory` are its bytes, `entries` are in its order, `load` unpacks an entry
  * @throws {ZipError}
  */
 export async function readZip(archive) {
@@ -86,14 +86,14 @@ async function findLargeDirectory(archive, end) {
   return placed({ count: large(view, 32), length: large(view, 40), start: large(view, 48) }, end);
 }
 
-/** What stands before the archive, such as a program that unpacks it, moves all positions. */
+/** Bytes before the archive, such as a program that unpacks it, shift all positions. */
 function placed({ count, length, start }, end) {
   const shift = end - length - start;
   if (shift < 0) throw new ZipError("damaged directory");
   return { count, length, start: start + shift, shift };
 }
 
-/** Sizes and positions above 4 GB stand in an extra field, those only that do not fit, in this order. */
+/** Sizes and positions above 4 GB are in an extra field: only those that do not fit, in this order. */
 function readLargeSizes(view, from, to, entry) {
   for (let at = from; at + 4 <= to; at += 4 + view.getUint16(at + 2, true)) {
     if (view.getUint16(at, true) !== SIZES_64) continue;

@@ -1,4 +1,4 @@
-/** What is said about a photo: the place or a kind "not here", and what else was considered. */
+/** The answer to a photo: the place, or "not in the collection", and the other candidates. */
 
 import { announce, h } from "../page/dom.js";
 import { facts, plainFacts, stageName } from "../page/facts.js";
@@ -10,7 +10,7 @@ import { photoButtons, viewButton } from "./ways.js";
 
 const WORDS = ["answer.probable", "answer.likely", "answer.certain"];
 
-/** Confidence in words, and how many of three bars it fills: less where the number itself rests on less. */
+/** The confidence in words and as up to three bars; fewer bars without a verification. */
 export function confidenceWords({ confidence, verification, decision }) {
   const most = verification === "done" && decision?.calibration !== "stale" ? 3 : 2;
   const bars = Math.min(most, confidence >= 0.95 ? 3 : confidence >= 0.8 ? 2 : 1);
@@ -19,7 +19,7 @@ export function confidenceWords({ confidence, verification, decision }) {
 
 const isUncertain = (reply) => !reply.matched || confidenceWords(reply).bars < 3;
 
-/** What the answer was held to. */
+/** The threshold of the answer. */
 function calibrationWords({ calibration, target }) {
   if (calibration === "valid") return t("answer.calibration.valid", { percent: Number((target * 100).toPrecision(2)) });
   return t(calibration === "stale" ? "answer.calibration.stale" : "answer.calibration.none");
@@ -119,7 +119,7 @@ function unrecognised() {
   ];
 }
 
-/** An Android phone asks which map to open; elsewhere a geo: address leads nowhere, and WeChat opens none. */
+/** An Android phone offers its map apps for a geo: link; other systems, and WeChat, do not open it. */
 function mapLink({ latitude, longitude, name }) {
   if (/Android/.test(navigator.userAgent) && !/MicroMessenger/.test(navigator.userAgent)) {
     return { href: `geo:${latitude},${longitude}?q=${latitude},${longitude}(${encodeURIComponent(name)})` };
@@ -129,13 +129,13 @@ function mapLink({ latitude, longitude, name }) {
   return { href: currentLanguage() === "zh" ? amap : osm, target: "_blank", rel: "noreferrer" };
 }
 
-/** The other candidates; beside a certain answer only those that were not ruled out. */
+/** The other candidates; with a certain answer, only those that were not rejected. */
 function considered(reply) {
   if (!reply.matched) return reply.candidates;
   return reply.candidates.slice(1).filter(({ verdict }) => isUncertain(reply) || verdict?.is_match);
 }
 
-/** What the close look says of one candidate, never more than the answer says. */
+/** The verdict on one candidate; never more certain than the answer. */
 function candidateWords({ verdict }, { matched }) {
   if (!verdict) return "answer.unseen";
   if (!verdict.is_match) return "answer.different";

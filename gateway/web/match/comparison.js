@@ -1,4 +1,4 @@
-/** Two photos side by side with the points on which they agree, and the text of the place. */
+/** Two photos side by side with their matched points, and the text of the place. */
 
 import { openDialog } from "../page/dialogs.js";
 import { h, svg } from "../page/dom.js";
@@ -7,11 +7,11 @@ import { icon } from "../page/icons.js";
 import { spoken, t } from "../page/language.js";
 import { spread } from "./points.js";
 
-// More become a carpet that hides the photos.
+// More lines would hide the photos.
 const MAX_LINES = 32;
 const MAX_DOTS = 140;
 
-/** Open the comparison of `candidates[index]` with the photo it was found for; arrows lead to the others. */
+/** Open the comparison of `candidates[index]` with its query photo; arrow keys show the other candidates. */
 export function openComparison(photos, candidates, index) {
   const dialog = h("dialog", { class: "comparison", "aria-label": t("comparison.title") });
   let watcher = null;
@@ -105,7 +105,7 @@ function picture(url, caption) {
   return h("figure", {}, url ? h("img", { src: url, alt: caption }) : null, h("figcaption", {}, caption));
 }
 
-/** Points as dots, the region both photos show, and lines for a spread-out few of the points. */
+/** Points as dots, the region that both photos show, and lines for a few distant points. */
 function drawCorrespondences(overlay, pair, found) {
   overlay.replaceChildren();
   const [first, second] = pair.querySelectorAll("img");
@@ -121,7 +121,7 @@ function drawCorrespondences(overlay, pair, found) {
   for (const corners of [placed(first, found.query_region), placed(second, found.candidate_region)]) {
     overlay.append(svg("polygon", { class: "region", points: corners.map((point) => point.join()).join(" ") }));
   }
-  const shown = spread(from, MAX_DOTS); // far apart from the first on: its beginning serves for the lines
+  const shown = spread(from, MAX_DOTS); // any beginning of it is distant points too, and used for the lines
   for (const point of shown.slice(0, MAX_LINES)) {
     const [[x1, y1], [x2, y2]] = [from[point], to[point]];
     overlay.append(svg("line", { class: "casing", x1, y1, x2, y2 }), svg("line", { x1, y1, x2, y2 }));

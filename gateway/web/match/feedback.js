@@ -1,21 +1,21 @@
-/** "Right" and "wrong" under an answer; after "wrong", what it is instead. Choosing again takes the former back. */
+/** "Right" and "wrong" under an answer; after "wrong", the right place. A new choice replaces the former. */
 
 import { giveFeedback } from "../page/api.js";
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 
-// So answers a server that keeps no matches, or lets this person say nothing of them.
+// Errors of a server that stores no matches, or of a caller who may not give feedback.
 const REFUSALS = ["unknown_match", "unauthorized", "forbidden"];
 
 /**
- * @param {MatchSession} session answered; keeps what was said, which a change of language must not forget
- * @param {(index: number) => void} open the text and the photos of a candidate
+ * @param {MatchSession} session with an answer; keeps the feedback when the language changes
+ * @param {(index: number) => void} open the comparison with a candidate
  */
 export function feedbackPanel(session, open) {
   const { reply } = session;
   const others = reply.matched ? reply.candidates.slice(1) : reply.candidates;
-  // "Right" under "not found" could mean either: the question names what it is about.
+  // "Right" under "not found" would be ambiguous, so the question names its subject.
   const asked = reply.matched ? "feedback" : "feedback.none";
   const buttons = new Map();
 
@@ -32,7 +32,7 @@ export function feedbackPanel(session, open) {
     show(name === "wrong" ? "feedback.which" : "feedback.thanks");
     try {
       await giveFeedback(reply.request_id, verdict, placeId);
-      if (session.reply === reply) session.keep().catch(() => {}); // a reload will forget it
+      if (session.reply === reply) session.keep().catch(() => {}); // only a reload would lose it
     } catch (error) {
       if (session.reply !== reply) return;
       session.feedback = before;
@@ -55,7 +55,7 @@ export function feedbackPanel(session, open) {
   );
   const note = h("p", { class: "muted" });
   const read = h("button", { class: "button", onclick: () => open(claimed()) }, icon("photo"), "");
-  /** The candidate that this is said to be, -1 where none was named. */
+  /** The index of the candidate chosen as right, -1 if none was. */
   const claimed = () => reply.candidates.findIndex(({ place }) => `place ${place.id}` === session.feedback);
 
   function show(key) {

@@ -1,4 +1,4 @@
-/** A photo made ready to travel: upright, at most 1600 px, without the place and time written inside it. */
+/** Prepares a photo for sending: upright, at most 1600 px, without metadata such as position and time. */
 
 const MAX_SIDE = 1600;
 const QUALITY = 0.88;
@@ -6,8 +6,8 @@ const ENCODING_MS = 8000;
 const PROBE_SIDE = 8;
 
 /**
- * @param {Blob} file any picture the browser or the server may understand
- * @returns {Promise<{blob: Blob, url: string, isVisible: boolean}>} sent as it is where this browser cannot decode it
+ * @param {Blob} file an image in any format of the browser or the server
+ * @returns {Promise<{blob: Blob, url: string, isVisible: boolean}>} the file itself if this browser cannot decode it
  *   (HEIC outside Safari: `isVisible` is false) or its canvas cannot be trusted
  */
 export async function preparePhoto(file) {
@@ -24,7 +24,7 @@ export async function preparePhoto(file) {
   return { blob, url: URL.createObjectURL(blob), isVisible: true };
 }
 
-/** The photo as a smaller JPEG; null where there is no memory for it, or the browser never answers. */
+/** The photo as a smaller JPEG; null if memory is short, or the browser does not answer. */
 function reduced(source) {
   const scale = Math.min(1, MAX_SIDE / Math.max(source.naturalWidth, source.naturalHeight));
   const canvas = document.createElement("canvas");
@@ -32,7 +32,7 @@ function reduced(source) {
   canvas.height = Math.max(1, Math.round(source.naturalHeight * scale));
   const pen = canvas.getContext("2d");
   if (!pen) return null;
-  pen.fillStyle = "#fff"; // JPEG knows no transparency
+  pen.fillStyle = "#fff"; // JPEG has no transparency
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.imageSmoothingQuality = "high";
   pen.drawImage(source, 0, 0, canvas.width, canvas.height);
@@ -43,9 +43,9 @@ function reduced(source) {
 }
 
 /**
- * Whether what is drawn is what is read. Against fingerprinting some browsers give back something else: Firefox with
- * privacy.resistFingerprinting stripes or noise all over (which would be sent instead of the photo), Brave a last bit
- * here and there (which does no harm).
+ * Whether the canvas returns the pixels that were drawn. Against fingerprinting, some browsers change them: Firefox with
+ * privacy.resistFingerprinting returns stripes or noise (which would be sent instead of the photo), Brave changes the
+ * last bit of some pixels (which does no harm).
  */
 function isCanvasTrue() {
   const pen = Object.assign(document.createElement("canvas"), { width: PROBE_SIDE, height: PROBE_SIDE }).getContext("2d");

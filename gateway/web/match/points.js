@@ -1,8 +1,8 @@
-/** Which of many points to draw. */
+/** Selects which of many points to draw. */
 
 /**
- * Indices of at most `count` points that lie far apart: each next one is the farthest from those taken.
- * A plain prefix would crowd where the detector was strongest.
+ * Indices of at most `count` distant points, by farthest-point sampling.
+ * The first points of the list would crowd where the detector is strongest.
  */
 export function spread(points, count) {
   if (points.length === 0) return [];

@@ -1,19 +1,19 @@
-/** The way from a photo, or several of one thing, to the answer, independent of what is on screen. */
+/** The state of a match: from one or several photos of one thing to the answer, independent of the view. */
 
 import { match } from "../page/api.js";
 import { currentLanguage } from "../page/language.js";
 import { tab } from "../page/storage.js";
 import { preparePhoto } from "./photo.js";
 
-const MOST_PHOTOS = 5; // of one thing: what the server takes
+const MOST_PHOTOS = 5; // of one thing; the server's limit
 export const KEPT = "answer";
 
 const NOTHING_KNOWN = { progress: 0, candidates: [], reply: null, feedback: null, error: null };
 
 /**
  * Phases: idle → preparing → uploading → comparing → answered | failed.
- * Fires `change` with every phase, `progress` while uploading and `candidates` when they are known before the answer.
- * An answer stays in this tab, so that a reload does not lose it.
+ * Fires `change` for every phase, `progress` while uploading, and `candidates` if they are known before the answer.
+ * An answer is stored in this tab, so that a reload does not lose it.
  */
 export class MatchSession extends EventTarget {
   constructor() {
@@ -22,9 +22,9 @@ export class MatchSession extends EventTarget {
   }
 
   #stop = null;
-  #find = null; // gives the collection to ask
+  #find = null; // returns the collection to match with
 
-  /** Whether the server keeps what is said of answers, as far as known. */
+  /** Whether the server stores feedback, as far as known. */
   takesFeedback = true;
 
   #clear() {
@@ -45,15 +45,15 @@ export class MatchSession extends EventTarget {
     return this.photos.at(-1) ?? null;
   }
 
-  /** Whether the same thing can be asked about with one more photo of it. */
+  /** Whether one more photo of the same thing can be added. */
   get takesView() {
     return this.photos.length < MOST_PHOTOS && this.photos.every(({ blob }) => blob);
   }
 
   /**
-   * Ask what `file` shows. A question still under way is dropped.
-   * @param {() => Promise<string|null>} find the collection to ask; null where there is none. Until it is found the
-   *   photo waits, and with every further attempt it is looked for again.
+   * Match `file`. A running match is cancelled.
+   * @param {() => Promise<string|null>} find the collection; null if there is none. The photo waits until it is
+   *   found; every further attempt calls it again.
    */
   async ask(file, find) {
     this.reset({ quietly: true });
@@ -61,7 +61,7 @@ export class MatchSession extends EventTarget {
     await this.addView(file);
   }
 
-  /** Ask again, with one more photo of the same thing. */
+  /** Match again, with one more photo of the same thing. */
   async addView(file) {
     const stop = (this.#stop = new AbortController());
     this.#enter("preparing");
@@ -71,7 +71,7 @@ export class MatchSession extends EventTarget {
     await this.#send(stop);
   }
 
-  /** The same photos once more, after a failure; in another collection where `find` is given. */
+  /** Match the same photos again after a failure; in another collection if `find` is given. */
   retry(find = this.#find) {
     this.#find = find;
     return this.#send((this.#stop = new AbortController()));
@@ -94,7 +94,7 @@ export class MatchSession extends EventTarget {
         onevent: (name, data) => name === "candidates" && this.#consider(data),
       });
       this.reply = reply;
-      this.keep().catch(() => {}); // a reload will lose it
+      this.keep().catch(() => {}); // only a reload would lose it
       this.#enter("answered");
     } catch (error) {
       if (stop.signal.aborted) return;
@@ -110,19 +110,19 @@ export class MatchSession extends EventTarget {
   }
 
   #consider({ candidates, verifying }) {
-    if (!verifying || candidates.length === 0) return; // the answer is already on its way
+    if (!verifying || candidates.length === 0) return; // the answer follows at once
     this.candidates = candidates;
     this.dispatchEvent(new Event("candidates"));
   }
 
-  /** Keep the answer in this tab. */
+  /** Store the answer in this tab. */
   async keep() {
     const { reply } = this;
     const { keepAnswer } = await import("./kept.js");
     await keepAnswer(this, () => this.reply === reply);
   }
 
-  /** Take up the answer that this tab had before a reload. @returns {Promise<boolean>} whether there was one */
+  /** Restore the answer that this tab had before a reload. @returns {Promise<boolean>} whether there was one */
   async restore() {
     if (this.phase !== "idle" || !tab.get(KEPT)) return false;
     const { keptAnswer } = await import("./kept.js");
@@ -132,7 +132,7 @@ export class MatchSession extends EventTarget {
     return true;
   }
 
-  /** Back to the beginning; cancels what is under way. */
+  /** Return to the idle phase; cancels a running match. */
   reset({ quietly = false } = {}) {
     this.#stop?.abort();
     for (const { url } of this.photos) URL.revokeObjectURL(url);

@@ -1,4 +1,4 @@
-/** The visitor's page: the camera at #/match, and what came of a photo at #/match/answer, one step back from it. */
+/** The visitor's page: the camera at #/match, and the answer at #/match/answer, from which Back leads to the camera. */
 
 import { collections } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
@@ -13,9 +13,9 @@ import { choose, chosen, invitation } from "./where.js";
 const PATIENCE_MS = 4000;
 const NOTHING_TO_ASK = ["empty_gallery", "unknown_collection"];
 
-let answer = null; // answer.js's panel, once it has been fetched
+let answer = null; // the panel of answer.js, after it has been fetched
 
-/** The answer's own parts and words come while the photo travels. */
+/** Fetches the answer's code and texts while the photo is being sent. */
 export async function fetchAnswer() {
   const [{ answerPanel }] = await Promise.all([import("./answer.js"), useWords("answer/"), styled("style/answer.css")]);
   answer = answerPanel;
@@ -30,7 +30,7 @@ export function matchView({ session, entitle }) {
   let known = null; // CollectionSummary[], null until loaded
   let patience = 0;
 
-  // An address that names a collection means that one: another museum's answer would be a wrong answer.
+  // A collection in the address must be used, because another museum's answer would be wrong.
   const named = () => currentRoute().query.get("collection");
   const filled = () => known?.filter(({ images }) => images > 0).map(({ id }) => id) ?? [];
   const collection = () => named() ?? filled().find((id) => id === chosen()) ?? filled()[0];
@@ -39,7 +39,7 @@ export function matchView({ session, entitle }) {
 
   function ask(file) {
     const asked = named();
-    // A photo that is quicker than the list of collections waits for it.
+    // A photo that is chosen before the list of collections has arrived waits for it.
     session.ask(file, async () => asked ?? ((known ??= await collections()), collection() ?? null));
     openAnswer();
   }
@@ -59,9 +59,9 @@ export function matchView({ session, entitle }) {
   function draw({ moveFocus = false } = {}) {
     clearTimeout(patience);
     const now = phase();
-    moveFocus ||= root.contains(document.activeElement); // which is drawn anew as well
+    moveFocus ||= root.contains(document.activeElement); // because the focused element is replaced
     root.className = `match ${now}`;
-    if (session.isBusy && !answer) fetchAnswer().catch(() => {}); // shown when it is needed
+    if (session.isBusy && !answer) fetchAnswer().catch(() => {}); // the error is shown with the answer
     if (now === "answered" && !answer) return drawAnswer(moveFocus);
     if (now === "answered") root.replaceChildren(answer(session, ask));
     else if (now === "failed") root.replaceChildren(...failed());
@@ -98,7 +98,7 @@ export function matchView({ session, entitle }) {
       { class: "ways" },
       h("div", { class: "row" }, photoButtons({ camera: t("match.camera"), choose: t("match.choose"), onfile: ask })),
       h("p", { class: "hint muted" }, t("match.hint")),
-      // A QR code says where its visitor is; staff go from one collection to another.
+      // A QR code fixes the visitor's collection; staff may change it.
       filled().length > 1 && (isStaff() || !(named() ?? invitation())) && whereabouts(),
       isVisitor() && h("a", { class: "staff", href: address("collections") }, t("match.staff")),
     );
@@ -115,7 +115,7 @@ export function matchView({ session, entitle }) {
       ),
     );
 
-  /** Ask another collection from now on; a photo that is there already is asked about at once. */
+  /** Use another collection from now on; a photo that is there is matched at once. */
   function goTo(id) {
     choose(id);
     if (!isAnswer()) return named() ? (location.hash = matchAddress(id)) : draw();
@@ -144,7 +144,7 @@ export function matchView({ session, entitle }) {
     );
   }
 
-  /** What looks alike, shown while it is compared closely. */
+  /** The candidates, shown while they are being verified. */
   const glimpse = ({ preview_url: src, place }) =>
     h("li", {}, h("img", { src, alt: "" }), h("span", { class: "muted" }, place.name));
 
@@ -164,7 +164,7 @@ export function matchView({ session, entitle }) {
       h("div", { class: "row" }, photoButtons({ camera: t("match.again"), choose: t("match.other"), onfile: ask })),
     );
 
-  /** No photo to compare with: the link is out of date, or nothing has been added yet. */
+  /** Shown if the collection has no photos: the link is outdated, or nothing has been added yet. */
   function nothingHere() {
     const others = known.some(({ id }) => id === named()) ? [] : filled();
     const isOutdated = Boolean(named()) && others.length > 0;
@@ -233,7 +233,7 @@ export function matchView({ session, entitle }) {
   document.addEventListener(
     "drop",
     (event) => {
-      event.preventDefault(); // a file that is no picture must not replace the page either
+      event.preventDefault(); // a dropped file of any kind must not replace the page
       root.classList.remove("dragging");
       take(event, event.dataTransfer);
     },
@@ -242,12 +242,12 @@ export function matchView({ session, entitle }) {
   identity.addEventListener("change", () => phase() === "idle" && draw(), { signal });
 
   async function load() {
-    const all = await collections().catch(() => null); // the visitor can still ask; a failure shows with the answer
+    const all = await collections().catch(() => null); // matching may still work; else the answer shows the error
     known = all?.filter(({ images }) => images > 0) ?? null;
     if (!signal.aborted && known && ["idle", "failed"].includes(phase())) draw();
   }
 
-  /** After a reload: the answer this tab had, or else the camera. */
+  /** After a reload: show the stored answer, else the camera. */
   async function restore() {
     const isThere = await session.restore().catch(() => false);
     if (signal.aborted) return;
@@ -255,7 +255,7 @@ export function matchView({ session, entitle }) {
     else location.replace(matchAddress(named()));
   }
 
-  if (!isAnswer() && session.isBusy) session.reset({ quietly: true }); // Back, or away to the camera: no longer wanted
+  if (!isAnswer() && session.isBusy) session.reset({ quietly: true }); // after Back or a change to the camera, the answer is no longer wanted
   const isOfAnother = () => named() && session.collection && session.collection !== named();
   const isToRestore = isAnswer() && session.phase === "idle";
   draw();

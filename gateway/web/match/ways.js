@@ -1,11 +1,11 @@
-/** The ways to a photo: the camera where there is one at hand, a file everywhere. */
+/** The controls for a photo: the camera on touch devices, and a file. */
 
 import { PICTURES, fileButton } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 
 /**
- * Both ways; style/match.css shows the camera on touch screens alone. Without `capture` Android's picker has no camera,
- * and with it no pictures: hence two inputs.
+ * Both controls; style/match.css shows the camera on touch screens only. Two inputs are needed, because Android's picker
+ * has no camera without `capture`, and no files with it.
  */
 export const photoButtons = ({ camera, choose, onfile }) => [
   fileButton({
@@ -23,7 +23,7 @@ export const photoButtons = ({ camera, choose, onfile }) => [
   }),
 ];
 
-/** One more photo of the thing in front of the visitor: the camera on touch screens, else a file. */
+/** The control for one more photo of the same thing: the camera on touch screens, else a file. */
 export const viewButton = (label, onfile) =>
   fileButton({
     label: [icon("plus"), label],

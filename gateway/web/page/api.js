@@ -2,7 +2,7 @@
 
 import { EventReader } from "./event_stream.js";
 
-/** An answer outside 2xx, or none at all (`code` "network"). */
+/** An error answer, or no answer (`code` "network"). */
 export class ApiError extends Error {
   constructor({ code, message, accepted = null, field = null, status = 0, retryAfterS = null }) {
     super(message);
@@ -14,7 +14,7 @@ export class ApiError extends Error {
     return this.code === "network" || [429, 502, 503, 504].includes(this.status);
   }
 
-  /** Whether the fault lies in what was sent: the same once more fails once more. */
+  /** Whether the request itself is invalid, so that it would fail again. */
   get isFinal() {
     return this.status >= 400 && this.status < 500 && ![401, 403, 408, 409, 429].includes(this.status);
   }
@@ -38,7 +38,7 @@ function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // a proxy's HTML page, say; the status still tells
+    return null; // for example a proxy's HTML page; the status is enough
   }
 }
 
@@ -46,7 +46,7 @@ const EVENTS = "text/event-stream";
 const LONGEST_PATIENCE_S = 10;
 const MOST_ATTEMPTS = 4;
 
-/** Send; where the server asks for less haste and says how long to wait, wait and send again. */
+/** Send; after a rate limit with Retry-After, wait and send again. */
 async function patient(send, signal) {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -63,25 +63,25 @@ async function patient(send, signal) {
 let askForKey = async () => false;
 let asking = null;
 
-/** Who asks the person for a key where the server wants one: a function of the error, true once they have signed in. */
+/** The function that asks for a key when the server requires one: from the error to whether the person has signed in. */
 export function whenKeyIsNeeded(ask) {
   askForKey = ask;
 }
 
-/** Send; where a key is needed, ask for one and send again, until one is good enough or the person gives up. */
+/** Send; if a key is required, ask for one and send again, until a key is accepted or the person cancels. */
 async function keyed(send) {
   for (;;) {
     try {
       return await send();
     } catch (error) {
-      // What fails at the same time waits for the same dialog.
+      // Requests that fail at the same time wait for the same dialog.
       asking ??= error.needsKey ? askForKey(error).finally(() => (asking = null)) : null;
       if (!error.needsKey || !(await asking)) throw error;
     }
   }
 }
 
-/** The answer's body, or what `options.read` makes of the answer and its body. */
+/** The answer's body, or the result of `options.read` for the answer and its body. */
 export const json = (path, options) => keyed(() => fetchJson(path, options));
 export const upload = (path, fields, options) => keyed(() => patient(() => send(path, fields, options), options.signal));
 
@@ -100,8 +100,8 @@ async function fetchOnce(path, options) {
 }
 
 /**
- * Multipart POST. XMLHttpRequest, because fetch tells nothing about the upload's progress.
- * With `onevent` the answer may come in events: each is handed on, and the last is the answer.
+ * Multipart POST by XMLHttpRequest, because fetch does not report the upload's progress.
+ * With `onevent` the answer may be a stream of events: all are passed to it, and the last one is the answer.
  */
 function send(path, fields, { onprogress = () => {}, onevent, signal } = {}) {
   const form = new FormData();
@@ -126,7 +126,7 @@ function send(path, fields, { onprogress = () => {}, onevent, signal } = {}) {
     };
     const settle = (last) => {
       if (last?.name === "result") resolve(last.data);
-      else reject(last?.name === "error" ? apiError(0, last.data) : networkError()); // or it was cut short
+      else reject(last?.name === "error" ? apiError(0, last.data) : networkError()); // or the stream was interrupted
     };
     request.onerror = () => reject(networkError());
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
@@ -152,7 +152,7 @@ export function query(values) {
 export const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
 /**
- * Ask what a photo shows, or several of one thing; `onevent` is told what is known before.
+ * Match a photo, or several photos of one thing; `onevent` gets intermediate results.
  * @returns {Promise<object>} MatchReply
  */
 export function match(photos, { collection, language, topK = 5, ...options }) {
@@ -166,7 +166,7 @@ export function match(photos, { collection, language, topK = 5, ...options }) {
   return upload("match", fields, options);
 }
 
-/** Say whether an answer was right: `verdict` of POST /feedback, `placeId` with other_place. Asks nobody for a key. */
+/** Say whether an answer was right: `verdict` of POST /feedback, `placeId` with other_place. Never asks for a key. */
 export const giveFeedback = (requestId, verdict, placeId = null) =>
   fetchJson("feedback", {
     method: "POST",
@@ -184,16 +184,16 @@ export const images = ({ collection, placeId, cursor, limit = 60 }) =>
 
 export const version = () => json("version");
 
-/** Who we are to the server: {name, role}. */
+/** The caller's name and role: {name, role}. */
 export const session = () => fetchJson("session");
 
-/** Show a key; the answer is a cookie. */
+/** Sign in with a key; the answer sets a cookie. */
 export const signIn = (key, remember) =>
   fetchJson(`session?remember=${remember}`, { method: "POST", headers: { Authorization: `Bearer ${key}` } });
 
 export const signOut = () => fetchJson("session", { method: "DELETE" });
 
-/** ReadyBody, whether or not the answer is "ready": a 503 carries the same body. */
+/** ReadyBody, also with status 503. */
 export async function readiness() {
   let response;
   try {

@@ -1,11 +1,11 @@
-/** Questions and messages that stand above the page. */
+/** Dialogs and error messages. */
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { isStaff } from "./identity.js";
 import { currentLanguage, duration, knows, t } from "./language.js";
 
-/** Open a modal dialog that removes itself when closed, and closes when the page beneath it is left. */
+/** Open a modal dialog that is removed when it is closed, and closed when the page is left. */
 export function openDialog(dialog) {
   const left = () => dialog.close();
   document.body.append(dialog);
@@ -40,7 +40,7 @@ export function confirmed({ title, text, action }) {
 }
 
 /**
- * What went wrong, as a sentence of the page's. The server's text is English and technical: it follows
+ * The page's text of an error. The server's text is English and technical: it follows
  * in English, and in another language only staff can unfold it.
  */
 export function errorNotice(error, { retry, retryLabel = t("retry") } = {}) {
@@ -62,13 +62,13 @@ export function errorNotice(error, { retry, retryLabel = t("retry") } = {}) {
   );
 }
 
-/** English text of the server's, for staff to unfold; nothing for visitors. */
+/** The server's English text, folded, for staff; nothing for visitors. */
 export function technicalDetails(words) {
   if (!isStaff() || words.length === 0) return null;
   return h("details", { class: "details" }, h("summary", {}, t("error.details")), words);
 }
 
-// Our labels of the fields that the server names.
+// The page's labels of the server's fields.
 const FIELDS = {
   name: "collections.name",
   collection: "collections.name",
@@ -79,7 +79,7 @@ const FIELDS = {
   longitude: "place.longitude",
 };
 
-/** Our sentence for an error's code: of a field that is filled in wrongly, or how long to wait. */
+/** The text of an error's code, with the invalid field or the time to wait. */
 export function errorSentence({ code, field, retryAfterS }) {
   if (code === "invalid_request" && knows(FIELDS[field])) return t("error.field", { field: t(FIELDS[field]) });
   const key = knows(`error.${code}`) ? `error.${code}` : "error.internal";

@@ -1,4 +1,4 @@
-/** Building and announcing: every node is made here, and data only ever becomes text. */
+/** Creates all nodes of the page, with data as text only, and announces changes to screen readers. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -17,20 +17,20 @@ export function h(tag, attributes = {}, ...children) {
   return apply(document.createElement(tag), attributes, children);
 }
 
-/** The same for SVG, whose elements live in a namespace of their own. */
+/** The same for SVG elements, which have their own namespace. */
 export function svg(tag, attributes = {}, ...children) {
   return apply(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** Say something to screen readers without moving the focus. */
+/** Announce a text to screen readers without moving the focus. */
 export function announce(text) {
   const live = document.getElementById("live");
-  // Two equal sentences in a row are two events: an unchanged text would stay silent.
+  // An unchanged text would not be announced again.
   live.textContent = "";
   requestAnimationFrame(() => (live.textContent = text));
 }
 
-/** Move the keyboard to a heading that just appeared. */
+/** Move the focus to a new heading. */
 export function focusHeading(root) {
   const heading = root.querySelector("h1, h2, h3");
   if (!heading) return;
@@ -38,35 +38,35 @@ export function focusHeading(root) {
   heading.focus({ preventScroll: true });
 }
 
-/** Replace what is in `parent`; a keyboard that stood in there is led to its new heading instead of nowhere. */
+/** Replace the children of `parent`; if the focus was inside, move it to the new heading. */
 export function refill(parent, ...children) {
   const hadFocus = parent.contains(document.activeElement);
   parent.replaceChildren(...children);
   if (hadFocus) focusHeading(parent);
 }
 
-/** Have a style sheet of our own loaded. */
+/** Load one of the page's style sheets. */
 export function styled(href) {
   if (document.querySelector(`link[href="${href}"]`)) return null;
   const sheet = h("link", { rel: "stylesheet", href });
   const loaded = new Promise((resolve) => {
     sheet.onload = resolve;
-    sheet.onerror = () => resolve(sheet.remove()); // without it the view is plain, and there all the same
+    sheet.onerror = () => resolve(sheet.remove()); // without it the view is usable, but unstyled
   });
   document.head.append(sheet);
   return loaded;
 }
 
-/** The picture files that the page takes, for an input's `accept`; their names, where a browser knows no type. */
+/** The accepted image files for an input's `accept`; by extension if browsers have no type for them. */
 export const PICTURES = "image/*,.heic,.heif,.hif,.avif,.jfif,.jpe";
 export const PICTURE_NAME = /\.(jpe?g?|jfif|png|webp|avif|hei[cf]|hif)$/i;
 
-/** A button-looking label around a file input: one control for mouse, keyboard and screen reader alike. */
+/** A file input inside a label that looks like a button; one control for mouse, keyboard and screen readers. */
 export function fileButton({ label, className = "button", onfiles, ...input }) {
   const field = h("input", { type: "file", class: "visually-hidden", ...input });
   field.addEventListener("change", () => {
     const files = [...field.files];
-    field.value = ""; // choosing the same file again must fire again
+    field.value = ""; // so that choosing the same file again fires an event
     if (files.length) onfiles(files);
   });
   return h("label", { class: className }, field, ...[label].flat());

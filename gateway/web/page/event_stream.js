@@ -1,17 +1,17 @@
-/** Server-sent events read out of a text that grows, because EventSource cannot send a photo. */
+/** Reads server-sent events from a growing text, because EventSource cannot send a photo. */
 
 export class EventReader {
   #read = 0;
   #onevent;
 
-  /** The event read last, {name, data}. */
+  /** The last event, {name, data}. */
   last = null;
 
   constructor(onevent) {
     this.#onevent = onevent;
   }
 
-  /** Hand on what has become complete in `text`, which begins with all texts given before. */
+  /** Pass on the events that are complete in `text`, which begins with the text of the previous call. */
   read(text) {
     for (let end; (end = text.indexOf("\n\n", this.#read)) >= 0; this.#read = end + 2) {
       this.last = parsedEvent(text.slice(this.#read, end));

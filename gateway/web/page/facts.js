@@ -12,13 +12,13 @@ export function facts(pairs, className = "facts") {
   );
 }
 
-/** A stage of answering, as the server calls it, in words. */
+/** The text for a stage of the server's timings. */
 export const stageName = (stage) => (knows(`stage.${stage}`) ? t(`stage.${stage}`) : stage.replaceAll("_", " "));
 
-/** Whether a value of free metadata can be shown, and edited, as one line. */
+/** Whether a metadata value can be shown and edited as one line. */
 export const isPlain = (value) => ["string", "number"].includes(typeof value);
 
-/** A place's free metadata: only what reads as a plain value; null where nothing does. */
+/** A place's metadata with plain values; null if there are none. */
 export function plainFacts(metadata) {
   const plain = Object.entries(metadata).filter(([, value]) => isPlain(value));
   return plain.length > 0 ? facts(plain.map(([name, value]) => [name, String(value)])) : null;

@@ -1,4 +1,4 @@
-/** What visitors see in place of the operator's views: the way in for staff. */
+/** Shown to visitors instead of the operator's views: the sign-in for staff. */
 
 import { session, signOut } from "./api.js";
 import { h } from "./dom.js";
@@ -15,7 +15,7 @@ export function gateView() {
       who.textContent = t("status.keys.self", { name, role: t(`status.role.${role}`) });
       leave.hidden = false;
     },
-    () => {}, // signing in tells
+    () => {}, // the sign-in dialog shows the error
   );
   const element = h(
     "div",

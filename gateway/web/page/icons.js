@@ -1,4 +1,4 @@
-/** The few line drawings of the page, 24 x 24, drawn in the current text colour. */
+/** The icons of the page, 24 x 24, in the current text colour. */
 
 import { svg } from "./dom.js";
 
@@ -22,7 +22,7 @@ const PATHS = {
   pause: "M9 6v12M15 6v12",
 };
 
-/** A decorative icon; the words beside it carry the meaning. */
+/** A decorative icon; the text beside it has the meaning. */
 export function icon(name) {
   return svg("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: PATHS[name] }));
 }

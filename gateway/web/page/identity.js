@@ -1,4 +1,4 @@
-/** Who uses the page: what they may do decides what they are shown. */
+/** The user's identity; their role decides what the page shows. */
 
 import { session } from "./api.js";
 
@@ -9,15 +9,15 @@ export const identity = new EventTarget();
 
 export const isStaff = () => ["manage", "admin"].includes(known?.role);
 
-/** Known to be no staff; before the server has answered nobody is. */
+/** True for visitors without a staff role; false until the server has answered. */
 export const isVisitor = () => known !== null && !isStaff();
 
-/** Ask the server who we are. */
+/** Get the caller's identity from the server. */
 export async function identify() {
   try {
     known = await session();
   } catch {
-    return; // what the page asks next says what is wrong
+    return; // the page's next request reports the error
   }
   identity.dispatchEvent(new Event("change"));
 }

@@ -1,4 +1,4 @@
-/** Which language the page speaks, and how it says numbers. */
+/** The page's language, texts and number formats. */
 
 import { device } from "./storage.js";
 
@@ -7,9 +7,9 @@ const REMEMBERED = "language";
 
 let current = "en";
 let messages = {};
-const parts = new Map(); // once they have been asked for: what is fetching them
+const parts = new Map(); // promises of the parts that have been requested
 
-/** The language asked for earlier, else the browser's first one that we speak, else English. */
+/** The language chosen earlier, else the browser's first supported one, else English. */
 export function preferredLanguage() {
   const wishes = [device.get(REMEMBERED), ...(navigator.languages ?? [navigator.language])];
   const known = wishes.map((wish) => wish?.slice(0, 2).toLowerCase()).find((wish) => wish in TAGS);
@@ -18,22 +18,22 @@ export function preferredLanguage() {
 
 const wordsOf = async (part, language) => (await import(`../language/${part}${language}.js`)).default;
 
-/** Speak `language`; only the spoken one is ever fetched. */
+/** Switch to `language`; only the texts of the current language are fetched. */
 export async function useLanguage(language, { remember = false } = {}) {
   const known = parts.size;
   const words = await Promise.all(["", ...parts.keys()].map((part) => wordsOf(part, language)));
-  if (parts.size > known) return useLanguage(language, { remember }); // more was asked for meanwhile
+  if (parts.size > known) return useLanguage(language, { remember }); // another part was requested in the meantime
   messages = Object.assign({}, ...words);
   current = language;
   document.documentElement.lang = TAGS[language];
   if (remember) device.set(REMEMBERED, language);
 }
 
-/** From now on know the sentences of `part` as well, in whatever language: "answer/", or "desk/" for the operator's. */
+/** Load the texts of `part` too, now and after a change of language: "answer/", or "desk/" for operators. */
 export function useWords(part) {
   if (!parts.has(part)) {
     const fetched = wordsOf(part, current).then((words) => Object.assign(messages, words));
-    fetched.catch(() => parts.delete(part)); // to be fetched when asked for again
+    fetched.catch(() => parts.delete(part)); // so that the next request fetches it again
     parts.set(part, fetched);
   }
   return parts.get(part);
@@ -44,8 +44,8 @@ export function currentLanguage() {
 }
 
 /**
- * The sentence for `key`, its `{holes}` filled from `values`.
- * With `values.count`, `key.one` or `key.other` is chosen as the language's grammar asks.
+ * The text for `key`, with `{placeholders}` filled from `values`.
+ * With `values.count`, `key.one` or `key.other` is chosen by the language's plural rules.
  */
 export function t(key, values = {}) {
   const tag = TAGS[current];
@@ -58,32 +58,32 @@ export function t(key, values = {}) {
   });
 }
 
-/** Whether there is a sentence for `key`. */
+/** Whether there is a text for `key`. */
 export const knows = (key) => key in messages;
 
-/** Sentences one after the other; Chinese has no blank between them. */
+/** Join sentences; in Chinese without a space between them. */
 export const inARow = (...sentences) => sentences.filter(Boolean).join(current === "zh" ? "" : " ");
 
-/** The server's reasons, which it gives in every language, as one text. */
+/** The server's reasons in the current language, as one text. */
 export const spoken = ({ reasons, reasons_in: inEach }) => inARow(...(inEach[current] ?? reasons));
 
 /** A stage's time: 120 ms. */
 export const milliseconds = (ms) =>
   Math.round(ms).toLocaleString(TAGS[current], { style: "unit", unit: "millisecond", unitDisplay: "short" });
 
-/** Bytes for people: 1.4 MB. */
+/** Format bytes: 1.4 MB. */
 export function bytes(count) {
   const power = count < 1024 ** 2 ? 1 : count < 1024 ** 3 ? 2 : 3;
   const value = (count / 1024 ** power).toLocaleString(TAGS[current], { maximumFractionDigits: 1 });
   return `${value} ${["KB", "MB", "GB"][power - 1]}`;
 }
 
-/** A share as people write it: 2 %, 0.5 %. */
+/** Format a share: 2 %, 0.5 %. */
 export function percent(share) {
   return share.toLocaleString(TAGS[current], { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 });
 }
 
-/** Seconds for people who wait: 40 seconds, 3 minutes. */
+/** Format a waiting time: 40 seconds, 3 minutes. */
 export function duration(seconds) {
   const [value, unit] = seconds < 90 ? [Math.ceil(seconds), "second"] : [Math.ceil(seconds / 60), "minute"];
   return value.toLocaleString(TAGS[current], { style: "unit", unit, unitDisplay: "long" });

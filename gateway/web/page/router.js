@@ -11,16 +11,16 @@ function decode(segment) {
   try {
     return decodeURIComponent(segment);
   } catch {
-    return segment; // a hand-typed address with a stray %
+    return segment; // a typed address with a stray %
   }
 }
 
-/** The hash of a page; every segment may hold anything. */
+/** The hash of a page; segments may hold any characters. */
 export function address(...segments) {
   return "#/" + segments.map(encodeURIComponent).join("/");
 }
 
-/** The hash of the visitor's page: the camera, or with "answer" what it was asked; of one collection where it is known. */
+/** The hash of the visitor's page: the camera, or with "answer" the answer; with the collection if it is known. */
 export function matchAddress(collection, ...page) {
   return address("match", ...page) + (collection ? `?collection=${encodeURIComponent(collection)}` : "");
 }

@@ -1,4 +1,4 @@
-/** Asks for a key. It is sent once and kept nowhere: the cookie that comes back is out of scripts' reach. */
+/** Asks for a key. It is sent once and not stored; scripts cannot read the session cookie of the answer. */
 
 import { signIn } from "./api.js";
 import { errorSentence, openDialog } from "./dialogs.js";
@@ -7,7 +7,7 @@ import { identify } from "./identity.js";
 import { t } from "./language.js";
 
 /**
- * @param {ApiError} [error] what was refused
+ * @param {ApiError} [error] of the refused request
  * @returns {Promise<boolean>} whether a key was accepted
  */
 export function askForKey(error) {

@@ -1,15 +1,15 @@
 /**
- * What the browser keeps for the page: on this device, or until the tab is closed. Where it keeps nothing (storage
- * blocked, absent or full) the page works all the same and remembers until it is left.
+ * The page's storage: on this device, or until the tab is closed. If the browser stores nothing (storage blocked,
+ * absent or full), the page works and keeps the values in memory.
  */
 
 function keeper(area) {
-  const memory = new Map(); // what could not be stored
+  const memory = new Map(); // values that could not be stored
   const attempt = (use) => {
     try {
       return use(area());
     } catch {
-      return null; // absent is null, blocked throws when it is named, full throws when it is written
+      return null; // absent storage is null, blocked storage throws on access, full storage on write
     }
   };
   const remove = (name) => {

@@ -1,4 +1,4 @@
-/** What runs, whether it is ready, how long it takes, and who may do what. */
+/** The status page: versions, readiness, times, and keys. */
 
 import { json, readiness, session, signOut, version } from "../page/api.js";
 import { errorNotice, technicalDetails } from "../page/dialogs.js";
@@ -26,7 +26,7 @@ export function statusView() {
 
   async function load() {
     try {
-      const running = await version(); // may ask for a key, which shows more of the rest
+      const running = await version(); // first, because it may ask for a key, with which the other requests return more
       const [ready, who] = await Promise.all([readiness(), session()]);
       const known = who.role === "admin" ? await json("session/keys") : null;
       content.replaceChildren(...report(ready, running, who), ...keysOf(who, known));
@@ -35,7 +35,7 @@ export function statusView() {
     }
   }
 
-  /** Who we are, the way in and out, and, for admins, which keys there are. */
+  /** The caller, sign in and out, and for admins the list of keys. */
   function keysOf({ name, role }, known) {
     if (!name && known?.guarded === false) return [section(t("status.keys"), h("p", {}, t("status.keys.open")))];
     const change = async () => {
@@ -66,7 +66,7 @@ function report(ready, running, who) {
   const { parts, ...gateway } = ready;
   const { stage_ms: stages, recent_matches: count, ...details } = gateway.details;
   return [
-    verdict(ready.ready && !ready.reason, "status.ready", "status.unready"), // a reason: it answers, but not all
+    verdict(ready.ready && !ready.reason, "status.ready", "status.unready"), // ready with a reason: it works, but not fully
     h("ul", { class: "parts" }, [{ ...gateway, details }, ...Object.values(parts)].map(partCard)),
     who.role !== "admin" && h("p", { class: "muted" }, t("status.details.admin")),
     stages && section(t("status.times"), ...times(stages, count)),
@@ -103,10 +103,10 @@ function partCard({ process, ready, reason, details }) {
 
 const serverWords = (words) => (currentLanguage() === "en" ? words : technicalDetails([words]));
 
-/** Names and values of what a part tells; how much is at work stands beside how much may be. */
+/** Names and values of a part's details; a current number is shown with its limit. */
 function shown(details) {
   return Object.entries(details)
-    .filter(([name]) => !name.endsWith("_at_most") && !["encoder", "verifier"].includes(name)) // these stand below
+    .filter(([name]) => !name.endsWith("_at_most") && !["encoder", "verifier"].includes(name)) // these are shown below
     .map(([name, value]) => {
       const most = details[name.replace(/_at_work$/, "_at_most")];
       const isOfMost = name.endsWith("_at_work") && most !== undefined;
@@ -124,10 +124,10 @@ function worth(value) {
     .join(", ");
 }
 
-/** Our word for a name of the server's; a name that is newer than the page stays as it is. */
+/** The page's text for a name of the server; an unknown name is shown unchanged. */
 const worded = (group, name) => (knows(`${group}.${name}`) ? t(`${group}.${name}`) : name.replaceAll("_", " "));
 
-/** Half of the answers and nearly all of them, stage by stage, beside the longest. */
+/** The median and 95th percentile of every stage, as bars relative to the longest. */
 function times(stages, count) {
   if (count === 0) return [h("p", { class: "muted" }, t("status.times.none"))];
   const longest = Math.max(...Object.values(stages).map(({ p95 }) => p95), 1);

@@ -51,21 +51,21 @@ def test_visitors_are_counted_by_address(start: Callable[..., Guarded]):
     product = start(anonymous_role="match", anonymous_rate_per_minute=1, trusted_proxies=("127.0.0.1",))
     addresses = ["203.0.113.7", "203.0.113.7", "203.0.113.8", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
 
-    assert [ask(product, address=each).status_code for each in addresses] == [422, 429, 422, 422, 429, 422]
+    assert [ask(product, address=address).status_code for address in addresses] == [422, 429, 422, 422, 429, 422]
 
 
 def test_nobody_invents_an_address(start: Callable[..., Guarded]):
     """What a caller that is no trusted proxy says of its address is not believed."""
     product = start(anonymous_role="match", anonymous_rate_per_minute=1)
 
-    assert [ask(product, address=f"203.0.113.{each}").status_code for each in (7, 8)] == [422, 429]
+    assert [ask(product, address=f"203.0.113.{last}").status_code for last in (7, 8)] == [422, 429]
 
 
 def test_nobody_invents_an_address_through_a_proxy(start: Callable[..., Guarded]):
     """Of a list of addresses the one that the trusted proxy itself has seen counts: the last."""
     product = start(anonymous_role="match", anonymous_rate_per_minute=1, trusted_proxies=("127.0.0.1",))
 
-    assert [ask(product, address=f"10.0.0.{each}, 203.0.113.7").status_code for each in (1, 2)] == [422, 429]
+    assert [ask(product, address=f"10.0.0.{last}, 203.0.113.7").status_code for last in (1, 2)] == [422, 429]
 
 
 def test_guessing_keys_is_limited(start: Callable[..., Guarded]):
@@ -102,7 +102,7 @@ def test_a_bucket_refills_steadily(per_minute: int):
 def test_buckets_are_bounded():
     """However many addresses come, memory does not grow."""
     buckets = TokenBuckets(1, capacity=100)
-    for each in range(1000):
-        buckets.take(str(each), 1.0)
+    for number in range(1000):
+        buckets.take(str(number), 1.0)
 
     assert len(buckets._buckets) == 100
