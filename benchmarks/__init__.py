@@ -1,1 +1,1 @@
-"""What it costs and how good it is: each prints its figures against a named baseline."""
+"""Programs that print speed and accuracy against a named baseline."""

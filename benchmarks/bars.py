@@ -1,4 +1,4 @@
-"""Figures beside the bars that they are held to."""
+"""Compares figures with their bars."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,14 +7,14 @@ Bar = tuple[str, str, str, float]
 
 
 def compare(figures: Mapping[str, Mapping[str, float]], bars: Sequence[Bar]) -> int:
-    """Print each figure with its bar.
+    """Print every figure with its bar.
 
     Args:
-        figures: by set of photos and name; the bars of a set that was not measured are passed over.
+        figures: by set of photos and name; the bars of a set that was not measured are skipped.
         bars: in the order of the table.
 
     Returns:
-        1 if a bar was missed, for the process to end with; else 0.
+        The exit status: 1 if a bar was missed, else 0.
     """
     width = max(len(figure) for _, figure, _, _ in bars)
     missed = 0

@@ -1,4 +1,4 @@
-"""A large gallery of drawn vectors, written straight into SQLite: a million images in a minute or two."""
+"""Makes a large gallery of random vectors directly in SQLite: a million images in a minute or two."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ _SPREAD = 0.75
 
 
 def fingerprint(dim: int) -> EncoderFingerprint:
-    """The drawn encoder."""
+    """Return the fingerprint of the random vectors."""
     return EncoderFingerprint("drawn", "clustered", "none", dim)
 
 
 class Clusters:
-    """Unit vectors around centres that themselves lie around fewer centres: places of a kind look alike.
+    """Random unit vectors in clusters (places) of clusters (kinds of places).
 
-    Two photos of one place have a cosine of 0.64 or so, those of two places of a kind 0.13, others around 0.
+    The cosine of two photos of one place is about 0.64, of two places of a kind 0.13, of others 0.
     """
 
     def __init__(self, dim: int, places: int, kinds: int = 500, seed: int = 0) -> None:
@@ -36,7 +36,7 @@ class Clusters:
         self._centres /= np.linalg.norm(self._centres, axis=1, keepdims=True)
 
     def draw(self, count: int, seed: int) -> NDArray[np.float32]:
-        """Draw photos: float32 [N, D], each row of L2 norm 1."""
+        """Draw photos: float32 [N, D], rows of L2 norm 1."""
         rng = np.random.default_rng((seed, 1))
         noise = rng.standard_normal((count, self.dim), np.float32) * np.float32(_SPREAD / np.sqrt(self.dim))
         vectors = self._centres[rng.integers(len(self._centres), size=count)] + noise
@@ -50,7 +50,7 @@ class Clusters:
 
 
 def write_gallery(folder: Path, clusters: Clusters, count: int) -> None:
-    """Write a gallery whose images have rows and vectors, but no photos; opening it asks for none."""
+    """Write a gallery of images with rows and vectors, but without photos, which opening it does not need."""
     Gallery.open(folder, fingerprint(clusters.dim)).close()
     with closing(sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")

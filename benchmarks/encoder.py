@@ -1,9 +1,9 @@
-"""Times a DINO encoder against the naive way and against the arithmetic it cannot do without.
+"""Times a DINO encoder against the naive way and against a lower bound from its arithmetic.
 
     python -m benchmarks.encoder                # a scaled-down model on the CPU: ratios only
     python -m benchmarks.encoder --full-size    # random DINOv3 ViT-H/16+ in bfloat16 on the GPU
 
-Weights are random, so vectors mean nothing; time is that of real ones.
+Weights are random, so vectors are meaningless; times are those of real weights.
 """
 
 import argparse
@@ -32,7 +32,7 @@ FULL_SIZE: dict[str, Any] = {
     "num_hidden_layers": 32,
     "num_attention_heads": 20,
 }
-# A thirtieth of a percent of the arithmetic, for machines without a GPU.
+# With 0.03 % of the arithmetic, for machines without a GPU.
 SCALED: dict[str, Any] = {
     "hidden_size": 192,
     "intermediate_size": 768,
@@ -43,15 +43,15 @@ SCALED: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class EncoderTimes:
-    """What one input size and batch cost, medians.
+    """Median times of one input size and batch.
 
     Attributes:
         side: of the network's input, pixels.
         batch: photos encoded together.
         naive: milliseconds per photo, ``AutoModel`` one photo at a time, preprocessed on the CPU.
         encode: milliseconds per photo, ``DinoV3Encoder.encode`` on photos of 1280 x 960, preprocessing included.
-        network: milliseconds per photo, the network alone on tensors that lie on the device.
-        floor: milliseconds per photo that the multiplications alone take at the device's measured rate.
+        network: milliseconds per photo, only the network, on tensors on the device.
+        floor: milliseconds per photo for the matrix products at the device's measured rate.
     """
 
     side: int
@@ -71,7 +71,7 @@ class EncoderTimes:
 
 
 def measure_matmul_rate(device: DeviceChoice) -> float:
-    """Multiply-and-adds times two that large matrix products reach, per second."""
+    """Measure the FLOPS (two per multiply-add) of large matrix products."""
     side = 8192 if device.is_cuda else 1024
     left, right = (torch.randn(side, side, device=device.device, dtype=device.dtype) for _ in range(2))
     (ms,) = median_ms([lambda: torch.mm(left, right)], device, repeats=20)
@@ -90,7 +90,7 @@ def measure_encoder(
         side: input size, pixels.
         batch: photos encoded together.
         acceleration: the encoder's setting.
-        repeats: the median counts.
+        repeats: of which the median is taken.
     """
     encoder = DinoV3Encoder(
         str(folder),
@@ -113,7 +113,7 @@ def measure_encoder(
 
 
 def flops_per_photo(config: Any, side: int) -> float:
-    """Multiply-and-adds times two of one photo's matrix products: 344 G for ViT-H/16+ at 224 pixels."""
+    """Compute the FLOPs (two per multiply-add) of one photo's matrix products: 344 G for ViT-H/16+ at 224 pixels."""
     patches = (side // config.patch_size) ** 2
     tokens = patches + 1 + config.num_register_tokens
     width, inner = config.hidden_size, config.intermediate_size
@@ -124,20 +124,20 @@ def flops_per_photo(config: Any, side: int) -> float:
 
 
 def draw_photos(count: int, size: tuple[int, int] = (1280, 960)) -> list[Image.Image]:
-    """Clouds of noise at the size in which the services decode photos."""
+    """Draw photos of noise at the size in which the services decode photos."""
     noise = np.random.default_rng(0)
     return [Image.fromarray(noise.integers(0, 256, (24, 32, 3), dtype=np.uint8)).resize(size) for _ in range(count)]
 
 
 def build_model(folder: Path, device: DeviceChoice, *, full_size: bool) -> Path:
-    """Write a DINOv3 of random weights that the encoder loads like a published one."""
+    """Write a DINOv3 with random weights that the encoder loads like a published one."""
     with creating_on(device):
         return build_dinov3(folder, **(FULL_SIZE if full_size else SCALED))
 
 
 @contextmanager
 def creating_on(device: DeviceChoice) -> Iterator[None]:
-    """Make new tensors on the device, in its number format: a CPU takes minutes for billions of random numbers."""
+    """Create tensors on the device in its number format; on a CPU, billions of random numbers take minutes."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(device.dtype)
     try:
@@ -148,9 +148,9 @@ def creating_on(device: DeviceChoice) -> Iterator[None]:
 
 
 def median_ms(works: Sequence[Callable[[], Any]], device: DeviceChoice, repeats: int) -> list[float]:
-    """Median milliseconds of each work until the device has finished it.
+    """Measure the median milliseconds of several functions, until the device has finished.
 
-    Each runs once to warm up, then in turns, so that a machine with other things to do treats all alike.
+    Every function runs once to warm up; then they run in turn, so that other load affects all alike.
     """
     times: list[list[float]] = [[] for _ in works]
     for _ in range(repeats + 1):
@@ -164,7 +164,7 @@ def median_ms(works: Sequence[Callable[[], Any]], device: DeviceChoice, repeats:
 
 
 class _NaiveModel:
-    """What a first script does: ``AutoModel`` as it comes, one photo at a time."""
+    """The naive way: ``AutoModel`` with its defaults, one photo at a time."""
 
     def __init__(self, folder: Path, device: DeviceChoice, encoder: DinoV3Encoder) -> None:
         from transformers import AutoModel
@@ -175,14 +175,14 @@ class _NaiveModel:
 
     @torch.inference_mode()
     def encode(self, photo: Image.Image) -> np.ndarray[Any, Any]:
-        # The official processor needs torchvision; this computes the same, on the CPU as that does.
+        # The official processor needs torchvision; this computes the same, also on the CPU.
         pixels = self._preprocessing.to_tensor(photo, torch.device("cpu"))[None].to(self._device.device)
         vector: np.ndarray[Any, Any] = self.model(pixel_values=pixels).pooler_output.float().cpu().numpy()
         return vector
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print one line per input size, batch and acceleration."""
+    """Print one line per input size, batch size and acceleration."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full-size", action="store_true", help="DINOv3 ViT-H/16+; needs a GPU of 8 GB or more")
     parser.add_argument("--device", default="auto")

@@ -1,7 +1,7 @@
-"""What FAISS' other approximate kinds would give; they are not among the gallery's options.
+"""Measures FAISS' other approximate indexes, which are not options of the gallery.
 
-HNSW (Malkov & Yashunin 2016) needs as much memory as exact search and cannot delete; product quantization (Jégou et al.
-2011) needs little memory, and reads the best of its guesses once more from the vectors as they are.
+HNSW (Malkov & Yashunin 2016) needs as much memory as exact search and cannot delete. Product quantization (Jégou et al.
+2011) needs little memory; its best candidates are ranked again by the exact vectors.
 """
 
 import statistics
@@ -36,11 +36,11 @@ class _Exact:
 def compare_kinds(
     clusters: Clusters, count: int, queries: NDArray[np.float32], top_k: int, kinds: Sequence[str]
 ) -> None:
-    """Print recall and speed of each kind beside exact search in the same vectors.
+    """Print recall and speed of every kind, compared with exact search in the same vectors.
 
     Args:
-        clusters: that the vectors are drawn from.
-        count: of vectors; in memory once for exact search, and once more with ``hnsw``.
+        clusters: source of the vectors.
+        count: number of vectors; in memory once for exact search, and once more for ``hnsw``.
         queries: float32 [Q, D].
         top_k: K of recall@K.
         kinds: of ``hnsw`` and ``pq``.
@@ -73,7 +73,7 @@ def _measure_pq(exact: _Exact) -> None:
     count, dim = exact.vectors.shape
     lists = round(count**0.5)
     index: Any = faiss.index_factory(dim, f"IVF{lists},PQ{_CODE_BYTES}x8", faiss.METRIC_INNER_PRODUCT)
-    index.cp.min_points_per_centroid = 1  # FAISS warns below 39 for each list, and again for each part of the code
+    index.cp.min_points_per_centroid = 1  # below 39, FAISS warns for every list and every part of the code
 
     def build() -> None:
         index.train(exact.vectors[: _SAMPLE_PER_LIST * lists])
@@ -111,7 +111,7 @@ def _report(exact: _Exact, name: str, search: Callable[[NDArray[np.float32]], ND
 def _search_all(
     search: Callable[[NDArray[np.float32]], NDArray[np.int64]], queries: NDArray[np.float32]
 ) -> tuple[float, list[set[int]]]:
-    """Median CPU time of one search on this thread, and what was found."""
+    """Return the median CPU time of one search on this thread, and the results."""
     spent, found = list[float](), list[set[int]]()
     with one_thread():
         for query in queries:

@@ -1,10 +1,10 @@
-"""Fits the geometric verifier's confidence rule, and says how well the fit holds on photos it did not see.
+"""Fits the geometric verifier's confidence rule, and measures the fit on held-out photos.
 
     python -m benchmarks.fit_geometric_confidence --eval-dir PHOTOS
 
-Measures the evidence of every query of ``museum/`` and ``scenic/`` against its candidates, fits the logistic rule on
-all of them (the weights to put into core/verifiers/geometric.py), and, ten times, on the queries of a random half of
-the places, reporting on the other half: log loss, and how many right and false answers a threshold of 0.5 gives.
+Measures the evidence of every query of ``museum/`` and ``scenic/`` against its candidates. Fits the logistic rule on
+all of them; the weights are for core/verifiers/geometric.py. Also fits it ten times on the queries of a random half of
+the places, and reports on the other half: log loss, and the right and false answers at a threshold of 0.5.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from scripts import build_database
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """One query's candidates: evidence and whether each shows the query's place."""
+    """One query's candidates: their evidence, and whether they show the query's place."""
 
     group: str
     known: bool
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     queries = {name: _measure(arguments.eval_dir / name) for name in ("museum", "scenic")}
     everything = [query for part in queries.values() for query in part]
     rule = fit(everything, {name: len(part) for name, part in queries.items()})
-    print("fitted on all:", dict(zip([each.name for each in fields(ConfidenceRule)], rule.round(2), strict=True)))
+    print("fitted on all:", dict(zip([field.name for field in fields(ConfidenceRule)], rule.round(2), strict=True)))
     for name, part in queries.items():
         print(f"{name:8} all        {_report(part, rule)}")
     for name, part in queries.items():
@@ -66,13 +66,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def signals(evidence: GeometricEvidence) -> list[float]:
-    """What the rule looks at, in the order of its fields; 1 for the bias."""
+    """Return the inputs of the rule, in the order of its fields; 1 for the bias."""
     counts = (evidence.planar_inliers, evidence.match_score, evidence.local_score)
     return [1.0, *np.log1p(counts).tolist()]
 
 
 def fit(queries: Sequence[Query], sizes: dict[str, int]) -> NDArray[np.float64]:
-    """Logistic regression; both sets weigh the same."""
+    """Fit by logistic regression; both sets have the same weight."""
     x = np.concatenate([query.signals for query in queries])
     y = np.concatenate([query.same for query in queries]).astype(np.float64)
     share = np.concatenate([np.full(len(q.same), 1 / sizes[q.group.split("/")[0]]) for q in queries])
@@ -90,7 +90,7 @@ def _measure(photos: Path) -> list[Query]:
             image = decode_image(photo.path.read_bytes()).image
             found = retrieval.retrieve(image, 5)
             stored = retrieval.gallery.local_features([candidate.image.image_id for candidate in found.candidates])
-            # Every feature is known by now, so no pixel is asked for.
+            # All features are known by now, so no pixels are needed.
             blank = partial(Image.new, "RGB", (1, 1))
             query = Photo(blank, None, found.local_features)
             evidence = verifier.measure(query, [Photo(blank, None, features) for features in stored])
@@ -99,7 +99,7 @@ def _measure(photos: Path) -> list[Query]:
                 Query(
                     group=f"{photos.name}/{truth or photo.path.name}",
                     known=truth is not None,
-                    signals=np.array([signals(each) for each in evidence]),
+                    signals=np.array([signals(item) for item in evidence]),
                     same=np.array([candidate.image.place.place_id == truth for candidate in found.candidates]),
                 )
             )
@@ -108,7 +108,7 @@ def _measure(photos: Path) -> list[Query]:
 
 
 def _held_out(queries: dict[str, list[Query]], name: str, seed: int) -> tuple[float, float, float]:
-    """Fit on half of the places of both sets, score the other half of one: log loss, right, false accepts."""
+    """Fit on half of the places of both sets; return log loss, right and false answers on the other half of one set."""
     groups = sorted({query.group for part in queries.values() for query in part})
     seen = set(random.Random(seed).sample(groups, len(groups) // 2))
     training = {key: [query for query in part if query.group in seen] for key, part in queries.items()}

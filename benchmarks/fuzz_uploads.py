@@ -1,8 +1,8 @@
-"""Damaged uploads through the whole product in one process: no 5xx but an honest 503, no hang, bounded memory.
+"""Sends damaged uploads to the whole product in one process; checks for 5xx other than 503, hangs and memory growth.
 
     python -m benchmarks.fuzz_uploads --inputs 20000 --seed 0
 
-Photos are decoded, stored and searched for as always; only what the networks would see in them is made up.
+Photos are decoded, stored and searched as usual; only the networks are replaced.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from services.verifier.app import create_app as create_verifier
 from services.verifier.settings import VerifierSettings
 from standalone.app import compose
 
-# Of processor time: a busy machine makes no hangs.
+# Of processor time, so that a busy machine causes no hangs.
 HANG_S = 5.0
 _GIVEN_UP_S = 120.0
 _SIDE = 8
@@ -38,15 +38,15 @@ _SIDE = 8
 
 @dataclass
 class KindReport:
-    """What became of the damaged files of one kind.
+    """Results of the damaged files of one kind.
 
     Attributes:
-        statuses: how many answers had each status; 0 for no answer.
-        outcomes: how many files of uploads were ``added``, ``duplicate`` or ``rejected``.
-        slowest_s: of the answers, by the clock.
-        hangs: answers that took longer than ``HANG_S`` of this process's time, or none within two minutes.
-        failures: names under which offending inputs were kept: 5xx but 503, hangs, errors in another shape, a verifier
-            that failed.
+        statuses: number of answers by status; 0 for no answer.
+        outcomes: number of uploaded files by outcome: ``added``, ``duplicate`` or ``rejected``.
+        slowest_s: wall time of the slowest answer.
+        hangs: answers that took more than ``HANG_S`` of this process's CPU time, or did not come within two minutes.
+        failures: names of the stored inputs that caused a 5xx other than 503, a hang, an error in another format, or a
+            failure of the verifier.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -58,12 +58,12 @@ class KindReport:
 
 @dataclass(frozen=True, slots=True)
 class FuzzReport:
-    """What became of all of them.
+    """Results of all files.
 
     Attributes:
-        kinds: by kind.
-        seconds: for everything.
-        peaks_mib: peak resident memory after the sound files, and after each quarter of the inputs.
+        kinds: results by kind.
+        seconds: duration of the run.
+        peaks_mib: peak resident memory after the undamaged files, and after every quarter of the inputs.
     """
 
     kinds: dict[str, KindReport]
@@ -72,12 +72,12 @@ class FuzzReport:
 
     @property
     def failures(self) -> list[str]:
-        """Of all kinds."""
+        """The failures of all kinds."""
         return [name for kind in self.kinds.values() for name in kind.failures]
 
     @property
     def total(self) -> KindReport:
-        """All kinds together."""
+        """The sum over all kinds."""
         total = KindReport(failures=self.failures)
         for kind in self.kinds.values():
             total.statuses += kind.statuses
@@ -87,7 +87,7 @@ class FuzzReport:
         return total
 
     def lines(self) -> Iterator[str]:
-        """The table."""
+        """Format the table."""
         yield f"{'kind':18}{'inputs':>8}{'200':>8}{'4xx':>8}{'503':>6}{'other 5xx':>11}{'hangs':>7}{'slowest':>10}"
         for name, kind in [*self.kinds.items(), ("all", self.total)]:
             refused = sum(count for status, count in kind.statuses.items() if 400 <= status < 500)
@@ -104,27 +104,27 @@ class FuzzReport:
 
 
 class ThumbnailEncoder:
-    """Describes a photo by its thumbnail, at no cost."""
+    """A fast encoder: the embedding of a photo is its thumbnail."""
 
     fingerprint = EncoderFingerprint("thumbnail", "none", "8x8 colours", _SIDE * _SIDE * 3)
 
     def encode(self, images: Sequence[Image.Image]) -> Encodings:
         """Embed photos of any size."""
         small = [np.asarray(image.resize((_SIDE, _SIDE)), np.float32).ravel() + 1 for image in images]
-        return Encodings(np.stack([each / np.linalg.norm(each) for each in small]), (None,) * len(images))
+        return Encodings(np.stack([vector / np.linalg.norm(vector) for vector in small]), (None,) * len(images))
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:  # noqa: ARG002 - of the port
-        """Has nothing to add."""
+        """Return no further views."""
         return iter(())
 
 
 class LookingVerifier:
-    """Looks at every photo, and believes nothing."""
+    """A verifier that loads the pixels of every photo and rejects every pair."""
 
     fingerprint = "looking"
 
     def style(self, prompt_style: str | None) -> None:
-        """Reads no prompt."""
+        """Return None: there are no prompts."""
 
     def verify(
         self,
@@ -134,7 +134,7 @@ class LookingVerifier:
         prompt_style: str | None = None,  # noqa: ARG002 - of the port
         explain: bool = False,  # noqa: ARG002 - of the port
     ) -> list[Verdict]:
-        """Decode them all."""
+        """Decode all photos and reject all pairs."""
         return [Verdict(False, 0.0, f"{photo.load().size} is not {query.load().size}") for photo in candidates]
 
 
@@ -142,11 +142,11 @@ async def fuzz(inputs: int, seed: int, folder: Path) -> FuzzReport:
     """Send damaged files, one after another.
 
     Args:
-        inputs: how many.
-        seed: decides all of them.
-        folder: for the gallery, and for the inputs that failed; ``current`` is the last one, should the process die.
+        inputs: number of files.
+        seed: of the random damage.
+        folder: for the gallery and the failed inputs; ``current`` is the last input, in case the process dies.
     """
-    # Without metadata, because that is the longest way a photo can go.
+    # Without metadata, because this runs the most code.
     stored = RetrievalSettings(data_dir=folder / "gallery", strip_metadata=True)
     retrieval = create_retrieval(stored, encoder=ThumbnailEncoder())
     verifier = create_verifier(VerifierSettings(data_dir=folder / "gallery"), verifier=LookingVerifier())
@@ -181,7 +181,7 @@ async def fuzz(inputs: int, seed: int, folder: Path) -> FuzzReport:
 
 
 async def _try(client: httpx.AsyncClient, rng: random.Random, name: str, data: bytes, report: KindReport) -> bool:
-    """Send one file and say whether it was treated well."""
+    """Send one file; return whether the answers were correct."""
     started, worked = time.perf_counter(), time.process_time()
     try:
         async with asyncio.timeout(_GIVEN_UP_S):
@@ -196,8 +196,8 @@ async def _try(client: httpx.AsyncClient, rng: random.Random, name: str, data: b
     report.hangs += hung
     if answer.status_code == 200:
         told = answer.json()
-        report.outcomes.update(each["status"] for each in told.get("results", []))
-        # The gateway answers without a verifier that fails; here that is a crash like any other.
+        report.outcomes.update(result["status"] for result in told.get("results", []))
+        # The gateway answers even if the verifier fails; here that counts as a failure.
         return not hung and told.get("verification") != "unavailable"
     ErrorBody.model_validate_json(answer.content)
     return not hung and (answer.status_code < 500 or answer.status_code == 503)
@@ -206,7 +206,7 @@ async def _try(client: httpx.AsyncClient, rng: random.Random, name: str, data: b
 async def _send(
     client: httpx.AsyncClient, name: str, data: bytes, *, add: bool, verify: bool = False
 ) -> httpx.Response:
-    """Photos are asked about or added, archives added; of forms, the whole body is what was damaged."""
+    """Match or add a photo, or add an archive; of a form, the whole body is damaged."""
     as_form = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     if name.startswith("form"):
         path = "/index/images" if "upload" in name else "/match"
@@ -223,7 +223,7 @@ def _peak_mib() -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the table; end with 1 where anything failed."""
+    """Print the table; return 1 if anything failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=20_000, help="how many damaged files")
     parser.add_argument("--seed", type=int, default=0, help="decides all of them")

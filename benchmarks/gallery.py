@@ -1,8 +1,8 @@
-"""Times the gallery at scale: opening, searching beside bare FAISS, adding, deleting.
+"""Times a large gallery: opening, searching compared with plain FAISS, adding, deleting.
 
     python -m benchmarks.gallery --images 100000
 
-Vectors are random; photos are a few bytes, written without fsync while filling (adding is timed with real ones).
+Vectors are random; photos have a few bytes and are written without fsync while filling. Adding is timed with fsync.
 """
 
 import argparse
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 class UnsyncedFiles(PhotoFiles):
-    """Writes without waiting for the disk, so that filling takes seconds."""
+    """Writes without fsync, so that filling takes seconds."""
 
     def store(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Write files."""
@@ -69,7 +69,7 @@ def _time_searches(gallery: Gallery, vectors: NDArray[np.float32], rounds: int) 
     faiss.omp_set_num_threads(1)
     for top_k in (5, 50):
         ours, bare = [], []
-        for query in vectors[:rounds]:  # in turn, so that a busy machine slows both alike
+        for query in vectors[:rounds]:  # in turn, so that other load affects both alike
             bare.append(_timed(raw.search, query[None], top_k)[0] * 1000)
             ours.append(_timed(gallery.search, query, top_k=top_k)[0] * 1000)
         ours_ms, bare_ms = statistics.median(ours), statistics.median(bare)

@@ -3,7 +3,7 @@
     python -m benchmarks.gallery_health --images 10000
 
 Embeddings and local features are random, of the embedded encoder's size; photos are noise over clouds at 640 x 480.
-Two thirds of the places have one image, the others two. A pair in a hundred is one picture filed twice.
+Two thirds of the places have one image, the others two. One pair in a hundred is the same picture twice.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def _fill(folder: Path, fingerprint: EncoderFingerprint, count: int) -> None:
             place = Place(f"p{number if is_copy else number - (number % 3 == 1)}", f"Place {number}")
             batch.append(
                 NewImage(
-                    data=previews[number % len(previews)] + rng.bytes(16),  # its own hash, and still a JPEG
+                    data=previews[number % len(previews)] + rng.bytes(16),  # a unique hash, and still a JPEG
                     filename=f"{number}.jpg",
                     media_type="image/jpeg",
                     width=4000,

@@ -1,8 +1,8 @@
-"""What the gateway adds to a match: ``POST /match`` with services that answer at once, against asking them directly.
+"""Measures the time that the gateway adds to a match, with services that answer at once, against calling them directly.
 
     python -m benchmarks.gateway_overhead [--kilobytes 300] [--rounds 200]
 
-Alternating in one run, so that a noisy machine treats both alike. Once in one process (the transports of ``make up``)
+Both alternate in one run, so that other load affects both alike. Once in one process (the transports of ``make up``)
 and once over three processes and real sockets. Target: at most 5 ms for a photo of 300 KB.
 """
 
@@ -40,7 +40,7 @@ CANDIDATES = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and say by the exit status whether the target is met."""
+    """Measure and print; return 0 if the target is met, else 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kilobytes", type=int, default=300, help="size of the photo")
     parser.add_argument("--rounds", type=int, default=200)
@@ -65,7 +65,7 @@ async def _measure_all(photo: bytes, rounds: int) -> list[float]:
 async def _measure(
     name: str, gateway: httpx.AsyncClient, services: httpx.AsyncClient, photo: bytes, rounds: int
 ) -> float:
-    """Alternate both ways of asking; return the median of what the gateway added, in milliseconds."""
+    """Alternate both ways; return the median of the added time, in milliseconds."""
     through, direct = [], []
     for _ in range(_WARM_UP + rounds):
         clocks = [_clocks()]
@@ -86,7 +86,7 @@ async def _measure(
 
 
 def _clocks() -> NDArray[np.float64]:
-    """Wall clock and CPU time of this process, in milliseconds; the latter is deaf to what else the machine does."""
+    """Return wall time and CPU time of this process, in milliseconds; other load does not change CPU time."""
     return np.array([time.perf_counter(), time.process_time()]) * 1000
 
 
@@ -102,7 +102,7 @@ async def _ask_directly(services: httpx.AsyncClient, photo: bytes) -> None:
 
 @asynccontextmanager
 async def one_process() -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
-    """Gateway and services in this process, as in ``python -m standalone``."""
+    """Run gateway and services in this process, as ``python -m standalone`` does."""
     services = instant_services()
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ async def one_process() -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncCli
 
 @asynccontextmanager
 async def three_processes() -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
-    """Gateway and two services in processes of their own, over sockets."""
+    """Run gateway and services in three processes, connected by sockets."""
     ports = [free_port() for _ in range(3)]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     environment = {
@@ -146,7 +146,7 @@ async def three_processes() -> AsyncIterator[tuple[httpx.AsyncClient, httpx.Asyn
 
 
 def instant_services() -> Starlette:
-    """Both services, answering at once with replies of realistic size."""
+    """Build both services, which answer at once with replies of realistic size."""
     image = {
         "collection": "default", "filename": "a.jpg", "media_type": "image/jpeg", "width": 4000, "height": 3000,
         "bytes": 300_000, "content_hash": "0" * 64, "added_at": "2026-01-01T00:00:00+00:00",
@@ -176,7 +176,7 @@ def instant_services() -> Starlette:
     }
     verdict = {"is_match": True, "confidence": 0.9, "response": "instant"}
     verify_reply = {
-        "ranking": [{"image_id": each["image"]["id"], "verdict": verdict} for each in candidates],
+        "ranking": [{"image_id": candidate["image"]["id"], "verdict": verdict} for candidate in candidates],
         "matched": True,
         "confidence": 0.9,
         "reason": "instant",

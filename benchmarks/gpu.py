@@ -1,9 +1,9 @@
-"""The GPU path's bars, all in one run: DINOv3 ViT-H/16+, Qwen3-VL-8B, and the whole ``POST /match`` over both.
+"""Measures the GPU backends and their bars in one run: DINOv3 ViT-H/16+, Qwen3-VL-8B, and ``POST /match`` with both.
 
     python -m benchmarks.gpu
 
-On a GPU the models have their full size and random weights: time is that of real ones, answers mean nothing. Without
-one, the same code runs scaled-down models on the CPU; then only the ratios say anything, and the bars do not apply.
+On a GPU the models have their full size and random weights: times are those of real weights, answers are meaningless.
+Without a GPU, scaled-down models run on the CPU; then only the ratios are meaningful, and the bars do not apply.
 """
 
 import argparse
@@ -23,7 +23,7 @@ _TINY_REPLY_TOKENS = 8
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure the parts asked for."""
+    """Measure the chosen parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--device", default="auto")

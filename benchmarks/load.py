@@ -1,14 +1,14 @@
-"""What becomes of visitors when four times as many come as can be served: real models in real processes.
+"""Measures the product under four times the load that it can serve, with real models in real processes.
 
     python -m benchmarks.load [--processes one|three|both] [--seconds 30]
 
 Photos are those of scikit-image. Arrivals are a Poisson process that does not wait for answers (an open loop). First
-rates rise until many are refused: the last at which hardly any are is sustainable. Then, alternating, so that a noisy
-machine treats all alike: matches one at a time (unloaded), the rate with the best throughput, and four times what is
-sustainable (or four times that best rate, where nothing was). Takes seven minutes for each kind, on a machine that does
-nothing else: whatever else runs takes turns with the product, and the phases cannot be compared.
-Exit status 1 where the 99th percentile of accepted matches is above 3 times its unloaded value, or throughput below
-0.9 of the peak.
+the rate rises until many matches are refused; the last rate with hardly any refusal is sustainable. Then three phases
+alternate: matches one at a time (unloaded), the rate with the best throughput, and four times the sustainable rate (or
+four times the best rate, if none was sustainable). A run takes seven minutes per kind. Nothing else may run on the
+machine, or the phases cannot be compared.
+The exit status is 1 if the 99th percentile of accepted matches is above 3 times its unloaded value, or the throughput
+is below 0.9 of the peak.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from benchmarks.processes import free_port
 LATENCY_BAR, THROUGHPUT_BAR = 3.0, 0.9
 OVERLOAD = 4.0
 ROUNDS = 3
-SOME, MANY = 0.05, 0.5  # refused shares up to which a rate is sustained, and from which the peak is reached
+SOME, MANY = 0.05, 0.5  # refused shares: a rate is sustainable up to the first, and the peak is reached from the second
 _KNOWN = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png", "hubble_deep_field.jpg", "retina.jpg")
 _UNKNOWN = ("astronaut.png", "brick.png", "moon.png")
 _BOUNDARY = "load"
@@ -43,15 +43,15 @@ _BOUNDARY = "load"
 
 @dataclass(slots=True)
 class Outcomes:
-    """What became of the matches of one phase; seconds.
+    """Results of one phase; times in seconds.
 
     Attributes:
-        accepted: how long each answered match took.
-        refused: how long each refusal (503 with Retry-After) took.
-        failed: anything else, by its status.
-        unverified: of the accepted.
-        in_time: verified answers that came while the phase lasted.
-        seconds: the phase.
+        accepted: times of answered matches.
+        refused: times of refusals (503 with Retry-After).
+        failed: number of other answers by status.
+        unverified: number of answers without verification.
+        in_time: number of verified answers during the phase.
+        seconds: length of the phase.
     """
 
     seconds: float = 0.0
@@ -62,7 +62,7 @@ class Outcomes:
     in_time: int = 0
 
     def add(self, other: "Outcomes") -> None:
-        """Take another part of the same phase in."""
+        """Add another part of the same phase."""
         self.seconds += other.seconds
         self.accepted += other.accepted
         self.refused += other.refused
@@ -77,7 +77,7 @@ class Outcomes:
 
     @property
     def refused_share(self) -> float:
-        """Of all."""
+        """Refused share of all matches."""
         return len(self.refused) / max(1, len(self.refused) + len(self.accepted) + len(self.failed))
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class Outcomes:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and say by the exit status whether both bars are kept."""
+    """Measure and print; return 0 if both bars are met, else 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", choices=["one", "three", "both"], default="both")
     parser.add_argument("--seconds", type=float, default=30, help="of each phase")
@@ -108,7 +108,7 @@ async def _measure(kind: str, folder: Path, seconds: float) -> bool:
     rng = np.random.default_rng(4)
     async with product(kind, folder) as http:
         photos = await _fill(http, rng)
-        await one_at_a_time(http, photos)  # warms everything up
+        await one_at_a_time(http, photos)  # to warm up
         cpu, began = time.process_time(), time.perf_counter()
         alone = await one_at_a_time(http, photos)
         sustainable, top, best, rate = 0.0, 0.0, 0.0, 0.7 * alone.throughput
@@ -147,7 +147,7 @@ def _hold(figure: str, value: float, kept: bool, bar: str) -> bool:
 
 
 async def one_at_a_time(http: httpx.AsyncClient, photos: Sequence[bytes]) -> Outcomes:
-    """Match photos, each when the one before it is answered."""
+    """Match photos one after another."""
     outcomes = Outcomes()
     began = time.perf_counter()
     for photo in photos:
@@ -159,7 +159,7 @@ async def one_at_a_time(http: httpx.AsyncClient, photos: Sequence[bytes]) -> Out
 async def poisson(
     http: httpx.AsyncClient, photos: Sequence[bytes], rate: float, seconds: float, rng: np.random.Generator
 ) -> Outcomes:
-    """Match photos that arrive at random, ``rate`` per second on average, whatever became of those before."""
+    """Match photos that arrive at random, ``rate`` per second on average, without waiting for earlier answers."""
     outcomes = Outcomes(seconds)
     arrivals = np.cumsum(rng.exponential(1 / rate, size=int(2 * rate * seconds) + 20))
     began = time.perf_counter()
@@ -190,7 +190,7 @@ async def _match(http: httpx.AsyncClient, form: bytes, outcomes: Outcomes, until
 
 @asynccontextmanager
 async def product(kind: str, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """Start the product as ``one`` process or ``three``, and stop it at the end."""
+    """Start the product as ``one`` process or ``three``, and stop it at the end of the block."""
     ports = [free_port() for _ in range(3)]
     environment = {
         "GATEWAY_PORT": str(ports[0]),
@@ -228,7 +228,7 @@ async def _when_ready(http: httpx.AsyncClient) -> httpx.AsyncClient:
 
 
 async def _fill(http: httpx.AsyncClient, rng: np.random.Generator) -> list[bytes]:
-    """Add the known photographs as places; return forms with other views of them, and of photographs unknown here."""
+    """Add the known photographs as places; return forms with other views of them, and of unknown photographs."""
     for name in _KNOWN:
         files = {"file": (name, _jpeg(_photograph(name)))}
         (await http.post("/index/images", files=files, data={"place_id": name})).raise_for_status()
@@ -243,7 +243,7 @@ def _photograph(name: str) -> Image.Image:
 
 
 def _see_again(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A part of it, somewhat turned."""
+    """Crop and rotate an image a little."""
     left, top = rng.integers(0, 120, size=2)
     return image.rotate(rng.uniform(-8, 8)).crop((60 + left, 60 + top, 840 + left, 640 + top))
 

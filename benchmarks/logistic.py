@@ -12,11 +12,11 @@ def fit_logistic(
     Args:
         x: float64 [N, F]; the first column is all 1 and is not penalised.
         y: float64 [N], 0 or 1.
-        weights: float64 [N], how much each row counts.
-        penalty: of the squared weights, in units of each column's standard deviation.
+        weights: float64 [N], weights of the rows.
+        penalty: factor of the squared coefficients, which are in units of their column's standard deviation.
 
     Returns:
-        float64 [F].
+        The coefficients, float64 [F].
     """
     scale = x.std(axis=0)
     scale[0] = 1.0

@@ -1,8 +1,8 @@
-"""The whole ``POST /match`` through three processes: gateway, retrieval with a DINO, verifier with a Qwen-VL.
+"""Times ``POST /match`` over three processes: gateway, retrieval with a DINO, verifier with a Qwen-VL.
 
     python -m benchmarks.match ENCODER_FOLDER VERIFIER_FOLDER
 
-The folders hold models of any size, random ones too: with them, answers mean nothing and time is that of real ones.
+The folders hold models of any size. With random weights, answers are meaningless and times are those of real weights.
 """
 
 import argparse
@@ -33,15 +33,15 @@ _START_TIMEOUT_S = 400.0
 
 @dataclass(frozen=True, slots=True)
 class MatchTimes:
-    """What ``POST /match`` took from outside.
+    """Times of ``POST /match`` at the client.
 
     Attributes:
-        cold: milliseconds, median of first-time photos against a gallery the verifier has not seen.
-        p50: milliseconds, median of new photos against a gallery that it has.
-        p95: likewise, nineteen of twenty are faster.
+        cold: milliseconds, median of new photos with gallery photos that the verifier has not cached.
+        p50: milliseconds, median of new photos with cached gallery photos.
+        p95: milliseconds, 95th percentile of the same.
         per_second: matches completed per second with 16 clients.
         stages: milliseconds by stage, medians over the warm matches.
-        refused: answers other than 200 among all that were asked.
+        refused: number of answers other than 200.
     """
 
     cold: float
@@ -63,13 +63,13 @@ class MatchTimes:
 def measure_match(
     encoder_folder: Path, verifier_folder: Path, *, gallery: int, queries: int, tokens: int
 ) -> MatchTimes:
-    """Start the three processes, fill a gallery, and ask.
+    """Start the three processes, fill a gallery and match photos.
 
     Args:
         encoder_folder: with a DINO.
         verifier_folder: with a Qwen-VL.
         gallery: photos in it.
-        queries: photos asked one after another, and again that many by all clients together.
+        queries: photos matched one after another, and again as many by all clients together.
         tokens: visual tokens per photo.
     """
     with (
@@ -102,7 +102,7 @@ async def _ask(url: str, gallery: int, queries: int) -> MatchTimes:
             reply = await client.post("/index/images", files={"file": photo}, data={"place_name": f"place {number}"})
             reply.raise_for_status()
         cold = [await match(photo) for photo in new]
-        # Every reference has now been a candidate often enough to be remembered, or never will be one.
+        # By now every gallery photo that becomes a candidate is cached.
         stages.clear()
         one_by_one = [await match(photo) for photo in warm]
         medians = {
@@ -135,7 +135,7 @@ def _jpeg(photo: Image.Image) -> bytes:
 
 @contextmanager
 def _three_processes(folder: Path, encoder: Path, verifier: Path, tokens: int) -> Iterator[str]:
-    """Run the product on free ports of this machine; give the gateway's address."""
+    """Run the product on free ports of this machine; yield the gateway's address."""
     gateway, retrieval, verification = (free_port() for _ in range(3))
     options = f'{{"query_tokens": {tokens}, "candidate_tokens": {tokens}}}'
     settings = {

@@ -1,7 +1,7 @@
-"""Mixed traffic on the product: what visitors, operators and strangers do, over and over.
+"""Generates mixed traffic of visitors, operators and misbehaving clients.
 
-Visitors match photographs that are in the gallery and some that are not; operators add photos and ZIPs, edit, delete
-and list; strangers upload rubbish and hang up. The gallery is held near the number of images asked for.
+Visitors match photographs in the gallery and others; operators add photos and ZIP archives, edit, delete and list;
+misbehaving clients upload invalid files and hang up. The gallery is kept near a given number of images.
 """
 
 import io
@@ -27,14 +27,14 @@ HUNG_UP = "hung up"
 
 
 class Photographs:
-    """JPEGs of scikit-image's photographs, each a view of its own."""
+    """JPEGs of random views of scikit-image's photographs."""
 
     def __init__(self) -> None:
         folder = Path(skimage_data.__file__).parent
         self._pictures = {name: Image.open(folder / name).convert("RGB") for name in KNOWN + UNKNOWN}
 
     def view(self, names: Sequence[str], choose: random.Random) -> bytes:
-        """Photograph one of them from a slightly different spot."""
+        """Draw a slightly different view of one of the photographs."""
         picture = self._pictures[choose.choice(names)]
         width, height = picture.size
         left, top = (choose.uniform(0, 0.15) for _ in range(2))
@@ -47,10 +47,10 @@ class Photographs:
 
 
 class Traffic:
-    """What callers do. One object for all threads.
+    """The actions of all callers. Several threads share one object.
 
     Attributes:
-        answers: how many each action had of each status; ``HUNG_UP`` and names of exceptions besides.
+        answers: number of answers by action and status; a status may be ``HUNG_UP`` or the name of an exception.
     """
 
     def __init__(self, address: str, images: int, photographs: Photographs) -> None:
@@ -62,13 +62,13 @@ class Traffic:
         self._lock = Lock()
 
     def fill(self) -> None:
-        """Put the first photos into the gallery, which nobody can match with before."""
+        """Add the first photos to the gallery, without which no match is possible."""
         with httpx.Client(base_url=self._address, timeout=120, trust_env=False) as client:
             for seed in range(10):
                 self._add_one(client, random.Random(f"first {seed}"))
 
     def run(self, seed: str, until_s: float) -> None:
-        """Do one thing after the other until it is time to stop; who is refused comes back when told to."""
+        """Do random actions until ``until_s``; after a refusal, wait as long as Retry-After says."""
         choose = random.Random(seed)
         actions: dict[Callable[[httpx.Client, random.Random], httpx.Response | None], int] = {
             self._match_known: 6,
@@ -125,7 +125,9 @@ class Traffic:
     def _added(self, reply: httpx.Response) -> httpx.Response:
         if reply.status_code == 200:
             with self._lock:
-                self._ids += [each["image"]["id"] for each in reply.json()["results"] if each["status"] == "added"]
+                self._ids += [
+                    result["image"]["id"] for result in reply.json()["results"] if result["status"] == "added"
+                ]
         return reply
 
     def _edit(self, client: httpx.Client, choose: random.Random) -> httpx.Response | None:
@@ -134,7 +136,7 @@ class Traffic:
         return None if image_id is None else client.patch(f"/index/images/{image_id}", json=change)
 
     def _delete(self, client: httpx.Client, _: random.Random) -> httpx.Response | None:
-        """Bring the gallery back to its size: what is remembered of each image would grow with it."""
+        """Delete a surplus image: caches grow with the gallery, which would hide leaks."""
         reply = None
         while image_id := self._surplus():
             reply = client.delete(f"/index/images/{image_id}")
@@ -173,7 +175,7 @@ class Traffic:
         head += "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         with socket.create_connection((address.hostname or "", address.port or 80), timeout=60) as connection:
             connection.sendall(head.encode() + body[: choose.choice([0, len(body) // 2, len(body)])])
-            # Some are gone before the answer is begun, some while it is being made.
+            # Some connections close before the request is processed, some while it is.
             connection.settimeout(choose.uniform(0.01, 0.5))
             with suppress(TimeoutError):
                 connection.recv(1)

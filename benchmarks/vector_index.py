@@ -1,10 +1,10 @@
-"""Times vector indexes at scale and holds them to their bars; ends with 1 if one is missed.
+"""Times large vector indexes against their bars; the exit status is 1 if one is missed.
 
     python -m benchmarks.vector_index --images 1000000 --folder /some/disk        # about 6 GB there, 12 GB of memory
     python -m benchmarks.vector_index --parts milvus                              # the server of the package `milvus`
 
-Vectors lie in clusters, as those of photos do. FAISS' searches run on one thread, and their times are that thread's CPU
-time, which other work on the machine does not change; with Milvus, both ways are asked in turn.
+Vectors are in clusters, like those of photos. FAISS searches run on one thread and are timed in its CPU time, which
+other load does not change; with Milvus, both ways alternate.
 """
 
 import argparse
@@ -49,7 +49,7 @@ Figures = dict[str, dict[str, float]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure the parts asked for and print the bars."""
+    """Measure the chosen parts and print the bars."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1_000_000, help="in memory")
     parser.add_argument("--compared", type=int, default=200_000, help="vectors for FAISS' other kinds, slow to build")
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _measure_exact(
     folder: Path, queries: NDArray[np.float32], clusters: Clusters
 ) -> tuple[dict[str, float], list[set[int]]]:
-    """Exact search beside ``faiss.knn`` on the same array, in turn; also the truth for the others."""
+    """Time exact search and ``faiss.knn`` on the same array, in turn; return also the true results for the others."""
     opened_s, gallery = _open(folder, clusters, {})
     with gallery:
         rows: Any = gallery._vectors._index._shards[COLLECTION]  # type: ignore[attr-defined]
@@ -141,7 +141,7 @@ def _measure_option(
         for query, expected in zip(queries, truth, strict=True):
             seconds, found = _cpu_s(lambda query=query: gallery.search(query, COLLECTION, _TOP_K))
             spent.append(seconds)
-            hits += len(expected & {int(each.image.image_id, 16) for each in found})
+            hits += len(expected & {int(candidate.image.image_id, 16) for candidate in found})
         seen = _changes_are_seen(gallery, clusters)
     median = statistics.median(spent)
     print(f"{options}: {median * 1e3:.1f} ms of CPU time")
@@ -154,7 +154,7 @@ def _measure_option(
 
 
 def _learn(folder: Path, clusters: Clusters, options: dict[str, Any]) -> None:
-    """Open once for the lists to be learned and kept."""
+    """Open the gallery once, to train and store the lists."""
     with Gallery.open(folder, fingerprint(clusters.dim), storage=Storage(vector_index_options=options)) as gallery:
         learning = gallery._vectors._index._learning  # type: ignore[attr-defined]
         started, cpu = time.perf_counter(), time.process_time()
@@ -174,20 +174,20 @@ def _open(folder: Path, clusters: Clusters, options: dict[str, Any]) -> tuple[fl
 
 
 def _changes_are_seen(gallery: Gallery, clusters: Clusters) -> float:
-    """1 if an added image is the next search's best answer, and no answer after its deletion."""
+    """Return 1 if an added image is the next search's best result, and is not found after its deletion; else 0."""
     vector = clusters.draw(1, time.time_ns() % 2**31)[0]
     data = uuid4().bytes
     new = NewImage(data, "new.jpg", "image/jpeg", 4, 3, b"\xff\xd8" + data + b"\xff\xd9", vector, collection=COLLECTION)
     image_id = gallery.add([new])[0].image.image_id
     seen = gallery.search(vector, COLLECTION, 1)[0].image.image_id == image_id
     gallery.delete(image_id)
-    unseen = image_id not in {each.image.image_id for each in gallery.search(vector, COLLECTION, 50)}
+    unseen = image_id not in {candidate.image.image_id for candidate in gallery.search(vector, COLLECTION, 50)}
     return float(seen and unseen)
 
 
 @contextmanager
 def _milvus(uri: str | None) -> Iterator[str]:
-    """The server asked for, or one as the tests start it."""
+    """Yield the given server's URI, or that of a server that is started here."""
     if uri:
         yield uri
         return
@@ -199,11 +199,13 @@ def _milvus(uri: str | None) -> Iterator[str]:
 
 
 def _measure_milvus(folder: Path, uri: str, queries: NDArray[np.float32], clusters: Clusters) -> dict[str, float]:
-    """The gallery beside a pymilvus client of its own, in turn, on the same collection with the same parameters."""
+    """Time the gallery and a plain pymilvus client in turn, on the same collection with the same parameters."""
     from pymilvus import MilvusClient
 
     with Gallery.open(folder, fingerprint(clusters.dim)) as exact:
-        truth = [{each.image.image_id for each in exact.search(query, COLLECTION, _TOP_K)} for query in queries]
+        truth = [
+            {candidate.image.image_id for candidate in exact.search(query, COLLECTION, _TOP_K)} for query in queries
+        ]
     name, width = f"benchmark_{uuid4().hex[:8]}", 128
     options = {"uri": uri, "collection": name, "search_width": width, "timeout_s": 30.0}
     client = MilvusClient(uri, dedicated=True)
@@ -235,7 +237,7 @@ def _measure_milvus(folder: Path, uri: str, queries: NDArray[np.float32], cluste
                 found = gallery.search(query, COLLECTION, _TOP_K)
                 ours_s.append(time.perf_counter() - between)
                 bare_s.append(between - begun)
-                hits += len(expected & {each.image.image_id for each in found})
+                hits += len(expected & {candidate.image.image_id for candidate in found})
     finally:
         client.drop_collection(name)
         client.close()
@@ -253,7 +255,7 @@ def _wait_until_settled(gallery: Gallery) -> None:
 
 
 def _cpu_s(action: Callable[[], Any]) -> tuple[float, Any]:
-    """The CPU time of this thread in an action, and what that returned."""
+    """Return the CPU time of this thread in an action, and the action's result."""
     started = time.thread_time()
     result = action()
     return time.thread_time() - started, result

@@ -1,1 +1,1 @@
-"""Command-line tools: thin hands on core."""
+"""Command-line tools around core."""

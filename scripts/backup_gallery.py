@@ -1,14 +1,13 @@
-"""Copy a gallery while it is in use, or make a gallery of such a copy.
+"""Back up a gallery while it is in use, restore a backup, or verify a gallery.
 
     python scripts/backup_gallery.py --gallery data/gallery --output backups/monday
     python scripts/backup_gallery.py --restore backups/monday --gallery data/gallery
     python scripts/backup_gallery.py --verify --gallery data/gallery
 
-The copy is read through afterwards, and again before it is restored. Nothing is ever overwritten: the folder that is
-written to must be empty or new. --verify copies nothing: it reads the gallery's database and every original, and names
-those that are no longer as they were written.
+A backup is checked after it is written, and again before it is restored. Nothing is overwritten: the target folder must
+be empty or new. --verify copies nothing: it checks the database and every original, and prints damaged ones.
 
-For galleries that one machine keeps; how one in PostgreSQL and a bucket is backed up says docs/operations.md.
+For galleries on one machine; docs/operations.md describes backups of galleries in PostgreSQL and a bucket.
 """
 
 import argparse
@@ -22,7 +21,7 @@ from core.gallery.maintenance.backup import back_up, check_gallery, restore
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Back up, restore or verify; 0 when the result is whole."""
+    """Back up, restore or verify; return 0 if the result is complete."""
     arguments = _parser().parse_args(argv)
     started = time.perf_counter()
     try:

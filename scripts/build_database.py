@@ -2,10 +2,9 @@
 
     python scripts/build_database.py --image-dir photos/ --output-dir data/gallery
 
-Running it again adds what is new and skips what is there, so an interrupted run is simply started again; texts that a
-manifest gives anew are corrected. With --dry-run it shows the first places, and adds nothing.
-The services open the result as it is. Large collections are built in parts, each by a process or machine of its own,
-which scripts/merge_galleries.py puts together:
+A second run adds new photos and skips known ones, so an interrupted run can simply be repeated; changed texts of a
+manifest are updated. With --dry-run it prints the first places and adds nothing. The services can open the result.
+Large collections can be built in parts by several processes or machines; scripts/merge_galleries.py merges them:
 
     python scripts/build_database.py --image-dir photos/ --shard 3/8 --output-dir shards/3
 """
@@ -32,7 +31,7 @@ from scripts.options import add_storage_options, json_object, print_any_name, sh
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Build the gallery; 0 when it holds images afterwards."""
+    """Build the gallery; return 0 if it holds images afterwards."""
     print_any_name()
     arguments = _parser().parse_args(argv)
     try:
@@ -122,7 +121,7 @@ def _build(arguments: argparse.Namespace) -> int:
 def _count(
     outcomes: Iterable[FileOutcome], photos: Sequence[LabelledPhoto]
 ) -> tuple[Counter[str], list[GalleryImage | None]]:
-    """Count what became of the files, and print why any was rejected, or where it is already."""
+    """Count the outcomes, and print why files were rejected or where duplicates are."""
     counts = Counter[str]()
     rejected, elsewhere = [], []
     images = []
@@ -142,7 +141,7 @@ def _count(
 def _correct_texts(
     gallery: Gallery, collection: str, photos: Sequence[LabelledPhoto], images: Sequence[GalleryImage | None]
 ) -> PlaceCorrections:
-    """Write what the manifest says of places that say something else."""
+    """Update the places whose texts differ from the manifest's."""
     rows = [
         ((photo.place.place_id if photo.names_place and photo.place else image.place.place_id), photo.row)
         for photo, image in zip(photos, images, strict=True)

@@ -1,12 +1,12 @@
-"""Chooses when a collection's answers are given, for a promise such as "at most 2 % of photos of something unknown".
+"""Choose a collection's answer threshold for a target such as "at most 2 % of unknown photos get an answer".
 
     python scripts/calibrate.py --db-dir data/gallery --target 0.02 --query-dir PHOTOS
     python scripts/calibrate.py --db-dir data/gallery --target 0.02
 
-With --query-dir, from labelled photos: one folder per place, or a manifest.csv. Photos of places that the collection
-does not hold are the ones to be refused. Every photo of a known place is asked about a second time with that place left
-out. Without, or where those do not suffice, from the collection's own photos, made to look re-photographed. What is
-learnt is kept with the collection; the running service uses it from the next photo on.
+With --query-dir, labelled photos are measured: one folder per place, or a manifest.csv. Photos of places that the
+collection does not hold should get no answer. A photo of a known place is measured a second time without that place.
+Without --query-dir, or with too few labelled photos, the collection's own photos are used, changed to look like a
+visitor's photos. The result is stored with the collection; the running service uses it from the next photo on.
 """
 
 import argparse
@@ -113,7 +113,7 @@ def _remembered(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> 
 
 
 def print_report(calibration: Calibration) -> None:
-    """Say what the threshold does, and what can be promised."""
+    """Print the effect of the threshold, and the guaranteed bounds."""
     report = describe(calibration)
     print(f"\ntarget: at most {calibration.target:.1%} of photos of nothing in the collection are answered")
     confidence = calibration.confidence(calibration.threshold)

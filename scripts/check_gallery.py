@@ -1,10 +1,10 @@
-"""Say what is wrong with a gallery's collections, and what to photograph next.
+"""Find problems of a gallery's collections, and suggest what to photograph next.
 
     python scripts/check_gallery.py --db-dir data/gallery
     python scripts/check_gallery.py --db-dir data/gallery --collection museum --language zh --json health.json
 
-Finds one picture filed under two places, places that are likely to be confused, photos that are blurred, dark, burnt
-out, flat or small, places with one photo, and places without a name or description. Services may be running meanwhile.
+Finds one picture under two places, places that are likely to be confused, photos that are blurred, dark, overexposed,
+low in contrast or small, places with one photo, and places without a name or description. Services may be running.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from scripts.options import add_storage_options, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check; 0 when nothing was found, 1 when something was, 2 when it could not be checked."""
+    """Check; return 0 if no problem was found, 1 if there are problems, 2 if the check failed."""
     arguments = _parser().parse_args(argv)
     limit_threads(arguments.threads)
     try:
@@ -74,7 +74,7 @@ def _check(arguments: argparse.Namespace) -> Iterator[HealthReport]:
 
 
 def print_report(report: HealthReport, show: int, language: str) -> None:
-    """Print the head of every list."""
+    """Print the first lines of every list."""
     print(f"{report.collection}: {report.images} photos of {report.places} places, checked in {report.took_s:.1f} s")
     if not report.is_complete:
         print(

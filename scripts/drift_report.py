@@ -1,8 +1,8 @@
-"""Say whether a collection answers visitors as it used to, week by week.
+"""Compare a collection's recent answers with earlier ones, week by week.
 
     python scripts/drift_report.py --db-dir data/gallery --collection default
 
-Reads the log of matches that the services keep beside the gallery (M1_MATCH_LOG_DAYS); they may be running.
+Reads the match log that the services keep with the gallery (M1_MATCH_LOG_DAYS); they may be running.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from scripts.options import add_storage_options, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Report; 0 when nothing is unusual or known, 1 when something is unusual, 2 when the log cannot be read."""
+    """Report; return 0 if nothing unusual is found, 1 if something is unusual, 2 if the log cannot be read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--db-dir", type=Path, required=True, help="folder of the gallery")
     parser.add_argument("--collection", default=DEFAULT_COLLECTION)
@@ -58,14 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _calibration(folder: Path, storage: Storage, collection: str) -> str | None:
     with closing(open_database(folder, storage, read_only=True)) as rows:
-        if not rows.exists():  # a log may outlive its gallery
+        if not rows.exists():  # the gallery was deleted, but not its log
             return None
     with Gallery.open(folder, None, read_only=True, storage=storage) as gallery:
         return gallery.calibration(collection)
 
 
 def print_drift(drift: Drift, language: str) -> None:
-    """Print the verdict, the weeks, and what feedback says."""
+    """Print the verdict, the weeks and the feedback."""
     print(drift.zh if language == "zh" else drift.en)
     if drift.reference_source:
         print(f"compared with {drift.reference_source.replace('_', ' ')}: answered {_say(drift.reference)}")

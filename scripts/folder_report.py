@@ -1,4 +1,4 @@
-"""What a script prints of a folder of photos before it works on them."""
+"""Prints an overview of a folder of photos before a script processes them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _MEANINGS = {
 
 
 def print_findings(found: PhotoFolder, folder: Path) -> None:
-    """Print which photos show the same place, the first places, and what is left out."""
+    """Print how photos are grouped, the first places, and the skipped files."""
     places = Counter((photo.place.place_id, photo.place.name) for photo in found.photos if photo.place is not None)
     lines = [f"  {name}: {count} photos" for (_, name), count in places.items()]
     lines += [f"  {Path(photo.filename).stem}: 1 photo" for photo in found.photos if photo.place is None]
@@ -31,7 +31,7 @@ def print_findings(found: PhotoFolder, folder: Path) -> None:
 
 
 def print_first(lines: Sequence[str]) -> None:
-    """Print the first lines, and how many more there are."""
+    """Print the first lines and the number of the others."""
     for line in lines[:_SHOWN]:
         print(line)
     if len(lines) > _SHOWN:

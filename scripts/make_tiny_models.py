@@ -1,7 +1,7 @@
-"""Write tiny random models into a folder, to try the GPU path's real code without a download.
+"""Write tiny random models into a folder, to try the GPU backends without a download.
 
-Example: ``python scripts/make_tiny_models.py tiny --only dinov3 qwen3_vl``; then give ``tiny/dinov3`` to the retrieval
-service and ``tiny/qwen3_vl`` to the verifier service wherever a model's folder or hub id is asked for.
+Example: ``python scripts/make_tiny_models.py tiny --only dinov3 qwen3_vl``; then use ``tiny/dinov3`` as model of the
+retrieval service and ``tiny/qwen3_vl`` as model of the verifier service.
 """
 
 import argparse
@@ -17,11 +17,11 @@ BUILDERS: Mapping[str, Callable[[Path], Path]] = {
     "dinov2": build_dinov2,
     **{generation: partial(build_qwen_vl, generation=generation) for generation in GENERATIONS},
 }
-"""What can be built, by the name of the folder it goes to."""
+"""Builders of the models, by the name of their folder."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Build the models asked for and print where they lie."""
+    """Build the chosen models and print their folders."""
     parser = argparse.ArgumentParser(description="Write tiny random models; their answers mean nothing.")
     parser.add_argument("folder", type=Path, help="receives one folder per model")
     parser.add_argument("--only", nargs="+", choices=list(BUILDERS), default=list(BUILDERS), metavar="MODEL")

@@ -1,11 +1,11 @@
-r"""Put galleries of one encoder together, such as the parts of a large collection, without encoding anything again.
+r"""Merge galleries of the same encoder, such as the parts of a large collection, without encoding photos again.
 
     python scripts/merge_galleries.py --into data/gallery shards/1 shards/2 shards/3
 
-Images, their ids, places, vectors, local features and photos are copied; the sources stay as they are. Running it again
-passes over what is there, so an interrupted run is simply started again. Services may use --into meanwhile.
+Images, their ids, places, vectors, local features and photos are copied; the sources are not changed. A second run
+skips images that are there, so an interrupted run can simply be repeated. Services may use --into at the same time.
 
-So a gallery moves from one machine to several, too; --database-url and --photo-store belong to --into:
+This also moves a gallery from one machine to several; --database-url and --photo-store belong to --into:
 
     python scripts/merge_galleries.py --into data/copies data/gallery \
         --database-url postgresql://matcher@db/matcher --photo-store s3://photos/gallery
@@ -25,7 +25,7 @@ from scripts.options import add_storage_options, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Merge; 0 when the target holds all that the sources hold."""
+    """Merge; return 0 if the target holds all images of the sources."""
     arguments = _parser().parse_args(argv)
     try:
         _merge(arguments.into, arguments.sources, storage_of(arguments))
@@ -52,11 +52,11 @@ def _merge(into: Path, folders: Sequence[Path], storage: Storage) -> None:
         raise InvalidRequest(f"{into} is to be merged into itself; name another folder")
     with ExitStack() as opened:
         sources = [
-            # Each image is read once.
+            # Every image is read once.
             opened.enter_context(Gallery.open(folder, None, read_only=True, feature_cache_bytes=0))
             for folder in folders
         ]
-        # All are looked at before anything is written.
+        # All sources are checked before anything is written.
         refuse_other_encoders(sources)
         target = opened.enter_context(Gallery.open(into, sources[0].fingerprint, storage=storage, load_vectors=False))
         for source in sources:

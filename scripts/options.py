@@ -1,4 +1,4 @@
-"""Command-line values that more than one script reads."""
+"""Command-line options of several scripts."""
 
 import argparse
 import io
@@ -13,7 +13,7 @@ from core.gallery import Storage
 
 
 def print_any_name() -> None:
-    """Let names of files be printed whose letters the terminal's encoding lacks: they are escaped."""
+    """Escape characters of file names that the terminal's encoding cannot print."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -39,7 +39,7 @@ def shard(text: str) -> Shard:
 
 
 def add_verifier_options(parser: argparse.ArgumentParser) -> None:
-    """Let the user give further settings of the verifier, as ``M3_VERIFIER_OPTIONS`` does for the service."""
+    """Add an option for further settings of the verifier, like ``M3_VERIFIER_OPTIONS`` of the service."""
     parser.add_argument(
         "--verifier-options",
         type=json_object,
@@ -50,10 +50,10 @@ def add_verifier_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_storage_options(parser: argparse.ArgumentParser) -> None:
-    """Let the user name a gallery that is shared by several machines; the services' variables say it otherwise.
+    """Add options for a gallery that several machines share; without them, the services' variables are used.
 
-    Whoever wrote without the services' database would make a gallery that nobody asks; without their photo store, rows
-    whose photos nobody can show; without their index, one that they must compare before they answer again.
+    All of them are needed: without the services' database, a script would write a gallery that they do not read;
+    without their photo store, rows without photos; without their vector index, vectors that they must compare first.
     """
     shared = parser.add_argument_group(
         "a gallery shared by several machines",
@@ -72,10 +72,10 @@ def add_storage_options(parser: argparse.ArgumentParser) -> None:
 
 
 def storage_of(arguments: argparse.Namespace) -> Storage:
-    """What ``add_storage_options`` read, or else the environment says.
+    """Return the storage of the options of ``add_storage_options``, else of the environment.
 
     Raises:
-        InvalidRequest: M1_VECTOR_INDEX_OPTIONS is no JSON object.
+        InvalidRequest: M1_VECTOR_INDEX_OPTIONS is not a JSON object.
     """
     if arguments.database_url is None and os.environ.get("M1_DATABASE_URL"):
         try:

@@ -1,13 +1,13 @@
-"""Embed a gallery's photos with another encoder, then switch to it; ids, places, collections and times stay.
+"""Embed a gallery's photos with another encoder, then switch to it; ids, places, collections and times are kept.
 
     python scripts/reembed_gallery.py --gallery data/gallery --encoder dinov3 --model MODEL
     python scripts/reembed_gallery.py --gallery data/gallery --encoder dinov3 --model MODEL --switch
     python scripts/reembed_gallery.py --gallery data/gallery --rollback
 
-The first may run for hours beside the services; started again, it goes on where it was. For the second, which embeds
-what was added since and then renames one file, and for the third, the services must be stopped.
+The first command may run for hours while the services run; a second start continues an interrupted run. The second
+command embeds the photos added since and then renames one file. For it, and for the third, stop the services.
 
-For galleries that one machine keeps; one in PostgreSQL gets another encoder by being built anew beside the old one.
+For galleries on one machine; for a gallery in PostgreSQL, build a new one with the other encoder.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from scripts.options import json_object
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Embed, switch or go back; 0 when that is done."""
+    """Embed, switch or roll back; return 0 on success."""
     arguments = _parser().parse_args(argv)
     try:
         if arguments.rollback:

@@ -1,12 +1,12 @@
-"""Delete the photos that belong to no image, which a process that died while adding has left.
+"""Delete photo files that belong to no image, left by processes that were killed while adding photos.
 
     python scripts/sweep_photos.py --db-dir data/gallery --database-url URL --photo-store s3://photos/gallery
 
-A gallery that one machine keeps does this whenever it is opened. One that several machines share does it here, once in
-a while; services may be running meanwhile. Every photo is looked at, twice; a bucket lists a thousand per request.
+A gallery on one machine does this whenever it is opened. For a gallery that several machines share, run this script
+from time to time; services may be running. All photos are listed twice; a bucket lists a thousand per request.
 
-With the database of another gallery, every photo would belong to no image. So nothing is deleted where that is more
-than half of all, or more than 100 and 1 %, unless --yes-delete allows as many.
+With another gallery's database, no photo would belong to an image. So nothing is deleted if it were more than half of
+all photos, or more than 100 and 1 %, unless --yes-delete allows as many.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from scripts.options import add_storage_options, storage_of
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Sweep; 0 when everything was looked at, 2 when nothing was deleted because of an error or a doubt."""
+    """Sweep; return 0 if all photos were checked, 2 if nothing was deleted because of an error or too many photos."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--db-dir", type=Path, required=True, help="folder of the gallery")
     parser.add_argument("--dry-run", action="store_true", help="only print how many would be deleted")

@@ -1,12 +1,11 @@
-"""Ask a gallery about a folder of photos and say how good the answers are.
+"""Match a folder of photos against a gallery and measure the accuracy of the answers.
 
     python scripts/test_matching.py --query-dir queries/ --db-dir data/gallery --output-dir results/
 
 The query folder holds one folder per place (named by the gallery's place ids, NFC or NFD), a manifest.csv, or
 unlabelled photos.
-A folder that names no place of the gallery, and a manifest row without place_id, are queries of nothing: the right
-answer is "not in the collection". Writes results.json, results.csv and report.html, a page with pictures that needs no
-network.
+For a folder that names no place of the gallery, and a manifest row without place_id, the right answer is "not in the
+collection". Writes results.json, results.csv and report.html, a page with pictures that needs no network.
 """
 
 import argparse
@@ -40,7 +39,7 @@ _WRITTEN = ("results.json", "results.csv", "report.html")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask about every photo; 0 when all could be asked."""
+    """Match every photo; return 0 if all could be read and matched."""
     print_any_name()
     arguments = _parser().parse_args(argv)
     try:
@@ -223,7 +222,7 @@ def _write(folder: Path, outcomes: Sequence[QueryOutcome]) -> None:
 
 
 def _without_nan(value: object) -> object:
-    """JSON knows no NaN: a share of nothing becomes null."""
+    """Replace NaN by None, because JSON has no NaN."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

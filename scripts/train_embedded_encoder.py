@@ -1,8 +1,8 @@
 """Learn the embedded encoder's codebook and whitening from freely licensed photographs.
 
-The photographs are those that scikit-image and scikit-learn carry inside their packages (public domain and
-CC licences, listed in docs/embedded-encoder.md); each is cropped, mirrored, relit and blurred many times. The result
-is written to core/encoders/embedded/statistics.npz and is part of the repository: run this only to change it.
+The photographs come with the packages scikit-image and scikit-learn (public domain and CC licences, listed in
+docs/embedded-encoder.md); every photograph is cropped, mirrored, relit and blurred many times. The result,
+core/encoders/embedded/statistics.npz, is part of the repository: run this only to change it.
 """
 
 import argparse
@@ -39,7 +39,7 @@ SKIMAGE_PHOTOS = [
     "text",
 ]
 CENTROIDS, DESCRIPTOR_AXES, DIRECTIONS = 64, 32, 96
-SHRINKAGE = 0.1  # of the strongest eigenvalue; recall moves by less than 0.02 between 0.03 and 0.3
+SHRINKAGE = 0.1  # of the strongest eigenvalue; between 0.03 and 0.3, recall changes by less than 0.02
 
 Array = NDArray[np.float32]
 
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def photographs() -> Iterator[Image.Image]:
-    """The freely licensed photographs, RGB."""
+    """Load the freely licensed photographs, RGB."""
     import skimage
     import sklearn
 
@@ -87,7 +87,7 @@ def photographs() -> Iterator[Image.Image]:
 
 
 def augment(photo: Image.Image, draw: np.random.RandomState) -> Image.Image:
-    """A random crop of 35-100 % of the sides, perhaps mirrored or blurred, relit; longer side 640 pixels."""
+    """Make a random crop of 35-100 % of the sides, relit, maybe mirrored or blurred; its longer side is 640 pixels."""
     share, squeeze = draw.uniform(0.35, 1), draw.uniform(0.7, 1)
     width, height = int(photo.width * share), int(photo.height * share * squeeze)
     left, top = draw.randint(0, photo.width - width + 1), draw.randint(0, photo.height - height + 1)
@@ -105,7 +105,7 @@ def augment(photo: Image.Image, draw: np.random.RandomState) -> Image.Image:
 
 
 def cluster(points: Array, count: int, draw: np.random.RandomState, rounds: int = 40) -> Array:
-    """Lloyd's k-means: float32 [count, d] centroids of float32 [P, d] points."""
+    """Compute float32 [count, d] centroids of float32 [P, d] points by Lloyd's k-means."""
     centroids = points[draw.choice(len(points), count, replace=False)]
     for _ in range(rounds):
         nearest = np.argmax(points @ centroids.T - 0.5 * (centroids**2).sum(axis=1), axis=1)
@@ -116,12 +116,12 @@ def cluster(points: Array, count: int, draw: np.random.RandomState, rounds: int 
 
 
 def principal_axes(points: Array, count: int) -> Array:
-    """The ``count`` strongest axes of the uncentred points: float32 [d, count]."""
+    """Compute the ``count`` strongest axes of the uncentred points: float32 [d, count]."""
     return np.linalg.svd(points.T @ points)[0][:, :count].astype(np.float32)
 
 
 def whitening(vectors: Array) -> Whitening:
-    """Whitening with shrinkage (see core.encoders.embedded.aggregation) from float32 [N, D] vectors."""
+    """Compute whitening with shrinkage (see core.encoders.embedded.aggregation) from float32 [N, D] vectors."""
     mean = vectors.mean(axis=0)
     _, singular, directions = np.linalg.svd(vectors - mean, full_matrices=False)
     eigenvalues = singular[:DIRECTIONS] ** 2 / len(vectors)

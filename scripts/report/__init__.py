@@ -1,1 +1,1 @@
-"""The page that shows an evaluation: pictures first, then figures. One file that needs no network."""
+"""The report of an evaluation: one HTML file with pictures and figures, which needs no network."""

@@ -1,4 +1,4 @@
-"""The report's figures as inline SVG; colours come from the page's style."""
+"""Draws the report's charts as inline SVG; the page's style sets the colours."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,10 @@ class Series:
 
 
 def recall_chart(recalls: Sequence[float]) -> Markup:
-    """Recall@k for k = 1 ..., each point with its value while there is room."""
+    """Draw recall@k for k = 1, 2, ...; points have their values if there is room."""
     points = [(float(k), recall) for k, recall in enumerate(recalls, start=1)]
     last = max(2, len(points))
-    frame = _Frame(0.6, last + 0.4)  # the first value would stand on the axis
+    frame = _Frame(0.6, last + 0.4)  # from 1 on, the first point would be on the axis
     step = math.ceil(last / 10)
     labels = [
         Markup('<text class="value" x="{:.1f}" y="{:.1f}">{:.3f}</text>').format(*frame.at(x, y, up=-9), y)
@@ -46,7 +46,7 @@ def recall_chart(recalls: Sequence[float]) -> Markup:
 
 
 def precision_recall_chart(curve: Sequence[ThresholdPoint], summary: Summary) -> Markup:
-    """Precision over recall; a ring at the answers actually given."""
+    """Draw precision over recall, with a ring at the threshold in use."""
     frame = _Frame(0.0, 1.0)
     line = _line(frame, Series("right", [(point.right, point.precision) for point in curve]))
     answers = (summary.right + summary.wrong_place) * summary.in_gallery
@@ -61,7 +61,7 @@ def precision_recall_chart(curve: Sequence[ThresholdPoint], summary: Summary) ->
 
 
 def threshold_chart(curve: Sequence[ThresholdPoint]) -> Markup:
-    """Right answers, wrong places and false accepts over the threshold."""
+    """Draw right answers, wrong places and false accepts over the threshold."""
     frame = _Frame(0.0, 1.0)
     lines = [
         Series("right", [(point.threshold, point.right) for point in curve]),
@@ -73,7 +73,7 @@ def threshold_chart(curve: Sequence[ThresholdPoint]) -> Markup:
 
 
 def reliability_chart(bins: Sequence[Bin]) -> Markup:
-    """Bars of accuracy per bin of confidence, the diagonal, and how many photos each bar counts."""
+    """Draw the accuracy per bin of confidence with the number of photos, and the diagonal."""
     frame = _Frame(0.0, 1.0)
     body = [frame.grid("confidence", "accuracy", _percent_ticks())]
     for bar in bins:
@@ -95,7 +95,7 @@ def reliability_chart(bins: Sequence[Bin]) -> Markup:
 
 
 def time_histogram(stage: str, milliseconds: Sequence[float]) -> Markup:
-    """How the times of one stage spread, up to their 99th percentile; what is above counts in the last bar."""
+    """Draw a histogram of one stage's times up to the 99th percentile; longer times are in the last bar."""
     top = max(float(np.percentile(milliseconds, 99)), 1.0)
     counts, edges = np.histogram(np.minimum(milliseconds, top), bins=_HISTOGRAM_BARS, range=(0.0, top))
     frame = _Frame(0.0, top, y_high=float(counts.max()), size=_SMALL, left=_RIGHT)
@@ -119,7 +119,7 @@ def time_histogram(stage: str, milliseconds: Sequence[float]) -> Markup:
 
 
 class _Frame:
-    """The plot area: data to picture coordinates, and its grid."""
+    """The plot area: maps data to picture coordinates, and draws the grid."""
 
     def __init__(
         self, x_low: float, x_high: float, *, y_high: float = 1.0, size: tuple[int, int] = _SIZE, left: int = _LEFT
@@ -135,7 +135,7 @@ class _Frame:
         return across, self._floor - y / self._y_high * (self._floor - _TOP) + up
 
     def grid(self, x_key: str, y_key: str | None, x_ticks: Sequence[tuple[float, str]]) -> Markup:
-        """Lines and labels; without ``y_key`` the height is told by the bars alone."""
+        """Draw lines and labels; without ``y_key`` there is no vertical axis."""
         parts = []
         for tick in _TICKS if y_key is not None else (0.0,):
             _, y = self.at(self._x[0], tick)
@@ -164,7 +164,7 @@ def _percent_ticks() -> list[tuple[float, str]]:
 
 
 def _round_step(least: float) -> float:
-    """The smallest 1, 2 or 5 times a power of ten that is not below ``least``."""
+    """Return the smallest number >= ``least`` that is 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
 

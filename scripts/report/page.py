@@ -1,4 +1,4 @@
-"""Puts the report together: which queries are shown with pictures, in which order, and what stands around them."""
+"""Builds the report: selects and sorts the queries with pictures, and fills the template."""
 
 import math
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from scripts.report.records import ReportedCandidate, ReportedQuery, RunFacts
 from scripts.report.words import both, plain, say, say_stage
 
 WRONG_FIRST = ("false accept", "wrong place", "missed", "unreadable")
-# Some 90 KB each; a page of a hundred opens on a phone.
+# A query takes some 90 KB; a phone opens a page with a hundred.
 MOST_WRONG = 100
 SAMPLE = 12
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateRow:
-    """One candidate in a card: its photo made small, and whether it is the right place."""
+    """One candidate of a card: its small photo, and whether it shows the right place."""
 
     candidate: ReportedCandidate
     thumbnail: Markup
@@ -36,7 +36,7 @@ class CandidateRow:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One query as it is drawn."""
+    """One query of the page."""
 
     query: ReportedQuery
     drawing: Markup
@@ -52,15 +52,15 @@ def write_report(path: Path, queries: Sequence[ReportedQuery], facts: RunFacts, 
 
     Args:
         path: of the HTML file.
-        queries: in the order asked.
-        facts: what was asked.
-        all_pictures: show every query with pictures, however large the page becomes.
+        queries: in the order of the evaluation.
+        facts: of the evaluation.
+        all_pictures: show every query with pictures, whatever the size of the page.
     """
     path.write_text(render(queries, facts, all_pictures=all_pictures), encoding="utf-8")
 
 
 def render(queries: Sequence[ReportedQuery], facts: RunFacts, *, all_pictures: bool = False) -> str:
-    """The page's HTML; see ``write_report``."""
+    """Return the page's HTML; see ``write_report``."""
     folder = Path(__file__).parent
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -115,7 +115,7 @@ def _content(queries: Sequence[ReportedQuery], facts: RunFacts, *, all_pictures:
         "places": places,
         "troubled": [place for place in places if place.right < place.queries],
         "sources": by_source(outcomes),
-        "pictures": album.definitions(),  # last: the cards above have filled it
+        "pictures": album.definitions(),  # last, because the cards above fill the album
     }
 
 
@@ -187,7 +187,7 @@ def _missed(outcomes: Sequence[QueryOutcome]) -> float:
 
 
 def _times(outcomes: Sequence[QueryOutcome]) -> list[tuple[str, Markup, Markup]]:
-    """Per stage: its key, its histogram and a note."""
+    """Return the key, the histogram and a note of every stage."""
     pairs = sorted((stage, spent) for outcome in outcomes for stage, spent in outcome.timings_ms.items())
     by_stage = {stage: [spent for _, spent in group] for stage, group in groupby(pairs, key=lambda pair: pair[0])}
     order = list(dict.fromkeys(stage for outcome in outcomes for stage in outcome.timings_ms))
@@ -206,7 +206,7 @@ def _times(outcomes: Sequence[QueryOutcome]) -> list[tuple[str, Markup, Markup]]
 
 
 def _sample(queries: Sequence[ReportedQuery], count: int) -> Sequence[ReportedQuery]:
-    """Evenly over the list, so that every source and both kinds of right answers have their chance."""
+    """Take ``count`` queries evenly from the list, so that all sources and both kinds of right answers are included."""
     if len(queries) <= count:
         return queries
     return [queries[index] for index in np.linspace(0, len(queries) - 1, count).round().astype(int)]

@@ -1,4 +1,4 @@
-"""Small pictures inside the page, each stored once, and pairs of them with the agreeing points drawn across."""
+"""The page's small pictures, each stored once, and pairs of pictures with lines between matched points."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ from core.results import Correspondences
 PICTURE_SIDE = 400
 THUMBNAIL_SIDE = 112
 _QUALITY = 72
-# More become a carpet that hides the photos.
+# More lines would hide the photos.
 _MOST_LINES, _MOST_DOTS = 24, 90
 _GAP = 14.0
 _COLUMN = 400.0
@@ -39,19 +39,19 @@ class Album:
     """Collects the page's pictures; the same photo at the same size is stored once."""
 
     def __init__(self) -> None:
-        """Start empty."""
+        """Start without pictures."""
         self._pictures: dict[tuple[Path, int], Picture | None] = {}
         self._data: dict[str, tuple[Picture, bytes]] = {}
 
     def add(self, photo: Path, side: int = PICTURE_SIDE) -> Picture | None:
-        """Store a photo no larger than ``side``; None where it cannot be read."""
+        """Store a photo, reduced to at most ``side`` pixels; return None if it cannot be read."""
         key = (photo, side)
         if key not in self._pictures:
             self._pictures[key] = self._store(photo, side)
         return self._pictures[key]
 
     def definitions(self) -> Markup:
-        """The pictures' data, for the top of the page; ``<use>`` shows them."""
+        """Return the pictures' data for the top of the page; ``<use>`` shows them."""
         images = (
             Markup('<image id="{}" width="{}" height="{}" href="data:image/jpeg;base64,{}"/>').format(
                 picture.picture_id, picture.width, picture.height, base64.b64encode(data).decode("ascii")
@@ -79,7 +79,7 @@ class Album:
 
 
 def single(picture: Picture, description: str) -> Markup:
-    """One picture."""
+    """Draw one picture."""
     return Markup(
         '<svg class="photo" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{2}">{3}</svg>'
     ).format(picture.width, picture.height, description, _use(picture, 0, 0, 1.0))
@@ -88,13 +88,13 @@ def single(picture: Picture, description: str) -> Markup:
 def pair(
     query: Picture, candidate: Picture, points: Correspondences | None, region: MatchedRegion | None, description: str
 ) -> Markup:
-    """Two pictures with what agrees drawn over them: side by side for wide windows, one above the other for phones."""
+    """Draw two pictures with their matched points: side by side for wide windows, one above the other for phones."""
     wide, tall = _drawing(query, candidate, points, region), _drawing(query, candidate, points, region, tall=True)
     return Markup('<div class="pair" role="img" aria-label="{}">{}{}</div>').format(description, wide, tall)
 
 
 def spread(points: NDArray[np.floating], count: int) -> list[int]:
-    """Indices of at most ``count`` of the points [M, 2] far apart: each next one is the farthest from those taken."""
+    """Return indices of at most ``count`` distant points of [M, 2], by farthest-point sampling."""
     if len(points) == 0:
         return []
     taken = [0]
@@ -146,7 +146,7 @@ def _lines(first: NDArray[np.floating], second: NDArray[np.floating]) -> Sequenc
         f"M{x1:.0f} {y1:.0f}L{x2:.0f} {y2:.0f}"
         for (x1, y1), (x2, y2) in zip(first[chosen[:_MOST_LINES]], second[chosen[:_MOST_LINES]], strict=True)
     )
-    # Strokes of no length with round ends: dots, in a fraction of the bytes of circles.
+    # Strokes of length 0 with round ends draw dots, in a fraction of the bytes of circles.
     dots = " ".join(f"M{x:.0f} {y:.0f}h0" for x, y in np.concatenate([first[chosen], second[chosen]]))
     if not chosen:
         return []

@@ -1,4 +1,4 @@
-"""What the report is made from; whoever has asked the questions fills these."""
+"""The data of the report, filled by the evaluation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from core.results import Verdict
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportedCandidate:
-    """A gallery photo that was considered.
+    """A candidate of a query.
 
     Attributes:
         place_id: of the place it shows.
         photo: the stored original.
         similarity: cosine, [-1, 1].
-        retrieval_rank: 1 for retrieval's first.
-        verdict: None where nothing was verified.
+        retrieval_rank: rank in retrieval's result, from 1.
+        verdict: None without verification.
     """
 
     place_id: str
@@ -30,15 +30,15 @@ class ReportedCandidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportedQuery:
-    """One question and its answer.
+    """One query and its answer.
 
     Attributes:
-        outcome: what is counted.
+        outcome: the counted result.
         photo: the query.
         candidates: in final order.
-        reason: the decision's own.
-        explanation: of the candidates and the decision; None where nothing was verified.
-        true_photo: a gallery photo of the place that it shows, where there is one.
+        reason: of the decision.
+        explanation: of the candidates and the decision; None without verification.
+        true_photo: a gallery photo of the query's place; None if the gallery has none.
     """
 
     outcome: QueryOutcome
@@ -51,14 +51,14 @@ class ReportedQuery:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What was asked.
+    """Facts of an evaluation.
 
     Attributes:
         query_folder: name of the folder of queries.
         collection: of the gallery.
         encoder: its fingerprint.
         verifier: its fingerprint; None without verification.
-        accept_threshold: None is the verifier's own.
+        accept_threshold: None is the verifier's default.
         top_k: candidates per query.
         place_names: of the gallery, by id.
     """

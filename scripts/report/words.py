@@ -1,4 +1,4 @@
-"""The report's sentences in English and Chinese; both are on the page, and its style shows one of them."""
+"""The report's sentences in English and Chinese; the page has both, and its style shows one language."""
 
 from collections.abc import Mapping
 
@@ -115,12 +115,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 
 
 def say(key: str, **values: object) -> Markup:
-    """The sentence in both languages, its holes filled with escaped values."""
+    """Return the sentence in both languages, with escaped values in its placeholders."""
     return both(*(Markup(escape(words)).format(**values) for words in _WORDS[key]))
 
 
 def both(english: str, chinese: str) -> Markup:
-    """Two wordings of which the page shows one."""
+    """Return markup of two wordings, of which the page shows one."""
     if english == chinese:
         return Markup(escape(english))
     parts = (
@@ -130,11 +130,11 @@ def both(english: str, chinese: str) -> Markup:
 
 
 def say_stage(stage: str) -> Markup:
-    """The name of a stage of matching, as it is where nobody translated it."""
+    """Return the name of a stage in both languages; unchanged without a translation."""
     key = f"stage.{stage}"
     return say(key) if key in _WORDS else Markup(escape(stage.replace("_", " ")))
 
 
 def plain(key: str) -> tuple[str, str]:
-    """Both wordings, for places that take no markup."""
+    """Return both wordings, for attributes, which cannot hold markup."""
     return _WORDS[key]

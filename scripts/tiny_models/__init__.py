@@ -1,5 +1,5 @@
-"""Tiny random models with the real classes and the real file layout, for tests and for trying the GPU path.
+"""Tiny random models with the classes and file layout of published models, for tests and for trying the GPU backends.
 
-Their answers mean nothing. What they prove is that loading, preprocessing, shapes and numerics are right: a folder
-written here is read by ``from_pretrained`` exactly as a published model's is.
+Their answers are meaningless. They test loading, preprocessing, shapes and numerics: ``from_pretrained`` reads such a
+folder like a published model's.
 """

@@ -17,7 +17,7 @@ from transformers import (
 
 _IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "rescale_factor": 1 / 255}
 
-# What the published models' preprocessor_config.json say, shortened to the keys that matter.
+# From the published models' preprocessor_config.json, with the relevant keys only.
 _DINOV3_PREPROCESSOR = {
     "image_processor_type": "DINOv3ViTImageProcessorFast",
     "do_resize": True,
@@ -45,9 +45,9 @@ def build_dinov3(folder: Path, *, seed: int = 0, gated: bool = True, **changes: 
     """Write a tiny DINOv3 ViT: hidden 64, 2 layers, patch 16, 4 registers.
 
     Args:
-        folder: made if missing.
+        folder: created if it does not exist.
         seed: of the random weights.
-        gated: the SwiGLU feed-forward that ViT-H/16+ has and ViT-S does not.
+        gated: whether to use the SwiGLU feed-forward, as ViT-H/16+ does and ViT-S does not.
         changes: any other field of ``DINOv3ViTConfig``, e.g. for a full-size model.
 
     Returns:
@@ -72,9 +72,9 @@ def build_dinov2(folder: Path, *, seed: int = 0, registers: int = 0, **changes: 
     """Write a tiny DINOv2 ViT: hidden 64, 2 layers, patch 14.
 
     Args:
-        folder: made if missing.
+        folder: created if it does not exist.
         seed: of the random weights.
-        registers: 4 makes the with-registers variant, a class of its own in transformers.
+        registers: 4 makes the variant with registers, which is another class in transformers.
         changes: any other field of the config.
 
     Returns:

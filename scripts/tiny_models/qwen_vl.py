@@ -24,7 +24,7 @@ from transformers import (
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose, load_styles
 from scripts.tiny_models.tokenizer import ANSWERS, build_tokenizer
 
-_ANSWER_LOGIT = 30.0  # outweighs all other words of the vocabulary together
+_ANSWER_LOGIT = 30.0  # makes an answer word likelier than all other words together
 _CONVERSATIONS_PER_STYLE = 36
 _GRIDS = ((8, 8), (6, 10), (12, 8), (4, 14), (16, 16), (10, 4), (20, 24))  # rows and columns of patches
 _RIDGE = 1.0
@@ -37,7 +37,7 @@ _TEXT = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "max_position_embeddings": 32768,
-    # Wider than usual, so that answers depend visibly on the photos and on every position.
+    # Larger than usual, so that answers depend visibly on the photos and on every position.
     "initializer_range": 0.15,
 }
 _QWEN3_TEXT = _TEXT | {
@@ -137,7 +137,7 @@ def build_qwen_vl(
     """Write a tiny vision-language model: hidden 64, 3 text layers, 3 vision layers.
 
     Args:
-        folder: made if missing.
+        folder: created if it does not exist.
         generation: one of ``GENERATIONS``.
         seed: of the random weights.
         text: other fields of the text config, e.g. for a larger model.
@@ -163,7 +163,7 @@ def build_model(
     text: Mapping[str, Any] | None = None,
     vision: Mapping[str, Any] | None = None,
 ) -> PreTrainedModel:
-    """Make the network alone, on torch's default device and in its default dtype."""
+    """Make only the network, on torch's default device and in its default dtype."""
     kind = _GENERATIONS[generation]
     token = tokenizer.convert_tokens_to_ids
     special = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
@@ -186,11 +186,10 @@ def build_model(
 
 @torch.no_grad()
 def _teach_answers(model: Any, tokenizer: Qwen2Tokenizer) -> None:
-    """Make a style's answer words likely where the assistant begins to speak; which of them stays up to chance.
+    """Make a style's answer words likely at the start of the reply; which of them is likelier is random.
 
-    Collects the states found at that point in many conversations, and adds to each word's row of the output layer the
-    vector that gives it about the same logit in those of these states where it is an answer, and none in the others
-    (ridge regression).
+    Collects the states at that point in many conversations. Adds to every word's row of the output layer the vector
+    that gives the word about the same logit in the states where it is an answer, and 0 in others (ridge regression).
     """
     styles = [style for style in load_styles().values() for _ in range(_CONVERSATIONS_PER_STYLE)]
     # On the CPU in float32, whatever torch's defaults are where a large model is being built.
@@ -209,9 +208,9 @@ def _teach_answers(model: Any, tokenizer: Qwen2Tokenizer) -> None:
 
 
 def _state_before_answer(model: Any, tokenizer: Qwen2Tokenizer, style: PromptStyle, number: int) -> torch.Tensor:
-    """The last layer's state at the end of a conversation about two drawn photos, float32 [D] on the CPU.
+    """Compute the last layer's state at the end of a conversation about two drawn photos, float32 [D] on the CPU.
 
-    The conversations of one style differ in photos, their shapes and order, and every third has a turn before the cue.
+    The conversations of a style differ in the photos, their shapes and order; every third has a turn before the cue.
     """
     chance = torch.Generator("cpu").manual_seed(number)
     words = torch.randint(len(tokenizer) - 50, (6 * number,), generator=chance, device="cpu").tolist()
@@ -226,7 +225,7 @@ def _state_before_answer(model: Any, tokenizer: Qwen2Tokenizer, style: PromptSty
     ids = torch.tensor([tokenizer.encode(first + pads[0] + rest.replace("<|image_pad|>", pads[1]))])
     patch = model.config.vision_config.patch_size
     count = sum(rows * columns for rows, columns in grids)
-    # Each patch of one colour.
+    # Every patch has one colour.
     colours = torch.randn((count, 3, 1), generator=chance, device="cpu")
     output = model.model(
         input_ids=ids.to(model.device),

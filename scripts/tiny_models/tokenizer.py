@@ -1,8 +1,8 @@
-"""A byte-level tokenizer of the Qwen kind, small enough to make on the spot.
+"""Makes a small byte-level tokenizer like Qwen's.
 
-Same class, same special tokens, same way of splitting text as the published one; a vocabulary of the 256 bytes, of
-the answers, each one token here as it is there, and of the words of a given text, so that a prompt has about as many
-tokens as it would have in earnest.
+It has the class, the special tokens and the text splitting of the published one. Its vocabulary has the 256 bytes, the
+answer words as single tokens, and the words of a given text, so that a prompt has about as many tokens as with the
+published one.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ SPECIAL_TOKENS = (
 
 _SPACE = "Ġ"  # how the byte-level alphabet writes a space
 ANSWERS = ("yes", "Yes", "YES", "no", "No", "NO", "是", "否")
-"""The answer words of the built-in styles, which are single tokens of the published models' tokenizer too."""
+"""The answer words of the built-in styles, which are single tokens in the published models' tokenizer too."""
 
 
 # ChatML with images, as the published models render it.
@@ -55,7 +55,7 @@ def build_tokenizer(corpus: str = "") -> Qwen2Tokenizer:
     """Make the tokenizer.
 
     Args:
-        corpus: its words become tokens too, as far as merging letters from left to right allows.
+        corpus: its words become tokens too, if merging letters from left to right allows it.
     """
     vocab = {symbol: index for index, symbol in enumerate(sorted(ByteLevel.alphabet()))}
     merges: dict[tuple[str, str], None] = {}
@@ -66,7 +66,7 @@ def build_tokenizer(corpus: str = "") -> Qwen2Tokenizer:
     splitter = Qwen2Tokenizer().backend_tokenizer.pre_tokenizer
     for symbols, _ in splitter.pre_tokenize_str(corpus):
         _merge_symbols(symbols, vocab, merges)
-    pairs: Any = list(merges)  # annotated as texts there, but only pairs are taken
+    pairs: Any = list(merges)  # annotated as strings in transformers, but only pairs are accepted
     tokenizer = Qwen2Tokenizer(
         vocab=vocab, merges=pairs, eos_token="<|im_end|>", extra_special_tokens=list(SPECIAL_TOKENS)
     )

@@ -90,12 +90,14 @@ def test_without_labels_the_collection_asks_itself(database, capsys):
 def test_a_photo_with_a_sibling_is_asked_without_itself(database):
     """Where another photo shows the same place, a photo is never asked about while it is in the gallery itself."""
     with Gallery.open(database, None, read_only=True) as gallery:
-        questions = [each for photo in gallery_photos(gallery, "default", 100) for each in photo.questions]
+        questions = [question for photo in gallery_photos(gallery, "default", 100) for question in photo.questions]
 
-    simulated = [each for each in questions if each.origin == "simulated"]
+    simulated = [question for question in questions if question.origin == "simulated"]
     assert len(questions) == 2 * (PLACES + 1)
-    assert sum(each.exclusion is not None and each.exclusion.image_id is not None for each in simulated) == 2
-    assert all(each.exclusion.place_id == each.truth for each in questions if each.origin == "left out")
+    assert (
+        sum(question.exclusion is not None and question.exclusion.image_id is not None for question in simulated) == 2
+    )
+    assert all(question.exclusion.place_id == question.truth for question in questions if question.origin == "left out")
 
 
 def test_photos_of_other_collections_are_strangers(database, tmp_path):
@@ -113,11 +115,11 @@ def test_photos_of_other_collections_are_strangers(database, tmp_path):
     )
 
     with Gallery.open(folder, None, read_only=True) as gallery:
-        questions = [each for photo in gallery_photos(gallery, "default", 100) for each in photo.questions]
+        questions = [question for photo in gallery_photos(gallery, "default", 100) for question in photo.questions]
 
-    strangers = [each for each in questions if each.origin == "other collection"]
+    strangers = [question for question in questions if question.origin == "other collection"]
     assert len(strangers) == 3
-    assert all(each.truth is None and each.exclusion is None for each in strangers)
+    assert all(question.truth is None and question.exclusion is None for question in strangers)
 
 
 def test_what_cannot_be_calibrated_says_why(database, tmp_path, capsys):

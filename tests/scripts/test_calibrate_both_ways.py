@@ -68,7 +68,8 @@ def test_script_and_service_ask_the_same_and_conclude_the_same(gallery: Path):
 
     def concluded(calibration: Calibration) -> list[tuple[str, bool, bool, bool]]:
         return [
-            (each.origin, each.known, each.right, each.score > calibration.threshold) for each in calibration.samples
+            (sample.origin, sample.known, sample.right, sample.score > calibration.threshold)
+            for sample in calibration.samples
         ]
 
     assert concluded(script) == concluded(service)

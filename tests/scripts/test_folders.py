@@ -153,7 +153,7 @@ def test_a_corrected_manifest_corrects_texts(tmp_path, capsys):
     assert "the texts of 1 places were corrected by the manifest" in printed
     assert "already there, as a photo of 'Bell':" in printed
     with Gallery.open(tmp_path / "gallery", None, read_only=True) as gallery:
-        named = {each.place.place_id: (each.place.name, each.place.description) for each in gallery.places().places}
+        named = {place.place.place_id: (place.place.name, place.place.description) for place in gallery.places().places}
     assert named == {"p1": ("Vase", "Blue"), "p2": ("Bell", "")}
 
 

@@ -166,7 +166,7 @@ def test_a_wrong_answer_shows_what_would_have_been_right(photos):
 def test_every_kind_of_query_has_its_card(photos, case):
     """Whatever is missing, the page is whole."""
     whole = asked(photos, "a", "b")
-    without = tuple(replace(each, verdict=None) for each in whole.candidates)
+    without = tuple(replace(candidate, verdict=None) for candidate in whole.candidates)
     queries = {
         "nothing verified": [replace(whole, explanation=None, candidates=without, reason="not verified")],
         "no candidates": [
