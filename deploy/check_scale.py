@@ -43,7 +43,7 @@ def build(*folders: str) -> list[Object]:
     with tempfile.TemporaryDirectory() as made:
         # Kustomize takes no absolute paths, and of relative ones no way through a link.
         folder = Path(made).resolve()
-        named = [os.path.relpath((DEPLOY / each).resolve(), folder) for each in folders]
+        named = [os.path.relpath((DEPLOY / name).resolve(), folder) for name in folders]
         (folder / "kustomization.yaml").write_text(json.dumps({"resources": named}))
         objects: list[Object] = asyncio.run(pykustomize.build_json(folder)).resources
         return objects
@@ -70,31 +70,33 @@ def check_compose(project: Object) -> Iterator[str]:
 
 def check_schemas(objects: list[Object]) -> Iterator[str]:
     """Every field exists and has a value of its kind."""
-    for each in objects:
+    for manifest in objects:
         for version in VERSIONS:
             try:
-                kubernetes_validate.validate(each, version, strict=True)
+                kubernetes_validate.validate(manifest, version, strict=True)
             except kubernetes_validate.ValidationError as error:
-                yield f"{_name(each)}, Kubernetes {version}: {error.message}"
+                yield f"{_name(manifest)}, Kubernetes {version}: {error.message}"
 
 
 def check_references(objects: list[Object]) -> Iterator[str]:
     """What one object calls another by exists."""
-    names = {_name(each) for each in objects}
-    pods = {_name(each): each["spec"]["template"] for each in objects if "template" in each.get("spec", {})}
+    names = {_name(manifest) for manifest in objects}
+    pods = {
+        _name(manifest): manifest["spec"]["template"] for manifest in objects if "template" in manifest.get("spec", {})
+    }
     labels = [pod["metadata"]["labels"] for pod in pods.values()]
-    for each in objects:
-        spec = each.get("spec", {})
-        if each["kind"] == "HorizontalPodAutoscaler":
+    for manifest in objects:
+        spec = manifest.get("spec", {})
+        if manifest["kind"] == "HorizontalPodAutoscaler":
             target = f"{spec['scaleTargetRef']['kind']} {spec['scaleTargetRef']['name']}"
             if target not in pods:
-                yield f"{_name(each)} scales {target}, which does not exist"
-        if each["kind"] == "Job":
+                yield f"{_name(manifest)} scales {target}, which does not exist"
+        if manifest["kind"] == "Job":
             continue  # it finds its pods itself
         selector = spec.get("selector", {})
-        wanted = selector if each["kind"] == "Service" else selector.get("matchLabels", {})
+        wanted = selector if manifest["kind"] == "Service" else selector.get("matchLabels", {})
         if wanted and not any(wanted.items() <= of_pod.items() for of_pod in labels):
-            yield f"{_name(each)} selects no pod: {wanted}"
+            yield f"{_name(manifest)} selects no pod: {wanted}"
     for name, pod in pods.items():
         for kind, referred in _references(pod["spec"]):
             if kind == "Secret" and referred not in SECRETS:

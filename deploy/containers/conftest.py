@@ -52,8 +52,8 @@ def cpu(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod
 def writable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the host that user 10001 may write, as the documents ask for."""
     folder = tmp_path_factory.mktemp("host")
-    for each in (folder, *list(folder.parents)[:2]):
-        each.chmod(0o755)
+    for directory in (folder, *list(folder.parents)[:2]):
+        directory.chmod(0o755)
     os.chown(folder, 10001, 10001)
     run("ls", str(folder))
     return folder

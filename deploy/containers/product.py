@@ -63,7 +63,7 @@ class Product:
 
     def configure(self, **settings: str) -> None:
         """Write .env."""
-        files = ":".join([*self.files.split(":"), *(str(STATE / each) for each in self.local)])
+        files = ":".join([*self.files.split(":"), *(str(STATE / folder) for folder in self.local)])
         lines = {"COMPOSE_FILE": files, "COMPOSE_PROJECT_NAME": self.name, "PUBLIC_PORT": str(self.port)}
         text = "".join(f"{name}={value}\n" for name, value in (lines | self.settings | settings).items())
         (self.folder / ".env").write_text(text)

@@ -214,7 +214,8 @@ class TestOperation:
         cpu.up()
         visitors = [f"203.0.113.{number}" for number in range(5)]
         answers = [
-            cpu.ask("POST", "/match", files={"file": SEEN[2]}, headers={"X-Forwarded-For": each}) for each in visitors
+            cpu.ask("POST", "/match", files={"file": SEEN[2]}, headers={"X-Forwarded-For": address})
+            for address in visitors
         ]
         assert [answer.status_code for answer in answers] == [200] * 5
         cpu.configure()

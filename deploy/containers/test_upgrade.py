@@ -56,7 +56,7 @@ def test_an_upgrade_keeps_the_gallery(images: None, previous_images: None, tmp_p
         new.up()
         assert not new.inspect("m1", "{{.Config.Image}}").endswith(":previous")
         after = new.ask("GET", "/index/images").json()
-        assert [each["id"] for each in after["images"]] == [each["id"] for each in before["images"]]
+        assert [image["id"] for image in after["images"]] == [image["id"] for image in before["images"]]
         reply = new.match(1)
         assert (shown(reply), reply["verification"]) == ("place-1", "done")
         new.add(3)

@@ -30,7 +30,9 @@ APPS: dict[str, FastAPI] = {
 
 def operations(app: FastAPI) -> dict[tuple[str, str], dict[str, Any]]:
     """Every documented operation by method and path."""
-    return {(method, path): each for path, item in app.openapi()["paths"].items() for method, each in item.items()}
+    return {
+        (method, path): operation for path, item in app.openapi()["paths"].items() for method, operation in item.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_operations_have_names_that_can_be_called(name: str):
     names = [operation["operationId"] for operation in operations(APPS[name]).values()]
 
     assert len(names) == len(set(names))
-    assert all(re.fullmatch("[a-z]+(_[a-z]+)*", each) for each in names)
+    assert all(re.fullmatch("[a-z]+(_[a-z]+)*", name) for name in names)
 
 
 def test_public_names_stay():
@@ -144,7 +146,7 @@ def test_a_gateway_with_keys_says_how_they_are_shown(tmp_path):
     shown = {name: operations(app) for name, app in (("strict", strict), ("relaxed", relaxed))}
     assert shown["strict"][("post", "/match")]["security"] == [{"key": []}, {"session": []}]
     assert {} in shown["relaxed"][("post", "/match")]["security"]
-    for each in shown.values():
-        assert {} not in each[("delete", "/collections/{collection}")]["security"]
-        assert each[("get", "/health/live")]["security"] == []
+    for document in shown.values():
+        assert {} not in document[("delete", "/collections/{collection}")]["security"]
+        assert document[("get", "/health/live")]["security"] == []
     assert "securitySchemes" not in APPS["gateway"].openapi()["components"]

@@ -91,7 +91,7 @@ def test_what_is_asked_once_arrives_as_it_was_sent(balancer, port, path):
         assert client.request("DELETE", path, content=b"x" * 300_000).status_code == 404
 
     assert bodies == [b"x" * 300_000]
-    assert [(method, heard) for each in balancer.replicas.values() for method, heard, _ in each.heard] == [
+    assert [(method, heard) for replica in balancer.replicas.values() for method, heard, _ in replica.heard] == [
         ("DELETE", path)
     ]
 

@@ -49,13 +49,17 @@ def objects() -> list[dict[str, Any]]:
     """The objects written in deploy/kubernetes."""
     names = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
     texts = [(KUBERNETES / name).read_text() for name in names if name.endswith(".yaml")]
-    return [each for text in texts for each in yaml.safe_load_all(text)]
+    return [manifest for text in texts for manifest in yaml.safe_load_all(text)]
 
 
 @pytest.fixture(scope="module")
 def workloads(objects) -> dict[str, Any]:
     """What runs pods, by name."""
-    return {each["metadata"]["name"]: each for each in objects if each["kind"] in ("Deployment", "StatefulSet")}
+    return {
+        manifest["metadata"]["name"]: manifest
+        for manifest in objects
+        if manifest["kind"] in ("Deployment", "StatefulSet")
+    }
 
 
 def settings_of(name: str, lines: list[str]) -> dict[str, str]:
@@ -151,10 +155,12 @@ class TestCompose:
 class TestKubernetes:
     def test_every_workload_survives_a_drain(self, objects, workloads):
         """Two of each, on different nodes where possible, of which one at a time may be taken away."""
-        budgets = {each["metadata"]["name"]: each for each in objects if each["kind"] == "PodDisruptionBudget"}
+        budgets = {
+            manifest["metadata"]["name"]: manifest for manifest in objects if manifest["kind"] == "PodDisruptionBudget"
+        }
         assert budgets.keys() == workloads.keys() == {"balancer", "gateway", "m1", "m3", "vllm"}
-        assert all(each["spec"]["maxUnavailable"] == 1 for each in budgets.values())
-        assert all(each["spec"]["replicas"] == 2 for each in workloads.values())
+        assert all(budget["spec"]["maxUnavailable"] == 1 for budget in budgets.values())
+        assert all(workload["spec"]["replicas"] == 2 for workload in workloads.values())
 
     @pytest.mark.parametrize(("name", "port"), [("gateway", 8000), ("m1", 8001), ("m3", 8002)])
     def test_processes_are_run_as_the_images_are_built(self, workloads, name: str, port: int):
@@ -173,7 +179,7 @@ class TestKubernetes:
 
     def test_secrets_are_referred_to(self, objects):
         """No object holds one, and none is made from a file of the repository."""
-        assert "Secret" not in {each["kind"] for each in objects}
+        assert "Secret" not in {manifest["kind"] for manifest in objects}
         assert "secretGenerator" not in (KUBERNETES / "kustomization.yaml").read_text()
         assert not re.search(
             r"(?i)(password|secret|token|service_key)[a-z_]*=", (KUBERNETES / "settings.env").read_text()
@@ -191,8 +197,8 @@ class TestKubernetes:
 
     def test_autoscaling_goes_by_metrics_that_exist(self, objects):
         """What the autoscalers ask for is the processor, or made by the adapterof metrics that the product has."""
-        scalers = [each for each in objects if each["kind"] == "HorizontalPodAutoscaler"]
-        metrics = [metric for each in scalers for metric in each["spec"]["metrics"]]
+        scalers = [manifest for manifest in objects if manifest["kind"] == "HorizontalPodAutoscaler"]
+        metrics = [metric for scaler in scalers for metric in scaler["spec"]["metrics"]]
         asked = {metric["pods"]["metric"]["name"] for metric in metrics if metric["type"] == "Pods"}
         assert {metric["resource"]["name"] for metric in metrics if metric["type"] == "Resource"} == {"cpu"}
         rules = yaml.safe_load((KUBERNETES / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
@@ -230,7 +236,9 @@ class TestKubernetes:
 
         Gateways reach both services through it, and retrieval the verifier.
         """
-        policies = {each["metadata"]["name"]: each for each in objects if each["kind"] == "NetworkPolicy"}
+        policies = {
+            manifest["metadata"]["name"]: manifest for manifest in objects if manifest["kind"] == "NetworkPolicy"
+        }
         rules = policies["balancer"]["spec"]["ingress"]
         doors: dict[int, list[object]] = {}
         for rule in rules:
@@ -253,7 +261,7 @@ class TestKubernetes:
 
     def test_stores_are_outside_the_closed_namespace(self, objects, cluster_settings):
         """No pod of the product's own namespace is reached unless a policy says so, and none says so of a store."""
-        (nobody,) = [each for each in objects if each["metadata"]["name"] == "nobody"]
+        (nobody,) = [manifest for manifest in objects if manifest["metadata"]["name"] == "nobody"]
         assert nobody["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
         text = "\n".join(cluster_settings)
         stores = re.findall(r"[/@]((?:postgres|minio|milvus)[a-z.]*):\d+", text)
@@ -264,8 +272,8 @@ class TestKubernetes:
         """Where the stores and the images are: each image of the product, and settings that the base has as well."""
         overlay = yaml.safe_load((REPOSITORY / "deploy" / "overlay" / "kustomization.yaml").read_text())
         base = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
-        assert [each["name"] for each in overlay["images"]] == [each["name"] for each in base["images"]]
-        assert all(each["newName"].startswith("registry.example.org/") for each in overlay["images"])
+        assert [image["name"] for image in overlay["images"]] == [image["name"] for image in base["images"]]
+        assert all(image["newName"].startswith("registry.example.org/") for image in overlay["images"])
         (settings,) = overlay["configMapGenerator"]
         assert set(settings["literals"]) == {
             line for line in cluster_settings if ".stores.svc" in line or "s3://" in line
@@ -279,7 +287,7 @@ class TestKubernetes:
         assert job["spec"]["completionMode"] == "Indexed"
         assert f'--shard "$((JOB_COMPLETION_INDEX + 1))/{job["spec"]["completions"]}"' in container["command"][-1]
         assert (container["image"], container["envFrom"]) == (retrieval["image"], retrieval["envFrom"])
-        assert container["env"] == [each for each in retrieval["env"] if each["name"] != "M1_SERVICE_KEY"]
+        assert container["env"] == [variable for variable in retrieval["env"] if variable["name"] != "M1_SERVICE_KEY"]
 
     @pytest.mark.parametrize("name", PROCESSES)
     def test_settings_are_accepted(self, name: str, cluster_settings, monkeypatch: pytest.MonkeyPatch):

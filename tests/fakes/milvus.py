@@ -98,7 +98,7 @@ class FakeMilvus:
         self._begin("search")
         hits = [(float(row[-1] @ query), seq) for seq, row in list(self._server.rows.items()) if row[0] == key]
         best = sorted(hits, reverse=True)[:limit]
-        return np.array([seq for _, seq in best], np.int64), np.array([each for each, _ in best], np.float32)
+        return np.array([seq for _, seq in best], np.int64), np.array([entity for entity, _ in best], np.float32)
 
     def close(self) -> None:
         pass

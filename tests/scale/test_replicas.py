@@ -70,7 +70,7 @@ def test_what_one_replica_deletes_none_gives_as_an_answer(replicas: Replicas):
     for client in (replicas.a, replicas.b):
         candidates = match(client, photo)["candidates"]
         assert candidates
-        assert "short-lived" not in {each["place"]["id"] for each in candidates}
+        assert "short-lived" not in {candidate["place"]["id"] for candidate in candidates}
         assert client.get(f"/index/images/{image_id}").status_code == 404
 
 
@@ -82,7 +82,7 @@ def test_feedback_reaches_a_match_of_the_other_gateway(replicas: Replicas):
     assert said.status_code == 200, said.text
     for client in (replicas.a, replicas.b):
         listed = client.get("/collections/default/matches", params={"commented": True}).json()["matches"]
-        assert [(each["request_id"], each["feedback"]["verdict"]) for each in listed] == [
+        assert [(match["request_id"], match["feedback"]["verdict"]) for match in listed] == [
             (answer["request_id"], "right")
         ]
 
@@ -165,13 +165,13 @@ def test_a_killed_replica_takes_nothing_with_it(replicas: Replicas):
                 writers.acknowledged.get(timeout=60)
         finally:
             writers.is_over = True
-        for each in running:
-            each.result()
+        for future in running:
+            future.result()
 
     for name in ("m1", "m1-other"):
         with replicas.retrieval(name) as service:
             page = service.get("/index/images", params={"collection": "w", "limit": 500}).json()
-            there = {each["id"]: each["content_hash"] for each in page["images"]}
+            there = {image["id"]: image["content_hash"] for image in page["images"]}
             assert page["total"] == len(there)
             assert writers.added.keys() - writers.asked_to_go <= there.keys()
             assert not writers.gone & there.keys()
@@ -179,7 +179,7 @@ def test_a_killed_replica_takes_nothing_with_it(replicas: Replicas):
                 original = service.get(f"/index/images/{image_id}/file").content
                 assert hashlib.sha256(original).hexdigest() == content_hash
                 assert writers.added.get(image_id, content_hash) == content_hash
-            assert {each["image"]["collection"] for each in _found(service)} == {"w"}
+            assert {candidate["image"]["collection"] for candidate in _found(service)} == {"w"}
 
 
 def _found(service: httpx.Client) -> list[dict]:

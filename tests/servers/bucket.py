@@ -59,7 +59,7 @@ class BucketServer:
 
     def objects(self) -> list[str]:
         """The keys of all photos in the bucket."""
-        keys = (each["path"] for page in obstore.list(self._store()) for each in page)
+        keys = (entry["path"] for page in obstore.list(self._store()) for entry in page)
         return sorted(key for key in keys if not key.endswith("gallery-id"))
 
     def put(self, key: str, data: bytes) -> None:
