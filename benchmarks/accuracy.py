@@ -2,8 +2,8 @@
 
     python -m benchmarks.accuracy --eval-dir PHOTOS
 
-PHOTOS holds ``museum/`` and ``scenic/``, each with a manifest.csv (see core/building/labels.py). Prints every figure
-beside its bar; exits with 1 if one is missed.
+PHOTOS holds ``museum/``, ``scenic/`` and ``objects/``, each with a manifest.csv (see core/building/labels.py). Prints
+every figure beside its bar; exits with 1 if one is missed.
 """
 
 import argparse
@@ -18,14 +18,24 @@ from scripts import build_database, test_matching
 
 # (set, figure, at least or at most, bar)
 BARS = [
-    ("museum", "recall_at_5", ">=", 0.82),
-    ("museum", "final_top1", ">=", 0.90),
-    ("museum", "right", ">=", 0.75),
-    ("museum", "false_accepts", "<=", 0.05),
-    ("scenic", "recall_at_5", ">=", 0.93),
-    ("scenic", "final_top1", ">=", 0.85),
-    ("scenic", "right", ">=", 0.55),
-    ("scenic", "false_accepts", "<=", 0.05),
+    ("museum", "recall_at_5", ">=", 0.99),
+    ("museum", "final_top1", ">=", 0.99),
+    ("museum", "right", ">=", 0.98),
+    ("museum", "wrong_place", "<=", 0.0),
+    ("museum", "false_accepts", "<=", 0.02),
+    ("museum", "mean_cpu_s", "<=", 3.0),
+    ("scenic", "recall_at_5", ">=", 0.98),
+    ("scenic", "final_top1", ">=", 0.97),
+    ("scenic", "right", ">=", 0.93),
+    ("scenic", "wrong_place", "<=", 0.01),
+    ("scenic", "false_accepts", "<=", 0.02),
+    ("scenic", "mean_cpu_s", "<=", 4.0),
+    ("objects", "recall_at_5", ">=", 0.97),
+    ("objects", "final_top1", ">=", 0.95),
+    ("objects", "right", ">=", 0.87),
+    ("objects", "wrong_place", "<=", 0.01),
+    ("objects", "false_accepts", "<=", 0.03),
+    ("objects", "mean_cpu_s", "<=", 4.0),
 ]
 
 
@@ -34,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eval-dir", type=Path, required=True)
     parser.add_argument("--work-dir", type=Path, help="keeps galleries and results; default: a temporary folder")
-    parser.add_argument("--sets", nargs="+", default=["museum", "scenic"])
+    parser.add_argument("--sets", nargs="+", default=["museum", "scenic", "objects"])
     arguments = parser.parse_args(argv)
     if not arguments.eval_dir.is_dir():
         print(f"error: no evaluation photos in {arguments.eval_dir}: nothing was measured", file=sys.stderr)

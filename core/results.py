@@ -202,11 +202,14 @@ class Photo:
         load: gives the upright RGB picture; called only by verifiers that look at pixels.
         content_hash: sha256 hex of the original bytes, the key of every cache; None disables caching.
         local_features: computed earlier, or None.
+        stored_features: reads the features that an extractor, given by name, made of the photo for a verifier; None
+            where there are none.
     """
 
     load: Callable[[], Image.Image]
     content_hash: str | None = None
     local_features: LocalFeatures | None = None
+    stored_features: Callable[[str], LocalFeatures | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,6 +237,7 @@ class Verdict:
         response: the backend's own words or numbers.
         correspondences: the points behind the answer, for backends that have them.
         reasons: what a model wrote about the pair before or after its answer; also part of ``response``.
+        stage: which stage of the verifier gave the answer, by name; empty where it has but one.
     """
 
     is_match: bool
@@ -241,3 +245,4 @@ class Verdict:
     response: str
     correspondences: Correspondences | None = None
     reasons: str = ""
+    stage: str = ""

@@ -19,6 +19,7 @@ from pathlib import Path
 from core.building.corrections import corrections
 from core.building.indexing import FileOutcome, PhotoToIndex, index_photos
 from core.building.labels import LabelledPhoto, scan_folder
+from core.building.verifier_features import VerifierFeatureMaker, are_wanted
 from core.encoders import ENCODERS
 from core.errors import SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery
@@ -71,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--strip-metadata", action="store_true", help="store originals without position, camera, dates and texts"
     )
+    parser.add_argument(
+        "--without-verifier-features",
+        action="store_true",
+        help="leave what only the verifier reads of a photo to the service, which makes it in the background",
+    )
     parser.add_argument("--export-h5", type=Path, help="also write names and embeddings to this HDF5 file")
     add_storage_options(parser)
     return parser
@@ -112,6 +118,11 @@ def _build(arguments: argparse.Namespace) -> int:
             print(f"the texts of {corrected.changed} places were corrected by the manifest")
         for reason in corrected.refused:
             print(f"not corrected: {reason}")
+        if not arguments.without_verifier_features and are_wanted(gallery):
+            maker = VerifierFeatureMaker(gallery)
+            pending = maker.make_all()
+            for _ in tqdm(pending, unit="photo", desc="features for the verifier", disable=None):
+                pass
         if arguments.export_h5:
             _export(gallery, arguments.collection, arguments.export_h5)
         # A shard of a few photos may have none.

@@ -165,6 +165,8 @@ def _ask(
         confidence=match.decision.confidence,
         similarity=first.similarity if first else 0.0,
         timings_ms=match.timings_ms,
+        cpu_s=match.cpu_s,
+        stage=match.verdicts[0].stage if match.verdicts else "",
     )
     return _reported(outcome, photo.path, match, _a_photo_of(truth, retrieval, arguments.collection), retrieval.gallery)
 
@@ -238,6 +240,9 @@ def print_summary(outcomes: Sequence[QueryOutcome]) -> None:
         print(f"  retrieval alone    recall@1 {summary.recall_at_1:.3f}   recall@5 {summary.recall_at_5:.3f}")
         print(f"  after verification top-1    {summary.final_top1:.3f}   (before any threshold)")
         print(f"  answers given      right    {summary.right:.3f}   wrong place {summary.wrong_place:.3f}")
+    if summary.settled_by:
+        by_stage = "   ".join(f"{stage} {share:.3f}" for stage, share in summary.settled_by.items())
+        print(f"    of them settled by        {by_stage}")
     if summary.out_of_gallery:
         print(f"  out of gallery     answered {summary.false_accepts:.3f}   (false accepts)")
     for outcome in outcomes:
@@ -246,6 +251,7 @@ def print_summary(outcomes: Sequence[QueryOutcome]) -> None:
         elif not outcome.labelled:
             print(f"  {outcome.file}: {outcome.final_place if outcome.matched else 'not in the collection'}")
     print("  median ms          " + "   ".join(f"{stage} {ms:.0f}" for stage, ms in summary.median_ms.items()))
+    print(f"  mean CPU seconds   {summary.mean_cpu_s:.2f}")
     sources = by_source(outcomes)
     if len(sources) > 1:
         print(f"  {'source':58} known  r@5  top1 right wrong | unknown  false")

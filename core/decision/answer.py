@@ -124,7 +124,7 @@ def rank(
         location: by place id, see ``PlaceEvidence.location``.
     """
     usable = [index for index, pair in enumerate(pairs) if is_number(pair)]
-    evidence = gather([pairs[index] for index in usable], location, rule.margin_floor)
+    evidence = gather([pairs[index] for index in usable], location, rule.margin_floor, rule.rival_floor)
     scores = {place: rule.score(signals) for place, signals in evidence.items()}
 
     def key(index: int) -> tuple[float, float, float]:

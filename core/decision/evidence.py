@@ -36,7 +36,8 @@ class PlaceEvidence:
 
     Attributes:
         verdict: log-odds of its best verdict, [-12, 12].
-        rival: log-odds of the best verdict of any other place; -12 without one.
+        rival: log-odds of the best verdict of any other place, and at least the floor: a collection of one place has no
+            other, whatever is asked.
         similarity: the largest cosine of its images with the query.
         margin: by how much that is larger than any other place's, and than the floor: a collection of three places has
             no other that comes near, whatever is asked.
@@ -58,7 +59,10 @@ SIGNALS = tuple(field.name for field in fields(PlaceEvidence))
 
 
 def gather(
-    pairs: Sequence[VerifiedPair], location: Mapping[str, float] | None = None, margin_floor: float = 0.0
+    pairs: Sequence[VerifiedPair],
+    location: Mapping[str, float] | None = None,
+    margin_floor: float = 0.0,
+    rival_floor: float = -_MOST_LOG_ODDS,
 ) -> dict[str, PlaceEvidence]:
     """Gather the evidence by place.
 
@@ -66,6 +70,7 @@ def gather(
         pairs: pairs, any number of one place.
         location: by place id, see ``PlaceEvidence.location``.
         margin_floor: similarity that some other place is taken to reach at least.
+        rival_floor: log-odds that some other place is taken to reach at least.
     """
     by_place: dict[str, list[VerifiedPair]] = {}
     for pair in pairs:
@@ -75,7 +80,7 @@ def gather(
     return {
         place: PlaceEvidence(
             verdict=verdicts[place],
-            rival=max((value for other, value in verdicts.items() if other != place), default=-_MOST_LOG_ODDS),
+            rival=max([rival_floor, *(value for other, value in verdicts.items() if other != place)]),
             similarity=similarities[place],
             margin=similarities[place]
             - max([margin_floor, *(value for other, value in similarities.items() if other != place)]),

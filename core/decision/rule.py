@@ -21,11 +21,13 @@ class DecisionRule:
         bias: log-odds with all signals 0.
         weights: log-odds per unit of each signal, in the order of ``SIGNALS``.
         margin_floor: see ``core.decision.evidence.gather``.
+        rival_floor: likewise.
     """
 
     bias: float
     weights: tuple[float, ...]
     margin_floor: float = 0.0
+    rival_floor: float = -12.0
 
     def score(self, evidence: PlaceEvidence) -> float:
         """Log-odds that the query shows this place."""
@@ -66,7 +68,10 @@ def _shipped() -> dict[str, DecisionRule]:
     read = tomllib.loads(resources.files("core.decision").joinpath(_FILE).read_text())
     return {
         name: DecisionRule(
-            values["bias"], tuple(float(values.get(signal, 0.0)) for signal in SIGNALS), values.get("margin_floor", 0.0)
+            values["bias"],
+            tuple(float(values.get(signal, 0.0)) for signal in SIGNALS),
+            values.get("margin_floor", 0.0),
+            values.get("rival_floor", -12.0),
         )
         for name, values in read.items()
     }

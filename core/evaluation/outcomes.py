@@ -22,6 +22,8 @@ class QueryOutcome:
         confidence: of that answer, [0, 1].
         similarity: cosine of the first candidate after verification.
         timings_ms: per stage.
+        cpu_s: seconds of work, all threads together.
+        stage: of the verifier, that gave the first candidate's verdict; empty where it has but one.
         error: why the photo could not be asked about; empty if it could.
     """
 
@@ -35,6 +37,8 @@ class QueryOutcome:
     confidence: float
     similarity: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    cpu_s: float = 0.0
+    stage: str = ""
     error: str = ""
 
     @property
@@ -65,6 +69,8 @@ class Summary:
         wrong_place: share of ``in_gallery`` answered with another place.
         false_accepts: share of ``out_of_gallery`` that got an answer.
         median_ms: per stage.
+        mean_cpu_s: seconds of work per query.
+        settled_by: right answers by the verifier's stage that gave the verdict, as shares of ``in_gallery``.
     """
 
     in_gallery: int
@@ -76,6 +82,8 @@ class Summary:
     wrong_place: float
     false_accepts: float
     median_ms: Mapping[str, float]
+    mean_cpu_s: float
+    settled_by: Mapping[str, float]
 
 
 def summarise(outcomes: Sequence[QueryOutcome]) -> Summary:
@@ -95,6 +103,11 @@ def summarise(outcomes: Sequence[QueryOutcome]) -> Summary:
         median_ms={
             stage: float(np.median([o.timings_ms[stage] for o in outcomes if stage in o.timings_ms]))
             for stage in stages
+        },
+        mean_cpu_s=float(np.mean([o.cpu_s for o in outcomes if not o.error] or [math.nan])),
+        settled_by={
+            stage: _share([outcome.verdict == "right" and outcome.stage == stage for outcome in known])
+            for stage in sorted({outcome.stage for outcome in known if outcome.stage})
         },
     )
 

@@ -30,6 +30,7 @@ from core.gallery.database import embeddings as embedding_rows
 from core.gallery.database import manifest
 from core.gallery.database import places as place_rows
 from core.gallery.database import trash as trash_rows
+from core.gallery.database import verifier_features as verifier_rows
 from core.gallery.database.calibrations import delete_calibration, read_calibration, write_calibration
 from core.gallery.database.group_commit import GroupCommit
 from core.gallery.database.images import ImageRows, count_by_collection, has_images, is_free
@@ -357,9 +358,53 @@ class Gallery:
         """
         features = self.local_features([image.image_id for image in images])
         return [
-            Photo(partial(self._load, image, limits), image.content_hash, known)
+            Photo(
+                partial(self._load, image, limits),
+                image.content_hash,
+                known,
+                partial(self.verifier_features, image.content_hash),
+            )
             for image, known in zip(images, features, strict=True)
         ]
+
+    def verifier_features(self, content_hash: str, extractor: str) -> LocalFeatures | None:
+        """Read the features that an extractor made of a photo for a verifier, those used recently from memory.
+
+        Args:
+            content_hash: of the photo's original.
+            extractor: by name.
+
+        Returns:
+            None where none are stored.
+        """
+        key = f"{extractor} {content_hash}"
+        known = self._features.get(key)
+        if known is None:
+            with self._database.reading() as connection:
+                known = verifier_rows.read(connection, content_hash, extractor)
+            if known is not None:
+                self._features.put(key, known)
+        return known
+
+    def without_verifier_features(self, extractor: str, limit: int) -> tuple[list[GalleryImage], int]:
+        """List images whose photos have no features of an extractor yet.
+
+        Args:
+            extractor: by name.
+            limit: at most so many images, >= 1.
+
+        Returns:
+            The newest images, one per photo, and how many photos there are in all.
+        """
+        with self._database.reading() as connection:
+            images = self._images.by_seqs(connection, verifier_rows.seqs_without(connection, extractor, limit))
+            return list(images.values()), verifier_rows.count_without(connection, extractor)
+
+    def store_verifier_features(self, content_hash: str, features: LocalFeatures) -> None:
+        """Keep what an extractor made of a photo, as long as an image holds the photo."""
+        with self._database.writing() as connection:
+            verifier_rows.write(connection, content_hash, features)
+            connection.execute("COMMIT")
 
     def embeddings(self, collection: str = DEFAULT_COLLECTION) -> tuple[list[str], NDArray[np.float32]]:
         """Read all embeddings of a collection, oldest image first.

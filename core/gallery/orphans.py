@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import GalleryUnavailable
+from core.gallery.database import verifier_features
 from core.gallery.database.images import used_contents
 from core.gallery.database.port import Database
 from core.gallery.photos.files import hash_in
@@ -32,7 +33,10 @@ def remove_unused(database: Database, files: PhotoStore, contents: Sequence[tupl
             with database.writing() as connection:
                 chunk = contents[start : start + _REMOVED_AT_ONCE]
                 used = used_contents(connection, {content_hash for content_hash, _ in chunk})
-                files.remove([content for content in chunk if content[0] not in used])
+                unused = [content for content in chunk if content[0] not in used]
+                files.remove(unused)
+                verifier_features.delete(connection, {content_hash for content_hash, _ in unused})
+                connection.execute("COMMIT")
     except GalleryUnavailable as exc:
         logger.warning("files of no image stay for now: %s", exc)
 
@@ -70,6 +74,8 @@ def sweep(database: Database, files: PhotoStore) -> int:
             leftovers = suspects - used_contents(connection, suspects)
             gone = [name for name in names if hash_in(name) in leftovers]
             files.remove_names(gone)
+            verifier_features.delete(connection, leftovers)
+            connection.execute("COMMIT")
         swept += len(gone)
     return swept
 

@@ -1,9 +1,12 @@
 """Keypoints and descriptors of one photo, and how those of two agree.
 
-xfeat        finds them with XFeat
-lighterglue  matches two photos with LighterGlue
-matching     matches two photos without a network, cheaply
-regions      enlarged parts of a photo
-rotation     turns a photo by quarter turns, and points back
-codec        packs them for storage
+xfeat           finds them with XFeat
+lighterglue     matches XFeat's
+aliked          finds them with ALIKED, and matches those
+lightglue       the network of both matchers
+matching        matches two photos without a network, cheaply
+regions         enlarged parts of a photo
+quadrilaterals  what stands in a frame, seen from the front
+rotation        turns a photo by quarter turns, and points back
+codec           packs them for storage
 """

@@ -70,22 +70,21 @@ def densest_region(view: FeatureView, share: float = 0.9) -> Region | None:
     return region if region.area > 0 else None
 
 
-def place_view(view: FeatureView, region: Region, rotation: int) -> FeatureView:
+def place_view(view: FeatureView, region: Region) -> FeatureView:
     """Say a look at a part of a photo in the coordinates of the whole.
 
     Args:
-        view: of the cropped photo, turned by ``rotation`` before it was looked at as if it were upright.
+        view: of the cropped photo, turned by ``view.rotation`` before it was looked at as if it were upright.
         region: that was cropped from the upright photo.
-        rotation: degrees counter-clockwise: 0, 90, 180 or 270.
 
     Returns:
         The view as if the whole photo had been turned and resized to that scale, with keypoints in the region only.
     """
-    part = region.turned(rotation)
+    part = region.turned(view.rotation)
     corner = np.array([part.left, part.top], np.float32)
     extent = np.array([part.right - part.left, part.bottom - part.top], np.float32)
     width, height = (np.array(view.size) / extent).round().astype(int).tolist()
-    return replace(view, keypoints=corner + view.keypoints * extent, size=(width, height), rotation=rotation)
+    return replace(view, keypoints=corner + view.keypoints * extent, size=(width, height))
 
 
 def _middle(positions: NDArray[np.float32], weights: NDArray[np.float32], share: float) -> tuple[float, float]:

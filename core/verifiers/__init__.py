@@ -1,7 +1,7 @@
 """Verifiers by name. The libraries of a verifier are imported when it is chosen.
 
 base        what every verifier does
-geometric   local features and a two-view model
+geometric/  local features and a two-view model
 cascade     geometry first, a language model for unclear pairs
 qwen/       Qwen-VL models in this process
 chat/       language models behind an OpenAI-compatible server

@@ -142,6 +142,8 @@ async def _probe(app: FastAPI) -> ReadyBody:
         "searches_at_most": engine.gate.capacity,
         "photos_waiting": engine.waiting,
     }
+    if service.verifier_features is not None:
+        details["photos_without_verifier_features"] = service.verifier_features.left
     code, reason = None, None
     if (lag := service.gallery.vector_lag) is not None:
         details["vectors_waiting"] = lag.waiting

@@ -19,6 +19,7 @@ from services.retrieval.background.checkups import Checkups, open_checkups
 from services.retrieval.background.sample import Sample
 from services.retrieval.background.trash import Trash, emptying
 from services.retrieval.background.usage import Usage, open_usage
+from services.retrieval.background.verifier_features import VerifierFeatures, making_verifier_features
 from services.retrieval.engine import RetrievalEngine, encode_batch
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.uploads.indexing import Indexer
@@ -56,6 +57,7 @@ class RetrievalService:
         calibration_jobs: running calibrations, at any replica.
         sample: a collection to try the product with.
         trash: deletes and restores.
+        verifier_features: makes the features that only the verifier reads; None where that is off.
     """
 
     gallery: Gallery
@@ -72,6 +74,7 @@ class RetrievalService:
     calibration_jobs: CalibrationJobs
     sample: Sample
     trash: Trash
+    verifier_features: VerifierFeatures | None
 
     async def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Rename a collection with its calibration and its log of matches.
@@ -143,6 +146,9 @@ async def open_service(
             chunk_bytes=CHUNK_BYTES,
             without_metadata=settings.strip_metadata,
         )
+        verifier_features = await stack.enter_async_context(
+            making_verifier_features(gallery, engine, usage.jobs, limits, wanted=settings.verifier_features)
+        )
         calibrations = Calibrations(gallery, usage, verifier, workers)
         new_run = partial(CalibrationRun, gallery=gallery, engine=engine, verifier=verifier, workers=calibration_worker)
         service = RetrievalService(
@@ -160,6 +166,7 @@ async def open_service(
             calibration_jobs=CalibrationJobs(calibrations=calibrations, jobs=usage.jobs, audit=audit, new_run=new_run),
             sample=Sample(gallery, indexer, usage.jobs, workers),
             trash=Trash(gallery, usage, workers, index_workers, days=settings.trash_days),
+            verifier_features=verifier_features,
         )
         metrics.watch_queue("encode", lambda: batcher.waiting)
         metrics.watch_gate("searches", lambda: engine.gate.inside, engine.gate.capacity)

@@ -72,9 +72,14 @@ class RetrievalSettings(GallerySettings):
     time_budget_s: float = Field(
         default=TIME_BUDGET_S,
         ge=0,
-        description="time for one search, seconds; after it, no further look at a photo begins",
+        description="work on one search, CPU seconds; after it, no further look at a photo begins",
     )
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
+    verifier_features: bool = Field(
+        default=True,
+        description="with `embedded`: make the features for the second stage of the `geometric` verifier in the "
+        "background, about a second and 140 KB per photo",
+    )
 
     batch_size: int | None = Field(
         default=None, ge=1, description="most photos encoded in one batch; unset: 1 with `embedded`, else 8"

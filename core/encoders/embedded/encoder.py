@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from PIL import Image
 
 from core.encoders.embedded.aggregation import join, load, vlad
 from core.encoders.embedded.semantic import GEM_POWER, LONG_SIDE, SemanticFeatures
+from core.local_features.quadrilaterals import Quadrilateral, find_quadrilaterals
 from core.local_features.regions import CENTRE, WHOLE, Region, densest_region, place_view
 from core.local_features.rotation import turn
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, XFeatExtractor
@@ -20,6 +23,7 @@ SEMANTIC_DIM = 512
 _STATISTICS = "statistics.npz"
 # A crop of a larger share of the photo, or with more overlap with another crop, adds no view worth its time.
 _WORTH_CROPPING, _MUCH_THE_SAME = 0.7, 0.7
+_MOST_PARTS = 2
 
 
 class EmbeddedEncoder:
@@ -61,22 +65,36 @@ class EmbeddedEncoder:
         return Encodings(join(local, semantic, self._statistics), tuple(features))
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
-        """Describe the photo enlarged, then the part with the densest keypoints, upright and rotated."""
+        """Look at the photo enlarged, at parts of it, then at all of it and at the parts turned.
+
+        Parts are what stands in a frame, seen from the front, or else where there is most to be seen. A phone held
+        sideways turns the whole photo; its software may have turned it wrongly too.
+        """
         yield Look(self._extractor.extract(image, ENLARGED))
+        parts = self._parts(image, first)
+        for part in parts:
+            yield self._look_at(image, part, 0)
+        for part in (WHOLE, *parts):
+            for rotation in (270, 90, 180):
+                yield self._look_at(image, part, rotation)
+
+    def _parts(self, image: Image.Image, first: LocalFeatures) -> list[Region | Quadrilateral]:
+        framed = find_quadrilaterals(image, _MOST_PARTS)
         densest = densest_region(first.views[0])
         regions = [region for region in (densest, CENTRE) if region is not None and region.area < _WORTH_CROPPING]
         if len(regions) == 2 and regions[0].overlap(regions[1]) > _MUCH_THE_SAME:
             regions.pop()
-        for region in regions:
-            yield self._look_closer(image, region, 0)
-        # For photos from a phone that was held sideways.
-        for rotation in (270, 90, 180):
-            yield self._look_closer(image, regions[0] if regions else WHOLE, rotation)
+        parts: list[Region | Quadrilateral] = [*framed, *regions]
+        return parts[:_MOST_PARTS]
 
-    def _look_closer(self, image: Image.Image, region: Region, rotation: int) -> Look:
-        encodings = self.encode([turn(region.crop(image), rotation)])
+    def _look_at(self, image: Image.Image, part: Region | Quadrilateral, rotation: int) -> Look:
+        if isinstance(part, Quadrilateral):
+            seen, place = part.rectify(image), partial(part.place_view, photo=image.size)
+        else:
+            seen, place = part.crop(image), partial(place_view, region=part)
+        encodings = self.encode([turn(seen, rotation)])
         (found,) = encodings.local_features
-        views = tuple(place_view(view, region, rotation) for view in found.views) if found else ()
+        views = tuple(place(replace(view, rotation=rotation)) for view in found.views) if found else ()
         return Look(LocalFeatures(views, self._extractor.name), encodings.embeddings[0])
 
 

@@ -31,6 +31,10 @@ Version 5:
     deletions             what the trash holds; the images are rows of a collection of its own, see
                           ``core.gallery.database.trash``
 
+Version 6:
+
+    verifier_features     by the photo's content and the extractor; made beside the requests, and made again where lost
+
 Vectors and features have tables of their own, so that listing images never reads past them.
 """
 
@@ -184,12 +188,21 @@ def m005_trash_and_collections(connection: Connection, dialect: Dialect) -> None
         connection.execute(statement)
 
 
+def m006_verifier_features(connection: Connection, dialect: Dialect) -> None:
+    """Make room for features that only a verifier reads; see ``core.gallery.database.verifier_features``."""
+    connection.execute(
+        f"CREATE TABLE verifier_features (content_hash {dialect.text} NOT NULL, extractor {dialect.text} NOT NULL, "
+        f"packed {dialect.blob} NOT NULL, PRIMARY KEY (content_hash, extractor))"
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_images_and_places,
     m002_calibrations,
     m003_vector_engine,
     m004_gallery_id_and_comparisons,
     m005_trash_and_collections,
+    m006_verifier_features,
 )
 
 

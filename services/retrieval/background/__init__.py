@@ -7,5 +7,6 @@ calibrations      stored calibrations
 calibration_jobs  running calibrations
 calibration_run   the measurement of one calibration
 usage             stores matches and feedback
+verifier_features  makes the features that only the verifier reads
 trash             deletes, restores, and empties the trash of expired entries
 """

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes.images import draw_place
@@ -38,9 +40,9 @@ def test_a_look_at_a_part_agrees_with_the_whole_where_it_was_cut_out(extractor, 
     photo = draw_place(2, (800, 600))
     region = Region(0.25, 0.2, 0.75, 0.8)
     closer = extractor.extract(turn(region.crop(photo), rotation), FIRST_LOOK).views[0]
-    view = place_view(closer, region, rotation)
+    view = place_view(replace(closer, rotation=rotation), region)
     whole = extractor.extract(photo, FIRST_LOOK).views[0]
-    upright = place_view(extractor.extract(region.crop(photo), FIRST_LOOK).views[0], region, 0)
+    upright = place_view(extractor.extract(region.crop(photo), FIRST_LOOK).views[0], region)
 
     pairs, _ = LighterGlue().match(upright, whole)
     distances = np.linalg.norm(upright.keypoints[pairs[:, 0]] - whole.keypoints[pairs[:, 1]], axis=1)
@@ -59,7 +61,7 @@ def test_the_whole_is_its_own_part():
         np.array([[0.2, 0.4]], np.float32), np.ones((1, 1), np.float16), np.ones(1, np.float32), (64, 32)
     )
 
-    placed = place_view(view, WHOLE, 0)
+    placed = place_view(view, WHOLE)
 
     assert placed.size == (64, 32)
     np.testing.assert_allclose(placed.keypoints, view.keypoints)

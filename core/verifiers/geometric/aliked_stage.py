@@ -1,0 +1,118 @@
+"""The second stage: ALIKED and LightGlue compare the pairs that XFeat leaves open, the most promising first."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import partial
+
+from core.errors import BackendUnavailable
+from core.local_features.aliked import AlikedExtractor, AlikedMatcher
+from core.results import FeatureView, Photo
+from core.runtime.bounded_cache import BoundedCache
+from core.runtime.cancellation import cancellable, raise_if_cancelled
+from core.verifiers.geometric.two_view import Agreement, compare_views
+
+logger = logging.getLogger(__name__)
+
+
+class AlikedStage:
+    """Compares photos by ALIKED and LightGlue. Several threads may compare at once."""
+
+    def __init__(self, cache_bytes: int) -> None:
+        """Load both networks; takes about a second.
+
+        Args:
+            cache_bytes: for features of candidates that the gallery has none of.
+
+        Raises:
+            BackendUnavailable: their weights are not installed.
+        """
+        self._extractor = AlikedExtractor()
+        self._matcher = AlikedMatcher()
+        self._cache: BoundedCache[str, FeatureView] = BoundedCache(
+            cache_bytes, lambda view: view.keypoints.nbytes + view.descriptors.nbytes + view.scores.nbytes
+        )
+        self.name = f"{self._extractor.name}, {self._matcher.name}"
+
+    def compare(
+        self,
+        query: Photo,
+        rotation: int,
+        candidates: Sequence[Photo],
+        *,
+        budget_s: float,
+        is_enough: Callable[[int, Agreement], bool],
+        pool: Executor,
+        at_once: int,
+    ) -> dict[int, Agreement]:
+        """Compare a query with candidates in the order given, until it is enough or the budget is spent.
+
+        Args:
+            query: the photo asked about.
+            rotation: degrees counter-clockwise by which it is turned first.
+            candidates: the most promising first.
+            budget_s: seconds of work, of all threads together; no further pair begins once they are spent.
+            is_enough: whether the agreement with the candidate of this index makes further pairs needless.
+            pool: runs ``at_once`` comparisons side by side.
+            at_once: >= 1.
+
+        Returns:
+            What was found, by the index of the candidate.
+        """
+        began = time.thread_time()
+        view = self._view(query, rotation)
+        spent = time.thread_time() - began
+        found: dict[int, Agreement] = {}
+        compare = cancellable(partial(self._compare, view))
+        for start in range(0, len(candidates), at_once):
+            raise_if_cancelled()
+            if spent >= budget_s:
+                break
+            numbers = range(start, min(start + at_once, len(candidates)))
+            for number, (agreement, cost) in zip(
+                numbers, pool.map(compare, (candidates[number] for number in numbers)), strict=True
+            ):
+                found[number] = agreement
+                spent += cost
+            if any(is_enough(number, found[number]) for number in numbers):
+                break
+        return found
+
+    def _compare(self, view: FeatureView, candidate: Photo) -> tuple[Agreement, float]:
+        began = time.thread_time()
+        agreement = compare_views(self._matcher, view, self._view(candidate, 0))
+        return agreement, time.thread_time() - began
+
+    def _view(self, photo: Photo, rotation: int) -> FeatureView:
+        stored = photo.stored_features(self._extractor.name) if rotation == 0 else None
+        if stored is not None:
+            return stored.views[0]
+        key = f"{photo.content_hash} {rotation}" if photo.content_hash else None
+        known = self._cache.get(key) if key else None
+        if known is None:
+            known = self._extractor.extract(photo.load(), rotation).views[0]
+            if key:
+                self._cache.put(key, known)
+        return known
+
+
+def open_aliked_stage(wanted: bool | None, cache_bytes: int) -> AlikedStage | None:
+    """Load the stage.
+
+    Args:
+        wanted: None takes it where it can be had, and says where not.
+        cache_bytes: see ``AlikedStage``.
+
+    Raises:
+        BackendUnavailable: it is wanted, and its weights are not installed.
+    """
+    if wanted is False:
+        return None
+    try:
+        return AlikedStage(cache_bytes)
+    except BackendUnavailable as missing:
+        if wanted:
+            raise
+        logger.warning("undecided pairs are not compared a second time: %s", missing)
+        return None

@@ -1,0 +1,82 @@
+"""What two views of photos agree on: matched keypoints that one rigid scene or one plane explains."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import poselib
+from numpy.typing import NDArray
+
+from core.local_features.lightglue import LightGlueMatcher
+from core.local_features.rotation import to_upright
+from core.results import Correspondences, FeatureView
+
+_EPIPOLAR_PX, _HOMOGRAPHY_PX = 2.0, 8.0
+_LEAST_FUNDAMENTAL, _LEAST_HOMOGRAPHY = 8, 5
+_RANSAC = {"max_iterations": 1000, "min_iterations": 100}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Agreement:
+    """What one matcher found in one pair of views.
+
+    Attributes:
+        matches: number of proposed correspondences.
+        match_score: sum of their scores, >= 0.
+        inliers: of the best fundamental matrix (one rigid scene).
+        planar_inliers: of the best homography (one plane).
+        correspondences: the larger set of inliers.
+    """
+
+    matches: int
+    match_score: float
+    inliers: int
+    planar_inliers: int
+    correspondences: Correspondences
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeometricEvidence:
+    """What was counted for one pair of photos.
+
+    Attributes:
+        local_score: of the cheap local test, >= 0.
+        first: by XFeat and LighterGlue.
+        second: by ALIKED and LightGlue; None where that stage did not compare the pair.
+    """
+
+    local_score: float
+    first: Agreement
+    second: Agreement | None = None
+
+
+def compare_views(matcher: LightGlueMatcher, query: FeatureView, reference: FeatureView) -> Agreement:
+    """Match two views and count what agrees."""
+    pairs, scores = matcher.match(query, reference)
+    query_points, reference_points = query.keypoints[pairs[:, 0]], reference.keypoints[pairs[:, 1]]
+    scene, plane = _inliers(query_points * query.size, reference_points * reference.size)
+    shown = scene if scene.sum() >= plane.sum() else plane
+    return Agreement(
+        matches=len(pairs),
+        match_score=float(scores.sum()),
+        inliers=int(scene.sum()),
+        planar_inliers=int(plane.sum()),
+        correspondences=Correspondences(
+            to_upright(query_points[shown], query.rotation), reference_points[shown], query.rotation
+        ),
+    )
+
+
+def _inliers(
+    query_px: NDArray[np.float32], reference_px: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which correspondences agree on a fundamental matrix, and which on a homography: two masks, bool [M]."""
+    count = len(query_px)
+    scene = plane = np.zeros(count, dtype=np.bool_)
+    first, second = query_px.astype(np.float64), reference_px.astype(np.float64)
+    if count >= _LEAST_FUNDAMENTAL:
+        _, report = poselib.estimate_fundamental(first, second, _RANSAC | {"max_epipolar_error": _EPIPOLAR_PX}, {})
+        scene = np.asarray(report["inliers"], dtype=np.bool_)
+    if count >= _LEAST_HOMOGRAPHY:
+        _, report = poselib.estimate_homography(first, second, _RANSAC | {"max_reproj_error": _HOMOGRAPHY_PX}, {})
+        plane = np.asarray(report["inliers"], dtype=np.bool_)
+    return scene, plane

