@@ -3,7 +3,6 @@
 import logging
 from numbers import Integral
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from core.encoders import ENCODERS
@@ -134,9 +133,7 @@ class M1GlobalRetrieval:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _loaded(self) -> tuple[Gallery, Encoder]:

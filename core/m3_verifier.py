@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from core.errors import InvalidRequest, NoVerdict
@@ -21,15 +20,15 @@ logger = logging.getLogger(__name__)
 
 
 class LocalM3Verifier:
-    """Verifies pairs of photos on this machine, or through a server of one's own.
+    """Verifies pairs of photos on this machine, or with an OpenAI-compatible server.
 
     Example:
         >>> verifier = LocalM3Verifier(prompt_style="simple")
         >>> is_match, response, confidence = verifier.verify_pair("query.jpg", "candidate.jpg")
 
     Attributes:
-        backend: the verifier that answers.
-        prompt_style: what it is asked, where it is asked in words.
+        backend: the verifier in use.
+        prompt_style: name of the prompt style; backends without prompts ignore it.
     """
 
     def __init__(
@@ -48,15 +47,15 @@ class LocalM3Verifier:
             prompt_style: ``simple``, ``scenic_guide``, ``strict``, ``chinese``, ``detailed`` or one of ``styles_file``.
             verifier: ``qwen3-vl``, ``geometric``, ``openai-compatible`` or ``cascade``. None takes ``qwen3-vl`` if a
                 model is named or a CUDA device is there, and else ``geometric``, which needs neither.
-            model: folder, hub id, or the name under which a server offers it; None takes the backend's default.
+            model: folder, hub id, or a server's name of the model; None takes the backend's default.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-            styles_file: TOML or JSON with prompt styles of one's own.
+            styles_file: TOML or JSON with further prompt styles.
             options: further settings of the backend, such as ``url`` of ``openai-compatible``.
 
         Raises:
             InvalidRequest: unknown prompt style or setting.
-            UnknownBackend: no verifier of that name.
-            BackendUnavailable: the backend cannot work here; the message says what to do.
+            UnknownBackend: no verifier has this name.
+            BackendUnavailable: the backend cannot run here; the message says what to do.
         """
         self._process = OneProcess("LocalM3Verifier")  # first, since it refuses to be pickled
         # Checked for every backend, so that a misspelt style fails on a laptop, not only on the server.
@@ -72,41 +71,41 @@ class LocalM3Verifier:
         self.backend: Verifier = VERIFIERS.create(name, **options)
 
     def verify_pair(self, query: PhotoSource, candidate: PhotoSource) -> tuple[bool, str, float]:
-        """Say whether two photos show the same place.
+        """Tell whether two photos show the same place.
 
         Args:
             query: a file, or the photo itself; see ``read_source``.
-            candidate: likewise.
+            candidate: the same for the gallery photo.
 
         Returns:
-            Whether they match; the backend's own words or numbers; and its confidence that they do, [0, 1].
+            Whether they match, the backend's response, and its confidence that they match, [0, 1].
 
         Raises:
-            InvalidImage: one cannot be read as a photo.
+            InvalidImage: a photo cannot be read.
             NoVerdict: the reply is neither yes nor no.
-            BackendUnavailable: no reply could be had.
+            BackendUnavailable: the backend did not answer.
         """
         (verdict,) = self.verify(query, [candidate])
         if verdict is None:
-            raise NoVerdict("the pair could not be judged")
+            raise NoVerdict("the pair got no verdict")
         return verdict.is_match, verdict.response, verdict.confidence
 
     def verify(
         self, query: PhotoSource, candidates: Sequence[PhotoSource], *, explain: bool = False
     ) -> list[Verdict | None]:
-        """Judge all candidates of one query together, which costs far less than pair by pair.
+        """Verify all candidates of one query together, which is much faster than pair by pair.
 
         Args:
             query: a file, or the photo itself; see ``read_source``.
-            candidates: likewise, K >= 0 of them.
+            candidates: K >= 0 of the same.
             explain: ask for the reasons as well; slower.
 
         Returns:
-            K verdicts in the order of ``candidates``; None for one that could not be judged, as where a server refuses
-            its photo.
+            K verdicts in the order of ``candidates``; None for a pair without a verdict, for example if a server
+            refuses its photo.
 
         Raises:
-            NoVerdict: there are candidates, and none could be judged.
+            NoVerdict: there are candidates, and no pair got a verdict.
         """
         self._process.check()
         photos = [_photo(candidate) for candidate in candidates]
@@ -121,9 +120,7 @@ class LocalM3Verifier:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

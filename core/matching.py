@@ -23,8 +23,7 @@ class Match:
 
     Attributes:
         retrieved: candidates in retrieval's order.
-        ranked: the same in final order, with further views of the first places among them, and without those that could
-            not be judged.
+        ranked: those with a verdict, in final order; includes further views of the first places.
         verdicts: in the order of ``ranked``; empty when nothing was verified.
         decision: the answer.
         timings_ms: per stage.
@@ -81,13 +80,13 @@ def match_photo(
     photos = gallery.photos([candidate.image for candidate in compared])
     verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
     pairs = [(candidate, verdict) for candidate, verdict in zip(compared, verdicts, strict=True) if verdict is not None]
-    judged = [
+    verified = [
         VerifiedPair(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
         for candidate, verdict in pairs
     ]
     models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
     answer = decide(
-        judged,
+        verified,
         gallery,
         collection,
         models,

@@ -20,7 +20,7 @@ from core.building.reembedding import reembed
 from core.encoders import ENCODERS
 from core.errors import SemanticMatchError
 from core.gallery.maintenance.encoder_switch import check_unused, roll_back, switch
-from core.gallery.maintenance.reembedded_vectors import ShadowVectors
+from core.gallery.maintenance.reembedded_vectors import ReembeddedVectors
 from core.m1_retrieval import create_encoder
 from core.runtime.threads import limit_threads
 from scripts.options import json_object
@@ -69,15 +69,15 @@ def _reembed(arguments: argparse.Namespace) -> None:
     options = ({"model": arguments.model} if arguments.model else {}) | arguments.encoder_options
     encoder = create_encoder(arguments.encoder, arguments.device, **options)
     started = time.perf_counter()
-    with ShadowVectors(arguments.gallery, encoder.fingerprint) as shadow:
+    with ReembeddedVectors(arguments.gallery, encoder.fingerprint) as reembedded:
         embedded = 0
-        with tqdm(total=len(shadow.missing()), unit="photo", disable=None) as progress:
-            for settled in reembed(shadow, encoder, batch_size=arguments.batch_size):
+        with tqdm(total=len(reembedded.missing()), unit="photo", disable=None) as progress:
+            for settled in reembed(reembedded, encoder, batch_size=arguments.batch_size):
                 embedded += settled
                 progress.update(settled)
         print(f"{embedded} photos embedded by {encoder.fingerprint} in {time.perf_counter() - started:.1f} s")
         if arguments.switch:
-            switch(shadow)
+            switch(reembedded)
             print(f"{arguments.gallery} is made by {encoder.fingerprint} now; --rollback goes back")
         else:
             print("nothing has changed yet: stop the services, then run this again with --switch")

@@ -175,7 +175,7 @@ def _reported(
     outcome: QueryOutcome, photo: Path, match: Match, true_photo: Path | None, gallery: Gallery
 ) -> ReportedQuery:
     verdicts: list[Verdict | None] = [*match.verdicts] or [None] * len(match.ranked)
-    judged = [
+    pairs = [
         ExplainedPair(candidate.image.place.place_id, candidate.image.place.name, candidate.similarity, verdict)
         for candidate, verdict in zip(match.ranked, match.verdicts, strict=False)
     ]
@@ -193,7 +193,7 @@ def _reported(
             for candidate, verdict in zip(match.ranked, verdicts, strict=True)
         ),
         reason=match.decision.reason,
-        explanation=explain(judged, matched=match.decision.matched) if judged else None,
+        explanation=explain(pairs, matched=match.decision.matched) if pairs else None,
         true_photo=true_photo,
     )
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from serving.errors import NotReady, Overloaded
@@ -78,7 +77,7 @@ class DynamicBatcher(Generic[Item, Result]):
         self._dispatcher = asyncio.create_task(self._dispatch())
         return self
 
-    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Refuse new items, answer the accepted ones, stop the worker."""
         self._closing = True
         self._changed.set()

@@ -130,7 +130,7 @@ def _of_manifest(
     """The photos in the order of the rows; a file that is not there is reported when it is read."""
     rows = [(file.row, path) for (path, _), file in zip(files, plan.files, strict=True) if file.row is not None]
     rows += [(row, str(folder / row.file)) for row, _ in plan.missing]
-    for row, path in sorted(rows, key=lambda each: each[0].line):
+    for row, path in sorted(rows, key=lambda found: found[0].line):
         if row.role in (None, role):
             place = row.place() if role == "reference" or row.names_place else None
             name = row.file.rpartition("/")[2]
@@ -162,26 +162,6 @@ def _true_place(photo: LabelledPhoto, spelled: Mapping[str, str]) -> str | None:
         for path in (photo.folder, said):
             candidates += [str(parent) for parent in PurePosixPath(path).parents][:-1]
     return next((spelled[place_id] for place_id in candidates if place_id in spelled), None)
-
-
-def walk_images(folder: Path, shard: Shard | None = None) -> list[Path]:
-    """List the photos under ``folder``, recursively, in an order that never changes between runs.
-
-    A file counts as a photo by its name or by its first bytes, so that damaged photos are listed (and later
-    reported) and nameless ones are found. Hidden files and folders, and those of systems, are skipped.
-
-    Args:
-        folder: where to begin.
-        shard: leave out what belongs to other parts.
-
-    Raises:
-        InvalidRequest: ``folder`` is no folder.
-    """
-    files = _walk_root(folder, [])
-    paths = (
-        Path(path) for path, file in files if not is_clutter(normal_path(file)) and (shard is None or shard.holds(file))
-    )
-    return [path for path in paths if _is_photo(path)]
 
 
 def _walk_root(folder: Path, skipped: list[tuple[Path, str]]) -> Iterator[tuple[str, str]]:

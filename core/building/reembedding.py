@@ -7,18 +7,18 @@ from pathlib import Path
 
 from core.encoders.base import Encoder
 from core.errors import GalleryUnavailable, InvalidImage
-from core.gallery.maintenance.reembedded_vectors import ShadowVectors
+from core.gallery.maintenance.reembedded_vectors import ReembeddedVectors
 from core.imaging.decoding import DecodedImage, ImageLimits, open_image
 
 # The photos were accepted when they were added, under whatever limits the service had.
 _NO_LIMITS = ImageLimits(max_bytes=2**40, max_pixels=2**40)
 
 
-def reembed(shadow: ShadowVectors, encoder: Encoder, *, batch_size: int = 16) -> Iterator[int]:
+def reembed(reembedded: ReembeddedVectors, encoder: Encoder, *, batch_size: int = 16) -> Iterator[int]:
     """Embed the photos that have no vector yet; what has been yielded is on the disk.
 
     Args:
-        shadow: made for this encoder.
+        reembedded: made for this encoder.
         encoder: the new one.
         batch_size: photos per encoder call.
 
@@ -28,23 +28,23 @@ def reembed(shadow: ShadowVectors, encoder: Encoder, *, batch_size: int = 16) ->
     Raises:
         GalleryUnavailable: an original is missing or cannot be decoded any more; the message names it.
     """
-    missing = iter(shadow.missing().items())
+    missing = iter(reembedded.missing().items())
     with ThreadPoolExecutor(2) as readers:
         while batch := list(islice(missing, batch_size)):
-            decoded = list(readers.map(lambda item: _decode(shadow, *item), batch))
+            decoded = list(readers.map(lambda item: _decode(reembedded, *item), batch))
             found = [(item[0], photo.image) for item, photo in zip(batch, decoded, strict=True) if photo is not None]
             if found:
                 content_hashes, images = zip(*found, strict=True)
-                shadow.put(content_hashes, encoder.encode(images))
+                reembedded.put(content_hashes, encoder.encode(images))
             yield len(batch)
 
 
-def _decode(shadow: ShadowVectors, content_hash: str, original: Path) -> DecodedImage | None:
+def _decode(reembedded: ReembeddedVectors, content_hash: str, original: Path) -> DecodedImage | None:
     """Decode an original; None if its image has been deleted meanwhile."""
     try:
         return open_image(original, limits=_NO_LIMITS)
     except InvalidImage as error:
-        if original.is_file() or shadow.is_wanted(content_hash):
+        if original.is_file() or reembedded.is_wanted(content_hash):
             raise GalleryUnavailable(
                 f"the gallery is damaged: {original} cannot be read: {error}; restore it, or delete its image"
             ) from error

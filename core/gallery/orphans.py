@@ -71,8 +71,8 @@ def sweep(database: Database, files: PhotoStore) -> int:
             continue
         # A process that adds photos holds this lock until it commits: a photo without a row is an orphan.
         with database.writing() as connection:
-            leftovers = suspects - used_contents(connection, suspects)
-            gone = [name for name in names if hash_in(name) in leftovers]
+            orphans = suspects - used_contents(connection, suspects)
+            gone = [name for name in names if hash_in(name) in orphans]
             files.remove_names(gone)
             verifier_features.delete(connection, leftovers)
             connection.execute("COMMIT")

@@ -215,8 +215,8 @@ def _state_before_answer(model: Any, tokenizer: Qwen2Tokenizer, style: PromptSty
     chance = torch.Generator("cpu").manual_seed(number)
     words = torch.randint(len(tokenizer) - 50, (6 * number,), generator=chance, device="cpu").tolist()
     said = str(tokenizer.decode(words)).replace("<|", "< |")
-    talk = (style.reasons_cue, said, style.cue) if number % 3 == 2 else (style.cue,)
-    turns = compose(style, *talk, candidate_first=number % 2 == 1)
+    dialogue = (style.reasons_cue, said, style.cue) if number % 3 == 2 else (style.cue,)
+    turns = compose(style, *dialogue, candidate_first=number % 2 == 1)
     messages: Any = [{"role": turn.role, "content": [_content(part) for part in turn.parts]} for turn in turns]
     text = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     grids = _GRIDS[number % len(_GRIDS)], _GRIDS[(3 * number + 1) % len(_GRIDS)]

@@ -149,12 +149,12 @@ class VerifierEngine:
                 if not of_photo:  # no candidate to compare it with
                     continue
                 try:
-                    pairs += self._judge(query, of_photo, found, request)
+                    pairs += self._verify_pairs(query, of_photo, found, request)
                 except NoVerdict as exc:
                     failure = exc
         if failure is not None and not pairs:
             raise failure
-        judged = [
+        verified = [
             VerifiedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
             for candidate, verdict in pairs
         ]
@@ -162,7 +162,7 @@ class VerifierEngine:
             self._gallery.encoder(), self.verifier.fingerprint, self.verifier.style(request.prompt_style)
         )
         answer = decide(
-            judged,
+            verified,
             self._gallery,
             request.collection,
             models,
@@ -190,7 +190,7 @@ class VerifierEngine:
             local_features=None if features is None else unpack(features),
         )
 
-    def _judge(
+    def _verify_pairs(
         self, query: Photo, candidates: list[CandidateRef], found: list[CandidatePhoto], request: VerifyRequest
     ) -> list[tuple[CandidateRef, Verdict]]:
         """Verify the candidates, without deleted ones and those with an unusable photo.
@@ -255,11 +255,11 @@ def _explanation(
     ranking: list[tuple[CandidateRef, Verdict]], found: list[CandidatePhoto], decision: Decision
 ) -> Explanation:
     names = {candidate.image.image_id: candidate.image.place.name for candidate in found}
-    judged = [
+    pairs = [
         ExplainedPair(candidate.place_id, names[candidate.image_id], candidate.similarity, verdict)
         for candidate, verdict in ranking
     ]
-    return explain(judged, matched=decision.matched)
+    return explain(pairs, matched=decision.matched)
 
 
 def _location(request: VerifyRequest, found: list[CandidatePhoto]) -> dict[str, float]:

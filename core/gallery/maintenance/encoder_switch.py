@@ -14,7 +14,7 @@ from pathlib import Path
 from core.errors import GalleryUnavailable
 from core.gallery.database.manifest import read_fingerprint, read_generation
 from core.gallery.database.sqlite import translating_failures
-from core.gallery.maintenance.reembedded_vectors import PREVIOUS_FOLDER, ShadowVectors, refuse_missing
+from core.gallery.maintenance.reembedded_vectors import PREVIOUS_FOLDER, ReembeddedVectors, refuse_missing
 from core.gallery.photos.files import sync_folder
 from core.gallery.storage import DATABASE_NAME
 from core.results import EncoderFingerprint
@@ -37,26 +37,26 @@ def check_unused(gallery: Path) -> None:
         pass
 
 
-def switch(shadow: ShadowVectors) -> None:
+def switch(reembedded: ReembeddedVectors) -> None:
     """Let the gallery be the new encoder's: ids, places, collections and times stay, vectors and features change.
 
     Nothing has changed if this raises, or if the process dies before the rename.
 
     Args:
-        shadow: complete; closed by this.
+        reembedded: complete; closed by this.
 
     Raises:
         GalleryUnavailable: a photo has no vector, or another process has the gallery open or has changed it.
     """
-    folder, following = shadow.gallery, shadow.path.with_name(DATABASE_NAME)
-    refuse_missing(len(shadow.missing()))
+    folder, following = reembedded.gallery, reembedded.path.with_name(DATABASE_NAME)
+    refuse_missing(len(reembedded.missing()))
     with translating_failures(folder):
         following.unlink(missing_ok=True)
-        shadow.source.copy_to(following)
-        shadow.close()
+        reembedded.source.copy_to(following)
+        reembedded.close()
         with closing(sqlite3.connect(following, isolation_level=None)) as copy:
             generation = read_generation(copy)
-            _replace_vectors(copy, shadow.path, shadow.fingerprint)
+            _replace_vectors(copy, reembedded.path, reembedded.fingerprint)
         with _alone(folder) as current:
             if read_generation(current) != generation:
                 raise GalleryUnavailable(
@@ -117,13 +117,13 @@ def _alone(folder: Path, attached: Path | None = None) -> Iterator[sqlite3.Conne
 
 
 def _replace_vectors(copy: sqlite3.Connection, vectors: Path, fingerprint: EncoderFingerprint) -> None:
-    copy.execute("ATTACH ? AS shadow", (str(vectors),))
+    copy.execute("ATTACH ? AS reembedded", (str(vectors),))
     copy.execute("BEGIN")
     copy.execute("DELETE FROM embeddings")
     copy.execute("DELETE FROM local_features")
-    copy.execute("INSERT INTO embeddings SELECT seq, vector FROM images JOIN shadow.vectors USING (content_hash)")
+    copy.execute("INSERT INTO embeddings SELECT seq, vector FROM images JOIN reembedded.vectors USING (content_hash)")
     copy.execute(
-        "INSERT INTO local_features SELECT seq, packed FROM images JOIN shadow.vectors USING (content_hash) "
+        "INSERT INTO local_features SELECT seq, packed FROM images JOIN reembedded.vectors USING (content_hash) "
         "WHERE packed IS NOT NULL"
     )
     copy.execute(

@@ -7,7 +7,6 @@ was added or deleted in between. ``core.gallery.maintenance.encoder_switch`` mak
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from core.errors import GalleryUnavailable, InvalidRequest
@@ -29,7 +28,7 @@ _SCHEMA = """
 """
 
 
-class ShadowVectors:
+class ReembeddedVectors:
     """What another encoder has made of a gallery's photos so far. Closes with its ``with`` block."""
 
     def __init__(self, gallery: Path, fingerprint: EncoderFingerprint) -> None:
@@ -66,9 +65,7 @@ class ShadowVectors:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

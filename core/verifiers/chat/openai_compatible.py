@@ -32,13 +32,12 @@ from core.verifiers.prompting.questions import Dialogue, ask_reasons, ask_style
 from core.verifiers.prompting.replies import WeighedAnswer, average, read_answer
 from core.verifiers.prompting.styles import (
     DEFAULT_STYLE,
+    ChoosesStyles,
     PromptStyle,
     Shown,
     Turn,
     compose,
     digest,
-    identify,
-    load_styles,
 )
 
 ANSWERS_FROM = ("logprobs", "words")
@@ -50,7 +49,7 @@ _WORD_TOKENS = 16  # an answer word with quotes, asterisks or a label around it
 logger = logging.getLogger(__name__)
 
 
-class OpenAICompatibleVerifier:
+class OpenAICompatibleVerifier(ChoosesStyles):
     """Verifies pairs with one server, or several servers of one model. Several threads may share it.
 
     Attributes:
@@ -110,8 +109,7 @@ class OpenAICompatibleVerifier:
         for name, value in positive.items():
             if value <= 0:
                 raise InvalidRequest(f"{name} is {value}; accepted: above 0")
-        self._styles = load_styles(styles_file)
-        self._style = self._styles.choose(prompt_style)
+        super().__init__(prompt_style, styles_file)
         urls = [part.strip() for part in url.split(",")] if isinstance(url, str) else list(url)
         servers = [
             ChatServer(address, model, api_key, request_options=request_options, proxy=proxy) for address in urls
@@ -138,14 +136,6 @@ class OpenAICompatibleVerifier:
     def queries_at_once(self) -> int:
         """How many threads should call ``verify`` at the same time."""
         return _QUERIES_PER_SERVER * len(self.servers)
-
-    def style(self, prompt_style: str | None) -> str | None:
-        """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
-        return identify(self._styles, prompt_style, self._style)
-
-    def threshold(self, prompt_style: str | None) -> float:
-        """Return the style's threshold; see ``core.verifiers.base.ReadsPrompts``."""
-        return self._chosen(prompt_style).threshold
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
@@ -175,9 +165,6 @@ class OpenAICompatibleVerifier:
         """Let the model write its reasons; see ``core.verifiers.base.WritesReasons``."""
         style = self._chosen(prompt_style)
         return ask_reasons(style, self._show(style, query, [candidate]), is_match=is_match)
-
-    def _chosen(self, prompt_style: str | None) -> PromptStyle:
-        return self._style if prompt_style is None else self._styles.choose(prompt_style)
 
     def _show(self, style: PromptStyle, query: Photo, candidates: Sequence[Photo]) -> "_RemotePairs":
         # The query is not cached: it is used once, and would evict gallery photos that are used often.

@@ -95,14 +95,25 @@ def digest(style: PromptStyle) -> str:
     return hashlib.sha256(repr(style).encode()).hexdigest()[:8]
 
 
-def identify(styles: PromptStyles, name: str | None, default: PromptStyle) -> str | None:
-    """See ``core.verifiers.base.Verifier.style``.
+class ChoosesStyles:
+    """Base of verifiers that use prompts: the style of a call, by its name or the default."""
 
-    Raises:
-        InvalidRequest: there is no style of that name.
-    """
-    style = default if name is None else styles.choose(name)
-    return None if style == default else f"{style.name} {digest(style)}"
+    def __init__(self, prompt_style: str, styles_file: str | Path | None) -> None:
+        """Read the styles; ``prompt_style`` is the default of calls."""
+        self._styles = load_styles(styles_file)
+        self._style = self._styles.choose(prompt_style)
+
+    def style(self, prompt_style: str | None) -> str | None:
+        """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
+        style = self._chosen(prompt_style)
+        return None if style == self._style else f"{style.name} {digest(style)}"
+
+    def threshold(self, prompt_style: str | None) -> float:
+        """Return the style's threshold; see ``core.verifiers.base.ReadsPrompts``."""
+        return self._chosen(prompt_style).threshold
+
+    def _chosen(self, prompt_style: str | None) -> PromptStyle:
+        return self._style if prompt_style is None else self._styles.choose(prompt_style)
 
 
 class Shown(StrEnum):

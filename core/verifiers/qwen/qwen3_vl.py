@@ -19,7 +19,7 @@ from core.runtime.devices import DeviceChoice, choose_device
 from core.runtime.model_folder import resolve_model_folder
 from core.verifiers import VERIFIERS
 from core.verifiers.prompting.questions import ask_reasons, ask_style
-from core.verifiers.prompting.styles import DEFAULT_STYLE, PromptStyle, digest, identify, load_styles
+from core.verifiers.prompting.styles import DEFAULT_STYLE, ChoosesStyles, PromptStyle, digest
 from core.verifiers.qwen.answer_words import AnswerTokens
 from core.verifiers.qwen.conversations import ConversationWriter
 from core.verifiers.qwen.pair_session import PairSession
@@ -37,7 +37,7 @@ Answer = TypeVar("Answer")
 logger = logging.getLogger(__name__)
 
 
-class Qwen3VLVerifier:
+class Qwen3VLVerifier(ChoosesStyles):
     """Verifies pairs with a local Qwen3-VL, Qwen2.5-VL or Qwen2-VL.
 
     Several threads may share one; forward passes run one at a time. The other candidates of a batch change a
@@ -89,8 +89,7 @@ class Qwen3VLVerifier:
             raise InvalidRequest(f"max_batch is {max_batch}; accepted: 1 or more")
         if cache_bytes < 0:
             raise InvalidRequest(f"cache_bytes is {cache_bytes}; accepted: 0 or more")
-        self._styles = load_styles(styles_file)
-        self._style = self._styles.choose(prompt_style)
+        super().__init__(prompt_style, styles_file)
         if isinstance(model, QwenModel):
             self.device = DeviceChoice(model.network.device, model.network.dtype, f"{model.network.device} as loaded")
         else:
@@ -116,14 +115,6 @@ class Qwen3VLVerifier:
     def caches(self) -> dict[str, BoundedCache[Any, Any]]:
         """The cache of gallery photos' visual tokens."""
         return {"visual_tokens": self.tower.cache}
-
-    def style(self, prompt_style: str | None) -> str | None:
-        """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
-        return identify(self._styles, prompt_style, self._style)
-
-    def threshold(self, prompt_style: str | None) -> float:
-        """Return the style's threshold; see ``core.verifiers.base.ReadsPrompts``."""
-        return self._chosen(prompt_style).threshold
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
@@ -158,9 +149,6 @@ class Qwen3VLVerifier:
         style = self._chosen(prompt_style)
         answers = AnswerTokens.of(style, self._writer.encode)
         return self._ask(style, answers, query, [candidate], lambda model: ask_reasons(style, model, is_match=is_match))
-
-    def _chosen(self, prompt_style: str | None) -> PromptStyle:
-        return self._style if prompt_style is None else self._styles.choose(prompt_style)
 
     def _ask(
         self,

@@ -25,6 +25,26 @@ def test_folders_name_places(tmp_path):
     assert (loose.place, loose.labelled) == (None, False)
 
 
+def test_photos_are_listed_in_a_stable_order(tmp_path):
+    """Photos come by name or by content, sorted, without hidden files and other kinds."""
+    for name in ["b/2.JPG", "b/10.jpeg", "a/x.heic", "a.png", "c/damaged.webp", "c/old.gif", "Z/é.avif"]:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    write_photo(tmp_path / "c" / "photo.png")
+    (tmp_path / "c" / "photo.png").rename(tmp_path / "c" / "nameless")
+    for name in [".hidden.jpg", "c/notes.txt", ".cache/x.jpg", "__MACOSX/x.jpg"]:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"text")
+
+    listed = [photo.path.relative_to(tmp_path).as_posix() for photo in read_folder(tmp_path, "reference")]
+
+    assert listed == [
+        "Z/é.avif", "a/x.heic", "a.png", "b/10.jpeg", "b/2.JPG", "c/damaged.webp", "c/nameless", "c/old.gif",
+    ]  # fmt: skip
+
+
 def test_a_manifest_comes_before_folders(tmp_path):
     """With a manifest.csv, its rows alone are listed, each with all that it says of the place."""
     (tmp_path / "manifest.csv").write_text(

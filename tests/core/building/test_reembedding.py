@@ -14,7 +14,7 @@ from core.building.reembedding import reembed
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery import DATABASE_NAME, Gallery, ImageChange, NewImage
 from core.gallery.maintenance.encoder_switch import roll_back, switch
-from core.gallery.maintenance.reembedded_vectors import PREVIOUS_FOLDER, SHADOW_FOLDER, ShadowVectors
+from core.gallery.maintenance.reembedded_vectors import PREVIOUS_FOLDER, SHADOW_FOLDER, ReembeddedVectors
 from core.imaging.decoding import decode_image, encode_preview
 from core.results import GalleryImage, Place
 from scripts import reembed_gallery
@@ -58,9 +58,9 @@ def images_of(folder: Path) -> list[GalleryImage]:
 
 def reembed_and_switch(folder: Path, encoder: ThumbnailEncoder = NEW) -> int:
     """What the script does; return how many photos were embedded."""
-    with ShadowVectors(folder, encoder.fingerprint) as shadow:
-        embedded = sum(reembed(shadow, encoder, batch_size=2))
-        switch(shadow)
+    with ReembeddedVectors(folder, encoder.fingerprint) as reembedded:
+        embedded = sum(reembed(reembedded, encoder, batch_size=2))
+        switch(reembedded)
     return embedded
 
 
@@ -100,8 +100,8 @@ def test_what_is_in_the_trash_is_embedded_too(folder):
 
 def test_it_goes_on_where_it_stopped(folder):
     """What an interrupted run has embedded is not embedded again; photos deleted and added meanwhile are noticed."""
-    with ShadowVectors(folder, NEW.fingerprint) as shadow:
-        assert list(islice(reembed(shadow, NEW, batch_size=2), 1)) == [2]
+    with ReembeddedVectors(folder, NEW.fingerprint) as reembedded:
+        assert list(islice(reembed(reembedded, NEW, batch_size=2), 1)) == [2]
     with Gallery.open(folder, OLD.fingerprint) as gallery:
         gallery.delete(images_of(folder)[0].image_id)
         gallery.delete(images_of(folder)[3].image_id)
@@ -121,13 +121,13 @@ def test_the_gallery_stays_in_use_while_photos_are_embedded(folder):
     """Between batches the old encoder's gallery is searched and changed; an image deleted meanwhile is passed over."""
     with Gallery.open(folder, OLD.fingerprint) as gallery:
         images = gallery.list_images().images
-        with ShadowVectors(folder, NEW.fingerprint) as shadow:
-            batches = reembed(shadow, NEW, batch_size=1)
+        with ReembeddedVectors(folder, NEW.fingerprint) as reembedded:
+            batches = reembed(reembedded, NEW, batch_size=1)
             next(batches)
             gallery.delete(images[3].image_id)
             assert gallery.search(drawn(2).embedding)[0].image == images[2]
             assert sum(batches) == 4
-            assert shadow.missing() == {}
+            assert reembedded.missing() == {}
 
 
 class TestSwitching:
@@ -146,18 +146,18 @@ class TestSwitching:
 
     def test_a_change_during_the_switch_is_noticed(self, folder, monkeypatch):
         """What is added while the next database is made is not lost: the switch is refused."""
-        with ShadowVectors(folder, NEW.fingerprint) as shadow:
-            list(reembed(shadow, NEW))
-            copy_to = shadow.source.copy_to
+        with ReembeddedVectors(folder, NEW.fingerprint) as reembedded:
+            list(reembed(reembedded, NEW))
+            copy_to = reembedded.source.copy_to
 
             def copy_then_add(path):
                 copy_to(path)
                 with Gallery.open(folder, OLD.fingerprint) as gallery:
                     gallery.add([drawn(7)])
 
-            monkeypatch.setattr(shadow.source, "copy_to", copy_then_add)
+            monkeypatch.setattr(reembedded.source, "copy_to", copy_then_add)
             with pytest.raises(GalleryUnavailable, match="changed meanwhile"):
-                switch(shadow)
+                switch(reembedded)
 
         assert len(images_of(folder)) == 7
         assert reembed_and_switch(folder) == 1
@@ -165,10 +165,10 @@ class TestSwitching:
     def test_an_unfinished_embedding_is_not_switched_to(self, folder):
         """Every photo needs its vector first."""
         with (
-            ShadowVectors(folder, NEW.fingerprint) as shadow,
+            ReembeddedVectors(folder, NEW.fingerprint) as reembedded,
             pytest.raises(GalleryUnavailable, match="5 photos have no vector"),
         ):
-            switch(shadow)
+            switch(reembedded)
 
         Gallery.open(folder, OLD.fingerprint).close()
 
@@ -244,21 +244,21 @@ class TestRefused:
     def test_the_gallerys_own_encoder(self, folder):
         """There is nothing to do for the encoder that made the gallery."""
         with pytest.raises(InvalidRequest, match="already made by old"):
-            ShadowVectors(folder, OLD.fingerprint)
+            ReembeddedVectors(folder, OLD.fingerprint)
 
     def test_the_gallerys_own_encoder_recorded_as_before(self, folder):
         """Nor where an earlier version wrote down the same weights in another way."""
         same = replace(OLD.fingerprint, weights="in another way", earlier_weights=OLD.fingerprint.weights)
 
         with pytest.raises(InvalidRequest, match="already made by old"):
-            ShadowVectors(folder, same)
+            ReembeddedVectors(folder, same)
 
     def test_a_third_encoder_in_between(self, folder):
         """Unfinished work of another encoder is neither mixed in nor thrown away."""
-        ShadowVectors(folder, NEW.fingerprint).close()
+        ReembeddedVectors(folder, NEW.fingerprint).close()
 
         with pytest.raises(InvalidRequest, match="unfinished work of new"):
-            ShadowVectors(folder, ThumbnailEncoder(name="third").fingerprint)
+            ReembeddedVectors(folder, ThumbnailEncoder(name="third").fingerprint)
 
     @pytest.mark.parametrize("damage", ["missing", "torn"])
     def test_a_damaged_original_is_named(self, folder, damage):

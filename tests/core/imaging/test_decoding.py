@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from core.building.labels import walk_images
-from core.errors import ImageTooLarge, InvalidImage, InvalidRequest, UnsupportedFormat
+from core.building.labels import read_folder
+from core.errors import ImageTooLarge, InvalidImage, UnsupportedFormat
 from core.imaging.decoding import EXTENSIONS, ImageLimits, decode_image, encode_preview, open_image
 from core.imaging.headers import sniff_media_type
 
@@ -131,7 +131,7 @@ class TestFormats:
         path = tmp_path / f"damaged{EXTENSIONS[media_type]}"
         path.write_bytes(b"damaged")
 
-        assert walk_images(tmp_path) == [path]
+        assert [photo.path for photo in read_folder(tmp_path, "reference")] == [path]
 
 
 class TestPixels:
@@ -462,31 +462,6 @@ class TestPreview:
     def test_decoded_photos_carry_no_metadata(self):
         """Nothing of the file's metadata travels on with the pixels."""
         assert decode_image(encode(PLACE, "jpeg", orientation=6, gps=True)).image.info == {}
-
-
-class TestWalk:
-    def test_photos_are_listed_in_a_stable_order(self, tmp_path):
-        """Photos come by name or by content, sorted, without hidden files and other kinds."""
-        for name in ["b/2.JPG", "b/10.jpeg", "a/x.heic", "a.png", "c/damaged.webp", "c/old.gif", "Z/é.avif"]:
-            path = tmp_path / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(b"")
-        (tmp_path / "c/nameless").write_bytes(FILES["png"])
-        for name in [".hidden.jpg", "c/notes.txt", ".cache/x.jpg", "__MACOSX/x.jpg", "c/manifest.csv"]:
-            path = tmp_path / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(b"text")
-
-        listed = [path.relative_to(tmp_path).as_posix() for path in walk_images(tmp_path)]
-
-        assert listed == [
-            "Z/é.avif", "a/x.heic", "a.png", "b/10.jpeg", "b/2.JPG", "c/damaged.webp", "c/nameless", "c/old.gif",
-        ]  # fmt: skip
-
-    def test_missing_folder_is_named(self, tmp_path):
-        """Walking what is no folder is an error, not an empty list."""
-        with pytest.raises(InvalidRequest, match="nowhere"):
-            walk_images(tmp_path / "nowhere")
 
 
 class TestDrawnPlaces:
