@@ -74,7 +74,7 @@ class CurvePoint(BaseModel):
 
 
 class CalibrationBody(BaseModel):
-    """What is on record, and what it does to the photos that it was made from."""
+    """A stored calibration, and its results on the photos it was fitted to."""
 
     target: float
     threshold: float = Field(description="log-odds; a photo is answered if the score of its first place is above this")
@@ -118,7 +118,7 @@ class CalibrationJob(BaseModel):
 
 
 class CalibrationReply(BaseModel):
-    """What is on record for a collection, and what is being made."""
+    """The stored calibration of a collection, and the running job."""
 
     collection: str
     state: Literal["none", "valid", "stale", "unknown"] = Field(

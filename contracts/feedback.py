@@ -14,7 +14,7 @@ _REQUEST_ID = r"^[A-Za-z0-9._-]{1,64}$"
 
 
 def verifier_asked(verifier: str, prompt_style: str | None) -> str:
-    """The verifier as a match on record names it: asked in another style, it gives other scores.
+    """The name of a verifier in a stored match, with its style: in another style, its scores differ.
 
     Args:
         verifier: its fingerprint.

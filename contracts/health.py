@@ -30,7 +30,7 @@ class ReadyCode(StrEnum):
 SENTENCES: Mapping[ReadyCode, str] = {
     ReadyCode.LOADING: "a model is being loaded",
     ReadyCode.MODEL_UNAVAILABLE: "a model cannot be used; the operator can read why",
-    ReadyCode.DEVICE_LOST: "the device that runs a model has failed; the process ends to be started anew",
+    ReadyCode.DEVICE_LOST: "the device that runs a model has failed; the process ends to be restarted",
     ReadyCode.SERVERS_UNAVAILABLE: "no model server answers",
     ReadyCode.REPLIES_UNREADABLE: "the model's replies cannot be read",
     ReadyCode.GALLERY_UNAVAILABLE: "the gallery does not answer",

@@ -1,4 +1,4 @@
-"""The public wire of the trash: what was deleted and can be taken back."""
+"""The public API of the trash: deletions that can be undone."""
 
 from typing import Literal
 
@@ -33,7 +33,7 @@ class DeletionBody(BaseModel):
     place_id: str | None = Field(default=None, description="of the place, or of the place that the photo showed")
     images: int = Field(description="how many photos would come back")
     deleted_at: str = Field(description="UTC, ISO 8601")
-    kept_until: str = Field(description="UTC, ISO 8601: deleted for good soon after it")
+    kept_until: str = Field(description="UTC, ISO 8601: deleted permanently soon after it")
 
 
 class TrashParams(BaseModel):
@@ -56,7 +56,7 @@ class TrashPage(BaseModel):
 
 
 class EmptyParams(BaseModel):
-    """What of the trash to delete for good."""
+    """Which entries of the trash to delete permanently."""
 
     model_config = {"extra": "forbid"}
 

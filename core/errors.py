@@ -1,15 +1,15 @@
 """Every error the library raises on purpose.
 
 SemanticMatchError
-├── InvalidImage             bytes that are no picture we accept
+├── InvalidImage             bytes that are not an accepted image
 │   ├── UnsupportedFormat    a file, but of a kind we do not decode
 │   └── ImageTooLarge        too many bytes or too many pixels
 ├── InvalidRequest           a value outside what is accepted (top_k=0, unknown style, bad field)
-├── UnknownMatch             no match of that request is on record
+├── UnknownMatch             no match of that request is stored
 ├── UnknownBackend           no encoder or verifier of that name
 ├── BackendUnavailable       the backend exists but cannot work here (weights missing, endpoint down)
 │   ├── OutOfMemory          the batch did not fit the device; a smaller one may
-│   ├── DeviceLost           the device failed for good; only a new process can use it
+│   ├── DeviceLost           the device failed permanently; only a new process can use it
 │   ├── InvalidNumbers       a model computed NaN or infinity
 │   └── NoVerdict            a pair was asked about, and the reply is neither yes nor no
 └── GalleryError
@@ -48,7 +48,7 @@ class InvalidRequest(SemanticMatchError):
 
 
 class UnknownMatch(SemanticMatchError):
-    """No match of that request is on record, or no longer."""
+    """No match of that request is stored, or it has expired."""
 
 
 class UnknownBackend(SemanticMatchError):
@@ -64,7 +64,7 @@ class OutOfMemory(BackendUnavailable):
 
 
 class DeviceLost(BackendUnavailable):
-    """The device failed for good; only a new process can use it again."""
+    """The device failed permanently; only a new process can use it again."""
 
 
 class InvalidNumbers(BackendUnavailable):
@@ -104,7 +104,7 @@ class CollectionExists(GalleryError):
 
 
 class ChangedMeanwhile(GalleryError):
-    """It is not as the caller read it: somebody else has changed it since."""
+    """It is not as the caller read it: another caller has changed it since."""
 
 
 class EncoderMismatch(GalleryError):

@@ -92,7 +92,7 @@ class M1GlobalRetrieval:
             Best first: ``path``, ``id``, ``place_id``, ``place_name``, ``similarity`` (cosine, [-1, 1]) and ``rank``.
 
         Raises:
-            InvalidImage: it is no readable photo.
+            InvalidImage: it is not a readable photo.
             InvalidRequest: ``top_k`` < 1, or no index is loaded.
             GalleryUnavailable: the photo of a candidate is missing.
         """

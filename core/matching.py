@@ -62,7 +62,7 @@ def match_photo(
         exclusion: images to leave out, as if the collection did not have them.
 
     Raises:
-        InvalidImage: the bytes are no readable photo.
+        InvalidImage: the bytes are not a readable photo.
         GalleryError: nothing to search in.
         BackendUnavailable: the verifier cannot answer.
     """

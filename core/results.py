@@ -66,7 +66,7 @@ class LocalFeatures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encodings:
-    """What an encoder says of N photos; made once for each batch, and refused where it is no numbers.
+    """An encoder's output for N photos; vectors with NaN or infinity are refused.
 
     Attributes:
         embeddings: float32 [N, D], each row of L2 norm 1, row i for photo i.
@@ -196,7 +196,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
-    """One side of a pair as a verifier sees it: pixels on demand, features if somebody has them already.
+    """One photo of a pair for a verifier: pixels on demand, and local features if they are known.
 
     Attributes:
         load: gives the upright RGB picture; called only by verifiers that look at pixels.

@@ -259,7 +259,7 @@ async def _answer_http_exception(request: Request, exc: Exception) -> Response:
         message = f"{request.method} is not allowed on {shown_path(request.url.path)}"
         return error_response(405, code, message, accepted=allowed, headers=headers)
     if status == 400:
-        # FastAPI's own words for a body of bytes that are no text; other broken JSON is a RequestValidationError.
+        # FastAPI's message for a body that is not text; other broken JSON is a RequestValidationError.
         return error_response(422, code, "the body is not JSON: its bytes are not text", accepted="JSON in UTF-8")
     detail = str(exc.detail) if isinstance(exc, HTTPException) else "internal error"
     return error_response(status, code, detail, headers=headers)

@@ -5,12 +5,12 @@ labels          a folder of photos on disk, and what they show
 upload_plan     what becomes of the files of a folder or an archive: one rule for all ways in
 grouping        which photos show the same exhibit, by folders and names
 manifests       CSV files that say what photos show
-corrections     texts that a manifest gives anew
+corrections     changed texts of places in a manifest
 file_names      names as systems write them: encodings, clutter, spellings
 text_encodings  which encoding bytes of unknown origin are in
 vocabulary      the words and letters of vocabulary.toml
 merging         joins galleries into one
-reembedding     computes all vectors anew with another encoder
+reembedding     computes all vectors with another encoder
 work_shards     deals the files of a folder out to several processes
 verifier_features  features that only a verifier reads, made after the photos can be found
 sample_photos   the sample collection of a first start

@@ -1,4 +1,4 @@
-"""Texts of places that a manifest gives anew: each thing it says goes before what is on record."""
+"""Changed texts of places in a manifest: what it contains replaces the stored texts."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from core.gallery.values import ImageChange
 
 
 def corrections(rows: Iterable[tuple[str, ManifestRow]]) -> dict[str, ImageChange]:
-    """Gather what rows say of places, by place id; of several rows of one place the first that says a thing counts.
+    """Collect the texts of rows by place id; of several rows of one place, the first with a value counts.
 
     Args:
         rows: each with the id of the place that its photo shows.

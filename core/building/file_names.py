@@ -1,4 +1,4 @@
-"""File names as people's systems write them: what they say, which are photos, and which are nobody's.
+"""File names of different systems: their text, which are photos, and which are clutter of the system.
 
 The names of a folder or an archive are read together, for one encoding holds for all of them.
 """

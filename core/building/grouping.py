@@ -33,7 +33,7 @@ class Grouped:
     """Photos by exhibit.
 
     Attributes:
-        places: one for each photo, in the order given; None makes a photo an exhibit of its own.
+        places: one per photo, in the order given; None makes a photo an exhibit of its own.
         taken: what was decided.
     """
 

@@ -34,7 +34,7 @@ class LabelledPhoto:
     Attributes:
         path: of the file.
         place: what it shows, or None.
-        labelled: False where nobody said what it shows; True with place None means "of nothing in the gallery".
+        labelled: False if it is not known what it shows; True with place None means "not in the gallery".
         source: where it comes from, for per-source reports.
         row: of the manifest that names it.
         folder: where it lies below the folder that was read, NFC; empty where a manifest names it.
@@ -190,7 +190,7 @@ def _walk(folder: str | Path, parent: str, skipped: list[tuple[Path, str]]) -> I
         if is_clutter(normal_path(parent + entry.name)):
             continue
         if not entry.is_dir():
-            # To open a pipe would wait for whoever writes to it. A link to nowhere is reported when it is read.
+            # Opening a pipe would wait for a writer. A broken link is reported when it is read.
             if entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists()):
                 yield entry.path, parent + entry.name
             else:

@@ -75,7 +75,7 @@ class UploadPlan:
 
 @dataclass
 class _Listed:
-    """What manifests say of files."""
+    """The content of manifests by file."""
 
     rows: dict[int, ManifestRow] = field(default_factory=dict)
     missing: list[tuple[ManifestRow, str]] = field(default_factory=list)

@@ -29,7 +29,7 @@ class Shard:
         """Read ``3/8``.
 
         Raises:
-            InvalidRequest: it is no such text, or there is no such part.
+            InvalidRequest: the text is malformed, or the part does not exist.
         """
         numbers = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
         if numbers is None:
@@ -43,6 +43,6 @@ class Shard:
 
     def holds(self, file: str) -> bool:
         """Say whether the file of this relative path belongs to the part."""
-        # Names from disk may hold bytes that are no UTF-8.
+        # Names on disk may hold bytes that are not UTF-8.
         digest = hashlib.sha256(file.encode("utf-8", "surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1

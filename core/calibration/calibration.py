@@ -61,7 +61,7 @@ class Calibration:
         offset: likewise.
         made_at: UTC, ISO 8601.
         samples: what it was fitted to.
-        places: how many the collection had; 0 if nobody said.
+        places: number of places of the collection; 0 if it is not known.
     """
 
     models: Models
@@ -177,12 +177,12 @@ def choose_threshold(samples: Sequence[Sample], target: float, places: int = 0) 
     threshold = tail_threshold(scores, target) if proven is None else proven
     made = any(sample.origin != "labelled" for sample in unknown)
     if made or proven is None:
-        # Nobody's labels are no reason to answer more than an uncalibrated collection does.
+        # Without labels, a calibration must not answer more than an uncalibrated collection does.
         threshold = max(threshold, SHIPPED_THRESHOLD)
     feedback = [sample.score for sample in samples if not sample.known and sample.origin == "feedback"]
     told_wrong = [score for score in feedback if score > threshold]
     if told_wrong:
-        # Answers that somebody reported as wrong raise the threshold. Refusals that somebody confirmed do not lower it:
+        # Answers reported as wrong raise the threshold. Confirmed refusals do not lower it:
         # they lie below it by construction, and anybody may send them.
         raised = conformal_threshold(scores + told_wrong, target)
         threshold = max(threshold, tail_threshold(scores + told_wrong, target) if raised is None else raised)

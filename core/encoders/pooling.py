@@ -19,7 +19,7 @@ def pool(tokens: torch.Tensor, prefix: int, pooling: Pooling) -> torch.Tensor:
 
     Args:
         tokens: [N, T, D]: the class token, ``prefix - 1`` registers, then one token per patch.
-        prefix: tokens that are no patch.
+        prefix: number of tokens before the patches.
         pooling: which.
 
     Returns:

@@ -57,7 +57,7 @@ class Preprocessing:
         resizes_bytes: resize and round 0..255 (DINOv2) rather than floats in [0, 1] (DINOv3).
         margin: short side before the crop over S, >= 1.
         mean: of the training photos, RGB in [0, 1].
-        std: likewise.
+        std: of the training photos, RGB in [0, 1].
     """
 
     input_size: int

@@ -63,7 +63,7 @@ class Summary:
         in_gallery: labelled queries of a gallery place.
         out_of_gallery: labelled queries of nothing in the gallery.
         recall_at_1: share of ``in_gallery`` whose place is retrieval's first candidate.
-        recall_at_5: likewise, among the first five places.
+        recall_at_5: the same among the first five places.
         final_top1: share whose place is first after verification, whatever the threshold.
         right: share of ``in_gallery`` answered with the right place.
         wrong_place: share of ``in_gallery`` answered with another place.

@@ -25,7 +25,7 @@ def simulate_visitor_photo(data: bytes, seed: int) -> bytes:
         A JPEG of the same shape, its longer side 1280 pixels or fewer, without metadata.
 
     Raises:
-        InvalidImage: the bytes are no readable photo.
+        InvalidImage: the bytes are not a readable photo.
     """
     image = decode_image(data, max_side=_LONG_SIDE).image
     chance = np.random.default_rng((seed, 2))

@@ -1,4 +1,4 @@
-"""What was deleted and can be taken back for some time: the trash, as values."""
+"""The values of the trash: deletions that can be undone for some time."""
 
 from dataclasses import dataclass
 from typing import Literal

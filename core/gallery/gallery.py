@@ -236,7 +236,7 @@ class Gallery:
                 raise _unknown(collection, place_rows.collection_summaries(connection))
 
     def calibration(self, collection: str = DEFAULT_COLLECTION) -> str | None:
-        """The calibration on record for a collection, as it was stored; None if there is none."""
+        """Return the stored calibration of a collection, as text; None if there is none."""
         with self._database.reading() as connection:
             return read_calibration(connection, collection)
 
@@ -534,7 +534,7 @@ class Gallery:
         return changed
 
     def correct_places(self, collection: str, changes: Mapping[str, ImageChange]) -> PlaceCorrections:
-        """Write texts of places anew, those that differ from what is on record; places that do not exist stay so.
+        """Update texts of existing places, if they differ from the stored ones.
 
         Args:
             collection: where the places are.
@@ -557,7 +557,7 @@ class Gallery:
     def change_place(
         self, collection: str, place_id: str, change: ImageChange, *, expected: Collection[str] | None = None
     ) -> PlaceSummary:
-        """Change what is on record of a place.
+        """Change a place.
 
         Args:
             collection: that it belongs to.
@@ -583,7 +583,7 @@ class Gallery:
         return changed
 
     def delete(self, image_id: str) -> None:
-        """Delete an image for good: at once for searches, then its files unless other images have the same bytes.
+        """Delete an image permanently: at once for searches, then its files, unless other images have the same bytes.
 
         ``trash.put_image`` deletes so that it can be undone.
 
@@ -635,7 +635,7 @@ class Gallery:
         return CollectionSummary(name, 0, 0)
 
     def delete_place(self, collection: str, place_id: str) -> int:
-        """Delete a place and its images for good, also what of it is in the trash.
+        """Delete a place and its images permanently, including its entries in the trash.
 
         Returns:
             How many images showed it.
@@ -649,7 +649,7 @@ class Gallery:
         return deletion.images
 
     def delete_collection(self, name: str) -> int:
-        """Delete all of a collection for good: at once for searches, then the files that no other collection holds.
+        """Delete a collection permanently: at once for searches, then the files that no other collection has.
 
         What of it is in the trash goes as well.
 
@@ -669,7 +669,7 @@ class Gallery:
         Args:
             collection: must hold images.
             made_at: UTC, ISO 8601.
-            body: text that ``calibration`` gives back; None removes what is on record.
+            body: text that ``calibration`` returns; None deletes the stored one.
 
         Raises:
             UnknownCollection: it holds none.

@@ -71,7 +71,7 @@ def open_database(folder: Path, storage: Storage, *, read_only: bool, name: str 
         name: of the file or the schema.
 
     Raises:
-        InvalidRequest: the URL is no PostgreSQL one.
+        InvalidRequest: the URL is not a PostgreSQL URL.
         BackendUnavailable: the driver is not installed.
     """
     if storage.database_url:

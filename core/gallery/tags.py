@@ -1,4 +1,4 @@
-"""Tags of what is shown for editing: whoever changes it can say which state they saw."""
+"""Tags of images and places: a caller who changes one can tell which state was read."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ def _tag_of(*values: object) -> str:
 
 
 def place_tag(place: Place) -> str:
-    """Sum up what is on record of a place."""
+    """Compute the tag of a place."""
     metadata = json.dumps(dict(place.metadata), sort_keys=True)
     return _tag_of(place.place_id, place.name, place.description, metadata, place.latitude, place.longitude)
 
 
 def image_tag(image: GalleryImage) -> str:
-    """Sum up what an image shows, and what is on record of that."""
+    """Compute the tag of an image and its place."""
     return _tag_of(image.image_id, image.collection, place_tag(image.place))
 
 

@@ -1,4 +1,4 @@
-"""The trash of a gallery: deleting so that it can be undone, undoing, and deleting for good.
+"""The trash of a gallery: deletes so that it can be undone, restores, and deletes permanently.
 
 Whatever goes is gone at once for every reader, of any process; see ``core.gallery.database.trash``.
 """
@@ -106,7 +106,7 @@ class Trash:
         """Undo a deletion: its images are found again, under the ids and with the places that they had.
 
         A collection that is there by now keeps what it has, and a place that is there keeps its texts; what is missing
-        comes back. A photo that was added again meanwhile stays as it is.
+        comes back. A photo that was added again in the meantime is not changed.
 
         Returns:
             How many images came back.
@@ -146,7 +146,7 @@ class Trash:
     def empty(
         self, *, deletion_id: str | None = None, collection: str | None = None, place_id: str | None = None
     ) -> list[str]:
-        """Delete for good what is in the trash; everything where nothing is said.
+        """Delete entries of the trash permanently; all entries without arguments.
 
         Args:
             deletion_id: only this entry.
@@ -173,7 +173,7 @@ class Trash:
             with self._database.writing() as connection:
                 try:
                     trash.find(connection, deletion_id)
-                except UnknownDeletion:  # taken back, or emptied by another process, meanwhile
+                except UnknownDeletion:  # restored, or emptied by another process, in the meantime
                     continue
                 images = contents_of(connection, hidden)
                 seqs = seqs_of(connection, hidden)

@@ -86,7 +86,7 @@ def metadata_to_json(metadata: Mapping[str, Any]) -> str:
     """Write a place's metadata as JSON text that every listing can give back.
 
     Raises:
-        InvalidRequest: something in it has no JSON form or is no Unicode text, or there is too much of it.
+        InvalidRequest: a value has no JSON form or is not Unicode text, or the metadata is too large.
     """
     if _depth(metadata) > _METADATA_DEPTH:
         raise InvalidRequest(f"metadata nested too deeply; at most {_METADATA_DEPTH} levels are accepted")

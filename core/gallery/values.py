@@ -23,7 +23,7 @@ class Unchanged(Enum):
 
 
 UNCHANGED = Unchanged.UNCHANGED
-"""Says in an ``ImageChange`` that a field stays as it is; None would say that it is to be emptied."""
+"""Marks a field of an ``ImageChange`` as unchanged; None empties the field."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,7 @@ class AddResult:
 
 @dataclass(frozen=True, slots=True)
 class ImageChange:
-    """What is to change of an image. Every field left out stays as it is.
+    """A change of an image. A field left out is unchanged.
 
     Attributes:
         place_id: moves the image to this place of its collection, which is made if it is new.
@@ -93,12 +93,12 @@ class ImageChange:
 
 @dataclass(frozen=True, slots=True)
 class PlaceCorrections:
-    """What became of texts that were given anew.
+    """The result of changed texts of places.
 
     Attributes:
         changed: how many places say something else now.
         unknown: ids of no place.
-        refused: a sentence for each place whose texts are not acceptable, and which stays as it is.
+        refused: one sentence per place whose texts are not acceptable; such a place is not changed.
     """
 
     changed: int

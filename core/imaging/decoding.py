@@ -60,7 +60,7 @@ class ImageLimits:
             that is more, so that raising the one limit raises both.
         max_scans: of a JPEG. Each costs a pass over all pixels, even an empty one of a few bytes; cameras and
             optimisers write at most about 20.
-        budget: shared by all who decode under these limits: a photo waits until it has room. None: nobody waits.
+        budget: shared by all threads that decode under these limits; a photo waits for room. None: no waiting.
     """
 
     max_bytes: int = 32 * 1024 * 1024

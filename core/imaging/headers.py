@@ -120,7 +120,7 @@ def sniff_media_type(data: bytes) -> str | None:
 
 
 def describe_unknown(data: bytes) -> str:
-    """Name, for a message, what ``data`` is if it is no accepted format."""
+    """Name the format of ``data``, for a message, if it is not an accepted one."""
     if data.startswith((b"data:", *_BASE64_PHOTOS)) and data[:64].isascii():
         return "base64 text; send the bytes that it stands for"
     for prefix, name in _NAMES_OF_OTHER_KINDS:

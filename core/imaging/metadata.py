@@ -1,7 +1,7 @@
-"""Takes out of a photo's file what is no picture: position, camera, names, dates, thumbnails, comments, trailing bytes.
+"""Removes metadata from a photo's file: position, camera, names, dates, thumbnails, comments, trailing bytes.
 
 The picture's own bytes are copied, never encoded again; orientation and colour profile stay. What is kept is listed,
-so that kinds of metadata nobody has heard of go as well.
+so that unknown kinds of metadata are removed too.
 """
 
 import struct

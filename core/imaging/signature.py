@@ -1,4 +1,4 @@
-"""What a photo looks like at a glance: a small array by which copies of one photo are told from two photos.
+"""A small array of a photo's appearance, which tells copies of one photo from different photos.
 
 Two files of one photo, re-encoded, resized or turned, agree almost wholly. Two photos of one thing, taken from about
 the same place, do not.

@@ -1,6 +1,6 @@
 """Past matches, feedback and background jobs: numbers and texts, never photos.
 
-records         the values: one match, what somebody said of its answer
+records         the values: one match and the feedback on it
 usage_log       keeps matches and feedback as long as the operator allows
 match_rows      SQL on them
 jobs            background jobs that every replica can report

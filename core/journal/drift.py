@@ -60,7 +60,7 @@ class MatchColumns:
         at: float64 [N], seconds since 1970 UTC.
         matched: bool [N].
         score: float64 [N].
-        right: int8 [N], 1 or 0 where somebody said whether the place given was right, else -1.
+        right: int8 [N], 1 or 0 if feedback tells whether the place was right, else -1.
         left_out: matches that were not verified, were answered by other models, or are older than the newest 100,000.
         encoder: fingerprint; None without matches.
         verifier: likewise.
@@ -101,7 +101,7 @@ class Week:
         is_complete: it has ended.
         is_reference: it is part of what the others are compared with.
         answered: photos that were given a place.
-        precision: of the places given that somebody commented, those that were right.
+        precision: share of right places among the answers with feedback.
         psi: population stability index against the reference, beyond chance; None where the week is not judged.
         ks_p: of the Kolmogorov-Smirnov test; None where the week is not judged.
         answers_changed: more or fewer photos are answered than chance allows.

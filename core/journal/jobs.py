@@ -75,7 +75,7 @@ class Jobs:
         """Renew a job's lease with its progress, or end it with its result.
 
         Returns:
-            Whether to go on; not where it was cancelled, or begun anew by another owner.
+            Whether to go on; False if it was cancelled, or begun again by another owner.
         """
         with self._database.writing() as connection:
             connection.execute(
@@ -101,7 +101,7 @@ class Jobs:
         return None if row is None else _to_job(row, now)
 
     def forget(self, name: str) -> None:
-        """Delete what is on record of a job."""
+        """Delete the record of a job."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM jobs WHERE name = ?", (name,))
 

@@ -1,4 +1,4 @@
-"""One match as it is kept, and what somebody said of its answer."""
+"""A stored match, and the feedback on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -63,7 +63,7 @@ class GivenFeedback:
 
 @dataclass(frozen=True, slots=True)
 class StoredMatch:
-    """A match on record.
+    """A stored match.
 
     Attributes:
         number: grows with every match.

@@ -100,7 +100,7 @@ class UsageLog:
             The match with this feedback. It is on the disk.
 
         Raises:
-            UnknownMatch: no such match is on record.
+            UnknownMatch: the match is not stored.
             InvalidRequest: a place is missing, or given where none belongs.
             GalleryUnavailable: nothing was stored.
         """
@@ -236,7 +236,7 @@ class UsageLog:
         Args:
             name: of the collection so far.
             new_name: from now on.
-            keeping: what is on record under the new name stays beside them; else it is forgotten.
+            keeping: keep records that have the new name already; else they are deleted.
 
         Raises:
             GalleryUnavailable: nothing was changed.

@@ -82,7 +82,7 @@ def noticing_lost_devices() -> Iterator[None]:
 
 
 def device_of(model: object) -> DeviceChoice | None:
-    """Where a model runs; None where it does not say so, as when it runs on somebody else's machine."""
+    """The device of a model; None if it has none, for example because it runs on a server."""
     device = getattr(model, "device", None)
     return device if isinstance(device, DeviceChoice) else None
 

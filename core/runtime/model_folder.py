@@ -19,7 +19,7 @@ def resolve_model_folder(
             them all is used without asking the hub.
 
     Raises:
-        BackendUnavailable: there is no such folder, and the hub does not hand the model out; the message names the
+        BackendUnavailable: the folder does not exist, and the hub does not provide the model; the message names the
             ways out.
     """
     folder = Path(model).expanduser()

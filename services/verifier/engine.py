@@ -263,8 +263,8 @@ def _explanation(
 
 
 def _location(request: VerifyRequest, found: list[CandidatePhoto]) -> dict[str, float]:
-    told = request.location
-    if told is None:
+    location = request.location
+    if location is None:
         return {}
-    whereabouts = Whereabouts(told.latitude, told.longitude, told.accuracy_m, told.area)
+    whereabouts = Whereabouts(location.latitude, location.longitude, location.accuracy_m, location.area)
     return {candidate.image.place.place_id: location_odds(whereabouts, candidate.image.place) for candidate in found}

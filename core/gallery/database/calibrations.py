@@ -7,19 +7,19 @@ from core.gallery.database.port import Connection
 
 
 def read_calibration(connection: Connection, collection: str) -> str | None:
-    """Return the calibration on record for a collection, as it was stored."""
+    """Return the stored calibration of a collection, as text."""
     row = connection.execute("SELECT body FROM calibrations WHERE collection = ?", (collection,)).fetchone()
     return None if row is None else str(row[0])
 
 
 def write_calibration(connection: Connection, collection: str, made_at: str, body: str) -> None:
-    """Put a calibration, made at a time in ISO 8601, on record in place of an earlier one."""
+    """Store a calibration in place of an earlier one; its time is in ISO 8601."""
     delete_calibration(connection, collection)
     connection.execute("INSERT INTO calibrations VALUES (?, ?, ?)", (collection, made_at, body))
 
 
 def delete_calibration(connection: Connection, collection: str) -> None:
-    """Remove what is on record for a collection, if anything is."""
+    """Delete the stored calibration of a collection, if there is one."""
     connection.execute("DELETE FROM calibrations WHERE collection = ?", (collection,))
 
 

@@ -14,7 +14,7 @@ def read_gallery_id(connection: Connection) -> str:
 
 
 def read_fingerprint(connection: Connection) -> EncoderFingerprint | None:
-    """Return the encoder on record; None in a gallery that has just been created."""
+    """Return the recorded encoder; None in a gallery that has just been created."""
     row = connection.execute(
         "SELECT encoder_name, encoder_weights, encoder_preprocessing, encoder_dim FROM manifest"
     ).fetchone()
@@ -22,7 +22,7 @@ def read_fingerprint(connection: Connection) -> EncoderFingerprint | None:
 
 
 def write_fingerprint(connection: Connection, fingerprint: EncoderFingerprint) -> None:
-    """Put a new gallery's encoder on record."""
+    """Record the encoder of a new gallery."""
     connection.execute(
         "INSERT INTO manifest VALUES (1, ?, ?, ?, ?, ?, 0)",
         (
@@ -36,7 +36,7 @@ def write_fingerprint(connection: Connection, fingerprint: EncoderFingerprint) -
 
 
 def refuse_other_encoder(recorded: EncoderFingerprint, given: EncoderFingerprint | None) -> None:
-    """Let pass only the encoder on record, or a caller that has none.
+    """Accept only the recorded encoder, or a caller that has none.
 
     Raises:
         EncoderMismatch: another encoder; its vectors would be compared with the gallery's as if they meant the same.

@@ -161,7 +161,7 @@ def m004_gallery_id_and_comparisons(connection: Connection, dialect: Dialect) ->
     )
     connection.execute("INSERT INTO identity VALUES (1, ?)", (uuid4().hex,))
     connection.execute(f"ALTER TABLE vector_engine ADD COLUMN compared_until {dialect.real} NOT NULL DEFAULT 0")
-    # What Milvus holds so far does not say of which image it is.
+    # Vectors in Milvus do not have the id of their image yet.
     connection.execute("UPDATE vector_engine SET epoch = 0")
 
 
@@ -210,7 +210,7 @@ def apply_migrations(connection: Connection, dialect: Dialect, migrations: Seque
     """Bring the schema up to date, inside the caller's transaction.
 
     Raises:
-        GalleryUnavailable: the file is no gallery, or was made by a newer version of this program.
+        GalleryUnavailable: the file is not a gallery, or was made by a newer version of this program.
     """
     version = dialect.schema_version(connection)
     refuse_newer(version, len(migrations))

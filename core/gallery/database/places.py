@@ -1,6 +1,6 @@
 """The rows of places and collections. Functions run on the caller's connection and belong to its transaction.
 
-A place exists as long as an image shows it, a collection as long as it holds an image or is on record as created.
+A place exists as long as an image shows it, a collection as long as it holds an image or is recorded as created.
 """
 
 import json
@@ -45,7 +45,7 @@ _SELECT = """
 def ensure_place(connection: Connection, collection: str, place: Place) -> int:
     """Find or make the place and return its row's id.
 
-    A known place keeps what is on record of it; only what it lacks is taken from ``place``.
+    A known place keeps its stored fields; only missing fields are taken from ``place``.
     A name equal to the place_id counts as lacking.
 
     Raises:
@@ -55,7 +55,7 @@ def ensure_place(connection: Connection, collection: str, place: Place) -> int:
 
 
 def merge_place(connection: Connection, collection: str, place: Place) -> int:
-    """Find or make a place that was on record before, as ``ensure_place`` does; it was checked then."""
+    """Find or make a place that was stored before, as ``ensure_place`` does, without checking it again."""
     place_id = spelled_as(connection, collection, place.place_id)
     place = replace(place, place_id=place_id, name=unicodedata.normalize("NFC", place.name))
     rows = connection.execute(
@@ -104,10 +104,10 @@ def spelled_as(connection: Connection, collection: str, place_id: str) -> str:
 
 
 def correct_place(connection: Connection, collection: str, place_id: str, change: ImageChange) -> bool | None:
-    """Write those fields of ``change`` that differ from what is on record of a place.
+    """Write those fields of ``change`` that differ from the stored ones of a place.
 
     Returns:
-        Whether any did; None where there is no such place.
+        Whether any differed; None if the place does not exist.
 
     Raises:
         InvalidRequest: a field is out of range.
@@ -261,7 +261,7 @@ def known_place(connection: Connection, collection: str, place_id: str) -> int:
 
 
 def create_collection(connection: Connection, name: str) -> None:
-    """Put a collection without images on record."""
+    """Record a collection without images."""
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
     connection.execute("INSERT INTO collections VALUES (?, ?)", (name, created_at))
 

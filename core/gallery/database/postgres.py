@@ -101,10 +101,10 @@ class PostgresDatabase:
                 among them is used.
             schema: where the tables are; a writer creates it.
             read_only: open it without the right to change anything.
-            lock_timeout_s: how long to wait for whoever is writing, and for the server to answer.
+            lock_timeout_s: how long to wait for another writer, and for the server to answer.
 
         Raises:
-            InvalidRequest: it is no such URL.
+            InvalidRequest: it is not such a URL.
         """
         self._parameters = _parse(url)
         self.place = _place(self._parameters)

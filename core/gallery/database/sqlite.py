@@ -83,7 +83,7 @@ class SqliteDatabase:
         Args:
             path: the file; a writer creates it.
             read_only: open it without the right to change anything.
-            lock_timeout_s: how long to wait for whoever is writing.
+            lock_timeout_s: how long to wait for another writer.
         """
         self.path = path
         self.read_only = read_only

@@ -1,4 +1,4 @@
-"""The trash: what was deleted and can be taken back. Functions run on the caller's connection, in its transaction.
+"""The trash: deletions that can be undone. Functions run on the caller's connection, in its transaction.
 
 A deletion moves its images to a collection of its own, whose name no caller can give and no reader shows. So they keep
 photos, vectors and features, a backup holds them, a sweep spares them, and another encoder embeds them as well; only
@@ -158,7 +158,7 @@ def seqs_in(connection: Connection, collection: str, limit: int) -> list[int]:
 
 
 def move(connection: Connection, seqs: Sequence[int], collection: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Write images anew in another collection, each with its place; one that is there already is deleted instead.
+    """Write images with their places again in another collection; one that is there already is deleted instead.
 
     Returns:
         What was written: the new seqs, int64 [N], and their embeddings, float32 [N, D].

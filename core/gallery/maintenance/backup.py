@@ -1,7 +1,7 @@
 """Copies of a gallery that are whole although it was being changed meanwhile, and the way back.
 
 A backup is laid out as a gallery, and holds ``SHA256SUMS`` as well, in the format of ``sha256sum --check``. That file
-is written last: a folder without it is no finished backup.
+is written last: a folder without it is not a finished backup.
 """
 
 import hashlib
@@ -121,7 +121,7 @@ def check_backup(backup: Path) -> BackupSummary:
 
 
 def restore(backup: Path, gallery: Path) -> BackupSummary:
-    """Make a gallery of a backup, after checking it. The backup stays as it is.
+    """Make a gallery of a backup, after checking it. The backup is not changed.
 
     The database arrives last, so that an interrupted restore is never taken for a gallery.
 

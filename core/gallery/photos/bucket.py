@@ -41,11 +41,11 @@ class PhotoBucket:
             url: ``s3://BUCKET`` or ``s3://BUCKET/PREFIX``; the bucket exists.
             endpoint: of a store that is not Amazon's, ``http://HOST:9000``; empty for Amazon's.
             cache: where fetched photos are kept.
-            answer_s: for one request that sends nothing: somebody waits to see the photo.
+            answer_s: for one request that sends nothing; short, because a person waits for the photo.
             send_s: for all photos of one call of ``store``; everybody who writes waits for it.
 
         Raises:
-            InvalidRequest: it is no such URL.
+            InvalidRequest: it is not such a URL.
         """
         parts = urlsplit(url)
         prefix = parts.path.strip("/")

@@ -35,16 +35,16 @@ class Claim:
         has: Callable[[str, str], bool],
         write: Callable[[], None],
     ) -> None:
-        """Make sure that a store is this gallery's, and put that on record there if nobody's name is.
+        """Check that a store belongs to this gallery, and record that in the store if no gallery is recorded.
 
         Args:
             place: of the store, for messages.
-            read_owner: reads the name on record; None where there is none.
+            read_owner: reads the recorded name; None if there is none.
             has: whether the original of a content hash and media type is there.
-            write: puts this gallery's name on record, unless another one has just been.
+            write: records this gallery's name, unless another one has just been recorded.
 
         Raises:
-            InvalidRequest: another gallery is on record, or none of the photos held is there.
+            InvalidRequest: another gallery is recorded, or the store has none of the gallery's photos.
         """
         owner = read_owner()
         if owner is None:
@@ -71,7 +71,7 @@ class PhotoStore(Protocol):
     """
 
     def claim(self, claim: Claim) -> None:
-        """Put on record whose photos these are, unless it is: two galleries would delete each other's.
+        """Record the owner of these photos, unless one is recorded: two galleries would delete each other's photos.
 
         A store that is away makes sure of it before its first change.
 

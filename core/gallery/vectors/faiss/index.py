@@ -231,7 +231,7 @@ class VectorIndex:
                 return
         with self._lock.exclusive():
             name = next((name for name, held in self._shards.items() if held is rows), None)
-            if name is None:  # deleted, or begun anew
+            if name is None:  # deleted, or created again
                 return
             current, taken = rows.ids(), shard.ids()
             shard.remove(np.setdiff1d(taken, current))

@@ -192,7 +192,7 @@ class MilvusCollection:
             return {}
 
     def _insert(self, rows: list[dict[str, Any]]) -> None:
-        # Asked each time: another replica may have made the collection anew.
+        # Read every time, because another replica may have created the collection again.
         if self._description().get("fields") == _FIELDS_BEFORE_0_2_0:
             rows = [row | {"place": 0} for row in rows]
         self._connection.ask("insert", self._name, rows)

@@ -60,7 +60,7 @@ class MilvusOptions:
         try:
             _ = self.address
         except ValueError:
-            # Neither what was given, which may hold a password, nor what Python says of it.
+            # The message has neither the value, which may hold a password, nor Python's message about it.
             raise InvalidRequest(
                 "invalid option uri of the Milvus index: no address; give one such as http://127.0.0.1:19530, "
                 "with a port up to 65535"
@@ -139,7 +139,7 @@ class MilvusConnection:
                     token=self._options.token,
                     db_name=self._options.database,
                     timeout=self._options.timeout_s,
-                    dedicated=True,  # a shared connection would be closed by whoever closes first
+                    dedicated=True,  # a shared connection would be closed by the first client that closes
                     grpc_options={"grpc.max_reconnect_backoff_ms": _LONGEST_RECONNECT_MS},
                 )
             return self._client

@@ -114,7 +114,7 @@ def write_epoch(connection: Connection, epoch: int) -> None:
 
 
 def write_comparison(connection: Connection, epoch: int, until: float) -> None:
-    """Record until when a replica compares for an epoch; ignored if another epoch is on record."""
+    """Record until when a replica compares for an epoch; ignored if another epoch is recorded."""
     connection.execute("UPDATE vector_engine SET compared_until = ? WHERE epoch = ?", (until, epoch))
 
 
