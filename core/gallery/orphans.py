@@ -74,7 +74,7 @@ def sweep(database: Database, files: PhotoStore) -> int:
             orphans = suspects - used_contents(connection, suspects)
             gone = [name for name in names if hash_in(name) in orphans]
             files.remove_names(gone)
-            verifier_features.delete(connection, leftovers)
+            verifier_features.delete(connection, orphans)
             connection.execute("COMMIT")
         swept += len(gone)
     return swept
