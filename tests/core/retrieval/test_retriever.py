@@ -1,4 +1,7 @@
 import math
+import time
+from itertools import islice
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -111,6 +114,28 @@ def test_no_look_begins_after_the_budget(gallery, embedded):
     patient = retrieve(gallery, embedded, photo, 3, embedded.look_again)
     assert patient.looks > 2
     assert not patient.out_of_time
+
+
+def test_the_budget_counts_work_and_not_waiting(gallery, embedded):
+    """While others have the processor, no budget is spent: on a busy machine, a photo gets as many looks."""
+    photo = Image.effect_noise((640, 480), 90).convert("RGB")
+    (look,) = islice(embedded.look_again(photo, embedded.encode([photo]).local_features[0]), 1)
+
+    def work_of_others():
+        began = time.thread_time()
+        while time.thread_time() < began + 0.3:
+            pass
+
+    def waiting(image, first):
+        for _ in range(5):
+            other = Thread(target=work_of_others)
+            other.start()
+            other.join()
+            yield look
+
+    found = retrieve(gallery, embedded, photo, 3, waiting, time_budget_s=1.2)
+
+    assert (found.looks, found.out_of_time) == (6, False)
 
 
 def test_without_local_features_similarity_decides(gallery, embedded):
