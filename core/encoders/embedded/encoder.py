@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from core.encoders.embedded.aggregation import join, load, vlad
 from core.encoders.embedded.semantic import GEM_POWER, LONG_SIDE, SemanticFeatures
@@ -65,16 +65,19 @@ class EmbeddedEncoder:
         return Encodings(join(local, semantic, self._statistics), tuple(features))
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
-        """Look at the photo enlarged, at parts of it, then at all of it and at the parts turned.
+        """Describe the photo enlarged and parts of it, then all of it and the parts rotated, and all of it mirrored.
 
-        Parts are what stands in a frame, seen from the front, or else where there is most to be seen. A phone held
-        sideways turns the whole photo; its software may have turned it wrongly too.
+        The parts are pictures in a frame, seen from the front, or else the regions with the most keypoints. A phone
+        held sideways rotates a photo; the camera on its front may mirror it.
         """
         yield Look(self._extractor.extract(image, ENLARGED))
         parts = self._parts(image, first)
         for part in parts:
             yield self._look_at(image, part, 0)
-        for part in (WHOLE, *parts):
+        for rotation in (270, 90, 180):
+            yield self._look_at(image, WHOLE, rotation)
+        yield self._look_at_mirrored(image)
+        for part in parts:
             for rotation in (270, 90, 180):
                 yield self._look_at(image, part, rotation)
 
@@ -95,6 +98,16 @@ class EmbeddedEncoder:
         encodings = self.encode([turn(seen, rotation)])
         (found,) = encodings.local_features
         views = tuple(place(replace(view, rotation=rotation)) for view in found.views) if found else ()
+        return Look(LocalFeatures(views, self._extractor.name), encodings.embeddings[0])
+
+    def _look_at_mirrored(self, image: Image.Image) -> Look:
+        encodings = self.encode([ImageOps.mirror(image)])
+        (found,) = encodings.local_features
+        # The keypoints are those of the photo as it came, so that they can be drawn there.
+        back = np.array([-1, 1], np.float32), np.array([1, 0], np.float32)
+        views = (
+            tuple(replace(view, keypoints=view.keypoints * back[0] + back[1]) for view in found.views) if found else ()
+        )
         return Look(LocalFeatures(views, self._extractor.name), encodings.embeddings[0])
 
 
