@@ -83,13 +83,18 @@ def _advise(place: PlaceRef, faulty: Sequence[PhotoFinding], twin: PlaceRef | No
             zh.append(f"请重拍“{place.name}”：{place.images} 张照片都不合格（{fault_zh}）。")
     if twin is not None:
         en.append(
-            f"“{place.name}” looks like “{twin.name}”: add two photos that show what only it has, such as its label, a "
-            "detail, or what stands beside it."
+            f"“{place.name}” looks like “{twin.name}”: photograph both in front of different backgrounds, and add two "
+            f"photos of details that only “{place.name}” has."
         )
-        zh.append(f"“{place.name}”与“{twin.name}”相似：请补拍两张能体现其独有之处的照片，例如标牌、细节或周围环境。")
+        zh.append(
+            f"“{place.name}”与“{twin.name}”相似：请在不同的背景前拍摄两者，并为“{place.name}”补拍两张能体现其独有细节的照片。"
+        )
     elif "one_view" in reasons:
         en.append(
-            f"“{place.name}” has one photo only: add two, from the left and from the right, where visitors stand."
+            f"“{place.name}” has one photo only. That is enough for a painting; of an object, add its left, its right and a "
+            "view from above, from where visitors stand."
         )
-        zh.append(f"“{place.name}”只有一张照片：请站在游客的位置，从左侧和右侧各补拍一张。")
+        zh.append(
+            f"“{place.name}”只有一张照片。绘画等平面作品一张就够；立体展品请站在游客的位置，从左侧、右侧和上方各补拍一张。"
+        )
     return Advice(place, reasons, " ".join(en), "".join(zh))

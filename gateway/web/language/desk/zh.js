@@ -62,7 +62,7 @@ export default {
   "health.stale": "图库已有变化，正在重新检查…",
   "health.well": "未发现问题。",
   "health.advice": "下一步建议",
-  "health.one_view.other": "有 {count} 件展品只有一张照片：请站在游客的位置，从左侧和右侧各补拍一张。",
+  "health.one_view.other": "有 {count} 件展品只有一张照片：绘画等平面作品一张就够；立体展品请从左侧、右侧和上方各补拍一张。",
   "health.pairs": "外观相近的展品",
   "health.faulty": "需要重拍的照片",
   "health.more.other": "另有 {count} 项",
