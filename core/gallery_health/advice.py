@@ -91,8 +91,8 @@ def _advise(place: PlaceRef, faulty: Sequence[PhotoFinding], twin: PlaceRef | No
         )
     elif "one_view" in reasons:
         en.append(
-            f"“{place.name}” has one photo only. That is enough for a painting; of an object, add its left, its right and "
-            "a view from above, from where visitors stand."
+            f"“{place.name}” has one photo only. That is enough for a painting; of an object, add its left, its right "
+            "and a view from above, from where visitors stand."
         )
         zh.append(
             f"“{place.name}”只有一张照片。绘画等平面作品一张就够；立体展品请站在游客的位置，从左侧、右侧和上方各补拍一张。"
