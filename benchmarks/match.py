@@ -142,7 +142,8 @@ def _three_processes(folder: Path, encoder: Path, verifier: Path, tokens: int) -
         "M1_PORT": retrieval, "M1_DATA_DIR": folder / "gallery", "M1_ENCODER": "dinov3", "M1_MODEL": encoder,
         "M3_PORT": verification, "M3_DATA_DIR": folder / "gallery", "M3_VERIFIER": "qwen3-vl", "M3_MODEL": verifier,
         "M3_VERIFIER_OPTIONS": options,
-        "GATEWAY_PORT": gateway, "GATEWAY_VERIFIER_TIMEOUT_S": 600, "GATEWAY_REQUIRE_VERIFICATION": True,
+        "GATEWAY_PORT": gateway, "GATEWAY_VERIFIER_TIMEOUT_S": 600, "GATEWAY_LONGEST_MATCH_S": 600,
+        "GATEWAY_REQUIRE_VERIFICATION": True,
         "GATEWAY_RETRIEVAL_URL": f"http://127.0.0.1:{retrieval}",
         "GATEWAY_VERIFIER_URL": f"http://127.0.0.1:{verification}",
     }  # fmt: skip

@@ -141,7 +141,7 @@ class ServiceClient:
     service: ClassVar[str]
     unavailable: ClassVar[type[ServiceError]]
     kept_back_s: ClassVar[float] = 0.0
-    """Of the caller's time, for what comes after this service."""
+    """Of the time of the whole request, for what comes after this service."""
 
     def __init__(self, http: httpx.AsyncClient, timeout_s: float) -> None:
         """Wrap a client.
@@ -184,10 +184,14 @@ class ServiceClient:
             UnusableReply: any other failure of the service.
             DeadlineExceeded: it took longer than ``timeout_s``.
             OutOfTime: it took longer than the caller would wait, or would have had to.
-            ServiceError: it cannot be reached; the subclass says which service.
+            ServiceError: it cannot be reached, or took as long as the whole request may take; the subclass says which
+                service.
         """
-        timeout_s = min(self._timeout_s, current_deadline().seconds_left - self.kept_back_s)
-        late = DeadlineExceeded if timeout_s == self._timeout_s else OutOfTime
+        deadline = current_deadline()
+        timeout_s = min(self._timeout_s, deadline.seconds_left - self.kept_back_s)
+        late: type[ServiceError] = OutOfTime if deadline.is_callers else self.unavailable
+        if timeout_s == self._timeout_s:
+            late = DeadlineExceeded
         if timeout_s <= 0:
             raise late(f"no time is left for the {self.service} service")
         sent = {**hop_headers(), TIMEOUT_HEADER: f"{timeout_s:.3f}", **(headers or {})}

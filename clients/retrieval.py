@@ -16,6 +16,7 @@ class RetrievalClient(ServiceClient):
 
     service = "retrieval"
     unavailable = RetrievalUnavailable
+    kept_back_s = 0.05  # in which its lack is answered
 
     async def search(
         self, photo: bytes, *, collection: str, top_k: int, features: bool, signature: bool = False

@@ -153,7 +153,8 @@ class GatewaySettings(ProcessSettings):
     longest_match_s: float = Field(
         default=3.5,
         gt=0,
-        description="a match is refused with 503 if, at the current pace, it would take longer than this, seconds",
+        description="time for each photo of a match, seconds; a match that would take longer at the current pace is "
+        "refused with 503, and one whose time is over is answered without the verifier",
     )
 
     @model_validator(mode="after")

@@ -32,15 +32,25 @@ RequestTimeout = Annotated[
 
 
 class Deadline:
-    """How long the caller of a request waits. Threads may read it; only the event loop may change it.
+    """How long the answer of a request may take. Threads may read it; only the event loop may change it.
 
     Attributes:
+        timeout_s: from its beginning; ``inf`` without a limit.
+        is_callers: whether the caller set it, and not this process.
         gone: the caller hung up.
     """
 
-    def __init__(self, timeout_s: float | None = None) -> None:
-        """End ``timeout_s`` seconds from now; never for None."""
-        self._until = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    def __init__(self, timeout_s: float | None = None, *, longest_s: float = math.inf) -> None:
+        """Begin now.
+
+        Args:
+            timeout_s: as long as the caller waits; None: without a limit.
+            longest_s: as long as this process works on it, where that is shorter.
+        """
+        callers = math.inf if timeout_s is None else timeout_s
+        self.timeout_s = min(callers, longest_s)
+        self.is_callers = callers <= longest_s
+        self._until = time.monotonic() + self.timeout_s
         self.gone = False
 
     @property
@@ -57,7 +67,7 @@ class Deadline:
         if self.gone:
             raise DeadlinePassed("the caller disconnected")
         if self.seconds_left <= 0:
-            raise DeadlinePassed("the caller's time limit has passed")
+            raise DeadlinePassed("the request's time limit has passed")
 
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
@@ -69,16 +79,23 @@ def current_deadline() -> Deadline:
 
 
 @asynccontextmanager
-async def until_disconnect(request: Request, timeout_s: float | None) -> AsyncIterator[Deadline]:
+async def until_disconnect(
+    request: Request, timeout_s: float | None, *, longest_s: float = math.inf
+) -> AsyncIterator[Deadline]:
     """Run a block for a request whose body has been read, until its caller hangs up or its time is over.
 
     Then whatever the block awaits is cancelled, and its work in threads stops at the next check.
+
+    Args:
+        request: whose caller may hang up.
+        timeout_s: as long as the caller waits; None: without a limit.
+        longest_s: as long as this process works on it.
 
     Raises:
         ClientDisconnect: the caller hung up.
         DeadlinePassed: the time is over.
     """
-    deadline = Deadline(timeout_s)
+    deadline = Deadline(timeout_s, longest_s=longest_s)
     token = _deadline.set(deadline)
     working = asyncio.current_task()
     hung_up = False
@@ -93,7 +110,7 @@ async def until_disconnect(request: Request, timeout_s: float | None) -> AsyncIt
 
     watching = asyncio.create_task(watch())
     try:
-        async with asyncio.timeout(timeout_s) as limit:
+        async with asyncio.timeout(deadline.timeout_s if math.isfinite(deadline.timeout_s) else None) as limit:
             yield deadline
     except asyncio.CancelledError:
         deadline.gone = True
@@ -102,7 +119,8 @@ async def until_disconnect(request: Request, timeout_s: float | None) -> AsyncIt
         raise
     except TimeoutError as exc:
         if limit.expired():
-            raise DeadlinePassed(f"there is no answer within the {timeout_s:g} s that the caller allows") from exc
+            allows = "the caller allows" if deadline.is_callers else "it may take"
+            raise DeadlinePassed(f"there is no answer within the {deadline.timeout_s:g} s that {allows}") from exc
         raise
     finally:
         watching.cancel()

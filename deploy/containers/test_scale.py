@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from product import REPOSITORY, SEEN, Product, run, shown
+from product import MADE, REPOSITORY, Product, run
 
 STANDINS = Path(__file__).parent / "standins"
 SECRETS = {
@@ -49,12 +49,14 @@ def scale(standins: None, writable: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_any_replica_answers(scale: Product):
-    """Added through one replica, matched through any: twelve matches in a row are right and verified."""
+    """Added through one replica, matched through any: twelve matches in a row are right and verified.
+
+    The photos themselves are asked: what weights that learned nothing make of another view is anybody's guess.
+    """
     for place in range(3):
         scale.add(place)
     for number in range(12):
-        reply = scale.match(number % 3)
-        assert (reply["candidates"][0]["place"]["id"], reply["verification"]) == (f"place-{number % 3}", "done")
+        assert first_place(scale, number % 3) == (f"place-{number % 3}", "done")
     assert "vector_engine" in scale.compose("exec", "m1-a", "python", "-c", ASK_READINESS).stdout
 
 
@@ -65,20 +67,25 @@ print(r.urlopen(r.Request("http://127.0.0.1:8001/health/ready", headers=key)).re
 """
 
 
+@pytest.mark.parametrize("how", ["killed", "unplugged"])
 @pytest.mark.parametrize("service", ["gateway-b", "m1-b", "m3-b", "vllm-b"])
-def test_a_replica_that_vanishes_costs_no_answer(scale: Product, service: str):
-    """Its container is killed and its name is gone while visitors ask one after the other: every answer is 200."""
+def test_a_replica_that_vanishes_costs_no_answer(scale: Product, service: str, how: str):
+    """Killed, its name is gone too; unplugged, the name stays: every answer to those who ask meanwhile is 200."""
     answers: list[tuple[int, float]] = []
-    for _ in range(2):
-        end = time.monotonic() + 15
-        while time.monotonic() < end:
-            begun = time.monotonic()
-            status = scale.ask("POST", "/match", files={"file": SEEN[0]}).status_code
-            answers.append((status, time.monotonic() - begun))
-            if time.monotonic() > end - 12 and service_runs(scale, service):
+    end, is_there = time.monotonic() + 20, True
+    while time.monotonic() < end:
+        begun = time.monotonic()
+        status = scale.ask("POST", "/match", files={"file": MADE[0]}).status_code
+        answers.append((status, time.monotonic() - begun))
+        if is_there and time.monotonic() > end - 17:
+            is_there = False
+            if how == "unplugged":
+                scale.unplug(service)
+            else:
                 scale.compose("kill", service)
-        scale.compose("up", "--detach", "--no-build", service)
-        scale.wait_for("healthy", lambda: service_is_healthy(scale, service), within=300)
+    scale.compose("stop", "--timeout", "0", service)
+    scale.compose("up", "--detach", "--no-build", service)
+    scale.wait_for("healthy", lambda: service_is_healthy(scale, service), within=300)
     assert {status for status, _ in answers} == {200}, answers
     assert max(seconds for _, seconds in answers) < 4.5
 
@@ -86,14 +93,16 @@ def test_a_replica_that_vanishes_costs_no_answer(scale: Product, service: str):
 def test_the_database_restarts(scale: Product):
     """PostgreSQL is stopped and started: once it is back, answers are right again, and nothing else needs a restart."""
     scale.compose("restart", "postgres")
-    scale.wait_for("right again", lambda: scale.ask("POST", "/match", files={"file": SEEN[1]}).status_code == 200)
-    assert scale.match(1)["candidates"][0]["place"]["id"] == "place-1"
-    assert shown(scale.match(1)) in {"place-1", None}
+    scale.wait_for("right again", lambda: scale.ask("POST", "/match", files={"file": MADE[1]}).status_code == 200)
+    assert first_place(scale, 1) == ("place-1", "done")
 
 
-def service_runs(product: Product, service: str) -> bool:
-    """Whether the container runs."""
-    return product.inspect(service, "{{.State.Running}}") == "true"
+def first_place(product: Product, place: int) -> tuple[str, str]:
+    """What the photo of a place shows before all others, and whether that was verified."""
+    answer = product.ask("POST", "/match", files={"file": MADE[place]})
+    assert answer.status_code == 200, answer.text
+    reply = answer.json()
+    return reply["candidates"][0]["place"]["id"], reply["verification"]
 
 
 def service_is_healthy(product: Product, service: str) -> bool:

@@ -1,5 +1,6 @@
 """``POST /match``: which place a photo shows."""
 
+import math
 from contextlib import suppress
 from functools import partial
 from typing import Annotated
@@ -20,6 +21,9 @@ from serving.roles import Role, requires
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
 
 router = APIRouter(tags=["matching"], responses=error_answers(401, 403, 429))
+
+_GRACE_S = 0.5
+"""A match that takes a little longer than was expected when it was admitted is not cut short."""
 
 _EVENTS = """event: candidates
 data: {"request_id": "9b1f…", "collection": "default", "candidates": […], "verifying": true}
@@ -91,21 +95,25 @@ async def _answer(
                 fields = parse_fields(MatchFields, form)
                 fields.language = fields.language or preferred_language(request.headers.get("Accept-Language"))
                 photos = [await photo.read() for photo in uploaded_files(form, "file")]
-        async with until_disconnect(request, timeout_s):
+        longest_s = gateway.settings.longest_match_s * len(photos) + _GRACE_S
+        async with until_disconnect(request, timeout_s, longest_s=longest_s):
             with gateway.gate.admit():
                 reply = await gateway.pipeline.match(photos, fields, timer, tell)
     gateway.match_metrics.observe(reply)
     gateway.recent_times.note(reply.timings_ms)
     gateway.match_log.note(reply)
     request.state.timings_ms = reply.timings_ms
-    later = partial(_reasons, request, gateway, timeout_s, photos, fields, reply) if fields.reasons else None
-    return reply, later
+    if not fields.reasons:
+        return reply, None
+    longest_s = longest_s if tell is tell_nobody else math.inf  # in events the answer is there before the reasons
+    return reply, partial(_reasons, request, gateway, timeout_s, longest_s, photos, fields, reply)
 
 
 async def _reasons(
     request: Request,
     gateway: Gateway,
     timeout_s: float | None,
+    longest_s: float,
     photos: list[bytes],
     fields: MatchFields,
     reply: MatchReply,
@@ -113,7 +121,7 @@ async def _reasons(
     """Write the reasons; the answer is complete, and no match waits for them."""
     written = None
     with suppress(DeadlinePassed):  # the answer is valid without reasons
-        async with until_disconnect(request, timeout_s):
+        async with until_disconnect(request, timeout_s, longest_s=longest_s):
             written = await gateway.pipeline.write_reasons(photos, fields, reply)
     winner = reply.candidates[0].image_id if reply.matched and reply.candidates else None
     return ReasonsEvent(request_id=reply.request_id, image_id=winner, written_reasons=written)

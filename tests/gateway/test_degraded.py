@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from bad_photos import GOOD_PHOTO
+from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
 from played_services import BUSY, FOUND, VERIFIED, Answer, gateway, never, refuses, says, talks_nonsense
 
@@ -286,6 +287,42 @@ def test_little_time_is_kept_for_an_answer():
     assert 0.1 < told[0] <= 0.2
     assert 0 < told[1] <= 0.1
     assert 'matcher_verifier_left_alone{process="gateway"} 0.0' in metrics
+
+
+def test_a_match_ends_when_its_own_time_is_over():
+    """A silent service is unavailable then: an answer without the verifier, which has failed; 503 without retrieval."""
+    with gateway(verifier=never, longest_match_s=0.01, verifier_failures=1, verifier_rest_s=3600) as client:
+        answer = match(client)
+        metrics = client.get("/metrics").text
+    with gateway(verifier=never, longest_match_s=0.01, require_verification=True) as client:
+        required = match(client)
+    with gateway(retrieval=never, longest_match_s=0.01) as client:
+        without = match(client)
+
+    assert (answer.status_code, answer.json()["verification"]) == (200, "unavailable")
+    assert 'matcher_verifier_left_alone{process="gateway"} 1.0' in metrics
+    assert (required.status_code, error_of(required)["code"]) == (503, "verifier_unavailable")
+    assert (without.status_code, error_of(without)["code"]) == (503, "retrieval_unavailable")
+    assert without.headers["retry-after"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_match_has_time_for_each_of_its_photos(count: int):
+    """Both services are told how much; a caller who waits longer changes nothing."""
+    told = []
+
+    def noting(answer: Any) -> Answer:
+        return lambda request: (
+            told.append(float(request.headers["x-request-timeout-s"])),
+            httpx.Response(200, json=answer),
+        )[1]
+
+    files = [("file", ("q.jpg", encode(draw_place(seed)))) for seed in range(count)]
+    with gateway(noting(FOUND), noting(VERIFIED), longest_match_s=10) as client:
+        client.post("/match", files=files, headers={"X-Request-Timeout-S": "300"})
+
+    assert len(told) == count + 1
+    assert all(10 * count - 5 < each < 10 * count + 1 for each in told)
 
 
 def test_no_time_for_verification_does_not_ask_the_verifier():

@@ -149,10 +149,15 @@ def test_what_fails_later_is_the_last_event(verifier: Callable[..., Any], settin
     assert error.items() <= parse(answer.text)[-1][1]["error"].items()
 
 
-def test_a_stream_whose_time_is_over_ends_with_an_answer():
-    """The caller's deadline holds: retrieval's answer comes within it."""
-    with gateway(verifier=never) as client:
-        answer = client.post("/match", files=FILES, headers={**EVENTS, "X-Request-Timeout-S": "0.3"})
+@pytest.mark.parametrize(
+    ("headers", "settings"),
+    [({"X-Request-Timeout-S": "0.3"}, {}), ({}, {"longest_match_s": 0.01})],
+    ids=["the caller's", "the match's own"],
+)
+def test_a_stream_whose_time_is_over_ends_with_an_answer(headers: dict[str, str], settings: dict[str, float]):
+    """The deadline holds: retrieval's answer comes within it."""
+    with gateway(verifier=never, **settings) as client:
+        answer = client.post("/match", files=FILES, headers=EVENTS | headers)
 
     assert parse(answer.text)[-1][1]["verification"] == "unavailable"
 
