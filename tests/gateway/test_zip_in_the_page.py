@@ -7,47 +7,65 @@ import subprocess
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fakes.images import draw_place, encode
 from name_tables import CASES, archive_of, decoded, pack
 
 import gateway
+from contracts.images import AddFields
 from contracts.upload_plans import PlanQuestion
 from services.retrieval.replies.plans import answer_plan
+from services.retrieval.uploads.archives import ArchiveLimits, submit_archive
 
-READER = Path(gateway.__file__).parent / "web" / "ingest" / "zip.js"
-PROGRAM = """
+INGEST = Path(gateway.__file__).parent / "web" / "ingest"
+READ_ENTRIES = """
 import { readFile } from "node:fs/promises";
-const { readZip } = await import(process.argv[1]);
+const { readZip } = await import(process.argv[1] + "/zip.js");
 const { directory, entries } = await readZip(new File([await readFile(process.argv[2])], "a.zip"));
 const files = [];
-for (const { isNameless, size, load } of entries) {
+for (const { isNamed, size, load } of entries) {
   try {
-    files.push({ isNameless, size, text: await (await load("a/b")).text() });
+    files.push({ isNamed, size, text: await (await load("a/b")).text() });
   } catch (error) {
-    files.push({ isNameless, size, code: error.code });
+    files.push({ isNamed, size, code: error.code });
   }
 }
 console.log(JSON.stringify({ directory: Buffer.from(directory).toString("base64"), files }));
 """
+SELECT = """
+import { readFile } from "node:fs/promises";
+const { fromFiles } = await import(process.argv[1] + "/sources.js");
+const { sources } = await fromFiles([new File([await readFile(process.argv[2])], "a.zip")]);
+const encode = (bytes) => Buffer.from(bytes).toString("base64");
+const questions = sources.map(({ name, directory, photos }) => ({ name, photos, directory: encode(directory) }));
+console.log(JSON.stringify(questions));
+"""
 
 
-def read(tmp_path: Path, archive: bytes) -> dict:
-    """Let the page's code read an archive."""
+def run_page_code(program: str, tmp_path: Path, archive: bytes) -> Any:
+    """Let the page's code look at an archive."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed: the page's ZIP reader is NOT checked")
     (tmp_path / "a.zip").write_bytes(archive)
-    # Without a package.json above it, node takes a .js file for the older kind of module.
-    shutil.copy(READER, tmp_path / "zip.mjs")
+    shutil.copytree(INGEST, tmp_path / "ingest", dirs_exist_ok=True)
+    # Without it, node takes a .js file for the older kind of module.
+    (tmp_path / "ingest" / "package.json").write_text('{"type": "module"}')
     answer = subprocess.run(
-        [node, "--input-type=module", "-e", PROGRAM, str(tmp_path / "zip.mjs"), str(tmp_path / "a.zip")],
+        [node, "--input-type=module", "-e", program, str(tmp_path / "ingest"), str(tmp_path / "a.zip")],
         check=True,
         capture_output=True,
         text=True,
         timeout=60,
     )
     return json.loads(answer.stdout)
+
+
+def read(tmp_path: Path, archive: bytes) -> dict[str, Any]:
+    """The directory and the entries of an archive, as the page reads them."""
+    return run_page_code(READ_ENTRIES, tmp_path, archive)
 
 
 def planned(directory: str) -> list[str]:
@@ -107,7 +125,35 @@ def test_an_archive_behind_something_else_is_read(tmp_path: Path):
     """A program that unpacks itself is an archive all the same."""
     found = read(tmp_path, b"MZ a program" + pack({"a/b": b"text", "c.jpg": b"photo"}))
 
-    assert [(file["isNameless"], file["text"]) for file in found["files"]] == [(True, "text"), (False, "photo")]
+    assert [(file["isNamed"], file["text"]) for file in found["files"]] == [(False, "text"), (True, "photo")]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_page_and_server_know_a_photo_by_its_content(tmp_path: Path, method: int):
+    """Photos whose names do not say so, with an ending of something else or none, are taken through either door."""
+    photo, heic = encode(draw_place(1)), b"\0\0\0\x18ftypABCD\0\0\0\0mif1heic" + bytes(64)
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in {
+            "export/hall/正面": photo,
+            "export/hall/b.JPG": photo,
+            "export/hall/IMG_1.jpg_original": photo,
+            "export/garden/no.5": heic,
+            "export/garden/notes.txt": b"no photo" * 100,
+            "export/garden/no photo": bytes(1000),
+        }.items():
+            archive.writestr(name, data)
+    wanted = {"正面": "hall", "b.JPG": "hall", "IMG_1.jpg_original": "hall", "no.5": "garden"}
+
+    plan = answer_plan(PlanQuestion(sources=run_page_code(SELECT, tmp_path, buffer.getvalue())), 1000)
+    sent = submit_archive("a.zip", buffer, ArchiveLimits(100, 10**8, 10**7), AddFields())
+
+    by_page = {
+        file.path.rpartition("/")[2]: plan.places[file.place].id for file in plan.files[0] if file.kind == "photo"
+    }
+    by_server = {each.filename: each.place.place_id for each in sent.submissions if each.is_named}
+    assert by_page == wanted
+    assert by_server == wanted
 
 
 def test_what_cannot_be_unpacked_says_why(tmp_path: Path):

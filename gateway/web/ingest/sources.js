@@ -5,7 +5,7 @@ const ZIP = /\.zip$/i;
 /**
  * @typedef {{name: string, paths?: string[], directory?: Uint8Array, photos: number[],
  *   files: {size: number, load: (path: string) => Promise<File>}[]}} Source
- *   a folder with its `paths`, or an archive with its `directory`; `photos` are numbers of files that are photos but have no photo's name
+ *   a folder with its `paths`, or an archive with its `directory`; `photos` are numbers of files that are photos by content
  * @typedef {{sources: Source[], archives: File[], unreadable: string[]}} Selection
  *   `archives` are ZIP files that only the server can unpack
  */
@@ -42,9 +42,8 @@ async function select(found) {
   found.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
   const loose = found.filter(({ path }) => !ZIP.test(path));
   const photos = [];
-  for (const [number, { file, path }] of loose.entries()) {
-    const isNameless = !path.split("/").at(-1).includes(".");
-    if (file.type.startsWith("image/") || (isNameless && (await startsLikeAPhoto(file)))) photos.push(number);
+  for (const [number, { file }] of loose.entries()) {
+    if (file.type.startsWith("image/") || (await startsLikeAPhoto(file))) photos.push(number);
   }
   if (loose.length > 0) {
     const files = loose.map(({ file }) => ({ size: file.size, load: () => readable(file) }));
@@ -58,10 +57,12 @@ async function openArchive(file, selection) {
   const { readZip, ZipError } = await import("./zip.js");
   try {
     const { directory, entries } = await readZip(file);
-    if (!("DecompressionStream" in self)) return selection.archives.push(file);
+    if (!("DecompressionStream" in globalThis)) return selection.archives.push(file);
     const photos = [];
     for (const [number, entry] of entries.entries()) {
-      if (entry.isNameless && (await startsLikeAPhoto(await entry.load("photo").catch(() => new Blob())))) photos.push(number);
+      if (entry.isNamed) continue;
+      const start = await entry.start().catch(() => new Blob()); // why it cannot be unpacked is said when it is sent
+      if (await startsLikeAPhoto(start)) photos.push(number);
     }
     selection.sources.push({ name: file.name.replace(ZIP, ""), directory, photos, files: entries });
   } catch (error) {
@@ -70,10 +71,11 @@ async function openArchive(file, selection) {
   }
 }
 
-/** Recognises JPEG, PNG, WebP, AVIF and HEIC by the first bytes. */
+/** Recognises JPEG, PNG, WebP, AVIF and HEIC by the first bytes, as the server does; false if the file is gone. */
 async function startsLikeAPhoto(file) {
-  const start = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
-  return /^(\xff\xd8\xff|\x89PNG|RIFF....WEBP|....ftyp(avi|hei|hev|mif|msf))/s.test(start);
+  const start = await file.slice(0, 256).arrayBuffer().catch(() => new ArrayBuffer(0));
+  const text = String.fromCharCode(...new Uint8Array(start));
+  return /^(\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|....ftyp(....)*?(avi[fs]|he[iv][cmsx]|m[is]f1))/s.test(text);
 }
 
 /** Returns the file, after checking that it has not been moved or changed since, which would break the upload. */

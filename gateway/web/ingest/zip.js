@@ -15,6 +15,7 @@ const LARGE = 0xffffffff;
 const SIZES_64 = 0x0001;
 const STORED = 0;
 const DEFLATED = 8;
+const PHOTO = /\.(jpe?g|png|webp|avif|hei[cf])$/i;
 const OTHER_METHODS = { 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 99: "AES" };
 
 /** Not a ZIP file, or one of an unsupported kind; `code` is the key of its text. */
@@ -31,8 +32,9 @@ const large = (view, at) => Number(view.getBigUint64(at, true));
 /**
  * List the files of a ZIP.
  * @param {File} archive
- * @returns {Promise<{directory: Uint8Array, entries: {isNameless: boolean, size: number, load: (name: string) => Promise<File>}[]}>}
- *   `directory` are its bytes, `entries` are in its order, `load` unpacks an entry
+ * @returns {Promise<{directory: Uint8Array, entries: {isNamed: boolean, size: number, load: (name: string) => Promise<File>,
+ *   start: () => Promise<Blob>}[]}>} `directory` are its bytes, `entries` are in its order; `isNamed`: the name is a photo's;
+ *   `load` unpacks an entry, `start` its beginning
  * @throws {ZipError}
  */
 export async function readZip(archive) {
@@ -54,8 +56,12 @@ export async function readZip(archive) {
     readLargeSizes(directory, at + 46 + name, at + 46 + name + extra, entry);
     entry.header += shift;
     const bytes = new Uint8Array(directory.buffer, directory.byteOffset + at + 46, name);
-    const isNameless = !bytes.subarray(bytes.lastIndexOf(0x2f) + 1).includes(0x2e) && bytes.at(-1) !== 0x2f;
-    entries.push({ isNameless, size: entry.size, load: (path) => unpack(archive, entry, path) });
+    entries.push({
+      isNamed: PHOTO.test(String.fromCharCode(...bytes.subarray(-5))),
+      size: entry.size,
+      load: (path) => unpack(archive, entry, path),
+      start: () => unpackStart(archive, entry),
+    });
     at += 46 + name + extra + comment;
   }
   return { directory: new Uint8Array(directory.buffer, directory.byteOffset, at), entries };
@@ -106,20 +112,34 @@ function readLargeSizes(view, from, to, entry) {
   }
 }
 
-async function unpack(archive, { flags, method, packed, header }, path) {
+async function unpack(archive, entry, path) {
+  const content = await packedContent(archive, entry);
+  const name = path.split("/").at(-1);
+  if (entry.method === STORED) return new File([content], name);
+  try {
+    return new File([await new Response(inflated(content)).blob()], name);
+  } catch {
+    throw new ZipError("the file is damaged inside the archive", "zip_damaged");
+  }
+}
+
+async function unpackStart(archive, entry) {
+  const content = await packedContent(archive, entry);
+  if (entry.method === STORED) return content.slice(0, 256);
+  const reader = inflated(content).getReader();
+  const { value } = await reader.read();
+  reader.cancel().catch(() => {}); // nothing more of it is wanted
+  return new Blob(value ? [value] : []);
+}
+
+async function packedContent(archive, { flags, method, packed, header }) {
   if (flags & 1) throw new ZipError("the file is encrypted", "zip_encrypted");
   if (method !== STORED && method !== DEFLATED) {
     throw new ZipError(`compressed by ${OTHER_METHODS[method] ?? `method ${method}`}`, "zip_method");
   }
   const local = await viewOf(archive.slice(header, header + 30));
   const start = header + 30 + local.getUint16(26, true) + local.getUint16(28, true);
-  const content = archive.slice(start, start + packed);
-  const name = path.split("/").at(-1);
-  if (method === STORED) return new File([content], name);
-  try {
-    const inflated = content.stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    return new File([await new Response(inflated).blob()], name);
-  } catch {
-    throw new ZipError("the file is damaged inside the archive", "zip_damaged");
-  }
+  return archive.slice(start, start + packed);
 }
+
+const inflated = (content) => content.stream().pipeThrough(new DecompressionStream("deflate-raw"));
