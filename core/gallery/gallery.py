@@ -6,7 +6,6 @@ written before the rows that name them are committed, and deleted after those ro
 
 import hashlib
 import logging
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -41,7 +40,7 @@ from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
 from core.gallery.tags import image_tag, place_tag, refuse_changed
 from core.gallery.trash import Trash
-from core.gallery.validation import check_name
+from core.gallery.validation import check_name, check_new_collection, is_ambiguous_collection
 from core.gallery.values import (
     DEFAULT_COLLECTION,
     AddResult,
@@ -608,7 +607,7 @@ class Gallery:
             UnknownCollection: it holds no image.
             InvalidRequest: the new name is not acceptable, or is another collection's.
         """
-        new_name = unicodedata.normalize("NFC", check_name("collection", new_name, 200))
+        new_name = new_name if new_name == name else check_new_collection(new_name)
         with self._database.writing() as connection:
             place_rows.refuse_unknown(connection, name)
             if new_name != name:
@@ -626,7 +625,7 @@ class Gallery:
             CollectionExists: there is one of that name.
             InvalidRequest: the name is not acceptable.
         """
-        name = unicodedata.normalize("NFC", check_name("collection", name, 200))
+        name = check_new_collection(name)
         with self._database.writing() as connection:
             if place_rows.has_collection(connection, name):
                 raise CollectionExists(f"collection {name[:100]!r} exists already; give a name that is free")
@@ -737,6 +736,10 @@ class Gallery:
 
     def _check_new(self, new: NewImage) -> None:
         check_name("collection", new.collection, 200)
+        if is_ambiguous_collection(new.collection):  # one that was made by an earlier version may grow
+            with self._database.reading() as connection:
+                if not place_rows.has_collection(connection, new.collection):
+                    check_new_collection(new.collection)
         if new.media_type not in EXTENSIONS:
             raise InvalidRequest(f"invalid media type: {new.media_type!r}; give one of {', '.join(EXTENSIONS)}")
         self.check_embedding(new.embedding)

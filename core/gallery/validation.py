@@ -26,6 +26,26 @@ def check_name(field: str, value: str, max_length: int) -> str:
     return value
 
 
+def is_ambiguous_collection(name: str) -> bool:
+    """Say whether a collection's name reads, in an address, as something that another collection holds."""
+    return "/places/" in name or name.endswith("/calibration")
+
+
+def check_new_collection(name: str) -> str:
+    """Return ``name`` in Unicode's composed form if a new collection may have it.
+
+    Raises:
+        InvalidRequest: it may not.
+    """
+    name = unicodedata.normalize("NFC", check_name("collection", name, 200))
+    if is_ambiguous_collection(name):
+        raise InvalidRequest(
+            f"invalid collection: {name!r:.80} would have the address of a place or calibration of another collection; "
+            "give a name without '/places/' that does not end in '/calibration'"
+        )
+    return name
+
+
 def check_place(place: Place) -> Place:
     """Return ``place`` if it can be stored.
 

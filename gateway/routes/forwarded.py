@@ -95,7 +95,7 @@ class Forwarded:
 _PHOTOS = form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True)
 
 _COLLECTION = "/collections/{collection:path}"
-_PLACE = _COLLECTION + "/places/{place:path}"  # the last "/places/" separates the two
+_PLACE = _COLLECTION + "/places/{place:path}"
 _UNDO = f"The header `{TRASH_ID_HEADER}` of the answer names what undoes it: `POST /trash/{{id}}/restore`."
 MATCH, MANAGE = Role.MATCH, Role.MANAGE
 

@@ -194,6 +194,16 @@ class TestPlaces:
 
         assert filled.get("/collections/museum/east/places/青铜馆/正面").json()["name"] == "鼎"
 
+    def test_an_id_may_hold_what_parts_it_from_its_collection(self, filled: AppClient):
+        """A folder may be called places: its exhibits are read, changed and deleted as others are."""
+        add(filled, encode(draw_place(9)), collection="museum", place_id="floor 1/places/01")
+        url = "/collections/museum/places/floor%201/places/01"
+
+        assert filled.get(url).json()["id"] == "floor 1/places/01"
+        assert filled.request("PATCH", url, json={"name": "Gate"}).json()["name"] == "Gate"
+        assert filled.request("DELETE", url).status_code == 204
+        assert error_of(filled.get(url))["code"] in {"unknown_place", "unknown_collection"}
+
     @pytest.mark.parametrize("place_id", ["a/../place-1", "..", ".", "../..", "../../../metrics"])
     def test_an_id_of_dots_is_an_id_and_no_way_elsewhere(self, filled: AppClient, place_id: str):
         """It names the place of that id, not another place, the collection, or a route that visitors have none of."""
@@ -264,6 +274,18 @@ class TestCollections:
         asked = filled.post("/match", files={"file": ("v.jpg", PHOTO)}, data={"collection": "新馆/东"})
         assert (asked.status_code, error_of(asked)["code"]) == (409, "empty_gallery")
         assert filled.get("/index/places", params={"collection": "新馆/东"}).json()["total"] == 0
+
+    @pytest.mark.parametrize("name", ["default/places/place-1", "default/calibration"])
+    def test_a_name_that_is_the_address_of_something_else_is_refused(self, filled: AppClient, name: str):
+        """However it would come about; deleting a collection of such a name would delete what it is the address of."""
+        created = filled.post("/collections", json={"name": name})
+        renamed = filled.request("PATCH", "/collections/default", json={"name": name})
+        sent = filled.post("/index/images", files={"file": ("a.jpg", encode(draw_place(9)))}, data={"collection": name})
+
+        assert (created.status_code, renamed.status_code) == (422, 422)
+        assert "give a name without '/places/'" in error_of(created)["message"]
+        assert "give a name without '/places/'" in sent.json()["results"][0]["reason"]
+        assert [each["id"] for each in filled.get("/index/collections").json()["collections"]] == ["default"]
 
     @pytest.mark.parametrize("name", ["", "  ", "two\nlines", "x" * 201, "\x7fhidden"])
     def test_a_name_that_names_nothing_is_refused(self, filled: AppClient, name: str):

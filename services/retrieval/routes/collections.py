@@ -1,8 +1,9 @@
 """The ``/collections`` routes: a collection's health, matches, drift, calibration, places, name and deletion."""
 
+from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
@@ -17,6 +18,7 @@ from contracts.collections import (
 )
 from contracts.images import MAX_PLACE_ID, CollectionSummaryBody, PlaceChange, PlaceSummaryBody
 from contracts.trash import DeleteParams
+from core.errors import UnknownCollection, UnknownPlace
 from core.gallery.tags import place_tag
 from services.retrieval.dependencies import Audit, Service
 from services.retrieval.replies.collections import drift_reply, health_reply, match_page
@@ -27,9 +29,23 @@ from serving.openapi import error_answers
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
-# A collection's name and a place's id may hold a slash; the last "/places/" separates the two.
+# A collection's name and a place's id may hold a slash.
 Collection = Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
 PlaceId = Annotated[str, Path(min_length=1, max_length=MAX_PLACE_ID)]
+
+
+async def _place_address(collection: Collection, place: PlaceId, service: Service) -> tuple[str, str]:
+    """Find where a path parts: a place's id may hold "/places/" too, and so may a collection of an earlier version."""
+    parts = f"{collection}/places/{place}".split("/places/")
+    for number in range(1, len(parts) - 1):
+        address = "/places/".join(parts[:number]), "/places/".join(parts[number:])
+        with suppress(UnknownCollection, UnknownPlace):
+            await service.workers.run(service.gallery.place, *address)
+            return address
+    return collection, place
+
+
+PlaceAddress = Annotated[tuple[str, str], Depends(_place_address)]
 
 
 @router.get(
@@ -109,9 +125,9 @@ async def delete_calibration(collection: Collection, service: Service, audit: Au
 
 
 @router.get("/{collection:path}/places/{place:path}", summary="One place", responses=error_answers(404, 422, 503))
-async def get_place(collection: Collection, place: PlaceId, service: Service, response: Response) -> PlaceSummaryBody:
+async def get_place(address: PlaceAddress, service: Service, response: Response) -> PlaceSummaryBody:
     """Return a place; a change may give its ETag in If-Match."""
-    found = await service.workers.run(service.gallery.place, collection, place)
+    found = await service.workers.run(service.gallery.place, *address)
     response.headers["ETag"] = entity_tag(place_tag(found.place))
     return place_summary(found)
 
@@ -120,8 +136,7 @@ async def get_place(collection: Collection, place: PlaceId, service: Service, re
     "/{collection:path}/places/{place:path}", summary="Change a place", responses=error_answers(404, 412, 422, 503)
 )
 async def change_place(
-    collection: Collection,
-    place: PlaceId,
+    address: PlaceAddress,
     change: PlaceChange,
     service: Service,
     audit: Audit,
@@ -129,6 +144,7 @@ async def change_place(
     expected: Expected = None,
 ) -> PlaceSummaryBody:
     """Change the given fields; the others are unchanged."""
+    collection, place = address
     with audit.change("place.edit", place, collection=collection, fields=sorted(change.model_fields_set)):
         changed = await service.workers.run(
             service.gallery.change_place,
@@ -148,9 +164,10 @@ async def change_place(
     responses=error_answers(404, 422, 503),
 )
 async def delete_place(
-    collection: Collection, place: PlaceId, service: Service, audit: Audit, params: Annotated[DeleteParams, Query()]
+    address: PlaceAddress, service: Service, audit: Audit, params: Annotated[DeleteParams, Query()]
 ) -> Response:
     """Delete the place and all its photos."""
+    collection, place = address
     with audit.change("place.delete", place, collection=collection, permanently=params.permanently):
         deletion = await service.trash.delete_place(collection, place, permanently=params.permanently)
     return deletion_answer(deletion)
