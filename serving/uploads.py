@@ -23,6 +23,11 @@ MAX_FIELD_BYTES = 256 * 1024
 # Bytes of every uploaded file that stay in memory; there may be a thousand files.
 _SPOOLED_BYTES = 64 * 1024
 
+_HINTS = {
+    "Missing boundary": " Let the client set Content-Type itself.",
+    "Invalid multipart data": " A form begins with the boundary that Content-Type names, and its lines end in CR LF.",
+}
+
 
 async def read_body(request: Request, incoming: IncomingBody, max_bytes: int) -> bytes:
     """Read a raw body.
@@ -64,6 +69,11 @@ async def open_form(
         raise InvalidUpload(
             f"the body is {content_type or 'of no declared type'}, not a form", accepted="multipart/form-data"
         )
+    compression = request.headers.get("content-encoding", "identity")
+    if compression.lower() != "identity":
+        raise InvalidUpload(
+            f"the form is compressed ({compression[:40]}), and photos are already", accepted="no Content-Encoding"
+        )
     parser = _StrictParser(
         request.headers,
         _limited_stream(request, incoming, max_bytes),
@@ -75,7 +85,7 @@ async def open_form(
         async with incoming.arriving():
             form = await parser.parse_whole()
     except MultiPartException as exc:
-        hint = "; let the client set Content-Type itself" if exc.message.startswith("Missing boundary") else ""
+        hint = next((hint for start, hint in _HINTS.items() if exc.message.startswith(start)), "")
         raise InvalidUpload(f"the form cannot be read: {exc.message}{hint}", accepted="multipart/form-data") from exc
     # The charset may name any of Python's codecs, some of which raise their own exceptions.
     except (ValueError, LookupError) as exc:

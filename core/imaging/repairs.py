@@ -59,5 +59,5 @@ def load_cut_jpeg(data: bytes, load: Callable[[bytes], Image.Image]) -> Image.Im
     share = 1 - differing[1] / picture.height
     raise InvalidImage(
         f"damaged or truncated image/jpeg of {len(data):,} bytes: the last {max(0.01, share):.0%} of the picture "
-        "are missing; send the complete file"
+        "is missing; send the complete file"
     )

@@ -47,6 +47,26 @@ def test_bad_requests(filled: AppClient, options: dict, status: int, code: str, 
     assert error_of(answer)["accepted"]
 
 
+@pytest.mark.parametrize(
+    ("content_type", "headers", "content", "message"),
+    [
+        ("multipart/form-data", {}, b"--x\r\n", "Let the client set Content-Type itself"),
+        ("multipart/form-data; boundary=y", {}, b"--x\r\n", "begins with the boundary that Content-Type names"),
+        ("multipart/form-data; boundary=x", {}, b"--x\nContent-Disposition: form-data\n", "lines end in CR LF"),
+        ("multipart/form-data; boundary=x", {}, b"A preamble.\r\n--x\r\n", "begins with the boundary"),
+        ("multipart/form-data; boundary=x", {"Content-Encoding": "gzip"}, b"\x1f\x8b", "the form is compressed (gzip)"),
+    ],
+)
+def test_a_form_that_cannot_be_read_says_why(
+    filled: AppClient, content_type: str, headers: dict[str, str], content: bytes, message: str
+):
+    """What clients that write their own forms get wrong is named, with what is right."""
+    answer = filled.post("/match", content=content, headers={"Content-Type": content_type, **headers})
+
+    assert (answer.status_code, error_of(answer)["code"]) == (422, "invalid_request")
+    assert message in error_of(answer)["message"]
+
+
 def test_an_empty_gallery(product: AppClient):
     """Before anything was added, a match says so and how to add."""
     answer = product.post("/match", **form())

@@ -75,7 +75,7 @@ class Qwen3VLVerifier(ChoosesStyles):
             styles_file: TOML or JSON with further styles.
             query_tokens: largest size of the query in visual tokens; with Qwen3-VL, one is 32 x 32 pixels.
             candidate_tokens: the same for candidates.
-            both_orders: also ask with the photos exchanged and average; twice the time, less bias by order.
+            both_orders: also ask with the photos exchanged and average; over twice the time, less bias by order.
             max_batch: candidates, or photos for the vision tower, per forward pass; halved when memory runs out.
             cache_bytes: main memory for the visual tokens of gallery photos.
 

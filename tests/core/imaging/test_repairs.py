@@ -94,7 +94,7 @@ def test_a_jpeg_that_lacks_rows_is_refused_with_how_many(share: float):
     """The message says which part of the picture is missing, as far as the file tells."""
     whole = jpeg()
 
-    with pytest.raises(InvalidImage, match=r"the last [0-9]+% of the picture are missing; send the complete file"):
+    with pytest.raises(InvalidImage, match=r"the last [0-9]+% of the picture is missing; send the complete file"):
         decode_image(whole[: int(len(whole) * share)])
 
 
