@@ -30,6 +30,18 @@ class ThumbnailEncoder:
         return iter(())
 
 
+class NumberlessEncoder(ThumbnailEncoder):
+    """Computes NaN for black photos, as a model does that overflows; for all once ``overflows`` is set."""
+
+    overflows = False
+
+    def encode(self, images: Sequence[Image.Image]) -> Encodings:
+        """Embed photos, of which black ones have no vector."""
+        vectors = super().encode(images).embeddings.copy()
+        vectors[[self.overflows or image.getbbox() is None for image in images]] = np.nan
+        return Encodings(vectors, (None,) * len(images))
+
+
 class FailingEncoder:
     """Raises the given error, always or for the first ``times`` calls only."""
 

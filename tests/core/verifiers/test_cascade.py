@@ -1,6 +1,6 @@
 """Two verifiers in a row: who is asked about what, and whose word counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ import pytest
 from fakes.verifiers import FailingVerifier, ScriptedVerifier
 from PIL import Image
 
-from core.errors import BackendUnavailable, InvalidRequest, UnknownBackend
+from core.errors import BackendUnavailable, InvalidRequest, NoVerdict, UnknownBackend
 from core.results import Correspondences, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.verifiers.cascade import CascadeVerifier
@@ -74,6 +74,35 @@ def test_a_failing_second_look_fails_the_call():
     cascade = CascadeVerifier(scripted("quick", FIRST), FailingVerifier(BackendUnavailable("server down")))
     with pytest.raises(BackendUnavailable, match="server down"):
         cascade.verify(QUERY, candidates("open"))
+
+
+def test_a_refused_pair_costs_no_other_its_verdict():
+    """A pair that the second verifier says nothing about has no verdict, and never the first one's leaning."""
+
+    class RefusesOne(ScriptedVerifier):
+        def verify(self, query: Photo, candidates: Sequence[Photo], **asked: Any) -> list[Verdict | None]:
+            verdicts = super().verify(query, candidates, **asked)
+            return [
+                None if candidate.content_hash == "open" else verdict
+                for candidate, verdict in zip(candidates, verdicts, strict=True)
+            ]
+
+    cascade = CascadeVerifier(scripted("quick", FIRST), RefusesOne(SECOND, name="slow"))
+
+    verdicts = cascade.verify(QUERY, candidates("sure", "open", "doubtful"))
+
+    assert [verdict and verdict.confidence for verdict in verdicts] == [0.99, None, 0.9]
+
+
+def test_where_every_open_pair_is_refused_the_settled_ones_stay():
+    """What the first verifier has settled needs no second; without any settled pair there is no verdict at all."""
+    cascade = CascadeVerifier(scripted("quick", FIRST), FailingVerifier(NoVerdict("the reply cannot be read")))
+
+    verdicts = cascade.verify(QUERY, candidates("open", "sure", "doubtful"))
+
+    assert [verdict and verdict.confidence for verdict in verdicts] == [None, 0.99, None]
+    with pytest.raises(NoVerdict, match="cannot be read"):
+        cascade.verify(QUERY, candidates("open", "doubtful"))
 
 
 def test_the_fingerprint_names_both_and_the_thresholds():
