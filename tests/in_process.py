@@ -1,5 +1,6 @@
 """Drives an application in process, with its lifespan, from ordinary synchronous tests."""
 
+import time
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -52,6 +53,18 @@ class AppClient:
     def post(self, url: str, **options: Any) -> httpx.Response:
         """POST."""
         return self.request("POST", url, **options)
+
+
+def ready_body(client: AppClient, headers: dict[str, str] | None = None, *, within_s: float = 60) -> dict[str, Any]:
+    """What a gateway says at /health/ready when it and its parts are ready, or what it said last.
+
+    On a busy machine a part may answer later than the gateway waits for it: then it is asked again, as balancers do.
+    """
+    end = time.monotonic() + within_s
+    while True:
+        body = client.get("/health/ready", headers=headers).json()
+        if all(part["ready"] for part in (body, *body["parts"].values())) or time.monotonic() > end:
+            return body
 
 
 def error_of(response: httpx.Response) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 from fakes.images import draw_place, encode, see_again
-from in_process import AppClient, error_of
+from in_process import AppClient, error_of, ready_body
 
 QUERY = encode(see_again(draw_place(2), seed=5).image)
 ELSEWHERE = encode(draw_place(77))
@@ -109,7 +109,7 @@ def test_empty_form_fields_count_as_absent(filled: AppClient):
 
 def test_ready_means_both_services_are(product: AppClient):
     """Readiness shows each part with its details."""
-    body = product.get("/health/ready").json()
+    body = ready_body(product)
 
     assert body["ready"]
     assert {name: part["ready"] for name, part in body["parts"].items()} == {"retrieval": True, "verifier": True}
