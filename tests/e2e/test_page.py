@@ -1,9 +1,11 @@
 """What holds for every view: reachable by everyone, small, at home in both languages, asking nobody else."""
 
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+import httpx
 import pytest
 from e2e.product import Product
 from e2e.scenes import fill, reference, snapshot
@@ -26,8 +28,10 @@ BUDGET = 100 * 1024
 
 @pytest.fixture(scope="module")
 def seen(product: Product) -> None:
-    """A collection to look at."""
+    """A collection to look at, with a place of which facts are known."""
     fill(product, "seen")
+    facts = {"metadata": {"Photographer": "NASA"}}
+    httpx.patch(f"{product.address}/collections/seen/places/Rocket", json=facts, timeout=60).raise_for_status()
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +109,21 @@ def test_nothing_is_wider_than_the_screen(visit: Visit, device: Device, language
         widths[view] = visitor.page.evaluate("document.documentElement.scrollWidth")
 
     assert {view: width for view, width in widths.items() if width > device.width} == {}
+
+
+@pytest.mark.usefixtures("seen")
+def test_no_view_shows_a_value_that_is_not_there(visit: Visit) -> None:
+    """Where there is nothing to say nothing is written, and no JavaScript value either."""
+    visitor = visit(device=DESKTOP)
+    shown: dict[str, str] = {}
+
+    for view in VIEWS:
+        visitor.turn_to(view)
+        shown[view] = visitor.page.locator("body").inner_text()
+
+    assert "seen" in shown["#/collections"]
+    written = {view: re.findall(r"undefined|\bnull\b|\bNaN\b|\[object", text) for view, text in shown.items()}
+    assert [(view, found) for view, found in written.items() if found] == []
 
 
 @pytest.mark.usefixtures("seen")

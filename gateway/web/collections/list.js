@@ -25,7 +25,7 @@ export function collectionsView() {
   const load = () => {
     offer.refresh();
     if (trash.element.open) trash.reload();
-    return collections().then((list) => refill(root, ...content(list, offer), trash.element), refuse);
+    return collections().then((list) => refill(root, ...content(list, offer, trash.element)), refuse);
   };
   const refuse = (error) => refill(root, h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
   document.addEventListener("deletion", load, { signal: leave.signal });

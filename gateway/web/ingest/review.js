@@ -71,14 +71,15 @@ export async function review(selection, problem, { collection, place, plan: reme
     form.append(notice(t("upload.missing", { count: plan.missing.length }), plan.missing.slice(0, SHOWN).join("; ")));
   }
   if (!place && photos.length > 0) {
-    const folders = plan.grouping === "folder" ? ` (${t("places", { count: countPlaces(plan) })})` : "";
+    const counted = { places: t("places", { count: countPlaces(plan) }) };
+    const folders = plan.grouping === "folder" ? t("upload.by.folder.counted", counted) : t("upload.by.folder");
     form.append(
       h(
         "fieldset",
         { onchange: divide },
         h("legend", {}, t("upload.places")),
         isListed && division("manifest", t("upload.by.manifest"), likely),
-        isFoldered && !isListed && division("folder", t("upload.by.folder") + folders, likely),
+        isFoldered && !isListed && division("folder", folders, likely),
         !isListed && division("photo", t("upload.by.photo"), likely),
         !isListed && division("one", t("upload.by.one"), likely),
         fields,

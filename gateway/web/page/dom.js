@@ -8,9 +8,11 @@ function apply(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...present(children.flat()));
   return element;
 }
+
+const present = (children) => children.filter((child) => child !== null && child !== undefined && child !== false);
 
 /** An HTML element. `onclick` and its like become listeners; strings among the children become text nodes. */
 export function h(tag, attributes = {}, ...children) {
@@ -41,7 +43,7 @@ export function focusHeading(root) {
 /** Replace the children of `parent`; if the focus was inside, move it to the new heading. */
 export function refill(parent, ...children) {
   const hadFocus = parent.contains(document.activeElement);
-  parent.replaceChildren(...children);
+  parent.replaceChildren(...present(children));
   if (hadFocus) focusHeading(parent);
 }
 

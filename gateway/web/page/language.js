@@ -75,7 +75,7 @@ export const milliseconds = (ms) =>
 export function bytes(count) {
   const power = count < 1024 ** 2 ? 1 : count < 1024 ** 3 ? 2 : 3;
   const value = (count / 1024 ** power).toLocaleString(TAGS[current], { maximumFractionDigits: 1 });
-  return `${value} ${["KB", "MB", "GB"][power - 1]}`;
+  return `${value}\u00a0${["KB", "MB", "GB"][power - 1]}`;
 }
 
 /** Format a share: 2 %, 0.5 %. */

@@ -25,7 +25,7 @@ export default {
   "answer.view.help": "A second photo of the same thing often settles it.",
   "answer.views.other": "{count} photos were looked at together.",
   "answer.details": "How this was found",
-  "answer.calibration": "Bar",
+  "answer.calibration": "Threshold",
   "answer.calibration.valid": "This collection's own: of photos of something else, at most {percent} % get an answer",
   "answer.calibration.stale": "The general one: this collection's own was made for other models",
   "answer.calibration.none": "The general one: this collection has none of its own yet",

@@ -3,7 +3,7 @@ export default {
   "answer.eyebrow": "这是",
   "answer.certain": "几乎可以肯定",
   "answer.likely": "很有可能",
-  "answer.probable": "大概是",
+  "answer.probable": "可能性较大",
   "answer.announce": "这是{place}。{words}。",
   "answer.photos": "对比照片",
   "answer.map": "在地图上查看",

@@ -143,7 +143,7 @@ export default {
   "collection.none": "No photos yet. Add some above.",
   "collection.nothing": "No place was found for that.",
   "collection.visit": "Open for visitors",
-  "collection.noname": "Nothing has been uploaded here yet; the collection comes into being with its first photo.",
+  "collection.noname": "Nothing has been uploaded here yet; the first photo creates the collection.",
 
   "upload.drop": "Choose photos, or drop them here",
   "upload.drop.help": "JPEG, PNG, WebP, AVIF or HEIC.",
@@ -159,6 +159,7 @@ export default {
   "upload.skipped.other": "{count} other files are left out",
   "upload.places": "Which photos show the same place?",
   "upload.by.folder": "One place per folder",
+  "upload.by.folder.counted": "One place per folder ({places})",
   "upload.by.photo": "Every photo is a place of its own",
   "upload.by.one": "All show the same place",
   "upload.by.manifest": "As listed in manifest.csv",
