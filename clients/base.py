@@ -1,6 +1,6 @@
-"""What the clients of both services share: typed calls over httpx, whose transport may be a socket or an app.
+"""The common part of both clients: typed calls over httpx, by sockets or in-process to an app.
 
-Deadlines are kept here and not in httpx, because its in-process transport knows none.
+Timeouts are enforced here and not in httpx, because its in-process transport has none.
 """
 
 import asyncio
@@ -29,31 +29,31 @@ Reply = TypeVar("Reply", bound=BaseModel)
 
 _PROBE_TIMEOUT_S = 2.0
 _OF_BALANCERS = frozenset({502, 503})
-"""What a load balancer answers when the replica that it had chosen is gone."""
+"""Statuses of a load balancer whose chosen replica is gone."""
 
 _CONNECT_TIMEOUT_S = 1.0
 SILENCE_S = 2.0
-"""After so long without a sign of the other machine's kernel a connection has ended. A service may take any time to
-answer meanwhile; a machine that is gone, or a cable, says nothing, and a process that is gone resets the connection."""
+"""A connection ends after so many seconds without a packet from the other machine's kernel. A service may take any time
+to answer. A machine or cable that is gone sends nothing; the kernel of a killed process resets the connection."""
 
 _UPLOAD_SILENCE_S = 60.0
-"""The same for a request whose body is streamed. A kernel that has no room for more of it counts as silent, and a
-service that writes an upload to a slow disk may leave it without room for seconds."""
+"""The same for a request with a streamed body. A kernel without buffer space counts as silent, and a service that
+writes an upload to a slow disk may leave its kernel without space for seconds."""
 
 STREAMED = "streamed"
-"""The extension of such a request."""
+"""The httpx extension that marks such a request."""
 
 
 @asynccontextmanager
 async def open_http(
     url: str, service_key: SecretStr | None, transport: httpx.AsyncBaseTransport | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Connect to a service. One that vanishes is noticed after ``SILENCE_S`` and a try to connect again.
+    """Open an HTTP client to a service. A vanished service is detected after ``SILENCE_S`` and one new attempt.
 
     Args:
         url: of the service.
-        service_key: by which it knows the processes of its installation, if it asks for one.
-        transport: to a service in this process; None: over sockets.
+        service_key: the secret of the installation's processes; None without one.
+        transport: to a service in this process; None uses sockets.
     """
     if transport is None:
         transport = _OverSockets()
@@ -66,7 +66,7 @@ async def open_http(
 
 
 class _OverSockets(httpx.AsyncBaseTransport):
-    """Through aiohttp, because with eight callers httpx's own pool has several times its tail latency."""
+    """A transport over aiohttp: with eight callers, httpx's own pool has several times its tail latency."""
 
     def __init__(self) -> None:
         self._questions = AiohttpTransport(client=partial(_open_session, SILENCE_S))
@@ -93,11 +93,11 @@ def _open_session(unsent_s: float) -> ClientSession:
 
 
 def _make_socket(unsent_s: float, address: tuple[Any, ...]) -> socket.socket:
-    """A socket whose kernel asks the other one for a sign, where nothing is under way, and waits for no longer.
+    """Make a socket with TCP keep-alive and a timeout for unacknowledged data.
 
     Args:
-        unsent_s: how long what has been sent, or waits to be sent, may stay where it is.
-        address: as ``socket.getaddrinfo`` gives it.
+        unsent_s: how long sent or buffered data may stay unacknowledged, seconds.
+        address: from ``socket.getaddrinfo``.
     """
     made = socket.socket(*address[:3])
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -117,12 +117,12 @@ def _make_socket(unsent_s: float, address: tuple[Any, ...]) -> socket.socket:
 def map_transport_errors(
     service: str, unavailable: type[ServiceError], late: type[ServiceError] = DeadlineExceeded
 ) -> Iterator[None]:
-    """Turn whatever goes wrong between the processes into the clients' errors.
+    """Translate transport errors to the clients' errors.
 
     Args:
         service: for the message.
-        unavailable: raised where the service cannot be reached.
-        late: raised where the time budget of the call ran out.
+        unavailable: raised if the service cannot be reached.
+        late: raised if the call's timeout has passed.
 
     Raises:
         ServiceError: one of the two.
@@ -136,32 +136,32 @@ def map_transport_errors(
 
 
 class ServiceClient:
-    """What the clients of both services share."""
+    """Base of the clients of both services."""
 
     service: ClassVar[str]
     unavailable: ClassVar[type[ServiceError]]
     kept_back_s: ClassVar[float] = 0.0
-    """Of the time of the whole request, for what comes after this service."""
+    """Seconds of the request's time limit that are left for the work after this service."""
 
     def __init__(self, http: httpx.AsyncClient, timeout_s: float) -> None:
         """Wrap a client.
 
         Args:
-            http: with the service's base URL and a transport; closed by whoever made it.
-            timeout_s: for one call; less where the caller will not wait that long.
+            http: with the service's base URL and a transport; its creator closes it.
+            timeout_s: for one call; less if the caller's time limit is shorter.
         """
         self._http = http
         self._timeout_s = timeout_s
 
     async def ready(self) -> ReadyBody:
-        """Whether the service would work now; a service that cannot be asked is not ready."""
+        """Return the service's readiness; a service that cannot be reached is not ready."""
         try:
             return await self._get("/health/ready", ReadyBody)
         except ServiceError as exc:
             return ReadyBody(ready=False, process=self.service, code=ReadyCode.SERVICE_UNAVAILABLE, reason=str(exc))
 
     async def version(self) -> VersionBody | None:
-        """What the service runs; None where it cannot be asked."""
+        """Return the service's version and models; None if it cannot be reached."""
         try:
             return await self._get("/version", VersionBody)
         except ServiceError:
@@ -177,14 +177,14 @@ class ServiceClient:
     async def _post(
         self, path: str, reply: type[Reply], *, headers: Mapping[str, str] | None = None, **body: Any
     ) -> Reply:
-        """Post a question that may be asked twice, and read the reply.
+        """Post a request that may be sent twice, and read the reply.
 
         Raises:
             ServiceRefused: the service's own error answer: 4xx, or 503 with a reason.
             UnusableReply: any other failure of the service.
             DeadlineExceeded: it took longer than ``timeout_s``.
-            OutOfTime: it took longer than the caller would wait, or would have had to.
-            ServiceError: it cannot be reached, or took as long as the whole request may take; the subclass says which
+            OutOfTime: the caller's time limit has passed, or leaves no time for the call.
+            ServiceError: it cannot be reached, or used up the time of the whole request; the subclass says which
                 service.
         """
         deadline = current_deadline()
@@ -199,7 +199,7 @@ class ServiceClient:
             sent |= trace_headers()
             async with asyncio.timeout(timeout_s):
                 response = await self._post_again_if_lost(path, headers=sent, **body)
-        if response.status_code == 504:  # its own clock was the quicker one
+        if response.status_code == 504:  # the service noticed the timeout first
             raise late(f"the {self.service} service took too long")
         self._check_key_accepted(response)
         if 400 <= response.status_code < 500 or response.status_code == 503:
@@ -211,7 +211,7 @@ class ServiceClient:
         return self._parse(response, reply)
 
     async def _post_again_if_lost(self, path: str, **request: Any) -> httpx.Response:
-        """Post, and once more where the connection, this process's or a balancer's, died with a replica."""
+        """Post; post once more if the connection of this process or of a balancer broke with a replica."""
         with suppress(httpx.TransportError):
             response = await self._http.post(path, **request)
             if response.status_code not in _OF_BALANCERS or _is_the_services_own(response):
@@ -219,7 +219,7 @@ class ServiceClient:
         return await self._http.post(path, **request)
 
     def _check_key_accepted(self, response: httpx.Response) -> None:
-        """Never tell a visitor to show a key, where it is this process's own that is wrong.
+        """Replace a 401 for this process's service key, because a visitor would take it as a request for a key.
 
         Raises:
             ServiceError: the service refuses this process; the subclass says which service.
@@ -238,7 +238,7 @@ class ServiceClient:
 
 
 def _is_the_services_own(refusal: httpx.Response) -> bool:
-    """Whether a service refuses, rather than something between it and this process."""
+    """Tell whether the refusal is the service's, and not of a proxy between."""
     try:
         ErrorBody.model_validate_json(refusal.content)
     except ValidationError:
@@ -247,5 +247,5 @@ def _is_the_services_own(refusal: httpx.Response) -> bool:
 
 
 def hop_headers() -> dict[str, str]:
-    """Which request this is part of, and who asks."""
+    """Return the headers that pass on the request id, the caller's identity and the path prefix."""
     return {REQUEST_ID_HEADER: current_request_id(), **identity_headers(), **prefix_headers()}

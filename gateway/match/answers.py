@@ -1,4 +1,4 @@
-"""What the two services said of a visitor's photos, joined by image id to one answer. Pure functions."""
+"""Joins the replies of both services by image id to one answer. Pure functions."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,26 +16,26 @@ _LEFT_OUT: Mapping[Language, str] = {
 
 
 def candidate_refs(found: SearchReply, photo: int = 0) -> list[CandidateRef]:
-    """What the verifier is to compare a photo with: the candidates, and further views of the first places.
+    """List the images that the verifier compares with a photo: the candidates, and further views of the first places.
 
     Args:
-        found: for the photo.
-        photo: which it is, 0 for the first.
+        found: the search reply for the photo.
+        photo: number of the photo, from 0.
     """
     return [
         CandidateRef(
-            image_id=each.image.id,
-            place_id=each.image.place.id,
-            similarity=each.similarity,
-            local_score=each.local_score,
+            image_id=candidate.image.id,
+            place_id=candidate.image.place.id,
+            similarity=candidate.similarity,
+            local_score=candidate.local_score,
             photo=photo,
         )
-        for each in found.candidates + found.further_views
+        for candidate in found.candidates + found.further_views
     ]
 
 
 def candidates_event(found: Sequence[SearchReply], fields: MatchFields, *, is_verifying: bool) -> CandidatesEvent:
-    """Tell what was found, before it is compared closely."""
+    """Build the event with the candidates, before they are verified."""
     return CandidatesEvent(
         request_id=current_request_id(),
         collection=fields.collection,
@@ -45,7 +45,7 @@ def candidates_event(found: Sequence[SearchReply], fields: MatchFields, *, is_ve
 
 
 def verdict_event(ranked: RankedVerdict) -> VerdictEvent:
-    """Tell one verdict."""
+    """Build the event with one verdict."""
     verdict = ranked.verdict
     return VerdictEvent(
         image_id=ranked.image_id, photo=ranked.photo, is_match=verdict.is_match, confidence=verdict.confidence
@@ -53,7 +53,7 @@ def verdict_event(ranked: RankedVerdict) -> VerdictEvent:
 
 
 def retrieval_answer(found: Sequence[SearchReply], fields: MatchFields) -> MatchReply:
-    """The answer without verdicts: retrieval's own, of the photo that it is surest of."""
+    """Build the answer without verdicts: retrieval's decision on the photo with the highest confidence."""
     decision = found[_surest(found)].decision
     candidates = _unverified(found)[: fields.top_k]
     skipped = not (fields.verify and candidates)
@@ -74,16 +74,16 @@ def retrieval_answer(found: Sequence[SearchReply], fields: MatchFields) -> Match
 
 
 def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields: MatchFields) -> MatchReply:
-    """The verifier's answer."""
+    """Build the answer of the verifier."""
     retrieved = {
-        (photo, each.image.id): each
+        (photo, candidate.image.id): candidate
         for photo, of_photo in enumerate(found)
-        for each in of_photo.candidates + of_photo.further_views
+        for candidate in of_photo.candidates + of_photo.further_views
     }
-    ranked = [each for each in verified.ranking if (each.photo, each.image_id) in retrieved]
+    ranked = [pair for pair in verified.ranking if (pair.photo, pair.image_id) in retrieved]
     candidates = [
-        _join(retrieved[each.photo, each.image_id], each.photo, rank=rank, verdict=each.verdict)
-        for rank, each in enumerate(_once_each(ranked, found)[: fields.top_k], start=1)
+        _join(retrieved[pair.photo, pair.image_id], pair.photo, rank=rank, verdict=pair.verdict)
+        for rank, pair in enumerate(_once_each(ranked, found)[: fields.top_k], start=1)
     ]
     unsure = not verified.matched and _looks_left_out(found)
     return MatchReply(
@@ -109,10 +109,10 @@ def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields:
 
 
 def service_timings(found: Sequence[SearchReply], verified: VerifyReply | None) -> dict[str, float]:
-    """All stages of both services; those of several searches, which run one after another, are summed."""
+    """Return all stages of both services; stages of several searches, which run one after another, are summed."""
     spent: Counter[str] = Counter()
-    for each in found:
-        spent.update({f"retrieval_{stage}": took for stage, took in each.timings_ms.items()})
+    for reply in found:
+        spent.update({f"retrieval_{stage}": took for stage, took in reply.timings_ms.items()})
     if verified is not None:
         spent.update({f"verification_{stage}": took for stage, took in verified.timings_ms.items()})
     return {stage: round(took, 3) for stage, took in spent.items()}
@@ -123,33 +123,36 @@ def _looks_left_out(found: Sequence[SearchReply]) -> bool:
 
 
 def _surest(found: Sequence[SearchReply]) -> int:
-    """Index of the photo whose decision by retrieval alone counts."""
+    """Return the index of the photo whose decision by retrieval counts."""
     return max(range(len(found)), key=lambda photo: (found[photo].decision.matched, found[photo].decision.confidence))
 
 
 def _unverified(found: Sequence[SearchReply]) -> list[MatchCandidate]:
-    """Every image once: the surest photo's first, then by rank among the candidates of its photo."""
+    """List every image once: first those of the surest photo, then by rank among the candidates of their photo."""
     surest = _surest(found)
     pairs = sorted(
-        ((photo, each) for photo, of_photo in enumerate(found) for each in of_photo.candidates),
+        ((photo, candidate) for photo, of_photo in enumerate(found) for candidate in of_photo.candidates),
         key=lambda pair: (pair[1].rank, pair[0] != surest),
     )
     once: dict[str, tuple[int, RetrievedCandidate]] = {}
-    for photo, each in pairs:
-        once.setdefault(each.image.id, (photo, each))
-    return [_join(each, photo, rank=rank, verdict=None) for rank, (photo, each) in enumerate(once.values(), start=1)]
+    for photo, candidate in pairs:
+        once.setdefault(candidate.image.id, (photo, candidate))
+    return [
+        _join(candidate, photo, rank=rank, verdict=None)
+        for rank, (photo, candidate) in enumerate(once.values(), start=1)
+    ]
 
 
 def _once_each(ranking: Sequence[RankedVerdict], found: Sequence[SearchReply]) -> list[RankedVerdict]:
-    """The best pair of each place that was compared in several views: the others have had their say."""
+    """Keep only the best pair of a place that was compared in several views; the decision has used the others."""
     several = sum(bool(of_photo.candidates) for of_photo in found) > 1
-    images = [each.image for of_photo in found for each in of_photo.candidates + of_photo.further_views]
+    images = [candidate.image for of_photo in found for candidate in of_photo.candidates + of_photo.further_views]
     place_of: Mapping[str, str] = {image.id: image.place.id for image in images}
-    viewed = {each.image.place.id for of_photo in found for each in of_photo.further_views}
+    viewed = {candidate.image.place.id for of_photo in found for candidate in of_photo.further_views}
     kept: dict[str, RankedVerdict] = {}
-    for each in ranking:
-        place = place_of[each.image_id]
-        kept.setdefault(place if place in viewed or several else each.image_id, each)
+    for pair in ranking:
+        place = place_of[pair.image_id]
+        kept.setdefault(place if place in viewed or several else pair.image_id, pair)
     return list(kept.values())
 
 

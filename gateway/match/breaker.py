@@ -1,7 +1,7 @@
-"""Leaves a service alone that has just failed several times, instead of making every visitor wait for it.
+"""Stops calling a service that has failed several times in a row, so that visitors do not wait for it.
 
 The circuit breaker of Nygard's "Release It!": *closed* while the service works, *open* after failures in a row, *half
-open* when one request may try whether it works again.
+open* while one request tries whether it works again.
 """
 
 import time
@@ -25,12 +25,12 @@ class CircuitBreaker:
         """Start closed.
 
         Args:
-            failures: in a row, after which nobody is let through, >= 1.
-            rest_s: seconds until one request may try again, and again after each that fails.
-            counted: what is a failure; any other exception is an answer, and shows that the service works.
-            refuse: makes the exception for those not let through, from its message.
-            telling_nothing: neither a failure nor a sign of life.
-            clock: seconds, never going back.
+            failures: number in a row after which calls are refused, >= 1.
+            rest_s: seconds until one request may try again, also after a failed try.
+            counted: exceptions that are failures; any other one is an answer and shows that the service works.
+            refuse: makes the exception for refused calls from its message.
+            telling_nothing: exceptions that are neither failures nor answers.
+            clock: monotonic, in seconds.
         """
         self._failures = failures
         self._rest_s = rest_s
@@ -44,12 +44,12 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether requests are kept away; still true while one of them tries."""
+        """Whether calls are refused; still true while one of them tries."""
         return self._in_a_row >= self._failures
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Put around each call of the service.
+        """Wrap a call of the service.
 
         Raises:
             Exception: made by ``refuse``; the service must not be called.
@@ -74,6 +74,6 @@ class CircuitBreaker:
         else:
             self._in_a_row = 0
         finally:
-            # Also where the caller hung up, which tells nothing of the service: the next one may try.
+            # Also if the caller hung up, which is neither a failure nor an answer: the next call may try.
             if trying:
                 self._probing = False

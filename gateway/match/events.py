@@ -1,4 +1,4 @@
-"""Tells what a request has come to while it is worked on: server-sent events instead of one answer at the end.
+"""Sends intermediate results of a match as server-sent events, instead of one answer at the end.
 
 The format is that of the WHATWG HTML standard, section 9.2.
 """
@@ -16,50 +16,49 @@ from serving.errors import answer_error
 EVENT_STREAM = "text/event-stream"
 
 Tell = Callable[[CandidatesEvent | VerdictEvent], Awaitable[None]]
-"""Receives what is known before the answer is."""
+"""Receives intermediate results before the answer."""
 
 
 Later = Callable[[], Awaitable[ReasonsEvent]]
-"""Finds out what is told after the answer."""
+"""Computes an event that follows the answer."""
 
 
 async def tell_nobody(_: CandidatesEvent | VerdictEvent) -> None:
-    """For callers who wait for the whole answer."""
+    """Ignore intermediate results, for callers without events."""
 
 
 def wants_events(request: Request) -> bool:
-    """Whether the caller accepts a stream of events."""
+    """Tell whether the caller accepts a stream of events."""
     offered = request.headers.get("accept", "").lower().split(",")
-    return any(each.partition(";")[0].strip() == EVENT_STREAM for each in offered)
+    return any(offer.partition(";")[0].strip() == EVENT_STREAM for offer in offered)
 
 
 class EventStream(Response):
-    """Does the work while it is being sent: events as they come, then ``result``, or ``error`` with the error body.
+    """Does the work while it is being sent: events as they arrive, then ``result``, or ``error`` with the error body.
 
-    What is told later comes after ``result``.
-
-    The answer begins with the first event. What fails before is answered with its status, like everywhere else.
+    An event of ``Later`` follows ``result``. The response begins with the first event; a failure before it is answered
+    with its status, as on other routes.
     """
 
     media_type = EVENT_STREAM
 
     def __init__(self, request: Request, work: Callable[[Tell], Awaitable[tuple[MatchReply, Later | None]]]) -> None:
-        """Prepare to work.
+        """Set the work; it starts when the response is sent.
 
         Args:
-            request: that is answered.
-            work: called once with a function that sends an event; it returns the reply, and what is told later, if
-                anything.
+            request: the request to answer.
+            work: called once with a function that sends an event; returns the reply, and a function for a later event
+                or None.
         """
         self.status_code = 200
         self.background = None
-        # Proxies that gather answers before they pass them on are asked not to; the header is nginx's.
+        # Tells proxies not to buffer the response; the header is nginx's.
         self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._request = request
         self._work = work
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Work and send."""
+        """Do the work and send its events."""
         has_begun = False
 
         async def emit(name: str, data: bytes, *, is_last: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Which of the languages spoken here a visitor's browser prefers."""
+"""Chooses the supported language that a visitor's browser prefers."""
 
 from typing import get_args
 
@@ -8,7 +8,7 @@ _SPOKEN: tuple[Language, ...] = get_args(Language)
 
 
 def preferred_language(accept_language: str | None) -> Language:
-    """Choose by an ``Accept-Language`` header (RFC 9110, section 12.5.4); English where none of its wishes is spoken.
+    """Choose by an ``Accept-Language`` header (RFC 9110, section 12.5.4); English if it has no supported one.
 
     >>> preferred_language("fr, zh-CN;q=0.8, en;q=0.5")
     'zh'
@@ -16,10 +16,10 @@ def preferred_language(accept_language: str | None) -> Language:
     weighed: list[tuple[float, Language]] = []
     for wish in (accept_language or "").split(","):
         tag, _, parameter = wish.partition(";")
-        language = next((each for each in _SPOKEN if tag.strip().lower().split("-")[0] == each), None)
+        language = next((spoken for spoken in _SPOKEN if tag.strip().lower().split("-")[0] == spoken), None)
         if language is not None:
             weighed.append((_weight(parameter), language))
-    weight, language = max(weighed, key=lambda each: each[0], default=(0.0, _SPOKEN[0]))
+    weight, language = max(weighed, key=lambda choice: choice[0], default=(0.0, _SPOKEN[0]))
     return language if weight > 0 else _SPOKEN[0]
 
 

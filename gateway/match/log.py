@@ -1,7 +1,7 @@
-"""Tells the retrieval service what was answered, after the answer: no visitor waits for it.
+"""Sends the numbers of answers to the retrieval service, after the answer, so that no visitor waits.
 
-What waits is sent as soon as the former batch has arrived. A crash loses what was not sent yet, usually a few
-milliseconds' worth; while the service cannot be reached, the newest answers are held and the oldest of them given up.
+Waiting records are sent when the previous batch has arrived. A crash loses unsent records, usually those of a few
+milliseconds. While the service cannot be reached, the newest records are kept and the oldest are dropped.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from contracts.matching import MatchReply
 MOST_WAITING = 5_000
 _BATCH = 500
 _ANOTHER_TIME = frozenset({408, 429})
-"""Refusals that say nothing against what was sent."""
+"""Statuses of refusals that do not depend on the records."""
 
 logger = logging.getLogger(__name__)
 
 
 class MatchLog:
-    """A queue of answers on their way; made by ``open_match_log``."""
+    """A queue of unsent records; made by ``open_match_log``."""
 
     def __init__(self, retrieval: RetrievalClient, pause_s: float) -> None:
-        """Start empty; after a failure nothing is sent for ``pause_s`` seconds."""
+        """Start with an empty queue; after a failure nothing is sent for ``pause_s`` seconds."""
         self._retrieval = retrieval
         self._pause_s = pause_s
         self._waiting: deque[MatchRecordBody] = deque(maxlen=MOST_WAITING)
@@ -38,17 +38,17 @@ class MatchLog:
 
     @property
     def waiting(self) -> int:
-        """Answers not sent yet."""
+        """Number of unsent records."""
         return len(self._waiting)
 
     def note(self, reply: MatchReply) -> None:
-        """Let an answer be kept, with the prompt style that was asked for."""
+        """Queue the record of an answer."""
         self._waiting.append(record_of(reply, time.time()))
         self._is_idle.clear()
         self._has_work.set()
 
     async def sent(self, timeout_s: float) -> None:
-        """Wait until everything noted has arrived, or for so long."""
+        """Wait until all queued records have arrived, or for ``timeout_s`` seconds."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._is_idle.wait()
@@ -56,7 +56,7 @@ class MatchLog:
             logger.warning("%d answers are not yet in the log of matches", len(self._waiting))
 
     async def keep_sending(self) -> None:
-        """Send what is noted, batch after batch."""
+        """Send queued records in batches."""
         while True:
             await self._has_work.wait()
             self._has_work.clear()
@@ -69,7 +69,7 @@ class MatchLog:
         batch = [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
         try:
             await self._retrieval.record(MatchRecords(matches=batch))
-        except Exception as exc:  # nothing may end the sending of all answers to come
+        except Exception as exc:  # no error may stop the sending of later records
             if not _is_final(exc):
                 logger.warning(
                     "%d answers wait for the log of matches: %s: %s", len(self._waiting), type(exc).__name__, exc
@@ -77,23 +77,23 @@ class MatchLog:
                 return False
             logger.error("%d answers are lost, because the log of matches refuses them: %s", len(batch), exc)
         for record in batch:
-            # A full queue has dropped its oldest meanwhile, which may be some of these.
+            # A full queue has dropped its oldest records in the meantime, which may include some of these.
             if self._waiting and self._waiting[0] is record:
                 self._waiting.popleft()
         return True
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether the same batch would be refused again, and everything behind it would wait for ever."""
+    """Tell whether the same batch would be refused again, so that all later records would wait for ever."""
     return isinstance(error, ServiceRefused) and 400 <= error.status < 500 and error.status not in _ANOTHER_TIME
 
 
 def record_of(reply: MatchReply, at: float) -> MatchRecordBody:
-    """Take the numbers of an answer.
+    """Return the numbers of an answer.
 
     Args:
         reply: the answer.
-        at: when, seconds since 1970 UTC.
+        at: its time, seconds since 1970 UTC.
     """
     first = reply.candidates[0] if reply.candidates else None
     second = reply.candidates[1] if len(reply.candidates) > 1 else None
@@ -124,7 +124,7 @@ def record_of(reply: MatchReply, at: float) -> MatchRecordBody:
 
 @asynccontextmanager
 async def open_match_log(retrieval: RetrievalClient, *, pause_s: float = 2.0) -> AsyncIterator[MatchLog]:
-    """Send in the background; at the end, what waits is sent if the service still answers."""
+    """Send in the background; at the end of the block, send the waiting records if the service still answers."""
     log = MatchLog(retrieval, pause_s)
     sending = asyncio.create_task(log.keep_sending())
     try:

@@ -1,4 +1,4 @@
-"""What became of visitors' photos, counted per collection."""
+"""Counts the outcomes of matches per collection."""
 
 from collections.abc import Callable
 
@@ -13,9 +13,9 @@ _SIMILARITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75,
 
 
 class MatchMetrics:
-    """Counts answers and shows how their scores are distributed.
+    """Counts answers and records the distributions of their scores.
 
-    Failed requests are not among them: those are in the count of requests by status.
+    Failed requests are not included; they are counted by status.
     """
 
     def __init__(self, metrics: Metrics) -> None:
@@ -50,7 +50,7 @@ class MatchMetrics:
         )
 
     def watch_breaker(self, is_open: Callable[[], bool]) -> None:
-        """Show whether the verifier is being left alone, asked whenever the metrics are."""
+        """Report whether the verifier is not called; ``is_open`` is called whenever metrics are collected."""
         self._breaker_open.labels(self._process).set_function(lambda: float(is_open()))
 
     def observe(self, reply: MatchReply) -> None:

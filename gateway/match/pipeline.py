@@ -1,4 +1,4 @@
-"""A visitor's photos through retrieval and verification to one answer, and what is answered when a part is missing."""
+"""Runs a visitor's photos through retrieval and verification to one answer, also if the verifier is missing."""
 
 import logging
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ from serving.observability import StageTimer
 logger = logging.getLogger(__name__)
 
 VERIFIER_FAILURES = (VerifierUnavailable, UnusableReply, DeadlineExceeded)
-"""What shows that the verifier is broken. A refusal shows the contrary, even one because it is busy."""
+"""Errors that count as a failure of the verifier. A refusal does not, even because it is busy: the verifier works."""
 
 
 _NO_DECISION = RetrievalDecision(matched=False, confidence=0, reason="this photo was sent before")
 
 
 class MatchPipeline:
-    """Asks retrieval, then the verifier, and joins their answers. Decides nothing itself."""
+    """Calls retrieval, then the verifier, and joins their replies. It makes no decisions itself."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class MatchPipeline:
         *,
         verification_required: bool = False,
     ) -> None:
-        """Join two clients.
+        """Set the clients.
 
         Args:
-            retrieval: without it there is no answer.
-            verifier: without it the answer is retrieval's own, stricter decision.
-            breaker: around the verifier, so that a broken one costs only the first visitors their time.
-            verification_required: fail instead of giving that answer.
+            retrieval: required for every answer.
+            verifier: without it, the answer is retrieval's own, stricter decision.
+            breaker: around the verifier, so that only the first visitors wait for a broken one.
+            verification_required: fail instead of answering without the verifier.
         """
         self.retrieval = retrieval
         self.verifier = verifier
@@ -62,34 +62,34 @@ class MatchPipeline:
         """Answer one photo, or several of one thing.
 
         Args:
-            photos: at least one, each in any accepted format. Each is searched with and compared with what it found;
-                what they say of a place is taken together.
+            photos: N >= 1 photos in any accepted format. Every photo is searched and compared with its own candidates;
+                the evidence for a place is added up.
             fields: the visitor's options.
-            timer: started when the request came; its stage ``receive`` is the time the upload took.
-            tell: is told the candidates as soon as there are any, and each verdict.
+            timer: started when the request arrived; its stage ``receive`` is the time of the upload.
+            tell: called with the candidates as soon as they are known, and with every verdict.
 
         Raises:
-            ServiceRefused: a photo or an option is at fault, or a service is too busy.
-            RetrievalUnavailable: no candidates can be had.
-            VerifierUnavailable: no verdicts can be had, and they are required.
+            ServiceRefused: a photo or an option is invalid, or a service is too busy.
+            RetrievalUnavailable: the retrieval service cannot be reached.
+            VerifierUnavailable: the verifier gave no verdicts, and they are required.
         """
-        # One after another: a visitor with several photos takes no more than one place at a time.
+        # One after another, so that a visitor with several photos has only one request in progress.
         found, copies = await self._search_all(photos, fields)
-        is_verifying = fields.verify and any(each.candidates for each in found)
+        is_verifying = fields.verify and any(search.candidates for search in found)
         await tell(candidates_event(found, fields, is_verifying=is_verifying))
         verified = await self._verify(photos, found, fields) if is_verifying else None
-        for each in verified.ranking if verified is not None else ():
-            await tell(verdict_event(each))
+        for pair in verified.ranking if verified is not None else ():
+            await tell(verdict_event(pair))
         reply = retrieval_answer(found, fields) if verified is None else verified_answer(found, verified, fields)
         reply.copies = copies
         reply.timings_ms = _timings(timer, found, verified)
         return reply
 
     async def write_reasons(self, photos: Sequence[bytes], fields: MatchFields, reply: MatchReply) -> str | None:
-        """Have a model write why an answer is the answer; None where it matches nothing, or nobody can.
+        """Let a model write the reasons of an answer; None if nothing was matched, or no model can write them.
 
         Args:
-            photos: asked about.
+            photos: of the match.
             fields: the visitor's options.
             reply: the answer.
         """
@@ -108,10 +108,9 @@ class MatchPipeline:
             return None
 
     async def _search_all(self, photos: Sequence[bytes], fields: MatchFields) -> tuple[list[SearchReply], list[int]]:
-        """What is found for each photo, and which of them are copies of one before: nothing is found for those.
+        """Search all photos; return their replies and the numbers of copies of an earlier photo, without candidates.
 
-        Said twice, the same thing would be believed more, and however sure an answer must be, a visitor who taps twice
-        would get one.
+        Evidence from a copy would be counted twice: a visitor who sends a photo twice could pass any threshold.
         """
         found: list[SearchReply] = []
         copies: list[int] = []
@@ -120,7 +119,7 @@ class MatchPipeline:
                 reply, is_again = found[photos.index(photo)], True
             else:
                 reply = await self._search(photo, number, len(photos), fields)
-                is_again = any(is_copy(reply.query_signature, each.query_signature) for each in found)
+                is_again = any(is_copy(reply.query_signature, earlier.query_signature) for earlier in found)
             if is_again:
                 copies.append(number)
                 reply = reply.model_copy(update={"candidates": [], "further_views": [], "decision": _NO_DECISION})
@@ -146,7 +145,7 @@ class MatchPipeline:
     ) -> VerifyReply | None:
         request = VerifyRequest(
             collection=fields.collection,
-            candidates=[ref for photo, each in enumerate(found) for ref in candidate_refs(each, photo)],
+            candidates=[ref for photo, reply in enumerate(found) for ref in candidate_refs(reply, photo)],
             location=fields.location,
             prompt_style=fields.prompt_style,
             explain=fields.explain,
@@ -154,7 +153,7 @@ class MatchPipeline:
         )
         try:
             with self.breaker.attempt():
-                return await self.verifier.verify(photos, [each.query_features for each in found], request)
+                return await self.verifier.verify(photos, [reply.query_features for reply in found], request)
         except ServiceRefused as exc:
             if exc.status < 500:
                 raise
@@ -168,14 +167,14 @@ class MatchPipeline:
 
 
 def _naming_the_photo(refused: ServiceRefused, number: int) -> ServiceRefused:
-    """The same refusal, saying which of several photos it is about."""
-    body = ErrorBody.model_validate_json(refused.body)  # as the client has checked
+    """Add to a refusal which of several photos it is about."""
+    body = ErrorBody.model_validate_json(refused.body)  # the client has checked its format
     body.error.message = f"photo {number + 1}: {body.error.message}"
     return ServiceRefused(refused.status, body.model_dump_json().encode(), refused.retry_after)
 
 
 def _timings(timer: StageTimer, found: Sequence[SearchReply], verified: VerifyReply | None) -> dict[str, float]:
-    """All stages of all processes; ``gateway`` is what is left when the upload and both services are taken off."""
+    """Return all stages of all processes; ``gateway`` is the total without the upload and both services."""
     own = timer.finish()
     services = service_timings(found, verified)
     total = own.pop("total")

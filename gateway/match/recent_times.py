@@ -1,4 +1,4 @@
-"""How long the last answers took, stage by stage, for whoever looks at the page. Prometheus has the whole past."""
+"""The stage times of the last answers, for the status page. Prometheus has the complete history."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ class RecentTimes:
     """The stage times of the last answers."""
 
     def __init__(self, most: int = _MOST) -> None:
-        """Start with none.
+        """Start without answers.
 
         Args:
-            most: answers remembered, >= 1.
+            most: number of answers kept, >= 1.
         """
         self._answers: deque[Mapping[str, float]] = deque(maxlen=most)
 
     def note(self, timings_ms: Mapping[str, float]) -> None:
-        """Remember one answer's."""
+        """Add the times of one answer."""
         self._answers.append(dict(timings_ms))
 
     @property
     def count(self) -> int:
-        """How many answers are remembered."""
+        """Number of answers kept."""
         return len(self._answers)
 
     def summary(self) -> dict[str, dict[str, int]]:
-        """Per stage, in the order in which they ran, what half of the answers and what 95 % of them did not exceed.
+        """Return the median and the 95th percentile of every stage, in the order in which the stages ran.
 
         Returns:
             Milliseconds, ``median`` and ``p95``. An answer without a stage is not counted in it.
