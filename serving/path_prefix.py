@@ -66,9 +66,9 @@ class PathPrefix:
 
     def _prefix_of(self, scope: Scope) -> str:
         if self._is_trusted(scope):
-            told = Headers(scope=scope).get(PREFIX_HEADER, "").rstrip("/")
-            if told and is_prefix(told):
-                return told
+            header = Headers(scope=scope).get(PREFIX_HEADER, "").rstrip("/")
+            if header and is_prefix(header):
+                return header
         return self._prefix
 
     def _is_trusted(self, scope: Scope) -> bool:
@@ -88,9 +88,9 @@ class LinkPrefix:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request."""
-        told = Headers(scope=scope).get(PREFIX_HEADER, "") if scope["type"] == "http" else ""
-        if told and is_prefix(told):
-            await _with_prefix(told, self.app, scope, receive, send)
+        header = Headers(scope=scope).get(PREFIX_HEADER, "") if scope["type"] == "http" else ""
+        if header and is_prefix(header):
+            await _with_prefix(header, self.app, scope, receive, send)
         else:
             await self.app(scope, receive, send)
 

@@ -13,11 +13,11 @@ def corrections(rows: Iterable[tuple[str, ManifestRow]]) -> dict[str, ImageChang
     Args:
         rows: each with the id of the place that its photo shows.
     """
-    said: dict[str, dict[str, object]] = {}
+    texts_of: dict[str, dict[str, object]] = {}
     for place_id, row in rows:
-        texts = said.setdefault(unicodedata.normalize("NFC", place_id), {})
+        texts = texts_of.setdefault(unicodedata.normalize("NFC", place_id), {})
         for name in ("place_name", "description", "metadata", "latitude", "longitude"):
             value = getattr(row, name)
             if value not in ("", {}, None):
                 texts.setdefault(name, value)
-    return {place_id: ImageChange(**texts) for place_id, texts in said.items() if texts}  # type: ignore[arg-type]
+    return {place_id: ImageChange(**texts) for place_id, texts in texts_of.items() if texts}  # type: ignore[arg-type]

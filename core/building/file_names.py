@@ -65,20 +65,22 @@ def decode_names(raw: Sequence[RawName]) -> DecodedNames:
     The Unicode Path field of a name goes first, then the UTF-8 flag. The other names are UTF-8 if all are, else in
     the one encoding in which all read best as text.
     """
-    said = [_said_name(raw_name) for raw_name in raw]
+    declared = [_declared_name(raw_name) for raw_name in raw]
     silent = [
-        raw_name.data for raw_name, name in zip(raw, said, strict=True) if name is None and not raw_name.data.isascii()
+        raw_name.data
+        for raw_name, name in zip(raw, declared, strict=True)
+        if name is None and not raw_name.data.isascii()
     ]
     guessed = guess_encoding(silent, ZIP_ENCODINGS) if silent and not is_utf8(silent) else None
     codec = guessed or ("utf-8" if silent and is_utf8(silent) else "cp437")
     names = [
         raw_name.data.decode(codec, "replace") if name is None else name
-        for raw_name, name in zip(raw, said, strict=True)
+        for raw_name, name in zip(raw, declared, strict=True)
     ]
     return DecodedNames(tuple(map(normal_path, names)), guessed)
 
 
-def _said_name(raw: RawName) -> str | None:
+def _declared_name(raw: RawName) -> str | None:
     """The name where its entry says in which encoding it is, or there is only one reading."""
     position = 0
     while position + 4 <= len(raw.extra):

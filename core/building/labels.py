@@ -155,11 +155,11 @@ def true_places(photos: Collection[LabelledPhoto], place_ids: Collection[str]) -
 def _true_place(photo: LabelledPhoto, spelled: Mapping[str, str]) -> str | None:
     if photo.place is None:
         return None
-    said = unicodedata.normalize("NFC", photo.place.place_id)
-    candidates = [said]
+    own_id = unicodedata.normalize("NFC", photo.place.place_id)
+    candidates = [own_id]
     if photo.row is None:
-        candidates = [photo.folder, said]
-        for path in (photo.folder, said):
+        candidates = [photo.folder, own_id]
+        for path in (photo.folder, own_id):
             candidates += [str(parent) for parent in PurePosixPath(path).parents][:-1]
     return next((spelled[place_id] for place_id in candidates if place_id in spelled), None)
 

@@ -59,14 +59,14 @@ def reliability(
         bins: between 0 and 1.
         weights: N, how much each counts; None counts them alike.
     """
-    said, was = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    share = np.ones(len(said)) if weights is None else np.asarray(weights, dtype=np.float64)
-    numbers = np.minimum((said * bins).astype(int), bins - 1)
+    stated, was = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    share = np.ones(len(stated)) if weights is None else np.asarray(weights, dtype=np.float64)
+    numbers = np.minimum((stated * bins).astype(int), bins - 1)
     filled, error = [], 0.0
     for number in np.unique(numbers).tolist():
         inside = numbers == number
         weight = share[inside] / share[inside].sum()
-        mean, accuracy = float(said[inside] @ weight), float(was[inside] @ weight)
+        mean, accuracy = float(stated[inside] @ weight), float(was[inside] @ weight)
         filled.append(Bin(number / bins, mean, accuracy, int(inside.sum())))
         error += float(share[inside].sum() / share.sum()) * abs(mean - accuracy)
     return Reliability(tuple(filled), error if filled else math.nan)

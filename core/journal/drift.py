@@ -255,8 +255,8 @@ def _judge(
 
 
 def _precision(columns: MatchColumns, rows: NDArray[np.intp]) -> Share:
-    said = columns.right[rows]
-    return Share(int((said == 1).sum()), int((said >= 0).sum()))
+    feedback = columns.right[rows]
+    return Share(int((feedback == 1).sum()), int((feedback >= 0).sum()))
 
 
 def _say(weeks: Sequence[Week], reference: Reference | None, total: int) -> tuple[str, str, str]:

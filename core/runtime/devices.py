@@ -75,8 +75,12 @@ def noticing_lost_devices() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch.AcceleratorError is one
-        said = str(error)
-        if isinstance(error, torch.OutOfMemoryError) or _OF_ONE_CALL.search(said) or not _OF_THE_DEVICE.search(said):
+        message = str(error)
+        if (
+            isinstance(error, torch.OutOfMemoryError)
+            or _OF_ONE_CALL.search(message)
+            or not _OF_THE_DEVICE.search(message)
+        ):
             raise
         raise DeviceLost("the device failed for good; a new process is needed to use it again") from error
 

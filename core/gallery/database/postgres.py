@@ -294,9 +294,9 @@ def translating_failures(place: str) -> Iterator[None]:
 def _advice(exc: psycopg.Error) -> str:
     state = exc.sqlstate
     if state is None and isinstance(exc, psycopg.OperationalError):
-        said = str(exc).strip()
-        advice = next((advice for words, advice in _REFUSALS.items() if words in said), None)
-        return advice or f"{_AWAY} ({' '.join(said.split())[:300]})"
+        message = str(exc).strip()
+        advice = next((advice for words, advice in _REFUSALS.items() if words in message), None)
+        return advice or f"{_AWAY} ({' '.join(message.split())[:300]})"
     prefixes = [str(state)[:length] for length in (5, 3, 2)]
     advice = next((_CAUSES[prefix] for prefix in prefixes if prefix in _CAUSES), None)
     return advice or f"it failed: {exc.diag.message_primary or type(exc).__name__} ({state})"

@@ -129,15 +129,15 @@ class ChatServer:
 
     def _refusal(self, response: httpx.Response) -> BackendUnavailable:
         """Translate an error response into an error of this library."""
-        status, said = response.status_code, response.text[:300]
+        status, text = response.status_code, response.text[:300]
         if self._key:
-            said = said.replace(self._key, "***")
-        refused = f"server {self.name} refused with HTTP {status}: {said}"
+            text = text.replace(self._key, "***")
+        refused = f"server {self.name} refused with HTTP {status}: {text}"
         if status in _OF_THE_SERVER:
             return ServerFailed(refused, retry_after_s=_seconds(response.headers.get("retry-after")))
         if status >= _SERVER_ERROR:
             return ServerFailed(refused, may_be_the_requests=True)
-        return NoVerdict(f"{refused}; lower top_logprobs" if "logprobs" in said else refused)
+        return NoVerdict(f"{refused}; lower top_logprobs" if "logprobs" in text else refused)
 
     def _send(self, method: str, url: httpx.URL, timeout_s: float, **body: Any) -> httpx.Response:
         timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S))

@@ -27,10 +27,10 @@ def first_choice(body: Any) -> dict[str, Any]:
             return dict(choice)
     except (KeyError, IndexError, TypeError):
         pass
-    said = body.get("error") if isinstance(body, dict) else None
-    if said:
-        said = said.get("message", said) if isinstance(said, dict) else said
-        raise NoVerdict(f"the server's reply is an error: {str(said)[:300]}")
+    message = body.get("error") if isinstance(body, dict) else None
+    if message:
+        message = message.get("message", message) if isinstance(message, dict) else message
+        raise NoVerdict(f"the server's reply is an error: {str(message)[:300]}")
     raise BackendUnavailable("the server's reply is not a chat completion; check the URL, it ends with /v1")
 
 

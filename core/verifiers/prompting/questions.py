@@ -42,8 +42,8 @@ def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, exp
     reasons: Sequence[str | NoVerdict] = [""] * count
     if style.reasons_first:
         reasons = model.reply([(style.reasons_cue,)] * count, style.max_reason_tokens)
-        said = ["" if isinstance(text, NoVerdict) else text for text in reasons]
-        answers = model.weigh([(style.reasons_cue, text, style.cue) for text in said])
+        sentences = ["" if isinstance(text, NoVerdict) else text for text in reasons]
+        answers = model.weigh([(style.reasons_cue, text, style.cue) for text in sentences])
     else:
         answers = model.weigh([(style.cue,)] * count)
     if explain and not style.reasons_first:

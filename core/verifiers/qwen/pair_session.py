@@ -73,9 +73,9 @@ class PairSession:
     def _weigh(self, dialogues: Sequence[Dialogue], candidate_first: bool) -> list[WeighedAnswer | NoVerdict]:
         beginning, ends = self._write(dialogues, candidate_first)
         following: dict[Tokens, torch.Tensor] = {}
-        for said in self._answers.beginnings():
-            begun = [[*pieces, said] for pieces in ends] if said else ends
-            following[said] = self._in_batches(lambda some: self._runner.next_token_logprobs(beginning, some), begun)
+        for prefix in self._answers.beginnings():
+            begun = [[*pieces, prefix] for pieces in ends] if prefix else ends
+            following[prefix] = self._in_batches(lambda some: self._runner.next_token_logprobs(beginning, some), begun)
         yes, no = (
             torch.stack([_logprob(tokens, following) for tokens in answers], dim=1).tolist()
             for answers in (self._answers.yes, self._answers.no)

@@ -179,15 +179,15 @@ def feedback_sample(stored: StoredMatch) -> Sample | None:
 
     A ``wrong`` without a place does not tell what the photo shows.
     """
-    match, said = stored.match, stored.feedback
+    match, feedback = stored.match, stored.feedback
     # Without the stored signals of the decision, the score would be another one.
-    if said is None or match.verification != "done" or "signal bias" not in match.evidence:
+    if feedback is None or match.verification != "done" or "signal bias" not in match.evidence:
         return None
-    if said.verdict == "other_place":
-        return Sample(match.score, True, said.place_id == match.place_id, "feedback")
-    if said.verdict == "not_in_collection" or (said.verdict == "right" and not match.matched):
+    if feedback.verdict == "other_place":
+        return Sample(match.score, True, feedback.place_id == match.place_id, "feedback")
+    if feedback.verdict == "not_in_collection" or (feedback.verdict == "right" and not match.matched):
         return Sample(match.score, False, False, "feedback")
-    return Sample(match.score, True, True, "feedback") if said.verdict == "right" else None
+    return Sample(match.score, True, True, "feedback") if feedback.verdict == "right" else None
 
 
 def calibration_body(calibration: Calibration) -> CalibrationBody:

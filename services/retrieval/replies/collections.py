@@ -50,16 +50,16 @@ def match_record(body: MatchRecordBody) -> journal.MatchRecord:
 
 def feedback_reply(stored: StoredMatch) -> FeedbackReply:
     """Translate a match with feedback."""
-    said = stored.feedback
-    if said is None:
+    feedback = stored.feedback
+    if feedback is None:
         raise RuntimeError("a match without feedback cannot be answered as one with feedback")
     return FeedbackReply(
         request_id=stored.match.request_id,
         collection=stored.match.collection,
-        verdict=said.verdict,
-        place_id=said.place_id,
-        at=_time(said.at),
-        features_kept=said.has_features,
+        verdict=feedback.verdict,
+        place_id=feedback.place_id,
+        at=_time(feedback.at),
+        features_kept=feedback.has_features,
     )
 
 
@@ -113,7 +113,7 @@ def _preview_url(image_id: str) -> str:
 
 
 def _match_entry(stored: StoredMatch) -> MatchEntry:
-    match, said = stored.match, stored.feedback
+    match, feedback = stored.match, stored.feedback
     return MatchEntry.model_validate(
         {
             "request_id": match.request_id,
@@ -126,8 +126,8 @@ def _match_entry(stored: StoredMatch) -> MatchEntry:
             "verification": match.verification,
             "evidence": dict(match.evidence),
             "feedback": None
-            if said is None
-            else FeedbackEntry(verdict=said.verdict, place_id=said.place_id, at=_time(said.at)),
+            if feedback is None
+            else FeedbackEntry(verdict=feedback.verdict, place_id=feedback.place_id, at=_time(feedback.at)),
         }
     )
 

@@ -12,18 +12,18 @@ router = APIRouter(tags=["feedback"])
 
 
 @router.post("/feedback", summary="Report whether an answer was right", responses=error_answers(404, 422, 503))
-async def give_feedback(said: FeedbackRequest, service: Service) -> FeedbackReply:
+async def give_feedback(feedback: FeedbackRequest, service: Service) -> FeedbackReply:
     """Store the feedback; it replaces earlier feedback on the same match."""
-    await service.usage.await_match(said.request_id)
-    if said.place_id is not None:
-        collection = (await service.usage.find(said.request_id)).match.collection
-        page = await service.workers.run(service.gallery.list_images, collection, said.place_id, limit=1)
+    await service.usage.await_match(feedback.request_id)
+    if feedback.place_id is not None:
+        collection = (await service.usage.find(feedback.request_id)).match.collection
+        page = await service.workers.run(service.gallery.list_images, collection, feedback.place_id, limit=1)
         if not page.total:
             raise InvalidRequest(
-                f"no place of id {said.place_id[:80]!r} in collection {collection[:80]!r}; "
+                f"no place of id {feedback.place_id[:80]!r} in collection {collection[:80]!r}; "
                 "GET /index/places lists those that are, and not_in_collection says that it is none of them"
             )
-    return feedback_reply(await service.usage.give_feedback(said.request_id, said.verdict, said.place_id))
+    return feedback_reply(await service.usage.give_feedback(feedback.request_id, feedback.verdict, feedback.place_id))
 
 
 @router.post("/matches", summary="Keep the numbers of answers", responses=error_answers(422, 503))

@@ -194,7 +194,7 @@ def _plan(archive: zipfile.ZipFile, root_name: str, limits: ArchiveLimits, field
             for row, reason in plan.missing
             if row.role != "query"
         ]
-        upload.submissions += [submission for _, submission in sorted(listed, key=lambda each: each[0].line)]
+        upload.submissions += [submission for _, submission in sorted(listed, key=lambda pair: pair[0].line)]
     else:
         upload.submissions += [submission for _, submission in taken]
     for file in plan.files:

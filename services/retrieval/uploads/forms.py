@@ -76,7 +76,7 @@ def _read_with_manifest(files: Sequence[UploadFile], fields: AddFields, limits: 
         for file, planned in zip(loose, plan.files, strict=True)
         if planned.row is not None and planned.row.role != "query"
     ]
-    for row, file, reason in sorted(listed, key=lambda each: each[0].line):
+    for row, file, reason in sorted(listed, key=lambda item: item[0].line):
         if file is None:
             upload.submissions.append(refuse(shown_name(row.file), InvalidRequest(reason)))
         else:

@@ -143,13 +143,13 @@ def place_of_row(fields: AddFields, row: ManifestRow) -> Place | None:
     """Return the place of a photo in a manifest; the form fills the fields that the row leaves empty."""
     if row.names_place:
         return row.place()
-    said = {
+    values = {
         "description": row.description,
         "metadata": row.metadata,
         "latitude": row.latitude,
         "longitude": row.longitude,
     }
-    given = {name: value for name, value in said.items() if value not in ("", {}, None)}
+    given = {name: value for name, value in values.items() if value not in ("", {}, None)}
     return place_from_fields(fields.model_copy(update=given), stem=PurePosixPath(row.file).stem)
 
 
