@@ -56,6 +56,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
                 at_once = loaded.queries_at_once if isinstance(loaded, AsksServers) else 1
                 workers = worker if at_once == 1 else stack.enter_context(Workers(at_once, "verifier"))
                 engine = VerifierEngine(loaded, gallery, workers, settings, watch)
+                await workers.run(gallery.open_early)
                 _watch(metrics, engine, gallery)
                 return engine
 

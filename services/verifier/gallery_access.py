@@ -1,6 +1,7 @@
 """Read-only access to the retrieval service's gallery, which may not exist yet."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 from PIL import Image
 
-from core.errors import GalleryError, GalleryUnavailable, InvalidImage, UnknownImage
+from core.errors import GalleryError, GalleryUnavailable, InvalidImage, SemanticMatchError, UnknownImage
 from core.gallery import Gallery, Storage
 from core.gallery.photos.port import LostPhoto
 from core.gallery.storage import LOCAL
@@ -43,7 +44,7 @@ class CandidatePhoto:
 
 
 class GalleryAccess:
-    """Opens the gallery at its first use: the retrieval service creates it, and may start later."""
+    """Opens the gallery at its first use or before: the retrieval service creates it, and may start later."""
 
     def __init__(self, folder: Path, limits: ImageLimits, storage: Storage = LOCAL) -> None:
         """Set where the gallery is; it is not opened yet.
@@ -58,6 +59,11 @@ class GalleryAccess:
         self._storage = storage
         self._gallery: Gallery | None = None
         self._lock = Lock()
+
+    def open_early(self) -> None:
+        """Open the gallery if it exists, so that no visitor waits for it; a failure is repeated at the first use."""
+        with suppress(SemanticMatchError):
+            self._open()
 
     def photos(self, image_ids: Sequence[str]) -> list[CandidatePhoto]:
         """Read candidates, in the order given, without those that are no longer in the gallery.
