@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
-from core.errors import BackendUnavailable
+from core.errors import BackendUnavailable, GalleryError, InvalidImage
 from core.local_features.aliked import AlikedExtractor, AlikedMatcher
 from core.results import FeatureView, Photo
 from core.runtime.bounded_cache import BoundedCache
@@ -58,7 +58,7 @@ class AlikedStage:
             at_once: >= 1.
 
         Returns:
-            What was found, by the index of the candidate.
+            What was found, by the index of the candidate; nothing for one whose pixels are needed and cannot be had.
         """
         began = time.thread_time()
         view = self._view(query, rotation)
@@ -73,15 +73,20 @@ class AlikedStage:
             for number, (agreement, cost) in zip(
                 numbers, pool.map(compare, (candidates[number] for number in numbers)), strict=True
             ):
-                found[number] = agreement
                 spent += cost
-            if any(is_enough(number, found[number]) for number in numbers):
+                if agreement is not None:
+                    found[number] = agreement
+            if any(number in found and is_enough(number, found[number]) for number in numbers):
                 break
         return found
 
-    def _compare(self, view: FeatureView, candidate: Photo) -> tuple[Agreement, float]:
+    def _compare(self, view: FeatureView, candidate: Photo) -> tuple[Agreement | None, float]:
         began = time.thread_time()
-        agreement = compare_views(self._matcher, view, self._view(candidate, 0))
+        try:
+            agreement = compare_views(self._matcher, view, self._view(candidate, 0))
+        except (InvalidImage, GalleryError) as error:
+            logger.warning("a candidate is not compared a second time: %s", error)
+            agreement = None
         return agreement, time.thread_time() - began
 
     def _view(self, photo: Photo, rotation: int) -> FeatureView:

@@ -7,7 +7,7 @@ import pytest
 from fakes.images import draw_place, see_again
 from PIL import Image
 
-from core.errors import BackendUnavailable
+from core.errors import BackendUnavailable, InvalidImage
 from core.local_features import aliked
 from core.local_features.aliked import AlikedExtractor
 from core.results import Photo
@@ -82,6 +82,23 @@ def test_stored_features_are_used_and_those_of_others_are_kept(doubtful, monkeyp
 
     assert [verdict.is_match for verdict in verdicts] == [False, True]
     assert [image for image in extracted if image is not query] == [unstored]
+
+
+def test_a_damaged_original_leaves_a_candidate_to_the_first_stage(doubtful, embedded):
+    """Its stored features were enough for XFeat; the other candidates are compared as usual."""
+
+    def damaged() -> Image.Image:
+        raise InvalidImage("the file is damaged")
+
+    place = draw_place(1)
+    (known,) = embedded.encode([place]).local_features
+    query = photo(see_again(place, 5).image)
+
+    lost, whole = doubtful.measure(query, [Photo(damaged, "lost", known), photo(place)])
+
+    assert lost.second is None
+    assert lost.first.matches > 100
+    assert whole.second is not None
 
 
 def test_the_stage_can_be_switched_off_and_says_where_it_cannot_be_had(monkeypatch, caplog):
