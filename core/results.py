@@ -37,6 +37,7 @@ class FeatureView:
         scores: float32 [P], detection strength, descending.
         size: (width, height) in pixels of the turned and resized photo on which they were detected.
         rotation: degrees by which the upright photo was turned counter-clockwise before detection: 0, 90, 180, 270.
+        mirrored: whether the upright photo was mirrored left to right before it was turned.
     """
 
     keypoints: NDArray[np.float32]
@@ -44,6 +45,7 @@ class FeatureView:
     scores: NDArray[np.float32]
     size: tuple[int, int]
     rotation: int = 0
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

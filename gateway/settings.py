@@ -151,7 +151,7 @@ class GatewaySettings(ProcessSettings):
         default=128, gt=0, description="most matches processed at once; more are refused with 503"
     )
     longest_match_s: float = Field(
-        default=3.5,
+        default=10.0,
         gt=0,
         description="time for each photo of a match, seconds; a match that would take longer at the current pace is "
         "refused with 503, and one whose time is over is answered without the verifier",

@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from core.building.corrections import corrections
@@ -21,7 +22,7 @@ from core.building.indexing import FileOutcome, PhotoToIndex, index_photos
 from core.building.labels import LabelledPhoto, scan_folder
 from core.building.verifier_features import VerifierFeatureMaker, are_wanted
 from core.encoders import ENCODERS
-from core.errors import SemanticMatchError
+from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.gallery.values import PlaceCorrections
 from core.m1_retrieval import create_encoder
@@ -118,13 +119,10 @@ def _build(arguments: argparse.Namespace) -> int:
             print(f"the texts of {corrected.changed} places were corrected by the manifest")
         for reason in corrected.refused:
             print(f"not corrected: {reason}")
-        if not arguments.without_verifier_features and are_wanted(gallery):
-            maker = VerifierFeatureMaker(gallery)
-            pending = maker.make_all()
-            for _ in tqdm(pending, unit="photo", desc="features for the verifier", disable=None):
-                pass
         if arguments.export_h5:
             _export(gallery, arguments.collection, arguments.export_h5)
+        if not arguments.without_verifier_features and are_wanted(gallery):
+            _make_verifier_features(gallery)
         # A shard of a few photos may have none.
         return 0 if gallery.count(arguments.collection) or not photos else 2
 
@@ -147,6 +145,23 @@ def _count(
         print(line)
     print_first(elsewhere)
     return counts, images
+
+
+def _make_verifier_features(gallery: Gallery) -> None:
+    """Make what only the verifier reads; without it, the gallery is complete all the same."""
+    from tqdm import tqdm
+
+    maker = VerifierFeatureMaker(gallery)
+    pending = maker.pending()
+    try:
+        first = next(pending, None)
+        images = pending if first is None else chain([first], pending)
+        for image in tqdm(images, total=maker.left, unit="photo", desc="features for the verifier", disable=None):
+            maker.make(image)
+    except (BackendUnavailable, GalleryUnavailable) as error:
+        print(
+            f"the verifier's features are not complete, the service or another run makes them: {error}", file=sys.stderr
+        )
 
 
 def _correct_texts(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import EncoderMismatch, GalleryUnavailable, UnknownImage
 from core.gallery import Gallery, NewImage
+from core.local_features.aliked import EXTRACTOR as ALIKED
 from core.results import GalleryImage
 
 _BATCH_BYTES = 64 * 1024 * 1024  # of originals, or so many images as are wanted; two batches are in memory
@@ -70,7 +71,7 @@ def merge(source: Gallery, target: Gallery, *, batch_images: int = 128) -> Itera
             for batch, known in _batches(source, target, summary.name, batch_images):
                 if writing is not None:
                     yield writing.result()
-                writing = writer.submit(_add, target, batch, known)
+                writing = writer.submit(_add, source, target, batch, known)
         if writing is not None:
             yield writing.result()
 
@@ -142,7 +143,11 @@ def _holds(gallery: Gallery, image_id: str) -> bool:
     return True
 
 
-def _add(target: Gallery, batch: Sequence[NewImage], known: int) -> MergedBatch:
+def _add(source: Gallery, target: Gallery, batch: Sequence[NewImage], known: int) -> MergedBatch:
     results = target.add(batch) if batch else []
-    added = sum(result.status == "added" for result in results)
-    return MergedBatch(added, known + len(results) - added)
+    added = [result.image.content_hash for result in results if result.status == "added"]
+    for content_hash in added:
+        features = source.verifier_features(content_hash, ALIKED)
+        if features is not None:
+            target.store_verifier_features(content_hash, features)
+    return MergedBatch(len(added), known + len(results) - len(added))

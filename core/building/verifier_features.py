@@ -1,4 +1,4 @@
-"""Features of gallery photos that only the second stage of the geometric verifier reads, made once and kept.
+"""Features of gallery photos that only the second stage of the geometric verifier reads, made once and stored.
 
 They take ten times as long as the embedding, so they are made after a photo can be found, not before.
 """
@@ -6,28 +6,29 @@ They take ten times as long as the embedding, so they are made after a photo can
 import logging
 from collections.abc import Iterator
 
-from core.errors import InvalidImage
+from core.errors import GalleryUnavailable, InvalidImage
 from core.gallery import Gallery
 from core.gallery.photos.port import LostPhoto
 from core.imaging.decoding import ImageLimits
 from core.local_features import aliked
 from core.results import GalleryImage
 
-_AT_ONCE = 16
+# So many missing originals in a row mean that the photos as a whole cannot be reached.
+_MOST_LOST = 20
 
 logger = logging.getLogger(__name__)
 
 
 def are_wanted(gallery: Gallery) -> bool:
-    """Say whether this machine can make them, and the gallery's encoder has local features for the first stage."""
+    """Return whether this machine can make them, and the gallery's encoder has local features for the first stage."""
     return gallery.fingerprint.name == "embedded" and aliked.is_installed()
 
 
 class VerifierFeatureMaker:
-    """Makes the features that a gallery lacks. For one thread.
+    """Makes the features that a gallery lacks. For one thread at a time.
 
     Attributes:
-        left: photos without features when it was last asked; those that cannot be read are among them.
+        left: photos without features, as counted when the latest pass began, less those made since.
     """
 
     def __init__(self, gallery: Gallery, limits: ImageLimits | None = None) -> None:
@@ -40,35 +41,50 @@ class VerifierFeatureMaker:
         self._gallery = gallery
         self._limits = limits
         self._extractor: aliked.AlikedExtractor | None = None
-        self._unreadable: set[str] = set()
+        self._lost = 0
+        self._passed = 0
         self.left = 0
 
-    def pending(self) -> list[GalleryImage]:
-        """List some photos that have none, the newest first; empty when all that can be read have theirs."""
-        images, self.left = self._gallery.without_verifier_features(aliked.EXTRACTOR, _AT_ONCE + len(self._unreadable))
-        return [image for image in images if image.content_hash not in self._unreadable]
+    def pending(self) -> Iterator[GalleryImage]:
+        """Go through the images that have no features, newest first.
+
+        Once a pass has ended, the next takes newer images only: what could not be read is tried again after a restart.
+        """
+        photos, made = self._gallery.count_verifier_features(aliked.EXTRACTOR)
+        self.left = max(photos - made, 0)
+        newest, before = self._passed, 2**62
+        while page := self._gallery.without_verifier_features(
+            aliked.EXTRACTOR, after_seq=self._passed, before_seq=before
+        ):
+            newest = max(newest, page[0][0])
+            for seq, image in page:
+                yield image
+                before = seq
+        self._passed = newest
 
     def make(self, image: GalleryImage) -> None:
-        """Make and keep the features of one photo; one that is damaged or gone is passed over from now on.
+        """Make and store the features of one photo; one that is damaged or gone is left out.
 
         Raises:
-            GalleryUnavailable: the gallery cannot be read or written.
+            GalleryUnavailable: the gallery cannot be read or written, or many originals in a row are gone.
+            BackendUnavailable: the weights are not there.
         """
         if self._extractor is None:
             self._extractor = aliked.AlikedExtractor()
-        (photo,) = self._gallery.photos([image], self._limits)
         try:
-            features = self._extractor.extract(photo.load())
-        except (InvalidImage, LostPhoto) as error:
-            self._unreadable.add(image.content_hash)
+            features = self._extractor.extract(self._gallery.load_original(image, self._limits))
+        except LostPhoto as error:
+            self._lost += 1
+            if self._lost >= _MOST_LOST:
+                self._lost = 0
+                raise GalleryUnavailable(
+                    f"{_MOST_LOST} originals in a row cannot be reached; the last: {error}"
+                ) from None
             logger.warning("no features for the verifier of image %s: %s", image.image_id, error)
             return
+        except InvalidImage as error:
+            logger.warning("no features for the verifier of image %s: %s", image.image_id, error)
+            return
+        self._lost = 0
         self._gallery.store_verifier_features(image.content_hash, features)
-
-    def make_all(self) -> Iterator[int]:
-        """Make all that are missing; yields after each photo how many are left."""
-        while images := self.pending():
-            for image in images:
-                self.make(image)
-                self.left -= 1
-                yield self.left
+        self.left = max(self.left - 1, 0)

@@ -382,19 +382,39 @@ class Gallery:
                 self._features.put(key, known)
         return known
 
-    def without_verifier_features(self, extractor: str, limit: int) -> tuple[list[GalleryImage], int]:
-        """List images whose photos have no features of an extractor yet.
+    def without_verifier_features(
+        self, extractor: str, *, after_seq: int = 0, before_seq: int = 2**62, limit: int = 16
+    ) -> list[tuple[int, GalleryImage]]:
+        """List images whose photos have no features of an extractor yet, newest first.
 
         Args:
             extractor: by name.
+            after_seq: only images with a larger seq.
+            before_seq: only images with a smaller seq, to go on where an earlier list ended.
             limit: at most so many images, >= 1.
 
         Returns:
-            The newest images, one per photo, and how many photos there are in all.
+            The seq of each image, and the image.
         """
         with self._database.reading() as connection:
-            images = self._images.by_seqs(connection, verifier_rows.seqs_without(connection, extractor, limit))
-            return list(images.values()), verifier_rows.count_without(connection, extractor)
+            seqs = verifier_rows.seqs_without(connection, extractor, after_seq, before_seq, limit)
+            images = self._images.by_seqs(connection, seqs)
+        return [(seq, images[seq]) for seq in seqs if seq in images]
+
+    def count_verifier_features(self, extractor: str) -> tuple[int, int]:
+        """Count the photos, and those of them that have features of an extractor."""
+        with self._database.reading() as connection:
+            return verifier_rows.count(connection, extractor)
+
+    def load_original(self, image: GalleryImage, limits: ImageLimits | None = None) -> Image.Image:
+        """Decode the original of an image: upright, RGB.
+
+        Raises:
+            InvalidImage: it cannot be decoded.
+            LostPhoto: it is gone, or is not as long as it was.
+            GalleryUnavailable: the photos cannot be reached.
+        """
+        return self._load(image, limits)
 
     def store_verifier_features(self, content_hash: str, features: LocalFeatures) -> None:
         """Keep what an extractor made of a photo, as long as an image holds the photo."""

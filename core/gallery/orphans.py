@@ -74,9 +74,10 @@ def sweep(database: Database, files: PhotoStore) -> int:
             orphans = suspects - used_contents(connection, suspects)
             gone = [name for name in names if hash_in(name) in orphans]
             files.remove_names(gone)
-            verifier_features.delete(connection, orphans)
-            connection.execute("COMMIT")
         swept += len(gone)
+    with database.writing() as connection:
+        verifier_features.delete_unused(connection)
+        connection.execute("COMMIT")
     return swept
 
 

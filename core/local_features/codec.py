@@ -1,9 +1,10 @@
 """Local features as compact bytes: for the gallery's rows and for the hop between the services.
 
 Layout, little-endian: 4 bytes magic, number of views, length of the extractor's name, the name in UTF-8, then view
-after view: a header (keypoints, descriptor width, photo size, rotation, descriptor scale), keypoints as uint16 [P, 2]
-(fractions times 65535), scores as float16 [P], descriptors as int8 [P, d] (values times the scale). Rounding a unit
-descriptor to int8 moves a cosine by less than 0.001; 1024 keypoints of 64 dimensions take 70 KB.
+after view: a header (keypoints, descriptor width, photo size, rotation plus 1 where the view is mirrored, descriptor
+scale), keypoints as uint16 [P, 2] (fractions times 65535), scores as float16 [P], descriptors as int8 [P, d] (values
+times the scale). Rounding a unit descriptor to int8 moves a cosine by less than 0.001; 1024 keypoints of 64 dimensions
+take 70 KB.
 """
 
 import struct
@@ -55,7 +56,7 @@ def _pack_view(view: FeatureView) -> bytes:
     scale = 127.0 / largest if largest > 0 else 127.0
     return b"".join(
         (
-            _VIEW.pack(count, width, *view.size, view.rotation, scale),
+            _VIEW.pack(count, width, *view.size, view.rotation + view.mirrored, scale),
             np.rint(np.clip(view.keypoints, 0, 1) * 65535).astype("<u2").tobytes(),
             view.scores.astype("<f2").tobytes(),
             np.rint(descriptors * scale).astype("i1").tobytes(),
@@ -67,11 +68,14 @@ def _unpack_view(data: bytes, at: int) -> tuple[FeatureView, int]:
     """Read one view that begins at byte ``at``; say where the next begins."""
     count, width, photo_width, photo_height, rotation, scale = _VIEW.unpack_from(data, at)
     at += _VIEW.size
+    mirrored = bool(rotation & 1)
+    rotation -= mirrored
     if rotation not in (0, 90, 180, 270) or not scale > 0 or len(data) < at + count * (6 + width):
         raise ValueError(f"no room for {count} keypoints of width {width}, rotation {rotation}, scale {scale}")
     keypoints = np.frombuffer(data, "<u2", count * 2, at).reshape(count, 2).astype(np.float32) / np.float32(65535)
     scores = np.frombuffer(data, "<f2", count, at + count * 4).astype(np.float32)
     descriptors = np.frombuffer(data, "i1", count * width, at + count * 6).reshape(count, width).astype(np.float32)
     descriptors /= np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-6)
-    view = FeatureView(keypoints, descriptors.astype(np.float16), scores, (photo_width, photo_height), rotation)
+    size = photo_width, photo_height
+    view = FeatureView(keypoints, descriptors.astype(np.float16), scores, size, rotation, mirrored)
     return view, at + count * (6 + width)

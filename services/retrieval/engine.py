@@ -57,6 +57,7 @@ class RetrievalEngine:
 
     Attributes:
         gate: admits searches.
+        searches: how many visitors' searches have begun.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class RetrievalEngine:
             watch: a context manager around code that may use the device.
         """
         self.gate = Gate(most_waiting)
+        self.searches = 0
         self._gallery = gallery
         self._look_again = look_again
         self._batcher = batcher
@@ -129,6 +131,7 @@ class RetrievalEngine:
             DeadlinePassed: the caller is gone; checked between decoding, encoding, searching and further looks.
         """
         with self.gate.admit(), cancelled_by(current_deadline().check):
+            self.searches += not in_background
             with timer.stage("decode"):
                 query = await self._workers.run(self._decode, photo, collection)
             with timer.stage("encode"):

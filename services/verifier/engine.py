@@ -112,7 +112,9 @@ class VerifierEngine:
             DeadlinePassed: the caller is gone; checked before every step, and by some backends between candidates.
         """
         asked = perf_counter()
-        with self.gate.admit(in_background=request.in_background), cancelled_by(current_deadline().check):
+        deadline = current_deadline()
+        still_wanted = cancelled_by(deadline.check, lambda: deadline.seconds_left)
+        with self.gate.admit(in_background=request.in_background), still_wanted:
             return await self._workers.run(self._verify, photos, features, request, timer, asked)
 
     async def prove(self) -> None:

@@ -23,7 +23,7 @@ SEMANTIC_DIM = 512
 _STATISTICS = "statistics.npz"
 # A crop of a larger share of the photo, or with more overlap with another crop, adds no view worth its time.
 _WORTH_CROPPING, _MUCH_THE_SAME = 0.7, 0.7
-_MOST_PARTS = 2
+_MOST_FRAMED, _MOST_PARTS = 1, 2
 
 
 class EmbeddedEncoder:
@@ -82,7 +82,7 @@ class EmbeddedEncoder:
                 yield self._look_at(image, part, rotation)
 
     def _parts(self, image: Image.Image, first: LocalFeatures) -> list[Region | Quadrilateral]:
-        framed = find_quadrilaterals(image, _MOST_PARTS)
+        framed = find_quadrilaterals(image, _MOST_FRAMED)
         densest = densest_region(first.views[0])
         regions = [region for region in (densest, CENTRE) if region is not None and region.area < _WORTH_CROPPING]
         if len(regions) == 2 and regions[0].overlap(regions[1]) > _MUCH_THE_SAME:
@@ -103,11 +103,7 @@ class EmbeddedEncoder:
     def _look_at_mirrored(self, image: Image.Image) -> Look:
         encodings = self.encode([ImageOps.mirror(image)])
         (found,) = encodings.local_features
-        # The keypoints are those of the photo as it came, so that they can be drawn there.
-        back = np.array([-1, 1], np.float32), np.array([1, 0], np.float32)
-        views = (
-            tuple(replace(view, keypoints=view.keypoints * back[0] + back[1]) for view in found.views) if found else ()
-        )
+        views = tuple(replace(view, mirrored=True) for view in found.views) if found else ()
         return Look(LocalFeatures(views, self._extractor.name), encodings.embeddings[0])
 
 

@@ -10,13 +10,6 @@ from core.gallery.database.port import Connection, placeholders
 from core.local_features.codec import pack, unpack
 from core.results import LocalFeatures
 
-_LACKING = """
-    FROM images WHERE NOT EXISTS (
-        SELECT 1 FROM verifier_features
-        WHERE verifier_features.content_hash = images.content_hash AND verifier_features.extractor = ?
-    )
-"""
-
 
 def read(connection: Connection, content_hash: str, extractor: str) -> LocalFeatures | None:
     """Read the features that an extractor made of a photo; None where there are none.
@@ -44,18 +37,35 @@ def write(connection: Connection, content_hash: str, features: LocalFeatures) ->
     )
 
 
-def seqs_without(connection: Connection, extractor: str, limit: int) -> list[int]:
-    """Read the seqs of the newest images whose photos have no features of an extractor, one per photo."""
+def seqs_without(connection: Connection, extractor: str, after_seq: int, before_seq: int, limit: int) -> list[int]:
+    """Read the seqs of the newest images between two seqs whose photos have no features of an extractor."""
     rows = connection.execute(
-        f"SELECT max(seq) {_LACKING} GROUP BY content_hash ORDER BY max(seq) DESC LIMIT ?", (extractor, limit)
+        """
+        SELECT seq FROM images WHERE seq > ? AND seq < ? AND NOT EXISTS (
+            SELECT 1 FROM verifier_features
+            WHERE verifier_features.content_hash = images.content_hash AND verifier_features.extractor = ?
+        ) ORDER BY seq DESC LIMIT ?
+        """,
+        (after_seq, before_seq, extractor, limit),
     )
     return [row[0] for row in rows]
 
 
-def count_without(connection: Connection, extractor: str) -> int:
-    """Count the photos that have no features of an extractor."""
-    count: int = connection.execute(f"SELECT count(DISTINCT content_hash) {_LACKING}", (extractor,)).fetchone()[0]
-    return count
+def count(connection: Connection, extractor: str) -> tuple[int, int]:
+    """Count the photos, and those of them that have features of an extractor."""
+    photos: int = connection.execute("SELECT count(DISTINCT content_hash) FROM images").fetchone()[0]
+    made: int = connection.execute(
+        "SELECT count(*) FROM verifier_features WHERE extractor = ?", (extractor,)
+    ).fetchone()[0]
+    return photos, made
+
+
+def delete_unused(connection: Connection) -> None:
+    """Delete the features of photos that no image shows, in the trash either."""
+    connection.execute(
+        "DELETE FROM verifier_features WHERE NOT EXISTS "
+        "(SELECT 1 FROM images WHERE images.content_hash = verifier_features.content_hash)"
+    )
 
 
 def delete(connection: Connection, content_hashes: Collection[str]) -> None:

@@ -10,8 +10,11 @@ from core.errors import BackendUnavailable, GalleryError, InvalidImage
 from core.local_features.aliked import AlikedExtractor, AlikedMatcher
 from core.results import FeatureView, Photo
 from core.runtime.bounded_cache import BoundedCache
-from core.runtime.cancellation import cancellable, raise_if_cancelled
+from core.runtime.cancellation import cancellable, raise_if_cancelled, seconds_left
 from core.verifiers.geometric.two_view import Agreement, compare_views
+
+# What comes after the stage needs some time too; with less than this left, the first stage's verdicts are returned.
+_LEAST_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class AlikedStage:
     def compare(
         self,
         query: Photo,
-        rotation: int,
+        seen_as: FeatureView,
         candidates: Sequence[Photo],
         *,
         budget_s: float,
@@ -46,11 +49,11 @@ class AlikedStage:
         pool: Executor,
         at_once: int,
     ) -> dict[int, Agreement]:
-        """Compare a query with candidates in the order given, until it is enough or the budget is spent.
+        """Compare a query with candidates in the order given, until it is enough, or budget or time is spent.
 
         Args:
             query: the photo asked about.
-            rotation: degrees counter-clockwise by which it is turned first.
+            seen_as: a view of it that agreed best so far: it is turned and mirrored likewise.
             candidates: the most promising first.
             budget_s: seconds of work, of all threads together; no further pair begins once they are spent.
             is_enough: whether the agreement with the candidate of this index makes further pairs needless.
@@ -60,14 +63,20 @@ class AlikedStage:
         Returns:
             What was found, by the index of the candidate; nothing for one whose pixels are needed and cannot be had.
         """
+        if seconds_left() < _LEAST_S:
+            return {}
         began = time.thread_time()
-        view = self._view(query, rotation)
+        try:
+            view = self._view(query, seen_as.rotation, mirrored=seen_as.mirrored)
+        except InvalidImage as error:
+            logger.warning("a photo is not compared a second time: %s", error)
+            return {}
         spent = time.thread_time() - began
         found: dict[int, Agreement] = {}
         compare = cancellable(partial(self._compare, view))
         for start in range(0, len(candidates), at_once):
             raise_if_cancelled()
-            if spent >= budget_s:
+            if spent >= budget_s or seconds_left() < _LEAST_S:
                 break
             numbers = range(start, min(start + at_once, len(candidates)))
             for number, (agreement, cost) in zip(
@@ -83,20 +92,21 @@ class AlikedStage:
     def _compare(self, view: FeatureView, candidate: Photo) -> tuple[Agreement | None, float]:
         began = time.thread_time()
         try:
-            agreement = compare_views(self._matcher, view, self._view(candidate, 0))
+            agreement = compare_views(self._matcher, view, self._view(candidate))
         except (InvalidImage, GalleryError) as error:
             logger.warning("a candidate is not compared a second time: %s", error)
             agreement = None
         return agreement, time.thread_time() - began
 
-    def _view(self, photo: Photo, rotation: int) -> FeatureView:
-        stored = photo.stored_features(self._extractor.name) if rotation == 0 else None
+    def _view(self, photo: Photo, rotation: int = 0, *, mirrored: bool = False) -> FeatureView:
+        is_upright = rotation == 0 and not mirrored
+        stored = photo.stored_features(self._extractor.name) if is_upright else None
         if stored is not None:
             return stored.views[0]
-        key = f"{photo.content_hash} {rotation}" if photo.content_hash else None
+        key = f"{photo.content_hash} {rotation} {mirrored}" if photo.content_hash else None
         known = self._cache.get(key) if key else None
         if known is None:
-            known = self._extractor.extract(photo.load(), rotation).views[0]
+            known = self._extractor.extract(photo.load(), rotation, mirrored=mirrored).views[0]
             if key:
                 self._cache.put(key, known)
         return known

@@ -61,9 +61,13 @@ def compare_views(matcher: LightGlueMatcher, query: FeatureView, reference: Feat
         inliers=int(scene.sum()),
         planar_inliers=int(plane.sum()),
         correspondences=Correspondences(
-            to_upright(query_points[shown], query.rotation), reference_points[shown], query.rotation
+            _unmirrored(to_upright(query_points[shown], query.rotation), query), reference_points[shown], query.rotation
         ),
     )
+
+
+def _unmirrored(points: NDArray[np.float32], view: FeatureView) -> NDArray[np.float32]:
+    return np.array([1, 0], np.float32) + points * np.array([-1, 1], np.float32) if view.mirrored else points
 
 
 def _inliers(

@@ -88,7 +88,7 @@ class GeometricVerifier:
         references = [self._features(candidate) for candidate in candidates]
         features, local = self._compare(query, references)
         first = list(self._pool.map(cancellable(partial(self._measure, features)), references, local))
-        return first if self._second is None else self._look_twice(query, candidates, first)
+        return first if self._second is None else self._look_twice(query, features, candidates, first, local)
 
     def close(self) -> None:
         """Let the worker threads end."""
@@ -126,22 +126,28 @@ class GeometricVerifier:
         return GeometricEvidence(best.score, compare_views(self._matcher, *views))
 
     def _look_twice(
-        self, query: Photo, candidates: Sequence[Photo], first: Sequence[GeometricEvidence]
+        self,
+        query: Photo,
+        features: LocalFeatures,
+        candidates: Sequence[Photo],
+        first: Sequence[GeometricEvidence],
+        local: Sequence[LocalEvidence],
     ) -> list[GeometricEvidence]:
         """Compare the open pairs with ALIKED, unless one pair is settled."""
         confidences = [self._rule.confidence(evidence) for evidence in first]
         if self._second is None or max(confidences) >= SETTLED:
             return list(first)
         order = sorted(range(len(first)), key=lambda number: (-round(confidences[number], 1), number))
-        surest = first[order[0]]
-        is_turned = surest.local_score >= CLEAR_SCORE / 2
+        surest = local[order[0]]
+        # What agrees hardly at all says nothing of how the phone was held.
+        seen_as = features.views[surest.query_view if surest.score >= CLEAR_SCORE / 2 else 0]
 
         def is_enough(place: int, agreement: Agreement) -> bool:
             return self._rule.confidence(replace(first[order[place]], second=agreement)) >= ENOUGH
 
         found = self._second.compare(
             query,
-            surest.first.correspondences.rotation if is_turned else 0,
+            seen_as,
             [candidates[number] for number in order],
             budget_s=self._second_budget_s,
             is_enough=is_enough,

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 from core.building.verifier_features import VerifierFeatureMaker, are_wanted
-from core.errors import BackendUnavailable, GalleryUnavailable
+from core.errors import SemanticMatchError
 from core.gallery import Gallery
 from core.imaging.decoding import ImageLimits
 from services.retrieval.background.jobs import BackgroundJobs
@@ -16,19 +17,19 @@ from serving.workers import Workers
 
 _JOB = "verifier features"
 _LOOK_EVERY_S = 5.0
-_PAUSE_S = 0.2
-# A stream of visitors that never ends does not stop the work for ever.
-_MOST_PAUSES = 50
+_AFTER_FAILURE_S = 60.0
+# After a search, its candidates are verified: the processors are needed for some time yet.
+_QUIET_S = 2.0
+_POLL_S = 0.2
+# Visitors who never stop coming do not stop the work for ever.
+_LONGEST_WAIT_S = 10.0
+_MOST_FAILURES = 5
 
 logger = logging.getLogger(__name__)
 
 
 class VerifierFeatures:
-    """The features of one gallery. Belongs to one event loop; made by ``making_verifier_features``.
-
-    Attributes:
-        left: photos that have none yet.
-    """
+    """The features of one gallery. Belongs to one event loop; made by ``making_verifier_features``."""
 
     def __init__(
         self,
@@ -38,52 +39,72 @@ class VerifierFeatures:
         workers: Workers,
         limits: ImageLimits,
     ) -> None:
-        """Compose; ``workers`` is one thread of low priority."""
+        """Set the parts; ``workers`` is one thread of low priority."""
         self._gallery = gallery
         self._engine = engine
         self._jobs = jobs
         self._workers = workers
         self._maker = VerifierFeatureMaker(gallery, limits)
-        self._looked_at = -1
+        self._passed_generation = -1
+        self._searches = 0
+        self._searched_at = -_QUIET_S
 
     @property
     def left(self) -> int:
-        """Photos that have none yet, as of the last look."""
+        """Photos that have none yet, as of the last pass."""
         return self._maker.left
 
     async def make_pending(self) -> None:
-        """Make what is missing, unless nothing has changed, or another replica is at it."""
+        """Make what is missing, unless nothing has changed, or another replica does it."""
         generation = await self._workers.run(lambda: self._gallery.generation)
-        if generation == self._looked_at or not await self._workers.run(self._maker.pending):
-            self._looked_at = generation
+        if generation == self._passed_generation:
             return
         owner = uuid4().hex
         if await self._jobs.begin(_JOB, owner, "") is None:
-            await self._jobs.run(_JOB, owner, self._make, str)
+            await self._jobs.run(_JOB, owner, lambda: self._pass(generation), str)
 
     async def keep_making(self) -> None:
-        """Call ``make_pending`` again and again."""
+        """Call ``make_pending`` again and again, whatever happens."""
         while True:
+            pause_s = _LOOK_EVERY_S
             try:
                 await self.make_pending()
-            except (GalleryUnavailable, BackendUnavailable) as exc:
+            except SemanticMatchError as exc:
                 logger.warning("features for the verifier are made later: %s", exc)
-            await asyncio.sleep(_LOOK_EVERY_S)
+                pause_s = _AFTER_FAILURE_S
+            except Exception:
+                logger.exception("features for the verifier are made later")
+                pause_s = _AFTER_FAILURE_S
+            await asyncio.sleep(pause_s)
 
-    async def _make(self) -> None:
-        try:
-            while images := await self._workers.run(self._maker.pending):
-                for image in images:
-                    await self._let_others_pass()
-                    await self._workers.run(self._maker.make, image)
-        except (GalleryUnavailable, BackendUnavailable) as exc:
-            logger.warning("features for the verifier are made later: %s", exc)
+    async def _pass(self, generation: int) -> None:
+        """Go through the photos without features once; a photo that fails in an unforeseen way is left out."""
+        failures = 0
+        pending = self._maker.pending()
+        while (image := await self._workers.run(next, pending, None)) is not None:
+            await self._let_others_pass()
+            try:
+                await self._workers.run(self._maker.make, image)
+            except SemanticMatchError as exc:
+                logger.warning("features for the verifier are made later: %s", exc)
+                return
+            except Exception:
+                logger.exception("no features for the verifier of image %s", image.image_id)
+                failures += 1
+                if failures == _MOST_FAILURES:
+                    return
+        self._passed_generation = generation
 
     async def _let_others_pass(self) -> None:
-        for _ in range(_MOST_PAUSES):
-            if not self._engine.gate.inside and not self._engine.waiting:
+        """Wait until no search has run for a while, and no photo waits to be encoded; at most for some seconds."""
+        until = time.monotonic() + _LONGEST_WAIT_S
+        while time.monotonic() < until:
+            now = time.monotonic()
+            if self._engine.searches != self._searches or self._engine.gate.inside:
+                self._searches, self._searched_at = self._engine.searches, now
+            if now - self._searched_at >= _QUIET_S and not self._engine.waiting:
                 return
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(_POLL_S)
 
 
 @asynccontextmanager

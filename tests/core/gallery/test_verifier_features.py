@@ -15,9 +15,8 @@ def features(new_image):
     return replace(new_image(7).local_features, extractor=EXTRACTOR)
 
 
-def hashes_without(gallery: Gallery) -> set[str]:
-    images, _ = gallery.without_verifier_features(EXTRACTOR, 10)
-    return {image.content_hash for image in images}
+def hashes_without(gallery: Gallery) -> list[str]:
+    return [image.content_hash for _, image in gallery.without_verifier_features(EXTRACTOR)]
 
 
 def test_what_was_stored_is_read_also_by_another_process(gallery, new_image, features, storage):
@@ -35,14 +34,25 @@ def test_what_was_stored_is_read_also_by_another_process(gallery, new_image, fea
     assert unknown is None
 
 
-def test_photos_without_them_are_listed_once_each(gallery, new_image, features):
-    """One photo in two collections is one photo to do; what has its features is not listed, nor counted."""
-    first, second, _ = gallery.add([new_image(1), new_image(2), new_image(1, collection="elsewhere")])
+def test_photos_without_them_are_listed_newest_first(gallery, new_image, features):
+    """What has its features is not listed; a list goes on where an earlier one ended."""
+    first, second, third = (added.image for added in gallery.add([new_image(seed) for seed in (1, 2, 3)]))
+    ((newest, _),) = gallery.without_verifier_features(EXTRACTOR, limit=1)
 
-    assert hashes_without(gallery) == {first.image.content_hash, second.image.content_hash}
-    gallery.store_verifier_features(first.image.content_hash, features)
-    assert hashes_without(gallery) == {second.image.content_hash}
-    assert gallery.without_verifier_features(EXTRACTOR, 1)[1] == 1
+    assert hashes_without(gallery) == [image.content_hash for image in (third, second, first)]
+    assert [image for _, image in gallery.without_verifier_features(EXTRACTOR, before_seq=newest)] == [second, first]
+    gallery.store_verifier_features(second.content_hash, features)
+    assert hashes_without(gallery) == [third.content_hash, first.content_hash]
+    assert gallery.count_verifier_features(EXTRACTOR) == (3, 1)
+
+
+def test_one_photo_in_two_collections_is_one_photo(gallery, new_image, features):
+    """Its features are made once."""
+    image = gallery.add([new_image(1), new_image(1, collection="elsewhere")])[0].image
+    gallery.store_verifier_features(image.content_hash, features)
+
+    assert hashes_without(gallery) == []
+    assert gallery.count_verifier_features(EXTRACTOR) == (1, 1)
 
 
 def test_storing_twice_or_for_a_deleted_photo_changes_nothing(gallery, new_image, features):
@@ -63,8 +73,8 @@ def test_they_stay_in_the_trash_and_end_with_the_photo(gallery, new_image, featu
     gallery.store_verifier_features(image.content_hash, features)
 
     gallery.trash.restore(gallery.trash.put_image(image.image_id).deletion_id)
-    assert hashes_without(gallery) == set()
+    assert hashes_without(gallery) == []
 
     gallery.delete(image.image_id)
     gallery.add([new_image(1)])
-    assert hashes_without(gallery) == {image.content_hash}
+    assert hashes_without(gallery) == [image.content_hash]

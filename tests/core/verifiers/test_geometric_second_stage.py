@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from fakes.images import draw_place, see_again
-from PIL import Image
+from PIL import Image, ImageOps
 
 from core.errors import BackendUnavailable, InvalidImage
 from core.local_features import aliked
 from core.local_features.aliked import AlikedExtractor
-from core.results import Photo
+from core.results import LocalFeatures, Photo
+from core.runtime.cancellation import cancelled_by
 from core.verifiers.geometric import ConfidenceRule, GeometricVerifier
 
 # XFeat alone is never sure by this rule, so every pair is open.
@@ -52,6 +53,34 @@ def test_what_xfeat_settles_is_not_compared_again(geometric):
     assert other.second is None
 
 
+@pytest.mark.parametrize("seconds", [0.5, 100.0])
+def test_little_time_is_left_to_the_first_stage(doubtful, seconds):
+    """Shortly before the caller gives up, the first stage's verdicts are returned."""
+    query, candidate = photo(see_again(draw_place(1), 5).image), photo(draw_place(1))
+
+    with cancelled_by(lambda: None, lambda: seconds):
+        (evidence,) = doubtful.measure(query, [candidate])
+
+    assert (evidence.second is not None) == (seconds > 1)
+
+
+def test_a_mirrored_photo_is_compared_mirrored(embedded):
+    """The points lie in the photo as it came, and the second stage sees it the right way round."""
+    place = draw_place(4)
+    mirrored = ImageOps.mirror(see_again(place, 2).image)
+    (first, known) = embedded.encode([mirrored, place]).local_features
+    look = next(look for look in embedded.look_again(mirrored, first) if look.local_features.views[0].mirrored)
+    features = LocalFeatures(first.views + look.local_features.views, first.extractor)
+
+    for verifier in (GeometricVerifier(threads=1), GeometricVerifier(threads=1, rule=NEVER_SURE)):
+        (verdict,) = verifier.verify(photo(mirrored, local_features=features), [photo(place, local_features=known)])
+        verifier.close()
+
+        across = np.corrcoef(verdict.correspondences.query_points[:, 0], verdict.correspondences.candidate_points[:, 0])
+        assert verdict.is_match
+        assert across[0, 1] < -0.9
+
+
 def test_without_budget_no_pair_is_compared_again():
     """The budget counts this photo's work: once it is spent, what is left stays with the first stage."""
     verifier = GeometricVerifier(threads=1, rule=NEVER_SURE, second_budget_s=0)
@@ -73,7 +102,7 @@ def test_stored_features_are_used_and_those_of_others_are_kept(doubtful, monkeyp
     monkeypatch.setattr(
         AlikedExtractor,
         "extract",
-        lambda self, image, rotation=0: extracted.append(image) or extract(self, image, rotation),
+        lambda self, image, *how, **said: extracted.append(image) or extract(self, image, *how, **said),
     )
     query = see_again(place, 5).image
 

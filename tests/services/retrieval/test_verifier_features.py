@@ -9,7 +9,7 @@ from fakes.images import draw_place, encode
 from in_process import AppClient
 
 from core.gallery import Gallery
-from core.local_features.aliked import EXTRACTOR
+from core.local_features.aliked import EXTRACTOR, AlikedExtractor
 from services.retrieval.app import create_app
 from services.retrieval.background import verifier_features
 from services.retrieval.settings import RetrievalSettings
@@ -19,6 +19,7 @@ from services.retrieval.settings import RetrievalSettings
 def often(monkeypatch):
     """Look for photos without features at once."""
     monkeypatch.setattr(verifier_features, "_LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(verifier_features, "_AFTER_FAILURE_S", 0.1)
 
 
 def serve(folder: Path, **settings) -> AppClient:
@@ -47,7 +48,7 @@ def test_every_photo_gets_them_once_and_keeps_them(folder: Path):
         for seed in (1, 2):
             client.post("/index/images", files=[("file", (f"{seed}.jpg", encode(draw_place(seed)), "image/jpeg"))])
             with Gallery.open(folder, None, read_only=True) as gallery:
-                wait_for(lambda gallery=gallery: gallery.without_verifier_features(EXTRACTOR, 9)[1] == 0)
+                wait_for(lambda gallery=gallery: not gallery.without_verifier_features(EXTRACTOR))
         wait_for(lambda: left(client) == 0)
 
     with Gallery.open(folder, None, read_only=True) as gallery:
@@ -66,6 +67,25 @@ def test_a_damaged_original_does_not_stop_the_others(folder: Path):
 
     with serve(folder) as client:
         wait_for(lambda: left(client) == 1)
+
+
+def test_an_unforeseen_failure_leaves_out_one_photo(folder: Path, monkeypatch):
+    """The others get theirs, and the service answers."""
+    extract, failed = AlikedExtractor.extract, []
+
+    def fail_once(self, image, rotation=0, *, mirrored=False):
+        if not failed:
+            failed.append(image)
+            raise MemoryError
+        return extract(self, image, rotation, mirrored=mirrored)
+
+    monkeypatch.setattr(AlikedExtractor, "extract", fail_once)
+    with serve(folder, verifier_features=False) as client:
+        for seed in (1, 2):
+            client.post("/index/images", files=[("file", (f"{seed}.jpg", encode(draw_place(seed)), "image/jpeg"))])
+
+    with serve(folder) as client:
+        wait_for(lambda: failed and left(client) == 1)
 
 
 def test_it_can_be_switched_off(folder: Path):
