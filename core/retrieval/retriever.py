@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.results import Candidate, LocalFeatures, Look
-from core.runtime.cancellation import raise_if_cancelled
+from core.runtime.cancellation import raise_if_cancelled, seconds_left
 
 SHORTLIST = 50
 # So many are tested first; the rest only if none is certain. Different places never reached CERTAIN_SCORE.
@@ -109,7 +109,7 @@ class Retriever:
             UnknownCollection: no such collection.
             EmptyGallery: the collection holds no image.
         """
-        ends_at = time.thread_time() + self._time_budget_s
+        ends_at, time_left = time.thread_time() + self._time_budget_s, seconds_left()
         found = self._search_places(embedding, collection, top_k)
         if local_features is None or not found:
             return Retrieved(*_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
@@ -119,7 +119,8 @@ class Retriever:
         further = self._look_again(image, local_features) if self._look_again else iter(())
         out_of_time = False
         while tested.best < CLEAR_SCORE:
-            if time.thread_time() >= ends_at:
+            # The other half of the time is the verifier's.
+            if time.thread_time() >= ends_at or seconds_left() < time_left / 2:
                 out_of_time = self._look_again is not None
                 break
             raise_if_cancelled()

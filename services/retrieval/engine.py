@@ -130,7 +130,8 @@ class RetrievalEngine:
             Overloaded: too many searches are waiting.
             DeadlinePassed: the caller is gone; checked between decoding, encoding, searching and further looks.
         """
-        with self.gate.admit(), cancelled_by(current_deadline().check):
+        deadline = current_deadline()
+        with self.gate.admit(), cancelled_by(deadline.check, lambda: deadline.seconds_left):
             self.searches += not in_background
             with timer.stage("decode"):
                 query = await self._workers.run(self._decode, photo, collection)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from core.results import Candidate, GalleryImage, Place
 from core.retrieval.retriever import Retriever
+from core.runtime.cancellation import cancelled_by
 
 
 class ListGallery:
@@ -136,6 +137,17 @@ def test_the_budget_counts_work_and_not_waiting(gallery, embedded):
     found = retrieve(gallery, embedded, photo, 3, waiting, time_budget_s=1.2)
 
     assert (found.looks, found.out_of_time) == (6, False)
+
+
+def test_half_of_the_callers_time_is_left_to_the_verifier(gallery, embedded):
+    """On a machine that is far too busy, a photo gets fewer looks, and the answer says so."""
+    photo = Image.effect_noise((640, 480), 90).convert("RGB")
+    left = iter([10.0, 8.0, 6.0, 4.0])
+
+    with cancelled_by(lambda: None, lambda: next(left)):
+        found = retrieve(gallery, embedded, photo, 3, embedded.look_again)
+
+    assert (found.looks, found.out_of_time) == (3, True)
 
 
 def test_without_local_features_similarity_decides(gallery, embedded):
