@@ -137,7 +137,7 @@ down() {
         kill "$(cat "$STATE/dockerd.pid")" 2>/dev/null || true
         for _ in $(seq 30); do [ -e "$STATE/dockerd.pid" ] || break; sleep 1; done
         # What a daemon leaves: its groups, its link and its chains. Chains of others stay.
-        rmdir /sys/fs/cgroup/docker /sys/fs/cgroup/*/docker 2>/dev/null || true
+        find /sys/fs/cgroup/docker /sys/fs/cgroup/*/docker -depth -type d -exec rmdir {} + 2>/dev/null || true
         ip link del docker0 2>/dev/null || true
         for table in filter nat; do
             iptables -t $table -S 2>/dev/null | sed -n '/DOCKER\|docker0\|br-[0-9a-f]\{12\}/s/^-A/-D/p' | while read -r rule; do
