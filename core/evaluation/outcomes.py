@@ -22,9 +22,9 @@ class QueryOutcome:
         confidence: of that answer, [0, 1].
         similarity: cosine of the first candidate after verification.
         timings_ms: per stage.
+        error: why the photo could not be asked about; empty if it could.
         cpu_s: seconds of work, all threads together.
         stage: of the verifier, that gave the first candidate's verdict; empty where it has but one.
-        error: why the photo could not be asked about; empty if it could.
     """
 
     file: str
@@ -37,9 +37,9 @@ class QueryOutcome:
     confidence: float
     similarity: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
     cpu_s: float = 0.0
     stage: str = ""
-    error: str = ""
 
     @property
     def verdict(self) -> str:
