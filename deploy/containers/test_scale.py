@@ -62,6 +62,7 @@ def test_any_replica_answers(scale: Product):
     assert "vector_engine" in scale.compose("exec", "m1-a", "python", "-c", ASK_READINESS).stdout
 
 
+LONGEST_S = 10.0 + 1.0  # GATEWAY_LONGEST_MATCH_S, and what an answer itself may take
 ASK_READINESS = """
 import os, urllib.request as r
 key = {"Authorization": "Bearer " + os.environ["M1_SERVICE_KEY"]}
@@ -89,7 +90,7 @@ def test_a_replica_that_vanishes_costs_no_answer(scale: Product, service: str, h
     scale.compose("up", "--detach", "--no-build", service)
     scale.wait_for("healthy", lambda: service_is_healthy(scale, service), within=300)
     assert {status for status, _ in answers} == {200}, answers
-    assert max(seconds for _, seconds in answers) < 4.5
+    assert max(seconds for _, seconds in answers) < LONGEST_S
 
 
 def test_the_database_restarts(scale: Product):
