@@ -262,6 +262,7 @@ export default {
   "status.detail.searches_at_work": "Searches at work",
   "status.detail.pairs_unreadable": "Unread pairs",
   "status.detail.photos_waiting": "Photos in the queue",
+  "status.detail.photos_without_verifier_features": "Photos still to be prepared for the verifier",
   "status.detail.vectors_waiting": "Vectors not yet in the engine",
   "status.detail.vector_engine": "Vector engine",
   "status.detail.photos_at_work": "Photos at work",

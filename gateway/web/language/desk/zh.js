@@ -246,6 +246,7 @@ export default {
   "status.detail.searches_at_work": "正在检索",
   "status.detail.pairs_unreadable": "未能判读的照片",
   "status.detail.photos_waiting": "排队的照片",
+  "status.detail.photos_without_verifier_features": "尚待为验证预处理的照片",
   "status.detail.vectors_waiting": "等待写入向量引擎的向量",
   "status.detail.vector_engine": "向量引擎",
   "status.detail.photos_at_work": "正在验证",
