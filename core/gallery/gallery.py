@@ -349,13 +349,12 @@ class Gallery:
             limits: for decoding the originals.
 
         Returns:
-            One photo per image, in their order. ``load`` raises what ``fetch_original`` raises, and InvalidImage for
-            an original that cannot be decoded.
+            One photo per image, in their order. ``load`` raises what ``load_original`` raises.
         """
         features = self.local_features([image.image_id for image in images])
         return [
             Photo(
-                partial(self._load, image, limits),
+                partial(self.load_original, image, limits),
                 image.content_hash,
                 known,
                 partial(self.verifier_features, image.content_hash),
@@ -414,7 +413,7 @@ class Gallery:
             LostPhoto: it is gone, or is not as long as it was.
             GalleryUnavailable: the photos cannot be reached.
         """
-        return self._load(image, limits)
+        return open_image(self.fetch_original(image), limits=limits).image
 
     def store_verifier_features(self, content_hash: str, features: LocalFeatures) -> None:
         """Keep what an extractor made of a photo, as long as an image holds the photo."""
@@ -709,9 +708,6 @@ class Gallery:
             lost = self._files.preview_path(content_hash)
             raise LostPhoto(f"the gallery is damaged: {lost} of image {image_id} is missing or damaged")
         return path
-
-    def _load(self, image: GalleryImage, limits: ImageLimits | None) -> Image.Image:
-        return open_image(self.fetch_original(image), limits=limits).image
 
     def _add_all(self, images: Sequence[_Hashed]) -> list[AddResult]:
         results: list[AddResult] = []

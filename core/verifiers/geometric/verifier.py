@@ -88,7 +88,7 @@ class GeometricVerifier:
         references = [self._features(candidate) for candidate in candidates]
         features, local = self._compare(query, references)
         first = list(self._pool.map(cancellable(partial(self._measure, features)), references, local))
-        return first if self._second is None else self._look_twice(query, features, candidates, first, local)
+        return self._look_twice(query, features, candidates, first, local)
 
     def close(self) -> None:
         """Let the worker threads end."""
@@ -133,7 +133,7 @@ class GeometricVerifier:
         first: Sequence[GeometricEvidence],
         local: Sequence[LocalEvidence],
     ) -> list[GeometricEvidence]:
-        """Compare the open pairs with ALIKED, unless one pair is settled."""
+        """Compare the open pairs with ALIKED, unless that is off or one pair is settled."""
         confidences = [self._rule.confidence(evidence) for evidence in first]
         if self._second is None or max(confidences) >= SETTLED:
             return list(first)
