@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 
 from core.errors import BackendUnavailable
 from core.results import FeatureView
+from core.runtime.devices import multiplies_bfloat16
 
 
 class LightGlueMatcher:
-    """Matches two views of local features. Several threads may match at once."""
+    """Matches two views of local features. Several threads may match at once.
+
+    Where the processor multiplies bfloat16 it does so, in less than half the time; the sum of all scores then differs
+    by up to a twentieth from float32's.
+    """
 
     def __init__(self, configuration: Mapping[str, Any], weights: Path) -> None:
         """Load the weights into kornia's LightGlue.
@@ -38,6 +43,7 @@ class LightGlueMatcher:
         if missing := set(loaded.missing_keys) - {"confidence_thresholds"}:
             raise BackendUnavailable(f"this kornia does not fit {weights.name}: {', '.join(sorted(missing)[:3])} …")
         self._network.eval()
+        self._network.conf.mp = multiplies_bfloat16()
         for layer in self._network.transformers:
             layer.cross_attn.forward = partial(_attend_across, layer.cross_attn)
 
@@ -51,7 +57,7 @@ class LightGlueMatcher:
             return np.zeros((0, 2), dtype=np.intp), np.zeros(0, dtype=np.float32)
         with torch.inference_mode():
             found = self._network({"image0": _as_input(query), "image1": _as_input(candidate)})
-        return found["matches"][0].numpy().astype(np.intp), found["scores"][0].numpy().astype(np.float32)
+        return found["matches"][0].numpy().astype(np.intp), found["scores"][0].float().numpy()
 
 
 def _attend_across(

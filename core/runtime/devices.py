@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -55,6 +56,12 @@ def choose_device(device: str = "auto", dtype: str = "auto") -> DeviceChoice:
     if chosen.type == "cuda":
         return DeviceChoice(chosen, torch.bfloat16, f"{reason}, bfloat16")
     return DeviceChoice(chosen, torch.float32, f"{reason}, float32")
+
+
+def multiplies_bfloat16() -> bool:
+    """Say whether the processor has instructions for products of bfloat16 matrices; without, they are slower."""
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch before 2.11 cannot say
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
 # Words of CUDA and its libraries that are followed by the same failure at every later call of the process.
