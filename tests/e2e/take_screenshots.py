@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
         visitor.go("#/collections/sample")
         visitor.page.get_by_role("button", name=QUERY).click()
         visitor.page.locator(".answered h1").wait_for(timeout=PATIENCE_MS)
-        visitor.page.wait_for_load_state("networkidle")
+        visitor.page.locator(".answered img").first.evaluate("(image) => image.decode()")
         save(visitor, folder / "answer.webp")
         curious = Visitor(browser, product.address, device=DESKTOP)
         curious.go("#/collections/sample")

@@ -154,7 +154,7 @@ def test_the_operators_tools_have_no_serious_accessibility_finding(visit: Visit,
     found: dict[str, list[str]] = {}
     for part in page.locator(".folded > summary").all():
         part.click()
-    page.wait_for_load_state("networkidle")
+    visitor.wait_until_loaded()
 
     found["unfolded"] = violations(visitor, axe)
     assert page.evaluate("document.documentElement.scrollWidth") <= person["device"].width

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Browser, FilePayload, Page
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,11 @@ class Visitor:
     def turn_to(self, view: str) -> None:
         """Go to another view without loading the page again, and wait until all of it is there."""
         self.turn_to_now(view)
-        self.page.wait_for_load_state("networkidle")
+        self.wait_until_loaded()
+
+    def wait_until_loaded(self) -> None:
+        """Wait until nothing on the page says that it is being fetched."""
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
 
     def expect_complaint(self, part: str) -> None:
         """Let the browser say something, such as that a request failed which the test makes fail."""

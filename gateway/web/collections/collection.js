@@ -50,12 +50,15 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   async function load({ append = false } = {}) {
     const request = ++asked;
     if (!isKnown) return fill({ places: [], total: 0, next_cursor: null }, false);
+    grid.setAttribute("aria-busy", "true");
     try {
       const page = await places({ collection, search: search.value.trim(), cursor: append ? cursor : null });
       if (request === asked) fill(page, append);
     } catch (error) {
       if (request !== asked || leave.signal.aborted) return;
       grid.replaceChildren(h("li", { class: "whole" }, errorNotice(error, { retry: () => load() })));
+    } finally {
+      if (request === asked) grid.removeAttribute("aria-busy");
     }
   }
 

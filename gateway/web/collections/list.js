@@ -1,7 +1,7 @@
 /** The operator's first page: all collections, and a form for a new one. */
 
 import { collections, places } from "../page/api.js";
-import { errorNotice } from "../page/dialogs.js";
+import { errorNotice, loadingNotice } from "../page/dialogs.js";
 import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
@@ -13,12 +13,7 @@ import { foldedSection } from "./section.js";
 const COVER = 3;
 
 export function collectionsView() {
-  const root = h(
-    "div",
-    { class: "page" },
-    h("h1", {}, t("collections.title")),
-    h("p", { class: "muted" }, t("loading")),
-  );
+  const root = h("div", { class: "page" }, h("h1", {}, t("collections.title")), loadingNotice());
   const leave = new AbortController();
   const offer = sampleOffer();
   const trash = foldedSection(t("trash.title"), async (section) => (await import("./trash.js")).trashContent(section));

@@ -14,7 +14,7 @@ import { forgetDraft, hasDraft } from "./drafts.js";
 export function placeView({ queue, entitle }, { segments: [, collection, , placeId] }) {
   const leave = new AbortController();
   const panel = uploadPanel(queue, { collection, place: { id: placeId } });
-  const head = h("div", {}, h("h1", { class: "place-name" }, t("loading")));
+  const head = h("div", {}, h("h1", { class: "place-name", "aria-busy": "true" }, t("loading")));
   const trouble = h("div", {});
   const grid = h("ul", { class: "cards" });
   const more = h("button", { class: "button", hidden: true, onclick: () => load({ append: true }) }, t("more"));

@@ -1,8 +1,7 @@
 /** Folded sections of a page; their code and data are fetched when they are opened. */
 
-import { errorNotice } from "../page/dialogs.js";
+import { errorNotice, loadingNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
-import { t } from "../page/language.js";
 
 /**
  * @param {string} title
@@ -23,7 +22,7 @@ export function foldedSection(title, fetchContent) {
   let load = null;
 
   async function reload() {
-    if (!body.hasChildNodes()) body.append(h("p", { class: "muted", role: "status" }, t("loading")));
+    if (!body.hasChildNodes()) body.append(loadingNotice());
     try {
       load ??= await fetchContent(section);
       const content = await load(leave.signal);

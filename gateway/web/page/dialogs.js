@@ -39,6 +39,9 @@ export function confirmed({ title, text, action }) {
   });
 }
 
+/** Stands where something is being fetched. */
+export const loadingNotice = () => h("p", { class: "muted", role: "status", "aria-busy": "true" }, t("loading"));
+
 /**
  * The page's text of an error. The server's text is English and technical: it follows
  * in English, and in another language only staff can unfold it.

@@ -1,7 +1,7 @@
 /** The status page: versions, readiness, times, and keys. */
 
 import { json, readiness, session, signOut, version } from "../page/api.js";
-import { errorNotice, technicalDetails } from "../page/dialogs.js";
+import { errorNotice, loadingNotice, technicalDetails } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { facts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
@@ -10,7 +10,7 @@ import { currentLanguage, day, knows, milliseconds, t } from "../page/language.j
 import { askForKey } from "../page/sign_in.js";
 
 export function statusView() {
-  const content = h("div", { class: "report" }, h("p", { class: "muted" }, t("loading")));
+  const content = h("div", { class: "report" }, loadingNotice());
   const root = h(
     "div",
     { class: "page status" },
