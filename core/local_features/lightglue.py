@@ -44,6 +44,8 @@ class LightGlueMatcher:
             raise BackendUnavailable(f"this kornia does not fit {weights.name}: {', '.join(sorted(missing)[:3])} …")
         self._network.eval()
         self._network.conf.mp = multiplies_bfloat16()
+        # Places need more digits than bfloat16 has.
+        self._network.posenc.forward = torch.autocast("cpu", enabled=False)(self._network.posenc.forward)
         for layer in self._network.transformers:
             layer.cross_attn.forward = partial(_attend_across, layer.cross_attn)
 
