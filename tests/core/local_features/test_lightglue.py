@@ -29,4 +29,4 @@ def test_bfloat16_finds_what_float32_finds(monkeypatch, extractor, matcher):
     assert len(exact) > 100
     assert len(common) > 0.95 * max(len(exact), len(rounded))
     assert rounded_scores.sum() == pytest.approx(exact_scores.sum(), rel=0.05)
-    assert rounded_others.sum() == pytest.approx(exact_others.sum(), rel=0.05)
+    assert rounded_others.sum() == pytest.approx(exact_others.sum(), rel=0.05, abs=0.5)
