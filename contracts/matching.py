@@ -95,6 +95,15 @@ class MatchReply(BaseModel):
         description="which of the photos sent, 0 for the first, are one sent before, whatever was done to the file; "
         "such a photo counts once",
     )
-    timings_ms: dict[str, float] = Field(description="per stage, milliseconds")
+    timings_ms: dict[str, float] = Field(
+        description="per stage, milliseconds. `retrieval_vector_search`, `retrieval_local_test` and "
+        "`retrieval_further_looks` are parts of `retrieval_search`; `verification_first_stage` and "
+        "`verification_second_stage`, of verifiers that have them, are parts of `verification_verify`"
+    )
     models: ModelsBody
     request_id: str
+    cpu_ms: dict[str, float] = Field(
+        default_factory=dict,
+        description="per stage, milliseconds of work of all threads together; not of the stages that only wait or pass "
+        "on. A photo that was encoded in a batch has its share of the batch",
+    )

@@ -62,3 +62,4 @@ class SearchReply(BaseModel):
         default=None, description="int8 [32, 32] (base64), zero mean: copies of one photo correlate by 0.98 or more"
     )
     timings_ms: dict[str, float]
+    cpu_ms: dict[str, float] = Field(default_factory=dict, description="per stage, milliseconds of work of all threads")

@@ -168,3 +168,4 @@ class VerifyReply(BaseModel):
         default=None, description="prompt style used, with a digest of its texts; null: the verifier's own, or none"
     )
     timings_ms: dict[str, float]
+    cpu_ms: dict[str, float] = Field(default_factory=dict, description="per stage, milliseconds of work of all threads")

@@ -72,6 +72,12 @@ class Metrics:
             registry=self.registry,
             buckets=_SECONDS,
         )
+        self._stage_cpu_seconds = Counter(
+            "matcher_stage_cpu_seconds",
+            "CPU time spent in a stage of requests, of all threads together.",
+            ["process", "stage"],
+            registry=self.registry,
+        )
         self._inside = Gauge(
             "matcher_inside", "Requests that run or wait.", ["process", "gate"], registry=self.registry
         )
@@ -95,7 +101,14 @@ class Metrics:
         """Show the metrics of another application of this process as well."""
         self._others.append(other)
 
-    def observe_request(self, scope: Scope, status: int, elapsed_s: float, timings_ms: Mapping[str, float]) -> None:
+    def observe_request(
+        self,
+        scope: Scope,
+        status: int,
+        elapsed_s: float,
+        timings_ms: Mapping[str, float],
+        cpu_ms: Mapping[str, float],
+    ) -> None:
         """Count a finished request.
 
         Args:
@@ -103,6 +116,7 @@ class Metrics:
             status: of the answer; 0 if the caller hung up before it.
             elapsed_s: until the end of the answer.
             timings_ms: its stages.
+            cpu_ms: the work of its stages, where that was measured.
         """
         method = scope["method"] if scope["method"] in _METHODS else OTHER
         route = _route_of(scope)
@@ -110,6 +124,8 @@ class Metrics:
         self._request_seconds.labels(self.process, method, route).observe(elapsed_s)
         for stage, spent_ms in timings_ms.items():
             self._stage_seconds.labels(self.process, self._stages.bound(stage)).observe(spent_ms / 1000)
+        for stage, spent_ms in cpu_ms.items():
+            self._stage_cpu_seconds.labels(self.process, self._stages.bound(stage)).inc(spent_ms / 1000)
 
     def observe_batch(self, queue: str, size: int) -> None:
         """Record the size of a batch."""

@@ -85,11 +85,13 @@ class StageTimer:
 
     Attributes:
         timings_ms: milliseconds by stage; a stage measured twice counts both times.
+        cpu_ms: milliseconds of work by stage, of the stages that are done in threads.
     """
 
     def __init__(self) -> None:
         self._started = perf_counter()
         self.timings_ms: dict[str, float] = {}
+        self.cpu_ms: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -105,6 +107,18 @@ class StageTimer:
         """Add time that was measured elsewhere to ``name``."""
         self.timings_ms[name] = self.timings_ms.get(name, 0.0) + spent_ms
 
+    def include(self, wall_s: Mapping[str, float], cpu_s: Mapping[str, float]) -> None:
+        """Add what the threads of this request measured themselves.
+
+        Args:
+            wall_s: seconds by stage; a stage that this timer has measured keeps its own time, which includes waiting.
+            cpu_s: seconds of work by stage.
+        """
+        for name in [name for name in wall_s if name not in self.timings_ms]:
+            self.record(name, wall_s[name] * 1000)
+        for name, spent_s in cpu_s.items():
+            self.cpu_ms[name] = round(self.cpu_ms.get(name, 0.0) + spent_s * 1000, 3)
+
     def finish(self) -> dict[str, float]:
         """Return all stages and the ``total`` since construction, rounded to microseconds."""
         total = (perf_counter() - self._started) * 1000
@@ -115,7 +129,7 @@ class RequestContext:
     """Outermost middleware: gives the request its id, times and counts it.
 
     Adds ``X-Request-ID`` and ``Server-Timing`` to the answer. A route that leaves ``timings_ms`` in
-    ``request.state`` gets its stages listed there as well.
+    ``request.state`` gets its stages listed there as well; those, and ``cpu_ms`` beside them, are counted.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -148,7 +162,9 @@ class RequestContext:
             await self.app(scope, receive, add_headers)
         finally:
             elapsed_s = perf_counter() - started
-            self._metrics.observe_request(scope, status, elapsed_s, state.get("timings_ms", {}))
+            self._metrics.observe_request(
+                scope, status, elapsed_s, state.get("timings_ms", {}), state.get("cpu_ms", {})
+            )
             # Health checks arrive every few seconds, and would hide other lines.
             level = logging.DEBUG if scope["path"].startswith(("/health/", METRICS_PATH)) else logging.INFO
             path, stages_ms = shown_path(scope["path"]), state.get("timings_ms", {})

@@ -15,6 +15,7 @@ from PIL import Image
 from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.results import Candidate, LocalFeatures, Look
 from core.runtime.cancellation import raise_if_cancelled, seconds_left
+from core.runtime.stage_times import stage
 
 SHORTLIST = 50
 # So many are tested first; the rest only if none is certain. Different places never reached CERTAIN_SCORE.
@@ -124,7 +125,8 @@ class Retriever:
                 out_of_time = self._look_again is not None
                 break
             raise_if_cancelled()
-            look = next(further, None)
+            with stage("further_looks"):
+                look = next(further, None)
             if look is None:
                 break
             looks += 1
@@ -134,7 +136,8 @@ class Retriever:
                 seen = LocalFeatures(unseen + look.local_features.views, local_features.extractor)
                 tested.test(seen, [candidate.image.image_id for candidate in found[:SHORTLIST]])
             else:
-                closer = self._gallery.search(look.embedding, collection, SHORTLIST)
+                with stage("vector_search"):
+                    closer = self._gallery.search(look.embedding, collection, SHORTLIST)
                 tested.add(closer)
                 tested.test(look.local_features, [candidate.image.image_id for candidate in closer[:CLOSER_TESTED]])
         candidates = tested.candidates()
@@ -142,6 +145,7 @@ class Retriever:
         features = LocalFeatures(views, local_features.extractor)
         return Retrieved(*_spread(candidates, order, top_k), features, looks, out_of_time)
 
+    @stage("vector_search")
     def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
         """Return the nearest images: the shortlist, and more if it has fewer than ``top_k`` places."""
         depth = max(SHORTLIST, top_k)
@@ -180,6 +184,7 @@ class _Tested:
             elif known.similarity < candidate.similarity:
                 self._candidates[candidate.image.image_id] = replace(known, similarity=candidate.similarity)
 
+    @stage("local_test")
     def test(self, query: LocalFeatures, image_ids: Sequence[str]) -> None:
         """Compare views of the query with candidates; the best score of each counts."""
         raise_if_cancelled()

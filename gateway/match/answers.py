@@ -108,13 +108,19 @@ def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields:
     )
 
 
-def service_timings(found: Sequence[SearchReply], verified: VerifyReply | None) -> dict[str, float]:
-    """Return all stages of both services; stages of several searches, which run one after another, are summed."""
+def service_stages(
+    searches: Sequence[Mapping[str, float]], verification: Mapping[str, float] | None
+) -> dict[str, float]:
+    """Return all stages of both services; stages of several searches, which run one after another, are summed.
+
+    Args:
+        searches: milliseconds by stage, of every photo.
+        verification: milliseconds by stage.
+    """
     spent: Counter[str] = Counter()
-    for reply in found:
-        spent.update({f"retrieval_{stage}": took for stage, took in reply.timings_ms.items()})
-    if verified is not None:
-        spent.update({f"verification_{stage}": took for stage, took in verified.timings_ms.items()})
+    for search in searches:
+        spent.update({f"retrieval_{stage}": took for stage, took in search.items()})
+    spent.update({f"verification_{stage}": took for stage, took in (verification or {}).items()})
     return {stage: round(took, 3) for stage, took in spent.items()}
 
 

@@ -14,7 +14,7 @@ from gateway.match.answers import (
     candidate_refs,
     candidates_event,
     retrieval_answer,
-    service_timings,
+    service_stages,
     verdict_event,
     verified_answer,
 )
@@ -83,6 +83,7 @@ class MatchPipeline:
         reply = retrieval_answer(found, fields) if verified is None else verified_answer(found, verified, fields)
         reply.copies = copies
         reply.timings_ms = _timings(timer, found, verified)
+        reply.cpu_ms = service_stages([search.cpu_ms for search in found], verified.cpu_ms if verified else None)
         return reply
 
     async def write_reasons(self, photos: Sequence[bytes], fields: MatchFields, reply: MatchReply) -> str | None:
@@ -176,7 +177,7 @@ def _naming_the_photo(refused: ServiceRefused, number: int) -> ServiceRefused:
 def _timings(timer: StageTimer, found: Sequence[SearchReply], verified: VerifyReply | None) -> dict[str, float]:
     """Return all stages of all processes; ``gateway`` is the total without the upload and both services."""
     own = timer.finish()
-    services = service_timings(found, verified)
+    services = service_stages([search.timings_ms for search in found], verified.timings_ms if verified else None)
     total = own.pop("total")
     elsewhere = own.get("receive", 0.0) + sum(spent for stage, spent in services.items() if stage.endswith("_total"))
     return {**own, **services, "gateway": round(max(0.0, total - elsewhere), 3), "total": total}

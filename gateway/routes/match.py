@@ -102,7 +102,7 @@ async def _answer(
     gateway.match_metrics.observe(reply)
     gateway.recent_times.note(reply.timings_ms)
     gateway.match_log.note(reply)
-    request.state.timings_ms = reply.timings_ms
+    request.state.timings_ms, request.state.cpu_ms = reply.timings_ms, reply.cpu_ms
     if not fields.reasons:
         return reply, None
     longest_s = longest_s if tell is tell_nobody else math.inf  # in events the answer is there before the reasons

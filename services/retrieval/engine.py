@@ -19,12 +19,16 @@ from core.results import Candidate
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
 from core.retrieval.retriever import LookAgain, Retrieved, Retriever
 from core.runtime.cancellation import cancelled_by
+from core.runtime.stage_times import recording, stage
 from services.lost_device import Watch
 from serving.admission import Gate
 from serving.batching import DynamicBatcher
 from serving.deadlines import current_deadline
 from serving.observability import StageTimer
 from serving.workers import Workers
+
+TimedEncoding = tuple[Encoding, float]
+"""A photo's encoding, and the photo's share of the CPU seconds of its batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +69,7 @@ class RetrievalEngine:
         *,
         gallery: Gallery,
         look_again: LookAgain,
-        batcher: DynamicBatcher[Image.Image, Encoding],
+        batcher: DynamicBatcher[Image.Image, TimedEncoding],
         workers: Workers,
         limits: ImageLimits,
         most_waiting: int,
@@ -119,7 +123,8 @@ class RetrievalEngine:
             top_k: how many candidates, >= 1.
             features: whether to pack the photo's local features.
             signature: whether to compute the photo's signature, which recognises copies of it.
-            timer: gets the stages ``decode``, ``encode`` and ``search``.
+            timer: gets the stages ``decode``, ``encode`` and ``search``, and of the last also ``vector_search``,
+                ``local_test`` and ``further_looks``, which are parts of it.
             exclusion: an image or place that is ignored, as if the collection did not have it.
             in_background: encode after the photos of visitors.
 
@@ -131,15 +136,18 @@ class RetrievalEngine:
             DeadlinePassed: the caller is gone; checked between decoding, encoding, searching and further looks.
         """
         deadline = current_deadline()
-        with self.gate.admit(), cancelled_by(deadline.check, lambda: deadline.seconds_left):
+        still_wanted = cancelled_by(deadline.check, lambda: deadline.seconds_left)
+        with self.gate.admit(), still_wanted, recording() as spent:
             self.searches += not in_background
             with timer.stage("decode"):
                 query = await self._workers.run(self._decode, photo, collection)
             with timer.stage("encode"):
-                embedding, local_features = await self._batcher.submit(query.image, background=in_background)
+                (embedding, local_features), cpu_s = await self._batcher.submit(query.image, background=in_background)
+                spent.add("encode", 0.0, cpu_s)
             with timer.stage("search"):
                 look = partial(self._retriever(exclusion).retrieve, query.image, embedding, local_features)
                 retrieved = await self._workers.run(self._retrieve, look, collection, top_k)
+            timer.include(spent.wall_s, spent.cpu_s)
             seen = retrieved.local_features
             packed = pack(seen) if features and seen is not None else None
             summed = await self._workers.run(photo_signature, query.image) if signature else None
@@ -158,16 +166,22 @@ class RetrievalEngine:
         searched = ExcludingGallery(self._gallery, exclusion) if exclusion else self._gallery
         return Retriever(searched, self._look_again, time_budget_s=self._time_budget_s)
 
+    @stage("search")
     def _retrieve(self, look: Callable[[str, int], Retrieved], collection: str, top_k: int) -> Retrieved:
         with self._watch():
             return look(collection, top_k)
 
+    @stage("decode")
     def _decode(self, photo: bytes, collection: str) -> DecodedImage:
         self._gallery.check_collection(collection)  # first, so that no work is done for an unknown collection
         return decode_image(photo, limits=self._limits)
 
 
-def encode_batch(encoder: Encoder, watch: Watch, images: Sequence[Image.Image]) -> list[Encoding | SemanticMatchError]:
+def encode_batch(
+    encoder: Encoder, watch: Watch, images: Sequence[Image.Image]
+) -> list[TimedEncoding | SemanticMatchError]:
     """Encode photos in one batch; a photo that cannot be encoded gets an error of its own."""
-    with watch():
-        return encode_each(encoder, images)
+    with watch(), recording() as spent, stage("encode"):
+        encoded = encode_each(encoder, images)
+    share_s = spent.cpu_s["encode"] / len(images)
+    return [outcome if isinstance(outcome, SemanticMatchError) else (outcome, share_s) for outcome in encoded]

@@ -22,6 +22,7 @@ from core.imaging.decoding import decode_image
 from core.local_features.codec import unpack
 from core.results import Photo, Verdict
 from core.runtime.cancellation import cancelled_by, raise_if_cancelled
+from core.runtime.stage_times import recording, stage
 from core.verifiers.base import AsksServers, Verifier, style_threshold
 from services.lost_device import Watch
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
@@ -101,7 +102,8 @@ class VerifierEngine:
             photos: N photos in any accepted format; decoded only if the backend reads pixels.
             features: packed local features of the N photos, None for a photo without them.
             request: candidates, each with the number of its photo, and options.
-            timer: gets the stages ``wait`` (for earlier requests), ``gallery`` and ``verify``.
+            timer: gets the stages ``wait`` (for earlier requests), ``gallery`` and ``verify``, and the verifier's own
+                stages, which are parts of the last.
 
         Raises:
             InvalidImage: a visitor's photo cannot be read; a candidate with an unreadable photo is dropped.
@@ -114,8 +116,10 @@ class VerifierEngine:
         asked = perf_counter()
         deadline = current_deadline()
         still_wanted = cancelled_by(deadline.check, lambda: deadline.seconds_left)
-        with self.gate.admit(in_background=request.in_background), still_wanted:
-            return await self._workers.run(self._verify, photos, features, request, timer, asked)
+        with self.gate.admit(in_background=request.in_background), still_wanted, recording() as spent:
+            verified = await self._workers.run(self._verify, photos, features, request, timer, asked)
+        timer.include(spent.wall_s, spent.cpu_s)
+        return verified
 
     async def prove(self) -> None:
         """Check whether the verifier's replies can be read again."""
@@ -141,11 +145,11 @@ class VerifierEngine:
         timer.record("wait", (perf_counter() - asked) * 1000)
         queries = [self._query(*sent) for sent in zip(photos, features, strict=True)]
         raise_if_cancelled()
-        with timer.stage("gallery"):
+        with timer.stage("gallery"), stage("gallery"):
             found = self._gallery.photos(list(dict.fromkeys(candidate.image_id for candidate in request.candidates)))
         pairs: list[tuple[CandidateRef, Verdict]] = []
         failure: NoVerdict | None = None
-        with timer.stage("verify"), self._watch():
+        with timer.stage("verify"), stage("verify"), self._watch():
             for number, query in enumerate(queries):
                 of_photo = [candidate for candidate in request.candidates if candidate.photo == number]
                 if not of_photo:  # no candidate to compare it with

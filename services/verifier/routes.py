@@ -121,8 +121,9 @@ async def verify(
         verifier=engine.verifier.fingerprint,
         prompt_style=engine.verifier.style(fields.request.prompt_style),
         timings_ms=timer.finish(),
+        cpu_ms=timer.cpu_ms,
     )
-    request.state.timings_ms = reply.timings_ms
+    request.state.timings_ms, request.state.cpu_ms = reply.timings_ms, reply.cpu_ms
     return Response(reply.model_dump_json(), media_type="application/json")
 
 

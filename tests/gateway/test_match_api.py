@@ -78,11 +78,14 @@ def test_every_stage_tells_its_time(filled: AppClient):
     """The stages of all processes are in the reply and in its Server-Timing header; the gateway's share is told."""
     answer = filled.post("/match", files={"file": ("q.jpg", QUERY)})
 
-    timings = answer.json()["timings_ms"]
+    timings, cpu = answer.json()["timings_ms"], answer.json()["cpu_ms"]
     assert {"receive", "retrieval_encode", "verification_verify", "gateway", "total"} <= set(timings)
     parts = timings["receive"] + timings["retrieval_total"] + timings["verification_total"] + timings["gateway"]
     assert parts == pytest.approx(timings["total"], rel=0.01)
     assert "retrieval_encode;dur=" in answer.headers["server-timing"]
+    assert (
+        {"retrieval_decode", "retrieval_encode", "retrieval_search", "verification_verify"} <= set(cpu) <= set(timings)
+    )
 
 
 def test_the_request_id_is_the_callers(filled: AppClient):

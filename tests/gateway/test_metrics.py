@@ -51,6 +51,11 @@ def test_one_process_shows_all_three(filled: AppClient):
         ("retrieval", "encode"),
         ("verifier", "verify"),
     }
+    assert series(filled, "matcher_stage_cpu_seconds_total", "process", "stage").keys() >= {
+        ("gateway", "retrieval_encode"),
+        ("retrieval", "encode"),
+        ("verifier", "verify"),
+    }
     assert series(filled, "matcher_capacity", "process", "gate").keys() == {
         ("gateway", "matches"),
         ("gateway", "receiving"),

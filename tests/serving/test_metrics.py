@@ -26,6 +26,7 @@ def app_of(process: str) -> FastAPI:
 
     async def handler(request: Request, _name: str = "") -> str:
         request.state.timings_ms = {"decode": 20.0, "total": 300.0}
+        request.state.cpu_ms = {"decode": 15.0}
         return "ok"
 
     app = build_api("test", "test", lifespan=nothing, errors={}, metrics=Metrics(process), access=Access(Everybody()))
@@ -61,13 +62,14 @@ def test_requests_are_counted_by_template_never_by_path():
 
 
 def test_a_requests_stages_are_measured_in_seconds():
-    """The stages that a route times are in the histogram, and the request's own time beside them."""
+    """The stages that a route times are in the histogram, their work in a counter, the request's own time beside."""
     with AppClient(app_of("test")) as client:
         client.get("/things/1")
         seen = samples(client.get("/metrics"))
 
     assert seen["matcher_stage_seconds_sum", "test", "decode"] == pytest.approx(0.02)
     assert seen["matcher_stage_seconds_sum", "test", "total"] == pytest.approx(0.3)
+    assert seen["matcher_stage_cpu_seconds_total", "test", "decode"] == pytest.approx(0.015)
     assert seen["matcher_request_seconds_count", "GET", "test", "/things/{_name}"] == 1
 
 

@@ -100,6 +100,18 @@ def test_stages_add_up():
     assert set(timings) == {"decode", "encode", "total"}
 
 
+def test_what_threads_measured_joins_the_stages():
+    """Parts of stages get their times from threads; a stage that was timed keeps its own, with the waiting in it."""
+    timer = StageTimer()
+    timer.record("search", 50.0)
+    timer.include({"search": 0.03, "local_test": 0.02}, {"search": 0.04, "local_test": 0.02})
+
+    timings = timer.finish()
+
+    assert (timings["search"], timings["local_test"]) == (50.0, 20.0)
+    assert timer.cpu_ms == {"search": 40.0, "local_test": 20.0}
+
+
 def test_json_lines_have_every_field():
     """A line is one JSON object, with the request's id, status and stages; a bug's traceback is inside it."""
     request = {"method": "GET", "path": "/", "status": 200, "duration_ms": 1.5, "stages_ms": {"decode": 1.0}}

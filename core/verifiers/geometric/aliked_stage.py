@@ -11,6 +11,7 @@ from core.local_features.aliked import AlikedExtractor, AlikedMatcher
 from core.results import FeatureView, Photo
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import cancellable, raise_if_cancelled, seconds_left
+from core.runtime.stage_times import stage
 from core.verifiers.geometric.two_view import Agreement, compare_views
 
 # What comes after the stage needs some time too; with less than this left, the first stage's verdicts are returned.
@@ -38,6 +39,7 @@ class AlikedStage:
         )
         self.name = f"{self._extractor.name}, {self._matcher.name}"
 
+    @stage("second_stage")
     def compare(
         self,
         query: Photo,

@@ -6,7 +6,6 @@ open, ALIKED -> LightGlue -> the same models -> the confidence of both.
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, replace
 from functools import partial
 
@@ -17,6 +16,7 @@ from core.results import LocalFeatures, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import cancellable, raise_if_cancelled
 from core.runtime.devices import CPU_ALWAYS
+from core.runtime.stage_times import StageThreads, stage
 from core.verifiers.geometric.aliked_stage import open_aliked_stage
 from core.verifiers.geometric.confidence import ConfidenceRule
 from core.verifiers.geometric.two_view import Agreement, GeometricEvidence, compare_views
@@ -59,7 +59,7 @@ class GeometricVerifier:
         self._rule = rule or ConfidenceRule()
         self._accept_threshold = accept_threshold
         self._at_once = threads or min(4, os.cpu_count() or 1)
-        self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="geometric")
+        self._pool = StageThreads(self._at_once, thread_name_prefix="geometric")
         self._second = open_aliked_stage(aliked, cache_bytes)
         self._second_budget_s = second_budget_s
         self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
@@ -85,9 +85,10 @@ class GeometricVerifier:
         """The evidence behind each verdict, in the order of ``candidates``."""
         if not candidates:
             return []
-        references = [self._features(candidate) for candidate in candidates]
-        features, local = self._compare(query, references)
-        first = list(self._pool.map(cancellable(partial(self._measure, features)), references, local))
+        with stage("first_stage"):
+            references = [self._features(candidate) for candidate in candidates]
+            features, local = self._compare(query, references)
+            first = list(self._pool.map(cancellable(partial(self._measure, features)), references, local))
         return self._look_twice(query, features, candidates, first, local)
 
     def close(self) -> None:

@@ -59,6 +59,7 @@ async def search(
         out_of_time=found.out_of_time,
         query_signature=base64.b64encode(found.signature).decode() if found.signature is not None else None,
         timings_ms=timer.finish(),
+        cpu_ms=timer.cpu_ms,
     )
-    request.state.timings_ms = reply.timings_ms
+    request.state.timings_ms, request.state.cpu_ms = reply.timings_ms, reply.cpu_ms
     return Response(reply.model_dump_json(), media_type="application/json")

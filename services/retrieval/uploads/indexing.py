@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from core.building.indexing import PreparedPhoto, prepare_photo, store_each
-from core.encoders.batches import Encoding
 from core.errors import GalleryUnavailable, SemanticMatchError
 from core.gallery import Gallery
 from core.gallery.values import AddResult, NewImage
 from core.imaging.decoding import ImageLimits
+from services.retrieval.engine import TimedEncoding
 from services.retrieval.uploads.submissions import Submission
 from serving.batching import DynamicBatcher
 from serving.workers import Workers
@@ -38,7 +38,7 @@ class Indexer:
     def __init__(
         self,
         gallery: Gallery,
-        batcher: DynamicBatcher[Image.Image, Encoding],
+        batcher: DynamicBatcher[Image.Image, TimedEncoding],
         workers: Workers,
         *,
         limits: ImageLimits,
@@ -150,7 +150,7 @@ class Indexer:
         if not isinstance(prepared, PreparedPhoto):
             return prepared
         try:
-            embedding, local_features = await self._batcher.submit(prepared.decoded.image, background=True)
+            (embedding, local_features), _ = await self._batcher.submit(prepared.decoded.image, background=True)
         except SemanticMatchError as exc:
             return exc
         return prepared.entry(collection, embedding, local_features)

@@ -12,6 +12,7 @@ from core.local_features import aliked
 from core.local_features.aliked import AlikedExtractor
 from core.results import LocalFeatures, Photo
 from core.runtime.cancellation import cancelled_by
+from core.runtime.stage_times import recording
 from core.verifiers.geometric import ConfidenceRule, GeometricVerifier
 
 # XFeat alone is never sure by this rule, so every pair is open.
@@ -51,6 +52,20 @@ def test_what_xfeat_settles_is_not_compared_again(geometric):
 
     assert clear.second is None
     assert other.second is None
+
+
+def test_both_stages_say_what_they_cost(doubtful, geometric):
+    """The first stage is always measured, the second where it is needed, with the work of all threads."""
+    seen, place = photo(see_again(draw_place(1), 5).image), photo(draw_place(1))
+
+    with recording() as settled:
+        geometric.measure(seen, [place])
+    with recording() as undecided:
+        doubtful.measure(seen, [place])
+
+    assert set(settled.cpu_s) == {"first_stage"}
+    assert set(undecided.cpu_s) == {"first_stage", "second_stage"}
+    assert min(undecided.cpu_s.values()) > 0.005  # the networks ran in threads of the pool
 
 
 @pytest.mark.parametrize("seconds", [0.5, 100.0])

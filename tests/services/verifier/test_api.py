@@ -87,6 +87,7 @@ def test_verdicts_come_best_first_with_the_decision(folder: Path, gallery: Galle
     assert (reply["matched"], reply["confidence"]) == (True, pytest.approx(0.9))
     assert reply["dropped"] == []
     assert set(reply["timings_ms"]) == {"wait", "gallery", "verify", "total"}
+    assert set(reply["cpu_ms"]) == {"gallery", "verify"}
 
 
 def test_nothing_confident_is_no_match(folder: Path, gallery: Gallery):
