@@ -13,4 +13,5 @@ bounded_forward  splits a batch that does not fit into the device's memory
 bounded_cache    a cache bounded by bytes
 keys             reads keys and tokens, and refuses those that no header may hold
 cancellation     stops work whose caller is gone
+stage_times      what the stages of a piece of work cost
 """
