@@ -4,11 +4,13 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from serving.auth.browsers import is_host_name
+from serving.auth.exposure import is_loopback
 from serving.path_prefix import is_prefix
 from serving.settings import HeaderKey, ProcessSettings
 
@@ -61,7 +63,25 @@ def _check_root_path(path: str) -> str:
     return path
 
 
+def _check_public_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    url = url.rstrip("/")
+    if not is_url or parts.username is not None or url != f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}":
+        raise ValueError(
+            f"{url!r:.80} is no address of this server; accepted: a URL without query, such as "
+            "https://guide.example.org or https://museum.example/shitu"
+        )
+    if is_loopback(parts.hostname or ""):
+        raise ValueError(f"only this machine can reach {url}; accepted: the address that visitors' phones open")
+    return url
+
+
 RootPath = Annotated[str, AfterValidator(_check_root_path)]
+PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
 Proxies = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_proxies)]
 
 
@@ -113,6 +133,11 @@ class GatewaySettings(ProcessSettings):
         default="",
         description="path under which a proxy publishes this server, such as `/shitu`; X-Forwarded-Prefix of a trusted "
         "proxy has priority",
+    )
+    public_url: PublicUrl | None = Field(
+        default=None,
+        description="address that visitors open, for QR codes, such as `https://guide.example.org`; unset: the address "
+        "at which the operator opened the page",
     )
     keys_file: Path | None = Field(
         default=None, description="file of hashed API keys; unset: everybody who reaches the gateway may do everything"

@@ -27,14 +27,21 @@ const isDesk = () => DESK.includes(currentRoute().segments[0]);
 
 /** The operator's views, their style and texts are fetched at first use, so a visitor's phone does not load them. */
 async function viewOf({ segments }) {
-  const [page, collection, kind, place] = segments;
+  const [page, collection, kind, place, sheet] = segments;
+  if (page === "exhibit") {
+    const [{ exhibitView }] = await Promise.all([import("./match/exhibit.js"), useWords("answer/"), styled("style/answer.css")]);
+    return exhibitView;
+  }
   if (!DESK.includes(page)) return matchView;
   const desk = [styled("style/collections.css"), useWords("desk/"), page === "status" && useWords("answer/")];
-  const fetched = async (module) => (await Promise.all([module, ...desk]))[0];
+  const fetched = async (module, ...further) => (await Promise.all([module, ...desk, ...further]))[0];
   await whoIsThere;
   if (isVisitor()) return (await fetched(import("./page/gate.js"))).gateView;
   if (page === "status") return (await fetched(import("./status/view.js"))).statusView;
   if (!collection) return (await fetched(import("./collections/list.js"))).collectionsView;
+  if (kind === "poster" || sheet === "label") {
+    return (await fetched(import("./collections/poster.js"), styled("style/poster.css"), useWords("poster/"))).posterView;
+  }
   const { followedQueue } = await fetched(import("./ingest/note.js"));
   context.queue ??= followedQueue();
   const isPlace = kind === "places" && place;
@@ -71,7 +78,8 @@ function drawBar() {
   const route = currentRoute();
   const page = route.segments[0] ?? "match";
   // The link back leads to the collection that the visitor came for.
-  const camera = matchAddress((isDesk() ? null : route.query.get("collection")) ?? invitation());
+  const named = page === "exhibit" ? route.segments[1] : isDesk() ? null : route.query.get("collection");
+  const camera = matchAddress(named ?? invitation());
   const link = (name, href = address(name)) =>
     h("a", { href, "aria-current": name === page ? "page" : null }, t(`nav.${name}`));
   const desk = isStaff() || (isDesk() && !isVisitor()) ? DESK.map((name) => link(name)) : [];
@@ -115,12 +123,14 @@ async function start() {
   whenKeyIsNeeded(async (error) => (await import("./page/sign_in.js")).askForKey(error));
   whoIsThere = identify();
   await useLanguage(preferredLanguage());
-  const invited = new URLSearchParams(location.search).get("collection"); // by a QR code
+  const link = new URLSearchParams(location.search); // of a QR code
+  const [invited, place] = [link.get("collection"), link.get("place")];
   if (invited) invite(invited);
   // The installed page, and a typed address, lead back to the collection of the QR code.
   if (invitation()) {
     document.querySelector("[rel=manifest]").href += `?collection=${encodeURIComponent(invitation())}`;
-    if (!location.hash) history.replaceState(null, "", `./${matchAddress(invitation())}`);
+    const start = invited && place ? address("exhibit", invited, place) : matchAddress(invitation());
+    if (!location.hash) history.replaceState(null, "", `./${start}`);
   }
   addEventListener("hashchange", () => show({ moveFocus: true }));
   document.getElementById("skip").addEventListener("click", (event) => {

@@ -5,6 +5,7 @@ Not part of a plain test run: `make test-e2e` selects the marker.
 
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +71,12 @@ def browser() -> Iterator["Browser"]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, which a package of PyPI carries."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text()
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def test_an_upload_goes_on_after_a_reload(visit: Visit, kind: str) -> None:
     expect(page.get_by_text("16 photos were there before and were not sent again.")).to_be_visible()
     assert sent == [8, 8, 8]
     page.reload()
-    expect(page.get_by_role("button", name="QR code")).to_be_visible()
+    expect(page.get_by_role("link", name="QR code")).to_be_visible()
     expect(page.get_by_text("An upload was interrupted")).to_have_count(0)
 
 

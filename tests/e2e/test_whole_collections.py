@@ -1,4 +1,4 @@
-"""A collection's name, its end, its QR code, its health, its promise and its recent matches, on the page."""
+"""A collection's name, its end, its health, its promise and its recent matches, on the page."""
 
 import re
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.product import PUBLIC_NAME, Product
+from e2e.product import Product
 from e2e.scenes import fill, snapshot
 from e2e.visitor import DESKTOP, PHONE, Visitor
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from contracts.calibration import CalibrationBody, CalibrationJob, CalibrationReply, CurvePoint, IntervalBody
 from contracts.collections import (
@@ -84,45 +84,6 @@ def test_a_deleted_collection_can_be_had_back(visit: Visit, product: Product) ->
     page.get_by_role("button", name="Restore doomed").click()
     expect(page.get_by_role("link", name=re.compile("doomed"))).to_be_visible()
     assert "doomed" in collections(product)
-
-
-@ON_BOTH
-def test_a_qr_code_leads_visitors_to_their_collection(browser: Browser, product: Product, person: dict) -> None:
-    """The code is drawn, and its address opens the match page of that collection."""
-    name = f"scanned {person['device'].width}"
-    fill(product, name)
-    visitor = Visitor(browser, product.address.replace("127.0.0.1", PUBLIC_NAME), **person)
-    visitor.expect_complaint("Cross-Origin-Opener-Policy")  # which counts on HTTPS alone
-    visitor.go(f"#/collections/{name}")
-    page = visitor.page
-
-    page.get_by_role("button", name=re.compile("QR code|二维码")).click()
-    code = page.get_by_role("dialog").locator("img")
-    expect(code).to_have_js_property("complete", True)
-    assert code.evaluate("(image) => image.naturalWidth") > 20
-    page.get_by_role("dialog").get_by_role("link").first.click()
-    visitor.show_photo(snapshot("Rocket"))
-
-    expect(page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
-    assert page.evaluate("location.search") == ""
-    assert visitor.complaints == []
-    visitor.leave()
-
-
-@ON_BOTH
-def test_no_qr_code_is_made_of_an_address_that_phones_cannot_reach(
-    visit: Visit, product: Product, person: dict
-) -> None:
-    """On the machine's own address there is a sentence in place of the code."""
-    fill(product, "local")
-    page = visit("#/collections/local", **person).page
-
-    page.get_by_role("button", name=re.compile("QR code|二维码")).click()
-
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text(re.compile("only this computer can reach|只有这台电脑能打开"))).to_be_visible()
-    expect(dialog.locator("img")).to_have_count(0)
-    expect(dialog.get_by_role("link", name=re.compile("Save|保存"))).to_have_count(0)
 
 
 def test_the_health_of_a_collection_is_shown(visit: Visit, product: Product) -> None:

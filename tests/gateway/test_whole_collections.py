@@ -2,12 +2,17 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 import segno
 from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
+from pydantic import ValidationError
 
+from gateway.app import create_app
 from gateway.page.qr import visitors_address
+from gateway.settings import GatewaySettings
 
 PHOTO = encode(draw_place(2))
 
@@ -106,3 +111,55 @@ def test_a_qr_code_leads_to_the_page_of_visitors(product: AppClient):
     assert f"<title>{address}</title>" in answer.text
     size = sum(segno.make_qr(address, error="q", boost_error=False).symbol_size(border=4))
     assert f'viewBox="0 0 {size // 2} {size // 2}"' in answer.text
+
+
+def read_code(png: bytes) -> str:
+    """What a phone reads."""
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return cv2.QRCodeDetector().detectAndDecode(image)[0]
+
+
+def test_the_code_of_an_exhibit_is_drawn_as_png_as_well(product: AppClient):
+    """Both kinds hold the address of the exhibit's page; an id may hold any characters."""
+    drawn = product.get("/collections/east/qr.png", params={"place": "厅/01 & a"})
+    written = product.get("/collections/east/qr.svg", params={"place": "厅/01 & a"})
+
+    address = "http://localhost/?collection=east&place=%E5%8E%85%2F01%20%26%20a"
+    assert drawn.headers["content-type"] == "image/png"
+    assert read_code(drawn.content) == address
+    assert f"<title>{address.replace('&', '&amp;')}</title>" in written.text
+    assert product.get("/collections/east/qr.png", params={"place": ""}).status_code == 422
+
+
+@pytest.mark.parametrize("url", ["https://museum.example", "https://museum.example/shitu/"])
+def test_codes_hold_the_address_of_the_setting(url: str):
+    """Wherever the operator has opened the page."""
+    with AppClient(create_app(GatewaySettings(public_url=url))) as client:
+        drawn = client.get("/collections/east/qr.png").content
+
+    assert read_code(drawn) == f"{url.rstrip('/')}/?collection=east"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "museum.example",
+        "ftp://museum.example",
+        "https://",
+        "https://a/?b",
+        "https://a/#b",
+        "https://u:p@a",
+        "https://a:x",
+    ],
+)
+def test_what_is_no_address_of_the_page_is_refused_at_start(url: str):
+    """With what would be accepted."""
+    with pytest.raises(ValidationError, match=r"accepted: a URL without query, such as https://guide\.example\.org"):
+        GatewaySettings(public_url=url)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:8000/"])
+def test_a_public_address_that_is_not_public_is_refused_at_start(url: str):
+    """Printed codes would lead phones nowhere."""
+    with pytest.raises(ValidationError, match="only this machine can reach"):
+        GatewaySettings(public_url=url)

@@ -1,18 +1,10 @@
 /** Requests of operators to the gateway; visitors' phones do not load this file. */
 
-import { changeJson, json, query } from "../page/api.js";
-
-/** The path of a collection; slashes in its name are kept. */
-export const collectionPath = (collection, what = "") =>
-  `collections/${collection.split("/").map(encodeURIComponent).join("/")}${what}`;
-
-export const qrCode = (collection) => collectionPath(collection, "/qr.svg");
+import { changeJson, collectionPath, json, placePath, query } from "../page/api.js";
 
 export const renameCollection = (collection, name) => changeJson("PATCH", collectionPath(collection), { name });
 
 export const createCollection = (name) => changeJson("POST", "collections", { name });
-
-export const placePath = (collection, placeId) => collectionPath(collection, `/places/${encodeURIComponent(placeId)}`);
 
 /** A place with its ETag. A change sends it back, and the server refuses the change if the place has changed since. */
 const tagged = (answer, place) => ({ place, tag: answer.headers.get("ETag") });

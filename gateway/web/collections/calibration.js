@@ -4,8 +4,7 @@ import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { duration, inARow, percent, t, when } from "../page/language.js";
 import { errorNotice, technicalDetails } from "../page/dialogs.js";
-import { changeJson, json } from "../page/api.js";
-import { collectionPath } from "./api.js";
+import { changeJson, collectionPath, json } from "../page/api.js";
 import { pause } from "./section.js";
 
 const POLL_MS = 1500;

@@ -138,7 +138,7 @@ function manageButtons(collection, queue, tell) {
   return h(
     "div",
     { class: "row manage" },
-    button("qr", "collection.qr", ({ showQrCode }) => showQrCode(collection)),
+    h("a", { class: "button", href: address("collections", collection, "poster") }, icon("qr"), t("collection.qr")),
     button("pencil", "collection.rename", ({ rename }) => rename(collection, isReceiving())),
     button("bin", "collection.delete", ({ remove }) => remove(collection), "button danger"),
   );

@@ -1,40 +1,13 @@
-/** Dialogs of a collection: rename, delete, and the QR code for visitors. */
+/** Dialogs of a collection: rename and delete. */
 
-import { collections } from "../page/api.js";
+import { collectionPath, collections } from "../page/api.js";
 import { confirmed, errorNotice, openDialog } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { collectionPath, qrCode, renameCollection } from "./api.js";
+import { renameCollection } from "./api.js";
 import { deleteWithUndo } from "./trash.js";
-
-const LOCAL = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
-
-export function showQrCode(collection) {
-  const link = `${new URL("./", location.href).href.split("#")[0]}?collection=${encodeURIComponent(collection)}`;
-  const isLocal = LOCAL.test(location.hostname);
-  const dialog = h(
-    "dialog",
-    { class: "question qr", "aria-labelledby": "qr-title" },
-    h("h2", { id: "qr-title" }, t("collection.qr.title", { name: collection })),
-    isLocal
-      ? h("p", { class: "notice" }, icon("alert"), t("collection.qr.local", { host: location.host }))
-      : [
-          h("img", { src: qrCode(collection), alt: t("collection.qr.alt", { link }) }),
-          h("p", { class: "muted" }, t("collection.qr.text")),
-        ],
-    h("p", {}, h("a", { href: link }, link)),
-    h(
-      "div",
-      { class: "row end" },
-      !isLocal &&
-        h("a", { class: "button", href: qrCode(collection), download: `${collection}.svg` }, t("collection.qr.save")),
-      h("button", { class: "button", autofocus: true, onclick: () => dialog.close() }, t("close")),
-    ),
-  );
-  openDialog(dialog);
-}
 
 /** @param {boolean} isReceiving whether photos are still being added to it */
 export function rename(collection, isReceiving) {

@@ -1,14 +1,14 @@
 /** One place: its texts and its photos; edit, add and delete them. */
 
 import { uploadPanel } from "../ingest/panel.js";
-import { imagePath, images } from "../page/api.js";
+import { imagePath, images, placePath } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { announce, focusHeading, h, refill } from "../page/dom.js";
 import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { bytes, day, t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { changePlace, placePath, readPlace } from "./api.js";
+import { changePlace, readPlace } from "./api.js";
 import { forgetDraft, hasDraft } from "./drafts.js";
 
 export function placeView({ queue, entitle }, { segments: [, collection, , placeId] }) {
@@ -60,7 +60,14 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
         "div",
         { class: "heading" },
         h("h1", { class: "place-name" }, place ? place.name || t("place.unnamed") : t("place.gone")),
-        place && h("button", { class: "button", onclick: edit }, icon("pencil"), t("place.edit")),
+        place &&
+          h(
+            "div",
+            { class: "row" },
+            h("button", { class: "button", onclick: edit }, icon("pencil"), t("place.edit")),
+            link("camera", "place.visit", address("exhibit", collection, placeId)),
+            link("qr", "place.label", address("collections", collection, "places", placeId, "label")),
+          ),
       ),
       place ? h("p", { class: "description" }, place.description) : "",
       (place && plainFacts(place.metadata)) ?? "",
@@ -130,6 +137,8 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   };
   return { title: t("collection.places"), element, dispose, isEdited: () => hasDraft(draft) };
 }
+
+const link = (name, words, href) => h("a", { class: "button", href }, icon(name), t(words));
 
 /** A collection that was not created explicitly is deleted with its last photo. */
 function nothingIfGone(error) {

@@ -1,9 +1,10 @@
 /** The answer to a photo: the place, or "not in the collection", and the other candidates. */
 
 import { announce, h } from "../page/dom.js";
-import { facts, plainFacts, stageName } from "../page/facts.js";
+import { facts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
-import { currentLanguage, milliseconds, spoken, t } from "../page/language.js";
+import { milliseconds, spoken, t } from "../page/language.js";
+import { about } from "./about.js";
 import { openComparison } from "./comparison.js";
 import { feedbackPanel } from "./feedback.js";
 import { photoButtons, viewButton } from "./ways.js";
@@ -96,16 +97,11 @@ function recognised(reply, compare) {
       ),
       t(key),
     ),
-    place.description && h("p", { class: "description" }, place.description),
-    plainFacts(place.metadata),
-    h(
-      "div",
-      { class: "row" },
+    ...about(
+      place,
+      reply.collection,
       reply.candidates.length > 0 &&
         h("button", { class: "button", onclick: () => compare(0) }, icon("photo"), t("answer.photos")),
-      place.latitude !== null &&
-        place.longitude !== null &&
-        h("a", { class: "button", ...mapLink(place) }, icon("pin"), t("answer.map")),
     ),
   ];
 }
@@ -117,16 +113,6 @@ function unrecognised() {
     h("h1", {}, t("answer.none.title")),
     h("p", { class: "description" }, t("answer.none.text")),
   ];
-}
-
-/** An Android phone offers its map apps for a geo: link; other systems, and WeChat, do not open it. */
-function mapLink({ latitude, longitude, name }) {
-  if (/Android/.test(navigator.userAgent) && !/MicroMessenger/.test(navigator.userAgent)) {
-    return { href: `geo:${latitude},${longitude}?q=${latitude},${longitude}(${encodeURIComponent(name)})` };
-  }
-  const amap = `https://uri.amap.com/marker?position=${longitude},${latitude}&coordinate=wgs84&name=${encodeURIComponent(name)}`;
-  const osm = `https://www.openstreetmap.org/?mlat=${latitude}&mlon=${longitude}#map=17/${latitude}/${longitude}`;
-  return { href: currentLanguage() === "zh" ? amap : osm, target: "_blank", rel: "noreferrer" };
 }
 
 /** The other candidates; with a certain answer, only those that were not rejected. */

@@ -81,7 +81,7 @@ async function keyed(send) {
   }
 }
 
-/** The answer's body, or the result of `options.read` for the answer and its body. */
+/** The answer's body, or the result of `options.read` for the answer, its body and its text. */
 export const json = (path, options) => keyed(() => fetchJson(path, options));
 export const upload = (path, fields, options) => keyed(() => patient(() => send(path, fields, options), options.signal));
 
@@ -94,9 +94,10 @@ async function fetchOnce(path, options) {
   } catch (error) {
     throw error.name === "AbortError" ? error : networkError();
   }
-  const body = parsed(await response.text());
+  const text = await response.text();
+  const body = parsed(text);
   if (!response.ok) throw apiError(response.status, body, response.headers.get("Retry-After"));
-  return options.read ? options.read(response, body) : body;
+  return options.read ? options.read(response, body, text) : body;
 }
 
 /**
@@ -148,6 +149,12 @@ export function query(values) {
   const present = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return present.length ? "?" + new URLSearchParams(present) : "";
 }
+
+/** The path of a collection; slashes in its name are kept. */
+export const collectionPath = (collection, what = "") =>
+  `collections/${collection.split("/").map(encodeURIComponent).join("/")}${what}`;
+
+export const placePath = (collection, placeId) => collectionPath(collection, `/places/${encodeURIComponent(placeId)}`);
 
 export const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 

@@ -49,6 +49,7 @@ ROLES = {
     "PATCH /collections/{collection}": MANAGE,
     "DELETE /collections/{collection}": MANAGE,
     "GET /collections/{collection}/qr.svg": MATCH,
+    "GET /collections/{collection}/qr.png": MATCH,
     "POST /collections": MANAGE,
     "GET /collections/{collection}/places/{place}": MATCH,
     "PATCH /collections/{collection}/places/{place}": MANAGE,

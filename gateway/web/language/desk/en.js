@@ -44,17 +44,10 @@ export default {
   "sample.source": "Source:",
 
   "collection.qr": "QR code",
-  "collection.qr.title": "For visitors of “{name}”",
-  "collection.qr.alt": "QR code of {link}",
-  "collection.qr.text":
-    "Print it and put it up. It leads to the address below: try it with a phone first, from where visitors are.",
-  "collection.qr.save": "Save",
   "collection.rename": "Rename",
   "collection.rename.title": "Rename this collection",
   "collection.rename.text": "Photos, calibration and recent matches go along. Printed QR codes with the old name lead nowhere.",
   "collection.rename.taken": "There is a collection “{name}” already. Choose another name.",
-  "collection.qr.local":
-    "This page was opened at an address that only this computer can reach ({host}), so a code would lead phones nowhere. Open the page at the address that visitors use, then make the code there.",
   "collection.rename.busy": "Photos are still being added under this name. Rename it when that is finished.",
   "collection.delete": "Delete",
   "collection.delete.title": "Delete the collection “{name}”?",
@@ -217,6 +210,8 @@ export default {
 
   "place.unnamed": "Unnamed place",
   "place.edit": "Edit",
+  "place.visit": "As visitors see it",
+  "place.label": "Label with QR code",
   "place.name": "Name",
   "place.description": "Description",
   "place.description.help": "Visitors read this beside the answer.",

@@ -42,16 +42,10 @@ export default {
   "sample.source": "来源：",
 
   "collection.qr": "二维码",
-  "collection.qr.title": "“{name}”的游客入口",
-  "collection.qr.alt": "{link} 的二维码",
-  "collection.qr.text": "打印后张贴即可。它指向下面的地址，张贴前请先在现场用手机试一试。",
-  "collection.qr.save": "保存",
   "collection.rename": "重命名",
   "collection.rename.title": "重命名图库",
   "collection.rename.text": "照片、校准和最近的识别记录会一并保留。按旧名称打印的二维码将失效。",
   "collection.rename.taken": "已有名为“{name}”的图库，请换一个名称。",
-  "collection.qr.local":
-    "当前页面的地址（{host}）只有这台电脑能打开，手机扫码后无法访问。请用游客能访问的地址打开本页面，再生成二维码。",
   "collection.rename.busy": "仍有照片正在添加到此图库，请在完成后再重命名。",
   "collection.delete": "删除",
   "collection.delete.title": "删除图库“{name}”？",
@@ -201,6 +195,8 @@ export default {
 
   "place.unnamed": "未命名展品",
   "place.edit": "编辑",
+  "place.visit": "查看游客页面",
+  "place.label": "二维码展签",
   "place.name": "名称",
   "place.description": "说明",
   "place.description.help": "游客会在识别结果旁看到这段文字。",

@@ -1,0 +1,48 @@
+/** What visitors read about an exhibit, in an answer and on the exhibit's own page. */
+
+import { h } from "../page/dom.js";
+import { plainFacts } from "../page/facts.js";
+import { icon } from "../page/icons.js";
+import { currentLanguage, t } from "../page/language.js";
+
+/** The description, the facts, and `buttons` followed by those of the map and of sharing. */
+export function about(place, collection, ...buttons) {
+  const hasPosition = place.latitude !== null && place.longitude !== null;
+  return [
+    place.description && h("p", { class: "description" }, place.description),
+    plainFacts(place.metadata),
+    h(
+      "div",
+      { class: "row" },
+      buttons,
+      hasPosition && h("a", { class: "button", ...mapLink(place) }, icon("pin"), t("answer.map")),
+      sharing(place, collection),
+    ),
+  ];
+}
+
+/** Share the address of the exhibit's page; without the system's dialog it is copied, else shown. */
+function sharing({ id, name }, collection) {
+  const url = `${new URL("./", location.href)}?${new URLSearchParams({ collection, place: id })}`;
+  const told = h("span", { role: "status" });
+  const share = async () => {
+    if (navigator.share) return navigator.share({ title: name, url }).catch(() => {}); // the person cancelled
+    try {
+      await navigator.clipboard.writeText(url);
+      told.textContent = t("share.copied");
+    } catch {
+      told.replaceChildren(h("a", { href: url }, url)); // over plain HTTP browsers have no clipboard
+    }
+  };
+  return [h("button", { class: "button", onclick: share }, t("share")), told];
+}
+
+/** An Android phone offers its map apps for a geo: link; other systems, and WeChat, do not open it. */
+function mapLink({ latitude, longitude, name }) {
+  if (/Android/.test(navigator.userAgent) && !/MicroMessenger/.test(navigator.userAgent)) {
+    return { href: `geo:${latitude},${longitude}?q=${latitude},${longitude}(${encodeURIComponent(name)})` };
+  }
+  const amap = `https://uri.amap.com/marker?position=${longitude},${latitude}&coordinate=wgs84&name=${encodeURIComponent(name)}`;
+  const osm = `https://www.openstreetmap.org/?mlat=${latitude}&mlon=${longitude}#map=17/${latitude}/${longitude}`;
+  return { href: currentLanguage() === "zh" ? amap : osm, target: "_blank", rel: "noreferrer" };
+}
