@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
+import torch
+from efficientnet_lite_pytorch import EfficientNet
 from fakes.images import draw_place, see_again
 from PIL import Image
 
 from core.encoders.embedded.aggregation import Whitening, vlad
+from core.encoders.embedded.semantic import GEM_POWER, LONG_SIDE, SemanticFeatures
+from core.local_features.resizing import resize
 
 
 def test_a_place_seen_again_is_nearest(embedded):
@@ -23,6 +27,22 @@ def test_odd_shapes_are_encoded(embedded, size):
 
     assert np.isfinite(encodings.embeddings).all()
     np.testing.assert_allclose(np.linalg.norm(encodings.embeddings, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (480, 640), (320, 320), (900, 500), (1600, 100), (40, 40)])
+def test_semantic_features_are_those_of_the_published_network(size):
+    """Made lighter for a CPU, the network yields the same vectors, but for rounding: galleries stay valid."""
+    place = draw_place(3, size)
+    features = SemanticFeatures()
+    published = EfficientNet.from_name("efficientnet-lite2")
+    published.load_state_dict(torch.load(features.path, map_location="cpu", weights_only=True))
+    pixels = (np.asarray(resize(place, LONG_SIDE), dtype=np.float32) / 255 - 0.498) / 0.502
+
+    with torch.inference_mode():
+        expected = published.eval().extract_features(torch.from_numpy(pixels).permute(2, 0, 1)[None])[0]
+    pooled = expected.clamp(min=1e-6).pow(GEM_POWER).mean(dim=(1, 2)).pow(1 / GEM_POWER).numpy()
+
+    assert features.describe(place) @ pooled / np.linalg.norm(pooled) > 0.999999
 
 
 def test_the_fingerprint_names_the_dimension(embedded):
