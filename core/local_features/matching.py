@@ -14,6 +14,8 @@ from core.results import FeatureView, LocalFeatures
 
 # A best score below this means that the first look found nothing certain, and a second one is worth its time.
 CLEAR_SCORE = 60.0
+# The best of several views of two different places mostly stays below this.
+CHANCE_SCORE = 30.0
 KEYPOINTS = 512  # of each view; the strongest ones
 _FLOOR = 0.75  # cosine below which mutual neighbours of XFeat are mostly chance
 _REPROJECTION_PX = 8.0
@@ -27,7 +29,7 @@ class LocalEvidence:
 
     Attributes:
         score: mutual neighbours weighted by how alike they are, plus those that agree on one homography; >= 0. Pairs
-            of different places score 3 to 12, clear matches 30 and more.
+            views of different places score 3 to 12, the best of several pairs up to 30 and more; clear matches 60.
         query_view: index of the query's view that agreed best.
         candidate_view: index of the candidate's view that agreed best.
     """

@@ -34,13 +34,18 @@ class Agreement:
     correspondences: Correspondences
 
 
+_NO_POINTS: NDArray[np.float32] = np.zeros((0, 2), np.float32)
+NOT_MATCHED = Agreement(0, 0.0, 0, 0, Correspondences(_NO_POINTS, _NO_POINTS))
+"""Of a pair that was left out: the cheap local test found that hardly anything agrees."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class GeometricEvidence:
     """What was counted for one pair of photos.
 
     Attributes:
         local_score: of the cheap local test, >= 0.
-        first: by XFeat and LighterGlue.
+        first: by XFeat and LighterGlue; ``NOT_MATCHED`` where the local test made it needless.
         second: by ALIKED and LightGlue; None where that stage did not compare the pair.
     """
 

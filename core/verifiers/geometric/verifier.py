@@ -1,7 +1,8 @@
 """The geometric verifier: XFeat settles the clear pairs, ALIKED compares those that it leaves open.
 
 XFeat views -> the pair of views that agrees best -> LighterGlue -> robust two-view models -> confidence; where that is
-open, ALIKED -> LightGlue -> the same models -> the confidence of both.
+open, ALIKED -> LightGlue -> the same models -> the confidence of both. The pair that agrees best comes first; once one
+is settled, pairs that agree no better than any two photos do are left out.
 """
 
 import os
@@ -10,7 +11,7 @@ from dataclasses import astuple, replace
 from functools import partial
 
 from core.local_features.lighterglue import LighterGlue
-from core.local_features.matching import CLEAR_SCORE, LocalEvidence, local_evidence
+from core.local_features.matching import CHANCE_SCORE, CLEAR_SCORE, LocalEvidence, local_evidence
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
 from core.results import LocalFeatures, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
@@ -19,7 +20,7 @@ from core.runtime.devices import CPU_ALWAYS
 from core.runtime.stage_times import StageThreads, stage
 from core.verifiers.geometric.aliked_stage import open_aliked_stage
 from core.verifiers.geometric.confidence import ConfidenceRule
-from core.verifiers.geometric.two_view import Agreement, GeometricEvidence, compare_views
+from core.verifiers.geometric.two_view import NOT_MATCHED, Agreement, GeometricEvidence, compare_views
 
 # A pair with this confidence by XFeat alone is not compared again, nor is any beside it.
 SETTLED = 0.98
@@ -88,7 +89,7 @@ class GeometricVerifier:
         with stage("first_stage"):
             references = [self._features(candidate) for candidate in candidates]
             features, local = self._compare(query, references)
-            first = list(self._pool.map(cancellable(partial(self._measure, features)), references, local))
+            first = self._match(features, references, local)
         return self._look_twice(query, features, candidates, first, local)
 
     def close(self) -> None:
@@ -122,6 +123,18 @@ class GeometricVerifier:
             max(pair, key=lambda evidence: evidence.score) for pair in zip(agreements, further, strict=True)
         ]
 
+    def _match(
+        self, query: LocalFeatures, references: Sequence[LocalFeatures], local: Sequence[LocalEvidence]
+    ) -> list[GeometricEvidence]:
+        """Match the pair that agrees best locally, then the others; once one is settled, only those above chance."""
+        best, *others = sorted(range(len(local)), key=lambda number: -local[number].score)
+        found = {best: self._measure(query, references[best], local[best])}
+        if self._rule.confidence(found[best]) >= SETTLED:
+            others = [number for number in others if local[number].score > CHANCE_SCORE]
+        measure = cancellable(lambda number: self._measure(query, references[number], local[number]))
+        found |= dict(zip(others, self._pool.map(measure, others), strict=True))
+        return [found.get(number, GeometricEvidence(known.score, NOT_MATCHED)) for number, known in enumerate(local)]
+
     def _measure(self, query: LocalFeatures, reference: LocalFeatures, best: LocalEvidence) -> GeometricEvidence:
         views = query.views[best.query_view], reference.views[best.candidate_view]
         return GeometricEvidence(best.score, compare_views(self._matcher, *views))
@@ -141,7 +154,7 @@ class GeometricVerifier:
         order = sorted(range(len(first)), key=lambda number: (-round(confidences[number], 1), number))
         surest = local[order[0]]
         # What agrees hardly at all says nothing of how the phone was held.
-        seen_as = features.views[surest.query_view if surest.score >= CLEAR_SCORE / 2 else 0]
+        seen_as = features.views[surest.query_view if surest.score >= CHANCE_SCORE else 0]
 
         def is_enough(place: int, agreement: Agreement) -> bool:
             return self._rule.confidence(replace(first[order[place]], second=agreement)) >= ENOUGH
@@ -163,6 +176,8 @@ class GeometricVerifier:
         is_match = confidence >= self._accept_threshold
         found = [("xfeat", evidence.first)] + ([("aliked", evidence.second)] if evidence.second else [])
         stage, agreement = max(found, key=lambda named: len(named[1].correspondences.query_points))
+        if agreement is NOT_MATCHED:
+            stage = "local"
         return Verdict(
             is_match=is_match,
             confidence=confidence,

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import skimage
 from fakes.images import draw_place, see_again
 from PIL import Image
 
@@ -23,6 +24,20 @@ def test_the_same_place_is_a_match_and_another_is_not(geometric):
     assert same.is_match
     assert same.confidence > 0.9
     assert not any(other.is_match for other in others)
+
+
+def test_beside_a_settled_pair_what_agrees_by_chance_is_not_matched(geometric):
+    """The best pair comes first wherever it stands; others are matched only where the cheap local test found more."""
+    place = Image.fromarray(skimage.data.coffee())
+    others = [photo(Image.fromarray(picture())) for picture in (skimage.data.chelsea, skimage.data.rocket)]
+    again = [photo(picture) for picture in (see_again(place, 8).image, place)]
+
+    verdicts = geometric.verify(photo(see_again(place, 5).image), [*others, *again])
+
+    assert [verdict.stage for verdict in verdicts] == ["local", "local", "xfeat", "xfeat"]
+    assert [verdict.is_match for verdict in verdicts] == [False, False, True, True]
+    assert max(verdict.confidence for verdict in verdicts[:2]) < 0.01
+    assert len(verdicts[0].correspondences.query_points) == 0
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
