@@ -14,7 +14,7 @@ Target = Annotated[
         ge=0.0001,
         le=0.5,
         allow_inf_nan=False,
-        description="share of photos of nothing in the collection that may get an answer, such as 0.02",
+        description="share of questions about nothing in the collection that may get an answer, such as 0.02",
     ),
 ]
 
@@ -73,6 +73,15 @@ class CurvePoint(BaseModel):
     answered: IntervalBody = Field(description="photos of the collection's places that would be answered")
 
 
+class QuestionThresholdBody(BaseModel):
+    """When a question of several photos is answered, so that the target holds for questions."""
+
+    photos: int = Field(description="number of different photos, 1 to 5")
+    threshold: float = Field(description="log-odds; one of the photos alone must have a higher score")
+    promised: bool = Field(description="whether the target is promised for such questions; false: an estimate")
+    needed_unknown: int = Field(description="number of unknown photos needed for that promise")
+
+
 class CalibrationBody(BaseModel):
     """A stored calibration, and its results on the photos it was fitted to."""
 
@@ -88,6 +97,11 @@ class CalibrationBody(BaseModel):
         description="number of unknown photos by origin: `labelled`, `left out`, `other collection`"
     )
     known_by_origin: dict[str, int] = Field(description="the same for photos of the collection's places")
+    simulated: bool = Field(
+        description="true: some of these photos are the collection's own, changed as if taken again; visitors' photos "
+        "are harder, so expect fewer answers than `answered` and `right` say"
+    )
+    questions: list[QuestionThresholdBody] = Field(description="thresholds of questions of one to five photos")
     false_answers: IntervalBody = Field(description="unknown photos that are answered")
     answered: IntervalBody = Field(description="photos of the collection's places that are answered")
     right: IntervalBody = Field(description="those of them answered with the right place")

@@ -119,16 +119,23 @@ class DecisionBody(BaseModel):
     """What the answer was drawn from."""
 
     score: float = Field(description="log-odds of the first place: the sum of all signals except `location`")
+    photo_score: float | None = Field(
+        default=None,
+        description="the highest score of one photo alone; the score, if one photo was sent. If the collection is "
+        "calibrated, this must be above the threshold too: further photos make an answer surer, but open no threshold",
+    )
     threshold: float = Field(description="an answer is given if the score is above this")
     signals: dict[str, float] = Field(
         description="contribution of every signal; `location` orders the places and is not part of the score"
     )
     calibration: Literal["none", "valid", "stale"] = Field(
-        description="none: the built-in rule decides; valid: the collection's calibration decides and keeps "
-        "`target`; stale: nothing is promised for this match, see `stale_because`"
+        description="none: the built-in rule decides; valid: the collection's calibration decides; stale: "
+        "nothing is promised for this match, see `stale_because`"
     )
     target: float | None = Field(
-        default=None, description="share of photos of nothing in the collection that may get an answer, if valid"
+        default=None,
+        description="share of questions about nothing in the collection, of as many photos, that may get an answer; "
+        "null where nothing is promised",
     )
     stale_because: str | None = Field(
         default=None, description="what has changed: the models, the size of the collection, or the kind of request"

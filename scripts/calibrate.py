@@ -11,7 +11,7 @@ visitor's photos. The result is stored with the collection; the running service 
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from core.building.labels import read_folder, true_places
 from core.calibration.bounds import Interval, least_count
 from core.calibration.calibration import Calibration, calibrate, check_target, choose_unknown, describe
-from core.calibration.samples import Sample
+from core.calibration.samples import Origin, Sample
 from core.errors import SemanticMatchError
 from core.evaluation.calibration_queries import QueryPhoto, asking, gallery_photos, labelled_photos, take
 from core.gallery import DEFAULT_COLLECTION, Gallery
@@ -115,14 +115,18 @@ def _remembered(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> 
 def print_report(calibration: Calibration) -> None:
     """Print the effect of the threshold, and the guaranteed bounds."""
     report = describe(calibration)
-    print(f"\ntarget: at most {calibration.target:.1%} of photos of nothing in the collection are answered")
+    print(f"\ntarget: at most {calibration.target:.1%} of questions about nothing in the collection are answered")
     confidence = calibration.confidence(calibration.threshold)
     print(f"threshold: score above {calibration.threshold:.2f}, confidence {confidence:.2f}")
-    unknown = ", ".join(f"{count} {origin}" for origin, count in report.unknown_by_origin.items())
+    unknown = _by_origin(report.unknown_by_origin)
     if calibration.promised:
         print(f"promised: {unknown} unknown photos suffice (split-conformal test, see docs/calibration.md)")
     else:
-        print(f"NOT promised: {unknown} unknown photos, {report.needed_unknown} needed; the threshold is an estimate")
+        needed = report.questions[0].needed_unknown
+        print(f"NOT promised: {unknown} unknown photos, {needed} needed; the threshold is an estimate")
+    print(f"known photos: {_by_origin(report.known_by_origin)}")
+    if report.simulated:
+        print("simulated: the collection's own photos, changed as if taken again; expect fewer answers for real photos")
     for name, interval in (
         ("unknown answered", report.false_answers),
         ("known answered", report.answered),
@@ -131,11 +135,23 @@ def print_report(calibration: Calibration) -> None:
     ):
         print(f"{name:24} {_say(interval)}")
     print(f"calibration error (ECE)  {report.reliability.error:.3f}")
+    print("\nphotos in a question  one of them must score above")
+    for question in report.questions:
+        print(f"{question.photos:20}  {question.threshold:24.2f}{_mark(question.promised)}")
     print("\nother targets      threshold  known photos answered")
     for target in TARGETS:
         other = calibration.with_target(target)
-        mark = "" if other.promised else "   (estimate)"
-        print(f"{target:8.1%}           {other.threshold:8.2f}  {_say(describe(other).answered)}{mark}")
+        print(
+            f"{target:8.1%}           {other.threshold:8.2f}  {_say(describe(other).answered)}{_mark(other.promised)}"
+        )
+
+
+def _by_origin(counts: Mapping[Origin, int]) -> str:
+    return ", ".join(f"{count} {origin}" for origin, count in counts.items()) or "none"
+
+
+def _mark(promised: bool) -> str:
+    return "" if promised else "   (estimate)"
 
 
 def _say(interval: Interval) -> str:

@@ -9,13 +9,15 @@ from typing import Any, Self
 
 from core.calibration.bounds import Interval, conformal_threshold, exact_interval, least_count, tail_threshold
 from core.calibration.reliability import Reliability, fit_scaling, probability, reliability
-from core.calibration.samples import NOTHING_FOUND, ORIGINS, Sample
+from core.calibration.samples import NOTHING_FOUND, ORIGINS, Origin, Sample
 from core.errors import InvalidRequest
 
 LEAST_UNKNOWN = 8
 """Fewer unknown photos say nothing about a threshold."""
 SHIPPED_THRESHOLD = 0.0
 """Score above which an uncalibrated collection answers."""
+MOST_PHOTOS = 5
+"""A calibration is described for questions of one to so many photos."""
 LEAST_PLACES = 10
 """Left out one by one, the places of a smaller collection meet too few others to stand for what visitors send."""
 # Share of a visitor's photos taken to show nothing of the collection, where the samples' own mixture is artificial.
@@ -55,7 +57,8 @@ class Calibration:
     Attributes:
         models: that scored the samples.
         target: share of photos of nothing in the collection that may be answered, (0, 1).
-        threshold: log-odds; a photo is answered when the score of its first place is above.
+        threshold: log-odds; a single photo is answered when the score of its first place is above; for several photos
+            see ``threshold_for``.
         promised: the samples suffice to keep the target on photos like them; else ``threshold`` is an estimate.
         slope: of the calibrated log-odds over the score.
         offset: likewise.
@@ -87,6 +90,19 @@ class Calibration:
         """Whether a photo whose first place has this score is answered."""
         return score > self.threshold
 
+    def threshold_for(self, photos: int) -> "QuestionThreshold":
+        """Return the threshold of a question of so many different photos, drawn from the same samples.
+
+        See ``choose_threshold``; never below the stored threshold.
+
+        Raises:
+            InvalidRequest: the samples have too few unknown photos.
+        """
+        if photos == 1:
+            return QuestionThreshold(1, self.threshold, self.promised, least_count(self.target))
+        threshold, promised = choose_threshold(self.samples, self.target, self.places, photos)
+        return QuestionThreshold(photos, max(threshold, self.threshold), promised, least_count(self.target / photos))
+
     def with_target(self, target: float) -> "Calibration":
         """The same samples under another target."""
         return calibrate(self.samples, target, self.models, places=self.places)
@@ -114,6 +130,23 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionThreshold:
+    """When a question of several photos is answered.
+
+    Attributes:
+        photos: number of different photos, >= 1.
+        threshold: log-odds; one of the photos alone must have a higher score.
+        promised: this keeps the calibration's target for such questions; else it is an estimate.
+        needed_unknown: how many unknown photos that promise needs.
+    """
+
+    photos: int
+    threshold: float
+    promised: bool
+    needed_unknown: int
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationReport:
     """What a calibration promises, on its own samples.
 
@@ -123,7 +156,10 @@ class CalibrationReport:
         right: share of them answered with the right place.
         wrong_place: share of them answered with another place.
         unknown_by_origin: how many unknown photos the threshold was drawn from, by where they came from.
-        needed_unknown: how many unknown photos the target needs.
+        known_by_origin: the same for all photos of the collection's places.
+        simulated: some photos are the collection's own, changed as if taken again. They are easier than real ones, so
+            ``answered`` and ``right`` are optimistic.
+        questions: thresholds of questions of one to ``MOST_PHOTOS`` photos.
         reliability: of the calibrated confidence.
     """
 
@@ -131,8 +167,10 @@ class CalibrationReport:
     answered: Interval
     right: Interval
     wrong_place: Interval
-    unknown_by_origin: Mapping[str, int]
-    needed_unknown: int
+    unknown_by_origin: Mapping[Origin, int]
+    known_by_origin: Mapping[Origin, int]
+    simulated: bool
+    questions: tuple[QuestionThreshold, ...]
     reliability: Reliability
 
 
@@ -163,9 +201,30 @@ def calibrate(samples: Sequence[Sample], target: float, models: Models, *, place
     )
 
 
-def choose_threshold(samples: Sequence[Sample], target: float, places: int = 0) -> tuple[float, bool]:
-    """The score above which to answer, and whether the samples suffice for the promise; see ``calibrate``."""
+def choose_threshold(samples: Sequence[Sample], target: float, places: int = 0, photos: int = 1) -> tuple[float, bool]:
+    """The score above which to answer, and whether the samples suffice for the promise.
+
+    A question of several photos is answered only if one of them *alone* has a score above the threshold for the target
+    divided by their number. An unknown photo that is exchangeable with those of the samples has such a score with a
+    probability of at most target / photos (``conformal_threshold``), so any of them has one with at most the target
+    (Boole's inequality; the correction of Bonferroni). This holds however alike the photos of a question are, and needs
+    no sample of several photos. The threshold is never below that of a question of fewer photos.
+
+    Args:
+        samples: see ``calibrate``, also for the next two.
+        target: share of questions about nothing in the collection that may be answered.
+        places: of the collection.
+        photos: number of different photos in a question, >= 1.
+
+    Raises:
+        InvalidRequest: see ``calibrate``.
+    """
     check_target(target)
+    chosen = [_threshold_of_photo(samples, target / count, places) for count in range(1, photos + 1)]
+    return max(threshold for threshold, _ in chosen), chosen[-1][1]
+
+
+def _threshold_of_photo(samples: Sequence[Sample], target: float, places: int) -> tuple[float, bool]:
     unknown = choose_unknown(samples, target)
     if len(unknown) < LEAST_UNKNOWN:
         raise InvalidRequest(
@@ -224,16 +283,22 @@ def describe(calibration: Calibration) -> CalibrationReport:
     answered = [sample for sample in known if calibration.accepts(sample.score)]
     right = sum(sample.right for sample in answered)
     scores, right_places, weights = _scaling_samples(calibration.samples)
-    origins = [sample.origin for sample in unknown]
     return CalibrationReport(
         false_answers=exact_interval(sum(calibration.accepts(sample.score) for sample in unknown), len(unknown)),
         answered=exact_interval(len(answered), len(known)),
         right=exact_interval(right, len(known)),
         wrong_place=exact_interval(len(answered) - right, len(known)),
-        unknown_by_origin={origin: origins.count(origin) for origin in ORIGINS if origin in origins},
-        needed_unknown=least_count(calibration.target),
+        unknown_by_origin=_by_origin(unknown),
+        known_by_origin=_by_origin(known),
+        simulated=any(sample.origin == "simulated" for sample in known),
+        questions=tuple(calibration.threshold_for(photos) for photos in range(1, MOST_PHOTOS + 1)),
         reliability=reliability([calibration.confidence(score) for score in scores], right_places, weights=weights),
     )
+
+
+def _by_origin(samples: Sequence[Sample]) -> dict[Origin, int]:
+    origins = [sample.origin for sample in samples]
+    return {origin: origins.count(origin) for origin in ORIGINS if origin in origins}
 
 
 def _scaling_samples(samples: Sequence[Sample]) -> tuple[list[float], list[bool], list[float]]:

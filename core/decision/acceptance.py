@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, Protocol
 
-from core.calibration.calibration import SHIPPED_THRESHOLD, Calibration, Models
+from core.calibration.calibration import SHIPPED_THRESHOLD, Calibration, Models, QuestionThreshold
 from core.calibration.reliability import probability
 from core.errors import InvalidRequest
 
@@ -20,15 +20,25 @@ class Acceptance:
     """The threshold of an answer, and where it comes from.
 
     Attributes:
-        threshold: log-odds; a score above it is answered.
+        threshold: log-odds; a score above it is answered; of several photos, see ``alone``.
         calibration: what the threshold comes from, and what turns scores into confidence; None: the shipped rule.
         stale_because: why the collection's calibration promises nothing here, for people; None where it does, or where
             there is none. Where scores mean what they meant, its threshold still decides.
+        promised: the calibration's target holds for this query; False without a calibration.
     """
 
     threshold: float = SHIPPED_THRESHOLD
     calibration: Calibration | None = None
     stale_because: str | None = None
+    promised: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether one of several photos must be above the threshold by itself, as a calibration's promise requires.
+
+        Without a calibration nothing is promised, and the photos decide together.
+        """
+        return self.calibration is not None
 
     @property
     def state(self) -> Literal["none", "valid", "stale"]:
@@ -55,7 +65,7 @@ class QueryConditions:
         models: in use; ``prompt_style`` as ``Verifier.style`` gives it.
         places: how many the collection has; None leaves that unchecked.
         considered: how many of them the photo is compared with.
-        photos: how many photos are asked about together.
+        photos: how many different photos are asked about together.
     """
 
     models: Models
@@ -113,7 +123,7 @@ def find_acceptance(
         collection: that is searched.
         models: see ``QueryConditions``, also for the next two.
         considered: places.
-        photos: in one query.
+        photos: different ones in one query.
         default: used without a calibration for these models.
     """
     stored = gallery.calibration(collection)
@@ -132,16 +142,17 @@ def choose_acceptance(stored: str | None, conditions: QueryConditions, default: 
     if stored is None:
         return default
     try:
-        calibration = _read(stored)
+        calibration, question = _read(stored), _threshold_for(stored, conditions.photos)
     except InvalidRequest as error:
         return replace(default, stale_because=str(error))
     changed = calibration.models.difference(conditions.models)
     if changed is not None:
         return replace(default, stale_because=f"another {changed}")
-    return Acceptance(calibration.threshold, calibration, _difference(calibration, conditions))
+    stale_because = _difference(calibration, question, conditions)
+    return Acceptance(question.threshold, calibration, stale_because, question.promised and stale_because is None)
 
 
-def _difference(calibration: Calibration, conditions: QueryConditions) -> str | None:
+def _difference(calibration: Calibration, question: QuestionThreshold, conditions: QueryConditions) -> str | None:
     """Return why the calibration promises nothing for these conditions; None if it does."""
     if conditions.places and calibration.places:
         change = conditions.places / calibration.places
@@ -149,11 +160,19 @@ def _difference(calibration: Calibration, conditions: QueryConditions) -> str | 
             return f"the collection had {calibration.places} places and has {conditions.places}"
     if conditions.considered > PLACES_CONSIDERED:
         return f"{conditions.considered} places are considered, not {PLACES_CONSIDERED}"
-    if conditions.photos > 1:
-        return f"{conditions.photos} photos are asked about together, not one"
+    if question.photos > 1 and not question.promised:
+        return (
+            f"{question.photos} photos are asked about together; to promise {calibration.target:.1%} of such "
+            f"questions, {question.needed_unknown} photos of nothing in the collection are needed"
+        )
     return None
 
 
 @lru_cache(maxsize=64)
 def _read(text: str) -> Calibration:
     return Calibration.from_json(text)
+
+
+@lru_cache(maxsize=64)
+def _threshold_for(text: str, photos: int) -> QuestionThreshold:
+    return _read(text).threshold_for(photos)

@@ -24,6 +24,9 @@ class Decision:
         score: log-odds of the first place, before any calibration and without what is known of the visitor's location,
             which orders places and opens no threshold; None where nothing was verified.
         threshold: score above which an answer is given; None likewise.
+        photo_score: the highest score that one photo alone gives the first place, which is the score if there is only
+            one; None likewise. With a calibration it must be above the threshold too: photos that agree raise the
+            score and the confidence, but open no threshold.
         evidence: what the score was drawn from; None likewise.
     """
 
@@ -32,6 +35,7 @@ class Decision:
     reason: str
     score: float | None = None
     threshold: float | None = None
+    photo_score: float | None = None
     evidence: PlaceEvidence | None = None
 
 
@@ -74,6 +78,7 @@ def decide(
     collection: str,
     models: Models,
     *,
+    photos: int | None = None,
     location: Mapping[str, float] | None = None,
     acceptance: Acceptance | None = None,
     style_threshold: float | None = None,
@@ -85,6 +90,7 @@ def decide(
         gallery: holds the calibration.
         collection: that is searched.
         models: that made the pairs; see ``core.decision.rule.models_in_use``.
+        photos: how many different photos were asked about, also those without a usable pair; None counts the pairs'.
         location: by place id, see ``PlaceEvidence.location``.
         acceptance: the threshold of an answer; None uses the collection's calibration.
         style_threshold: used without one, see ``core.verifiers.base.style_threshold``.
@@ -99,7 +105,7 @@ def decide(
             collection,
             models,
             considered=considered,
-            photos=len(places_by_photo),
+            photos=max(photos or 0, len(places_by_photo), 1),
             default=of_style(style_threshold),
         )
     rule = rule_for(models.encoder, models.verifier)
@@ -136,7 +142,8 @@ def rank(
         return Ranking((), {}, Decision(False, 0.0, "there was no candidate to verify"))
     best = pairs[order[0]]
     score = scores[best.place_id] - rule.contributions(evidence[best.place_id]).get("location", 0.0)
-    matched = score > acceptance.threshold
+    photo_score = _score_alone([pairs[index] for index in usable], best.place_id, rule, score)
+    matched = (min(score, photo_score) if acceptance.alone else score) > acceptance.threshold
     words = "verified" if matched else "no candidate was verified; the nearest"
     decision = Decision(
         matched=matched,
@@ -144,9 +151,21 @@ def rank(
         reason=f"{words}: {best.verdict.response}",
         score=score,
         threshold=acceptance.threshold,
+        photo_score=photo_score,
         evidence=evidence[best.place_id],
     )
     return Ranking(order, scores, decision)
+
+
+def _score_alone(pairs: Sequence[VerifiedPair], place: str, rule: DecisionRule, together: float) -> float:
+    """Return the highest score of a place by the pairs of one photo; ``together`` is that of all pairs."""
+    by_photo: dict[int, list[VerifiedPair]] = {}
+    for pair in pairs:
+        by_photo.setdefault(pair.photo, []).append(pair)
+    if len(by_photo) == 1:
+        return together
+    gathered = (gather(of_photo, None, rule.margin_floor, rule.rival_floor) for of_photo in by_photo.values())
+    return max(rule.score(evidence[place]) for evidence in gathered if place in evidence)
 
 
 def decide_by_retrieval(candidates: Sequence[Candidate]) -> Decision:

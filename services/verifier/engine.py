@@ -172,6 +172,7 @@ class VerifierEngine:
             self._gallery,
             request.collection,
             models,
+            photos=len({candidate.photo for candidate in request.candidates}),
             location=_location(request, found),
             acceptance=self._acceptance,
             style_threshold=style_threshold(self.verifier, request.prompt_style),

@@ -185,10 +185,11 @@ def _decision_body(verified: Verified) -> DecisionBody | None:
         return None
     return DecisionBody(
         score=decision.score,
+        photo_score=decision.photo_score,
         threshold=max(-_BEYOND_DOUBT, min(_BEYOND_DOUBT, acceptance.threshold)),
         signals=verified.contributions,
         calibration=acceptance.state,
-        target=acceptance.calibration.target if acceptance.calibration and acceptance.state == "valid" else None,
+        target=acceptance.calibration.target if acceptance.calibration and acceptance.promised else None,
         stale_because=acceptance.stale_because,
     )
 

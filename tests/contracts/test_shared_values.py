@@ -3,7 +3,9 @@
 import ast
 from pathlib import Path
 
+from contracts import verification
 from contracts.matching import LEAST_CONSIDERED
+from core.calibration.calibration import MOST_PHOTOS
 from core.decision.acceptance import PLACES_CONSIDERED
 
 ROOT = Path(__file__).parents[2]
@@ -12,6 +14,11 @@ ROOT = Path(__file__).parents[2]
 def test_a_match_considers_as_many_places_as_a_calibration_was_measured_with():
     """The gateway asks for the number of places that calibrations promise for, or no calibration would ever hold."""
     assert LEAST_CONSIDERED == PLACES_CONSIDERED
+
+
+def test_a_calibration_has_a_threshold_for_every_number_of_photos_that_may_be_sent():
+    """Its report lists one for one photo up to the most that a match takes."""
+    assert MOST_PHOTOS == verification.MOST_PHOTOS
 
 
 def test_models_of_the_wire_are_told_from_the_classes_they_mirror():

@@ -177,7 +177,7 @@ def a_reply(collection: str, target: float | None, job: CalibrationJob | None) -
         target=target, threshold=0, threshold_confidence=0.5, promised=True, needed_unknown=99, unknown_by_origin={},
         known_by_origin={"simulated": 80}, false_answers=interval(0), answered=interval(0.5), right=interval(0.5),
         wrong_place=interval(0), reliability=[], calibration_error=None, curve=curve, encoder="e", verifier="v",
-        prompt_style=None, made_at="2026-01-01T00:00:00+00:00",
+        prompt_style=None, made_at="2026-01-01T00:00:00+00:00", simulated=True, questions=[],
     )  # fmt: skip
     return CalibrationReply(collection=collection, state="valid", calibration=body, job=job)
 

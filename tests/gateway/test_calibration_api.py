@@ -118,6 +118,25 @@ def test_a_valid_calibration_decides(product: AppClient):
     assert decision["threshold"] == pytest.approx(threshold)
 
 
+def test_the_promise_of_several_photos_is_that_of_the_question(product: AppClient):
+    """Two photos have a threshold for two, which one of them must pass alone; ten samples suffice for no more."""
+    product.post(PATH, json={"target": 0.2, "photos": 10})
+    questions = wait(product)["calibration"]["questions"]
+
+    def ask(count: int) -> dict:
+        views = [("file", ("q.jpg", encode(see_again(draw_place(3), seed).image))) for seed in range(count)]
+        return product.post("/match", files=views).json()["decision"]
+
+    two, three = ask(2), ask(3)
+
+    assert (two["calibration"], two["target"]) == ("valid", 0.2)
+    assert two["threshold"] == pytest.approx(questions[1]["threshold"])
+    assert two["photo_score"] <= two["score"]
+    assert (three["calibration"], three["target"]) == ("stale", None)
+    assert three["threshold"] == pytest.approx(questions[2]["threshold"])
+    assert "3 photos are asked about together" in three["stale_because"]
+
+
 def test_another_verifier_makes_it_stale(start: Callable[..., AppClient], product: AppClient):
     """After a change of the verifier the shipped rule decides again; the record and every match say why."""
     product.post(PATH, json={"target": 0.2, "photos": 10})

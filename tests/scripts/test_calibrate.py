@@ -59,6 +59,13 @@ def test_labelled_photos_make_a_promise_that_later_answers_keep(database, querie
 
     printed, calibration = capsys.readouterr().out, stored(database)
     assert "promised: 10 labelled unknown photos suffice" in printed
+    assert "known photos: 5 labelled" in printed
+    assert "simulated:" not in printed
+    assert [line.endswith("(estimate)") for line in printed.splitlines() if line[:20].strip() in ("1", "2", "5")] == [
+        False,
+        True,  # two photos at 10 % take 19 unknown photos
+        True,
+    ]
     assert calibration.promised
     assert sum(sample.known and sample.right for sample in calibration.samples) == 5
     with M1GlobalRetrieval("cpu") as retrieval:
@@ -84,7 +91,10 @@ def test_without_labels_the_collection_asks_itself(database, capsys):
 
     assert calibrate.main(command) == 0
 
-    assert "promised: 9 left out unknown photos suffice" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "promised: 9 left out unknown photos suffice" in printed
+    assert "known photos: 9 simulated" in printed
+    assert "simulated: the collection's own photos" in printed
 
 
 def test_a_photo_with_a_sibling_is_asked_without_itself(database):

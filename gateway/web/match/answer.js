@@ -22,8 +22,8 @@ const isUncertain = (reply) => !reply.matched || confidenceWords(reply).bars < 3
 
 /** The threshold of the answer. */
 function calibrationWords({ calibration, target }) {
-  if (calibration === "valid") return t("answer.calibration.valid", { percent: Number((target * 100).toPrecision(2)) });
-  return t(calibration === "stale" ? "answer.calibration.stale" : "answer.calibration.none");
+  if (target) return t("answer.calibration.valid", { percent: Number((target * 100).toPrecision(2)) });
+  return t(`answer.calibration.${calibration === "valid" ? "estimate" : calibration}`);
 }
 
 /** @param {(file: File) => void} ask about another thing */

@@ -15,6 +15,7 @@ from contracts.calibration import (
     CalibrationRequest,
     CurvePoint,
     IntervalBody,
+    QuestionThresholdBody,
 )
 from contracts.feedback import verifier_asked
 from core.calibration.bounds import Interval, exact_interval
@@ -193,16 +194,25 @@ def feedback_sample(stored: StoredMatch) -> Sample | None:
 def calibration_body(calibration: Calibration) -> CalibrationBody:
     """Describe a calibration, its results on its own samples, and those of other targets."""
     report = describe(calibration)
-    known = [sample.origin for sample in calibration.samples if sample.known]
     error = report.reliability.error
     return CalibrationBody(
         target=calibration.target,
         threshold=calibration.threshold,
         threshold_confidence=calibration.confidence(calibration.threshold),
         promised=calibration.promised,
-        needed_unknown=report.needed_unknown,
+        needed_unknown=report.questions[0].needed_unknown,
         unknown_by_origin=dict(report.unknown_by_origin),
-        known_by_origin={origin: known.count(origin) for origin in dict.fromkeys(known)},
+        known_by_origin=dict(report.known_by_origin),
+        simulated=report.simulated,
+        questions=[
+            QuestionThresholdBody(
+                photos=question.photos,
+                threshold=question.threshold,
+                promised=question.promised,
+                needed_unknown=question.needed_unknown,
+            )
+            for question in report.questions
+        ],
         false_answers=_interval(report.false_answers),
         answered=_interval(report.answered),
         right=_interval(report.right),

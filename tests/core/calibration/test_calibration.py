@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.calibration.bounds import conformal_threshold, exact_interval, least_count, tail_threshold
-from core.calibration.calibration import Calibration, Models, calibrate, choose_unknown, describe
+from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, choose_unknown, describe
 from core.calibration.reliability import fit_scaling, probability, reliability
 from core.calibration.samples import Sample
 from core.errors import InvalidRequest
@@ -72,7 +72,7 @@ class TestCalibrating:
 
         assert not few.promised
         assert few.threshold >= -1
-        assert describe(few).needed_unknown == 99
+        assert describe(few).questions[0].needed_unknown == 99
         with pytest.raises(InvalidRequest, match=r"7 photos .* at least 8"):
             calibrate(unknown(range(7)), 0.05, MODELS)
 
@@ -104,6 +104,53 @@ class TestCalibrating:
 
         assert other.threshold < calibration.threshold
         assert other.samples == calibration.samples
+
+
+class TestQuestionsOfSeveralPhotos:
+    @pytest.mark.parametrize("photos", [1, 2, 3, 4, 5])
+    @pytest.mark.parametrize("alike", [0.0, 0.7, 1.0], ids=["strangers", "alike", "one photo again"])
+    def test_the_promise_counts_questions(self, photos, alike):
+        """However alike the photos of a question are, one of them passes in at most the target's share of questions."""
+        chance, target, rates = np.random.default_rng(9), 0.05, []
+        for _ in range(300):
+            threshold, promised = choose_threshold(unknown(chance.normal(size=120)), target, photos=photos)
+            shared, own = chance.normal(size=(400, 1)), chance.normal(size=(400, photos))
+            scores = np.sqrt(alike) * shared + np.sqrt(1 - alike) * own  # every one of them is normal
+            rates.append(np.mean(scores.max(axis=1) > threshold))
+            assert promised
+
+        assert np.mean(rates) <= target + 3 * np.std(rates) / np.sqrt(300)
+
+    def test_a_threshold_never_falls_with_the_number_of_photos(self):
+        """Also where labelled photos suffice for one photo, and easier ones have to be added for several."""
+        samples = unknown(np.linspace(1, 4, 25)) + unknown(np.linspace(-9, -3, 400), "left out")
+
+        thresholds = [choose_threshold(samples, 0.05, photos=photos)[0] for photos in range(1, 6)]
+
+        assert thresholds == sorted(thresholds)
+        assert thresholds[0] > 3
+
+    def test_more_photos_need_more_to_be_promised(self):
+        """Five photos at 5 % are promised from 99 unknown photos on; before, the threshold is an estimate."""
+        enough, few = (calibrate(unknown(np.linspace(-6, 1, count)), 0.05, MODELS) for count in (99, 98))
+
+        assert [question.promised for question in describe(enough).questions] == [True] * 5
+        assert [question.promised for question in describe(few).questions] == [True] * 4 + [False]
+        assert [question.needed_unknown for question in describe(few).questions] == [19, 39, 59, 79, 99]
+        assert describe(few).questions[0].threshold == few.threshold
+
+
+class TestTheReport:
+    def test_figures_from_simulated_photos_are_called_that(self):
+        """A collection's own photos, changed as if taken again, are counted by their origin, and the report says so."""
+        made = unknown(np.linspace(-6, 1, 40), "left out") + [Sample(3.0, True, True, "simulated")] * 30
+        labelled = unknown(np.linspace(-6, 1, 40)) + known([2, 3, 4])
+
+        report = describe(calibrate(made, 0.05, MODELS))
+
+        assert (report.simulated, report.known_by_origin) == (True, {"simulated": 30})
+        assert report.unknown_by_origin == {"left out": 40}
+        assert not describe(calibrate(labelled, 0.05, MODELS)).simulated
 
 
 class TestWhatFeedbackMayDo:

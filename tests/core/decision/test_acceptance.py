@@ -1,6 +1,7 @@
 """Which threshold holds for a query."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -60,19 +61,71 @@ def test_without_calibration_the_shipped_rule_holds():
         (QueryConditions(MODELS, places=90), "had 40 places and has 90"),
         (QueryConditions(MODELS, places=19), "had 40 places and has 19"),
         (QueryConditions(MODELS, considered=20), "20 places are considered"),
-        (QueryConditions(MODELS, photos=2), "2 photos"),
     ],
 )
 def test_another_way_of_asking_is_promised_nothing(asked, what):
-    """A collection twice as large, more places, several photos: the threshold decides, and promises nothing."""
+    """A collection twice as large, or more places: the threshold decides, and promises nothing."""
     stored = calibrate(SAMPLES, 0.05, MODELS, places=40).to_json()
 
     acceptance = choose(stored, asked=asked)
 
-    assert acceptance.state == "stale"
+    assert (acceptance.state, acceptance.promised) == ("stale", False)
     assert what in acceptance.stale_because
     assert acceptance.threshold == pytest.approx(-1.2)
     assert choose(stored, asked=QueryConditions(MODELS, places=79, considered=3)).state == "valid"
+
+
+def test_a_question_of_several_photos_has_a_threshold_of_its_own(stored):
+    """One that keeps the target for questions, where there are enough unknown photos; 40 are, for two photos at 5 %."""
+    one, two, three = (choose(stored, QueryConditions(MODELS, photos=photos)) for photos in (1, 2, 3))
+
+    assert one.threshold < two.threshold < three.threshold
+    assert [(asked.state, asked.promised) for asked in (one, two, three)] == [
+        ("valid", True),
+        ("valid", True),
+        ("stale", False),
+    ]
+    assert three.stale_because == (
+        "3 photos are asked about together; to promise 5.0% of such questions, 59 photos of nothing in the collection "
+        "are needed"
+    )
+
+
+def test_an_estimate_is_no_promise():
+    """A calibration with too few unknown photos decides, but says of no answer that the target is kept."""
+    few = calibrate(SAMPLES, 0.01, MODELS).to_json()
+
+    assert (choose(few).state, choose(few).promised) == ("valid", False)
+
+
+def test_what_version_0_1_0_has_stored_is_enough_for_several_photos():
+    """It stored the samples, from which the thresholds of several photos follow; nothing has to be measured again."""
+    stored = json.dumps(
+        {
+            "models": {"encoder": "encoder 1", "verifier": "verifier 1", "prompt_style": None, "rule": ""},
+            "target": 0.05,
+            "threshold": -1.2,
+            "promised": True,
+            "slope": 1.0,
+            "offset": 0.0,
+            "made_at": "2026-01-01T00:00:00+00:00",
+            "samples": [asdict(sample) for sample in SAMPLES],
+            "places": 40,
+        }
+    )
+
+    assert choose(stored).threshold == -1.2
+    assert choose(stored, QueryConditions(MODELS, photos=2)).threshold == pytest.approx(-1.1)
+
+
+def test_a_stored_calibration_that_no_threshold_follows_from_stops_nobody():
+    """Without samples there is no threshold for several photos: the shipped rule decides, and the reason is given."""
+    stored = replace(calibrate(SAMPLES, 0.05, MODELS), samples=()).to_json()
+
+    acceptance = choose(stored, QueryConditions(MODELS, photos=2))
+
+    assert (acceptance.state, acceptance.threshold, acceptance.calibration) == ("stale", 0.0, None)
+    assert choose(stored).state == "valid"
 
 
 def test_what_cannot_be_read_is_stale_and_stops_nobody():

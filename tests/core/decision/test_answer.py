@@ -181,17 +181,61 @@ def test_a_decision_uses_the_collections_calibration():
 
 
 def test_a_decision_takes_the_conditions_from_the_pairs():
-    """A calibration promises nothing for more places than it was measured with, or for several photos together."""
+    """Nothing is promised for more places than were measured with, nor for more photos than the samples suffice for."""
     many = [judged(f"place {number}", 0.9) for number in range(6)]
-    two_photos = [judged("a", 0.9, photo=0), judged("a", 0.9, photo=1)]
+    photos = [judged("a", 0.9, photo=photo) for photo in range(3)]
     views = [judged("a", 0.9) for _ in range(6)]
 
     reasons = [
         decide(pairs, CollectionsOnRecord(MODELS), "museum", MODELS).acceptance.stale_because
-        for pairs in (many, two_photos, views)
+        for pairs in (many, photos[:2], views)
     ]
 
-    assert reasons == ["6 places are considered, not 5", "2 photos are asked about together, not one", None]
+    assert reasons == ["6 places are considered, not 5", None, None]
+    assert "3 photos" in decide(photos, CollectionsOnRecord(MODELS), "museum", MODELS).acceptance.stale_because
+
+
+def test_a_photo_without_a_usable_pair_counts_as_asked_about():
+    """It had its chance to be wrong: the threshold is that of all photos of the question."""
+    pairs = [judged("a", 0.9)]
+
+    alone, one_of_two = (
+        decide(pairs, CollectionsOnRecord(MODELS), "museum", MODELS, photos=photos).decision for photos in (1, 2)
+    )
+
+    assert one_of_two.threshold > alone.threshold
+
+
+@pytest.mark.parametrize(
+    ("confidence", "is_calibrated", "matched"),
+    [
+        (0.30, True, False),
+        (0.30, False, True),
+        (0.60, True, True),
+    ],
+)
+def test_photos_that_agree_open_no_calibrated_threshold(confidence: float, is_calibrated: bool, matched: bool):
+    """Together they are surer than alone; but what is promised holds only if one of them passes by itself."""
+    rule = weigh(verdict=1.0, agreeing=1.0)
+    pairs = [VerifiedPair("a", 0.3, Verdict(True, confidence, "agrees"), photo=photo) for photo in range(2)]
+    calibration = calibrate([Sample(-1.0, False, False, "labelled")] * 40, 0.05, MODELS)
+    acceptance = Acceptance(0.0, calibration if is_calibrated else None)
+
+    decision, alone = rank(pairs, rule, acceptance).decision, rank(pairs[:1], rule, acceptance).decision
+
+    assert decision.matched == matched
+    assert decision.score > decision.photo_score == alone.score == alone.photo_score
+    assert decision.confidence > alone.confidence
+
+
+def test_photos_that_disagree_do_not_pass_by_one_of_them():
+    """A photo that clearly shows another place speaks against the answer, as it always did."""
+    rule = weigh(verdict=1.0, rival=-1.0)
+    acceptance = Acceptance(2.0, calibrate([Sample(-1.0, False, False, "labelled")] * 40, 0.05, MODELS))
+    first, second = judged("a", 0.99, photo=0), judged("b", 0.98, photo=1)
+
+    assert rank([first], rule, acceptance).decision.matched
+    assert not rank([first, second], rule, acceptance).decision.matched
 
 
 def test_the_operators_threshold_replaces_the_calibration():

@@ -81,7 +81,11 @@ def test_what_was_measured_is_fitted_and_kept(filled: AppClient):
     body = reply["calibration"]
     assert (reply["state"], body["promised"], body["needed_unknown"]) == ("valid", True, 19)
     assert body["unknown_by_origin"] == {"left out": 60}
-    assert body["known_by_origin"] == {"simulated": 40}
+    assert (body["known_by_origin"], body["simulated"]) == ({"simulated": 40}, True)
+    assert [(asked["photos"], asked["promised"]) for asked in body["questions"]] == [
+        (1, True), (2, True), (3, True), (4, False), (5, False)
+    ]  # fmt: skip
+    assert body["questions"][0]["threshold"] == body["threshold"] <= body["questions"][1]["threshold"]
     assert body["false_answers"]["count"] == 60
     assert body["false_answers"]["share"] <= 0.05
     assert body["answered"]["low"] < body["answered"]["share"] < body["answered"]["high"] <= 1
