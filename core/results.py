@@ -206,12 +206,14 @@ class Photo:
         local_features: computed earlier, or None.
         stored_features: reads the features that an extractor, given by name, made of the photo for a verifier; None
             where there are none.
+        shows: the id of the place that it shows; None if that is not known.
     """
 
     load: Callable[[], Image.Image]
     content_hash: str | None = None
     local_features: LocalFeatures | None = None
     stored_features: Callable[[str], LocalFeatures | None] = lambda _: None
+    shows: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

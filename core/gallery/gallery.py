@@ -358,6 +358,7 @@ class Gallery:
                 image.content_hash,
                 known,
                 partial(self.verifier_features, image.content_hash),
+                image.place.place_id,
             )
             for image, known in zip(images, features, strict=True)
         ]

@@ -4,6 +4,7 @@ It needs neither a GPU nor a language model, and its answer can be drawn.
 
 verifier       the two stages: XFeat for all candidates, ALIKED for those that it leaves open
 aliked_stage   the second stage
+shared_points  what photos of different places share speaks for none of them
 two_view       what two views of photos agree on
 confidence     from that to a probability
 """

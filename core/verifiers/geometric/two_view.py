@@ -1,6 +1,6 @@
 """What two views of photos agree on: matched keypoints that one rigid scene or one plane explains."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import poselib
@@ -17,25 +17,52 @@ _RANSAC = {"max_iterations": 1000, "min_iterations": 100}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Agreement:
-    """What one matcher found in one pair of views.
+    """What one matcher found in one pair of views: M proposed matches.
 
     Attributes:
-        matches: number of proposed correspondences.
-        match_score: sum of their scores, >= 0.
-        inliers: of the best fundamental matrix (one rigid scene).
-        planar_inliers: of the best homography (one plane).
-        correspondences: the larger set of inliers.
+        points: all matches, in both upright photos.
+        scores: float32 [M] in [0, 1].
+        scene: bool [M], those that agree on the best fundamental matrix (one rigid scene).
+        plane: bool [M], those that agree on the best homography (one plane).
     """
 
-    matches: int
-    match_score: float
-    inliers: int
-    planar_inliers: int
-    correspondences: Correspondences
+    points: Correspondences
+    scores: NDArray[np.float32]
+    scene: NDArray[np.bool_]
+    plane: NDArray[np.bool_]
+
+    @property
+    def match_score(self) -> float:
+        """Sum of the scores of all matches."""
+        return float(self.scores.sum())
+
+    @property
+    def planar_inliers(self) -> int:
+        """Number of matches on one plane."""
+        return int(self.plane.sum())
+
+    @property
+    def inliers(self) -> NDArray[np.bool_]:
+        """The larger of both sets, bool [M]."""
+        return self.scene if self.scene.sum() >= self.plane.sum() else self.plane
+
+    @property
+    def correspondences(self) -> Correspondences:
+        """The inliers."""
+        return self.only(self.inliers).points
+
+    def only(self, kept: NDArray[np.bool_]) -> "Agreement":
+        """Leave out the matches that are not kept, bool [M]."""
+        points = replace(
+            self.points,
+            query_points=self.points.query_points[kept],
+            candidate_points=self.points.candidate_points[kept],
+        )
+        return Agreement(points, self.scores[kept], self.scene[kept], self.plane[kept])
 
 
-_NO_POINTS: NDArray[np.float32] = np.zeros((0, 2), np.float32)
-NOT_MATCHED = Agreement(0, 0.0, 0, 0, Correspondences(_NO_POINTS, _NO_POINTS))
+_NO_POINTS, _NONE = np.zeros((0, 2), np.float32), np.zeros(0, np.bool_)
+NOT_MATCHED = Agreement(Correspondences(_NO_POINTS, _NO_POINTS), np.zeros(0, np.float32), _NONE, _NONE)
 """Of a pair that was left out: the cheap local test found that hardly anything agrees."""
 
 
@@ -59,16 +86,8 @@ def compare_views(matcher: LightGlueMatcher, query: FeatureView, reference: Feat
     pairs, scores = matcher.match(query, reference)
     query_points, reference_points = query.keypoints[pairs[:, 0]], reference.keypoints[pairs[:, 1]]
     scene, plane = _inliers(query_points * query.size, reference_points * reference.size)
-    shown = scene if scene.sum() >= plane.sum() else plane
-    return Agreement(
-        matches=len(pairs),
-        match_score=float(scores.sum()),
-        inliers=int(scene.sum()),
-        planar_inliers=int(plane.sum()),
-        correspondences=Correspondences(
-            _unmirrored(to_upright(query_points[shown], query.rotation), query), reference_points[shown], query.rotation
-        ),
-    )
+    upright = _unmirrored(to_upright(query_points, query.rotation), query)
+    return Agreement(Correspondences(upright, reference_points, query.rotation), scores, scene, plane)
 
 
 def _unmirrored(points: NDArray[np.float32], view: FeatureView) -> NDArray[np.float32]:

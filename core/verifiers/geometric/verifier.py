@@ -20,6 +20,7 @@ from core.runtime.devices import CPU_ALWAYS
 from core.runtime.stage_times import StageThreads, stage
 from core.verifiers.geometric.aliked_stage import open_aliked_stage
 from core.verifiers.geometric.confidence import ConfidenceRule
+from core.verifiers.geometric.shared_points import CONFIDENT, without_shared_points
 from core.verifiers.geometric.two_view import NOT_MATCHED, Agreement, GeometricEvidence, compare_views
 
 # A pair with this confidence by XFeat alone is not compared again, nor is any beside it.
@@ -90,7 +91,8 @@ class GeometricVerifier:
             references = [self._features(candidate) for candidate in candidates]
             features, local = self._compare(query, references)
             first = self._match(features, references, local)
-        return self._look_twice(query, features, candidates, first, local)
+        evidence = self._look_twice(query, features, candidates, first, local)
+        return without_shared_points(evidence, [candidate.shows for candidate in candidates], self._rule.confidence)
 
     def close(self) -> None:
         """Let the worker threads end."""
@@ -147,9 +149,11 @@ class GeometricVerifier:
         first: Sequence[GeometricEvidence],
         local: Sequence[LocalEvidence],
     ) -> list[GeometricEvidence]:
-        """Compare the open pairs with ALIKED, unless that is off or one pair is settled."""
+        """Compare the open pairs with ALIKED, unless that is off, or one place is settled and no other comes near."""
         confidences = [self._rule.confidence(evidence) for evidence in first]
-        if self._second is None or max(confidences) >= SETTLED:
+        confident = [number for number, confidence in enumerate(confidences) if confidence >= CONFIDENT]
+        contested = len(confident) if len({candidates[number].shows for number in confident}) > 1 else 0
+        if self._second is None or (max(confidences) >= SETTLED and not contested):
             return list(first)
         order = sorted(range(len(first)), key=lambda number: (-round(confidences[number], 1), number))
         surest = local[order[0]]
@@ -157,7 +161,10 @@ class GeometricVerifier:
         seen_as = features.views[surest.query_view if surest.score >= CHANCE_SCORE else 0]
 
         def is_enough(place: int, agreement: Agreement) -> bool:
-            return self._rule.confidence(replace(first[order[place]], second=agreement)) >= ENOUGH
+            return (
+                place + 1 >= contested
+                and self._rule.confidence(replace(first[order[place]], second=agreement)) >= ENOUGH
+            )
 
         found = self._second.compare(
             query,
