@@ -31,6 +31,7 @@ from gateway.page.docs import serve_docs
 from gateway.page.files import serve_page
 from gateway.routes import match, session
 from gateway.routes.forwarded_router import forwarded_routes
+from gateway.routes.forwarding import VERSION_PREFIX
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.auth.sessions import COOKIE, Sessions
@@ -129,17 +130,15 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     )
     app.state.sessions = sessions
     app.add_exception_handler(ServiceRefused, _pass_on)
-    app.include_router(match.router)
-    app.include_router(qr.router)
-    app.include_router(forwarded_routes())
-    app.include_router(session.router)
-    app.include_router(
-        health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
-    )
+    states = health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
+    for router in (match.router, qr.router, forwarded_routes(), session.router, states):
+        app.include_router(router)
+        app.include_router(router, prefix=VERSION_PREFIX, include_in_schema=False)
+    app.servers.append({"url": VERSION_PREFIX[1:], "description": "the same, with the version in the path"})
     if settings.keys_file is not None:
         describe_keys(app, cookie=COOKIE, strangers=role_of_strangers(settings))
     serve_docs(app)
-    serve_page(app)
+    serve_page(app, settings.frame_ancestors)
     return app
 
 

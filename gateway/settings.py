@@ -120,6 +120,11 @@ class GatewaySettings(ProcessSettings):
     cors_origins: Origins = Field(
         default=(), description="web origins whose scripts may call the API, separated by commas; unset: none"
     )
+    frame_ancestors: Origins = Field(
+        default=(),
+        description="web origins whose pages may show this page in a frame, as widget.js does, separated by commas; "
+        "unset: none",
+    )
     allowed_hosts: Hosts = Field(
         default=(),
         description="host names of this server, separated by commas; localhost is always allowed; without keys and "

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -22,7 +23,7 @@ _ICONS = {"icon-192.png": (192, False), "icon-512.png": (512, False), "icon-mask
 # has it too, because a worker's requests are subject to the policy of its own script.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
 )
 
 
@@ -31,12 +32,17 @@ def _lean_code(path: Path, _changed_ns: int) -> bytes:
     return lean(path.read_text(encoding="utf-8")).encode()
 
 
-def serve_page(app: FastAPI) -> None:
+def serve_page(app: FastAPI, frame_ancestors: Sequence[str] = ()) -> None:
     """Serve the files of ``web/`` at the root, ``index.html`` as ``/``, and the icons drawn from code.
 
     There is one route per file, because a mount at ``/`` would answer every unknown path and every wrong method with
     404, instead of 405 for a wrong method.
+
+    Args:
+        app: gets the routes.
+        frame_ancestors: web origins whose pages may show this one in a frame.
     """
+    policy = _POLICY + (" ".join(frame_ancestors) or "'none'")
     files = StaticFiles(directory=_FOLDER)
 
     async def serve_file(request: Request) -> Response:
@@ -49,7 +55,7 @@ def serve_page(app: FastAPI) -> None:
             answer = Response(code, media_type=answer.media_type, headers={"ETag": answer.headers["ETag"]})
         # The browser checks the ETag every time, so an update of the product is visible at once; the files are small.
         answer.headers["Cache-Control"] = "no-cache"
-        answer.headers["Content-Security-Policy"] = _POLICY
+        answer.headers["Content-Security-Policy"] = policy
         return answer
 
     async def serve_manifest(request: Request) -> Response:

@@ -16,6 +16,9 @@ from serving.roles import Role
 
 GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
 
+VERSION_PREFIX = "/v1"
+"""Every documented route is also below this path, which names the version of the API."""
+
 _UNQUOTED = "/:@!$&'()*+,;=~"
 
 # All other headers belong to one hop, or must not pass the gateway.
@@ -80,7 +83,7 @@ async def forward(
     try:
         answer = await gateway.pipeline.retrieval.forward(
             request.method,
-            _quoted(request.scope["path"]),
+            _quoted(request.scope["path"].removeprefix(VERSION_PREFIX)),
             query=request.url.query,
             headers=sent,
             body=stream_body() if request.method == "POST" and body is None else body,

@@ -29,8 +29,8 @@ const isDesk = () => DESK.includes(currentRoute().segments[0]);
 async function viewOf({ segments }) {
   const [page, collection, kind, place, sheet] = segments;
   if (page === "exhibit") {
-    const [{ exhibitView }] = await Promise.all([import("./match/exhibit.js"), useWords("answer/"), styled("style/answer.css")]);
-    return exhibitView;
+    const words = [useWords("answer/"), useWords("exhibit/")];
+    return (await Promise.all([import("./match/exhibit.js"), ...words, styled("style/answer.css")]))[0].exhibitView;
   }
   if (!DESK.includes(page)) return matchView;
   const desk = [styled("style/collections.css"), useWords("desk/"), page === "status" && useWords("answer/")];

@@ -51,6 +51,14 @@ def test_the_pages_header_says_what_the_page_says(site: AppClient):
     assert answer.headers["content-security-policy"] == f"{written}; frame-ancestors 'none'"
 
 
+def test_a_named_site_may_show_the_page_in_a_frame_and_nothing_else():
+    """The page opens in frames of the origins of the setting; the documentation and answers in none."""
+    with AppClient(create_app(GatewaySettings(frame_ancestors=f"{GUIDE},http://localhost:5173"))) as client:
+        framed = {path: policy_of(client.get(path))["frame-ancestors"] for path in ("/", "/docs", "/health/live")}
+
+    assert framed == {"/": f"{GUIDE} http://localhost:5173", "/docs": "'none'", "/health/live": "'none'"}
+
+
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_no_inline_script_is_allowed_wholesale(site: AppClient, path: str):
     """Scripts come from this server; what is inline is named by its hash."""

@@ -4,7 +4,7 @@ import { collections } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { PICTURE_NAME, announce, focusHeading, h, styled } from "../page/dom.js";
 import { exhibitDrawing, icon } from "../page/icons.js";
-import { identity, isStaff, isVisitor } from "../page/identity.js";
+import { identity, isFramed, isStaff, isVisitor } from "../page/identity.js";
 import { t, useWords } from "../page/language.js";
 import { address, currentRoute, matchAddress } from "../page/router.js";
 import { photoButtons } from "./ways.js";
@@ -100,7 +100,7 @@ export function matchView({ session, entitle }) {
       h("p", { class: "hint muted" }, t("match.hint")),
       // A QR code fixes the visitor's collection; staff may change it.
       filled().length > 1 && (isStaff() || !(named() ?? invitation())) && whereabouts(),
-      isVisitor() && h("a", { class: "staff", href: address("collections") }, t("match.staff")),
+      isVisitor() && !isFramed && h("a", { class: "staff", href: address("collections") }, t("match.staff")),
     );
 
   const whereabouts = () =>

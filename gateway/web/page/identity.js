@@ -7,7 +7,10 @@ let known = null; // {name, role}, null until the server has answered
 /** Fires `change` when somebody signs in or out. */
 export const identity = new EventTarget();
 
-export const isStaff = () => ["manage", "admin"].includes(known?.role);
+/** In a frame on another site everybody is a visitor; browsers send no session cookie from there. */
+export const isFramed = window !== window.top;
+
+export const isStaff = () => !isFramed && ["manage", "admin"].includes(known?.role);
 
 /** True for visitors without a staff role; false until the server has answered. */
 export const isVisitor = () => known !== null && !isStaff();

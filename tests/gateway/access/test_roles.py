@@ -97,6 +97,15 @@ def test_every_caller_reaches_their_routes_and_no_others(guarded: Guarded):
                 assert allowed or status == (403 if caller else 401), (operation, caller, status)
 
 
+def test_every_route_has_the_same_role_below_v1(guarded: Guarded):
+    """With the version in the path a request is answered as without it, whoever sends it."""
+    for operation in ROLES:
+        method, _, path = operation.partition(" ")
+        for caller in CALLERS:
+            plain, versioned = (ask(guarded, f"{method} {prefix}{path}", caller) for prefix in ("", "/v1"))
+            assert versioned == plain, (operation, caller)
+
+
 def test_visitors_may_match_and_look(start: Callable[..., Guarded]):
     """With GATEWAY_ANONYMOUS_ROLE=match people without a key have exactly that role; managing needs a key."""
     product = start(anonymous_role="match")
