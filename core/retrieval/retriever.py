@@ -26,7 +26,7 @@ CLOSER_TESTED = 12
 # So many further images of each of the first places are passed to the verifier.
 VIEWED_PLACES, FURTHER_VIEWS = 2, 2
 # One hundredth of cosine weighs as much as 1.2 agreeing keypoints: where nothing agrees clearly, one of many looks does
-# so by chance with some image or other. Of scenes and objects 2 % more places are found than with 40; flat from 80 to 300.
+# so by chance with some image or other. 2 % more scenes and objects are found than with 40; flat from 80 to 300.
 SIMILARITY_WEIGHT = 120.0
 
 # Seconds of work, after which no further look begins: a busy machine looks as often as an idle one.
