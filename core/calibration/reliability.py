@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
 
 BINS = 10
 """Of a reliability diagram, each a tenth of the confidence wide."""
@@ -86,6 +85,8 @@ def fit_scaling(scores: Sequence[float], right: Sequence[bool], weights: Sequenc
     Returns:
         Slope, at least 0.1, and offset.
     """
+    from scipy import optimize, special  # here, because SciPy's start takes a second and 60 MB
+
     x = np.clip(np.asarray(scores, dtype=np.float64), -30, 30)
     y, w = np.asarray(right, dtype=np.float64), np.asarray(weights, dtype=np.float64)
     prior, strength = np.array([1.0, 0.0]), np.array([4.0, 0.5])

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from core.calibration.bounds import exact_interval
 
@@ -197,6 +196,8 @@ def population_stability(reference: NDArray[np.float64], sample: NDArray[np.floa
 
 def kolmogorov_smirnov(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Probability that two samples of one distribution differ at least as much; conservative where values repeat."""
+    from scipy import stats  # here, because SciPy's start takes a second and 60 MB
+
     return float(stats.ks_2samp(first, second, method="asymp").pvalue)
 
 

@@ -61,6 +61,16 @@ def test_importing_does_nothing():
     assert found == []
 
 
+def test_the_default_starts_without_what_only_calibrations_need():
+    """SciPy, a second and 60 MB, is imported when a calibration is made or read, or drift is computed; not before."""
+    needed = "standalone.app, services.retrieval.service, core.encoders.embedded, core.verifiers.geometric"
+    code = f"import sys, {needed}; print(sorted(sys.modules.keys() & {{'scipy', 'core.calibration.bounds'}}))"
+
+    started = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert started.stdout.strip() == "['core.calibration.bounds']", started.stderr
+
+
 @pytest.mark.parametrize("package", MAPPED_PACKAGES)
 def test_every_module_stands_in_its_packages_map(package: str):
     """The docstring of a package names its modules and sub-packages (``name/``), and nothing that is not there."""
