@@ -15,12 +15,11 @@ import argparse
 import asyncio
 import io
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +29,7 @@ import skimage
 from httpx_aiohttp import AiohttpTransport
 from PIL import Image
 
-from benchmarks.processes import free_port
+from benchmarks.processes import running_product
 
 LATENCY_BAR, THROUGHPUT_BAR = 3.0, 0.9
 OVERLOAD = 4.0
@@ -191,40 +190,9 @@ async def _match(http: httpx.AsyncClient, form: bytes, outcomes: Outcomes, until
 @asynccontextmanager
 async def product(kind: str, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Start the product as ``one`` process or ``three``, and stop it at the end of the block."""
-    ports = [free_port() for _ in range(3)]
-    environment = {
-        "GATEWAY_PORT": str(ports[0]),
-        "M1_PORT": str(ports[1]),
-        "M3_PORT": str(ports[2]),
-        "GATEWAY_RETRIEVAL_URL": f"http://127.0.0.1:{ports[1]}",
-        "GATEWAY_VERIFIER_URL": f"http://127.0.0.1:{ports[2]}",
-        "GATEWAY_ANONYMOUS_RATE_PER_MINUTE": "0",
-        "M1_DATA_DIR": str(folder),
-        "M3_DATA_DIR": str(folder),
-        **{f"{prefix}_LOG_LEVEL": "ERROR" for prefix in ("GATEWAY", "M1", "M3")},
-    }
-    modules = ["standalone"] if kind == "one" else ["services.retrieval", "services.verifier", "gateway"]
-    async with AsyncExitStack() as stack:
-        for module in modules:
-            process = subprocess.Popen(  # noqa: ASYNC220 - at start only
-                [sys.executable, "-m", module], env={**os.environ, **environment}, stdout=subprocess.DEVNULL
-            )
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-        http = httpx.AsyncClient(transport=AiohttpTransport(), base_url=f"http://127.0.0.1:{ports[0]}", timeout=300)
-        yield await _when_ready(await stack.enter_async_context(http))
-
-
-async def _when_ready(http: httpx.AsyncClient) -> httpx.AsyncClient:
-    for _ in range(600):
-        try:
-            parts = (await http.get("/health/ready")).json().get("parts", {})
-            if parts and all(part["ready"] for part in parts.values()):
-                return http
-        except httpx.TransportError:
-            pass
-        await asyncio.sleep(0.2)
-    raise RuntimeError("the product did not become ready")
+    with running_product(folder, kind) as running:
+        async with httpx.AsyncClient(transport=AiohttpTransport(), base_url=running.address, timeout=300) as http:
+            yield http
 
 
 async def _fill(http: httpx.AsyncClient, rng: np.random.Generator) -> list[bytes]:

@@ -1,18 +1,21 @@
-"""Runs the product as three processes of this machine, and samples their memory, files and threads."""
+"""Runs the product as one or three processes of this machine, and samples their memory, files, threads and work."""
 
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-_MODULES = {"retrieval": "services.retrieval", "verifier": "services.verifier", "gateway": "gateway"}
+_MODULES = {
+    "one": {"standalone": "standalone"},
+    "three": {"retrieval": "services.retrieval", "verifier": "services.verifier", "gateway": "gateway"},
+}
 _START_S = 300
 
 
@@ -53,24 +56,34 @@ class Product:
             )
         return samples
 
+    def cpu_s(self) -> float:
+        """Return the seconds of work of all processes so far."""
+        ticks = 0
+        for process in self.processes.values():
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])  # in user mode, and in the kernel for it
+        return ticks / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
-def running_product(folder: Path, first_port: int) -> Iterator[Product]:
-    """Start the three processes, wait until they are ready, and end them at the end of the block.
+def running_product(folder: Path, kind: str = "three", ports: Sequence[int] | None = None) -> Iterator[Product]:
+    """Start the product, wait until all of it is ready, and end it at the end of the block.
 
     Args:
         folder: for the gallery and the log.
-        first_port: the gateway's; the next two are the services'.
+        kind: ``one`` process or ``three``.
+        ports: of the gateway and of the two services; None takes free ones.
     """
-    address = f"http://127.0.0.1:{first_port}"
+    gateway, retrieval, verifier = ports or [free_port() for _ in range(3)]
+    address = f"http://127.0.0.1:{gateway}"
     environment = {
         **os.environ,
-        "GATEWAY_PORT": str(first_port),
-        "M1_PORT": str(first_port + 1),
-        "M1_VERIFIER_URL": f"http://127.0.0.1:{first_port + 2}",
-        "M3_PORT": str(first_port + 2),
-        "GATEWAY_RETRIEVAL_URL": f"http://127.0.0.1:{first_port + 1}",
-        "GATEWAY_VERIFIER_URL": f"http://127.0.0.1:{first_port + 2}",
+        "GATEWAY_PORT": str(gateway),
+        "M1_PORT": str(retrieval),
+        "M1_VERIFIER_URL": f"http://127.0.0.1:{verifier}",
+        "M3_PORT": str(verifier),
+        "GATEWAY_RETRIEVAL_URL": f"http://127.0.0.1:{retrieval}",
+        "GATEWAY_VERIFIER_URL": f"http://127.0.0.1:{verifier}",
         "GATEWAY_ANONYMOUS_RATE_PER_MINUTE": "0",
         "M1_DATA_DIR": str(folder / "gallery"),
         "M3_DATA_DIR": str(folder / "gallery"),
@@ -79,7 +92,7 @@ def running_product(folder: Path, first_port: int) -> Iterator[Product]:
     with log.open("wb") as output:
         processes = {
             name: subprocess.Popen([sys.executable, "-m", module], env=environment, stdout=output, stderr=output)
-            for name, module in _MODULES.items()
+            for name, module in _MODULES[kind].items()
         }
         try:
             product = Product(processes, address, log)
@@ -97,7 +110,9 @@ def _wait_until_ready(product: Product) -> None:
     while time.monotonic() < until_s:
         product.sample(0)
         with suppress(httpx.TransportError):
-            if httpx.get(f"{product.address}/health/ready", trust_env=False).status_code == 200:
+            reply = httpx.get(f"{product.address}/health/ready", trust_env=False)
+            parts = reply.json()["parts"]
+            if reply.status_code == 200 and parts and all(part["ready"] for part in parts.values()):
                 return
         time.sleep(0.5)
     raise RuntimeError(f"not ready after {_START_S} s:\n{product.log.read_text()[-4000:]}")

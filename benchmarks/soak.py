@@ -64,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="file for the samples, CSV")
     options = parser.parse_args(argv)
 
-    with tempfile.TemporaryDirectory() as folder, running_product(Path(folder), options.first_port) as product:
+    ports = range(options.first_port, options.first_port + 3)
+    with tempfile.TemporaryDirectory() as folder, running_product(Path(folder), ports=ports) as product:
         traffic = Traffic(product.address, options.images, Photographs())
         traffic.fill()
         watched, started_s = Watched(), time.monotonic()
