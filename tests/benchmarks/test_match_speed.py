@@ -3,9 +3,11 @@
 import csv
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from fakes.images import draw_place, encode, see_again
 
 from benchmarks.bars import compare
@@ -27,6 +29,16 @@ def write_set(folder: Path, first: int) -> None:
         csv.writer(file).writerows([("role", "file", "place_id"), *rows])
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch with one thread: on a busy machine, two that wait for one another take many times as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_missed_bar_fails_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     """A run with a bar that no process can keep exits with 1 and names it; every figure that has a bar is measured."""
     monkeypatch.setenv("M1_VERIFIER_FEATURES", "false")
