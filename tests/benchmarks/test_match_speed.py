@@ -38,6 +38,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.timeout(900)  # half a minute of work; on a busy machine it takes ten times as long
 @pytest.mark.usefixtures("one_thread")
 def test_a_missed_bar_fails_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     """A run with a bar that no process can keep exits with 1 and names it; every figure that has a bar is measured."""
