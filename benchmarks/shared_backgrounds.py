@@ -12,7 +12,7 @@ half B of the set, how many pairs of different objects were called the same and 
 import argparse
 import sys
 from collections.abc import Sequence
-from hashlib import md5
+from hashlib import md5, sha256
 from pathlib import Path
 
 import cv2
@@ -66,12 +66,12 @@ def _measure(photos: Sequence[LabelledPhoto], verifier: GeometricVerifier) -> di
         chance = np.random.default_rng(0)
         scenes = [stage(decode_image(photo.path.read_bytes()).image, background, chance) for photo in photos]
         gallery = [
-            Photo(lambda scene=scene: scene, str(number), shows=str(number)) for number, scene in enumerate(scenes)
-        ]  # type: ignore[misc]
+            Photo(scene.copy, sha256(scene.tobytes()).hexdigest(), shows=str(number))
+            for number, scene in enumerate(scenes[:GROUP])
+        ]
         for number, scene in enumerate(scenes):
             query = _seen_aside(scene, chance)
-            candidates = gallery[:GROUP]
-            verdicts = verifier.verify(Photo(lambda query=query: query), candidates)  # type: ignore[misc]
+            verdicts = verifier.verify(Photo(query.copy), gallery)
             called = [verdict.is_match for verdict in verdicts]
             same += sum(called) - (number < GROUP and called[number])
             pairs += GROUP - (number < GROUP)
