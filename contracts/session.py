@@ -22,6 +22,23 @@ class KeyBody(BaseModel):
     created: str = Field(description="UTC, ISO 8601")
 
 
+class NewKey(BaseModel):
+    """A key to be created."""
+
+    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "curator", "role": "manage"}]}}
+
+    name: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="who will use it; no other key's name")
+    role: Literal["match", "manage", "admin"]
+
+
+class CreatedKey(BaseModel):
+    """A new key, which cannot be read again."""
+
+    name: str
+    role: Literal["match", "manage", "admin"]
+    key: str
+
+
 class KeysBody(BaseModel):
     """The keys that are valid now."""
 

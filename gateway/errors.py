@@ -1,4 +1,4 @@
-"""The HTTP status and code of every error of the services' clients. Data only."""
+"""The HTTP status and code of every error of the services' clients and of the keys file. Data only."""
 
 from clients.errors import (
     DeadlineExceeded,
@@ -9,6 +9,7 @@ from clients.errors import (
     VerifierUnavailable,
 )
 from contracts.errors import ErrorCode
+from serving.auth.keys import KeyRefused, KeysError, UnknownKey
 from serving.errors import ErrorRow, ErrorTable
 
 GATEWAY_ERRORS: ErrorTable = {
@@ -18,4 +19,7 @@ GATEWAY_ERRORS: ErrorTable = {
     DeadlineExceeded: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
     OutOfTime: ErrorRow(504, ErrorCode.DEADLINE_EXCEEDED),
     ServiceError: ErrorRow(502, ErrorCode.INTERNAL),
+    KeyRefused: ErrorRow(409, ErrorCode.INVALID_REQUEST),
+    UnknownKey: ErrorRow(404, ErrorCode.NOT_FOUND),
+    KeysError: ErrorRow(503, ErrorCode.BACKEND_UNAVAILABLE),
 }

@@ -4,14 +4,18 @@ Images on a page cannot send an ``Authorization`` header, and a key that a scrip
 script. The cookie is not readable by scripts (HttpOnly) and is not sent with requests from other sites (SameSite).
 """
 
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from contracts.session import KeyBody, KeysBody, SessionBody
+from contracts.session import CreatedKey, KeyBody, KeysBody, NewKey, SessionBody
+from gateway.dependencies import Gateway
 from gateway.routes.forwarding import GatewayDependency
+from serving.audit import AuditLog
+from serving.auth import keys as keys_file
 from serving.auth.identity import Identity, bearer_token
-from serving.auth.keys import digest_of, read_keys
+from serving.auth.keys import KeyRefused, digest_of, read_keys
 from serving.auth.sessions import COOKIE, HOURS_S, REMEMBERED_S, Sessions
 from serving.errors import Unauthorized
 from serving.openapi import error_answers
@@ -32,12 +36,38 @@ async def show_session(request: Request) -> SessionBody:
 @router.get("/keys", summary="Names and roles of all keys")
 @requires(Role.ADMIN)
 def list_keys(gateway: GatewayDependency) -> KeysBody:
-    """List names and roles of the keys, which `python -m gateway.manage_keys` creates and revokes."""
+    """List names and roles of the keys. The keys themselves are not stored."""
     path = gateway.settings.keys_file
     if path is None:
         return KeysBody(guarded=False)
     keys = [KeyBody(name=key.name, role=key.role, created=key.created.isoformat()) for key in read_keys(path).keys]
     return KeysBody(guarded=True, keys=keys)
+
+
+@router.post("/keys", status_code=201, summary="Create a key", responses=error_answers(401, 403, 409, 422, 429, 503))
+@requires(Role.ADMIN)
+def create_key(new: NewKey, response: Response, gateway: GatewayDependency) -> CreatedKey:
+    """Create a key and return it. It is not stored, so this is the only time that it is shown."""
+    with AuditLog(gateway.settings.audit_file).change("key.create", new.name, role=new.role):
+        key = keys_file.create_key(_path_of(gateway), new.name, new.role)
+    response.headers["Cache-Control"] = "no-store"
+    return CreatedKey(name=new.name, role=new.role, key=key)
+
+
+@router.delete(
+    "/keys/{name}", status_code=204, summary="Revoke a key", responses=error_answers(401, 403, 404, 409, 422, 429, 503)
+)
+@requires(Role.ADMIN)
+def revoke_key(name: str, gateway: GatewayDependency) -> None:
+    """Revoke a key. It is refused from the next request on; the last admin's key cannot be revoked here."""
+    with AuditLog(gateway.settings.audit_file).change("key.revoke", name):
+        keys_file.revoke_key(_path_of(gateway), name, keep_an_admin=True)
+
+
+def _path_of(gateway: Gateway) -> Path:
+    if gateway.settings.keys_file is None:
+        raise KeyRefused("this server needs no keys; set GATEWAY_KEYS_FILE to use some")
+    return gateway.settings.keys_file
 
 
 @router.post(

@@ -28,11 +28,19 @@ PREFIX = "sim_"
 
 ANONYMOUS = "anonymous"
 
-_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+KEY_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class KeysError(Exception):
     """The keys file cannot be read, or a change is not possible; the message is for the operator."""
+
+
+class KeyRefused(KeysError):
+    """This change of the keys is not possible; the message says what would be."""
+
+
+class UnknownKey(KeysError):
+    """No key has that name."""
 
 
 class ApiKey(BaseModel):
@@ -40,7 +48,7 @@ class ApiKey(BaseModel):
 
     model_config = {"extra": "forbid", "frozen": True}
 
-    name: str = Field(pattern=_NAME_PATTERN)
+    name: str = Field(pattern=KEY_NAME_PATTERN)
     role: Literal["match", "manage", "admin"]
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of the key's characters, hex")
     created: datetime
@@ -122,20 +130,25 @@ def create_key(path: Path, name: str, role: str) -> str:
 
     def add(known: KeyList) -> KeyList:
         if any(key.name == name for key in known.keys):
-            raise KeysError(f"there is already a key called {name}; revoke it first or choose another name")
+            raise KeyRefused(f"there is already a key called {name}; revoke it first or choose another name")
         try:
             return KeyList(keys=(*known.keys, ApiKey.model_validate(entry)))
         except ValidationError as exc:
             first = exc.errors(include_url=False)[0]
             accepted = "letters, digits and . _ -, 64 at most; match, manage or admin"
-            raise KeysError(f"{first['loc'][0]}: {first['msg']} (accepted: {accepted})") from exc
+            raise KeyRefused(f"{first['loc'][0]}: {first['msg']} (accepted: {accepted})") from exc
 
     _change(path, add)
     return token
 
 
-def revoke_key(path: Path, name: str) -> ApiKey:
+def revoke_key(path: Path, name: str, *, keep_an_admin: bool = False) -> ApiKey:
     """Remove a key from the file. Running processes refuse it from the next request on.
+
+    Args:
+        path: of the file.
+        name: of the key.
+        keep_an_admin: refuse to remove the last key that may create others.
 
     Raises:
         KeysError: there is no key of that name, or the file cannot be written.
@@ -145,8 +158,11 @@ def revoke_key(path: Path, name: str) -> ApiKey:
     def remove(known: KeyList) -> KeyList:
         revoked.extend(key for key in known.keys if key.name == name)
         if not revoked:
-            raise KeysError(f"no key is called {name}; known: {', '.join(key.name for key in known.keys) or 'none'}")
-        return KeyList(keys=tuple(key for key in known.keys if key.name != name))
+            raise UnknownKey(f"no key is called {name}; known: {', '.join(key.name for key in known.keys) or 'none'}")
+        left = tuple(key for key in known.keys if key.name != name)
+        if keep_an_admin and revoked[0].role == "admin" and not any(key.role == "admin" for key in left):
+            raise KeyRefused(f"{name} is the last key with the role admin; create another one first")
+        return KeyList(keys=left)
 
     _change(path, remove)
     return revoked[0]

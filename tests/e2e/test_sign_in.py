@@ -9,6 +9,7 @@ import httpx
 import pytest
 from e2e.product import Product, start_product
 from e2e.scenes import PLACES, reference, snapshot
+from e2e.test_page import violations
 from e2e.visitor import DESKTOP, PHONE, Visitor
 from playwright.sync_api import Browser, expect
 
@@ -169,3 +170,42 @@ def test_an_admin_sees_the_keys_and_what_runs(person: Visitor, curator_key: str,
     expect(page.get_by_text("Photos in the queue")).to_be_visible()
     expect(page.locator("dt", has_text="curator")).to_be_visible()
     assert curator_key not in page.content()
+
+
+@pytest.mark.parametrize("how", [{"device": DESKTOP}, {"device": PHONE, "language": "zh-CN"}], ids=["en", "zh"])
+def test_an_admin_creates_and_revokes_keys_in_the_page(
+    browser: Browser, museum: Product, keys_file: Path, axe: str, how: dict
+) -> None:
+    """The new key is shown once and works at once; revoked, it is refused."""
+    admin = Visitor(browser, museum.address, **how)
+    boss, name = create_key(keys_file, f"boss-{how['device'].width}", "admin"), f"desk-{how['device'].width}"
+    admin.go("")
+    admin.page.evaluate(
+        "(key) => fetch('session', { method: 'POST', headers: { Authorization: `Bearer ${key}` } })", boss
+    )
+    admin.go("#/status")
+    admin.page.reload()
+    page = admin.page
+
+    page.get_by_label(re.compile("^(Who is it for|给谁使用)")).fill(name)
+    page.get_by_label(re.compile("^(Role|权限)")).select_option("manage")
+    page.get_by_role("button", name=re.compile("Create a key|创建密钥")).click()
+    shown = page.get_by_role("dialog").get_by_role("textbox")
+    expect(shown).to_have_value(re.compile("^sim_"))
+    key = shown.input_value()
+    assert violations(admin, axe) == []
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("Close|关闭")).click()
+    entry = page.get_by_role("listitem").filter(has_text=name)
+    expect(entry).to_be_visible()
+    assert violations(admin, axe) == []
+    assert key not in page.content()
+    headers = {"Authorization": f"Bearer {key}"}
+    assert httpx.get(f"{museum.address}/index/images", headers=headers).status_code == 200
+    entry.get_by_role("button").click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("^(Revoke|吊销)$")).click()
+    expect(entry).to_have_count(0)
+    assert httpx.get(f"{museum.address}/index/images", headers=headers).status_code == 401
+    assert page.evaluate("document.documentElement.scrollWidth") <= how["device"].width
+    assert admin.complaints == []
+    admin.leave()
+    revoke_key(keys_file, f"boss-{how['device'].width}")

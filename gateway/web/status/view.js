@@ -6,7 +6,7 @@ import { h } from "../page/dom.js";
 import { facts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { identify } from "../page/identity.js";
-import { currentLanguage, day, knows, milliseconds, t } from "../page/language.js";
+import { currentLanguage, knows, milliseconds, t, useWords } from "../page/language.js";
 import { askForKey } from "../page/sign_in.js";
 
 export function statusView() {
@@ -29,14 +29,16 @@ export function statusView() {
       const running = await version(); // first, because it may ask for a key, with which the other requests return more
       const [ready, who] = await Promise.all([readiness(), session()]);
       const known = who.role === "admin" ? await json("session/keys") : null;
-      content.replaceChildren(...report(ready, running, who), ...keysOf(who, known));
+      const guarded = known?.guarded && (await Promise.all([import("./keys.js"), useWords("keys/")]));
+      const panel = guarded ? guarded[0].keysPanel(known.keys, load) : [];
+      content.replaceChildren(...report(ready, running, who), ...keysOf(who, known, panel));
     } catch (error) {
       content.replaceChildren(errorNotice(error, { retry: load }));
     }
   }
 
-  /** The caller, sign in and out, and for admins the list of keys. */
-  function keysOf({ name, role }, known) {
+  /** The caller, sign in and out, and for admins the keys. */
+  function keysOf({ name, role }, known, panel) {
     if (!name && known?.guarded === false) return [section(t("status.keys"), h("p", {}, t("status.keys.open")))];
     const change = async () => {
       if (name) await signOut().then(identify);
@@ -47,12 +49,7 @@ export function statusView() {
       section(
         t("status.keys"),
         h("p", {}, name ? t("status.keys.self", { name, role: t(`status.role.${role}`) }) : t("key.none")),
-        known &&
-          facts(
-            known.keys.map((key) => [key.name, `${t(`status.role.${key.role}`)} · ${day(key.created)}`]),
-            "facts panel",
-          ),
-        known && h("p", { class: "muted" }, t("status.keys.make"), h("code", {}, "python -m gateway.manage_keys")),
+        ...panel,
         h("button", { class: "button", onclick: change }, t(name ? "key.out" : "key.send")),
       ),
     ];

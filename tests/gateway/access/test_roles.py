@@ -23,6 +23,8 @@ ROLES = {
     "GET /health/ready": OPEN,
     "GET /session": OPEN,
     "GET /session/keys": ADMIN,
+    "POST /session/keys": ADMIN,
+    "DELETE /session/keys/{name}": ADMIN,
     "POST /session": OPEN,
     "DELETE /session": OPEN,
     "GET /version": MATCH,

@@ -275,7 +275,6 @@ export default {
   "status.keys": "Keys",
   "status.keys.open": "No key is needed: only this machine can reach the server.",
   "status.keys.self": "You are signed in as {name} ({role}).",
-  "status.keys.make": "Keys are made and revoked on the server: ",
   "status.role.match": "may match",
   "status.role.manage": "may manage collections",
   "status.role.admin": "may do everything",

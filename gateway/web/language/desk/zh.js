@@ -259,7 +259,6 @@ export default {
   "status.keys": "密钥",
   "status.keys.open": "本服务器不需要密钥：只能从本机访问。",
   "status.keys.self": "当前登录：{name}（{role}）。",
-  "status.keys.make": "密钥在服务器上创建和吊销：",
   "status.role.match": "可识别",
   "status.role.manage": "可管理图库",
   "status.role.admin": "可执行全部操作",
