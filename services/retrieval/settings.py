@@ -85,7 +85,10 @@ class RetrievalSettings(GallerySettings):
         default=None, ge=1, description="most photos encoded in one batch; unset: 1 with `embedded`, else 8"
     )
     batch_wait_ms: float = Field(
-        default=5.0, ge=0, description="milliseconds for which a photo waits until its batch is full"
+        default=0.0,
+        ge=0,
+        description="milliseconds for which a photo waits until its batch is full; 0: a batch is what arrives while "
+        "the encoder is busy",
     )
     max_waiting: int | None = Field(
         default=None,

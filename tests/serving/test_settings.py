@@ -58,3 +58,8 @@ def test_a_verifiers_named_options_reach_the_backend(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("M3_PROMPT_STYLE", "strict")
 
     assert read_settings(VerifierSettings).hints == {"prompt_style": "strict"}
+
+
+def test_a_lone_photo_does_not_wait_for_others():
+    """A batch is what arrives while the encoder is busy; waiting in front of an idle one only adds time."""
+    assert RetrievalSettings().batch_wait_ms == 0
