@@ -7,8 +7,11 @@ them as one. Recording needs no compiler, unlike ``torch.compile``.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
@@ -24,11 +27,13 @@ class Recording:
         pixels: the buffer that ``replay`` reads.
         result: the buffer that ``replay`` writes.
         replay: computes ``result`` from ``pixels``.
+        reads: further tensors that ``replay`` reads, kept here because it would read freed memory without an error.
     """
 
     pixels: torch.Tensor
     result: torch.Tensor
     replay: Callable[[], None]
+    reads: tuple[torch.Tensor, ...] = ()
 
 
 class CudaRecorder:
@@ -48,12 +53,52 @@ class CudaRecorder:
         with torch.cuda.stream(aside):
             for _ in range(_WARM_UPS):
                 network(pixels)
+            reads = tensors_read(network, pixels)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         # Other threads go on using the GPU: they search, and move photos there.
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             result = network(pixels)
-        return Recording(pixels, result, graph.replay)
+        return Recording(pixels, result, graph.replay, reads)
+
+
+class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Collects the tensors that operations read and that none of them made."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.found: dict[int, torch.Tensor] = {}
+        self._made: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        for tensor in _tensors((args, kwargs)):
+            address = tensor.untyped_storage().data_ptr()
+            if address not in self._made:
+                self.found.setdefault(address, tensor)
+        result = func(*args, **(kwargs or {}))
+        for tensor in _tensors(result):
+            address = tensor.untyped_storage().data_ptr()
+            if address not in self.found:
+                self._made.add(address)
+        return result
+
+
+def tensors_read(network: Network, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Run a network once, and give the tensors that it reads: its weights, and what others keep for it in caches.
+
+    A network that ``torch.compile`` made reads its own weights only, and is not run.
+    """
+    if hasattr(network, "_orig_mod"):
+        return ()
+    with _Reads() as reads:
+        network(pixels)
+    return tuple(reads.found.values())
+
+
+def _tensors(nested: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in tree_leaves(nested) if isinstance(leaf, torch.Tensor)]
 
 
 class GraphedNetwork:
@@ -68,6 +113,7 @@ class GraphedNetwork:
         max_batch: int,
         record: Callable[[Network, torch.Tensor], Recording],
         *,
+        faster: Network | None = None,
         max_recordings: int = 12,
     ) -> None:
         """Wrap a network whose row i depends on input i alone.
@@ -76,6 +122,7 @@ class GraphedNetwork:
             network: [n, ...] to [n, ...] on one device, without data-dependent shapes.
             max_batch: the largest batch worth recording.
             record: makes a recording.
+            faster: another form of the network to record, compiled; where that fails, ``network`` itself is recorded.
             max_recordings: bounds the memory that recordings hold.
         """
         self._network = network
@@ -83,7 +130,7 @@ class GraphedNetwork:
         self._record = record
         self._max_recordings = max_recordings
         self._recordings: dict[tuple[int, ...], Recording] = {}
-        self._records = True
+        self._recordable = [faster, network] if faster else [network]
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         """Run [n, ...]; the result is a copy that later calls do not change."""
@@ -96,19 +143,33 @@ class GraphedNetwork:
         recording.replay()
         return recording.result[:count].clone()
 
+    def record_all(self, example: torch.Tensor) -> None:
+        """Record every size, so that no caller waits for one; the largest first, as its memory serves the others.
+
+        A size that does not fit into the device's memory is left out.
+
+        Args:
+            example: [1, ...] of the shape, number format and device of inputs.
+        """
+        for size in reversed(self._sizes):
+            try:
+                self._recording_for(example, size)
+            except torch.OutOfMemoryError:
+                logger.warning("a batch of %d does not fit the device and is not recorded", size)
+
     def _recording_for(self, pixels: torch.Tensor, size: int) -> Recording | None:
         shape = (size, *pixels.shape[1:])
-        if shape not in self._recordings:
-            if not self._records or len(self._recordings) >= self._max_recordings:
+        while shape not in self._recordings:
+            if not self._recordable or len(self._recordings) >= self._max_recordings:
                 return None
             try:
-                self._recordings[shape] = self._record(self._network, pixels.new_zeros(shape))
+                self._recordings[shape] = self._record(self._recordable[0], pixels.new_zeros(shape))
             except torch.OutOfMemoryError:
                 raise
-            except RuntimeError:  # an operation that cannot be captured; the network itself still works
-                logger.warning("recording a CUDA graph failed; running without graphs", exc_info=True)
-                self._records = False
-                return None
+            except RuntimeError:  # no compiler, or an operation that cannot be captured; the network itself still works
+                del self._recordable[0]
+                way = "recording the network as it is" if self._recordable else "running without graphs"
+                logger.warning("recording a CUDA graph failed; %s", way, exc_info=True)
         return self._recordings[shape]
 
 

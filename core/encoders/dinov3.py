@@ -21,7 +21,7 @@ from core.encoders.preprocess import OFFICIAL_PROCESSORS, preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 from core.runtime.bounded_forward import BoundedForward
-from core.runtime.devices import DeviceChoice, choose_device
+from core.runtime.devices import DeviceChoice, attend_without_plans, choose_device
 from core.runtime.model_files import (
     PROCESSOR_FILES,
     check_whole,
@@ -71,13 +71,14 @@ class DinoV3Encoder:
             model: a folder or a hub id of a DINOv3 ViT or a DINOv2 (with or without registers) of any size.
             revision: branch, tag or commit of a hub model.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-            dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
+            dtype: ``auto`` (bfloat16 on CUDA cards that have it, else float32), ``bfloat16``, ``float16`` or
+                ``float32``.
             input_size: pixels, a multiple of the patch size; None is the model's own (224).
             aspect: ``auto`` (the model's own), ``squash``, ``crop`` or ``pad``; see ``Preprocessing``.
             pooling: ``cls``, ``gem`` or ``cls+gem``.
-            max_batch: photos per forward pass; halved when memory runs out.
+            max_batch: photos per forward pass; halved for some minutes when memory runs out.
             acceleration: ``auto`` (``graphs`` on CUDA, ``none`` on the CPU), ``graphs``, ``compile`` (graphs of a
-                compiled network: minutes at start, needs a C compiler) or ``none``.
+                compiled network: minutes at start; without a C compiler the same as ``graphs``) or ``none``.
 
         Raises:
             InvalidRequest: a setting outside what is accepted.
@@ -89,6 +90,7 @@ class DinoV3Encoder:
         if max_batch < 1:
             raise InvalidRequest(f"max_batch is {max_batch}; accepted: 1 or more")
         self.device = choose_device(device, dtype)
+        attend_without_plans()
         folder = resolve_model_folder(model, alternative=_alternative(), revision=revision, needs=(PROCESSOR_FILES,))
         backbone = _load_backbone(folder, self.device)
         config: Any = backbone.config
@@ -101,6 +103,12 @@ class DinoV3Encoder:
         network = _PooledBackbone(backbone, chosen_pooling)
         fixed_shape = self.preprocessing.aspect != "pad"
         self._network = _accelerate(network, acceleration, self.device, max_batch, fixed_shape=fixed_shape)
+        if isinstance(self._network, GraphedNetwork):
+            side = self.preprocessing.input_size
+            with torch.inference_mode():
+                self._network.record_all(
+                    torch.zeros(1, 3, side, side, device=self.device.device, dtype=self.device.dtype)
+                )
         self._forward = BoundedForward(self._encode_batch, max_batch)
         self._lock = Lock()
         size, earlier = f"{config.model_type}-{config.hidden_size}x{config.num_hidden_layers}", digest_of_files(folder)
@@ -232,5 +240,5 @@ def _accelerate(
         )
     if acceleration == "none" or not device.is_cuda or not fixed_shape:
         return network
-    compiled = torch.compile(network, dynamic=False) if acceleration == "compile" else network
-    return GraphedNetwork(compiled, max_batch, CudaRecorder())
+    compiled = torch.compile(network, dynamic=False) if acceleration == "compile" else None
+    return GraphedNetwork(network, max_batch, CudaRecorder(), faster=compiled)

@@ -11,6 +11,7 @@ model_files      reads configuration and weight files
 network_digest   identifies a loaded network by what moves its output
 one_process      refuses use in a forked process
 bounded_forward  splits a batch that does not fit into the device's memory
+combining        runs what several threads ask for together
 bounded_cache    a cache bounded by bytes
 keys             reads keys and tokens, and refuses those that no header may hold
 cancellation     stops work whose caller is gone

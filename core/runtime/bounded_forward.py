@@ -1,6 +1,7 @@
 """Any number of inputs through a network in batches that fit the device."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -10,20 +11,61 @@ from core.errors import OutOfMemory
 
 Item = TypeVar("Item")
 
+RECOVERS_AFTER_S = 300.0
+"""Seconds after which a batch may have its full size again: another process may have had the memory for a moment."""
+
 logger = logging.getLogger(__name__)
 
 
+class BatchLimit:
+    """How many inputs go through a network at once; fewer for some minutes after the device ran out of memory."""
+
+    def __init__(
+        self, most: int, *, recovers_after_s: float = RECOVERS_AFTER_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Set the full size.
+
+        Args:
+            most: the full size, >= 1.
+            recovers_after_s: how long a smaller size is kept.
+            clock: seconds that pass.
+        """
+        self._most = most
+        self._now = most
+        self._until_s = 0.0
+        self._recovers_after_s = recovers_after_s
+        self._clock = clock
+
+    @property
+    def now(self) -> int:
+        """The current size."""
+        if self._now < self._most and self._clock() >= self._until_s:
+            self._now = self._most
+        return self._now
+
+    def halve(self, failed: int) -> None:
+        """Keep batches to half of ``failed`` inputs, which did not fit, for some minutes."""
+        self._now = max(1, min(self._now, failed // 2))
+        self._until_s = self._clock() + self._recovers_after_s
+        logger.warning(
+            "a batch of %d did not fit the device; at most %d for the next %.0f s",
+            failed,
+            self._now,
+            self._recovers_after_s,
+        )
+
+
 class BoundedForward(Generic[Item]):
-    """Cuts inputs into batches; a batch that does not fit is halved, and the smaller size is kept from then on.
+    """Cuts inputs into batches; a batch that does not fit is halved, and the smaller size is kept for some minutes.
 
     Attributes:
-        max_batch: the current limit; only ever shrinks.
+        limit: of a batch.
     """
 
-    def __init__(self, forward: Callable[[Sequence[Item]], torch.Tensor], max_batch: int) -> None:
+    def __init__(self, forward: Callable[[Sequence[Item]], torch.Tensor], limit: int | BatchLimit) -> None:
         """Wrap ``forward``, which turns n inputs into a tensor [n, ...]."""
         self._forward = forward
-        self.max_batch = max_batch
+        self.limit = limit if isinstance(limit, BatchLimit) else BatchLimit(limit)
 
     def __call__(self, items: Sequence[Item]) -> torch.Tensor:
         """Run all N >= 1 inputs: [N, ...], row i for input i.
@@ -34,7 +76,7 @@ class BoundedForward(Generic[Item]):
         rows: list[torch.Tensor] = []
         done = 0
         while done < len(items):
-            batch = items[done : done + self.max_batch]
+            batch = items[done : done + self.limit.now]
             result = self._try(batch)
             if result is not None:
                 rows.append(result)
@@ -44,8 +86,7 @@ class BoundedForward(Generic[Item]):
                 raise OutOfMemory(
                     "a single photo did not fit the device's memory; choose a smaller input size or model"
                 )
-            self.max_batch = len(batch) // 2
-            logger.warning("a batch of %d did not fit; from now on at most %d", len(batch), self.max_batch)
+            self.limit.halve(len(batch))
         return torch.cat(rows)
 
     def _try(self, batch: Sequence[Item]) -> torch.Tensor | None:

@@ -33,6 +33,8 @@ class DeviceChoice:
         return self.device.type == "cuda"
 
 
+_FIRST_WITH_BFLOAT16 = (8, 0)
+
 CPU_ALWAYS = DeviceChoice(torch.device("cpu"), torch.float32, "cpu")
 """Of models that are made for it."""
 
@@ -42,7 +44,8 @@ def choose_device(device: str = "auto", dtype: str = "auto") -> DeviceChoice:
 
     Args:
         device: ``auto`` (the first CUDA device, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
-        dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
+        dtype: ``auto`` (bfloat16 on CUDA devices that compute in it, else float32), ``bfloat16``, ``float16`` or
+            ``float32``.
 
     Raises:
         InvalidRequest: neither of the above.
@@ -54,8 +57,20 @@ def choose_device(device: str = "auto", dtype: str = "auto") -> DeviceChoice:
     if dtype != "auto":
         return DeviceChoice(chosen, DTYPES[dtype], f"{reason}, {dtype} as asked")
     if chosen.type == "cuda":
+        # Before Ampere (T4, 2080 Ti) bfloat16 is emulated, and slower than float32.
+        if torch.cuda.get_device_capability(chosen) < _FIRST_WITH_BFLOAT16:
+            return DeviceChoice(chosen, torch.float32, f"{reason}, float32, as this card has no bfloat16")
         return DeviceChoice(chosen, torch.bfloat16, f"{reason}, bfloat16")
     return DeviceChoice(chosen, torch.float32, f"{reason}, float32")
+
+
+def attend_without_plans() -> None:
+    """Keep attention from cuDNN, which PyTorch prefers on H100 and H200.
+
+    cuDNN builds a plan for every new shape, in about 0.4 s. Photos and numbers of candidates give new shapes all day;
+    the other kernels take any shape at once.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def multiplies_bfloat16() -> bool:

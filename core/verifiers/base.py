@@ -129,7 +129,17 @@ class AsksServers(Protocol):
         """The servers; empty if this instance uses none."""
         ...
 
+
+@runtime_checkable
+class TakesSeveralQueries(Protocol):
+    """A verifier that gains from being called by several threads."""
+
     @property
     def queries_at_once(self) -> int:
         """How many threads should call ``verify`` at the same time, >= 1."""
         ...
+
+
+def queries_at_once(verifier: Verifier) -> int:
+    """Return how many threads should call ``verify`` at the same time: 1 unless the verifier says otherwise."""
+    return max(1, verifier.queries_at_once) if isinstance(verifier, TakesSeveralQueries) else 1

@@ -11,7 +11,15 @@ from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import raise_if_cancelled
 from core.runtime.devices import DeviceChoice, device_of
 from core.verifiers import VERIFIERS
-from core.verifiers.base import AsksServers, RemembersPhotos, ServerState, Verifier, WritesReasons, style_threshold
+from core.verifiers.base import (
+    AsksServers,
+    RemembersPhotos,
+    ServerState,
+    Verifier,
+    WritesReasons,
+    queries_at_once,
+    style_threshold,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ class CascadeVerifier:
     def queries_at_once(self) -> int:
         """How many threads should call ``verify`` at the same time."""
         both = (self._first, self._second)
-        return min(verifier.queries_at_once if isinstance(verifier, AsksServers) else 1 for verifier in both)
+        return min(map(queries_at_once, both))
 
     def style(self, prompt_style: str | None) -> str | None:
         """Identify the second verifier's style; the first one's if the second reads no prompts."""

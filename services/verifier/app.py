@@ -12,7 +12,7 @@ from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchErr
 from core.runtime.devices import device_of
 from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
-from core.verifiers.base import AsksServers, RemembersPhotos, Verifier
+from core.verifiers.base import AsksServers, RemembersPhotos, Verifier, queries_at_once
 from services.errors import CORE_ERRORS
 from services.lost_device import Watch, ending_where_lost
 from services.memory_trimming import trimming_memory
@@ -53,7 +53,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
                 loaded = await worker.run(_load, settings, verifier, watch)
                 if verifier is None:
                     stack.callback(getattr(loaded, "close", lambda: None))
-                at_once = loaded.queries_at_once if isinstance(loaded, AsksServers) else 1
+                at_once = queries_at_once(loaded)
                 workers = worker if at_once == 1 else stack.enter_context(Workers(at_once, "verifier"))
                 engine = VerifierEngine(loaded, gallery, workers, settings, watch)
                 await workers.run(gallery.open_early)

@@ -23,7 +23,7 @@ from core.local_features.codec import unpack
 from core.results import Photo, Verdict
 from core.runtime.cancellation import cancelled_by, raise_if_cancelled
 from core.runtime.stage_times import recording, stage
-from core.verifiers.base import AsksServers, Verifier, style_threshold
+from core.verifiers.base import Verifier, queries_at_once, style_threshold
 from services.lost_device import Watch
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
 from services.verifier.readability import Readability
@@ -88,8 +88,8 @@ class VerifierEngine:
         self._watch = watch
         self._limits = settings.image_limits
         self.readability = Readability()
-        at_once = verifier.queries_at_once if isinstance(verifier, AsksServers) else 1
-        self.reasons = ReasonWriter(verifier, gallery, workers, self.gate, self._limits, watch, at_once=max(1, at_once))
+        at_once = queries_at_once(verifier)
+        self.reasons = ReasonWriter(verifier, gallery, workers, self.gate, self._limits, watch, at_once=at_once)
         threshold = settings.accept_threshold
         self._acceptance = None if threshold is None else at_confidence(threshold)
 

@@ -1,6 +1,7 @@
 """Tokens of a conversation for Qwen-VL, with placeholders for photos."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import TemplateError
@@ -13,6 +14,7 @@ Piece = tuple[int, ...] | VisualTokens
 """A run of text tokens, or a photo."""
 
 _PHOTO = "<|image_pad|>"
+_MOST_TEXTS = 128
 
 
 class ConversationWriter:
@@ -25,6 +27,8 @@ class ConversationWriter:
             BackendUnavailable: the chat template does not accept photos.
         """
         self._tokenizer = tokenizer
+        # A style's conversations differ in their photos alone, so nearly all of them have been encoded before.
+        self._encoded = lru_cache(_MOST_TEXTS)(self._encode_turns)
         advice = "give an instruction-tuned Qwen-VL with its chat template"
         try:
             text = self._render(compose(style, style.cue))
@@ -36,11 +40,10 @@ class ConversationWriter:
     def write(self, turns: Sequence[Turn], photos: Mapping[Shown, VisualTokens]) -> list[Piece]:
         """Write the conversation as text, photo, text, photo, text, up to the start of the model's reply."""
         order = [part for turn in turns for part in turn.parts if isinstance(part, Shown)]
-        texts = self._render(turns).split(_PHOTO)
-        # Every photo has special tokens on both sides, so every text can be encoded alone.
-        pieces: list[Piece] = [self.encode(texts[0])]
-        for shown, text in zip(order, texts[1:], strict=True):
-            pieces += [photos[shown], self.encode(text)]
+        first, *texts = self._encoded(tuple(turns))
+        pieces: list[Piece] = [first]
+        for shown, text in zip(order, texts, strict=True):
+            pieces += [photos[shown], text]
         return pieces
 
     def encode(self, text: str) -> tuple[int, ...]:
@@ -51,6 +54,11 @@ class ConversationWriter:
         """Decode a reply's tokens to text."""
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return text.strip()
+
+    def _encode_turns(self, turns: tuple[Turn, ...]) -> tuple[tuple[int, ...], ...]:
+        """Encode the texts before, between and after the photos."""
+        # Every photo has special tokens on both sides, so every text can be encoded alone.
+        return tuple(self.encode(text) for text in self._render(turns).split(_PHOTO))
 
     def _render(self, turns: Sequence[Turn]) -> str:
         messages = [{"role": turn.role, "content": [_content(part) for part in turn.parts]} for turn in turns]

@@ -1,126 +1,148 @@
 """One query and its K candidates in a local Qwen-VL, asked about together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 
 import torch
 
 from core.errors import NoVerdict
-from core.runtime.bounded_forward import BoundedForward
+from core.runtime.bounded_forward import BatchLimit, BoundedForward
 from core.verifiers.prompting.questions import Dialogue
 from core.verifiers.prompting.replies import WeighedAnswer, average, require_mass, weigh
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose
 from core.verifiers.qwen.answer_words import AnswerTokens, Tokens
 from core.verifiers.qwen.conversations import ConversationWriter, Piece
+from core.verifiers.qwen.packed_pass import Answer, Question, Segment, Weighing
 from core.verifiers.qwen.shared_prefix import Beginning, SharedPrefixRunner
-from core.verifiers.qwen.visual_tokens import VisualTokens
+from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens
 
 
 class PairSession:
-    """Asks about K pairs at once. The common prefix of the K conversations is computed once per session.
-
-    Attributes:
-        max_batch: conversations per forward pass; reduced when memory runs out.
-    """
+    """Asks about K pairs at once."""
 
     def __init__(
         self,
         runner: SharedPrefixRunner,
+        ask: Callable[[Question], Answer],
         writer: ConversationWriter,
         style: PromptStyle,
         answers: AnswerTokens,
-        query: VisualTokens,
-        candidates: Sequence[VisualTokens],
+        photos: Sequence[VisualTokens | PixelGrid],
         *,
+        looked: Callable[[Sequence[VisualTokens]], None],
         both_orders: bool,
-        max_batch: int,
+        limit: BatchLimit,
+        lock: Lock,
     ) -> None:
         """Set the session's photos and style.
 
         Args:
-            runner: runs the network.
+            runner: generates replies.
+            ask: asks the device; see ``core.verifiers.qwen.packed_pass``.
             writer: writes conversations as tokens.
             style: the texts around the photos.
             answers: tokens of the style's answer words.
-            query: the visitor's photo.
-            candidates: K >= 1 gallery photos.
+            photos: the visitor's photo, and K >= 1 gallery photos.
+            looked: called with the tokens of all photos as soon as they are known.
             both_orders: weigh with the query first and with the candidate first, and average.
-            max_batch: initial number of conversations per forward pass.
+            limit: of conversations per forward pass.
+            lock: held while the runner runs.
         """
-        self.max_batch = max_batch
         self._runner = runner
+        self._ask = ask
         self._writer = writer
         self._style = style
         self._answers = answers
-        self._query = query
-        self._candidates = candidates
+        self._photos = photos
+        self._looked = looked
         self._orders = (False, True) if both_orders else (False,)
-        self._beginnings: dict[bool, Beginning] = {}
+        self._limit = limit
+        self._lock = lock
 
     def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer | NoVerdict]:
-        """Weigh yes against no as the next word of the K dialogues, by one forward pass per order.
+        """Weigh yes against no as the next word of the K dialogues, by one forward pass per order."""
+        weighings: list[Weighing] = []
 
-        Answer words of several tokens need one more pass per prefix.
-        """
-        by_order = [self._weigh(dialogues, candidate_first) for candidate_first in self._orders]
+        def ask_about(photos: Sequence[VisualTokens]) -> Sequence[Weighing]:
+            weighings[:] = [self._weighing(self._write(photos, dialogues, candidate_first=f)) for f in self._orders]
+            return weighings
+
+        logprobs = self._submit(ask_about).logprobs
+        by_order = [self._read(*weighed) for weighed in zip(logprobs, weighings, strict=True)]
         return [average(answers) for answers in zip(*by_order, strict=True)]
 
     def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str]:
         """Generate the next turn of the K dialogues by greedy decoding."""
-        beginning, ends = self._write(dialogues, candidate_first=False)
-        replies = self._in_batches(lambda some: self._runner.generate(beginning, some, max_tokens), ends)
+        conversations = self._write(self._submit(lambda _: ()).photos, dialogues, candidate_first=False)
+        shared = _shared(conversations)
+        with self._lock, torch.inference_mode():
+            instructions = self._runner.begin_with_text(conversations[0][:1])
+            beginning = self._runner.begin(conversations[0][1:shared], after=instructions)
+            replies = self._generate(beginning, [pieces[shared:] for pieces in conversations], max_tokens)
         return [self._writer.read(tokens) for tokens in replies.tolist()]
 
-    def _weigh(self, dialogues: Sequence[Dialogue], candidate_first: bool) -> list[WeighedAnswer | NoVerdict]:
-        beginning, ends = self._write(dialogues, candidate_first)
-        following: dict[Tokens, torch.Tensor] = {}
-        for prefix in self._answers.beginnings():
-            begun = [[*pieces, prefix] for pieces in ends] if prefix else ends
-            following[prefix] = self._in_batches(lambda some: self._runner.next_token_logprobs(beginning, some), begun)
-        yes, no = (
-            torch.stack([_logprob(tokens, following) for tokens in answers], dim=1).tolist()
-            for answers in (self._answers.yes, self._answers.no)
-        )
-        return [_answer(*pair) for pair in zip(yes, no, strict=True)]
+    def _submit(self, weighings: Callable[[Sequence[VisualTokens]], Sequence[Weighing]]) -> Answer:
+        answer = self._ask(Question(self._photos, weighings))
+        if answer.photos is not self._photos and any(isinstance(photo, PixelGrid) for photo in self._photos):
+            self._looked(answer.photos)
+        self._photos = answer.photos
+        return answer
 
-    def _write(self, dialogues: Sequence[Dialogue], candidate_first: bool) -> tuple[Beginning, list[list[Piece]]]:
-        conversations = [
+    def _write(
+        self, photos: Sequence[VisualTokens], dialogues: Sequence[Dialogue], *, candidate_first: bool
+    ) -> list[list[Piece]]:
+        query, *candidates = photos
+        return [
             self._writer.write(
                 compose(self._style, *dialogue, candidate_first=candidate_first),
-                {Shown.QUERY: self._query, Shown.CANDIDATE: candidate},
+                {Shown.QUERY: query, Shown.CANDIDATE: candidate},
             )
-            for dialogue, candidate in zip(dialogues, self._candidates, strict=True)
+            for dialogue, candidate in zip(dialogues, candidates, strict=True)
         ]
-        if candidate_first not in self._beginnings:
-            self._beginnings[candidate_first] = self._begin(conversations)
-        beginning = self._beginnings[candidate_first]
-        return beginning, [pieces[len(beginning.pieces) :] for pieces in conversations]
 
-    def _begin(self, conversations: Sequence[Sequence[Piece]]) -> Beginning:
-        """Compute the common prefix: the instructions, and the query if it comes before the candidates."""
-        first = conversations[0]
-        instructions = self._runner.begin_with_text(first[:1])
-        if len(conversations) == 1:
-            return instructions  # one pass over all the rest is faster than two
-        return self._runner.begin(first[1 : first.index(self._candidates[0])], after=instructions)
+    def _generate(self, beginning: Beginning, ends: Sequence[list[Piece]], max_tokens: int) -> torch.Tensor:
+        forward = BoundedForward[list[Piece]](
+            lambda some: self._runner.generate(beginning, some, max_tokens), self._limit
+        )
+        return forward(ends)
 
-    def _in_batches(
-        self, forward: Callable[[Sequence[list[Piece]]], torch.Tensor], ends: Sequence[list[Piece]]
-    ) -> torch.Tensor:
-        bounded = BoundedForward(forward, self.max_batch)
+    def _weighing(self, conversations: Sequence[Sequence[Piece]]) -> Weighing:
+        """Ask for the answer words' tokens behind every conversation and every beginning of a word."""
+        ends = _ends(conversations, _shared(conversations))
+        return Weighing(
+            conversations[0][0],
+            tuple(Segment((begun,), end) if begun else end for end in ends for begun in self._answers.beginnings()),
+            tuple({token for word in (*self._answers.yes, *self._answers.no) for token in word}),
+        )
+
+    def _read(self, logprobs: torch.Tensor, weighing: Weighing) -> list[WeighedAnswer | NoVerdict]:
+        begun = self._answers.beginnings()
+        rows = [dict(zip(weighing.tokens, row, strict=True)) for row in logprobs.tolist()]
+        return [
+            self._answer(dict(zip(begun, rows[start : start + len(begun)], strict=True)))
+            for start in range(0, len(rows), len(begun))
+        ]
+
+    def _answer(self, following: Mapping[Tokens, Mapping[int, float]]) -> WeighedAnswer | NoVerdict:
+        yes, no = ([_logprob(word, following) for word in words] for words in (self._answers.yes, self._answers.no))
         try:
-            return bounded(ends)
-        finally:
-            self.max_batch = bounded.max_batch
+            return require_mass(weigh(yes, no))
+        except NoVerdict as failure:
+            return failure
 
 
-def _logprob(tokens: Tokens, following: Mapping[Tokens, torch.Tensor]) -> torch.Tensor:
-    """Log-probability of a word, [K]: the sum over its tokens, given the tokens before them."""
-    steps = [following[tokens[:number]][:, token] for number, token in enumerate(tokens)]
-    return torch.stack(steps).sum(dim=0)
+def _shared(conversations: Sequence[Sequence[Piece]]) -> int:
+    """Number of pieces that all conversations have in common: the instructions, and the query if it comes first."""
+    first, *others = conversations
+    return next((number for number, piece in enumerate(first) if any(other[number] != piece for other in others)), 1)
 
 
-def _answer(yes: Sequence[float], no: Sequence[float]) -> WeighedAnswer | NoVerdict:
-    try:
-        return require_mass(weigh(yes, no))
-    except NoVerdict as failure:
-        return failure
+def _ends(conversations: Sequence[Sequence[Piece]], shared: int) -> list[Segment]:
+    """Divide conversations behind the instructions into what all share and their ends."""
+    query = Segment(tuple(conversations[0][1:shared])) if shared > 1 else None
+    return [Segment(tuple(pieces[shared:]), query) for pieces in conversations]
+
+
+def _logprob(word: Tokens, following: Mapping[Tokens, Mapping[int, float]]) -> float:
+    """Log-probability of a word: the sum over its tokens, given the tokens before them."""
+    return sum(following[word[:number]][token] for number, token in enumerate(word))

@@ -1,11 +1,12 @@
 """Qwen-VL as verifier: the confidence is the probability of a yes as the model's next word, from one forward pass.
 
-All candidates of a query are one batch, and their common prefix is computed once.
+The query and all its candidates are one sequence, and what they share is computed once.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -15,13 +16,17 @@ import torch
 from core.errors import InvalidRequest, OutOfMemory
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
-from core.runtime.devices import DeviceChoice, choose_device
+from core.runtime.bounded_forward import BatchLimit
+from core.runtime.cancellation import raise_if_cancelled
+from core.runtime.combining import Combiner
+from core.runtime.devices import DeviceChoice, attend_without_plans, choose_device
 from core.runtime.model_folder import resolve_model_folder
 from core.verifiers import VERIFIERS
 from core.verifiers.prompting.questions import ask_reasons, ask_style
 from core.verifiers.prompting.styles import DEFAULT_STYLE, ChoosesStyles, PromptStyle, digest
 from core.verifiers.qwen.answer_words import AnswerTokens
 from core.verifiers.qwen.conversations import ConversationWriter
+from core.verifiers.qwen.packed_pass import PackedPass
 from core.verifiers.qwen.pair_session import PairSession
 from core.verifiers.qwen.qwen_files import NEEDED_FILES, QwenModel, load_qwen
 from core.verifiers.qwen.shared_prefix import SharedPrefixRunner
@@ -31,6 +36,7 @@ from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens, check_tok
 DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
 
 _LOADING_THREADS = 4
+_MOST_STYLES = 64
 
 Answer = TypeVar("Answer")
 
@@ -40,14 +46,17 @@ logger = logging.getLogger(__name__)
 class Qwen3VLVerifier(ChoosesStyles):
     """Verifies pairs with a local Qwen3-VL, Qwen2.5-VL or Qwen2-VL.
 
-    Several threads may share one; forward passes run one at a time. The other candidates of a batch change a
-    confidence by rounding errors only.
+    Several threads may share one; forward passes run one at a time, and what several threads ask for meanwhile shares
+    the next pass. Other candidates and other queries of a pass change a confidence by rounding errors only.
 
     Attributes:
         fingerprint: names the weights by content, the number format and the settings that change a confidence.
         device: the device in use, and why it was chosen.
         tower: the vision tower with its cache.
+        queries_at_once: how many threads should call ``verify``, so that some prepare photos while one uses the device.
     """
+
+    queries_at_once = 4
 
     def __init__(
         self,
@@ -70,13 +79,15 @@ class Qwen3VLVerifier(ChoosesStyles):
             model: a folder, a hub id, or a loaded model, which stays on its device in its number format.
             revision: branch, tag or commit of a hub model.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-            dtype: ``auto`` (bfloat16 on CUDA, float32 on the CPU), ``bfloat16``, ``float16`` or ``float32``.
+            dtype: ``auto`` (bfloat16 on CUDA cards that have it, else float32), ``bfloat16``, ``float16`` or
+                ``float32``.
             prompt_style: the default style of calls.
             styles_file: TOML or JSON with further styles.
             query_tokens: largest size of the query in visual tokens; with Qwen3-VL, one is 32 x 32 pixels.
             candidate_tokens: the same for candidates.
             both_orders: also ask with the photos exchanged and average; over twice the time, less bias by order.
-            max_batch: candidates, or photos for the vision tower, per forward pass; halved when memory runs out.
+            max_batch: candidates, or photos for the vision tower, per forward pass; halved for some minutes when memory
+                runs out.
             cache_bytes: main memory for the visual tokens of gallery photos.
 
         Raises:
@@ -90,6 +101,7 @@ class Qwen3VLVerifier(ChoosesStyles):
         if cache_bytes < 0:
             raise InvalidRequest(f"cache_bytes is {cache_bytes}; accepted: 0 or more")
         super().__init__(prompt_style, styles_file)
+        attend_without_plans()
         if isinstance(model, QwenModel):
             self.device = DeviceChoice(model.network.device, model.network.dtype, f"{model.network.device} as loaded")
         else:
@@ -101,15 +113,28 @@ class Qwen3VLVerifier(ChoosesStyles):
         self.tower = CachedVisionTower(model.network, model.cutter, cache_bytes=cache_bytes, max_batch=max_batch)
         self._query_tokens, self._candidate_tokens = query_tokens, candidate_tokens
         self._both_orders = both_orders
-        self._max_batch = max_batch
+        self._limit = BatchLimit(max_batch)
         self._lock = Lock()
-        AnswerTokens.of(self._style, self._writer.encode)
+        self._together = Combiner(PackedPass(self.tower, self._runner, self._limit).answer, self._lock)
+        self._answers = lru_cache(_MOST_STYLES)(lambda style: AnswerTokens.of(style, self._writer.encode))
+        self._answers(self._style)
         self.fingerprint = (
             f"qwen3-vl ({model.name}; {str(self.device.dtype).removeprefix('torch.')}; "
             f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''}; "
             f"asked in {self._style.name} {digest(self._style)})"
         )
         logger.info("%s on %s", self.fingerprint, self.device.reason)
+
+    @property
+    def waiting(self) -> int:
+        """Number of queries that are ready for the device and wait for its next pass."""
+        return self._together.waiting
+
+    @property
+    def text_network(self) -> torch.nn.Module:
+        """The text network, of which benchmarks count the passes."""
+        network: torch.nn.Module = self._runner.text_network
+        return network
 
     @property
     def caches(self) -> dict[str, BoundedCache[Any, Any]]:
@@ -137,7 +162,7 @@ class Qwen3VLVerifier(ChoosesStyles):
             OutOfMemory: the query, or a single candidate, did not fit the device.
         """
         style = self._chosen(prompt_style)
-        answers = AnswerTokens.of(style, self._writer.encode)
+        answers = self._answers(style)
         if not candidates:
             return []
         return self._ask(
@@ -147,7 +172,7 @@ class Qwen3VLVerifier(ChoosesStyles):
     def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
         """Let the model write its reasons; see ``core.verifiers.base.WritesReasons``."""
         style = self._chosen(prompt_style)
-        answers = AnswerTokens.of(style, self._writer.encode)
+        answers = self._answers(style)
         return self._ask(style, answers, query, [candidate], lambda model: ask_reasons(style, model, is_match=is_match))
 
     def _ask(
@@ -161,32 +186,34 @@ class Qwen3VLVerifier(ChoosesStyles):
         """Open a session with the photos and ask a question in it."""
         # Decoding and resizing do not need the device, so concurrent calls do them in parallel.
         prepared = self._prepare(query, candidates)
+        raise_if_cancelled()
+        session = PairSession(
+            self._runner,
+            self._together,
+            self._writer,
+            style,
+            answers,
+            prepared,
+            looked=lambda shown: self._keep(candidates, prepared[1:], shown[1:]),
+            both_orders=self._both_orders,
+            limit=self._limit,
+            lock=self._lock,
+        )
         try:
-            with self._lock, torch.inference_mode():
-                query_tokens, *candidate_tokens = self._show(candidates, prepared)
-                session = PairSession(
-                    self._runner,
-                    self._writer,
-                    style,
-                    answers,
-                    query_tokens,
-                    candidate_tokens,
-                    both_orders=self._both_orders,
-                    max_batch=self._max_batch,
-                )
-                answer = question(session)
-                self._max_batch = session.max_batch
-                return answer
+            return question(session)
         except torch.OutOfMemoryError as error:  # a smaller batch cannot help, e.g. with the query itself
             raise OutOfMemory("the query did not fit the device's memory; lower query_tokens") from error
 
-    def _show(self, candidates: Sequence[Photo], prepared: Sequence[VisualTokens | PixelGrid]) -> list[VisualTokens]:
-        """Run the vision tower over the photos that are not cached, and cache the candidates."""
-        shown = self.tower.encode(prepared)
-        for photo, before, tokens in zip(candidates, prepared[1:], shown[1:], strict=True):
+    def _keep(
+        self,
+        candidates: Sequence[Photo],
+        prepared: Sequence[VisualTokens | PixelGrid],
+        shown: Sequence[VisualTokens],
+    ) -> None:
+        """Cache the candidates that were not cached."""
+        for photo, before, tokens in zip(candidates, prepared, shown, strict=True):
             if isinstance(before, PixelGrid):
                 self.tower.keep(photo, self._candidate_tokens, tokens)
-        return shown
 
     def _prepare(self, query: Photo, candidates: Sequence[Photo]) -> list[VisualTokens | PixelGrid]:
         # The query is not cached: it is used once, and would evict gallery photos that are used often.

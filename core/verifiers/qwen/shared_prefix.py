@@ -1,8 +1,7 @@
-"""Runs conversations with a common beginning: the network runs over the beginning once, then over all ends.
+"""Runs a Qwen-VL over conversations with a common beginning, whose keys and values are computed once and shared.
 
-The beginning's keys and values are shared by the K ends, which run as one batch, padded on the left. The result equals
-K separate passes only because every end gets the positions that it has in its whole conversation. Rotary positions of
-photos are three-dimensional; positions derived from an end alone would be wrong, without any error.
+The result equals separate passes only because every token gets the position that it has in its whole conversation.
+Rotary positions of photos are three-dimensional; positions derived from an end alone would be wrong, without any error.
 """
 
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import torch
 
 from core.runtime.cancellation import raise_if_cancelled
 from core.verifiers.qwen.conversations import Piece
+from core.verifiers.qwen.positions import positions_of
 from core.verifiers.qwen.visual_tokens import VisualTokens
 
 _MOST_TEXTS = 16  # styles in both orders; with Qwen3-VL-8B, 400 tokens keep 59 MB on the device
@@ -26,15 +26,17 @@ class Beginning:
     Attributes:
         pieces: the pieces.
         length: in tokens.
+        next_position: of the token that follows.
         keys_and_values: one pair per layer, each [1, heads, length, head_dim]; none for an empty beginning.
     """
 
     pieces: tuple[Piece, ...]
     length: int
+    next_position: int
     keys_and_values: tuple[tuple[torch.Tensor, torch.Tensor], ...]
 
 
-NOTHING = Beginning((), 0, ())
+NOTHING = Beginning((), 0, 0, ())
 """The empty beginning."""
 
 
@@ -46,12 +48,14 @@ class _Batch:
         ids: int64 [K, S].
         mask: int64 [K, P + S] over the beginning's P tokens and the ends'; 0 where padded. None without padding.
         positions: int64 [3, K, S]: time, row, column.
+        following: position of the token after the last end.
         photos: the photos of all ends, row by row.
     """
 
     ids: torch.Tensor
     mask: torch.Tensor | None
     positions: torch.Tensor
+    following: int
     photos: list[VisualTokens]
 
 
@@ -66,6 +70,11 @@ class SharedPrefixRunner:
         self._padding = stop_tokens[0]
         self._stop_tokens = torch.tensor(list(stop_tokens), device=network.device)
 
+    @property
+    def text_network(self) -> Any:
+        """The part of the network that all passes over text and visual tokens run."""
+        return self._network.model.language_model
+
     def begin(self, pieces: Sequence[Piece], after: Beginning = NOTHING) -> Beginning:
         """Compute a beginning, or extend the beginning ``after``; without pieces nothing is computed."""
         if not pieces:
@@ -75,6 +84,7 @@ class SharedPrefixRunner:
         return Beginning(
             pieces=(*after.pieces, *pieces),
             length=after.length + batch.ids.shape[1],
+            next_position=batch.following,
             keys_and_values=tuple((layer.keys, layer.values) for layer in states.past_key_values.layers),
         )
 
@@ -87,20 +97,62 @@ class SharedPrefixRunner:
             self._texts[text] = self.begin(text)
         return self._texts[text]
 
-    def next_token_logprobs(self, beginning: Beginning, ends: Sequence[Sequence[Piece]]) -> torch.Tensor:
-        """Compute the next token's log-probabilities after every end.
+    def positions(self, pieces: Sequence[Piece], start: int) -> tuple[torch.Tensor, int]:
+        """Compute rotary positions; see ``core.verifiers.qwen.positions``."""
+        return positions_of(pieces, start, self._config.vision_config.spatial_merge_size)
+
+    def last_states(
+        self,
+        beginning: Beginning,
+        pieces: Sequence[Piece],
+        positions: torch.Tensor,
+        sees: torch.Tensor,
+        segments: torch.Tensor,
+        lasts: torch.Tensor,
+    ) -> torch.Tensor:
+        """Run the network over segments of conversations as one sequence behind a common beginning.
 
         Args:
-            beginning: shared by all ends.
-            ends: K >= 1 continuations of it.
+            beginning: that all segments follow.
+            pieces: of all segments, in order.
+            positions: int64 [3, T], of the T tokens of the pieces.
+            sees: bool [S, S]: whether a segment attends to another, which is itself or an earlier one.
+            segments: int64 [T]: the segment of every token.
+            lasts: int64 [E]: tokens whose states are wanted.
 
         Returns:
-            float32 [K, vocabulary], natural logarithms of probabilities, on the network's device.
+            [E, D] on the network's device, in its number format: the states from which the next token follows.
         """
-        batch = self._lay_out(beginning, ends)
-        output = self._network(logits_to_keep=1, **self._inputs(batch, self._share(beginning, len(ends))))
-        logits: torch.Tensor = output.logits[:, -1]
-        return logits.float().log_softmax(dim=-1)
+        device = self._network.device
+        segment, lasts = segments.to(device), lasts.to(device)
+        # Spread on the device: the whole mask has millions of entries, of which the host copies a few.
+        mask = sees.to(device)[segment][:, segment].tril_()
+        mask = torch.nn.functional.pad(mask, (beginning.length, 0), value=True)
+        photos = _photos_of([pieces])
+        output = self._network.model(
+            input_ids=torch.tensor([self._ids_of(pieces)]).to(device),
+            attention_mask=mask[None, None],
+            position_ids=positions[:, None].to(device),
+            past_key_values=self._share(beginning, 1),
+            mm_encoder_outputs={"image": self._tower_output(photos)} if photos else None,
+        )
+        states: torch.Tensor = output.last_hidden_state[0, lasts]
+        return states
+
+    def token_logprobs(self, states: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
+        """Compute log-probabilities of tokens as the next one, float32 [E, tokens].
+
+        The tokens' own logits are computed in float32: in bfloat16, neighbouring numbers are 0.125 apart where answer
+        words have their logits, and confidences near 0.5 would be one of three numbers.
+        """
+        head = self._network.lm_head
+        total = head(states).float().logsumexp(dim=-1, keepdim=True)
+        rows = torch.tensor(tokens, device=head.weight.device)
+        logits = torch.nn.functional.linear(
+            states.float(), head.weight[rows].float(), None if head.bias is None else head.bias[rows].float()
+        )
+        logprobs: torch.Tensor = logits - total
+        return logprobs
 
     def generate(self, beginning: Beginning, ends: Sequence[Sequence[Piece]], max_tokens: int) -> torch.Tensor:
         """Continue every end by greedy decoding.
@@ -143,31 +195,21 @@ class SharedPrefixRunner:
         ids = torch.full((count, length), self._padding)
         mask = torch.ones((count, start + length), dtype=torch.int64)
         positions = torch.zeros((3, count, length), dtype=torch.int64)
+        following = beginning.next_position
         for row, (tokens, pieces) in enumerate(zip(rows, ends, strict=True)):
             padding = length - len(tokens)
             ids[row, padding:] = torch.tensor(tokens)
             mask[row, start : start + padding] = 0
-            positions[:, row, padding:] = self._positions([*beginning.pieces, *pieces])[:, start:]
+            positions[:, row, padding:], following = self.positions(pieces, beginning.next_position)
         device = self._network.device
         padded = len(set(map(len, rows))) > 1
         return _Batch(
             ids=ids.to(device),
             mask=mask.to(device) if padded else None,
             positions=positions.to(device),
+            following=following,
             photos=_photos_of(ends),
         )
-
-    def _positions(self, pieces: Sequence[Piece]) -> torch.Tensor:
-        """Compute the rotary positions of a whole conversation, int64 [3, tokens]."""
-        ids = torch.tensor([self._ids_of(pieces)])
-        grids = [photo.grid for photo in _photos_of([pieces])]
-        positions, _ = self._network.model.get_rope_index(
-            ids,
-            mm_token_type_ids=(ids == self._config.image_token_id).int(),
-            image_grid_thw=torch.tensor(grids) if grids else None,
-        )
-        whole: torch.Tensor = positions[:, 0]
-        return whole
 
     def _ids_of(self, pieces: Sequence[Piece]) -> list[int]:
         ids: list[int] = []

@@ -8,6 +8,7 @@ import torch
 from core.results import Photo
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.bounded_forward import BoundedForward
+from core.verifiers.qwen.tower_layout import TowerLayout
 from core.verifiers.qwen.visual_tokens import PatchCutter, PixelGrid, VisualTokens
 
 
@@ -27,11 +28,18 @@ class CachedVisionTower:
             cache_bytes: largest size of the cache; 0 turns it off. A photo of 256 tokens takes 8.4 MB with
                 Qwen3-VL-8B in bfloat16.
             max_batch: photos per forward pass.
+
+        The network's patch embedding is replaced by an equal matrix product: as a convolution over three axes in
+        bfloat16, cuDNN may take seconds for it.
         """
         self.cache: BoundedCache[tuple[str, int], VisualTokens] = BoundedCache(
             cache_bytes, lambda tokens: tokens.byte_size
         )
         self._network = network
+        visual = network.model.visual
+        if isinstance(visual.patch_embed.proj, torch.nn.Conv3d):
+            visual.patch_embed = _PatchProduct(visual.patch_embed.proj)
+        self._layout = TowerLayout(visual)
         self._cutter = cutter
         self._forward = BoundedForward(self._run, max_batch)
 
@@ -66,10 +74,24 @@ class CachedVisionTower:
 
     def _run(self, photos: Sequence[PixelGrid]) -> torch.Tensor:
         device = self._network.device
+        grids = [photo.grid for photo in photos]
         output = self._network.model.get_image_features(
             torch.cat([self._cutter.cut(photo, device) for photo in photos]),
-            image_grid_thw=torch.tensor([photo.grid for photo in photos], device=device),
+            image_grid_thw=torch.tensor(grids),
             return_dict=True,
+            **self._layout.of(grids),
         )
         levels = [output.pooler_output, *getattr(output, "deepstack_features", ())]
         return torch.cat([torch.cat(tuple(level)) for level in levels], dim=1)
+
+
+class _PatchProduct(torch.nn.Module):
+    """A patch embedding as a matrix product: its convolution sees every patch once, without overlap."""
+
+    def __init__(self, proj: torch.nn.Conv3d) -> None:
+        super().__init__()
+        self.proj = proj  # under its own name, so that the network keeps the names of its weights
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        weight = self.proj.weight
+        return torch.nn.functional.linear(patches.to(weight.dtype), weight.flatten(1), self.proj.bias)

@@ -3,7 +3,7 @@ import logging
 import pytest
 import torch
 
-from core.encoders.cuda_graphs import CudaRecorder, GraphedNetwork, Network, Recording, padded_sizes
+from core.encoders.cuda_graphs import CudaRecorder, GraphedNetwork, Network, Recording, padded_sizes, tensors_read
 
 
 class FakeRecorder:
@@ -92,6 +92,64 @@ def test_a_network_that_cannot_be_recorded_still_runs(
             torch.testing.assert_close(graphed(inputs[:count]), network(inputs[:count]))
     assert tried == [4]
     assert "running without graphs" in caplog.text
+
+
+def test_all_sizes_are_recorded_at_the_start_largest_first(network: torch.nn.Module, inputs: torch.Tensor):
+    """After the start no batch waits for a recording, and the small ones reuse the memory of the largest."""
+    recorder = FakeRecorder()
+    graphed = GraphedNetwork(network, 8, recorder)
+    graphed.record_all(inputs[:1])
+    for count in range(1, 9):
+        torch.testing.assert_close(graphed(inputs[:count]), network(inputs[:count]))
+    assert recorder.sizes == [8, 4, 2, 1]
+    assert recorder.replays == 8
+
+
+def test_a_size_that_does_not_fit_at_the_start_is_left_out(network: torch.nn.Module, inputs: torch.Tensor):
+    """A start succeeds with the sizes that fit; batches of the others are reported as too large when they come."""
+    recorder = FakeRecorder()
+
+    def record(network: Network, pixels: torch.Tensor) -> Recording:
+        if len(pixels) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return recorder(network, pixels)
+
+    graphed = GraphedNetwork(network, 8, record)
+    graphed.record_all(inputs[:1])
+    assert recorder.sizes == [2, 1]
+    with pytest.raises(torch.OutOfMemoryError):
+        graphed(inputs[:8])
+
+
+def test_without_a_compiler_the_network_itself_is_recorded(
+    network: torch.nn.Module, inputs: torch.Tensor, caplog: pytest.LogCaptureFixture
+):
+    """A compiled form that cannot be built costs that speed alone: graphs of the network as it is are used."""
+
+    def compiled(_pixels: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("InvalidCxxCompiler: no working C++ compiler found")
+
+    recorder = FakeRecorder()
+    graphed = GraphedNetwork(network, 8, recorder, faster=compiled)
+    with caplog.at_level(logging.WARNING):
+        for count in (3, 1):
+            torch.testing.assert_close(graphed(inputs[:count]), network(inputs[:count]))
+    assert recorder.replays == 2
+    assert caplog.text.count("recording the network as it is") == 1
+
+
+def test_what_a_recording_reads_stays_alive(inputs: torch.Tensor):
+    """A tensor that a network finds in a cache is held by its recording; a replay would read freed memory."""
+    cache = [torch.arange(16.0)]
+    weight = torch.eye(16)
+
+    def network(rows: torch.Tensor) -> torch.Tensor:
+        halves = (rows + cache[0][:16]) @ weight
+        return halves.sum(dim=1)
+
+    reads = {tensor.untyped_storage().data_ptr() for tensor in tensors_read(network, inputs)}
+
+    assert reads == {tensor.untyped_storage().data_ptr() for tensor in (inputs, cache[0], weight)}
 
 
 def test_memory_that_runs_out_while_recording_is_not_hidden(network: torch.nn.Module, inputs: torch.Tensor):

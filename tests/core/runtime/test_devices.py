@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core.errors import BackendUnavailable, InvalidRequest
-from core.runtime.devices import choose_device, device_of
+from core.runtime.devices import attend_without_plans, choose_device, device_of
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is present: its absence cannot be tried")
 
@@ -32,6 +32,36 @@ def test_auto_takes_the_gpu_in_bfloat16():
     choice = choose_device()
     assert (choice.device, choice.dtype) == (torch.device("cuda:0"), torch.bfloat16)
     assert torch.cuda.get_device_name(0) in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)]
+)
+def test_cards_without_bfloat16_compute_in_float32(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], dtype: torch.dtype
+):
+    """A T4 or 2080 Ti would emulate bfloat16; the reason names the format."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _index: "a card")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+
+    choice = choose_device()
+
+    assert choice.dtype == dtype
+    assert str(dtype).removeprefix("torch.") in choice.reason
+
+
+def test_attention_builds_no_plan_for_every_shape():
+    """Attention by cuDNN is off once a model is loaded; the other kernels take any shape at once."""
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    try:
+        torch.backends.cuda.enable_cudnn_sdp(True)
+        attend_without_plans()
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        assert torch.backends.cuda.mem_efficient_sdp_enabled()
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
 
 
 def test_the_dtype_can_be_chosen():

@@ -14,7 +14,6 @@ import torch
 from fakes.naive_qwen import NaiveQwen
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import Qwen3VLForConditionalGeneration
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwen3VLVisionModel
 
 from core.errors import BackendUnavailable, InvalidRequest, OutOfMemory
@@ -222,17 +221,20 @@ def test_remembered_photos_are_bounded_in_bytes(
 def test_out_of_memory_halves_the_batch(
     qwen_folders: dict[str, Path], images: list[Image.Image], as_photo: AsPhoto, monkeypatch: pytest.MonkeyPatch
 ):
-    """Where seven candidates do not fit at once, halves do, give the same verdicts, and come first from then on."""
+    """Where seven candidates do not fit at once, halves do, give the same verdicts, and come first for some minutes."""
     query, *candidates = map(as_photo, images)
     verifier = make(qwen_folders["qwen3_vl"])
     expected = [verdict.confidence for verdict in verifier.verify(query, candidates)]
-    sizes = _limit_memory(monkeypatch, rows=3)
+    (whole,) = _count_tokens(verifier, query, candidates)
+    lengths = _limit_memory(monkeypatch, tokens=round(0.6 * whole))
 
     for _ in range(2):
         verdicts = verifier.verify(query, candidates)
         assert [verdict.confidence for verdict in verdicts] == pytest.approx(expected, abs=TOLERANCE)
 
-    assert sizes == [7, 3, 3, 1, 3, 3, 1]
+    assert lengths[0] == whole
+    assert max(lengths[1:]) <= 0.6 * whole
+    assert len(lengths) == 1 + 2 * 3  # the failed pass, then twice three, three and one candidates
 
 
 def test_not_even_one_candidate_fits(
@@ -241,10 +243,11 @@ def test_not_even_one_candidate_fits(
     """Without memory for a single candidate the verifier says so, and works again once there is some."""
     query, *candidates = map(as_photo, images[:3])
     verifier = make(qwen_folders["qwen3_vl"])
-    _limit_memory(monkeypatch, rows=0)
-    with pytest.raises(OutOfMemory, match="smaller"):
-        verifier.verify(query, candidates)
-    monkeypatch.undo()
+    verifier.verify(query, candidates)
+    with monkeypatch.context() as patch:
+        _limit_memory(patch, tokens=0)
+        with pytest.raises(OutOfMemory, match="smaller"):
+            verifier.verify(query, candidates)
 
     assert len(verifier.verify(query, candidates)) == 2
 
@@ -492,16 +495,24 @@ def _sigmoid(value: float) -> float:
     return 1 / (1 + math.exp(-value))
 
 
-def _limit_memory(monkeypatch: pytest.MonkeyPatch, rows: int) -> list[int]:
-    """Let the network run out of memory above ``rows`` conversations at once; gives the sizes it was called with."""
-    sizes: list[int] = []
-    forward = Qwen3VLForConditionalGeneration.forward
+def _count_tokens(verifier: Qwen3VLVerifier, query: Photo, candidates: Sequence[Photo]) -> list[int]:
+    """Give the tokens of every pass of the text network that a verification takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        lengths = _limit_memory(patch, tokens=1_000_000)
+        verifier.verify(query, candidates)
+    return lengths
 
-    def limited(self: Any, *, input_ids: torch.Tensor, **inputs: Any) -> Any:
-        sizes.append(len(input_ids))
-        if len(input_ids) > rows:
+
+def _limit_memory(monkeypatch: pytest.MonkeyPatch, tokens: int) -> list[int]:
+    """Let the text network run out of memory above so many tokens; gives the lengths that it was called with."""
+    lengths: list[int] = []
+    forward = Qwen3VLTextModel.forward
+
+    def limited(self: Any, *, inputs_embeds: torch.Tensor, **inputs: Any) -> Any:
+        lengths.append(inputs_embeds.shape[0] * inputs_embeds.shape[1])
+        if lengths[-1] > tokens:
             raise torch.OutOfMemoryError("no memory left")
-        return forward(self, input_ids=input_ids, **inputs)
+        return forward(self, inputs_embeds=inputs_embeds, **inputs)
 
-    monkeypatch.setattr(Qwen3VLForConditionalGeneration, "forward", limited)
-    return sizes
+    monkeypatch.setattr(Qwen3VLTextModel, "forward", limited)
+    return lengths
