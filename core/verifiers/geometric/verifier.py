@@ -129,11 +129,11 @@ class GeometricVerifier:
         self, query: LocalFeatures, references: Sequence[LocalFeatures], local: Sequence[LocalEvidence]
     ) -> list[GeometricEvidence]:
         """Match the pair that agrees best locally, then the others; once one is settled, only those above chance."""
+        measure = cancellable(lambda number: self._measure(query, references[number], local[number]))
         best, *others = sorted(range(len(local)), key=lambda number: -local[number].score)
-        found = {best: self._measure(query, references[best], local[best])}
+        found = {best: measure(best)}
         if self._rule.confidence(found[best]) >= SETTLED:
             others = [number for number in others if local[number].score > CHANCE_SCORE]
-        measure = cancellable(lambda number: self._measure(query, references[number], local[number]))
         found |= dict(zip(others, self._pool.map(measure, others), strict=True))
         return [found.get(number, GeometricEvidence(known.score, NOT_MATCHED)) for number, known in enumerate(local)]
 

@@ -58,7 +58,7 @@ def test_verification_stops_between_candidates(geometric: GeometricVerifier, mon
     monkeypatch.setattr(LighterGlue, "match", lambda *views: (matched.append(1), match(*views))[1])
     place = draw_place(1)
     query = Photo(lambda: see_again(place, 5).image)
-    candidates = [Photo(lambda seed=seed: draw_place(seed)) for seed in range(1, 9)]
+    candidates = [Photo(lambda seed=seed: see_again(place, seed).image) for seed in range(1, 9)]
 
     with cancelled_by(Patience(3)), pytest.raises(Left):
         geometric.verify(query, candidates)
