@@ -137,7 +137,7 @@ def measure_verifier(
     query, *gallery = [Photo(image.copy, str(number)) for number, image in enumerate(images)]
     warm = Qwen3VLVerifier(model, query_tokens=tokens, candidate_tokens=tokens)
     cold = Qwen3VLVerifier(model, query_tokens=tokens, candidate_tokens=tokens, cache_bytes=0)
-    naive = _NaivePairs(model, tokens)
+    naive = NaivePairs(model, tokens)
     on_cuda = warm.device.is_cuda
     if on_cuda:
         torch.cuda.reset_peak_memory_stats()
@@ -208,10 +208,11 @@ def _build(device: DeviceChoice, text: dict[str, Any], vision: dict[str, Any]) -
     return QwenModel(network.eval().requires_grad_(False), tokenizer, cutter, name)
 
 
-class _NaivePairs:
+class NaivePairs:
     """The naive way of the model card: the official image processor, one conversation at a time."""
 
     def __init__(self, model: QwenModel, tokens: int) -> None:
+        """Prepare the official image processor for photos of at most so many visual tokens."""
         self._network, self._tokenizer = model.network, model.tokenizer
         cutter = model.cutter
         side = cutter.token_side
@@ -239,12 +240,14 @@ class _NaivePairs:
 
     @torch.inference_mode()
     def forward(self, pair: Sequence[Image.Image]) -> float:
+        """Give the confidence of a pair, by one ordinary pass."""
         logits = self._network(**self._inputs(pair), logits_to_keep=1).logits[0, -1].float()
         yes, no = (logits[tokens].logsumexp(dim=0) for tokens in self._answers)
         return float(torch.sigmoid(yes - no))
 
     @torch.inference_mode()
     def generate(self, pair: Sequence[Image.Image], length: int) -> str:
+        """Give a reply of ``length`` tokens about a pair."""
         inputs = self._inputs(pair)
         # Random weights do not generate a stop token, so every reply has the full length.
         ids = self._network.generate(**inputs, max_new_tokens=length, min_new_tokens=length, do_sample=False)
