@@ -84,6 +84,7 @@ class Query:
         self.group: str = str(record["group"])
         self.kind: str = str(record["kind"])
         self.seconds = float(str(record["seconds"]))
+        self.cpu_s = float(str(record["cpu_s"]))
         self.places: list[str] = list(record["places"])  # type: ignore[call-overload]
         self.signals: NDArray[np.float64] = np.array(record["signals"], dtype=np.float64).reshape(-1, len(SIGNALS))
         self.truth = record["truth"]
@@ -168,6 +169,7 @@ def _record(match: Match, kind: str, group: str, truth: str | None, seconds: flo
         "group": group,
         "truth": truth,
         "seconds": round(seconds, 4),
+        "cpu_s": round(match.cpu_s, 4),
         "places": list(evidence),
         "signals": [astuple(each) for each in evidence.values()],
     }
@@ -183,7 +185,8 @@ def _report(
     print(f"top-1 without threshold {top1:.3f}")
     print(
         f"seconds per match: median {np.median(as_they_are):.2f}, mean {np.mean(as_they_are):.2f}, "
-        f"95 % below {np.quantile(as_they_are, 0.95):.2f}"
+        f"95 % below {np.quantile(as_they_are, 0.95):.2f}; CPU seconds: mean "
+        f"{np.mean([query.cpu_s for query in part if query.kind != 'left out']):.2f}"
     )
     heads = f"{'false answers':16}{'<= target':>10}{'in interval':>12}  {'right':16}{'wrong':>6}{'promised':>10}"
     print(f"{'rule':9}{'target':>7}  {heads}")

@@ -39,6 +39,7 @@ def record_set(name: str, work: Path, chance: np.random.Generator) -> None:
             "group": f"{name}/{truth or number}",
             "truth": truth,
             "seconds": 0.5,
+            "cpu_s": 0.6,
             "places": places,
             "signals": [list(values.values()) for values in signals],
         }

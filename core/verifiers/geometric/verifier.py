@@ -13,7 +13,7 @@ from functools import partial
 from core.local_features.lighterglue import LighterGlue
 from core.local_features.matching import CHANCE_SCORE, CLEAR_SCORE, LocalEvidence, local_evidence
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
-from core.results import LocalFeatures, Photo, Verdict
+from core.results import FeatureView, LocalFeatures, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import cancellable, raise_if_cancelled
 from core.runtime.devices import CPU_ALWAYS
@@ -28,6 +28,8 @@ SETTLED = 0.98
 # A pair with this confidence by both ends the second stage.
 ENOUGH = 0.9
 SECOND_BUDGET_S = 4.0
+# A query whose upright views agree by this share of the best view's score is taken to be upright.
+UPRIGHT_SHARE = 0.6
 
 
 class GeometricVerifier:
@@ -156,9 +158,7 @@ class GeometricVerifier:
         if self._second is None or (max(confidences) >= SETTLED and not contested):
             return list(first)
         order = sorted(range(len(first)), key=lambda number: (-round(confidences[number], 1), number))
-        surest = local[order[0]]
-        # What agrees hardly at all says nothing of how the phone was held.
-        seen_as = features.views[surest.query_view if surest.score >= CHANCE_SCORE else 0]
+        seen_as = _held(features, self._features(candidates[order[0]]), local[order[0]])
 
         def is_enough(place: int, agreement: Agreement) -> bool:
             return (
@@ -192,3 +192,16 @@ class GeometricVerifier:
             correspondences=agreement.correspondences,
             stage=stage,
         )
+
+
+def _held(query: LocalFeatures, candidate: LocalFeatures, best: LocalEvidence) -> FeatureView:
+    """Return the view of the query that shows how the phone was held, by its agreement with the surest candidate.
+
+    Upright, unless another view agrees much better: columns and arches agree with their own mirror image.
+    """
+    upright = [number for number, view in enumerate(query.views) if view.rotation == 0 and not view.mirrored]
+    if best.query_view in upright:
+        return query.views[best.query_view]
+    seen_upright = local_evidence(query, candidate, upright)
+    is_turned = best.score >= CHANCE_SCORE and seen_upright.score < UPRIGHT_SHARE * best.score
+    return query.views[best.query_view if is_turned else 0]
