@@ -158,7 +158,7 @@ class GeometricVerifier:
         if self._second is None or (max(confidences) >= SETTLED and not contested):
             return list(first)
         order = sorted(range(len(first)), key=lambda number: (-round(confidences[number], 1), number))
-        seen_as = _held(features, self._features(candidates[order[0]]), local[order[0]])
+        seen_as = held_view(features, self._features(candidates[order[0]]), local[order[0]])
 
         def is_enough(place: int, agreement: Agreement) -> bool:
             return (
@@ -194,7 +194,7 @@ class GeometricVerifier:
         )
 
 
-def _held(query: LocalFeatures, candidate: LocalFeatures, best: LocalEvidence) -> FeatureView:
+def held_view(query: LocalFeatures, candidate: LocalFeatures, best: LocalEvidence) -> FeatureView:
     """Return the view of the query that shows how the phone was held, by its agreement with the surest candidate.
 
     Upright, unless another view agrees much better: columns and arches agree with their own mirror image.

