@@ -28,8 +28,9 @@ SETTLED = 0.98
 # A pair with this confidence by both ends the second stage.
 ENOUGH = 0.9
 SECOND_BUDGET_S = 4.0
-# A query whose upright views agree by this share of the best view's score is taken to be upright.
-UPRIGHT_SHARE = 0.6
+# A query is taken to be turned or mirrored where such a view agrees at least so much, which nine of ten photos of nothing
+# do not by chance, and the upright views by less than this share of it.
+TURNED_SCORE, UPRIGHT_SHARE = 45.0, 0.6
 
 
 class GeometricVerifier:
@@ -203,5 +204,5 @@ def held_view(query: LocalFeatures, candidate: LocalFeatures, best: LocalEvidenc
     if best.query_view in upright:
         return query.views[best.query_view]
     seen_upright = local_evidence(query, candidate, upright)
-    is_turned = best.score >= CHANCE_SCORE and seen_upright.score < UPRIGHT_SHARE * best.score
+    is_turned = best.score >= TURNED_SCORE and seen_upright.score < UPRIGHT_SHARE * best.score
     return query.views[best.query_view if is_turned else 0]
