@@ -28,8 +28,8 @@ SETTLED = 0.98
 # A pair with this confidence by both ends the second stage.
 ENOUGH = 0.9
 SECOND_BUDGET_S = 4.0
-# A query is taken to be turned or mirrored where such a view agrees at least so much, which nine of ten photos of nothing
-# do not by chance, and the upright views by less than this share of it.
+# A query is taken to be turned or mirrored where such a view agrees at least so much, which one photo in ten does by
+# chance, and the upright views by less than this share of it.
 TURNED_SCORE, UPRIGHT_SHARE = 45.0, 0.6
 
 
