@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Path as PathParameter
 
 from contracts.session import CreatedKey, KeyBody, KeysBody, NewKey, SessionBody
 from gateway.dependencies import Gateway
@@ -15,7 +16,7 @@ from gateway.routes.forwarding import GatewayDependency
 from serving.audit import AuditLog
 from serving.auth import keys as keys_file
 from serving.auth.identity import Identity, bearer_token
-from serving.auth.keys import KeyRefused, digest_of, read_keys
+from serving.auth.keys import KEY_NAME_PATTERN, KeyRefused, digest_of, read_keys
 from serving.auth.sessions import COOKIE, HOURS_S, REMEMBERED_S, Sessions
 from serving.errors import Unauthorized
 from serving.openapi import error_answers
@@ -23,6 +24,8 @@ from serving.path_prefix import link
 from serving.roles import Role, requires
 
 router = APIRouter(prefix="/session", tags=["session"])
+
+KeyName = Annotated[str, PathParameter(pattern=KEY_NAME_PATTERN)]
 
 
 @router.get("", summary="The caller's key and role")
@@ -58,7 +61,7 @@ def create_key(new: NewKey, response: Response, gateway: GatewayDependency) -> C
     "/keys/{name}", status_code=204, summary="Revoke a key", responses=error_answers(401, 403, 404, 409, 422, 429, 503)
 )
 @requires(Role.ADMIN)
-def revoke_key(name: str, gateway: GatewayDependency) -> None:
+def revoke_key(name: KeyName, gateway: GatewayDependency) -> None:
     """Revoke a key. It is refused from the next request on; the last admin's key cannot be revoked here."""
     with AuditLog(gateway.settings.audit_file).change("key.revoke", name):
         keys_file.revoke_key(_path_of(gateway), name, keep_an_admin=True)

@@ -11,7 +11,10 @@ from core.local_features.xfeat import XFeatExtractor
 
 @pytest.mark.parametrize(("extractor", "matcher"), [(XFeatExtractor, LighterGlue), (AlikedExtractor, AlikedMatcher)])
 def test_bfloat16_finds_what_float32_finds(monkeypatch, extractor, matcher):
-    """The sum of all scores, which is the evidence, differs by at most a twentieth; hardly a pair is another one."""
+    """The sum of all scores, which is the evidence, differs by at most a twentieth, and hardly a pair is another one.
+
+    Of photos of different places, where few and weak matches are summed, it differs by at most a tenth.
+    """
     place = draw_place(4)
     extract = extractor().extract
     query, same, other = (
@@ -29,4 +32,4 @@ def test_bfloat16_finds_what_float32_finds(monkeypatch, extractor, matcher):
     assert len(exact) > 100
     assert len(common) > 0.95 * max(len(exact), len(rounded))
     assert rounded_scores.sum() == pytest.approx(exact_scores.sum(), rel=0.05)
-    assert rounded_others.sum() == pytest.approx(exact_others.sum(), rel=0.05, abs=0.5)
+    assert rounded_others.sum() == pytest.approx(exact_others.sum(), rel=0.1, abs=0.5)
