@@ -161,7 +161,8 @@ def test_places_are_found_by_name(visit: Visit, product: Product) -> None:
 def test_an_operator_needs_no_mouse(visit: Visit, product: Product) -> None:
     """Creating, choosing, dividing, adding, folding out, deleting and taking back, with the keyboard alone."""
     fill(product, "another")  # else the first steps are shown
-    page = visit("#/collections").page
+    operator = visit("#/collections")
+    page = operator.page
     keyboard = page.keyboard
 
     page.locator("summary", has_text="New collection").focus()
@@ -170,7 +171,9 @@ def test_an_operator_needs_no_mouse(visit: Visit, product: Product) -> None:
     keyboard.type("typed")
     keyboard.press("Enter")
     expect(page.get_by_role("heading", name="typed", level=1)).to_be_focused()
+    operator.wait_until_loaded()
     page.get_by_label("Photos", exact=True).focus()
+    expect(page.get_by_label("Photos", exact=True)).to_be_focused()
     with page.expect_file_chooser() as asked:
         keyboard.press("Space")
     asked.value.set_files(payload("rocket.jpg", reference("Rocket")))

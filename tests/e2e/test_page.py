@@ -231,6 +231,7 @@ def test_every_sentence_is_used(visit: Visit) -> None:
     built = (
         "upload.",
         "match.",
+        "answer.calibration.",
         "collections.first.step",
         "error.",
         "feedback.",

@@ -4,14 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
-import cv2
 import httpx
-import numpy as np
 import pytest
 from e2e.product import PUBLIC_NAME, Product
 from e2e.scenes import DESCRIPTION, fill, snapshot
 from e2e.test_page import violations
 from e2e.visitor import DESKTOP, PHONE, SMALL_PHONE, Visitor
+from fakes.codes import read_code
 from playwright.sync_api import Browser, expect
 
 Visit = Callable[..., Visitor]
@@ -44,12 +43,6 @@ def reach(browser: Browser, product: Product) -> Iterator[Reach]:
 def public(product: Product) -> str:
     """The product's address for visitors."""
     return product.address.replace("127.0.0.1", PUBLIC_NAME)
-
-
-def read_code(png: bytes) -> str:
-    """What a phone reads."""
-    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
-    return cv2.QRCodeDetector().detectAndDecode(image)[0]
 
 
 @ON_BOTH

@@ -168,7 +168,7 @@ def test_an_admin_sees_the_keys_and_what_runs(person: Visitor, curator_key: str,
 
     expect(page.get_by_text("You are signed in as auditor (may do everything).")).to_be_visible()
     expect(page.get_by_text("Photos in the queue")).to_be_visible()
-    expect(page.locator("dt", has_text="curator")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="curator")).to_be_visible()
     assert curator_key not in page.content()
 
 

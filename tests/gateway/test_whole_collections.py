@@ -2,10 +2,9 @@
 
 import json
 
-import cv2
-import numpy as np
 import pytest
 import segno
+from fakes.codes import read_code
 from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
 from pydantic import ValidationError
@@ -111,12 +110,6 @@ def test_a_qr_code_leads_to_the_page_of_visitors(product: AppClient):
     assert f"<title>{address}</title>" in answer.text
     size = sum(segno.make_qr(address, error="q", boost_error=False).symbol_size(border=4))
     assert f'viewBox="0 0 {size // 2} {size // 2}"' in answer.text
-
-
-def read_code(png: bytes) -> str:
-    """What a phone reads."""
-    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
-    return cv2.QRCodeDetector().detectAndDecode(image)[0]
 
 
 def test_the_code_of_an_exhibit_is_drawn_as_png_as_well(product: AppClient):
