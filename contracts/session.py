@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+KEY_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
 
 class SessionBody(BaseModel):
     """What the gateway knows about the caller."""
@@ -27,7 +29,7 @@ class NewKey(BaseModel):
 
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "curator", "role": "manage"}]}}
 
-    name: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="who will use it; no other key's name")
+    name: str = Field(pattern=KEY_NAME_PATTERN, description="who will use it; no other key's name")
     role: Literal["match", "manage", "admin"]
 
 

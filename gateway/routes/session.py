@@ -10,13 +10,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParameter
 
-from contracts.session import CreatedKey, KeyBody, KeysBody, NewKey, SessionBody
+from contracts.session import KEY_NAME_PATTERN, CreatedKey, KeyBody, KeysBody, NewKey, SessionBody
 from gateway.dependencies import Gateway
 from gateway.routes.forwarding import GatewayDependency
 from serving.audit import AuditLog
 from serving.auth import keys as keys_file
 from serving.auth.identity import Identity, bearer_token
-from serving.auth.keys import KEY_NAME_PATTERN, KeyRefused, digest_of, read_keys
+from serving.auth.keys import KeyRefused, digest_of, read_keys
 from serving.auth.sessions import COOKIE, HOURS_S, REMEMBERED_S, Sessions
 from serving.errors import Unauthorized
 from serving.openapi import error_answers

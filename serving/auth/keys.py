@@ -19,6 +19,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from contracts.session import KEY_NAME_PATTERN
 from serving.roles import Role
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,6 @@ PREFIX = "sim_"
 """Prefix of every key, by which people and scanners for leaked secrets recognise it."""
 
 ANONYMOUS = "anonymous"
-
-KEY_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class KeysError(Exception):
