@@ -82,18 +82,7 @@ def axe() -> str:
 @pytest.fixture
 def visit(browser: "Browser", product: Product) -> Iterator[Callable[..., "Visitor"]]:
     """Opens the page. Whatever the page complains about in the console fails the test at its end."""
-    from e2e.visitor import DESKTOP, Visitor
+    from e2e.visitor import visitors_at
 
-    visitors: list[Visitor] = []
-
-    def open_page(address: str = "", **person: object) -> Visitor:
-        visitor = Visitor(browser, product.address, **{"device": DESKTOP, **person})
-        visitors.append(visitor)
-        visitor.go(address)
-        return visitor
-
-    yield open_page
-    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
-    for visitor in visitors:
-        visitor.leave()
-    assert complaints == []
+    with visitors_at(browser, product.address) as open_page:
+        yield open_page

@@ -9,7 +9,7 @@ import pytest
 from e2e.product import PUBLIC_NAME, Product
 from e2e.scenes import DESCRIPTION, fill, snapshot
 from e2e.test_page import violations
-from e2e.visitor import DESKTOP, PHONE, SMALL_PHONE, Visitor
+from e2e.visitor import DESKTOP, PHONE, SMALL_PHONE, Visitor, visitors_at
 from fakes.codes import read_code
 from playwright.sync_api import Browser, expect
 
@@ -24,20 +24,9 @@ SHEETS = {"a4": (595, 842), "a5": (420, 595), "a6": (298, 420)}
 @pytest.fixture
 def reach(browser: Browser, product: Product) -> Iterator[Reach]:
     """Opens the page at the name by which visitors' phones reach it."""
-    visitors: list[Visitor] = []
-
-    def open_page(address: str, **person: object) -> Visitor:
-        visitor = Visitor(browser, public(product), **{"device": DESKTOP, **person})
-        visitor.expect_complaint("Cross-Origin-Opener-Policy")  # which counts on HTTPS alone
-        visitors.append(visitor)
-        visitor.go(address)
-        return visitor
-
-    yield open_page
-    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
-    for visitor in visitors:
-        visitor.leave()
-    assert complaints == []
+    # The policy counts on HTTPS alone.
+    with visitors_at(browser, public(product), expected=["Cross-Origin-Opener-Policy"]) as open_page:
+        yield open_page
 
 
 def public(product: Product) -> str:

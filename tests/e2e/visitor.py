@@ -1,6 +1,7 @@
 """A person in front of the page, on a phone or at a desk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,3 +136,29 @@ def payload(name: str, data: bytes) -> FilePayload:
     """A file as Playwright hands it to an input."""
     content: Any = {"name": name, "mimeType": "application/zip" if name.endswith(".zip") else "image/jpeg"}
     return {**content, "buffer": data}
+
+
+@contextmanager
+def visitors_at(browser: Browser, site: str, *, expected: Sequence[str] = ()) -> Iterator[Callable[..., Visitor]]:
+    """Give a function that opens the page; whatever the page complains about fails the test at the end of the block.
+
+    Args:
+        browser: that all visitors use.
+        site: the page's address.
+        expected: parts of complaints that are none here.
+    """
+    visitors: list[Visitor] = []
+
+    def open_page(address: str = "", **person: object) -> Visitor:
+        visitor = Visitor(browser, site, **{"device": DESKTOP, **person})
+        for part in expected:
+            visitor.expect_complaint(part)
+        visitors.append(visitor)
+        visitor.go(address)
+        return visitor
+
+    yield open_page
+    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
+    for visitor in visitors:
+        visitor.leave()
+    assert complaints == []
