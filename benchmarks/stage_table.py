@@ -10,6 +10,7 @@ _STAGES = {
     "search": "retrieval_vector_search",
     "local test": "retrieval_local_test",
     "further looks": "retrieval_further_looks",
+    "second features": "retrieval_second_features",
     "verify, first stage": "verification_first_stage",
     "verify, second stage": "verification_second_stage",
 }

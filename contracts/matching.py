@@ -96,9 +96,10 @@ class MatchReply(BaseModel):
         "such a photo counts once",
     )
     timings_ms: dict[str, float] = Field(
-        description="per stage, milliseconds. `retrieval_vector_search`, `retrieval_local_test` and "
-        "`retrieval_further_looks` are parts of `retrieval_search`; `verification_first_stage` and "
-        "`verification_second_stage`, of verifiers that have them, are parts of `verification_verify`"
+        description="per stage, milliseconds. `retrieval_vector_search`, `retrieval_local_test`, "
+        "`retrieval_further_looks` and `retrieval_second_features` are parts of `retrieval_search`; "
+        "`verification_first_stage` and `verification_second_stage`, of verifiers that have them, are parts of "
+        "`verification_verify`"
     )
     models: ModelsBody
     request_id: str

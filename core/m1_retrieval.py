@@ -14,7 +14,8 @@ from core.gallery.storage import LOCAL
 from core.imaging.sources import PhotoSource, read_source
 from core.results import EncoderFingerprint
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
-from core.retrieval.retriever import TIME_BUDGET_S, Retrieved, Retriever
+from core.retrieval.retriever import TIME_BUDGET_S, FeatureExtractor, Retrieved, Retriever
+from core.retrieval.second_features import open_second_extractor
 from core.runtime.one_process import OneProcess
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class M1GlobalRetrieval:
         self._time_budget_s = time_budget_s
         self._gallery: Gallery | None = None
         self._encoder: Encoder | None = None
+        self._second: FeatureExtractor | None = None
 
     def load_index(self, folder: Path | str, *, storage: Storage = LOCAL) -> None:
         """Open a gallery made by ``scripts/build_database.py`` or by the service, and load its encoder.
@@ -73,11 +75,12 @@ class M1GlobalRetrieval:
                 _refuse_other_default(gallery.fingerprint)
             encoder = create_encoder(name, self._device, **self._options)
             refuse_other_encoder(gallery.fingerprint, encoder.fingerprint)
+            second = open_second_extractor(gallery.fingerprint)
         except BaseException:
             gallery.close()
             raise
         self.close()
-        self._gallery, self._encoder = gallery, encoder
+        self._gallery, self._encoder, self._second = gallery, encoder, second
         self._process = OneProcess("M1GlobalRetrieval")
 
     def query(self, path: PhotoSource, top_k: int = 5, *, collection: str = DEFAULT_COLLECTION) -> list[dict[str, Any]]:
@@ -116,7 +119,7 @@ class M1GlobalRetrieval:
         gallery, encoder = self._loaded()
         encodings = encoder.encode([image])
         searched = ExcludingGallery(gallery, exclusion) if exclusion else gallery
-        retriever = Retriever(searched, encoder.look_again, time_budget_s=self._time_budget_s)
+        retriever = Retriever(searched, encoder.look_again, second=self._second, time_budget_s=self._time_budget_s)
         return retriever.retrieve(image, encodings.embeddings[0], encodings.local_features[0], collection, int(top_k))
 
     @property
@@ -128,7 +131,7 @@ class M1GlobalRetrieval:
         """Close the gallery, if one is open."""
         if self._gallery is not None:
             self._gallery.close()
-        self._gallery = self._encoder = None
+        self._gallery = self._encoder = self._second = None
 
     def __enter__(self) -> Self:
         return self

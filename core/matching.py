@@ -74,7 +74,8 @@ def match_photo(
     if verifier is None:
         decision = decide_by_retrieval(found.candidates)
         return Match(found.candidates, found.candidates, [], decision, _timings(ticks), time.process_time() - worked)
-    query = Photo(lambda: image, hashlib.sha256(data).hexdigest(), found.local_features)
+    second = {found.second_features.extractor: found.second_features} if found.second_features else {}
+    query = Photo(lambda: image, hashlib.sha256(data).hexdigest(), found.local_features, second.get)
     gallery = retrieval.gallery
     compared = found.candidates + found.further_views
     photos = gallery.photos([candidate.image for candidate in compared])

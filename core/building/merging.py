@@ -146,8 +146,7 @@ def _holds(gallery: Gallery, image_id: str) -> bool:
 def _add(source: Gallery, target: Gallery, batch: Sequence[NewImage], known: int) -> MergedBatch:
     results = target.add(batch) if batch else []
     added = [result.image.content_hash for result in results if result.status == "added"]
-    for content_hash in added:
-        features = source.verifier_features(content_hash, ALIKED)
+    for content_hash, features in zip(added, source.verifier_features(added, ALIKED), strict=True):
         if features is not None:
             target.store_verifier_features(content_hash, features)
     return MergedBatch(len(added), known + len(results) - len(added))

@@ -357,30 +357,32 @@ class Gallery:
                 partial(self.load_original, image, limits),
                 image.content_hash,
                 known,
-                partial(self.verifier_features, image.content_hash),
+                partial(self._verifier_features_of, image.content_hash),
                 image.place.place_id,
             )
             for image, known in zip(images, features, strict=True)
         ]
 
-    def verifier_features(self, content_hash: str, extractor: str) -> LocalFeatures | None:
-        """Read the features that an extractor made of a photo for a verifier, those used recently from memory.
-
-        Args:
-            content_hash: of the photo's original.
-            extractor: by name.
+    def verifier_features(self, content_hashes: Sequence[str], extractor: str) -> list[LocalFeatures | None]:
+        """Read the features that an extractor, given by name, made of photos, those used recently from memory.
 
         Returns:
-            None where none are stored.
+            One entry per content hash, in their order; None where none are stored.
         """
-        key = f"{extractor} {content_hash}"
-        known = self._features.get(key)
-        if known is None:
+        found = {
+            key: known for key in content_hashes if (known := self._features.get(f"{extractor} {key}")) is not None
+        }
+        missing = [key for key in content_hashes if key not in found]
+        if missing:
             with self._database.reading() as connection:
-                known = verifier_rows.read(connection, content_hash, extractor)
-            if known is not None:
-                self._features.put(key, known)
-        return known
+                stored = verifier_rows.read(connection, missing, extractor)
+            for key, features in stored.items():
+                self._features.put(f"{extractor} {key}", features)
+            found |= stored
+        return [found.get(key) for key in content_hashes]
+
+    def _verifier_features_of(self, content_hash: str, extractor: str) -> LocalFeatures | None:
+        return self.verifier_features([content_hash], extractor)[0]
 
     def without_verifier_features(
         self, extractor: str, *, after_seq: int = 0, before_seq: int = 2**62, limit: int = 16

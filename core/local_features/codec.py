@@ -31,11 +31,31 @@ def unpack(data: bytes) -> LocalFeatures:
     Raises:
         InvalidRequest: the bytes are not packed local features, or are damaged.
     """
-    if not data.startswith(_MAGIC):
-        raise InvalidRequest(f"these {len(data)} bytes are not packed local features")
+    features, at = _unpack_one(data, 0)
+    if at != len(data):
+        raise InvalidRequest(f"packed local features are damaged: {len(data)} bytes where {at} were announced")
+    return features
+
+
+def unpack_all(data: bytes) -> list[LocalFeatures]:
+    """Read what ``pack`` wrote of several extractors, one after another.
+
+    Raises:
+        InvalidRequest: as ``unpack``.
+    """
+    found, at = [], 0
+    while at < len(data):
+        features, at = _unpack_one(data, at)
+        found.append(features)
+    return found
+
+
+def _unpack_one(data: bytes, start: int) -> tuple[LocalFeatures, int]:
+    if not data.startswith(_MAGIC, start):
+        raise InvalidRequest(f"these {len(data) - start} bytes are not packed local features")
     try:
-        count, name_length = _HEAD.unpack_from(data, len(_MAGIC))
-        at = len(_MAGIC) + _HEAD.size
+        count, name_length = _HEAD.unpack_from(data, start + len(_MAGIC))
+        at = start + len(_MAGIC) + _HEAD.size
         extractor = data[at : at + name_length].decode()
         at += name_length
         views = []
@@ -44,9 +64,7 @@ def unpack(data: bytes) -> LocalFeatures:
             views.append(view)
     except (struct.error, ValueError) as error:
         raise InvalidRequest(f"packed local features are damaged ({len(data)} bytes): {error}") from None
-    if at != len(data):
-        raise InvalidRequest(f"packed local features are damaged: {len(data)} bytes where {at} were announced")
-    return LocalFeatures(tuple(views), extractor)
+    return LocalFeatures(tuple(views), extractor), at
 
 
 def _pack_view(view: FeatureView) -> bytes:

@@ -16,11 +16,29 @@ from core.results import FeatureView, LocalFeatures
 CLEAR_SCORE = 60.0
 # The best of several views of two different places mostly stays below this.
 CHANCE_SCORE = 30.0
-KEYPOINTS = 512  # of each view; the strongest ones
-_FLOOR = 0.75  # cosine below which mutual neighbours of XFeat are mostly chance
-_REPROJECTION_PX = 8.0
 _LEAST = 6
-_RANSAC = {"max_reproj_error": _REPROJECTION_PX, "max_iterations": 400, "min_iterations": 100}
+_RANSAC = {"max_iterations": 400, "min_iterations": 100}
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourTest:
+    """What counts as agreement between descriptors of one kind.
+
+    Attributes:
+        keypoints: the strongest so many of each view are compared.
+        alike: cosine from which mutual neighbours count for how alike they are; 1 if they do not.
+        strong: cosine from which they are mostly no chance, and may agree on a homography.
+        reprojection_px: from which they do not agree on it.
+    """
+
+    keypoints: int
+    alike: float
+    strong: float
+    reprojection_px: float
+
+
+XFEAT = NeighbourTest(512, 0.7, 0.75, 8.0)
+ALIKED = NeighbourTest(1024, 1.0, 0.6, 12.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +61,11 @@ NO_EVIDENCE = LocalEvidence(0.0, 0, 0)
 
 
 def local_evidence(
-    query: LocalFeatures, candidate: LocalFeatures, query_views: Sequence[int] | None = None
+    query: LocalFeatures,
+    candidate: LocalFeatures,
+    query_views: Sequence[int] | None = None,
+    *,
+    test: NeighbourTest = XFEAT,
 ) -> LocalEvidence:
     """Compare every view of the query with every view of the candidate; keep the best pair.
 
@@ -51,13 +73,14 @@ def local_evidence(
         query: of the query photo.
         candidate: of the gallery photo.
         query_views: indices of the query's views to use; None uses all.
+        test: for the features' descriptors.
     """
     best = NO_EVIDENCE
     if query.extractor != candidate.extractor:
         return best
     for query_index in range(len(query.views)) if query_views is None else query_views:
         for candidate_index, candidate_view in enumerate(candidate.views):
-            score = _score(query.views[query_index], candidate_view)
+            score = _score(query.views[query_index], candidate_view, test)
             if score > best.score:
                 best = LocalEvidence(score, query_index, candidate_index)
     return best
@@ -79,20 +102,25 @@ def mutual_neighbours(
         empty = np.zeros(0, dtype=np.intp)
         return empty, empty, np.zeros(0, dtype=np.float32)
     cosines = first @ second.T
-    forth, back = cosines.argmax(axis=1), cosines.argmax(axis=0)
-    mutual = np.flatnonzero(back[forth] == np.arange(len(first)))
-    return mutual, forth[mutual], cosines[mutual, forth[mutual]]
+    nearest = cosines.argmax(axis=1)
+    largest = cosines[np.arange(len(first)), nearest]
+    # A column's largest cosine takes a sixth of the time of its index.
+    mutual = np.flatnonzero(largest == cosines.max(axis=0)[nearest])
+    return mutual, nearest[mutual], largest[mutual]
 
 
-def _score(query: FeatureView, candidate: FeatureView) -> float:
+def _score(query: FeatureView, candidate: FeatureView, test: NeighbourTest) -> float:
     first, second, cosines = mutual_neighbours(
-        query.descriptors[:KEYPOINTS].astype(np.float32), candidate.descriptors[:KEYPOINTS].astype(np.float32)
+        query.descriptors[: test.keypoints].astype(np.float32),
+        candidate.descriptors[: test.keypoints].astype(np.float32),
     )
-    alike = float(np.maximum(cosines - 0.7, 0).sum())
-    strong = cosines > _FLOOR
+    alike = float(np.maximum(cosines - test.alike, 0).sum())
+    strong = cosines > test.strong
     if strong.sum() < _LEAST:
         return alike
     query_px = (query.keypoints[first[strong]] * query.size).astype(np.float64)
     candidate_px = (candidate.keypoints[second[strong]] * candidate.size).astype(np.float64)
-    _, report = poselib.estimate_homography(query_px, candidate_px, _RANSAC, {})
+    _, report = poselib.estimate_homography(
+        query_px, candidate_px, _RANSAC | {"max_reproj_error": test.reprojection_px}, {}
+    )
     return alike + float(report["num_inliers"])

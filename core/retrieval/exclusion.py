@@ -52,3 +52,7 @@ class ExcludingGallery:
     def local_features(self, image_ids: Sequence[str]) -> list[LocalFeatures | None]:
         """Return the stored local features of the images."""
         return self._gallery.local_features(image_ids)
+
+    def verifier_features(self, content_hashes: Sequence[str], extractor: str) -> list[LocalFeatures | None]:
+        """Return what an extractor made of photos."""
+        return self._gallery.verifier_features(content_hashes, extractor)

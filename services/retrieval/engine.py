@@ -17,7 +17,7 @@ from core.imaging.signature import photo_signature
 from core.local_features.codec import pack
 from core.results import Candidate
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
-from core.retrieval.retriever import LookAgain, Retrieved, Retriever
+from core.retrieval.retriever import FeatureExtractor, LookAgain, Retrieved, Retriever
 from core.runtime.cancellation import cancelled_by
 from core.runtime.stage_times import recording, stage
 from services.lost_device import Watch
@@ -40,7 +40,8 @@ class Found:
         further_views: see ``core.retrieval.retriever.Retrieved``.
         query: the decoded photo.
         embedding: float32 [D], of the photo.
-        features: the photo's packed local features, if requested and computed by the encoder.
+        features: the photo's packed local features, if requested and computed by the encoder; those of the second
+            extractor behind, where it was needed.
         looks: see ``core.retrieval.retriever.Retrieved``.
         out_of_time: see ``core.retrieval.retriever.Retrieved``.
         signature: see ``core.imaging.signature``, if requested.
@@ -69,6 +70,7 @@ class RetrievalEngine:
         *,
         gallery: Gallery,
         look_again: LookAgain,
+        second: FeatureExtractor | None,
         batcher: DynamicBatcher[Image.Image, TimedEncoding],
         workers: Workers,
         limits: ImageLimits,
@@ -81,6 +83,7 @@ class RetrievalEngine:
         Args:
             gallery: to search in.
             look_again: of the encoder.
+            second: see ``core.retrieval.retriever.Retriever``.
             batcher: encodes photos in batches.
             workers: threads that decode and search.
             limits: of photos.
@@ -92,6 +95,7 @@ class RetrievalEngine:
         self.searches = 0
         self._gallery = gallery
         self._look_again = look_again
+        self._second = second
         self._batcher = batcher
         self._workers = workers
         self._limits = limits
@@ -124,7 +128,7 @@ class RetrievalEngine:
             features: whether to pack the photo's local features.
             signature: whether to compute the photo's signature, which recognises copies of it.
             timer: gets the stages ``decode``, ``encode`` and ``search``, and of the last also ``vector_search``,
-                ``local_test`` and ``further_looks``, which are parts of it.
+                ``local_test``, ``further_looks`` and ``second_features``, which are parts of it.
             exclusion: an image or place that is ignored, as if the collection did not have it.
             in_background: encode after the photos of visitors.
 
@@ -148,8 +152,8 @@ class RetrievalEngine:
                 look = partial(self._retriever(exclusion).retrieve, query.image, embedding, local_features)
                 retrieved = await self._workers.run(self._retrieve, look, collection, top_k)
             timer.include(spent.wall_s, spent.cpu_s)
-            seen = retrieved.local_features
-            packed = pack(seen) if features and seen is not None else None
+            seen = [part for part in (retrieved.local_features, retrieved.second_features) if part is not None]
+            packed = b"".join(map(pack, seen)) if features and seen else None
             summed = await self._workers.run(photo_signature, query.image) if signature else None
             return Found(
                 retrieved.candidates,
@@ -164,7 +168,7 @@ class RetrievalEngine:
 
     def _retriever(self, exclusion: Exclusion | None) -> Retriever:
         searched = ExcludingGallery(self._gallery, exclusion) if exclusion else self._gallery
-        return Retriever(searched, self._look_again, time_budget_s=self._time_budget_s)
+        return Retriever(searched, self._look_again, second=self._second, time_budget_s=self._time_budget_s)
 
     @stage("search")
     def _retrieve(self, look: Callable[[str, int], Retrieved], collection: str, top_k: int) -> Retrieved:

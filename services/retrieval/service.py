@@ -11,6 +11,7 @@ from core.encoders.base import Encoder
 from core.gallery import CollectionSummary, Gallery
 from core.gallery.deletions import Deletion
 from core.imaging.budget import DecodingBudget
+from core.retrieval.second_features import open_second_extractor
 from services.lost_device import Watch
 from services.retrieval.background.calibration_jobs import CalibrationJobs
 from services.retrieval.background.calibration_run import CalibrationRun
@@ -130,6 +131,7 @@ async def open_service(
         engine = RetrievalEngine(
             gallery=gallery,
             look_again=encoder.look_again,
+            second=open_second_extractor(gallery.fingerprint) if settings.verifier_features else None,
             batcher=batcher,
             workers=workers,
             limits=limits,

@@ -72,7 +72,7 @@ class RetrievalSettings(GallerySettings):
     time_budget_s: float = Field(
         default=TIME_BUDGET_S,
         ge=0,
-        description="work on one search, CPU seconds; after it, no further look at a photo begins",
+        description="work on one search, CPU seconds; no further look at a photo begins that would exceed it",
     )
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
     verifier_features: bool = Field(

@@ -19,7 +19,7 @@ from core.decision.location import Whereabouts, location_odds
 from core.decision.rule import models_in_use
 from core.errors import NoVerdict, SemanticMatchError
 from core.imaging.decoding import decode_image
-from core.local_features.codec import unpack
+from core.local_features.codec import unpack_all
 from core.results import Photo, Verdict
 from core.runtime.cancellation import cancelled_by, raise_if_cancelled
 from core.runtime.stage_times import recording, stage
@@ -100,7 +100,7 @@ class VerifierEngine:
 
         Args:
             photos: N photos in any accepted format; decoded only if the backend reads pixels.
-            features: packed local features of the N photos, None for a photo without them.
+            features: packed local features of the N photos, of one extractor or more; None for a photo without.
             request: candidates, each with the number of its photo, and options.
             timer: gets the stages ``wait`` (for earlier requests), ``gallery`` and ``verify``, and the verifier's own
                 stages, which are parts of the last.
@@ -191,10 +191,12 @@ class VerifierEngine:
         )
 
     def _query(self, photo: bytes, features: bytes | None) -> Photo:
+        sent = unpack_all(features) if features else []
         return Photo(
             load=lambda: decode_image(photo, limits=self._limits).image,
             content_hash=hashlib.sha256(photo).hexdigest(),
-            local_features=None if features is None else unpack(features),
+            local_features=sent[0] if sent else None,
+            stored_features={further.extractor: further for further in sent[1:]}.get,
         )
 
     def _verify_pairs(

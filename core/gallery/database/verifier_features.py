@@ -3,7 +3,7 @@
 Functions run on the caller's connection and belong to its transaction.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery.database.port import Connection, placeholders
@@ -11,19 +11,19 @@ from core.local_features.codec import pack, unpack
 from core.results import LocalFeatures
 
 
-def read(connection: Connection, content_hash: str, extractor: str) -> LocalFeatures | None:
-    """Read the features that an extractor made of a photo; None where there are none.
+def read(connection: Connection, content_hashes: Sequence[str], extractor: str) -> dict[str, LocalFeatures]:
+    """Read the features that an extractor made of one photo or more; those that have none are left out.
 
     Raises:
         GalleryUnavailable: they are damaged.
     """
-    row = connection.execute(
-        "SELECT packed FROM verifier_features WHERE content_hash = ? AND extractor = ?", (content_hash, extractor)
-    ).fetchone()
-    if row is None:
-        return None
+    rows = connection.execute(
+        "SELECT content_hash, packed FROM verifier_features "
+        f"WHERE extractor = ? AND content_hash IN {placeholders(len(content_hashes))}",
+        (extractor, *content_hashes),
+    )
     try:
-        return unpack(row[0])
+        return {content_hash: unpack(packed) for content_hash, packed in rows}
     except InvalidRequest as exc:
         raise GalleryUnavailable(f"the gallery is damaged: {exc}; restore a copy") from exc
 

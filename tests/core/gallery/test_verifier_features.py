@@ -63,8 +63,9 @@ def test_storing_twice_or_for_a_deleted_photo_changes_nothing(gallery, new_image
     for image in (kept, kept, deleted):
         gallery.store_verifier_features(image.content_hash, features)
 
-    assert gallery.verifier_features(kept.content_hash, EXTRACTOR) is not None
-    assert gallery.verifier_features(deleted.content_hash, EXTRACTOR) is None
+    stored, gone = gallery.verifier_features([kept.content_hash, deleted.content_hash], EXTRACTOR)
+    assert stored is not None
+    assert gone is None
 
 
 def test_they_stay_in_the_trash_and_end_with_the_photo(gallery, new_image, features, storage):

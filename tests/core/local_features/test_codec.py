@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from core.errors import InvalidRequest
-from core.local_features.codec import pack, unpack
+from core.local_features.codec import pack, unpack, unpack_all
 from core.results import FeatureView, LocalFeatures
 
 
@@ -52,3 +54,18 @@ def test_damage_is_noticed():
     for data in damaged:
         with pytest.raises(InvalidRequest, match="packed local features"):
             unpack(data)
+
+
+def test_features_of_several_extractors_follow_one_another():
+    """What two extractors made of one photo is sent as one piece, and is found damaged wherever the damage is."""
+    first, second = features(5), replace(features(4, 3), extractor="aliked-n16-1")
+    packed = pack(first) + pack(second)
+
+    assert [(found.extractor, len(found.views)) for found in unpack_all(packed)] == [
+        ("xfeat-1", 1),
+        ("aliked-n16-1", 2),
+    ]
+    assert unpack_all(b"") == []
+    for end in set(range(1, len(packed))) - {len(pack(first))}:
+        with pytest.raises(InvalidRequest, match="packed local features"):
+            unpack_all(packed[:end])

@@ -8,7 +8,8 @@ import pytest
 from fakes.images import draw_place, see_again
 from PIL import Image
 
-from core.results import Candidate, GalleryImage, Place
+from core.local_features.aliked import AlikedExtractor
+from core.results import Candidate, GalleryImage, LocalFeatures, Place
 from core.retrieval.retriever import Retriever
 from core.runtime.cancellation import cancelled_by
 
@@ -19,9 +20,12 @@ class ListGallery:
     def __init__(self, encoder, photos, places):
         encodings = encoder.encode(photos)
         self.embeddings, self.features = encodings.embeddings, encodings.local_features
+        self.second: dict[str, LocalFeatures] = {}
         self.asked: list[str] = []
         self.images = [
-            GalleryImage(str(i), "default", Place(place, place), f"{i}.jpg", "", "image/jpeg", 1, 1, 1, "", f"{i}.jpg")
+            GalleryImage(
+                str(i), "default", Place(place, place), f"{i}.jpg", str(i), "image/jpeg", 1, 1, 1, "", f"{i}.jpg"
+            )
             for i, place in enumerate(places)
         ]
 
@@ -33,6 +37,9 @@ class ListGallery:
     def local_features(self, image_ids):
         self.asked += image_ids
         return [self.features[int(image_id)] for image_id in image_ids]
+
+    def verifier_features(self, content_hashes, extractor):
+        return [self.second.get(content_hash) for content_hash in content_hashes]
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +213,79 @@ def test_further_views_of_the_first_places_go_along(gallery, embedded):
         candidate.image.image_id for candidate in found.candidates
     }
     assert all_places.further_views == []
+
+
+@pytest.fixture(scope="module")
+def aliked():
+    return AlikedExtractor()
+
+
+@pytest.fixture
+def unclear(embedded, aliked):
+    """A gallery in which neither vectors nor the first features tell the four places apart; the second do."""
+    places = [draw_place(seed, (320, 240)) for seed in range(4)]
+    gallery = ListGallery(embedded, places, [f"p{seed}" for seed in range(4)])
+    gallery.embeddings = gallery.embeddings[[0] * 4]
+    gallery.features = [LocalFeatures((), embedded_features.extractor) for embedded_features in gallery.features]
+    gallery.second = {str(seed): aliked.extract(place) for seed, place in enumerate(places)}
+    return gallery
+
+
+def test_what_the_first_features_leave_unclear_the_second_decide(unclear, embedded, aliked):
+    """ALIKED's neighbours bring the right place to the front, and its features of the query are handed on."""
+    photo = see_again(draw_place(3, (320, 240)), 2).image
+
+    found = retrieve(unclear, embedded, photo, 4, second=aliked)
+
+    assert found.candidates[0].image.place.place_id == "p3"
+    assert found.second_features.extractor == aliked.name
+    assert retrieve(unclear, embedded, photo, 4).candidates[0].image.place.place_id == "p0"
+
+
+def test_a_photo_without_second_features_is_not_put_last(unclear, embedded, aliked):
+    """Before they are made, a photo is taken to agree as the others do: its similarity still counts."""
+    del unclear.second["1"]
+
+    found = retrieve(unclear, embedded, see_again(draw_place(3, (320, 240)), 2).image, 4, second=aliked)
+
+    order = [candidate.image.place.place_id for candidate in found.candidates]
+    assert order[0] == "p3"
+    assert order.index("p1") < 3
+
+
+def test_clear_photos_and_spent_budgets_need_no_second_features(gallery, embedded):
+    """Where the first look is clear, or no work is left for it, the second extractor is not asked."""
+
+    class Refusing:
+        name = "refusing"
+
+        def extract(self, image):
+            raise AssertionError("described a photo that needs it not")
+
+    noise = Image.effect_noise((640, 480), 90).convert("RGB")
+
+    clear = retrieve(gallery, embedded, see_again(draw_place(2), 1).image, 3, second=Refusing())
+    hurried = retrieve(gallery, embedded, noise, 3, second=Refusing(), time_budget_s=0.5)
+
+    assert clear.second_features is None
+    assert hurried.second_features is None
+
+
+def test_no_look_begins_that_would_exceed_the_budget(gallery, embedded):
+    """A look is taken to cost what the longest before it did; the second features' part is kept for them."""
+    photo = Image.effect_noise((640, 480), 90).convert("RGB")
+    look = next(embedded.look_again(photo, embedded.encode([photo]).local_features[0]))
+
+    def working(image, first):
+        for _ in range(9):
+            began = time.thread_time()
+            while time.thread_time() < began + 0.3:
+                pass
+            yield look
+
+    began = time.thread_time()
+    found = retrieve(gallery, embedded, photo, 3, working, time_budget_s=1.0)
+
+    assert found.out_of_time
+    assert 2 <= found.looks <= 4
+    assert time.thread_time() - began < 1.3  # and what encoding took before

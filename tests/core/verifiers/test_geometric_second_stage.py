@@ -11,6 +11,7 @@ from core.errors import BackendUnavailable, InvalidImage
 from core.local_features import aliked
 from core.local_features.aliked import AlikedExtractor
 from core.local_features.matching import CLEAR_SCORE, local_evidence
+from core.local_features.xfeat import XFeatExtractor
 from core.results import LocalFeatures, Photo
 from core.runtime.cancellation import cancelled_by
 from core.runtime.stage_times import recording
@@ -68,6 +69,25 @@ def test_both_stages_say_what_they_cost(doubtful, geometric):
     assert set(settled.cpu_s) == {"first_stage"}
     assert set(undecided.cpu_s) == {"first_stage", "second_stage"}
     assert min(undecided.cpu_s.values()) > 0.005  # the networks ran in threads of the pool
+
+
+def test_features_that_came_with_the_query_are_not_made_again(doubtful):
+    """Where retrieval has described the query by ALIKED, the second stage does not open the photo."""
+    seen, place = see_again(draw_place(1), 5).image, photo(draw_place(1))
+    (first,) = doubtful.measure(photo(seen), [place])
+    known = {
+        features.extractor: features for features in (XFeatExtractor().extract(seen), AlikedExtractor().extract(seen))
+    }
+
+    def refuse() -> Image.Image:
+        raise AssertionError("opened the photo")
+
+    many = LocalFeatures(known["xfeat-1"].views + known["xfeat-1"].views, "xfeat-1")  # as after a second look
+    (evidence,) = doubtful.measure(Photo(refuse, local_features=many, stored_features=known.get), [place])
+
+    assert evidence.second is not None
+    assert first.second is not None
+    assert evidence.second.match_score == pytest.approx(first.second.match_score, rel=0.01)
 
 
 @pytest.mark.parametrize("seconds", [0.5, 100.0])

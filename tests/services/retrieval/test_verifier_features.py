@@ -1,5 +1,6 @@
 """The features that only the verifier reads are made in the background, once, while the service answers."""
 
+import base64
 import time
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import pytest
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
 from in_process import AppClient
+from PIL import ImageFilter
 
+from core.encoders.embedded import EmbeddedEncoder
 from core.gallery import Gallery
 from core.local_features.aliked import EXTRACTOR, AlikedExtractor
+from core.local_features.codec import unpack_all
 from services.retrieval.app import create_app
 from services.retrieval.background import verifier_features
 from services.retrieval.settings import RetrievalSettings
@@ -52,8 +56,21 @@ def test_every_photo_gets_them_once_and_keeps_them(folder: Path):
         wait_for(lambda: left(client) == 0)
 
     with Gallery.open(folder, None, read_only=True) as gallery:
-        stored = [gallery.verifier_features(image.content_hash, EXTRACTOR) for image in gallery.all_images("default")]
+        hashes = [image.content_hash for image in gallery.all_images("default")]
+        stored = gallery.verifier_features(hashes, EXTRACTOR)
     assert [len(features.views[0].keypoints) > 100 for features in stored] == [True, True]
+
+
+def test_an_unclear_query_is_described_by_them_too(folder: Path):
+    """Retrieval compares what its own features leave unclear, and hands what ALIKED found to the verifier."""
+    unclear = encode(draw_place(7, (320, 240)).filter(ImageFilter.GaussianBlur(8)))
+    with AppClient(create_app(RetrievalSettings(data_dir=folder), encoder=EmbeddedEncoder())) as client:
+        client.post("/index/images", files=[("file", ("1.jpg", encode(draw_place(1)), "image/jpeg"))])
+        reply = client.post("/search", content=unclear).json()
+
+    sent = unpack_all(base64.b64decode(reply["query_features"]))
+    assert [features.extractor for features in sent] == ["xfeat-1", EXTRACTOR]
+    assert reply["cpu_ms"]["second_features"] > 0
 
 
 def test_a_damaged_original_does_not_stop_the_others(folder: Path):
