@@ -51,6 +51,7 @@ format: $(TOOLS) ## rewrite the code in the one format
 
 clean: down ## remove .venv and caches; the gallery in data/ stays
 	rm -rf $(VENV) .run .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf clients_sdk/openapi.json clients_sdk/*/generated clients_sdk/typescript/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PYTHON):
@@ -76,5 +77,5 @@ $(TOOLS): pyproject.toml constraints.txt $(RUNTIME) | $(PYTHON)
 	@$(PIP_INSTALL) --editable ".[cpu,transformers,otel,scale]" --group test --group lint
 	@touch $@
 
-include deploy.mk e2e.mk audit.mk
+include deploy.mk e2e.mk audit.mk clients.mk
 

@@ -32,6 +32,8 @@ class CandidateRef(BaseModel):
 class LocationBody(BaseModel):
     """Where the visitor is. It makes places nearby likelier, and excludes none."""
 
+    model_config = {"extra": "forbid"}
+
     latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, WGS 84")
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
     accuracy_m: float = Field(default=30, gt=0, le=100_000, description="accuracy of the position, as phones report it")

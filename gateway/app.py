@@ -30,6 +30,7 @@ from gateway.page import qr
 from gateway.page.docs import serve_docs
 from gateway.page.files import serve_page
 from gateway.routes import match, session
+from gateway.routes.forwarded import ROUTES
 from gateway.routes.forwarded_router import forwarded_routes
 from gateway.routes.forwarding import VERSION_PREFIX
 from gateway.settings import GatewaySettings
@@ -40,7 +41,7 @@ from serving.deadlines import TIMEOUT_HEADER
 from serving.health import health_router
 from serving.metrics import Metrics
 from serving.observability import REQUEST_ID_HEADER
-from serving.openapi import describe_keys
+from serving.openapi import add_schemas, describe_keys
 from serving.path_prefix import PathPrefix
 from serving.process import build_api
 from serving.roles import Role
@@ -134,6 +135,7 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     for router in (match.router, qr.router, forwarded_routes(), session.router, states):
         app.include_router(router)
         app.include_router(router, prefix=VERSION_PREFIX, include_in_schema=False)
+    add_schemas(app, [route.body for route in ROUTES if route.body is not None])
     app.servers.append({"url": VERSION_PREFIX[1:], "description": "the same, with the version in the path"})
     if settings.keys_file is not None:
         describe_keys(app, cookie=COOKIE, strangers=role_of_strangers(settings))

@@ -1,15 +1,18 @@
 """OpenAPI for what FastAPI cannot infer, because these bodies are read by hand, under limits."""
 
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from contracts.errors import ErrorBody
 from serving.roles import Role, required_role
 
 _BINARY = {"type": "string", "format": "binary"}
+_SCHEMA = "#/components/schemas/{model}"
 
 PHOTO_BODY: dict[str, Any] = {
     "requestBody": {
@@ -61,7 +64,7 @@ def form_body(
 
 def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
     """Build ``responses`` of a route that answers with a file: bytes, or text."""
-    schema = {"type": "string"} if media_type.startswith("text/") or media_type.endswith("+xml") else _BINARY
+    schema = {"type": "string"} if media_type.startswith("text/") else _BINARY
     return {200: {"description": "The file.", "content": {media_type: {"schema": schema}}}}
 
 
@@ -111,8 +114,25 @@ def describe_keys(app: FastAPI, *, cookie: str, strangers: Role) -> None:
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """Build ``openapi_extra`` of a route that passes a JSON body on unread."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _self_contained(model)}}}}
+    """Build ``openapi_extra`` of a route that passes a JSON body on unread; ``add_schemas`` adds the model."""
+    schema = {"$ref": _SCHEMA.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def add_schemas(app: FastAPI, models: Collection[type[BaseModel]]) -> None:
+    """Add to an application's document the models of ``json_body``, by which generated clients name their classes."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        document = generate()
+        _, added = models_json_schema([(model, "validation") for model in models], ref_template=_SCHEMA)
+        schemas = document["components"]["schemas"] | added["$defs"]
+        document["components"]["schemas"] = dict(sorted(schemas.items()))
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
 
 
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

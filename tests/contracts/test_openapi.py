@@ -135,6 +135,32 @@ def test_every_successful_answer_has_a_schema(name: str):
                 assert content["schema"], (method, path, status)
 
 
+@pytest.mark.parametrize("name", ["gateway", "retrieval"])
+def test_pictures_are_bytes(name: str):
+    """Generated clients return photos and codes as files, SVG too."""
+    answers = [operation["responses"]["200"].get("content", {}) for operation in operations(APPS[name]).values()
+               if "200" in operation["responses"]]  # fmt: skip
+    pictures = [content for answer in answers for kind, content in answer.items() if kind.startswith("image/")]
+
+    assert len(pictures) >= 3
+    assert all(picture["schema"] == {"type": "string", "format": "binary"} for picture in pictures)
+
+
+def test_bodies_are_named_models():
+    """The class of a generated client is called as the contract's model, wherever a body is read."""
+    document = APPS["gateway"].openapi()
+    bodies = {
+        operation["operationId"]: operation["requestBody"]["content"]["application/json"]["schema"]
+        for operation in operations(APPS["gateway"]).values()
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
+    }
+
+    assert len(bodies) > 8
+    assert all(set(schema) == {"$ref"} for schema in bodies.values())
+    assert bodies["change_place"]["$ref"].endswith("/PlaceChange")
+    assert document["components"]["schemas"]["PlaceChange"]["additionalProperties"] is False
+
+
 def test_a_gateway_with_keys_says_how_they_are_shown(tmp_path):
     """Bearer or cookie, on every operation but those for everybody; visitors' ones may go without, where they may."""
     keys_file = tmp_path / "keys.json"

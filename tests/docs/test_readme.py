@@ -73,7 +73,8 @@ def test_contributing_names_files_that_exist():
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-DOCUMENTS = sorted(path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+PLACES = ("*.md", "docs/*.md", "clients_sdk/*.md", "clients_sdk/*/*.md")
+DOCUMENTS = sorted(path.relative_to(ROOT) for place in PLACES for path in ROOT.glob(place))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)

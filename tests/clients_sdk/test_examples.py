@@ -1,0 +1,136 @@
+"""The generated clients, and the examples that users copy, against the real product: ``make test-clients``."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.product import Product, start_product
+from fakes.images import draw_place, see_again
+
+ROOT = Path(__file__).parents[2]
+SDK = ROOT / "clients_sdk"
+PYTHON_TOOLS = ROOT / ".venv" / "client-tools" / "bin"
+NODE_MODULES = SDK / "typescript" / "node_modules"
+PRINTED_IN_DOCS = "http://127.0.0.1:8000"
+ENOUGH_S = 120
+JPEG, PNG = b"\xff\xd8\xff\xe0", b"\x89PNG"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product with places other than the examples' gate."""
+    with start_product(tmp_path_factory.mktemp("product")) as running:
+        for seed in (1, 2):
+            photo = tmp_path_factory.mktemp("photos") / "photo.jpg"
+            draw_place(seed).save(photo)
+            running.add("default", f"place{seed}", [("photo.jpg", photo.read_bytes())])
+        yield running
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the clients, generated now."""
+    if not (PYTHON_TOOLS / "openapi-python-client").exists():
+        pytest.skip("the generators are not installed: the clients are NOT tested; `make test-clients` installs them")
+    folder = tmp_path_factory.mktemp("clients")
+    subprocess.run([sys.executable, "-m", "clients_sdk.generate", "--output", folder], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the photos of the examples: of the gate, by its owner and by a visitor."""
+    draw_place(7).save(tmp_path / "front.jpg")
+    see_again(draw_place(7), 2).image.save(tmp_path / "visitor.jpg")
+    return tmp_path
+
+
+def example(document: Path, language: str, product: Product, number: int = 0) -> str:
+    """A block of code of a document, for this product."""
+    block = re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)[number]
+    assert PRINTED_IN_DOCS in block
+    return block.replace(PRINTED_IN_DOCS, product.address)
+
+
+def output_of(command: list[str | Path], folder: Path, **environment: str) -> str:
+    """What a command prints in a folder; its failure is that of the test."""
+    ran = subprocess.run(
+        command, cwd=folder, env={"PATH": "/usr/bin:/bin", **environment}, capture_output=True, text=True,
+        timeout=ENOUGH_S, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def needs(*programs: str) -> None:
+    """Skip, and say so, where a program is missing."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not installed: this example is NOT run")
+
+
+def test_the_example_of_the_python_client_finds_the_gate(product: Product, clients: Path, folder: Path):
+    """A photo is added and found with the generated package alone, as its README says."""
+    code = example(SDK / "python" / "README.md", "python", product)
+
+    printed = output_of([PYTHON_TOOLS / "python", "-c", code], folder, PYTHONPATH=str(clients / "python" / "generated"))
+
+    assert printed == "South Gate\n"
+
+
+def test_the_python_client_returns_pictures_as_bytes(product: Product, clients: Path, folder: Path):
+    """Previews, originals and both QR codes are files and not None."""
+    code = (
+        "from semantic_image_matcher_client import Client\n"
+        "from semantic_image_matcher_client.api.collections import get_qr_code, get_qr_code_png\n"
+        "from semantic_image_matcher_client.api.gallery import get_original, get_preview, list_images\n"
+        f"client = Client(base_url='{product.address}/v1')\n"
+        "image = list_images.sync(client=client, limit=1).images[0].id\n"
+        "files = [part.sync(image, client=client) for part in (get_preview, get_original)]\n"
+        "files += [code.sync('default', client=client) for code in (get_qr_code, get_qr_code_png)]\n"
+        "print([file.payload.read(4) for file in files])\n"
+    )
+
+    printed = output_of([PYTHON_TOOLS / "python", "-c", code], folder, PYTHONPATH=str(clients / "python" / "generated"))
+
+    assert printed == f"{[JPEG, JPEG, b'<?xm', PNG]}\n"
+
+
+def test_the_example_of_the_typescript_client_is_typed_and_finds_the_place(
+    product: Product, clients: Path, folder: Path
+):
+    """The README's program is accepted by the strict compiler with the generated types, and runs."""
+    needs("node", "npm")
+    shutil.copytree(clients / "typescript" / "generated", folder / "generated")
+    (folder / "node_modules").symlink_to(NODE_MODULES)
+    (folder / "package.json").write_text('{"type": "module"}')
+    (folder / "example.ts").write_text(example(SDK / "typescript" / "README.md", "ts", product))
+    see_again(draw_place(1), 2).image.save(folder / "visitor.jpg")
+
+    options = ["--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]
+    output_of([NODE_MODULES / ".bin" / "tsc", *options, "--types", "node", "example.ts"], folder)
+
+    assert output_of(["node", "example.js"], folder) == "place1\n"
+
+
+@pytest.mark.parametrize("document", ["api.md", "api.zh-CN.md"])
+def test_the_examples_of_the_documents_find_the_gate(product: Product, folder: Path, document: str):
+    """curl, Python and JavaScript of docs/api.md get the same answer, and events end with it."""
+    needs("curl", "node")
+    path = ROOT / "docs" / document
+    (folder / "example.mjs").write_text(example(path, "js", product))
+
+    asked = output_of(["sh", "-ec", example(path, "sh", product)], folder)
+    events = output_of(["sh", "-ec", example(path, "sh", product, 1)], folder)
+
+    assert '"matched":true,"place":{"id":"gate","name":"South Gate"' in asked
+    assert events.startswith("event: candidates")
+    assert '"name":"South Gate"' in events.rpartition("event: result")[2]
+    assert output_of([sys.executable, "-c", example(path, "python", product)], folder) == "South Gate\n"
+    assert output_of(["node", "example.mjs"], folder) == "South Gate\n"
