@@ -39,6 +39,7 @@ from serving.auth.sessions import COOKIE, Sessions
 from serving.body_slots import BodySlots
 from serving.deadlines import TIMEOUT_HEADER
 from serving.health import health_router
+from serving.idempotency import KEY_HEADER, REPLAYED_HEADER
 from serving.metrics import Metrics
 from serving.observability import REQUEST_ID_HEADER
 from serving.openapi import add_schemas, describe_keys
@@ -157,7 +158,15 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", REQUEST_ID_HEADER, TIMEOUT_HEADER],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "If-Match",
+            "If-None-Match",
+            KEY_HEADER,
+            REQUEST_ID_HEADER,
+            TIMEOUT_HEADER,
+        ],
         expose_headers=[
             "Content-Disposition",
             "ETag",
@@ -167,6 +176,7 @@ def _middleware(settings: GatewaySettings) -> list[Middleware]:
             "Server-Timing",
             REQUEST_ID_HEADER,
             TRASH_ID_HEADER,
+            REPLAYED_HEADER,
         ],
     )
     return [compression, cors, proxies, prefix]

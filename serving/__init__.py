@@ -9,6 +9,7 @@ health         live, ready, version
 probe          the health check of a container
 errors         every failure as one JSON shape
 openapi        documents forms and errors that FastAPI cannot infer
+idempotency    the header that names a write
 uploads        bodies and forms, read under limits while they stream
 form_text      texts and file names of forms, in any encoding and notation
 body_slots     how many bodies are received at once

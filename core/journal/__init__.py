@@ -1,17 +1,20 @@
-"""Past matches, feedback and background jobs: numbers and texts, never photos.
+"""Past matches, feedback, background jobs and replies to writes: numbers and texts, never photos.
 
 records         the values: one match and the feedback on it
 usage_log       keeps matches and feedback as long as the operator allows
 match_rows      SQL on them
 jobs            background jobs that every replica can report
 job_rows        SQL on them
-usage_database  the tables of both, beside the gallery's
+replies         replies to writes that callers named by a key
+reply_rows      SQL on them
+usage_database  the tables of all of them, beside the gallery's
 calibrated      the labelled photos of a calibration, which drift is measured against
 drift           week by week: refusals, scores and right answers
 """
 
 from core.journal.jobs import Job, Jobs
 from core.journal.records import FeedbackVerdict, GivenFeedback, MatchRecord, QueryFeatures, Retention, StoredMatch
+from core.journal.replies import Replies, Reply
 from core.journal.usage_database import UsageDatabase
 from core.journal.usage_log import UsageLog
 
@@ -22,6 +25,8 @@ __all__ = [
     "Jobs",
     "MatchRecord",
     "QueryFeatures",
+    "Replies",
+    "Reply",
     "Retention",
     "StoredMatch",
     "UsageDatabase",

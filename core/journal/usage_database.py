@@ -16,17 +16,19 @@ from core.gallery.database.sqlite import SqliteDatabase
 from core.gallery.storage import LOCAL, Storage, open_database
 from core.journal.job_rows import m002_jobs
 from core.journal.match_rows import m001_matches
+from core.journal.reply_rows import m003_replies
 
 _NAME = "usage"
 USAGE_NAME = f"{_NAME}.sqlite3"
 
-_MIGRATIONS = (m001_matches, m002_jobs)
+_MIGRATIONS = (m001_matches, m002_jobs, m003_replies)
 
 
 class UsageDatabase:
-    """The database of matches, feedback and jobs. Safe for several threads, processes and, with PostgreSQL, machines.
+    """The database of matches, feedback, jobs and replies.
 
-    It is created when it is first needed, so that searches work even if it cannot be written.
+    Safe for several threads, processes and, with PostgreSQL, machines. It is created when it is first needed, so that
+    searches work even if it cannot be written.
 
     Attributes:
         is_file: it is a file beside a gallery on one machine, whose disk it must not fill.

@@ -71,6 +71,7 @@ class Forwarded:
         is_long: whether it has the timeout of an upload.
         is_about_answers: whether recent answers are sent to the service first.
         is_repeatable: whether it can be sent again after a broken connection, with the same answer.
+        accepts_key: whether it accepts ``Idempotency-Key``.
     """
 
     method: str
@@ -90,6 +91,7 @@ class Forwarded:
     is_long: bool = False
     is_about_answers: bool = False
     is_repeatable: bool = True
+    accepts_key: bool = False
 
 
 _PHOTOS = form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True)
@@ -101,12 +103,12 @@ MATCH, MANAGE = Role.MATCH, Role.MANAGE
 
 # fmt: off
 ROUTES = (
-    Forwarded("POST", "/index/images", "add_images", MANAGE, AddReply, (408, 413, 422, 503),
+    Forwarded("POST", "/index/images", "add_images", MANAGE, AddReply, (408, 409, 413, 422, 503),
               "Add photos to the gallery",
               "One or many `file` parts with the same fields, or one ZIP archive with a folder per place or a "
               "`manifest.csv`. Every file has its own outcome: `added`, `duplicate` (the collection already has the "
               "same bytes) or `rejected` with the reason. A rejected file does not affect the others.",
-              streamed=_PHOTOS, is_long=True),
+              streamed=_PHOTOS, is_long=True, accepts_key=True),
     Forwarded("POST", "/index/known", "tell_known", MANAGE, KnownReply, (422, 503),
               "Which of these photos does the collection have?",
               "Lets a client resume an upload. A collection that does not exist has none of them.",
@@ -170,7 +172,7 @@ ROUTES = (
               "Starts a calibration in the background, one collection at a time; GET shows its progress.\n\nIt uses "
               "the collection's own photos, made to look taken by a visitor, and feedback. The stored calibration "
               "stays in force until the new one is stored.",
-              status=202, body=CalibrationRequest),
+              status=202, body=CalibrationRequest, accepts_key=True),
     Forwarded("PATCH", _COLLECTION + "/calibration", "change_calibration", MANAGE, CalibrationReply,
               (404, 409, 422, 503),
               "Change the target of a calibration",
@@ -197,10 +199,10 @@ ROUTES = (
               "What can be restored",
               "Deletions, newest first, and until when they can be undone.",
               params=TrashParams),
-    Forwarded("POST", "/trash/{deletion_id}/restore", "undo_deletion", MANAGE, RestoreReply, (404, 422, 503),
+    Forwarded("POST", "/trash/{deletion_id}/restore", "undo_deletion", MANAGE, RestoreReply, (404, 409, 422, 503),
               "Undo a deletion",
               "Photos come back with their ids and places. What was added again meanwhile stays as it is.",
-              is_long=True, is_repeatable=False),
+              is_long=True, is_repeatable=False, accepts_key=True),
     Forwarded("DELETE", "/trash", "empty_trash", MANAGE, None, (422, 503),
               "Empty the trash",
               "Deletes permanently what is in it, or what is in it of one collection.",
@@ -213,7 +215,7 @@ ROUTES = (
               "Create a collection",
               "It has no photo yet. A collection that was not created begins with its first photo and ends with its "
               "last.",
-              status=201, body=NewCollection, is_repeatable=False),
+              status=201, body=NewCollection, is_repeatable=False, accepts_key=True),
     # After the longer paths below /collections, because these paths match them too.
     Forwarded("PATCH", _COLLECTION, "rename_collection", MANAGE, CollectionSummaryBody, (404, 422, 503),
               "Rename a collection",

@@ -13,6 +13,7 @@ from contracts.images import IMAGE_ID_PATTERN, MAX_PLACE_ID
 from contracts.trash import TRASH_ID_PATTERN
 from gateway.routes.forwarded import ROUTES, Forwarded
 from gateway.routes.forwarding import GatewayDependency, forward
+from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers, file_answer, json_body
 from serving.roles import requires
 from serving.uploads import read_body
@@ -68,6 +69,8 @@ def _parameters(route: Forwarded) -> list[Dependency]:
     checks = [check for name, check in _PATH_CHECKS.items() if f"{{{name}" in route.path]
     if route.is_conditional:
         checks.append(_check_expected)
+    if route.accepts_key:
+        checks.append(accept_idempotency_key)
     if route.params is not None:
         checks.append(_check_query(route.params))
     return [Depends(check) for check in checks]

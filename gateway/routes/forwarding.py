@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 from clients.errors import ServiceRefused
 from contracts.trash import TRASH_ID_HEADER
 from gateway.dependencies import Gateway, get_gateway
+from serving.idempotency import KEY_HEADER, REPLAYED_HEADER
 from serving.roles import Role
 
 GatewayDependency = Annotated[Gateway, Depends(get_gateway)]
@@ -22,7 +23,15 @@ VERSION_PREFIX = "/v1"
 _UNQUOTED = "/:@!$&'()*+,;=~"
 
 # All other headers belong to one hop, or must not pass the gateway.
-_REQUEST_HEADERS = ("content-type", "content-length", "accept", "if-match", "if-none-match", "if-modified-since")
+_REQUEST_HEADERS = (
+    "content-type",
+    "content-length",
+    "accept",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    KEY_HEADER.lower(),
+)
 _RESPONSE_HEADERS = (
     "cache-control",
     "content-disposition",
@@ -34,6 +43,7 @@ _RESPONSE_HEADERS = (
     "retry-after",
     "x-content-type-options",
     TRASH_ID_HEADER.lower(),
+    REPLAYED_HEADER.lower(),
 )
 
 

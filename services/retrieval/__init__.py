@@ -8,6 +8,7 @@ engine                 photos to candidates
 dependencies           the parts that routes use
 settings               its settings
 routes/                its routes
+repeated_writes        writes with an Idempotency-Key, done once
 uploads/               reads uploads and adds their photos to the gallery
 background/            sample collection, check-ups, calibrations, usage, trash
 replies/               translates values of core to models of contracts

@@ -17,6 +17,7 @@ from core.journal import (
     Jobs,
     MatchRecord,
     QueryFeatures,
+    Replies,
     Retention,
     StoredMatch,
     UsageDatabase,
@@ -26,6 +27,7 @@ from core.journal.calibrated import calibration_reference
 from core.journal.drift import Drift, report_drift
 from core.runtime.bounded_cache import BoundedCache
 from services.retrieval.background.jobs import BackgroundJobs
+from services.retrieval.repeated_writes import RepeatedWrites
 from serving.observability import current_request_id
 from serving.workers import Workers
 
@@ -43,12 +45,14 @@ class Usage:
 
     Attributes:
         jobs: background jobs, stored in the same database.
+        repeated_writes: replies to writes, likewise.
     """
 
-    def __init__(self, log: UsageLog, jobs: BackgroundJobs, workers: Workers) -> None:
-        """Set the parts."""
-        self.jobs = jobs
-        self._log = log
+    def __init__(self, database: UsageDatabase, retention: Retention, workers: Workers) -> None:
+        """Set the database, how long matches are kept, and the thread that reads and writes."""
+        self.jobs = BackgroundJobs(Jobs(database), workers)
+        self.repeated_writes = RepeatedWrites(Replies(database), workers)
+        self._log = UsageLog(database, retention)
         self._workers = workers
         self._recent = BoundedCache[str, QueryFeatures](RECENT_BYTES, lambda features: features.byte_size)
 
@@ -131,7 +135,7 @@ async def open_usage(folder: Path, storage: Storage, retention: Retention) -> As
     """Start the thread that writes; at the end of the block, finish the accepted writes."""
     database = UsageDatabase(folder, storage)
     with Workers(1, "usage") as workers:
-        usage = Usage(UsageLog(database, retention), BackgroundJobs(Jobs(database), workers), workers)
+        usage = Usage(database, retention, workers)
         forgetting = asyncio.create_task(usage.keep_forgetting())
         try:
             yield usage

@@ -21,13 +21,15 @@ from contracts.trash import DeleteParams
 from core.errors import UnknownCollection, UnknownPlace
 from core.gallery.tags import place_tag
 from services.retrieval.dependencies import Audit, Service
+from services.retrieval.repeated_writes import JsonRoute
 from services.retrieval.replies.collections import drift_reply, health_reply, match_page
 from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
 from services.retrieval.replies.gallery import collection_body, place_change_from_body, place_summary
 from services.retrieval.service import RetrievalService
+from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers
 
-router = APIRouter(prefix="/collections", tags=["collections"])
+router = APIRouter(prefix="/collections", tags=["collections"], route_class=JsonRoute)
 
 # A collection's name and a place's id may hold a slash.
 Collection = Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
@@ -91,6 +93,7 @@ async def get_calibration(collection: Collection, service: Service) -> Calibrati
     status_code=202,
     summary="Calibrate a collection",
     responses=error_answers(404, 409, 422, 503),
+    dependencies=[Depends(accept_idempotency_key)],
 )
 async def start_calibration(collection: Collection, wanted: CalibrationRequest, service: Service) -> CalibrationJob:
     """Calibrate in the background; the audit log records it when it is stored."""
@@ -173,7 +176,13 @@ async def delete_place(
     return deletion_answer(deletion)
 
 
-@router.post("", status_code=201, summary="Create a collection", responses=error_answers(409, 422, 503))
+@router.post(
+    "",
+    status_code=201,
+    summary="Create a collection",
+    responses=error_answers(409, 422, 503),
+    dependencies=[Depends(accept_idempotency_key)],
+)
 async def create_collection(new: NewCollection, service: Service, audit: Audit) -> CollectionSummaryBody:
     """Create a collection without photos."""
     with audit.change("collection.create", collection=new.name):

@@ -1,10 +1,12 @@
 """The ``/index`` routes: list and change the gallery's images and places."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as PathParameter
+from fastapi.responses import JSONResponse
 
 from contracts.images import (
     IMAGE_ID_PATTERN,
@@ -26,6 +28,7 @@ from core.building.manifests import MANIFEST, manifest_template
 from core.gallery import Gallery
 from core.gallery.tags import image_tag
 from services.retrieval.dependencies import Audit, Service, Settings
+from services.retrieval.repeated_writes import hash_form
 from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
 from services.retrieval.replies.gallery import (
     add_reply,
@@ -39,6 +42,7 @@ from services.retrieval.replies.photos import open_original, open_preview, photo
 from services.retrieval.replies.plans import answer_plan
 from services.retrieval.uploads.corrections import correct_texts
 from services.retrieval.uploads.forms import read_upload
+from serving.idempotency import KEY_HEADER, accept_idempotency_key
 from serving.openapi import error_answers, file_answer, form_body
 from serving.uploads import open_form, parse_fields, uploaded_files
 
@@ -54,33 +58,42 @@ ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
     response_model=AddReply,
     summary="Add photos to the gallery",
     description="See the gateway's route of the same name.",
-    responses=error_answers(408, 413, 422, 503),
+    responses=error_answers(408, 409, 413, 422, 503),
+    dependencies=[Depends(accept_idempotency_key)],
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
-async def add_images(request: Request, service: Service, settings: Settings, audit: Audit) -> AddReply:
+async def add_images(request: Request, service: Service, settings: Settings, audit: Audit) -> AddReply | Response:
     """Read the form and add its photos."""
+
+    async def add() -> AddReply:
+        # An upload waits for its turn only when it is complete, so a slow one does not block others.
+        async with service.upload_turns:
+            upload = await service.workers.run(read_upload, files, fields, settings)
+            if fields.dry_run:
+                planned = await service.indexer.check(fields.collection, upload.submissions)
+                return add_reply(fields, upload, planned)
+            with audit.change("image.add", collection=fields.collection) as change:
+                outcomes = await service.indexer.add(fields.collection, upload.submissions)
+                corrected = await service.workers.run(correct_texts, service.gallery, fields, upload, outcomes)
+                reply = add_reply(fields, upload, outcomes, corrected)
+                change.ids = [result.image.id for result in reply.results if result.image and result.status == "added"]
+                change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
+                change.details |= {"updated": reply.updated} if reply.updated else {}
+        return reply
+
+    async def answer() -> Response:
+        return JSONResponse((await add()).model_dump(mode="json"))
+
     with service.uploads.admit() as incoming:
         async with open_form(
             request, incoming, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files
         ) as form:
             fields = parse_fields(AddFields, form, files=frozenset({"file", "files"}))
             files = uploaded_files(form, "file", "files")
-            # An upload waits for its turn only when it is complete, so a slow one does not block others.
-            async with service.upload_turns:
-                upload = await service.workers.run(read_upload, files, fields, settings)
-                if fields.dry_run:
-                    planned = await service.indexer.check(fields.collection, upload.submissions)
-                    return add_reply(fields, upload, planned)
-                with audit.change("image.add", collection=fields.collection) as change:
-                    outcomes = await service.indexer.add(fields.collection, upload.submissions)
-                    corrected = await service.workers.run(correct_texts, service.gallery, fields, upload, outcomes)
-                    reply = add_reply(fields, upload, outcomes, corrected)
-                    change.ids = [
-                        result.image.id for result in reply.results if result.image and result.status == "added"
-                    ]
-                    change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
-                    change.details |= {"updated": reply.updated} if reply.updated else {}
-    return reply
+            if not request.headers.get(KEY_HEADER):
+                return await add()
+            body = await asyncio.to_thread(hash_form, form)
+            return await service.usage.repeated_writes.once(request, body, answer)
 
 
 @router.post(

@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from contracts.trash import TRASH_ID_PATTERN, EmptyParams, RestoreReply, TrashPage, TrashParams
 from services.retrieval.dependencies import Audit, Service
+from services.retrieval.repeated_writes import JsonRoute
 from services.retrieval.replies.gallery import trash_page
+from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers
 
-router = APIRouter(prefix="/trash", tags=["trash"])
+router = APIRouter(prefix="/trash", tags=["trash"], route_class=JsonRoute)
 
 DeletionId = Annotated[str, Path(pattern=TRASH_ID_PATTERN)]
 
@@ -21,7 +23,12 @@ async def list_trash(service: Service, params: Annotated[TrashParams, Query()]) 
     return trash_page(page, service.trash.days)
 
 
-@router.post("/{deletion_id}/restore", summary="Undo a deletion", responses=error_answers(404, 422, 503))
+@router.post(
+    "/{deletion_id}/restore",
+    summary="Undo a deletion",
+    responses=error_answers(404, 409, 422, 503),
+    dependencies=[Depends(accept_idempotency_key)],
+)
 async def undo_deletion(deletion_id: DeletionId, service: Service, audit: Audit) -> RestoreReply:
     """Restore what the deletion removed."""
     with audit.change("trash.restore", deletion_id) as change:
