@@ -1,7 +1,8 @@
-"""Typed HTTP clients of the two services, used by the gateway and by the retrieval service.
+"""HTTP clients: typed ones of the two services, and one that sends events to a webhook.
 
 base       the common part: connections, deadlines, errors
 retrieval  the retrieval service
 verifier   the verifier service
+webhooks   signed events to an address of the operator's choice
 errors     errors between a process and a service
 """

@@ -33,6 +33,7 @@ from gateway.routes import match, session
 from gateway.routes.forwarded import ROUTES
 from gateway.routes.forwarded_router import forwarded_routes
 from gateway.routes.forwarding import VERSION_PREFIX
+from gateway.routes.webhooks import describe_webhooks
 from gateway.settings import GatewaySettings
 from serving.admission import Gate
 from serving.auth.sessions import COOKIE, Sessions
@@ -136,6 +137,7 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     for router in (match.router, qr.router, forwarded_routes(), session.router, states):
         app.include_router(router)
         app.include_router(router, prefix=VERSION_PREFIX, include_in_schema=False)
+    describe_webhooks(app)
     add_schemas(app, [route.body for route in ROUTES if route.body is not None])
     app.servers.append({"url": VERSION_PREFIX[1:], "description": "the same, with the version in the path"})
     if settings.keys_file is not None:

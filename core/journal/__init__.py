@@ -1,4 +1,4 @@
-"""Past matches, feedback, background jobs and replies to writes: numbers and texts, never photos.
+"""Past matches, feedback, background jobs, replies to writes and events to be sent: numbers and texts, never photos.
 
 records         the values: one match and the feedback on it
 usage_log       keeps matches and feedback as long as the operator allows
@@ -7,12 +7,15 @@ jobs            background jobs that every replica can report
 job_rows        SQL on them
 replies         replies to writes that callers named by a key
 reply_rows      SQL on them
+outbox          events that are to be sent
+outbox_rows     SQL on them
 usage_database  the tables of all of them, beside the gallery's
 calibrated      the labelled photos of a calibration, which drift is measured against
 drift           week by week: refusals, scores and right answers
 """
 
 from core.journal.jobs import Job, Jobs
+from core.journal.outbox import Outbox, WaitingEvent
 from core.journal.records import FeedbackVerdict, GivenFeedback, MatchRecord, QueryFeatures, Retention, StoredMatch
 from core.journal.replies import Replies, Reply
 from core.journal.usage_database import UsageDatabase
@@ -24,6 +27,7 @@ __all__ = [
     "Job",
     "Jobs",
     "MatchRecord",
+    "Outbox",
     "QueryFeatures",
     "Replies",
     "Reply",
@@ -31,4 +35,5 @@ __all__ = [
     "StoredMatch",
     "UsageDatabase",
     "UsageLog",
+    "WaitingEvent",
 ]

@@ -5,4 +5,5 @@ session           signing in and out
 forwarded         the table of routes that the retrieval service answers
 forwarded_router  the router of that table
 forwarding        forwards a request to the retrieval service
+webhooks          documents the events that the retrieval service sends
 """

@@ -17,10 +17,12 @@ from services.retrieval.background.calibration_jobs import CalibrationJobs
 from services.retrieval.background.calibration_run import CalibrationRun
 from services.retrieval.background.calibrations import Calibrations
 from services.retrieval.background.checkups import Checkups, open_checkups
+from services.retrieval.background.collection_watch import CollectionWatch, watching
 from services.retrieval.background.sample import Sample
 from services.retrieval.background.trash import Trash, emptying
 from services.retrieval.background.usage import Usage, open_usage
 from services.retrieval.background.verifier_features import VerifierFeatures, making_verifier_features
+from services.retrieval.background.webhooks import Webhooks, open_webhooks
 from services.retrieval.engine import RetrievalEngine, encode_batch
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.uploads.indexing import Indexer
@@ -56,6 +58,7 @@ class RetrievalService:
         checkups: checks collections on request.
         calibrations: the stored calibrations of collections.
         calibration_jobs: running calibrations, at any replica.
+        webhooks: sends events to the operator.
         sample: a collection to try the product with.
         trash: deletes and restores.
         verifier_features: makes the features that only the verifier reads; None where that is off.
@@ -73,6 +76,7 @@ class RetrievalService:
     checkups: Checkups
     calibrations: Calibrations
     calibration_jobs: CalibrationJobs
+    webhooks: Webhooks
     sample: Sample
     trash: Trash
     verifier_features: VerifierFeatures | None
@@ -116,6 +120,7 @@ async def open_service(
         health_worker = stack.enter_context(Workers(1, "health"))
         calibration_worker = stack.enter_context(Workers(1, "calibration", in_background=True))
         usage = await stack.enter_async_context(open_usage(gallery.folder, settings.storage, settings.retention))
+        webhooks = await stack.enter_async_context(open_webhooks(usage.outbox, usage.workers, settings))
         checkups = await stack.enter_async_context(open_checkups(gallery))
         batcher = await stack.enter_async_context(
             DynamicBatcher(
@@ -166,6 +171,7 @@ async def open_service(
             checkups=checkups,
             calibrations=calibrations,
             calibration_jobs=CalibrationJobs(calibrations=calibrations, jobs=usage.jobs, audit=audit, new_run=new_run),
+            webhooks=webhooks,
             sample=Sample(gallery, indexer, usage.jobs, workers),
             trash=Trash(gallery, usage, workers, index_workers, days=settings.trash_days),
             verifier_features=verifier_features,
@@ -177,4 +183,7 @@ async def open_service(
         stack.push_async_callback(service.sample.close)
         stack.push_async_callback(service.calibration_jobs.close)
         await stack.enter_async_context(emptying(service.trash))
+        if webhooks.is_on:
+            watch_collections = CollectionWatch(gallery, checkups, usage, webhooks, workers)
+            await stack.enter_async_context(watching(watch_collections))
         yield service

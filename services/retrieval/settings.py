@@ -2,16 +2,41 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from clients.webhooks import read_secret
 from core.gallery import Storage
 from core.imaging.decoding import ImageLimits
 from core.journal import Retention
 from core.retrieval.retriever import TIME_BUDGET_S
 from services.gallery_settings import GallerySettings
+
+
+def _check_webhook_url(url: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or parts.username is not None or parts.fragment:
+        raise ValueError(
+            "no address of a webhook; accepted: a URL without user and fragment, https://museum.example/hook"
+        )
+    return url
+
+
+def _check_webhook_secret(secret: SecretStr) -> SecretStr:
+    read_secret(secret.get_secret_value())
+    return secret
+
+
+# Some receivers know their sender by a part of the address alone.
+WebhookUrl = Annotated[SecretStr, AfterValidator(_check_webhook_url)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(_check_webhook_secret)]
 
 
 class RetrievalSettings(GallerySettings):
@@ -43,6 +68,19 @@ class RetrievalSettings(GallerySettings):
         default=0,
         ge=0,
         description="days for which the features of a photo with feedback are kept; 0: none are kept",
+    )
+
+    webhook_url: WebhookUrl | None = Field(
+        default=None,
+        description="address that receives events, such as `https://museum.example/hook`; see "
+        "[api.md](api.md#webhooks)",
+    )
+    webhook_secret: WebhookSecret | None = Field(
+        default=None, description="secret that signs the events: `whsec_` and the base64 of 24 to 64 random bytes"
+    )
+    webhook_private: bool = Field(
+        default=False,
+        description="allow a webhook in a private network, also without TLS; else its address must be public",
     )
 
     trash_days: float = Field(
@@ -118,6 +156,15 @@ class RetrievalSettings(GallerySettings):
     max_archive_bytes: int = Field(
         default=16 * 1024**3, gt=0, description="largest unpacked size of one ZIP archive, bytes"
     )
+
+    @model_validator(mode="after")
+    def _refuse_half_a_webhook(self) -> Self:
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError("M1_WEBHOOK_URL and M1_WEBHOOK_SECRET belong together; set both or neither")
+        url = self.webhook_url
+        if url is not None and urlsplit(url.get_secret_value()).scheme != "https" and not self.webhook_private:
+            raise ValueError("M1_WEBHOOK_URL is not https; M1_WEBHOOK_PRIVATE=true allows http")
+        return self
 
     @property
     def storage(self) -> Storage:

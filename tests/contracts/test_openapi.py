@@ -161,6 +161,18 @@ def test_bodies_are_named_models():
     assert document["components"]["schemas"]["PlaceChange"]["additionalProperties"] is False
 
 
+def test_the_events_of_webhooks_are_documented():
+    """Under the names that an event has, with its model."""
+    described = {
+        name: item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for name, item in APPS["gateway"].openapi()["webhooks"].items()
+    }
+
+    assert described == {
+        "feedback.given": "FeedbackGiven", "health.worse": "HealthWorse", "drift.found": "DriftFound"
+    }  # fmt: skip
+
+
 def test_a_gateway_with_keys_says_how_they_are_shown(tmp_path):
     """Bearer or cookie, on every operation but those for everybody; visitors' ones may go without, where they may."""
     keys_file = tmp_path / "keys.json"

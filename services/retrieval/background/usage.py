@@ -16,6 +16,7 @@ from core.journal import (
     FeedbackVerdict,
     Jobs,
     MatchRecord,
+    Outbox,
     QueryFeatures,
     Replies,
     Retention,
@@ -46,14 +47,17 @@ class Usage:
     Attributes:
         jobs: background jobs, stored in the same database.
         repeated_writes: replies to writes, likewise.
+        outbox: events to be sent, likewise.
+        workers: the thread that reads and writes it.
     """
 
     def __init__(self, database: UsageDatabase, retention: Retention, workers: Workers) -> None:
         """Set the database, how long matches are kept, and the thread that reads and writes."""
         self.jobs = BackgroundJobs(Jobs(database), workers)
         self.repeated_writes = RepeatedWrites(Replies(database), workers)
+        self.outbox = Outbox(database)
+        self.workers = workers
         self._log = UsageLog(database, retention)
-        self._workers = workers
         self._recent = BoundedCache[str, QueryFeatures](RECENT_BYTES, lambda features: features.byte_size)
 
     def remember(self, embedding: NDArray[np.float32], packed: bytes | None) -> None:
@@ -66,11 +70,11 @@ class Usage:
 
     async def record(self, matches: Sequence[MatchRecord]) -> None:
         """Store the numbers of matches; see ``UsageLog.record``."""
-        await self._workers.run(self._log.record, matches)
+        await self.workers.run(self._log.record, matches)
 
     async def find(self, request_id: str) -> StoredMatch:
         """Read the newest match of a request; see ``UsageLog.find``."""
-        return await self._workers.run(self._log.find, request_id)
+        return await self.workers.run(self._log.find, request_id)
 
     async def await_match(self, request_id: str) -> None:
         """Wait a moment for a match that a gateway may be sending just now.
@@ -88,17 +92,17 @@ class Usage:
     async def give_feedback(self, request_id: str, verdict: FeedbackVerdict, place_id: str | None) -> StoredMatch:
         """Store the feedback on a match, with the query's features if they are still held."""
         features = self._recent.get(request_id)
-        return await self._workers.run(self._log.give_feedback, request_id, verdict, place_id, time.time(), features)
+        return await self.workers.run(self._log.give_feedback, request_id, verdict, place_id, time.time(), features)
 
     async def page(
         self, collection: str, cursor: str | None, limit: int, *, commented: bool
     ) -> tuple[list[StoredMatch], str | None]:
         """List matches, newest first; see ``UsageLog.page``."""
-        return await self._workers.run(self._log.page, collection, cursor, limit, commented=commented)
+        return await self.workers.run(self._log.page, collection, cursor, limit, commented=commented)
 
     async def drift(self, collection: str, calibration: str | None) -> Drift:
         """Compare the collection's recent answers with earlier ones, or with those of its calibration."""
-        return await self._workers.run(self._drift, collection, calibration)
+        return await self.workers.run(self._drift, collection, calibration)
 
     def _drift(self, collection: str, calibration: str | None) -> Drift:
         columns = self._log.columns(collection)
@@ -107,14 +111,14 @@ class Usage:
     async def rename_collection(self, name: str, new_name: str, *, keeping: bool = False) -> None:
         """Move a collection's records to its new name. If that fails, they keep the old name and are not shown."""
         try:
-            await self._workers.run(self._log.rename_collection, name, new_name, keeping=keeping)
+            await self.workers.run(self._log.rename_collection, name, new_name, keeping=keeping)
         except GalleryUnavailable as exc:
             logger.warning("matches stay on record under a collection's former name: %s", exc)
 
     async def forget_collection(self, name: str) -> None:
         """Delete a collection's records."""
         try:
-            await self._workers.run(self._log.forget_collection, name)
+            await self.workers.run(self._log.forget_collection, name)
         except GalleryUnavailable as exc:
             logger.warning("matches of a deleted collection stay on record until their time is over: %s", exc)
 
@@ -122,7 +126,7 @@ class Usage:
         """Delete expired records, now and every hour."""
         while True:
             try:
-                forgotten = await self._workers.run(self._log.forget, time.time())
+                forgotten = await self.workers.run(self._log.forget, time.time())
                 if forgotten:
                     logger.info("forgot %d matches after their time", forgotten)
             except GalleryUnavailable as exc:

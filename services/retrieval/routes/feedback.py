@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from contracts.feedback import FeedbackReply, FeedbackRequest, MatchRecords, RecordReply
+from contracts.webhooks import FeedbackGiven
 from core.errors import InvalidRequest
 from services.retrieval.dependencies import Service
 from services.retrieval.replies.collections import feedback_reply, match_record
@@ -23,7 +24,11 @@ async def give_feedback(feedback: FeedbackRequest, service: Service) -> Feedback
                 f"no place of id {feedback.place_id[:80]!r} in collection {collection[:80]!r}; "
                 "GET /index/places lists those that are, and not_in_collection says that it is none of them"
             )
-    return feedback_reply(await service.usage.give_feedback(feedback.request_id, feedback.verdict, feedback.place_id))
+    given = await service.usage.give_feedback(feedback.request_id, feedback.verdict, feedback.place_id)
+    reply = feedback_reply(given)
+    # Before the answer, so that no acknowledged feedback is without its event.
+    await service.webhooks.tell(FeedbackGiven(timestamp=reply.at, data=reply))
+    return reply
 
 
 @router.post("/matches", summary="Keep the numbers of answers", responses=error_answers(422, 503))
