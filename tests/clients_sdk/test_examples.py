@@ -17,6 +17,23 @@ PYTHON_TOOLS = ROOT / ".venv" / "client-tools" / "bin"
 NODE_MODULES = SDK / "typescript" / "node_modules"
 PRINTED_IN_DOCS = "http://127.0.0.1:8000"
 ENOUGH_S = 120
+WECHAT = """
+    const { readFileSync } = require("node:fs");
+    global.wx = {
+      uploadFile({ url, filePath, name, formData, header, success, fail }) {
+        const form = new FormData();
+        for (const [field, value] of Object.entries(formData)) form.append(field, value);
+        form.append(name, new Blob([readFileSync(filePath)]), filePath);
+        fetch(url, { method: "POST", headers: header, body: form })
+          .then(async (answer) => success({ statusCode: answer.status, data: await answer.text() }), fail);
+      },
+      request({ url, method, header, data, success, fail }) {
+        const headers = { "content-type": "application/json", ...header };
+        fetch(url, { method, headers, body: JSON.stringify(data) })
+          .then(async (answer) => success({ statusCode: answer.status, data: await answer.json() }), fail);
+      },
+    };
+"""
 JPEG, PNG = b"\xff\xd8\xff\xe0", b"\x89PNG"
 
 pytestmark = pytest.mark.slow
@@ -136,3 +153,29 @@ def test_the_examples_of_the_documents_find_the_gate(product: Product, folder: P
     assert '"name":"South Gate"' in events.rpartition("event: result")[2]
     assert output_of([sys.executable, "-c", example(path, "python", product)], folder) == "South Gate\n"
     assert output_of(["node", "example.mjs"], folder) == "South Gate\n"
+
+
+def test_the_sample_for_wechat_finds_the_place(product: Product, folder: Path):
+    """Its api.js gets the answer and gives feedback; what a server refuses becomes a sentence in Chinese.
+
+    The two functions of WeChat are played with Node's fetch: a form with one file, and JSON.
+    """
+    needs("node")
+    shutil.copy(SDK / "wechat-miniprogram" / "api.js", folder)
+    (folder / "config.js").write_text(f"module.exports = {{ server: {product.address!r}, collection: 'default' }};")
+    see_again(draw_place(1), 2).image.save(folder / "visitor.jpg")
+    (folder / "no-photo.jpg").write_text("no photo")
+    (folder / "program.js").write_text(
+        WECHAT
+        + """
+        const { match, giveFeedback } = require("./api");
+        (async () => {
+          const answer = await match("visitor.jpg");
+          const given = await giveFeedback(answer.request_id, "right");
+          const refused = await match("no-photo.jpg").catch((error) => error.message);
+          console.log(answer.place.name, given.verdict, refused);
+        })();
+    """
+    )
+
+    assert output_of(["node", "program.js"], folder) == "place1 right 不支持这种图片格式，请换一张照片\n"
