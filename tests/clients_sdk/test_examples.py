@@ -1,5 +1,6 @@
 """The generated clients, and the examples that users copy, against the real product: ``make test-clients``."""
 
+import base64
 import re
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 from e2e.product import Product, start_product
 from fakes.images import draw_place, see_again
+from servers.receiver import Receiver, receiving
+
+from contracts.webhooks import FeedbackGiven
 
 ROOT = Path(__file__).parents[2]
 SDK = ROOT / "clients_sdk"
@@ -40,9 +44,18 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The product with places other than the examples' gate."""
-    with start_product(tmp_path_factory.mktemp("product")) as running:
+def receiver() -> Iterator[Receiver]:
+    """A webhook on this machine."""
+    with receiving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Product]:
+    """The product with that webhook, and with places other than the examples' gate."""
+    webhook = {"M1_WEBHOOK_URL": f"http://127.0.0.1:{receiver.port}/", "M1_WEBHOOK_PRIVATE": "true"}
+    secret = "whsec_" + base64.b64encode(bytes(32)).decode()
+    with start_product(tmp_path_factory.mktemp("product"), **webhook, M1_WEBHOOK_SECRET=secret) as running:
         for seed in (1, 2):
             photo = tmp_path_factory.mktemp("photos") / "photo.jpg"
             draw_place(seed).save(photo)
@@ -117,6 +130,29 @@ def test_the_python_client_returns_pictures_as_bytes(product: Product, clients: 
     printed = output_of([PYTHON_TOOLS / "python", "-c", code], folder, PYTHONPATH=str(clients / "python" / "generated"))
 
     assert printed == f"{[JPEG, JPEG, b'<?xm', PNG]}\n"
+
+
+def test_feedback_by_the_python_client_reaches_the_webhook(
+    product: Product, clients: Path, folder: Path, receiver: Receiver
+):
+    """The integrator's way: a match, feedback on it, and the event about it."""
+    code = (
+        "from semantic_image_matcher_client import Client\n"
+        "from semantic_image_matcher_client.api.feedback import give_feedback\n"
+        "from semantic_image_matcher_client.api.matching import match\n"
+        "from semantic_image_matcher_client.models import FeedbackRequest, FeedbackRequestVerdict, MatchBody\n"
+        "from semantic_image_matcher_client.types import File\n"
+        f"client = Client(base_url='{product.address}/v1')\n"
+        "answer = match.sync(client=client, body=MatchBody(file=[File(open('visitor.jpg', 'rb'), 'visitor.jpg')]))\n"
+        "body = FeedbackRequest(request_id=answer.request_id, verdict=FeedbackRequestVerdict.RIGHT)\n"
+        "print(give_feedback.sync(client=client, body=body).request_id)\n"
+    )
+
+    printed = output_of([PYTHON_TOOLS / "python", "-c", code], folder, PYTHONPATH=str(clients / "python" / "generated"))
+
+    event = FeedbackGiven.model_validate_json(receiver.next().body)
+    assert printed == f"{event.data.request_id}\n"
+    assert event.data.verdict == "right"
 
 
 def test_the_example_of_the_typescript_client_is_typed_and_finds_the_place(
