@@ -15,6 +15,7 @@ $(CLIENT_TOOLS)/.installed: clients.mk clients_sdk/typescript/package.json | $(P
 	@echo "Installing openapi-python-client into $(CLIENT_TOOLS) and openapi-typescript into clients_sdk/typescript: about 90 MB"
 	@$(PYTHON) -m venv $(CLIENT_TOOLS)
 	@$(CLIENT_TOOLS)/bin/python -m pip install -qq --disable-pip-version-check openapi-python-client==0.29.1
-	@if command -v npm >/dev/null; then npm install --silent --no-package-lock --prefix clients_sdk/typescript; \
-		else echo "NO NPM: the TypeScript client is neither generated nor tested" >&2; fi
-	@touch $@
+	@if ! command -v npm >/dev/null; then \
+		echo "NO NPM: the TypeScript client is neither generated nor tested" >&2; touch $@; \
+	elif npm install --silent --no-package-lock --prefix clients_sdk/typescript; then touch $@; \
+	else echo "NPM FAILED: the TypeScript client is neither generated nor tested" >&2; fi

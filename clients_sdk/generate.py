@@ -56,7 +56,7 @@ def generate_typescript(document: Path, folder: Path) -> None:
     """Generate the types ``api.d.ts``; without Node.js, say on standard error that they are missing."""
     node = shutil.which("node")
     if node is None or not NODE_MODULES.exists():
-        print("NO TYPESCRIPT CLIENT: it needs Node.js with npm; then run `make clients` again", file=sys.stderr)
+        print("NO TYPESCRIPT CLIENT: openapi-typescript is not installed; it needs Node.js and npm", file=sys.stderr)
         return
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([node, FOLDER / "typescript" / "generate.mjs", document, folder / "api.d.ts"], check=True)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import file_digest, sha256
-from typing import Any, BinaryIO, cast
+from typing import Any
 from uuid import uuid4
 
 from fastapi import Request, Response
@@ -116,11 +116,12 @@ def hash_form(form: FormData) -> str:
     """Return a hash of a form's texts, file names and files; clients choose another boundary every time."""
     digest = sha256()
     for name, part in form.multi_items():
-        entry = [name, part]
         if isinstance(part, UploadFile):
-            entry = [name, part.filename, file_digest(cast(BinaryIO, part.file), "sha256").hexdigest()]
+            content = file_digest(part.file, "sha256").hexdigest()
             part.file.seek(0)
-        digest.update(json.dumps(entry).encode())
+            digest.update(_hash_of(name, part.filename or "", content).encode())
+        else:
+            digest.update(_hash_of(name, part).encode())
     return digest.hexdigest()
 
 

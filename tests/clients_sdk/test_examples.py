@@ -159,7 +159,9 @@ def test_the_example_of_the_typescript_client_is_typed_and_finds_the_place(
     product: Product, clients: Path, folder: Path
 ):
     """The README's program is accepted by the strict compiler with the generated types, and runs."""
-    needs("node", "npm")
+    needs("node")
+    if not (clients / "typescript" / "generated").exists():
+        pytest.skip("openapi-typescript is not installed: the TypeScript client is NOT tested")
     shutil.copytree(clients / "typescript" / "generated", folder / "generated")
     (folder / "node_modules").symlink_to(NODE_MODULES)
     (folder / "package.json").write_text('{"type": "module"}')
