@@ -117,7 +117,7 @@ def hash_form(form: FormData) -> str:
     digest = sha256()
     for name, part in form.multi_items():
         if isinstance(part, UploadFile):
-            content = file_digest(part.file, "sha256").hexdigest()
+            content = file_digest(part.file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
             part.file.seek(0)
             digest.update(_hash_of(name, part.filename or "", content).encode())
         else:

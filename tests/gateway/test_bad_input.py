@@ -32,6 +32,7 @@ def test_bad_photos(filled: AppClient, name: str):
         (form(verify="perhaps"), 422, "invalid_request", "verify"),
         (form(collection="x" * 201), 422, "invalid_request", "collection"),
         (form(topk="3"), 422, "invalid_request", "topk"),
+        (form(location='{"lat": 1}'), 422, "invalid_request", "location.lat"),
         (form(collection="louvre"), 404, "unknown_collection", None),
         ({"files": {"photo": ("q.jpg", GOOD_PHOTO)}}, 422, "invalid_request", "file"),
         ({"data": {"file": "text"}, "files": {"x": b""}}, 422, "invalid_request", "file"),
