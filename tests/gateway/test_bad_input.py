@@ -32,7 +32,6 @@ def test_bad_photos(filled: AppClient, name: str):
         (form(verify="perhaps"), 422, "invalid_request", "verify"),
         (form(collection="x" * 201), 422, "invalid_request", "collection"),
         (form(topk="3"), 422, "invalid_request", "topk"),
-        (form(location='{"lat": 1}'), 422, "invalid_request", "location.lat"),
         (form(collection="louvre"), 404, "unknown_collection", None),
         ({"files": {"photo": ("q.jpg", GOOD_PHOTO)}}, 422, "invalid_request", "file"),
         ({"data": {"file": "text"}, "files": {"x": b""}}, 422, "invalid_request", "file"),
@@ -46,6 +45,13 @@ def test_bad_requests(filled: AppClient, options: dict, status: int, code: str, 
 
     assert (answer.status_code, error_of(answer)["code"], error_of(answer)["field"]) == (status, code, field)
     assert error_of(answer)["accepted"]
+
+
+def test_an_unknown_part_of_the_location_is_named(filled: AppClient):
+    """It is not ignored: a position that was misspelt would be none."""
+    answer = filled.post("/match", **form(location='{"lat": 1}'))
+
+    assert (answer.status_code, error_of(answer)["field"]) == (422, "location.lat")
 
 
 @pytest.mark.parametrize(
