@@ -29,8 +29,8 @@ export function statusView() {
       const running = await version(); // first, because it may ask for a key, with which the other requests return more
       const [ready, who] = await Promise.all([readiness(), session()]);
       const known = who.role === "admin" ? await json("session/keys") : null;
-      const guarded = known?.guarded && (await Promise.all([import("./keys.js"), useWords("keys/")]));
-      const panel = guarded ? guarded[0].keysPanel(known.keys, load) : [];
+      if (known?.guarded) await useWords("keys/");
+      const panel = known?.guarded ? (await import("./keys.js")).keysPanel(known.keys, load) : [];
       content.replaceChildren(...report(ready, running, who), ...keysOf(who, known, panel));
     } catch (error) {
       content.replaceChildren(errorNotice(error, { retry: load }));
@@ -42,8 +42,7 @@ export function statusView() {
     if (!name && known?.guarded === false) return [section(t("status.keys"), h("p", {}, t("status.keys.open")))];
     const change = async () => {
       if (name) await signOut().then(identify);
-      else if (!(await askForKey())) return;
-      load();
+      if (name || (await askForKey())) load();
     };
     return [
       section(
@@ -103,7 +102,7 @@ const serverWords = (words) => (currentLanguage() === "en" ? words : technicalDe
 /** Names and values of a part's details; a current number is shown with its limit. */
 function shown(details) {
   return Object.entries(details)
-    .filter(([name]) => !name.endsWith("_at_most") && !["encoder", "verifier"].includes(name)) // these are shown below
+    .filter(([name]) => !/_at_most$|^(encod|verifi)er$/.test(name)) // these are shown below
     .map(([name, value]) => {
       const most = details[name.replace(/_at_work$/, "_at_most")];
       const isOfMost = name.endsWith("_at_work") && most !== undefined;
