@@ -114,7 +114,7 @@ function worth(value) {
   if (typeof value === "boolean") return t(value ? "yes" : "no");
   if (typeof value === "number") return value.toLocaleString(document.documentElement.lang);
   if (value === null) return t("status.none");
-  if (typeof value !== "object") return knows(`status.value.${value}`) ? t(`status.value.${value}`) : value;
+  if (typeof value === "string") return knows(`status.value.${value}`) ? t(`status.value.${value}`) : value;
   return Object.entries(value)
     .map(([name, value]) => `${name}: ${worth(value)}`)
     .join(", ");
