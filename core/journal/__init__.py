@@ -12,6 +12,7 @@ outbox_rows     SQL on them
 usage_database  the tables of all of them, beside the gallery's
 calibrated      the labelled photos of a calibration, which drift is measured against
 drift           week by week: refusals, scores and right answers
+statistics      questions and feedback by day and hour, and which places were photographed
 """
 
 from core.journal.jobs import Job, Jobs

@@ -10,6 +10,7 @@ from core.gallery.database.pages import check_limit, read_cursor, write_cursor
 from core.journal.drift import MatchColumns
 from core.journal.match_rows import SELECT, to_match
 from core.journal.records import FeedbackVerdict, MatchRecord, QueryFeatures, Retention, StoredMatch
+from core.journal.statistics import Period, Statistics, read_statistics
 from core.journal.usage_database import UsageDatabase
 
 MOST_MATCHES = 1_000_000
@@ -199,6 +200,15 @@ class UsageLog:
             encoder=newest[0] if newest else None,
             verifier=newest[1] if newest else None,
         )
+
+    def statistics(self, collection: str, period: Period) -> Statistics:
+        """Count the questions to a collection in a period.
+
+        Raises:
+            GalleryUnavailable: the log cannot be read.
+        """
+        with self._database.reading() as connection:
+            return read_statistics(connection, collection, period)
 
     def forget(self, now: float) -> int:
         """Delete what is older than the retention; in SQLite the bytes are overwritten as well.

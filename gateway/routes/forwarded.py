@@ -33,6 +33,7 @@ from contracts.images import (
     PlaceSummaryBody,
 )
 from contracts.sample import SampleCollection, SampleParams
+from contracts.statistics import StatisticsParams, StatisticsReply, StatisticsTableParams
 from contracts.trash import (
     TRASH_ID_HEADER,
     DeleteParams,
@@ -161,6 +162,15 @@ ROUTES = (
               "Recent matches, as numbers",
               "The answers and their feedback, newest first. No photo is stored, and nothing that says who asked.",
               params=MatchParams),
+    Forwarded("GET", _COLLECTION + "/statistics", "get_statistics", MANAGE, StatisticsReply, (404, 422, 503),
+              "How a collection is used",
+              "Questions, answers and feedback of the last days, by day and by hour, and which places were "
+              "photographed most and never. Answers that are no longer kept are not counted.",
+              params=StatisticsParams),
+    Forwarded("GET", _COLLECTION + "/statistics.csv", "get_statistics_table", MANAGE, "text/csv", (404, 422, 503),
+              "How a collection is used, as CSV",
+              "One table, in UTF-8 with the byte order mark by which spreadsheet programs know it.",
+              params=StatisticsTableParams),
     Forwarded("GET", _COLLECTION + "/drift", "get_drift", MANAGE, DriftReply, (404, 422, 503),
               "Have the collection's answers changed over time?",
               "Share of photos answered and where the scores lie, week by week; precision from feedback."),

@@ -39,6 +39,7 @@ async function viewOf({ segments }) {
   if (isVisitor()) return (await fetched(import("./page/gate.js"))).gateView;
   if (page === "status") return (await fetched(import("./status/view.js"))).statusView;
   if (!collection) return (await fetched(import("./collections/list.js"))).collectionsView;
+  if (kind === "statistics") return (await fetched(import("./collections/statistics.js"), useWords("statistics/"))).statisticsView;
   if (kind === "poster" || sheet === "label") {
     return (await fetched(import("./collections/poster.js"), styled("style/poster.css"), useWords("poster/"))).posterView;
   }

@@ -18,6 +18,7 @@ VIEWS = (
     "#/collections",
     "#/collections/seen",
     "#/collections/seen/places/Rocket",
+    "#/collections/seen/statistics",
     "#/exhibit/seen/Rocket",
     "#/status",
 )

@@ -26,6 +26,11 @@ VIEWS = {
     "collections": (("collections/list.js", *DESK), 92, 38),
     "collection": (("collections/collection.js", *PLACES), 100, 42),
     "place": (("collections/place.js", *PLACES), 100, 42),
+    "statistics": (
+        ("collections/statistics.js", "style/statistics.css", "language/statistics/zh.js", *DESK),
+        92,
+        38,
+    ),
     "status": (("status/view.js", "language/answer/zh.js", *DESK), 90, 36),
 }
 WHOLE_PAGE_KB = 150

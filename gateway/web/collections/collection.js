@@ -5,7 +5,7 @@ import { collections, places } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { currentLanguage, t } from "../page/language.js";
+import { currentLanguage, t, useWords } from "../page/language.js";
 import { address, matchAddress } from "../page/router.js";
 import { sample } from "./api.js";
 import { foldedSection } from "./section.js";
@@ -21,7 +21,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   const part = (title, content) => foldedSection(t(title), async (section) => (await content())(collection, section));
   const folded = [
     part("calibration.title", async () => (await import("./calibration.js")).calibrationContent),
-    part("health.title", async () => (await import("./health.js")).healthContent),
+    part("health.title", async () => (await Promise.all([import("./health.js"), useWords("health/")]))[0].healthContent),
     part("matches.title", async () => (await import("./matches.js")).matchesContent),
   ];
   const about = h("div", { hidden: true }); // filled for the sample collection
@@ -139,6 +139,7 @@ function manageButtons(collection, queue, tell) {
     "div",
     { class: "row manage" },
     h("a", { class: "button", href: address("collections", collection, "poster") }, icon("qr"), t("collection.qr")),
+    h("a", { class: "button", href: address("collections", collection, "statistics") }, t("collection.statistics")),
     button("pencil", "collection.rename", ({ rename }) => rename(collection, isReceiving())),
     button("bin", "collection.delete", ({ remove }) => remove(collection), "button danger"),
   );

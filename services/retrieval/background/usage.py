@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import tzinfo
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import GalleryUnavailable, UnknownMatch
-from core.gallery import Storage
+from core.gallery import PlaceSummary, Storage
 from core.journal import (
     FeedbackVerdict,
     Jobs,
@@ -26,6 +27,7 @@ from core.journal import (
 )
 from core.journal.calibrated import calibration_reference
 from core.journal.drift import Drift, report_drift
+from core.journal.statistics import PlaceCount, Statistics, count_by_place, last_days
 from core.runtime.bounded_cache import BoundedCache
 from services.retrieval.background.jobs import BackgroundJobs
 from services.retrieval.repeated_writes import RepeatedWrites
@@ -107,6 +109,23 @@ class Usage:
     def _drift(self, collection: str, calibration: str | None) -> Drift:
         columns = self._log.columns(collection)
         return report_drift(columns, time.time(), calibration_reference(calibration, columns))
+
+    @property
+    def match_days(self) -> float:
+        """Days for which matches are kept."""
+        return self._log.retention.match_days
+
+    async def statistics(
+        self, collection: str, days: int, zone: tzinfo, places: Iterable[PlaceSummary]
+    ) -> tuple[Statistics, list[PlaceCount]]:
+        """Count the questions of the last days, today included, and how often each of ``places`` was photographed."""
+        return await self.workers.run(self._statistics, collection, days, zone, places)
+
+    def _statistics(
+        self, collection: str, days: int, zone: tzinfo, places: Iterable[PlaceSummary]
+    ) -> tuple[Statistics, list[PlaceCount]]:
+        found = self._log.statistics(collection, last_days(days, zone, time.time()))
+        return found, count_by_place(places, found.places)
 
     async def rename_collection(self, name: str, new_name: str, *, keeping: bool = False) -> None:
         """Move a collection's records to its new name. If that fails, they keep the old name and are not shown."""

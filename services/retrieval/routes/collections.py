@@ -1,4 +1,4 @@
-"""The ``/collections`` routes: a collection's health, matches, drift, calibration, places, name and deletion."""
+"""The ``/collections`` routes: a collection's health, matches, statistics, drift, calibration, places and itself."""
 
 from contextlib import suppress
 from typing import Annotated
@@ -17,17 +17,20 @@ from contracts.collections import (
     NewCollection,
 )
 from contracts.images import MAX_PLACE_ID, CollectionSummaryBody, PlaceChange, PlaceSummaryBody
+from contracts.statistics import StatisticsParams, StatisticsPeriod, StatisticsReply, StatisticsTableParams
 from contracts.trash import DeleteParams
 from core.errors import UnknownCollection, UnknownPlace
 from core.gallery.tags import place_tag
+from core.journal.statistics import PlaceCount, Statistics, read_time_zone
 from services.retrieval.dependencies import Audit, Service
 from services.retrieval.repeated_writes import JsonRoute
 from services.retrieval.replies.collections import drift_reply, health_reply, match_page
 from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
 from services.retrieval.replies.gallery import collection_body, place_change_from_body, place_summary
+from services.retrieval.replies.statistics import statistics_reply, statistics_table
 from services.retrieval.service import RetrievalService
 from serving.idempotency import accept_idempotency_key
-from serving.openapi import error_answers
+from serving.openapi import error_answers, file_answer
 
 router = APIRouter(prefix="/collections", tags=["collections"], route_class=JsonRoute)
 
@@ -65,6 +68,38 @@ async def get_health(collection: Collection, service: Service, params: Annotated
 async def list_matches(collection: Collection, service: Service, params: Annotated[MatchParams, Query()]) -> MatchPage:
     """Return one page, newest first."""
     return match_page(*await service.usage.page(collection, params.cursor, params.limit, commented=params.commented))
+
+
+@router.get("/{collection:path}/statistics", summary="How a collection is used", responses=error_answers(404, 422, 503))
+async def get_statistics(
+    collection: Collection, service: Service, params: Annotated[StatisticsParams, Query()]
+) -> StatisticsReply:
+    """Count the questions of the last days by day and hour, and how often every place was photographed."""
+    statistics, places = await _statistics(collection, service, params)
+    return statistics_reply(
+        collection,
+        statistics,
+        places,
+        time_zone=params.time_zone,
+        kept_days=service.usage.match_days,
+        limit=params.limit,
+    )
+
+
+@router.get(
+    "/{collection:path}/statistics.csv",
+    response_class=Response,
+    summary="How a collection is used, as CSV",
+    responses={**file_answer("text/csv"), **error_answers(404, 422, 503)},
+)
+async def get_statistics_table(
+    collection: Collection, service: Service, params: Annotated[StatisticsTableParams, Query()]
+) -> Response:
+    """Return one table as a CSV file."""
+    statistics, places = await _statistics(collection, service, params)
+    content = statistics_table(statistics, places, params.table, params.language)
+    headers = {"Content-Disposition": "attachment"}
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get(
@@ -215,3 +250,11 @@ async def delete_collection(
 async def _calibration(collection: str, service: RetrievalService) -> CalibrationReply:
     on_record = await service.calibrations.read(collection)
     return on_record.model_copy(update={"job": await service.calibration_jobs.find(collection)})
+
+
+async def _statistics(
+    collection: str, service: RetrievalService, period: StatisticsPeriod
+) -> tuple[Statistics, list[PlaceCount]]:
+    zone = read_time_zone(period.time_zone)
+    await service.workers.run(service.gallery.check_collection_exists, collection)
+    return await service.usage.statistics(collection, period.days, zone, service.gallery.all_places(collection))

@@ -43,6 +43,8 @@ ROLES = {
     "DELETE /index/images/{image_id}": MANAGE,
     "GET /collections/{collection}/health": MANAGE,
     "GET /collections/{collection}/matches": MANAGE,
+    "GET /collections/{collection}/statistics": MANAGE,
+    "GET /collections/{collection}/statistics.csv": MANAGE,
     "GET /collections/{collection}/drift": MANAGE,
     "GET /collections/{collection}/calibration": MANAGE,
     "POST /collections/{collection}/calibration": MANAGE,

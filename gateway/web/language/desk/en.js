@@ -44,6 +44,7 @@ export default {
   "sample.source": "Source:",
 
   "collection.qr": "QR code",
+  "collection.statistics": "Statistics",
   "collection.rename": "Rename",
   "collection.rename.title": "Rename this collection",
   "collection.rename.text": "Photos, calibration and recent matches go along. Printed QR codes with the old name lead nowhere.",
@@ -54,24 +55,6 @@ export default {
   "collection.delete.text": "Visitors find nothing of it from now on. You can restore it from the trash.",
 
   "health.title": "Health of the collection",
-  "health.computing": "The photos are being checked…",
-  "health.stale": "The collection has changed; it is being checked again…",
-  "health.well": "Nothing was found that should be changed.",
-  "health.advice": "What to do next",
-  "health.one_view.one": "{count} place has one photo only: enough for a painting; of an object, add its left, its right and a view from above.",
-  "health.one_view.other": "{count} places have one photo only: enough for a painting; of an object, add its left, its right and a view from above.",
-  "health.pairs": "Places that look alike",
-  "health.faulty": "Photos to take again",
-  "health.more.one": "and {count} more",
-  "health.more.other": "and {count} more",
-  "health.same_picture": "The same picture is filed under both",
-  "health.confused": "The close comparison takes them for one thing",
-  "health.look_alike": "They look alike",
-  "health.dark": "too dark",
-  "health.overexposed": "overexposed",
-  "health.flat": "almost nothing to see",
-  "health.blurred": "blurred",
-  "health.small": "very small",
 
   "calibration.title": "How sure must an answer be?",
   "calibration.about":

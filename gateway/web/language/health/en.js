@@ -1,0 +1,21 @@
+/** English for a collection's health check, fetched when it is opened. Keys are shared with zh.js. */
+export default {
+  "health.computing": "The photos are being checked…",
+  "health.stale": "The collection has changed; it is being checked again…",
+  "health.well": "Nothing was found that should be changed.",
+  "health.advice": "What to do next",
+  "health.one_view.one": "{count} place has one photo only: enough for a painting; of an object, add its left, its right and a view from above.",
+  "health.one_view.other": "{count} places have one photo only: enough for a painting; of an object, add its left, its right and a view from above.",
+  "health.pairs": "Places that look alike",
+  "health.faulty": "Photos to take again",
+  "health.more.one": "and {count} more",
+  "health.more.other": "and {count} more",
+  "health.same_picture": "The same picture is filed under both",
+  "health.confused": "The close comparison takes them for one thing",
+  "health.look_alike": "They look alike",
+  "health.dark": "too dark",
+  "health.overexposed": "overexposed",
+  "health.flat": "almost nothing to see",
+  "health.blurred": "blurred",
+  "health.small": "very small",
+};
