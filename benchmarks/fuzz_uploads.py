@@ -22,6 +22,7 @@ from PIL import Image
 
 from benchmarks.mutations import BOUNDARY, form, mutate, sound_uploads
 from contracts.errors import ErrorBody
+from core.imaging.decoding import LONGEST_SIDE
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look, Photo, Verdict
 from gateway.settings import GatewaySettings
 from services.retrieval.app import create_app as create_retrieval
@@ -107,6 +108,7 @@ class ThumbnailEncoder:
     """A fast encoder: the embedding of a photo is its thumbnail."""
 
     fingerprint = EncoderFingerprint("thumbnail", "none", "8x8 colours", _SIDE * _SIDE * 3)
+    photo_side = LONGEST_SIDE
 
     def encode(self, images: Sequence[Image.Image]) -> Encodings:
         """Embed photos of any size."""

@@ -21,7 +21,7 @@ from core.gallery import DATABASE_NAME, Gallery, NewImage
 from core.gallery.database.sqlite import SqliteDatabase
 from core.gallery.opening import prepare_for_writing
 from core.gallery_health import HealthCheck
-from core.imaging.decoding import encode_preview
+from core.imaging.copies import encode_preview
 from core.results import EncoderFingerprint, FeatureView, LocalFeatures, Place
 from core.runtime.threads import limit_threads
 from core.verifiers.geometric import GeometricVerifier

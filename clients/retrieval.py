@@ -19,7 +19,14 @@ class RetrievalClient(ServiceClient):
     kept_back_s = 0.05  # in which its lack is answered
 
     async def search(
-        self, photo: bytes, *, collection: str, top_k: int, features: bool, signature: bool = False
+        self,
+        photo: bytes,
+        *,
+        collection: str,
+        top_k: int,
+        features: bool,
+        signature: bool = False,
+        copy_side: int | None = None,
     ) -> SearchReply:
         """Find candidates for a photo.
 
@@ -29,6 +36,7 @@ class RetrievalClient(ServiceClient):
             top_k: how many candidates.
             features: whether to return the photo's local features, for the verifier.
             signature: whether to return the photo's signature, which recognises copies of it.
+            copy_side: return a copy of the photo with this longest side, pixels; None: no copy.
 
         Raises:
             ServiceError: see ``ServiceClient._post``.
@@ -37,7 +45,8 @@ class RetrievalClient(ServiceClient):
             "/search",
             SearchReply,
             params={"collection": collection, "top_k": top_k, "features": features}
-            | ({"signature": True} if signature else {}),
+            | ({"signature": True} if signature else {})
+            | ({} if copy_side is None else {"copy_side": copy_side}),
             content=photo,
             headers={"Content-Type": "application/octet-stream"},
         )

@@ -20,6 +20,12 @@ class SearchParams(BaseModel):
     top_k: int = Field(default=5, ge=1, le=50, description="number of candidates, of different places if possible")
     features: bool = Field(default=True, description="return the photo's local features, to pass on to the verifier")
     signature: bool = Field(default=False, description="return the photo's signature, by which copies of it are known")
+    copy_side: int | None = Field(
+        default=None,
+        ge=16,
+        le=4096,
+        description="return a copy of the photo with this longest side, pixels, to pass on to the verifier",
+    )
 
 
 class RetrievedCandidate(BaseModel):
@@ -52,6 +58,11 @@ class SearchReply(BaseModel):
     query_height: int
     query_features: str | None = Field(
         default=None, description="the query's local features (base64), to pass on to the verifier"
+    )
+    query_copy: str | None = Field(
+        default=None,
+        description="the photo as a JPEG (base64) with the longest side `copy_side`; null: the photo itself serves as "
+        "well, because it is not much larger, or because fewer pixels of it were decoded",
     )
     looks: int = Field(default=1, ge=1, description="number of looks at the photo: whole, enlarged, parts, turned")
     out_of_time: bool = Field(

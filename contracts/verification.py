@@ -173,6 +173,11 @@ class VerifyReply(BaseModel):
         default_factory=dict, description="the same reasons in every language"
     )
     verifier: str
+    photo_side: int | None = Field(
+        default=None,
+        description="longest side of a visitor's photo that this verifier makes use of, pixels; null: it reads larger "
+        "photos too",
+    )
     prompt_style: str | None = Field(
         default=None, description="prompt style used, with a digest of its texts; null: the verifier's own, or none"
     )

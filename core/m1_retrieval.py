@@ -115,8 +115,8 @@ class M1GlobalRetrieval:
         """Find candidates for a photo; the query's local features come along for a verifier. Errors as ``query``."""
         if not isinstance(top_k, Integral) or top_k < 1:
             raise InvalidRequest(f"top_k is {top_k!r}; accepted: a whole number from 1 on")
-        image, _ = read_source(image)
         gallery, encoder = self._loaded()
+        image, _ = read_source(image, max_side=encoder.photo_side)
         encodings = encoder.encode([image])
         searched = ExcludingGallery(gallery, exclusion) if exclusion else gallery
         retriever = Retriever(searched, encoder.look_again, second=self._second, time_budget_s=self._time_budget_s)

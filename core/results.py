@@ -207,6 +207,7 @@ class Photo:
         stored_features: reads the features that an extractor, given by name, made of the photo for a verifier; None
             where there are none.
         shows: the id of the place that it shows; None if that is not known.
+        load_reduced: see ``reduced``; None where nothing smaller than ``load`` is there.
     """
 
     load: Callable[[], Image.Image]
@@ -214,6 +215,14 @@ class Photo:
     local_features: LocalFeatures | None = None
     stored_features: Callable[[str], LocalFeatures | None] = lambda _: None
     shows: str | None = None
+    load_reduced: Callable[[int], Image.Image] | None = None
+
+    def reduced(self, side: int) -> Image.Image:
+        """Give the upright RGB picture with about ``side`` pixels along its longest side, or more, if it has them.
+
+        Far cheaper than ``load``: a JPEG is reduced while it is decoded, and a gallery photo may have a preview.
+        """
+        return self.load() if self.load_reduced is None else self.load_reduced(side)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

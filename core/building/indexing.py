@@ -20,7 +20,8 @@ from core.encoders.batches import Encoding, encode_each
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, SemanticMatchError
 from core.gallery import AddResult, Gallery, NewImage
 from core.gallery.validation import check_place
-from core.imaging.decoding import DecodedImage, ImageLimits, decode_image, encode_preview, read_photo
+from core.imaging.copies import encode_preview
+from core.imaging.decoding import LONGEST_SIDE, DecodedImage, ImageLimits, decode_image, read_photo
 from core.imaging.metadata import strip_metadata
 from core.results import GalleryImage, LocalFeatures, Place
 
@@ -97,6 +98,7 @@ def prepare_photo(
     place: Place | None,
     limits: ImageLimits | None = None,
     *,
+    side: int = LONGEST_SIDE,
     without_metadata: bool = False,
 ) -> PreparedPhoto | AddResult:
     """Decode a photo, unless the collection holds the same bytes already.
@@ -108,6 +110,7 @@ def prepare_photo(
         filename: the owner's name for it.
         place: what it shows; None makes it a place of its own.
         limits: refuse larger files.
+        side: ``photo_side`` of the encoder.
         without_metadata: keep the file without its metadata. The bytes that are kept are those that photos are told
             apart by, so the same photo is known again whatever metadata it comes with.
 
@@ -120,19 +123,19 @@ def prepare_photo(
         return AddResult("duplicate", known)
     if place is not None:
         check_place(place)
-    decoded = decode_image(data, limits=limits)
+    decoded = decode_image(data, max_side=side, limits=limits)
     if without_metadata:
-        data = _without_metadata(data, decoded, limits)
+        data = _without_metadata(data, decoded, side, limits)
         known = gallery.find_by_content(collection, hashlib.sha256(data).hexdigest())
         if known is not None:
             return AddResult("duplicate", known)
     return PreparedPhoto(data, filename, place, decoded, encode_preview(decoded.image))
 
 
-def _without_metadata(data: bytes, decoded: DecodedImage, limits: ImageLimits | None) -> bytes:
+def _without_metadata(data: bytes, decoded: DecodedImage, side: int, limits: ImageLimits | None) -> bytes:
     """Strip a photo's file, and prove that it still shows the same picture."""
     stripped = strip_metadata(data, decoded.media_type, decoded.orientation)
-    again = decode_image(stripped, limits=limits)
+    again = decode_image(stripped, max_side=side, limits=limits)
     if again.image.size != decoded.image.size or again.image.tobytes() != decoded.image.tobytes():
         raise InvalidImage("this photo would look different without its metadata; save it again with a photo program")
     return stripped
@@ -175,7 +178,7 @@ def index_photos(
         batch_size: photos per encoder call and per transaction.
         without_metadata: keep the files without theirs.
     """
-    prepare = partial(_prepare, gallery, collection, without_metadata)
+    prepare = partial(_prepare, gallery, collection, encoder.photo_side, without_metadata)
     with ThreadPoolExecutor(2) as readers, ThreadPoolExecutor(1) as writer:
         batches = _batches(photos, batch_size)
         upcoming = _read(readers, prepare, next(batches, []))
@@ -205,12 +208,14 @@ def _read(
 
 
 def _prepare(
-    gallery: Gallery, collection: str, without_metadata: bool, photo: PhotoToIndex
+    gallery: Gallery, collection: str, side: int, without_metadata: bool, photo: PhotoToIndex
 ) -> PreparedPhoto | FileOutcome:
     try:
         data = read_photo(photo.path)
         name = photo.filename or photo.path.name
-        prepared = prepare_photo(gallery, collection, data, name, photo.place, without_metadata=without_metadata)
+        prepared = prepare_photo(
+            gallery, collection, data, name, photo.place, side=side, without_metadata=without_metadata
+        )
     except (InvalidImage, InvalidRequest) as error:
         return FileOutcome(photo.path, "rejected", str(error))
     return _stored(photo.path, prepared) if isinstance(prepared, AddResult) else prepared

@@ -31,7 +31,7 @@ def reembed(reembedded: ReembeddedVectors, encoder: Encoder, *, batch_size: int 
     missing = iter(reembedded.missing().items())
     with ThreadPoolExecutor(2) as readers:
         while batch := list(islice(missing, batch_size)):
-            decoded = list(readers.map(lambda item: _decode(reembedded, *item), batch))
+            decoded = list(readers.map(lambda item: _decode(reembedded, encoder.photo_side, *item), batch))
             found = [(item[0], photo.image) for item, photo in zip(batch, decoded, strict=True) if photo is not None]
             if found:
                 content_hashes, images = zip(*found, strict=True)
@@ -39,10 +39,10 @@ def reembed(reembedded: ReembeddedVectors, encoder: Encoder, *, batch_size: int 
             yield len(batch)
 
 
-def _decode(reembedded: ReembeddedVectors, content_hash: str, original: Path) -> DecodedImage | None:
+def _decode(reembedded: ReembeddedVectors, side: int, content_hash: str, original: Path) -> DecodedImage | None:
     """Decode an original; None if its image has been deleted meanwhile."""
     try:
-        return open_image(original, limits=_NO_LIMITS)
+        return open_image(original, max_side=side, limits=_NO_LIMITS)
     except InvalidImage as error:
         if original.is_file() or reembedded.is_wanted(content_hash):
             raise GalleryUnavailable(

@@ -12,9 +12,14 @@ class Encoder(Protocol):
     """Turns photos into unit vectors, and into local features where the same pass yields them.
 
     A gallery accepts only vectors of the ``fingerprint`` that it was built with.
+
+    Attributes:
+        fingerprint: of the vectors.
+        photo_side: longest side of the photos that it needs, pixels; larger ones may be reduced while they are decoded.
     """
 
     fingerprint: EncoderFingerprint
+    photo_side: int
 
     def encode(self, images: Sequence[Image.Image]) -> Encodings:
         """Embed upright RGB photos of any size.

@@ -50,6 +50,7 @@ class DinoV3Encoder:
             bfloat16 or float32, are one embedding space.
         device: where it runs and why.
         preprocessing: how photos become pixels.
+        photo_side: see ``core.encoders.base.Encoder``.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class DinoV3Encoder:
             input_size=input_size,
             aspect=aspect,
         )
+        self.photo_side = self.preprocessing.photo_side
         network = _PooledBackbone(backbone, chosen_pooling)
         fixed_shape = self.preprocessing.aspect != "pad"
         self._network = _accelerate(network, acceleration, self.device, max_batch, fixed_shape=fixed_shape)

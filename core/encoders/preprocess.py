@@ -16,6 +16,7 @@ from PIL import Image
 from torch.nn.functional import interpolate, pad
 
 from core.errors import BackendUnavailable, InvalidRequest
+from core.imaging.decoding import LONGEST_SIDE
 
 Aspect = Literal["squash", "crop", "pad"]
 Triple = tuple[float, float, float]
@@ -40,6 +41,8 @@ OFFICIAL_PROCESSORS: Mapping[str, Mapping[str, Any]] = {
     "dinov2_with_registers": _DINOV2_PROCESSOR,
 }
 """By model type, for folders that do not say: what is published with the models."""
+# What a vision-language model reads of a photo at 256 tokens, so that one decoded photo serves both.
+_LEAST_SIDE = 768
 # A crop never needs more of a strip than this; beyond it, resizing the short side first would blow the long one up.
 _LONGEST_STRIP = 8
 
@@ -77,6 +80,11 @@ class Preprocessing:
         margin = f"/{self.margin:.4g}" if self.aspect == "crop" else ""
         order = "bytes" if self.resizes_bytes else "floats"
         return f"{self.aspect}{margin} {self.input_size} {self.interpolation} {order} {statistics}"
+
+    @property
+    def photo_side(self) -> int:
+        """Longest side of photos that is worth decoding, pixels: three times the input size, or what verifiers read."""
+        return min(LONGEST_SIDE, max(_LEAST_SIDE, 3 * self.input_size))
 
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """(H, W) of the tensor that a photo of ``width`` x ``height`` becomes; photos of one size share a batch."""

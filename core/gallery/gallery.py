@@ -55,7 +55,8 @@ from core.gallery.values import (
     own_place,
 )
 from core.gallery.vectors.port import Added, Lag, Removed, Renamed, VectorChange, VectorStore
-from core.imaging.decoding import EXTENSIONS, ImageLimits, encode_preview, open_image
+from core.imaging.copies import PREVIEW_SIDE, encode_preview, may_serve, read_preview
+from core.imaging.decoding import EXTENSIONS, ImageLimits, open_image
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures, Photo, Place
 from core.runtime.bounded_cache import BoundedCache
 
@@ -349,7 +350,7 @@ class Gallery:
             limits: for decoding the originals.
 
         Returns:
-            One photo per image, in their order. ``load`` raises what ``load_original`` raises.
+            One photo per image, in their order. ``load`` and ``reduced`` raise what ``load_original`` raises.
         """
         features = self.local_features([image.image_id for image in images])
         return [
@@ -359,6 +360,7 @@ class Gallery:
                 known,
                 partial(self._verifier_features_of, image.content_hash),
                 image.place.place_id,
+                partial(self.load_reduced, image, limits=limits),
             )
             for image, known in zip(images, features, strict=True)
         ]
@@ -417,6 +419,19 @@ class Gallery:
             GalleryUnavailable: the photos cannot be reached.
         """
         return open_image(self.fetch_original(image), limits=limits).image
+
+    def load_reduced(self, image: GalleryImage, side: int, *, limits: ImageLimits | None = None) -> Image.Image:
+        """Decode an image for a reader of ``side`` pixels, from its preview if that is large enough.
+
+        Raises:
+            InvalidImage: as ``load_original``, like the following.
+            LostPhoto: neither is there.
+            GalleryUnavailable: the photos cannot be reached.
+        """
+        wanted = min(side, max(image.width, image.height))
+        path = self._files.fetch_preview(image.content_hash) if may_serve(PREVIEW_SIDE, wanted) else None
+        preview = read_preview(path, wanted) if path is not None else None
+        return preview or open_image(self.fetch_original(image), max_side=side, limits=limits).image
 
     def store_verifier_features(self, content_hash: str, features: LocalFeatures) -> None:
         """Keep what an extractor made of a photo, as long as an image holds the photo."""

@@ -1,6 +1,7 @@
 """Bytes of a photo to upright RGB pixels, and back.
 
-decoding          the whole way from bytes to pixels, and previews back to bytes
+decoding          the whole way from bytes to pixels
+copies            small copies of photos, as bytes: previews, and what one model passes to another
 headers           what the bytes say before decoding: format, size, number of scans
 budget            how many pixels all threads may decode at once
 orientation       which way up a photo is

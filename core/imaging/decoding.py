@@ -1,4 +1,4 @@
-"""Bytes in, an upright RGB photo out, whatever the format; and previews back to bytes.
+"""Bytes in, an upright RGB photo out, whatever the format.
 
 The bytes alone decide the format: half of the ``.heic`` files in the wild are JPEGs.
 Colour profiles are not applied: no encoder or verifier here is sensitive to them.
@@ -24,6 +24,9 @@ from core.imaging.orientation import UPRIGHT_BY_ORIENTATION, exif_orientation
 from core.imaging.repairs import load_cut_jpeg, png_picture
 
 ACCEPTED_FORMATS = "JPEG, PNG, WebP, AVIF or HEIC"
+
+LONGEST_SIDE = 1280
+"""Longest side of a decoded photo in pixels, unless its reader names a smaller one."""
 
 EXTENSIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -102,7 +105,7 @@ class DecodedImage:
     orientation: int = 1
 
 
-def decode_image(data: bytes, *, max_side: int = 1280, limits: ImageLimits | None = None) -> DecodedImage:
+def decode_image(data: bytes, *, max_side: int = LONGEST_SIDE, limits: ImageLimits | None = None) -> DecodedImage:
     """Decode a photo to upright RGB, reduced to ``max_side``.
 
     JPEGs are reduced while decoding, which makes a 12 MP photo four times as fast; the other formats cannot be,
@@ -141,7 +144,7 @@ def decode_image(data: bytes, *, max_side: int = 1280, limits: ImageLimits | Non
         raise InvalidImage(f"damaged or truncated {media_type} of {len(data):,} bytes; send the complete file") from exc
 
 
-def open_image(path: Path, *, max_side: int = 1280, limits: ImageLimits | None = None) -> DecodedImage:
+def open_image(path: Path, *, max_side: int = LONGEST_SIDE, limits: ImageLimits | None = None) -> DecodedImage:
     """Read and decode one file; see ``decode_image``.
 
     Raises:
@@ -165,21 +168,6 @@ def read_photo(path: Path, limits: ImageLimits | None = None) -> bytes:
         return path.read_bytes()
     except OSError as exc:
         raise InvalidImage(f"file cannot be read: {path} ({exc.strerror or type(exc).__name__})") from exc
-
-
-def encode_preview(image: Image.Image, *, max_side: int = 640) -> bytes:
-    """Write a small JPEG that carries pixels only: no EXIF, no position, no comment.
-
-    Args:
-        image: RGB.
-        max_side: longest side in pixels; smaller images keep their size.
-    """
-    preview = image.copy()
-    preview.info = {}
-    preview.thumbnail((max_side, max_side), Resampling.BICUBIC)
-    buffer = BytesIO()
-    preview.save(buffer, "JPEG", quality=82, optimize=True)
-    return buffer.getvalue()
 
 
 def _decode_with_pillow(data: bytes, media_type: str, max_side: int, limits: ImageLimits) -> DecodedImage:

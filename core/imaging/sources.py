@@ -8,19 +8,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from core.errors import InvalidImage, InvalidRequest
-from core.imaging.decoding import decode_image, read_photo, to_rgb
+from core.imaging.decoding import LONGEST_SIDE, decode_image, read_photo, to_rgb
 
 PhotoSource = str | Path | bytes | Image.Image | NDArray[np.uint8]
 
 _ACCEPTED = "a path, bytes of a photo file, a PIL image, or a uint8 array of shape [H, W, 3] in RGB order"
 
 
-def read_source(source: PhotoSource) -> tuple[Image.Image, str | None]:
+def read_source(source: PhotoSource, *, max_side: int = LONGEST_SIDE) -> tuple[Image.Image, str | None]:
     """Give a photo as upright RGB.
 
     Args:
         source: a file's path or its bytes, in any accepted format; an opened PIL image of any mode and size; or an
             array, uint8 [H, W, 3] in RGB order.
+        max_side: longest side of the picture where it came as a file.
 
     Returns:
         The picture, and the SHA-256 of its bytes where it came as a file.
@@ -32,7 +33,7 @@ def read_source(source: PhotoSource) -> tuple[Image.Image, str | None]:
     if isinstance(source, str | Path):
         source = read_photo(Path(source))
     if isinstance(source, bytes):
-        return decode_image(source).image, hashlib.sha256(source).hexdigest()
+        return decode_image(source, max_side=max_side).image, hashlib.sha256(source).hexdigest()
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
             raise InvalidRequest(f"no photo: an array of {source.dtype} {list(source.shape)}; accepted: {_ACCEPTED}")

@@ -1,6 +1,7 @@
 """What every model runs on.
 
 devices          the device and number format of a model
+cores            how many processor cores there are
 threads          how many threads each numerical library may use
 batch_norm       folded into the convolutions before it
 second_thread    takes work off its callers while it has none

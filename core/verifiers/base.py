@@ -101,6 +101,21 @@ class RemembersPhotos(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesReducedPhotos(Protocol):
+    """A verifier that reads a visitor's photo at a limited size."""
+
+    @property
+    def photo_side(self) -> int:
+        """Longest side of a visitor's photo that it makes use of, pixels."""
+        ...
+
+
+def photo_side(verifier: Verifier) -> int | None:
+    """Return the longest side of a visitor's photo that a verifier makes use of; None if it reads larger photos too."""
+    return verifier.photo_side if isinstance(verifier, TakesReducedPhotos) else None
+
+
 @dataclass(frozen=True, slots=True)
 class ServerState:
     """A server that a verifier asks.

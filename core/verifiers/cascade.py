@@ -131,8 +131,9 @@ class CascadeVerifier:
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict | None]:
         """Verify all candidates of one query; see ``core.verifiers.base.Verifier``."""
-        # Both verifiers may read the pixels; each photo is decoded once.
-        query, *candidates = (replace(photo, load=cache(photo.load)) for photo in (query, *candidates))
+        # Both verifiers may read the query's pixels; it is decoded once. Candidates have stored features and previews.
+        query = replace(query, load=cache(query.load), load_reduced=None)
+        candidates = [replace(candidate, load=cache(candidate.load)) for candidate in candidates]
         first = self._first.verify(query, candidates, prompt_style=prompt_style, explain=explain)
         settled = [verdict is not None and self._settled.settles(verdict.confidence) for verdict in first]
         open_pairs = [number for number, is_settled in enumerate(settled) if not is_settled]

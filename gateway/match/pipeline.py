@@ -1,5 +1,6 @@
 """Runs a visitor's photos through retrieval and verification to one answer, also if the verifier is missing."""
 
+import base64
 import logging
 from collections.abc import Sequence
 
@@ -55,6 +56,7 @@ class MatchPipeline:
         self.verifier = verifier
         self.breaker = breaker
         self.verification_required = verification_required
+        self._photo_side: int | None = None  # of the verifier, as its last reply says
 
     async def match(
         self, photos: Sequence[bytes], fields: MatchFields, timer: StageTimer, tell: Tell = tell_nobody
@@ -135,6 +137,7 @@ class MatchPipeline:
                 top_k=max(fields.top_k, LEAST_CONSIDERED),
                 features=fields.verify,
                 signature=count > 1,
+                copy_side=self._photo_side if fields.verify else None,
             )
         except ServiceRefused as exc:
             if count == 1 or exc.status in {404, 409} or exc.status >= 500:
@@ -154,7 +157,13 @@ class MatchPipeline:
         )
         try:
             with self.breaker.attempt():
-                return await self.verifier.verify(photos, [reply.query_features for reply in found], request)
+                verified = await self.verifier.verify(
+                    [_smallest(photo, reply) for photo, reply in zip(photos, found, strict=True)],
+                    [reply.query_features for reply in found],
+                    request,
+                )
+            self._photo_side = verified.photo_side
+            return verified
         except ServiceRefused as exc:
             if exc.status < 500:
                 raise
@@ -165,6 +174,11 @@ class MatchPipeline:
             raise VerifierUnavailable(f"the photo could not be verified: {failure}") from failure
         logger.warning("answering without verification: %s", failure)
         return None
+
+
+def _smallest(photo: bytes, found: SearchReply) -> bytes:
+    """Return retrieval's copy of a photo, or the photo itself where there is none."""
+    return photo if found.query_copy is None else base64.b64decode(found.query_copy)
 
 
 def _naming_the_photo(refused: ServiceRefused, number: int) -> ServiceRefused:

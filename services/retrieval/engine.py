@@ -12,6 +12,7 @@ from core.encoders.base import Encoder
 from core.encoders.batches import Encoding, encode_each
 from core.errors import SemanticMatchError
 from core.gallery import Gallery
+from core.imaging.copies import encode_copy
 from core.imaging.decoding import DecodedImage, ImageLimits, decode_image
 from core.imaging.signature import photo_signature
 from core.local_features.codec import pack
@@ -42,6 +43,7 @@ class Found:
         embedding: float32 [D], of the photo.
         features: the photo's packed local features, if requested and computed by the encoder; those of the second
             extractor behind, where it was needed.
+        photo_copy: a reduced copy of the photo, if requested and worth its encoding; JPEG.
         looks: see ``core.retrieval.retriever.Retrieved``.
         out_of_time: see ``core.retrieval.retriever.Retrieved``.
         signature: see ``core.imaging.signature``, if requested.
@@ -52,6 +54,7 @@ class Found:
     query: DecodedImage
     embedding: NDArray[np.float32]
     features: bytes | None
+    photo_copy: bytes | None
     looks: int
     out_of_time: bool
     signature: bytes | None
@@ -74,6 +77,7 @@ class RetrievalEngine:
         batcher: DynamicBatcher[Image.Image, TimedEncoding],
         workers: Workers,
         limits: ImageLimits,
+        photo_side: int,
         most_waiting: int,
         time_budget_s: float,
         watch: Watch,
@@ -87,6 +91,7 @@ class RetrievalEngine:
             batcher: encodes photos in batches.
             workers: threads that decode and search.
             limits: of photos.
+            photo_side: of the encoder.
             most_waiting: searches that run or wait, at most.
             time_budget_s: of one search.
             watch: a context manager around code that may use the device.
@@ -99,6 +104,7 @@ class RetrievalEngine:
         self._batcher = batcher
         self._workers = workers
         self._limits = limits
+        self._photo_side = photo_side
         self._time_budget_s = time_budget_s
         self._watch = watch
 
@@ -115,6 +121,7 @@ class RetrievalEngine:
         top_k: int,
         features: bool,
         signature: bool = False,
+        copy_side: int | None = None,
         timer: StageTimer,
         exclusion: Exclusion | None = None,
         in_background: bool = False,
@@ -127,6 +134,7 @@ class RetrievalEngine:
             top_k: how many candidates, >= 1.
             features: whether to pack the photo's local features.
             signature: whether to compute the photo's signature, which recognises copies of it.
+            copy_side: make a copy of the photo with this longest side, pixels, for the verifier; None: no copy.
             timer: gets the stages ``decode``, ``encode`` and ``search``, and of the last also ``vector_search``,
                 ``local_test``, ``further_looks`` and ``second_features``, which are parts of it.
             exclusion: an image or place that is ignored, as if the collection did not have it.
@@ -144,7 +152,7 @@ class RetrievalEngine:
         with self.gate.admit(), still_wanted, recording() as spent:
             self.searches += not in_background
             with timer.stage("decode"):
-                query = await self._workers.run(self._decode, photo, collection)
+                query, photo_copy = await self._workers.run(self._decode, photo, collection, copy_side)
             with timer.stage("encode"):
                 (embedding, local_features), cpu_s = await self._batcher.submit(query.image, background=in_background)
                 spent.add("encode", 0.0, cpu_s)
@@ -161,6 +169,7 @@ class RetrievalEngine:
                 query,
                 embedding,
                 packed,
+                photo_copy,
                 retrieved.looks,
                 retrieved.out_of_time,
                 summed,
@@ -176,9 +185,20 @@ class RetrievalEngine:
             return look(collection, top_k)
 
     @stage("decode")
-    def _decode(self, photo: bytes, collection: str) -> DecodedImage:
+    def _decode(self, photo: bytes, collection: str, copy_side: int | None) -> tuple[DecodedImage, bytes | None]:
         self._gallery.check_collection(collection)  # first, so that no work is done for an unknown collection
-        return decode_image(photo, limits=self._limits)
+        query = decode_image(photo, max_side=self._photo_side, limits=self._limits)
+        return query, None if copy_side is None else _copy(query, copy_side)
+
+
+def _copy(photo: DecodedImage, side: int) -> bytes | None:
+    """Encode a reduced copy; None where the original serves as well.
+
+    That is where decoding the original again costs about as much as the copy, or where less than ``side`` was decoded.
+    """
+    if max(photo.width, photo.height) < 2 * side or max(photo.image.size) < side:
+        return None
+    return encode_copy(photo.image, side)
 
 
 def encode_batch(

@@ -114,9 +114,9 @@ async def open_service(
 ) -> AsyncIterator[RetrievalService]:
     """Start the threads and queues of the service; at the end of the block, finish the accepted work and stop them."""
     async with AsyncExitStack() as stack:
-        workers = stack.enter_context(Workers(settings.workers, "retrieval"))
+        workers = stack.enter_context(Workers(settings.worker_threads, "retrieval"))
         # Indexing has separate threads, so that no visitor waits for an upload.
-        index_workers = stack.enter_context(Workers(settings.workers, "indexing"))
+        index_workers = stack.enter_context(Workers(settings.worker_threads, "indexing"))
         health_worker = stack.enter_context(Workers(1, "health"))
         calibration_worker = stack.enter_context(Workers(1, "calibration", in_background=True))
         usage = await stack.enter_async_context(open_usage(gallery.folder, settings.storage, settings.retention))
@@ -140,6 +140,7 @@ async def open_service(
             batcher=batcher,
             workers=workers,
             limits=limits,
+            photo_side=encoder.photo_side,
             most_waiting=settings.most_waiting,
             time_budget_s=settings.time_budget_s,
             watch=watch,
@@ -149,6 +150,7 @@ async def open_service(
             batcher,
             index_workers,
             limits=limits,
+            side=encoder.photo_side,
             chunk_size=CHUNK_SIZE,
             chunk_bytes=CHUNK_BYTES,
             without_metadata=settings.strip_metadata,

@@ -13,6 +13,7 @@ from core.gallery import Storage
 from core.imaging.decoding import ImageLimits
 from core.journal import Retention
 from core.retrieval.retriever import TIME_BUDGET_S
+from core.runtime.cores import count_cores
 from services.gallery_settings import GallerySettings
 
 
@@ -139,7 +140,11 @@ class RetrievalSettings(GallerySettings):
         ge=1,
         description="most uploads that are being received or wait to be processed; more are refused with 503",
     )
-    workers: int = Field(default=2, ge=1, description="threads that decode photos and search")
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        description="threads that decode photos and search; unset: 2 with `embedded`, else as many as there are cores",
+    )
 
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
     max_photo_pixels: int = Field(
@@ -195,6 +200,11 @@ class RetrievalSettings(GallerySettings):
     def most_waiting(self) -> int:
         """Most searches that run or wait. On a CPU few, so that they are answered before the gateway's timeout."""
         return self.max_waiting or (16 if self.encoder == "embedded" else 64)
+
+    @property
+    def worker_threads(self) -> int:
+        """Threads that decode and search: one per core where another device encodes, else two beside the encoder."""
+        return self.workers or (2 if self.encoder == "embedded" else max(2, count_cores()))
 
     @property
     def options(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The asynchronous interface of verification: runs the verifier on photos, as many at once as it accepts."""
 
-import hashlib
 import logging
 import math
 from collections.abc import Sequence
@@ -18,14 +17,13 @@ from core.decision.explanations import ExplainedPair, Explanation, explain
 from core.decision.location import Whereabouts, location_odds
 from core.decision.rule import models_in_use
 from core.errors import NoVerdict, SemanticMatchError
-from core.imaging.decoding import decode_image
-from core.local_features.codec import unpack_all
 from core.results import Photo, Verdict
 from core.runtime.cancellation import cancelled_by, raise_if_cancelled
 from core.runtime.stage_times import recording, stage
 from core.verifiers.base import Verifier, queries_at_once, style_threshold
 from services.lost_device import Watch
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
+from services.verifier.photos import query_photo
 from services.verifier.readability import Readability
 from services.verifier.reasons import ReasonWriter
 from services.verifier.settings import VerifierSettings
@@ -143,7 +141,7 @@ class VerifierEngine:
         asked: float,
     ) -> Verified:
         timer.record("wait", (perf_counter() - asked) * 1000)
-        queries = [self._query(*sent) for sent in zip(photos, features, strict=True)]
+        queries = [query_photo(photo, self._limits, packed) for photo, packed in zip(photos, features, strict=True)]
         raise_if_cancelled()
         with timer.stage("gallery"), stage("gallery"):
             found = self._gallery.photos(list(dict.fromkeys(candidate.image_id for candidate in request.candidates)))
@@ -188,15 +186,6 @@ class VerifierEngine:
                 dict.fromkeys(candidate.image_id for candidate in request.candidates if candidate.image_id not in seen)
             ),
             explanation=_explanation(ranking, found, answer.decision) if request.explain else None,
-        )
-
-    def _query(self, photo: bytes, features: bytes | None) -> Photo:
-        sent = unpack_all(features) if features else []
-        return Photo(
-            load=lambda: decode_image(photo, limits=self._limits).image,
-            content_hash=hashlib.sha256(photo).hexdigest(),
-            local_features=sent[0] if sent else None,
-            stored_features={further.extractor: further for further in sent[1:]}.get,
         )
 
     def _verify_pairs(

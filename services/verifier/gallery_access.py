@@ -122,7 +122,14 @@ class GalleryAccess:
                 continue  # deleted since it was retrieved
         photos = gallery.photos(images, self._limits)
         return [
-            CandidatePhoto(image, replace(photo, load=partial(_load, image, photo)))
+            CandidatePhoto(
+                image,
+                replace(
+                    photo,
+                    load=partial(_load, image, photo.load),
+                    load_reduced=partial(_load, image, photo.reduced),
+                ),
+            )
             for image, photo in zip(images, photos, strict=True)
         ]
 
@@ -139,8 +146,8 @@ class GalleryAccess:
             return self._gallery
 
 
-def _load(image: GalleryImage, photo: Photo) -> Image.Image:
+def _load(image: GalleryImage, load: Callable[..., Image.Image], *side: int) -> Image.Image:
     try:
-        return photo.load()
+        return load(*side)
     except (InvalidImage, LostPhoto) as exc:
         raise UnusableCandidate(image.image_id, str(exc)) from exc

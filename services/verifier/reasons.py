@@ -1,17 +1,16 @@
 """A model's written reasons for one verdict, at lower priority than verdicts: every token takes a forward pass."""
 
 import asyncio
-import hashlib
 from time import monotonic
 
 from contracts.verification import ReasonsRequest
 from core.errors import UnknownImage
-from core.imaging.decoding import ImageLimits, decode_image
-from core.results import Photo
+from core.imaging.decoding import ImageLimits
 from core.runtime.cancellation import cancelled_by
 from core.verifiers.base import Verifier, WritesReasons
 from services.lost_device import Watch
 from services.verifier.gallery_access import GalleryAccess
+from services.verifier.photos import query_photo
 from serving.admission import Gate
 from serving.deadlines import current_deadline
 from serving.errors import Overloaded
@@ -97,10 +96,7 @@ class ReasonWriter:
         found = self._gallery.photos([request.image_id])
         if not found:
             raise UnknownImage(f"no image {request.image_id!r}; it may have been deleted")
-        query = Photo(
-            load=lambda: decode_image(photo, limits=self._limits).image,
-            content_hash=hashlib.sha256(photo).hexdigest(),
-        )
+        query = query_photo(photo, self._limits)
         with self._watch():
             return verifier.write_reasons(
                 query, found[0].photo, prompt_style=request.prompt_style, is_match=request.is_match

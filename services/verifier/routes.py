@@ -23,6 +23,7 @@ from contracts.verification import (
 from core.decision.explanations import Explanation, Language, Reason
 from core.decision.matched_region import MatchedRegion
 from core.results import Correspondences, Verdict
+from core.verifiers.base import photo_side
 from services.verifier.engine import Verified, VerifierEngine
 from services.verifier.settings import VerifierSettings
 from serving.deadlines import RequestTimeout, until_disconnect
@@ -119,6 +120,7 @@ async def verify(
         reasons=_said(explanation.reasons)[language] if explanation is not None else [],
         reasons_in=_said(explanation.reasons) if explanation is not None else {},
         verifier=engine.verifier.fingerprint,
+        photo_side=photo_side(engine.verifier),
         prompt_style=engine.verifier.style(fields.request.prompt_style),
         timings_ms=timer.finish(),
         cpu_ms=timer.cpu_ms,

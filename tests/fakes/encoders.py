@@ -16,6 +16,8 @@ class ThumbnailEncoder:
     With ``local_features`` it also yields a few: one per cell of the grid, described by the cell's colours.
     """
 
+    photo_side = 1280
+
     def __init__(self, *, local_features: bool = False, name: str = "thumbnail") -> None:
         self.fingerprint = EncoderFingerprint(name, "none", f"{_GRID}x{_GRID} colours", _GRID * _GRID * 3)
         self._wants_features = local_features
@@ -44,6 +46,8 @@ class NumberlessEncoder(ThumbnailEncoder):
 
 class FailingEncoder:
     """Raises the given error, always or for the first ``times`` calls only."""
+
+    photo_side = 1280
 
     def __init__(self, error: Exception, times: int | None = None) -> None:
         self._working = ThumbnailEncoder()

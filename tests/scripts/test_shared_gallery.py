@@ -9,7 +9,8 @@ from servers.bucket import CREDENTIALS
 
 from core.gallery import Gallery, NewImage, Storage
 from core.gallery.orphans import Leftovers
-from core.imaging.decoding import decode_image, encode_preview
+from core.imaging.copies import encode_preview
+from core.imaging.decoding import decode_image
 from core.results import Place
 from scripts import check_gallery, merge_galleries, sweep_photos
 

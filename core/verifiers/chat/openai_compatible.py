@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InvalidRequest, NoVerdict
+from core.imaging.copies import side_of_pixels
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import cancellable
@@ -137,6 +138,11 @@ class OpenAICompatibleVerifier(ChoosesStyles):
         """How many threads should call ``verify`` at the same time."""
         return _QUERIES_PER_SERVER * len(self.servers)
 
+    @property
+    def photo_side(self) -> int:
+        """Longest side of the query that makes a difference, pixels; see ``core.verifiers.base.TakesReducedPhotos``."""
+        return side_of_pixels(self._pixels[Shown.QUERY])
+
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
     ) -> list[Verdict | None]:
@@ -168,7 +174,7 @@ class OpenAICompatibleVerifier(ChoosesStyles):
 
     def _show(self, style: PromptStyle, query: Photo, candidates: Sequence[Photo]) -> "_RemotePairs":
         # The query is not cached: it is used once, and would evict gallery photos that are used often.
-        shown = self._threads.submit(encode_data_uri, query.load(), self._pixels[Shown.QUERY])
+        shown = self._threads.submit(encode_data_uri, query.reduced(self.photo_side), self._pixels[Shown.QUERY])
         pairs = [
             {Shown.QUERY: shown.result(), Shown.CANDIDATE: uri}
             for uri in self._threads.map(self._encode_candidate, candidates)
@@ -193,7 +199,8 @@ class OpenAICompatibleVerifier(ChoosesStyles):
         known = self._data_uris.get(photo.content_hash) if photo.content_hash else None
         if known is not None:
             return known
-        uri = encode_data_uri(photo.load(), self._pixels[Shown.CANDIDATE])
+        pixels = self._pixels[Shown.CANDIDATE]
+        uri = encode_data_uri(photo.reduced(side_of_pixels(pixels)), pixels)
         if photo.content_hash:
             self._data_uris.put(photo.content_hash, uri)
         return uri

@@ -6,6 +6,7 @@ The query and all its candidates are one sequence, and what they share is comput
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -19,6 +20,7 @@ from core.runtime.bounded_cache import BoundedCache
 from core.runtime.bounded_forward import BatchLimit
 from core.runtime.cancellation import raise_if_cancelled
 from core.runtime.combining import Combiner
+from core.runtime.cores import count_cores
 from core.runtime.devices import DeviceChoice, attend_without_plans, choose_device
 from core.runtime.model_folder import resolve_model_folder
 from core.verifiers import VERIFIERS
@@ -35,7 +37,6 @@ from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens, check_tok
 
 DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
 
-_LOADING_THREADS = 4
 _MOST_STYLES = 64
 
 Answer = TypeVar("Answer")
@@ -115,6 +116,7 @@ class Qwen3VLVerifier(ChoosesStyles):
         self._both_orders = both_orders
         self._limit = BatchLimit(max_batch)
         self._lock = Lock()
+        self._loaders = ThreadPoolExecutor(count_cores(), thread_name_prefix="photo-loader")
         self._together = Combiner(PackedPass(self.tower, self._runner, self._limit).answer, self._lock)
         self._answers = lru_cache(_MOST_STYLES)(lambda style: AnswerTokens.of(style, self._writer.encode))
         self._answers(self._style)
@@ -129,6 +131,11 @@ class Qwen3VLVerifier(ChoosesStyles):
     def waiting(self) -> int:
         """Number of queries that are ready for the device and wait for its next pass."""
         return self._together.waiting
+
+    @property
+    def photo_side(self) -> int:
+        """Longest side of the query that makes a difference, pixels; see ``core.verifiers.base.TakesReducedPhotos``."""
+        return self.tower.photo_side(self._query_tokens)
 
     @property
     def text_network(self) -> torch.nn.Module:
@@ -217,10 +224,13 @@ class Qwen3VLVerifier(ChoosesStyles):
 
     def _prepare(self, query: Photo, candidates: Sequence[Photo]) -> list[VisualTokens | PixelGrid]:
         # The query is not cached: it is used once, and would evict gallery photos that are used often.
-        tasks = [(Photo(query.load), self._query_tokens)]
+        tasks = [(replace(query, content_hash=None), self._query_tokens)]
         tasks += [(candidate, self._candidate_tokens) for candidate in candidates]
-        with ThreadPoolExecutor(min(_LOADING_THREADS, len(tasks))) as pool:
-            return list(pool.map(lambda task: self.tower.prepare(*task), tasks))
+        return list(self._loaders.map(lambda task: self.tower.prepare(*task), tasks))
+
+    def close(self) -> None:
+        """End the threads that load photos."""
+        self._loaders.shutdown(cancel_futures=True)
 
 
 def _alternative() -> str:

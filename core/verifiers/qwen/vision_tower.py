@@ -43,10 +43,14 @@ class CachedVisionTower:
         self._cutter = cutter
         self._forward = BoundedForward(self._run, max_batch)
 
+    def photo_side(self, max_tokens: int) -> int:
+        """Longest side of photos that makes a difference with this budget, pixels."""
+        return self._cutter.photo_side(max_tokens)
+
     def prepare(self, photo: Photo, max_tokens: int) -> VisualTokens | PixelGrid:
         """Return a photo's tokens from the cache; if it is not cached, load it and return its pixels."""
         cached = self.cache.get((photo.content_hash, max_tokens)) if photo.content_hash else None
-        return cached or self._cutter.fit(photo.load(), max_tokens)
+        return cached or self._cutter.fit(photo.reduced(self.photo_side(max_tokens)), max_tokens)
 
     def encode(self, prepared: Sequence[VisualTokens | PixelGrid]) -> list[VisualTokens]:
         """Run the tower over the photos that are not tokens yet.

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from core.errors import BackendUnavailable, InvalidImage, InvalidRequest
+from core.imaging.copies import side_of_pixels
 from core.runtime.model_files import PROCESSOR_FILES, read_processor
 
 ResizeRule = Callable[..., tuple[int, int]]
@@ -115,6 +116,10 @@ class PatchCutter:
     def token_side(self) -> int:
         """Side of the square that becomes one visual token, pixels."""
         return self.patch * self.merge
+
+    def photo_side(self, max_tokens: int) -> int:
+        """Longest side of photos that ``fit`` makes use of with this budget, pixels."""
+        return side_of_pixels(max_tokens * self.token_side**2)
 
     def token_count(self, photo: PixelGrid) -> int:
         """Compute the number of a photo's visual tokens."""

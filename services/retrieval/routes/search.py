@@ -43,6 +43,7 @@ async def search(
             top_k=params.top_k,
             features=params.features,
             signature=params.signature,
+            copy_side=params.copy_side,
             timer=timer,
         )
     service.usage.remember(found.embedding, found.features)
@@ -55,6 +56,7 @@ async def search(
         query_width=found.query.width,
         query_height=found.query.height,
         query_features=base64.b64encode(found.features).decode() if found.features is not None else None,
+        query_copy=base64.b64encode(found.photo_copy).decode() if found.photo_copy is not None else None,
         looks=found.looks,
         out_of_time=found.out_of_time,
         query_signature=base64.b64encode(found.signature).decode() if found.signature is not None else None,

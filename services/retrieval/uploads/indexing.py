@@ -42,6 +42,7 @@ class Indexer:
         workers: Workers,
         *,
         limits: ImageLimits,
+        side: int,
         chunk_size: int,
         chunk_bytes: int,
         without_metadata: bool,
@@ -53,6 +54,7 @@ class Indexer:
             batcher: encodes, after the photos of visitors' searches.
             workers: threads that read, decode and store.
             limits: of photos.
+            side: ``photo_side`` of the encoder.
             chunk_size: photos per transaction, >= 1.
             chunk_bytes: most bytes of originals per transaction of several photos; two chunks are in memory at a time.
             without_metadata: store originals without metadata.
@@ -61,6 +63,7 @@ class Indexer:
         self._batcher = batcher
         self._workers = workers
         self._limits = limits
+        self._side = side
         self._chunk_size = chunk_size
         self._chunk_bytes = chunk_bytes
         self._without_metadata = without_metadata
@@ -135,7 +138,14 @@ class Indexer:
             data = submission.read()
             name, place = submission.filename, submission.place
             return prepare_photo(
-                self._gallery, collection, data, name, place, self._limits, without_metadata=self._without_metadata
+                self._gallery,
+                collection,
+                data,
+                name,
+                place,
+                self._limits,
+                side=self._side,
+                without_metadata=self._without_metadata,
             )
         except SemanticMatchError as exc:
             return exc

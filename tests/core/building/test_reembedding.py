@@ -15,7 +15,8 @@ from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery import DATABASE_NAME, Gallery, ImageChange, NewImage
 from core.gallery.maintenance.encoder_switch import roll_back, switch
 from core.gallery.maintenance.reembedded_vectors import PREVIOUS_FOLDER, SHADOW_FOLDER, ReembeddedVectors
-from core.imaging.decoding import decode_image, encode_preview
+from core.imaging.copies import encode_preview
+from core.imaging.decoding import decode_image
 from core.results import GalleryImage, Place
 from scripts import reembed_gallery
 

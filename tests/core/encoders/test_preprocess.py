@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fakes.images import draw_place
+from fakes.images import draw_place, encode
 from PIL import Image
 
 from core.encoders.preprocess import preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
+from core.imaging.decoding import LONGEST_SIDE, decode_image
 
 CPU = torch.device("cpu")
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
@@ -79,6 +80,29 @@ def test_dinov2_equals_the_official_processor(photo: Image.Image):
     difference = (preprocessing_of(DINOV2, patch=14).to_tensor(photo, CPU) - official).abs()
     assert difference.max() <= ONE_GREY_LEVEL
     assert (difference > 1e-5).float().mean() < 0.05
+
+
+@pytest.mark.parametrize("processor", [DINOV3, DINOV2])
+@pytest.mark.parametrize("size", [(2400, 1800), (1350, 2400), (2000, 2000)])
+def test_a_photo_is_decoded_no_larger_than_it_is_used(processor: Mapping[str, Any], size: tuple[int, int]):
+    """What the network gets is the same within three grey levels on average, and all galleries stay valid."""
+    preprocessing = preprocessing_of(processor, patch=14)
+    data = encode(draw_place(9, size))
+
+    reduced, large = (
+        preprocessing.to_tensor(decode_image(data, max_side=side).image, CPU)
+        for side in (preprocessing.photo_side, LONGEST_SIDE)
+    )
+
+    assert preprocessing.photo_side == 768
+    assert (reduced - large).abs().mean() < 3 * ONE_GREY_LEVEL
+
+
+def test_larger_inputs_need_larger_photos():
+    """The side follows the input size, up to what is decoded of any photo."""
+    sides = [preprocessing_of(DINOV3, patch=16, input_size=size).photo_side for size in (224, 320, 448, 896)]
+
+    assert sides == [768, 960, 1280, 1280]
 
 
 def test_the_models_own_choices_are_read():

@@ -6,7 +6,8 @@ from fakes.images import draw_place, encode
 from core.errors import GalleryUnavailable, UnknownImage
 from core.gallery import Gallery
 from core.gallery.maintenance.backup import check_gallery
-from core.imaging.decoding import encode_preview, open_image
+from core.imaging.copies import encode_preview
+from core.imaging.decoding import open_image
 from scripts import backup_gallery
 
 PHOTO = encode(draw_place(1))
@@ -43,6 +44,29 @@ def test_a_damaged_preview_is_made_again(gallery, image, damage):
     assert again == path
     assert open_image(again).image.size == open_image(gallery.original_path(image.image_id)).image.size
     assert again.read_bytes()[-2:] == whole[-2:]
+
+
+def test_a_reduced_photo_is_read_from_its_preview(gallery, new_image):
+    """Who needs no more pixels than the preview has needs no original."""
+    width, height = draw_place(1).size
+    new = new_image(1, data=PHOTO, preview=encode_preview(draw_place(1)), width=width, height=height)
+    (added,) = gallery.add([new])
+    gallery.original_path(added.image.image_id).unlink()
+    (photo,) = gallery.photos([added.image])
+
+    assert photo.reduced(768).size == (width, height)
+    with pytest.raises(GalleryUnavailable, match="missing or damaged"):
+        photo.load()
+
+
+@pytest.mark.parametrize("preview", [b"\xff\xd8 torn \xff\xd9", encode_preview(draw_place(1), max_side=320)])
+def test_a_preview_that_does_not_serve_is_passed_over(gallery, new_image, preview):
+    """A damaged preview, and one smaller than asked for, as earlier versions made them: the original is decoded."""
+    (added,) = gallery.add([new_image(1, data=PHOTO, preview=preview)])
+    (photo,) = gallery.photos([added.image])
+
+    assert photo.reduced(400).size == (400, 300)
+    assert photo.reduced(2000).size == draw_place(1).size
 
 
 def test_a_reader_makes_no_preview(gallery, folder, image):

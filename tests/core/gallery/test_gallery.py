@@ -13,7 +13,8 @@ from fakes.images import draw_place, encode, see_again
 from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection, UnknownImage
 from core.gallery import Gallery, ImageChange, NewImage
 from core.gallery.database import embeddings as vector_rows
-from core.imaging.decoding import decode_image, encode_preview
+from core.imaging.copies import encode_preview
+from core.imaging.decoding import decode_image
 from core.results import Place
 
 pytestmark = on_both_databases

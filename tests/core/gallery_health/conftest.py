@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.encoders.embedded import EmbeddedEncoder
 from core.gallery import Gallery, NewImage
-from core.imaging.decoding import encode_preview
+from core.imaging.copies import encode_preview
 from core.results import Place
 
 Filing = Callable[..., str]

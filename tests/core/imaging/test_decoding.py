@@ -9,14 +9,14 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from fakes.images import FORMATS, GPS_IFD, draw_place, encode, see_again
+from fakes.images import FORMATS, draw_place, encode, see_again
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from core.building.labels import read_folder
 from core.errors import ImageTooLarge, InvalidImage, UnsupportedFormat
-from core.imaging.decoding import EXTENSIONS, ImageLimits, decode_image, encode_preview, open_image
+from core.imaging.decoding import EXTENSIONS, ImageLimits, decode_image, open_image
 from core.imaging.headers import sniff_media_type
 
 PLACE = draw_place(1, (96, 64))
@@ -433,35 +433,9 @@ class TestRefusals:
         assert decoded is None or decoded.image.mode == "RGB"
 
 
-class TestPreview:
-    def test_preview_is_small_and_bare(self):
-        """A preview is a JPEG within max_side that carries no position, comment or other metadata."""
-        photo = Image.open(BytesIO(encode(draw_place(3, (900, 600)), "jpeg", orientation=1, gps=True)))
-        assert GPS_IFD in photo.getexif()
-        photo.info["comment"] = b"private"
-        photo.load()
-
-        written = encode_preview(photo, max_side=300)
-
-        preview = Image.open(BytesIO(written))
-        assert (preview.format, preview.size) == ("JPEG", (300, 200))
-        assert not preview.getexif()
-        assert b"private" not in written
-        assert b"Exif" not in written
-
-    def test_the_given_image_is_left_alone(self):
-        """Making a preview does not shrink or change the image it is made of."""
-        image = draw_place(4, (200, 100))
-        image.info["dpi"] = (72, 72)
-
-        encode_preview(image, max_side=50)
-
-        assert image.size == (200, 100)
-        assert image.info == {"dpi": (72, 72)}
-
-    def test_decoded_photos_carry_no_metadata(self):
-        """Nothing of the file's metadata travels on with the pixels."""
-        assert decode_image(encode(PLACE, "jpeg", orientation=6, gps=True)).image.info == {}
+def test_decoded_photos_carry_no_metadata():
+    """Nothing of the file's metadata travels on with the pixels."""
+    assert decode_image(encode(PLACE, "jpeg", orientation=6, gps=True)).image.info == {}
 
 
 class TestDrawnPlaces:

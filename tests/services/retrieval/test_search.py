@@ -9,8 +9,10 @@ from bad_photos import BAD_PHOTOS, GOOD_PHOTO
 from fakes.encoders import FailingEncoder, ThumbnailEncoder
 from fakes.images import draw_place, encode, see_again
 from in_process import AppClient, error_of
+from PIL import ImageChops, ImageStat
 
 from core.errors import BackendUnavailable
+from core.imaging.decoding import decode_image
 from core.local_features.codec import unpack
 from services.retrieval.app import create_app
 from services.retrieval.settings import RetrievalSettings
@@ -53,6 +55,36 @@ def test_the_photos_local_features_come_back_for_the_verifier(retrieval: AppClie
 
     assert unpack(base64.b64decode(wanted["query_features"])).extractor == "thumbnail-cells"
     assert unwanted["query_features"] is None
+
+
+def test_a_reduced_copy_comes_back_for_the_verifier(retrieval: AppClient):
+    """The photo was decoded here: whoever asks gets it at the size that the verifier uses, upright."""
+    add(retrieval, 1)
+    large = encode(draw_place(2, (1600, 1200)), orientation=6)
+
+    copied = retrieval.post("/search", params={"copy_side": 500}, content=large).json()["query_copy"]
+
+    copy = decode_image(base64.b64decode(copied)).image
+    assert copy.size == (375, 500)
+    expected = decode_image(large, max_side=500).image
+    assert max(ImageStat.Stat(ImageChops.difference(copy, expected)).mean) < 4
+
+
+@pytest.mark.parametrize(
+    ("size", "params"),
+    [
+        ((1600, 1200), {}),  # nobody asks
+        ((900, 600), {"copy_side": 500}),  # the photo itself is little larger
+        ((3000, 2000), {"copy_side": 1400}),  # more than was decoded
+    ],
+)
+def test_there_is_no_copy_where_the_photo_serves_as_well(retrieval: AppClient, size: tuple[int, int], params: dict):
+    """A copy that costs as much as it saves, or that lacks pixels, is not made."""
+    add(retrieval, 1)
+
+    reply = retrieval.post("/search", params=params, content=encode(draw_place(2, size))).json()
+
+    assert reply["query_copy"] is None
 
 
 def test_an_unknown_collection_is_refused_before_any_work(retrieval: AppClient):

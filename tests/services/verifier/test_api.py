@@ -17,7 +17,8 @@ from in_process import AppClient, error_of
 from core.errors import BackendUnavailable
 from core.gallery import Gallery
 from core.gallery.values import NewImage
-from core.imaging.decoding import decode_image, encode_preview
+from core.imaging.copies import encode_preview
+from core.imaging.decoding import decode_image
 from core.local_features.codec import pack
 from core.results import Correspondences, Place, Verdict
 from services.verifier.app import create_app

@@ -16,7 +16,8 @@ from in_process import AppClient, error_of
 
 from core.gallery import Gallery
 from core.gallery.values import NewImage
-from core.imaging.decoding import decode_image, encode_preview
+from core.imaging.copies import encode_preview
+from core.imaging.decoding import decode_image
 from core.results import Place, Verdict
 from services.verifier.app import create_app
 from services.verifier.settings import VerifierSettings
