@@ -42,8 +42,8 @@ class Verifier(Protocol):
 
         Returns:
             K verdicts in the order of ``candidates``; None for a pair without a verdict. A backend may examine further
-            views of a query that no candidate clearly resembles; apart from that, verdict i does not depend on the
-            other candidates.
+            views of a query that no candidate clearly resembles, or ask about the likeliest candidates in another
+            order too; apart from that, verdict i does not depend on the other candidates.
 
         Raises:
             InvalidRequest: unknown prompt style.

@@ -29,8 +29,8 @@ from core.verifiers.chat.chat_completions import (
 )
 from core.verifiers.chat.chat_server import ChatServer
 from core.verifiers.chat.chat_servers import ChatServers
-from core.verifiers.prompting.questions import Dialogue, ask_reasons, ask_style
-from core.verifiers.prompting.replies import WeighedAnswer, average, read_answer
+from core.verifiers.prompting.questions import Dialogue, ask_reasons, ask_style, weigh_in_both_orders
+from core.verifiers.prompting.replies import WeighedAnswer, read_answer
 from core.verifiers.prompting.styles import (
     DEFAULT_STYLE,
     ChoosesStyles,
@@ -87,7 +87,7 @@ class OpenAICompatibleVerifier(ChoosesStyles):
             styles_file: TOML or JSON with further styles.
             query_pixels: largest size of the query in pixels; larger photos are reduced.
             candidate_pixels: the same for candidates.
-            both_orders: also ask with the photos exchanged, and average; twice the requests.
+            both_orders: also ask about the likeliest candidates, two as a rule, with the photos exchanged, and average.
             answers_from: ``logprobs`` reads the probabilities of the answer words, and fails if the server returns
                 none; ``words`` reads the answer word itself, for servers without probabilities.
             word_confidence: with ``words``, the confidence of a yes; that of a no is 1 minus it.
@@ -117,14 +117,14 @@ class OpenAICompatibleVerifier(ChoosesStyles):
         ]
         self._servers = ChatServers(servers, timeout_s=timeout_s, busier_by=concurrency)
         self._pixels = {Shown.QUERY: query_pixels, Shown.CANDIDATE: candidate_pixels}
-        self._orders = (False, True) if both_orders else (False,)
+        self._both_orders = both_orders
         self._word_confidence = word_confidence if answers_from == "words" else None
         self._top_logprobs = top_logprobs
         self._threads = ThreadPoolExecutor(concurrency * len(servers), thread_name_prefix="verifier-request")
         self._data_uris: BoundedCache[str, str] = BoundedCache(_CACHE_BYTES, len)
         self.fingerprint = (
             f"openai-compatible ({model}; {query_pixels}+{candidate_pixels} pixels; {answers_from}"
-            f"{'; both orders' if both_orders else ''}{_digest(request_options)}"
+            f"{'; both orders of the likeliest' if both_orders else ''}{_digest(request_options)}"
             f"; asked in {self._style.name} {digest(self._style)})"
         )
 
@@ -185,7 +185,7 @@ class OpenAICompatibleVerifier(ChoosesStyles):
             self._threads,
             style,
             pairs,
-            self._orders,
+            self._both_orders,
             self._top_logprobs,
             self._word_confidence,
         )
@@ -215,7 +215,7 @@ class _RemotePairs:
         threads: bound the requests in flight.
         style: the texts around the photos.
         pairs: both photos of every pair as data URIs.
-        orders: for every order to ask in, whether the candidate comes first.
+        both_orders: ask about the likeliest pairs with the candidate first too, and average.
         top_logprobs: how many likeliest words to request.
         word_confidence: the confidence of a yes, or None to read probabilities.
     """
@@ -224,20 +224,15 @@ class _RemotePairs:
     threads: ThreadPoolExecutor
     style: PromptStyle
     pairs: Sequence[Mapping[Shown, str]]
-    orders: Sequence[bool]
+    both_orders: bool
     top_logprobs: int
     word_confidence: float | None
 
     def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer | NoVerdict]:
         """Weigh yes against no as the next word of the K dialogues; see ``VisionLanguageModel.weigh``."""
-        jobs = [
-            (compose(self.style, *dialogue, candidate_first=candidate_first), pair)
-            for dialogue, pair in zip(dialogues, self.pairs, strict=True)
-            for candidate_first in self.orders
-        ]
-        answers = list(self.threads.map(cancellable(self._weigh_pair), *zip(*jobs, strict=True)))
-        width = len(self.orders)
-        return [average(answers[start : start + width]) for start in range(0, len(answers), width)]
+        if self.both_orders:
+            return weigh_in_both_orders(partial(self._weigh_pairs, dialogues), len(dialogues))
+        return self._weigh_pairs(dialogues, range(len(dialogues)), False)
 
     def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str | NoVerdict]:
         """Generate the next turn of the K dialogues; see ``VisionLanguageModel.reply``."""
@@ -250,6 +245,12 @@ class _RemotePairs:
             return read_text(self.complete(to_messages(turns, pair), max_tokens=max_tokens))
         except NoVerdict as failure:
             return failure
+
+    def _weigh_pairs(
+        self, dialogues: Sequence[Dialogue], pairs: Sequence[int], candidate_first: bool
+    ) -> list[WeighedAnswer | NoVerdict]:
+        turns = [compose(self.style, *dialogues[pair], candidate_first=candidate_first) for pair in pairs]
+        return list(self.threads.map(cancellable(self._weigh_pair), turns, [self.pairs[pair] for pair in pairs]))
 
     def _weigh_pair(self, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> WeighedAnswer | NoVerdict:
         try:

@@ -1,18 +1,25 @@
 """Turns the answers to a style's questions into verdicts, for local models and servers alike."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.errors import NoVerdict
 from core.results import Verdict
-from core.verifiers.prompting.replies import WeighedAnswer
+from core.verifiers.prompting.replies import WeighedAnswer, average
 from core.verifiers.prompting.styles import PromptStyle
 
 logger = logging.getLogger(__name__)
 
 Dialogue = tuple[str, ...]
 """The texts after a pair's photos: question, reply, question, ...; the last one is a question."""
+
+
+WeighPairs = Callable[[Sequence[int], bool], Sequence[WeighedAnswer | NoVerdict]]
+
+_ASKED_AGAIN = 2
+# Two photos of one content get confidences that differ by rounding.
+_AS_LIKELY = 1e-4
 
 
 class VisionLanguageModel(Protocol):
@@ -58,6 +65,31 @@ def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, exp
     return verdicts
 
 
+def weigh_in_both_orders(weigh: WeighPairs, count: int) -> list[WeighedAnswer | NoVerdict]:
+    """Weigh all pairs with the query first, and the likeliest also with the candidate first; average the two.
+
+    The second order is asked about two pairs at a time, and those that are as likely, until the likeliest of all pairs
+    has been asked about in both.
+
+    Args:
+        weigh: from indices of pairs, and whether the candidate comes first, to their answers.
+        count: of pairs.
+    """
+    answers = list(weigh(range(count), False))
+    left = {pair for pair, answer in enumerate(answers) if isinstance(answer, WeighedAnswer)}
+    while left:
+        ranked = sorted(range(count), key=lambda pair: -_confidence(answers[pair]))
+        if ranked[0] not in left:
+            break
+        remaining = [_confidence(answers[pair]) for pair in ranked if pair in left]
+        least = remaining[:_ASKED_AGAIN][-1] - _AS_LIKELY
+        again = [pair for pair in ranked if pair in left and _confidence(answers[pair]) >= least]
+        for pair, answer in zip(again, weigh(again, True), strict=True):
+            answers[pair] = average([answers[pair], answer])
+        left.difference_update(again)
+    return answers
+
+
 def ask_reasons(style: PromptStyle, model: VisionLanguageModel, *, is_match: bool) -> str:
     """Let the model write why its only pair matches, or does not.
 
@@ -70,6 +102,10 @@ def ask_reasons(style: PromptStyle, model: VisionLanguageModel, *, is_match: boo
     if isinstance(text, NoVerdict):
         raise text
     return text
+
+
+def _confidence(answer: WeighedAnswer | NoVerdict) -> float:
+    return answer.confidence if isinstance(answer, WeighedAnswer) else -1.0
 
 
 def _verdict(style: PromptStyle, answer: WeighedAnswer | NoVerdict, reasons: str | NoVerdict) -> Verdict | None:

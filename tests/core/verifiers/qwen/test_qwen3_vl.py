@@ -20,7 +20,8 @@ from core.errors import BackendUnavailable, InvalidRequest, OutOfMemory
 from core.results import Photo
 from core.runtime.devices import choose_device
 from core.verifiers.prompting import replies
-from core.verifiers.prompting.replies import spellings, weigh
+from core.verifiers.prompting.questions import weigh_in_both_orders
+from core.verifiers.prompting.replies import WeighedAnswer, spellings, weigh
 from core.verifiers.prompting.styles import PromptStyle, Shown, compose, load_styles
 from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
 from core.verifiers.qwen.qwen_files import load_qwen
@@ -111,19 +112,21 @@ def test_all_candidates_together_equal_pair_by_pair(
 def test_both_orders_are_averaged(
     generation: str, naive: NaiveQwen, qwen_folders: dict[str, Path], images: list[Image.Image], as_photo: AsPhoto
 ):
-    """With both orders, a confidence is the mean of those of query first and candidate first."""
-    query, *candidates = images[:4]
+    """With both orders, the confidence of the likeliest is the mean of those of query first and candidate first."""
+    query, *candidates = images[:5]
     style = load_styles()["simple"]
     orders = [
         [naive_logit(naive, style, (query, image), style.cue, candidate_first=first) for image in candidates]
         for first in (False, True)
     ]
-    expected = [(_sigmoid(a) + _sigmoid(b)) / 2 for a, b in zip(*orders, strict=True)]
+    expected = weigh_in_both_orders(
+        lambda pairs, first: [WeighedAnswer(_sigmoid(orders[first][pair]), 1.0) for pair in pairs], len(candidates)
+    )
     assert orders[0] != pytest.approx(orders[1], abs=0.01), "the order makes no difference to this model"
 
     verdicts = make(qwen_folders[generation], both_orders=True).verify(as_photo(query), list(map(as_photo, candidates)))
 
-    assert [verdict.confidence for verdict in verdicts] == pytest.approx(expected, abs=TOLERANCE)
+    assert [v.confidence for v in verdicts] == pytest.approx([e.confidence for e in expected], abs=TOLERANCE)
 
 
 def test_reasons_are_generated_before_the_word(
