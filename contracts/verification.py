@@ -27,6 +27,11 @@ class CandidateRef(BaseModel):
     similarity: float
     local_score: float | None = Field(default=None, ge=0)
     photo: int = Field(default=0, ge=0, lt=MOST_PHOTOS, description="index of the photo that it was found for, from 0")
+    further_view: bool = Field(
+        default=False,
+        description="another image of a place that is among the candidates anyway; language models verify it only "
+        "where it can change whether there is an answer",
+    )
 
 
 class LocationBody(BaseModel):
@@ -156,7 +161,8 @@ class VerifyReply(BaseModel):
     """Verdicts in final order and the decision drawn from them."""
 
     ranking: list[RankedVerdict] = Field(
-        description="best first; every candidate of the request that could be verified, once for each photo"
+        description="best first; every candidate of the request that could be verified, once for each photo, without "
+        "further views that were not needed"
     )
     dropped: list[str] = Field(
         default_factory=list,

@@ -29,6 +29,11 @@ class DecisionRule:
     margin_floor: float = 0.0
     rival_floor: float = -12.0
 
+    @property
+    def counts_rivals(self) -> bool:
+        """Whether a place that agrees counts against all others."""
+        return self.weights[SIGNALS.index("rival")] < 0
+
     def score(self, evidence: PlaceEvidence) -> float:
         """Log-odds that the query shows this place."""
         return self.bias + sum(self.contributions(evidence).values())

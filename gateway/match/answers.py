@@ -29,8 +29,10 @@ def candidate_refs(found: SearchReply, photo: int = 0) -> list[CandidateRef]:
             similarity=candidate.similarity,
             local_score=candidate.local_score,
             photo=photo,
+            further_view=is_view,
         )
-        for candidate in found.candidates + found.further_views
+        for candidates, is_view in ((found.candidates, False), (found.further_views, True))
+        for candidate in candidates
     ]
 
 

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -11,16 +12,16 @@ from PIL import Image
 
 from contracts.verification import CandidateRef, VerifyRequest
 from core.decision.acceptance import Acceptance, at_confidence
-from core.decision.answer import Decision, decide
+from core.decision.answer import Answer, Decision, decide
 from core.decision.evidence import VerifiedPair
 from core.decision.explanations import ExplainedPair, Explanation, explain
 from core.decision.location import Whereabouts, location_odds
-from core.decision.rule import models_in_use
+from core.decision.rule import models_in_use, rule_for
 from core.errors import NoVerdict, SemanticMatchError
 from core.results import Photo, Verdict
 from core.runtime.cancellation import cancelled_by, raise_if_cancelled
 from core.runtime.stage_times import recording, stage
-from core.verifiers.base import Verifier, queries_at_once, style_threshold
+from core.verifiers.base import ReadsPrompts, Verifier, queries_at_once, style_threshold
 from services.lost_device import Watch
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
 from services.verifier.photos import query_photo
@@ -36,6 +37,8 @@ from serving.workers import Workers
 logger = logging.getLogger(__name__)
 
 _MOST_RECEIVING = 256
+
+_Pair = tuple[CandidateRef, Verdict]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,38 +148,18 @@ class VerifierEngine:
         raise_if_cancelled()
         with timer.stage("gallery"), stage("gallery"):
             found = self._gallery.photos(list(dict.fromkeys(candidate.image_id for candidate in request.candidates)))
-        pairs: list[tuple[CandidateRef, Verdict]] = []
-        failure: NoVerdict | None = None
-        with timer.stage("verify"), stage("verify"), self._watch():
-            for number, query in enumerate(queries):
-                of_photo = [candidate for candidate in request.candidates if candidate.photo == number]
-                if not of_photo:  # no candidate to compare it with
-                    continue
-                try:
-                    pairs += self._verify_pairs(query, of_photo, found, request)
-                except NoVerdict as exc:
-                    failure = exc
-        if failure is not None and not pairs:
-            raise failure
-        verified = [
-            VerifiedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
-            for candidate, verdict in pairs
-        ]
-        models = models_in_use(
-            self._gallery.encoder(), self.verifier.fingerprint, self.verifier.style(request.prompt_style)
-        )
-        answer = decide(
-            verified,
-            self._gallery,
-            request.collection,
-            models,
-            photos=len({candidate.photo for candidate in request.candidates}),
-            location=_location(request, found),
-            acceptance=self._acceptance,
-            style_threshold=style_threshold(self.verifier, request.prompt_style),
-        )
+        verify = partial(self._verify_all, queries, found, request, timer)
+        # A language model takes as long for a further view as for a candidate; matching points takes far less.
+        later = [c for c in request.candidates if c.further_view and isinstance(self.verifier, ReadsPrompts)]
+        pairs = verify([candidate for candidate in request.candidates if candidate not in later], [])
+        answer = self._decide(pairs, found, request)
+        worth_it = self._worth_verifying(later, pairs, answer)
+        if worth_it:
+            pairs = verify(worth_it, pairs)
+            answer = self._decide(pairs, found, request)
         ranking = [pairs[index] for index in answer.order]
         seen = {candidate.image_id for candidate, _ in pairs}
+        seen |= {candidate.image_id for candidate in later if candidate not in worth_it}
         return Verified(
             ranking=ranking,
             decision=answer.decision,
@@ -188,9 +171,70 @@ class VerifierEngine:
             explanation=_explanation(ranking, found, answer.decision) if request.explain else None,
         )
 
+    def _verify_all(
+        self,
+        queries: Sequence[Photo],
+        found: list[CandidatePhoto],
+        request: VerifyRequest,
+        timer: StageTimer,
+        candidates: Sequence[CandidateRef],
+        before: list[_Pair],
+    ) -> list[_Pair]:
+        """Verify candidates of all photos, and append them to the pairs verified before.
+
+        Raises:
+            NoVerdict: there are candidates, and no pair got a verdict, now or before.
+        """
+        pairs = list(before)
+        failure: NoVerdict | None = None
+        with timer.stage("verify"), stage("verify"), self._watch():
+            for number, query in enumerate(queries):
+                of_photo = [candidate for candidate in candidates if candidate.photo == number]
+                if not of_photo:  # no candidate to compare it with
+                    continue
+                try:
+                    pairs += self._verify_pairs(query, of_photo, found, request)
+                except NoVerdict as exc:
+                    failure = exc
+        if failure is not None and not pairs:
+            raise failure
+        return pairs
+
+    def _decide(self, pairs: Sequence[_Pair], found: list[CandidatePhoto], request: VerifyRequest) -> Answer:
+        return decide(
+            [
+                VerifiedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
+                for candidate, verdict in pairs
+            ],
+            self._gallery,
+            request.collection,
+            models_in_use(
+                self._gallery.encoder(), self.verifier.fingerprint, self.verifier.style(request.prompt_style)
+            ),
+            photos=len({candidate.photo for candidate in request.candidates}),
+            location=_location(request, found),
+            acceptance=self._acceptance,
+            style_threshold=style_threshold(self.verifier, request.prompt_style),
+        )
+
+    def _worth_verifying(
+        self, views: Sequence[CandidateRef], pairs: Sequence[_Pair], answer: Answer
+    ) -> Sequence[CandidateRef]:
+        """Return the further views that can change whether there is an answer.
+
+        Without an answer, any can. With one, its place can only gain by more views; another place's views count against
+        it where the rule says so.
+        """
+        if not answer.decision.matched:
+            return views
+        if not rule_for(self._gallery.encoder(), self.verifier.fingerprint).counts_rivals:
+            return []
+        answered = pairs[answer.order[0]][0].place_id
+        return [view for view in views if view.place_id != answered]
+
     def _verify_pairs(
         self, query: Photo, candidates: list[CandidateRef], found: list[CandidatePhoto], request: VerifyRequest
-    ) -> list[tuple[CandidateRef, Verdict]]:
+    ) -> list[_Pair]:
         """Verify the candidates, without deleted ones and those with an unusable photo.
 
         Raises:
@@ -215,9 +259,7 @@ class VerifierEngine:
             else:
                 return self._readable(candidates, verdicts)
 
-    def _readable(
-        self, candidates: list[CandidateRef], verdicts: Sequence[Verdict | None]
-    ) -> list[tuple[CandidateRef, Verdict]]:
+    def _readable(self, candidates: list[CandidateRef], verdicts: Sequence[Verdict | None]) -> list[_Pair]:
         """Return the candidates that have a verdict with a finite confidence.
 
         Raises:

@@ -1,6 +1,7 @@
 """The visitor's photo as verifiers take it."""
 
 import hashlib
+from functools import cache
 
 from PIL import Image
 
@@ -21,6 +22,7 @@ def query_photo(photo: bytes, limits: ImageLimits, features: bytes | None = None
         InvalidRequest: damaged features.
     """
 
+    @cache
     def load(side: int = LONGEST_SIDE) -> Image.Image:
         return decode_image(photo, max_side=side, limits=limits).image
 

@@ -109,6 +109,7 @@ class CalibrationRun:
         request = VerifyRequest(
             collection=collection,
             prompt_style=prompt_style,
+            # All views are compared: the highest score that a visitor's match could reach is what a threshold is for.
             candidates=[
                 CandidateRef(
                     image_id=candidate.image.image_id,
