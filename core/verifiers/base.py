@@ -92,6 +92,15 @@ class WritesReasons(Protocol):
 
 
 @runtime_checkable
+class WarmsUp(Protocol):
+    """A verifier whose device takes long for the first call of a kind."""
+
+    def warm_up(self) -> None:
+        """Run every kind of call once, so that no visitor waits for the first one."""
+        ...
+
+
+@runtime_checkable
 class RemembersPhotos(Protocol):
     """A verifier that caches what it computes from gallery photos."""
 

@@ -16,6 +16,7 @@ from core.verifiers.base import (
     RemembersPhotos,
     ServerState,
     Verifier,
+    WarmsUp,
     WritesReasons,
     queries_at_once,
     style_threshold,
@@ -172,6 +173,12 @@ class CascadeVerifier:
             response=f"{_voice(self._first, first)}\n{response}",
             correspondences=second.correspondences or first.correspondences,
         )
+
+    def warm_up(self) -> None:
+        """Run every kind of call of both verifiers once."""
+        for verifier in (self._first, self._second):
+            if isinstance(verifier, WarmsUp):
+                verifier.warm_up()
 
     def close(self) -> None:
         """Close both verifiers."""

@@ -12,7 +12,7 @@ from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchErr
 from core.runtime.devices import device_of
 from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
-from core.verifiers.base import AsksServers, RemembersPhotos, Verifier, queries_at_once
+from core.verifiers.base import AsksServers, RemembersPhotos, Verifier, WarmsUp, queries_at_once
 from services.errors import CORE_ERRORS
 from services.lost_device import Watch, ending_where_lost
 from services.memory_trimming import trimming_memory
@@ -92,20 +92,27 @@ def _watch(metrics: Metrics, engine: VerifierEngine, gallery: GalleryAccess) -> 
 
 
 def _load(settings: VerifierSettings, verifier: Verifier | None, watch: Watch) -> Verifier:
-    """Load the verifier, and check with a real pair that a verification would succeed."""
+    """Load the verifier, check with a real pair that a verification would succeed, and warm up a GPU."""
     if verifier is not None:
         with watch():
-            prove(verifier)
+            _start(verifier)
         return verifier
     limit_threads(settings.threads)
     with watch():
         made = VERIFIERS.create(settings.verifier, settings.hints, **settings.options)
         try:
-            prove(made)
+            _start(made)
         except BaseException:
             getattr(made, "close", lambda: None)()
             raise
     return made
+
+
+def _start(verifier: Verifier) -> None:
+    prove(verifier)
+    device = device_of(verifier)
+    if device is not None and device.is_cuda and isinstance(verifier, WarmsUp):
+        verifier.warm_up()
 
 
 async def _probe(app: FastAPI) -> ReadyBody:

@@ -83,6 +83,12 @@ def test_no_variable_of_an_image_stands_without_a_value(compose: str):
             assert not default or images.get(name, default[1]) == default[1]
 
 
+@pytest.mark.parametrize("dockerfile", ["Dockerfile.m1", "Dockerfile.m3"])
+def test_a_gpus_memory_is_given_in_segments_that_can_grow(dockerfile: str):
+    """Photos of many shapes need blocks of many sizes, which would leave gaps in segments of a fixed size."""
+    assert "PYTORCH_ALLOC_CONF=expandable_segments:True " in (REPOSITORY / dockerfile).read_text()
+
+
 def test_the_gateway_sees_no_secret():
     """The public door holds no hub token."""
     assert "HF_TOKEN" not in read_compose("docker-compose.yml")["gateway"]["environment"]

@@ -6,15 +6,17 @@ The query and all its candidates are one sequence, and what they share is comput
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
 import torch
+from PIL import Image
 
-from core.errors import InvalidRequest, OutOfMemory
+from core.errors import InvalidRequest, NoVerdict, OutOfMemory
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.bounded_forward import BatchLimit
@@ -38,6 +40,8 @@ from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens, check_tok
 DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
 
 _MOST_STYLES = 64
+_USUAL_SIZES = ((1024, 768), (768, 1024), (1024, 576), (576, 1024), (768, 768))
+_WARM_UP_TOKENS = 2
 
 Answer = TypeVar("Answer")
 
@@ -148,6 +152,27 @@ class Qwen3VLVerifier(ChoosesStyles):
     def caches(self) -> dict[str, BoundedCache[Any, Any]]:
         """The cache of gallery photos' visual tokens."""
         return {"visual_tokens": self.tower.cache}
+
+    def warm_up(self) -> None:
+        """Verify five candidates in every style and in all usual shapes of photos; see ``core.verifiers.base.WarmsUp``.
+
+        Kernels are loaded when they are first needed, and a style's instructions are computed once. Nothing is cached
+        of the photos.
+        """
+        candidates = [Photo(partial(Image.new, "RGB", size, "grey")) for size in _USUAL_SIZES]
+        for style in self._styles.values():
+            short = replace(style, max_reason_tokens=_WARM_UP_TOKENS)
+            # Where this model cannot answer in a style, or not about grey photos, whoever asks in it is told so.
+            with suppress(InvalidRequest, NoVerdict):
+                answers = self._answers(style)
+                for query in candidates if style is self._style else candidates[:1]:
+                    self._ask(
+                        style,
+                        answers,
+                        query,
+                        candidates,
+                        partial(ask_style, short, count=len(candidates), explain=False),
+                    )
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
