@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate, pad
 
 from core.errors import BackendUnavailable, InvalidRequest
 from core.imaging.decoding import LONGEST_SIDE
+from core.runtime.constants import channels_on
 
 Aspect = Literal["squash", "crop", "pad"]
 Triple = tuple[float, float, float]
@@ -117,8 +118,7 @@ class Preprocessing:
         if self.aspect == "crop":
             top, left = (size[0] - self.input_size) // 2, (size[1] - self.input_size) // 2
             pixels = pixels[..., top : top + self.input_size, left : left + self.input_size]
-        mean, std = (torch.tensor(row, device=device).view(1, 3, 1, 1) for row in (self.mean, self.std))
-        pixels = (pixels - mean) / std
+        pixels = (pixels - channels_on(device, self.mean)) / channels_on(device, self.std)
         height, width = self.output_size(image.width, image.height)
         return pad(pixels, (0, width - pixels.shape[-1], 0, height - pixels.shape[-2]))[0]
 

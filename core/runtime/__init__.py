@@ -2,6 +2,7 @@
 
 devices          the device and number format of a model
 cores            how many processor cores there are
+constants        small tensors that stay on a device
 threads          how many threads each numerical library may use
 batch_norm       folded into the convolutions before it
 second_thread    takes work off its callers while it has none

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fakes.images import draw_place, encode, see_again
 from in_process import AppClient, error_of
+from PIL.JpegImagePlugin import JpegImageFile
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLModel
 
 from gateway.settings import GatewaySettings
@@ -116,3 +117,21 @@ def test_a_match_takes_one_pass_of_the_language_model(
 
     assert reply["verification"] == "done"
     assert len(passes) == 1
+
+
+def test_a_large_photo_is_decoded_once(product: AppClient, monkeypatch: pytest.MonkeyPatch):
+    """Retrieval decodes it; the verifier decodes retrieval's copy, which has the size that its model reads."""
+    photo = encode(draw_place(2, (1600, 1200)))
+    ask(product)  # whose reply names that size
+    sizes: list[tuple[int, int]] = []
+    draft = JpegImageFile.draft
+
+    def noted(self: JpegImageFile, mode: str | None, size: tuple[int, int]) -> Any:
+        sizes.append(self.size)
+        return draft(self, mode, size)
+
+    monkeypatch.setattr(JpegImageFile, "draft", noted)
+    reply = product.post("/match", files={"file": ("q.jpg", photo)}).json()
+
+    assert reply["verification"] == "done"
+    assert sizes == [(1600, 1200), (272, 204)]

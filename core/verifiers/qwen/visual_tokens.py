@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.errors import BackendUnavailable, InvalidImage, InvalidRequest
 from core.imaging.copies import side_of_pixels
+from core.runtime.constants import channels_on
 from core.runtime.model_files import PROCESSOR_FILES, read_processor
 
 ResizeRule = Callable[..., tuple[int, int]]
@@ -159,8 +160,7 @@ class PatchCutter:
         merge, patch = self.merge, self.patch
         # Pixels are copied to the device as bytes, a quarter of the size of float32.
         pixels = photo.pixels.to(device, non_blocking=True).permute(2, 0, 1).float() / 255
-        mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (self.mean, self.std))
-        pixels = (pixels - mean) / std
+        pixels = (pixels - channels_on(device, self.mean)) / channels_on(device, self.std)
         patches = pixels.reshape(3, rows // merge, merge, patch, columns // merge, merge, patch)
         patches = patches.permute(1, 4, 2, 5, 0, 3, 6).unsqueeze(5)
         patches = patches.expand(*patches.shape[:5], self.frames, patch, patch)

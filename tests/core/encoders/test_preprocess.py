@@ -7,6 +7,7 @@ import pytest
 import torch
 from fakes.images import draw_place, encode
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from core.encoders.preprocess import preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
@@ -96,6 +97,26 @@ def test_a_photo_is_decoded_no_larger_than_it_is_used(processor: Mapping[str, An
 
     assert preprocessing.photo_side == 768
     assert (reduced - large).abs().mean() < 3 * ONE_GREY_LEVEL
+
+
+def test_a_photo_is_one_copy_to_the_device():
+    """Its bytes: the colour statistics lie on the device already."""
+
+    class Copies(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            arrives = isinstance(result, torch.Tensor) and result.is_meta
+            counted.append(arrives and not any(isinstance(a, torch.Tensor) and a.is_meta for a in args))
+            return result
+
+    preprocessing = preprocessing_of(DINOV3, patch=16)
+    device = torch.device("meta")
+    preprocessing.to_tensor(PHOTOS[0], device)
+    counted: list[bool] = []
+    with Copies():
+        preprocessing.to_tensor(PHOTOS[1], device)
+
+    assert sum(counted) == 1
 
 
 def test_larger_inputs_need_larger_photos():

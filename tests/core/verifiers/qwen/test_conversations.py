@@ -1,6 +1,7 @@
 """Turns to tokens: what the network is really told."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,6 +48,29 @@ def test_pieces_equal_the_whole(tokenizer, name: str, candidate_first: bool):
         f"<|im_start|>user\n{style.cue}<|im_end|>\n<|im_start|>assistant\n"
     )
     assert ids == tokenizer.encode(whole)
+
+
+def test_a_styles_texts_are_rendered_and_encoded_once(tokenizer):
+    """The conversations of a match differ in their photos: from the second one on, there is nothing to tokenise."""
+
+    class Counting:
+        """The tokenizer, and how often it was used."""
+
+        uses = 0
+
+        def __getattr__(self, name: str) -> Any:
+            self.uses += 1
+            return getattr(tokenizer, name)
+
+    counting, style = Counting(), STYLES["simple"]
+    writer = ConversationWriter(counting, style)
+    first = writer.write(compose(style, style.cue), PHOTOS)
+    used = counting.uses
+    other = PHOTOS | {Shown.CANDIDATE: VisualTokens(torch.zeros(9, 4), (1, 6, 6))}
+    second = writer.write(compose(style, style.cue), other)
+
+    assert counting.uses == used > 0
+    assert [piece for piece in first if isinstance(piece, tuple)] == [p for p in second if isinstance(p, tuple)]
 
 
 def test_a_reply_cannot_smuggle_in_a_photo(tokenizer):
