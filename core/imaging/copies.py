@@ -7,7 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from core.imaging.decoding import LONGEST_SIDE
+from core.errors import InvalidImage
+from core.imaging.decoding import LONGEST_SIDE, open_image
 
 PREVIEW_SIDE = 640
 """Longest side of a preview in pixels."""
@@ -45,10 +46,10 @@ def read_preview(path: Path, side: int) -> Image.Image | None:
         None if it is too small for a reader of ``side`` pixels, or missing or damaged.
     """
     try:
-        with Image.open(path, formats=["JPEG"]) as preview:
-            return preview.convert("RGB") if may_serve(max(preview.size), side) else None
-    except OSError:
+        preview = open_image(path).image
+    except InvalidImage:
         return None
+    return preview if may_serve(max(preview.size), side) else None
 
 
 def _encode(image: Image.Image, max_side: int, **options: Any) -> bytes:
