@@ -31,7 +31,7 @@ def encode_preview(image: Image.Image, *, max_side: int = PREVIEW_SIDE) -> bytes
 
 def encode_copy(image: Image.Image, max_side: int) -> bytes:
     """Write a JPEG for a model that reads no more than ``max_side``, in higher quality than previews."""
-    return _encode(image, max_side, quality=95, subsampling=0)
+    return _encode(image, max_side, quality=95)
 
 
 def may_serve(preview_side: int, side: int) -> bool:

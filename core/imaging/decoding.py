@@ -232,6 +232,10 @@ def _reduce_to_rgb(image: Image.Image, max_side: int) -> Image.Image:
     """
     width, height = image.size
     target_width, target_height = _fit(image.size, max_side)
+    if image.mode == "RGB" and (target_width, target_height) == image.size and not image.has_transparency_data:
+        unchanged = image.copy()
+        unchanged.info = {}
+        return unchanged
     across, down = max(1, width // (2 * target_width)), max(1, height // (2 * target_height))
     reduced = Image.new("RGB", (-(-width // across), -(-height // down)))
     rows = max(1, _BAND_PIXELS // (width * down)) * down
