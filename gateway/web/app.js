@@ -33,7 +33,7 @@ async function viewOf({ segments }) {
     return (await Promise.all([import("./match/exhibit.js"), ...words, styled("style/answer.css")]))[0].exhibitView;
   }
   if (!DESK.includes(page)) return matchView;
-  const desk = [styled("style/collections.css"), useWords("desk/"), page === "status" && useWords("answer/")];
+  const desk = [styled("style/collections.css"), useWords("desk/"), page === "status" && useWords("details/")];
   const fetched = async (module, ...further) => (await Promise.all([module, ...desk, ...further]))[0];
   await whoIsThere;
   if (isVisitor()) return (await fetched(import("./page/gate.js"))).gateView;

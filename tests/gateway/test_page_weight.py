@@ -31,7 +31,7 @@ VIEWS = {
         92,
         38,
     ),
-    "status": (("status/view.js", "language/answer/zh.js", *DESK), 90, 36),
+    "status": (("status/view.js", "language/details/zh.js", *DESK), 90, 36),
 }
 WHOLE_PAGE_KB = 150
 """Everything there is, packed: both languages, what is fetched at a tap, and what only errors show.

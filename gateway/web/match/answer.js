@@ -1,9 +1,9 @@
 /** The answer to a photo: the place, or "not in the collection", and the other candidates. */
 
+import { errorNotice } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
-import { facts, stageName } from "../page/facts.js";
 import { icon } from "../page/icons.js";
-import { milliseconds, spoken, t } from "../page/language.js";
+import { t, useWords } from "../page/language.js";
 import { about } from "./about.js";
 import { openComparison } from "./comparison.js";
 import { feedbackPanel } from "./feedback.js";
@@ -19,12 +19,6 @@ export function confidenceWords({ confidence, verification, decision }) {
 }
 
 const isUncertain = (reply) => !reply.matched || confidenceWords(reply).bars < 3;
-
-/** The threshold of the answer. */
-function calibrationWords({ calibration, target }) {
-  if (target) return t("answer.calibration.valid", { percent: Number((target * 100).toPrecision(2)) });
-  return t(`answer.calibration.${calibration === "valid" ? "estimate" : calibration}`);
-}
 
 /** @param {(file: File) => void} ask about another thing */
 export function answerPanel(session, ask) {
@@ -145,20 +139,16 @@ function candidateCard(candidate, reply, open) {
   );
 }
 
+/** How the answer was found; its code and texts are fetched when it is opened. */
 function details(reply) {
-  const stages = Object.entries(reply.timings_ms);
-  return h(
-    "details",
-    { class: "details" },
-    h("summary", {}, t("answer.details")),
-    facts([
-      [t("answer.reason"), spoken(reply) || reply.reason],
-      ...(reply.decision ? [[t("answer.calibration"), calibrationWords(reply.decision)]] : []),
-      [t("answer.collection"), reply.collection],
-      [t("answer.encoder"), reply.models.encoder],
-      [t("answer.verifier"), reply.models.verifier ?? t("answer.verifier.none")],
-      ...stages.map(([stage, ms]) => [stageName(stage), milliseconds(ms)]),
-      [t("answer.request"), reply.request_id],
-    ]),
-  );
+  const body = h("div");
+  async function load() {
+    try {
+      const [{ detailsOf }] = await Promise.all([import("./details.js"), useWords("details/")]);
+      body.replaceChildren(detailsOf(reply));
+    } catch {
+      body.replaceChildren(errorNotice({ code: "network" }, { retry: load }));
+    }
+  }
+  return h("details", { class: "details", ontoggle: load }, h("summary", {}, t("answer.details")), body);
 }

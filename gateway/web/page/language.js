@@ -29,7 +29,7 @@ export async function useLanguage(language, { remember = false } = {}) {
   if (remember) device.set(REMEMBERED, language);
 }
 
-/** Load the texts of `part` too, now and after a change of language: "answer/", or "desk/" for operators. */
+/** Load the texts of `part` too, now and after a change of language: such as "answer/", or "desk/" for operators. */
 export function useWords(part) {
   if (!parts.has(part)) {
     const fetched = wordsOf(part, current).then((words) => Object.assign(messages, words));
