@@ -80,6 +80,10 @@ class QuestionThresholdBody(BaseModel):
     threshold: float = Field(description="log-odds; one of the photos alone must have a higher score")
     promised: bool = Field(description="whether the target is promised for such questions; false: an estimate")
     needed_unknown: int = Field(description="number of unknown photos needed for that promise")
+    maybe_threshold: float | None = Field(
+        description="log-odds; if one of the photos alone has a higher score, and the question is not answered, the "
+        "answer is `maybe`; null: there is none, because `maybe_target` is not promised or not above the target"
+    )
 
 
 class CalibrationBody(BaseModel):
@@ -100,6 +104,9 @@ class CalibrationBody(BaseModel):
     simulated: bool = Field(
         description="true: some of these photos are the collection's own, changed as if taken again; visitors' photos "
         "are harder, so expect fewer answers than `answered` and `right` say"
+    )
+    maybe_target: float = Field(
+        description="share of questions about nothing in the collection that may be answered with `match` or `maybe`"
     )
     questions: list[QuestionThresholdBody] = Field(description="thresholds of questions of one to five photos")
     false_answers: IntervalBody = Field(description="unknown photos that are answered")

@@ -28,6 +28,7 @@ IMAGE: dict[str, Any] = {
 
 MATCHED: dict[str, Any] = {
     "matched": True,
+    "answer": "match",
     "place": PLACE,
     "confidence": 0.98,
     "reason": "verified: 214 points agree",
@@ -60,6 +61,7 @@ MATCHED: dict[str, Any] = {
 NOT_MATCHED: dict[str, Any] = {
     **MATCHED,
     "matched": False,
+    "answer": "none",
     "place": None,
     "confidence": 0.04,
     "reason": "no candidate was verified; the nearest: only 6 points agree",

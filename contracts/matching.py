@@ -69,6 +69,10 @@ class MatchReply(BaseModel):
     model_config = {"json_schema_extra": {"examples": [examples.MATCHED, examples.NOT_MATCHED]}}
 
     matched: bool
+    answer: Literal["match", "maybe", "none"] = Field(
+        description="`match`: as `matched`; `maybe`: not matched, but the first candidate may be it, so show it and "
+        "ask; `none`: nothing in the collection. See `decision.maybe_threshold`"
+    )
     place: PlaceBody | None = Field(description="the place, or null: not in the collection")
     confidence: float = Field(ge=0, le=1, description="confidence that the first candidate shows the query's place")
     decision: DecisionBody | None = Field(

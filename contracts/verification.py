@@ -147,6 +147,15 @@ class DecisionBody(BaseModel):
     stale_because: str | None = Field(
         default=None, description="what has changed: the models, the size of the collection, or the kind of request"
     )
+    maybe_threshold: float | None = Field(
+        default=None,
+        description="the answer is `maybe` if the score is above this and not above `threshold`; null: there is no "
+        "`maybe`, because the collection has no calibration that promises `maybe_target`",
+    )
+    maybe_target: float | None = Field(
+        default=None,
+        description="share of questions about nothing in the collection that may be answered with `match` or `maybe`",
+    )
 
 
 class RankedVerdict(BaseModel):
@@ -169,6 +178,7 @@ class VerifyReply(BaseModel):
         description="ids of candidates deleted since they were retrieved, or whose photo cannot be read",
     )
     matched: bool
+    maybe: bool = Field(default=False, description="not matched, but the first candidate is worth comparing")
     confidence: float = Field(ge=0, le=1)
     decision: DecisionBody | None = Field(default=None, description="null without candidates")
     reason: str

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from core.building.labels import read_folder, true_places
 from core.calibration.bounds import Interval, least_count
-from core.calibration.calibration import Calibration, calibrate, check_target, choose_unknown, describe
+from core.calibration.calibration import MAYBE_TARGET, Calibration, calibrate, check_target, choose_unknown, describe
 from core.calibration.samples import Origin, Sample
 from core.errors import SemanticMatchError
 from core.evaluation.calibration_queries import QueryPhoto, asking, gallery_photos, labelled_photos, take
@@ -135,9 +135,11 @@ def print_report(calibration: Calibration) -> None:
     ):
         print(f"{name:24} {_say(interval)}")
     print(f"calibration error (ECE)  {report.reliability.error:.3f}")
-    print("\nphotos in a question  one of them must score above")
+    print(f"\nmaybe: at most {MAYBE_TARGET:.0%} of questions about nothing get an answer or a maybe")
+    print("photos in a question  one of them must score above     for a maybe")
     for question in report.questions:
-        print(f"{question.photos:20}  {question.threshold:24.2f}{_mark(question.promised)}")
+        maybe = "-" if question.maybe_threshold is None else f"{question.maybe_threshold:.2f}"
+        print(f"{question.photos:20}  {question.threshold:24.2f} {maybe:>15}{_mark(question.promised)}")
     print("\nother targets      threshold  known photos answered")
     for target in TARGETS:
         other = calibration.with_target(target)

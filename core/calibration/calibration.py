@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from core.calibration.bounds import Interval, conformal_threshold, exact_interval, least_count, tail_threshold
+from core.calibration.questions import QuestionThreshold
 from core.calibration.reliability import Reliability, fit_scaling, probability, reliability
 from core.calibration.samples import NOTHING_FOUND, ORIGINS, Origin, Sample
 from core.errors import InvalidRequest
@@ -16,6 +17,8 @@ LEAST_UNKNOWN = 8
 """Fewer unknown photos say nothing about a threshold."""
 SHIPPED_THRESHOLD = 0.0
 """Score above which an uncalibrated collection answers."""
+MAYBE_TARGET = 0.2
+"""Share of questions about nothing in the collection that may get an answer or a place to compare with."""
 MOST_PHOTOS = 5
 """A calibration is described for questions of one to so many photos."""
 LEAST_PLACES = 10
@@ -90,7 +93,7 @@ class Calibration:
         """Whether a photo whose first place has this score is answered."""
         return score > self.threshold
 
-    def threshold_for(self, photos: int) -> "QuestionThreshold":
+    def threshold_for(self, photos: int) -> QuestionThreshold:
         """Return the threshold of a question of so many different photos, drawn from the same samples.
 
         See ``choose_threshold``; never below the stored threshold.
@@ -99,9 +102,19 @@ class Calibration:
             InvalidRequest: the samples have too few unknown photos.
         """
         if photos == 1:
-            return QuestionThreshold(1, self.threshold, self.promised, least_count(self.target))
-        threshold, promised = choose_threshold(self.samples, self.target, self.places, photos)
-        return QuestionThreshold(photos, max(threshold, self.threshold), promised, least_count(self.target / photos))
+            threshold, promised = self.threshold, self.promised
+        else:
+            threshold, promised = choose_threshold(self.samples, self.target, self.places, photos)
+            threshold = max(threshold, self.threshold)
+        needed = least_count(self.target / photos)
+        return QuestionThreshold(photos, threshold, promised, needed, self._maybe_threshold(photos, threshold))
+
+    def _maybe_threshold(self, photos: int, below: float) -> float | None:
+        try:
+            threshold, promised = choose_threshold(self.samples, MAYBE_TARGET, self.places, photos)
+        except InvalidRequest:  # too few unknown photos
+            return None
+        return threshold if promised and threshold < below else None
 
     def with_target(self, target: float) -> "Calibration":
         """The same samples under another target."""
@@ -127,23 +140,6 @@ class Calibration:
             return cls(models=models, samples=samples, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidRequest("the stored calibration cannot be read; calibrate again") from error
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionThreshold:
-    """When a question of several photos is answered.
-
-    Attributes:
-        photos: number of different photos, >= 1.
-        threshold: log-odds; one of the photos alone must have a higher score.
-        promised: this keeps the calibration's target for such questions; else it is an estimate.
-        needed_unknown: how many unknown photos that promise needs.
-    """
-
-    photos: int
-    threshold: float
-    promised: bool
-    needed_unknown: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, Protocol
 
-from core.calibration.calibration import SHIPPED_THRESHOLD, Calibration, Models, QuestionThreshold
+from core.calibration.calibration import SHIPPED_THRESHOLD, Calibration, Models
+from core.calibration.questions import QuestionThreshold
 from core.calibration.reliability import probability
 from core.errors import InvalidRequest
 
@@ -25,12 +26,14 @@ class Acceptance:
         stale_because: why the collection's calibration promises nothing here, for people; None where it does, or where
             there is none. Where scores mean what they meant, its threshold still decides.
         promised: the calibration's target holds for this query; False without a calibration.
+        maybe_threshold: see ``QuestionThreshold``; None where the calibration promises nothing of it for this query.
     """
 
     threshold: float = SHIPPED_THRESHOLD
     calibration: Calibration | None = None
     stale_because: str | None = None
     promised: bool = False
+    maybe_threshold: float | None = None
 
     @property
     def alone(self) -> bool:
@@ -148,11 +151,18 @@ def choose_acceptance(stored: str | None, conditions: QueryConditions, default: 
     changed = calibration.models.difference(conditions.models)
     if changed is not None:
         return replace(default, stale_because=f"another {changed}")
-    stale_because = _difference(calibration, question, conditions)
-    return Acceptance(question.threshold, calibration, stale_because, question.promised and stale_because is None)
+    other = _difference(calibration, conditions)
+    stale_because = other or _too_few_samples(calibration, question)
+    return Acceptance(
+        threshold=question.threshold,
+        calibration=calibration,
+        stale_because=stale_because,
+        promised=question.promised and stale_because is None,
+        maybe_threshold=question.maybe_threshold if other is None else None,
+    )
 
 
-def _difference(calibration: Calibration, question: QuestionThreshold, conditions: QueryConditions) -> str | None:
+def _difference(calibration: Calibration, conditions: QueryConditions) -> str | None:
     """Return why the calibration promises nothing for these conditions; None if it does."""
     if conditions.places and calibration.places:
         change = conditions.places / calibration.places
@@ -160,6 +170,11 @@ def _difference(calibration: Calibration, question: QuestionThreshold, condition
             return f"the collection had {calibration.places} places and has {conditions.places}"
     if conditions.considered > PLACES_CONSIDERED:
         return f"{conditions.considered} places are considered, not {PLACES_CONSIDERED}"
+    return None
+
+
+def _too_few_samples(calibration: Calibration, question: QuestionThreshold) -> str | None:
+    """Return why the calibration promises nothing for so many photos, though for one; None if it does."""
     if question.photos > 1 and not question.promised:
         return (
             f"{question.photos} photos are asked about together; to promise {calibration.target:.1%} of such "

@@ -28,6 +28,8 @@ class Decision:
             one; None likewise. With a calibration it must be above the threshold too: photos that agree raise the
             score and the confidence, but open no threshold.
         evidence: what the score was drawn from; None likewise.
+        is_maybe: not matched, but the first candidate is worth comparing with the photo; see
+            ``Acceptance.maybe_threshold``.
     """
 
     matched: bool
@@ -37,6 +39,7 @@ class Decision:
     threshold: float | None = None
     photo_score: float | None = None
     evidence: PlaceEvidence | None = None
+    is_maybe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,10 @@ def rank(
     best = pairs[order[0]]
     score = scores[best.place_id] - rule.contributions(evidence[best.place_id]).get("location", 0.0)
     photo_score = _score_alone([pairs[index] for index in usable], best.place_id, rule, score)
-    matched = (min(score, photo_score) if acceptance.alone else score) > acceptance.threshold
-    words = "verified" if matched else "no candidate was verified; the nearest"
+    deciding = min(score, photo_score) if acceptance.alone else score
+    matched = deciding > acceptance.threshold
+    is_maybe = not matched and acceptance.maybe_threshold is not None and deciding > acceptance.maybe_threshold
+    words = "verified" if matched else "perhaps" if is_maybe else "no candidate was verified; the nearest"
     decision = Decision(
         matched=matched,
         confidence=acceptance.confidence(score),
@@ -153,6 +158,7 @@ def rank(
         threshold=acceptance.threshold,
         photo_score=photo_score,
         evidence=evidence[best.place_id],
+        is_maybe=is_maybe,
     )
     return Ranking(order, scores, decision)
 

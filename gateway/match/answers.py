@@ -61,6 +61,7 @@ def retrieval_answer(found: Sequence[SearchReply], fields: MatchFields) -> Match
     skipped = not (fields.verify and candidates)
     return MatchReply(
         matched=decision.matched,
+        answer="match" if decision.matched else "none",
         place=candidates[0].place if decision.matched and candidates else None,
         confidence=decision.confidence,
         reason=decision.reason if skipped else f"{decision.reason} (the verifier is unavailable)",
@@ -88,8 +89,10 @@ def verified_answer(found: Sequence[SearchReply], verified: VerifyReply, fields:
         for rank, pair in enumerate(_once_each(ranked, found)[: fields.top_k], start=1)
     ]
     unsure = not verified.matched and _looks_left_out(found)
+    maybe = verified.maybe and bool(candidates)
     return MatchReply(
         matched=verified.matched,
+        answer="match" if verified.matched else "maybe" if maybe else "none",
         place=candidates[0].place if verified.matched and candidates else None,
         confidence=verified.confidence,
         decision=verified.decision,

@@ -20,6 +20,7 @@ from contracts.verification import (
     VerifyReply,
     VerifyRequest,
 )
+from core.calibration.calibration import MAYBE_TARGET
 from core.decision.explanations import Explanation, Language, Reason
 from core.decision.matched_region import MatchedRegion
 from core.results import Correspondences, Verdict
@@ -114,6 +115,7 @@ async def verify(
         ],
         dropped=verified.dropped,
         matched=verified.decision.matched,
+        maybe=verified.decision.is_maybe,
         confidence=verified.decision.confidence,
         decision=_decision_body(verified),
         reason=verified.decision.reason,
@@ -193,6 +195,8 @@ def _decision_body(verified: Verified) -> DecisionBody | None:
         calibration=acceptance.state,
         target=acceptance.calibration.target if acceptance.calibration and acceptance.promised else None,
         stale_because=acceptance.stale_because,
+        maybe_threshold=acceptance.maybe_threshold,
+        maybe_target=None if acceptance.maybe_threshold is None else MAYBE_TARGET,
     )
 
 

@@ -24,9 +24,11 @@ class Product:
 
     Attributes:
         address: where its page is.
+        data: folder of its gallery.
     """
 
     address: str
+    data: Path
 
     def add(self, collection: str, place: str, photos: Sequence[tuple[str, bytes]], description: str = "") -> None:
         """Put photos (file name, bytes) of one place into a collection."""
@@ -60,7 +62,7 @@ def start_product(gallery: Path, **settings: str) -> Iterator[Product]:
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_until_ready(address, process, log)
-            yield Product(address)
+            yield Product(address, gallery / "data")
         finally:
             process.terminate()
             process.wait(timeout=30)

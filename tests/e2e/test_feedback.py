@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from calibrated import calibrate_to_maybe
 from e2e.product import Product
-from e2e.scenes import fill, snapshot, stranger
+from e2e.scenes import DESCRIPTION, fill, snapshot, stranger
 from e2e.visitor import PHONE, Visitor
 from playwright.sync_api import Browser, Locator, expect
 
@@ -22,9 +23,9 @@ def commented(product: Product) -> Product:
     return product
 
 
-def last_said(product: Product) -> Any:
+def last_said(product: Product, collection: str = "commented") -> Any:
     """What is on record of the newest match that was commented: verdict and place."""
-    answer = httpx.get(f"{product.address}/collections/commented/matches", params={"commented": True, "limit": 1})
+    answer = httpx.get(f"{product.address}/collections/{collection}/matches", params={"commented": True, "limit": 1})
     (newest,) = answer.json()["matches"]
     return newest["feedback"]["verdict"], newest["feedback"]["place_id"]
 
@@ -108,3 +109,25 @@ def test_where_the_server_keeps_nothing_the_question_is_not_asked_twice(browser:
     expect(visitor.page.locator(".feedback")).to_have_count(0)
     assert visitor.complaints == []
     visitor.leave()
+
+
+def test_a_visitor_is_asked_about_a_place_that_is_not_certain(visit: Visit, product: Product) -> None:
+    """Between the two thresholds of a calibration the page asks; one tap confirms the place, another takes it back."""
+    fill(product, "unsure")
+    photo = {"file": ("cat.jpg", snapshot("Cat Chelsea"))}
+    certain = httpx.post(f"{product.address}/match", files=photo, data={"collection": "unsure"}, timeout=120).json()
+    calibrate_to_maybe(product.data, certain)
+    visitor = visit("#/match?collection=unsure", device=PHONE)
+    visitor.show_photo(snapshot("Cat Chelsea"))
+
+    expect(visitor.page.get_by_role("heading", name="Cat Chelsea")).to_be_visible()
+    expect(visitor.page.locator(".eyebrow")).to_have_text("Perhaps")
+    expect(visitor.page.get_by_role("heading", name="Is it this one?")).to_be_visible()
+    say(visitor, "Yes, it is")
+    assert last_said(product, "unsure") == ("other_place", "Cat Chelsea")
+    expect(visitor.page.get_by_role("button", name="It is something else")).to_be_hidden()
+    visitor.page.get_by_role("button", name="Read about “Cat Chelsea”", exact=True).click()
+    expect(visitor.page.get_by_role("dialog")).to_contain_text(DESCRIPTION)
+    visitor.page.keyboard.press("Escape")
+    say(visitor, "No, it is not")
+    assert last_said(product, "unsure") == ("wrong", None)

@@ -11,7 +11,14 @@ from e2e.scenes import fill, snapshot
 from e2e.visitor import DESKTOP, PHONE, Visitor
 from playwright.sync_api import Page, Route, expect
 
-from contracts.calibration import CalibrationBody, CalibrationJob, CalibrationReply, CurvePoint, IntervalBody
+from contracts.calibration import (
+    CalibrationBody,
+    CalibrationJob,
+    CalibrationReply,
+    CurvePoint,
+    IntervalBody,
+    QuestionThresholdBody,
+)
 from contracts.collections import (
     AdviceBody,
     AdviceList,
@@ -177,7 +184,10 @@ def a_reply(collection: str, target: float | None, job: CalibrationJob | None) -
         target=target, threshold=0, threshold_confidence=0.5, promised=True, needed_unknown=99, unknown_by_origin={},
         known_by_origin={"simulated": 80}, false_answers=interval(0), answered=interval(0.5), right=interval(0.5),
         wrong_place=interval(0), reliability=[], calibration_error=None, curve=curve, encoder="e", verifier="v",
-        prompt_style=None, made_at="2026-01-01T00:00:00+00:00", simulated=True, questions=[],
+        prompt_style=None, made_at="2026-01-01T00:00:00+00:00", simulated=True, maybe_target=0.2,
+        questions=[
+            QuestionThresholdBody(photos=1, threshold=0, promised=True, needed_unknown=99, maybe_threshold=-1),
+        ],
     )  # fmt: skip
     return CalibrationReply(collection=collection, state="valid", calibration=body, job=job)
 

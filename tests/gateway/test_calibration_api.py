@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from calibrated import calibrate_to_maybe
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode, see_again
 from fakes.verifiers import ScriptedVerifier
@@ -129,12 +130,30 @@ def test_the_promise_of_several_photos_is_that_of_the_question(product: AppClien
 
     two, three = ask(2), ask(3)
 
-    assert (two["calibration"], two["target"]) == ("valid", 0.2)
+    assert (two["calibration"], two["target"], two["maybe_threshold"]) == ("valid", 0.2, None)
     assert two["threshold"] == pytest.approx(questions[1]["threshold"])
     assert two["photo_score"] <= two["score"]
     assert (three["calibration"], three["target"]) == ("stale", None)
     assert three["threshold"] == pytest.approx(questions[2]["threshold"])
     assert "3 photos are asked about together" in three["stale_because"]
+
+
+def test_a_photo_between_the_two_thresholds_is_a_maybe(product: AppClient, tmp_path: Path):
+    """It is no match and has no place; its first candidate is the place to ask about. Uncalibrated, it was a match."""
+    photo = {"file": ("q.jpg", encode(draw_place(3)))}
+    first = product.post("/match", files=photo).json()
+    calibrate_to_maybe(tmp_path / "gallery", first)
+
+    reply = product.post("/match", files=photo).json()
+    unverified = product.post("/match", files=photo, data={"verify": "false"}).json()
+
+    assert (first["answer"], first["matched"], first["decision"]["maybe_threshold"]) == ("match", True, None)
+    assert (reply["answer"], reply["matched"], reply["place"]) == ("maybe", False, None)
+    assert reply["candidates"][0]["place"] == first["place"]
+    decision = reply["decision"]
+    assert decision["maybe_threshold"] < decision["score"] < decision["threshold"]
+    assert (decision["maybe_target"], decision["target"]) == (0.2, 0.02)
+    assert unverified["answer"] == ("match" if unverified["matched"] else "none")
 
 
 def test_another_verifier_makes_it_stale(start: Callable[..., AppClient], product: AppClient):

@@ -48,7 +48,7 @@ export function calibrationContent(collection, section) {
     }
   };
 
-  function slider({ curve, target, promised, needed_unknown: needed, made_at: madeAt, known_by_origin: known }) {
+  function slider({ curve, target, promised, needed_unknown: needed, made_at: madeAt, known_by_origin: known, ...maybe }) {
     const nearest = (wanted) =>
       curve.reduce((best, point, at) => (Math.abs(point.target - wanted) < Math.abs(curve[best].target - wanted) ? at : best), 0);
     const words = h("p", { class: "promise" });
@@ -84,6 +84,8 @@ export function calibrationContent(collection, section) {
       h("div", { class: "ends muted", "aria-hidden": "true" }, h("span", {}, t("calibration.rarely")), h("span", {}, t("calibration.often"))),
       words,
       basis,
+      maybe.questions[0].maybe_threshold !== null &&
+        h("p", { class: "muted" }, t("calibration.maybe", { target: percent(maybe.maybe_target) })),
       h("p", { class: "muted" }, t("calibration.made", { when: when(madeAt), promised: String(promised) })),
     );
   }

@@ -1,4 +1,4 @@
-/** The answer to a photo: the place, or "not in the collection", and the other candidates. */
+/** The answer to a photo: the place, a place to compare with, or "not in the collection"; and the other candidates. */
 
 import { errorNotice } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
@@ -18,6 +18,7 @@ export function confidenceWords({ confidence, verification, decision }) {
   return { key: WORDS[bars - 1], bars };
 }
 
+const isMaybe = (reply) => reply.answer === "maybe";
 const isUncertain = (reply) => !reply.matched || confidenceWords(reply).bars < 3;
 
 /** @param {(file: File) => void} ask about another thing */
@@ -39,7 +40,7 @@ export function answerPanel(session, ask) {
     h(
       "div",
       { class: "said" },
-      reply.matched ? recognised(reply, compare) : unrecognised(),
+      reply.matched ? recognised(reply, compare) : isMaybe(reply) ? perhaps(reply, compare) : unrecognised(),
       reply.verification === "unavailable" && h("p", { class: "notice" }, icon("alert"), t("answer.unverified")),
     ),
     h(
@@ -53,7 +54,7 @@ export function answerPanel(session, ask) {
       h(
         "section",
         { class: "others" },
-        h("h2", {}, t(reply.matched ? "answer.others" : "answer.none.guesses")),
+        h("h2", {}, t(reply.matched || isMaybe(reply) ? "answer.others" : "answer.none.guesses")),
         h(
           "ul",
           { class: "cards" },
@@ -100,6 +101,18 @@ function recognised(reply, compare) {
   ];
 }
 
+/** A place to compare with; the feedback below asks whether it is this one. */
+function perhaps(reply, compare) {
+  const [candidate] = reply.candidates;
+  announce(t("answer.maybe.announce", { place: candidate.place.name }));
+  return [
+    h("p", { class: "eyebrow" }, t("answer.maybe.eyebrow")),
+    h("h1", { class: "place-name" }, candidate.place.name),
+    h("p", { class: "description" }, t("answer.maybe.text")),
+    h("ul", { class: "cards" }, candidateCard(candidate, reply, () => compare(0))),
+  ];
+}
+
 function unrecognised() {
   announce(t("answer.none.announce"));
   return [
@@ -111,7 +124,7 @@ function unrecognised() {
 
 /** The other candidates; with a certain answer, only those that were not rejected. */
 function considered(reply) {
-  if (!reply.matched) return reply.candidates;
+  if (!reply.matched) return isMaybe(reply) ? reply.candidates.slice(1) : reply.candidates;
   return reply.candidates.slice(1).filter(({ verdict }) => isUncertain(reply) || verdict?.is_match);
 }
 

@@ -14,9 +14,11 @@ const REFUSALS = ["unknown_match", "unauthorized", "forbidden"];
  */
 export function feedbackPanel(session, open) {
   const { reply } = session;
-  const others = reply.matched ? reply.candidates.slice(1) : reply.candidates;
+  const maybe = reply.answer === "maybe" ? reply.candidates[0].place.id : null;
+  const others = reply.matched || maybe ? reply.candidates.slice(1) : reply.candidates;
   // "Right" under "not found" would be ambiguous, so the question names its subject.
-  const asked = reply.matched ? "feedback" : "feedback.none";
+  const asked = reply.matched ? "feedback" : maybe ? "feedback.maybe" : "feedback.none";
+  const right = maybe ? `place ${maybe}` : "right";
   const buttons = new Map();
 
   const choice = (name, label, verdict, placeId = null) => {
@@ -44,7 +46,7 @@ export function feedbackPanel(session, open) {
   const choices = h(
     "div",
     { class: "row" },
-    choice("right", [icon("check"), t(`${asked}.right`)], "right"),
+    choice(right, [icon("check"), t(`${asked}.right`)], maybe ? "other_place" : "right", maybe),
     choice("wrong", [icon("cross"), t(`${asked}.wrong`)], "wrong"),
   );
   const instead = h(
@@ -61,11 +63,11 @@ export function feedbackPanel(session, open) {
   function show(key) {
     const said = session.feedback;
     for (const [name, button] of buttons) {
-      const isWrong = name === "wrong" && said !== null && said !== "right";
+      const isWrong = name === "wrong" && said !== null && said !== right;
       button.setAttribute("aria-pressed", String(name === said || isWrong));
     }
     choices.hidden = !session.takesFeedback;
-    instead.hidden = !session.takesFeedback || said === null || said === "right";
+    instead.hidden = !session.takesFeedback || said === null || said === right;
     note.textContent = key ? t(key) : "";
     read.hidden = claimed() < 0;
     if (!read.hidden) read.lastChild.textContent = t("feedback.read", { name: reply.candidates[claimed()].place.name });

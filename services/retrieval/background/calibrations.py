@@ -19,7 +19,7 @@ from contracts.calibration import (
 )
 from contracts.feedback import verifier_asked
 from core.calibration.bounds import Interval, exact_interval
-from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, describe
+from core.calibration.calibration import MAYBE_TARGET, Calibration, Models, calibrate, choose_threshold, describe
 from core.calibration.samples import Sample
 from core.decision.acceptance import QueryConditions, choose_acceptance
 from core.decision.rule import models_in_use
@@ -204,12 +204,14 @@ def calibration_body(calibration: Calibration) -> CalibrationBody:
         unknown_by_origin=dict(report.unknown_by_origin),
         known_by_origin=dict(report.known_by_origin),
         simulated=report.simulated,
+        maybe_target=MAYBE_TARGET,
         questions=[
             QuestionThresholdBody(
                 photos=question.photos,
                 threshold=question.threshold,
                 promised=question.promised,
                 needed_unknown=question.needed_unknown,
+                maybe_threshold=question.maybe_threshold,
             )
             for question in report.questions
         ],

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from core.calibration.bounds import conformal_threshold, exact_interval, least_count, tail_threshold
-from core.calibration.calibration import Calibration, Models, calibrate, choose_threshold, choose_unknown, describe
+from core.calibration.calibration import (
+    MAYBE_TARGET,
+    Calibration,
+    Models,
+    calibrate,
+    choose_threshold,
+    choose_unknown,
+    describe,
+)
 from core.calibration.reliability import fit_scaling, probability, reliability
 from core.calibration.samples import Sample
 from core.errors import InvalidRequest
@@ -138,6 +146,32 @@ class TestQuestionsOfSeveralPhotos:
         assert [question.promised for question in describe(few).questions] == [True] * 4 + [False]
         assert [question.needed_unknown for question in describe(few).questions] == [19, 39, 59, 79, 99]
         assert describe(few).questions[0].threshold == few.threshold
+
+
+class TestMaybe:
+    def test_its_share_is_promised_of_questions_too(self):
+        """At most one in five questions about nothing passes the second threshold, of one photo or of several."""
+        chance = np.random.default_rng(11)
+        for photos in (1, 3):
+            rates = []
+            for _ in range(300):
+                calibration = calibrate(unknown(chance.normal(size=60)), 0.05, MODELS)
+                threshold = calibration.threshold_for(photos).maybe_threshold
+                rates.append(np.mean(chance.normal(size=(300, photos)).max(axis=1) > threshold))
+
+            assert np.mean(rates) <= MAYBE_TARGET + 3 * np.std(rates) / np.sqrt(300)
+            assert np.mean(rates) > MAYBE_TARGET / 2  # it is no threshold that nothing passes
+
+    def test_there_is_none_that_is_not_promised(self):
+        """Too few unknown photos, a handful of places left out, or a target as loose: no second threshold is given."""
+        few = calibrate(unknown(np.linspace(-6, 1, 23)), 0.05, MODELS)
+        small = calibrate(unknown(np.linspace(-3, 3, 60), "left out"), 0.05, MODELS, places=5)
+        loose = calibrate(unknown(np.linspace(-6, 1, 60)), MAYBE_TARGET, MODELS)
+
+        assert few.threshold_for(4).maybe_threshold < few.threshold_for(4).threshold
+        assert few.threshold_for(5).maybe_threshold is None
+        assert small.threshold_for(1).maybe_threshold is None
+        assert loose.threshold_for(1).maybe_threshold is None
 
 
 class TestTheReport:

@@ -51,8 +51,18 @@ def test_another_model_makes_it_stale(stored, changes, what):
 
 
 def test_without_calibration_the_shipped_rule_holds():
-    """An uncalibrated collection is answered from even odds on."""
-    assert (choose(None).state, choose(None).threshold) == ("none", 0.0)
+    """An uncalibrated collection is answered from even odds on, and knows no maybe."""
+    assert (choose(None).state, choose(None).threshold, choose(None).maybe_threshold) == ("none", 0.0, None)
+
+
+def test_a_maybe_needs_a_calibration_that_promises_it(stored):
+    """Its threshold lies below that of an answer; other models, or a collection of another size, leave none."""
+    stored = calibrate(SAMPLES, 0.05, MODELS, places=40).to_json()
+
+    assert choose(stored).maybe_threshold < choose(stored).threshold
+    assert choose(stored, QueryConditions(MODELS, photos=3)).maybe_threshold is not None
+    assert choose(stored, verifier="verifier 2").maybe_threshold is None
+    assert choose(stored, QueryConditions(MODELS, places=90)).maybe_threshold is None
 
 
 @pytest.mark.parametrize(

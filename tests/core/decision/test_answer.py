@@ -228,6 +228,17 @@ def test_photos_that_agree_open_no_calibrated_threshold(confidence: float, is_ca
     assert decision.confidence > alone.confidence
 
 
+@pytest.mark.parametrize(("confidence", "reason"), [(0.95, "verified"), (0.6, "perhaps"), (0.1, "no candidate")])
+def test_a_maybe_lies_between_two_thresholds(confidence: float, reason: str):
+    """Above the second threshold and not above the first; it is no match, and its place comes first."""
+    acceptance = Acceptance(2.0, maybe_threshold=-1.0)
+
+    decision = rank([judged("a", confidence), judged("b", 0.05)], weigh(verdict=1.0), acceptance).decision
+
+    assert (decision.matched, decision.is_maybe) == (reason == "verified", reason == "perhaps")
+    assert decision.reason.startswith(reason)
+
+
 def test_photos_that_disagree_do_not_pass_by_one_of_them():
     """A photo that clearly shows another place speaks against the answer, as it always did."""
     rule = weigh(verdict=1.0, rival=-1.0)

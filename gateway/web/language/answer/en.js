@@ -10,6 +10,9 @@ export default {
   share: "Share",
   "share.copied": "The link has been copied.",
   "answer.others": "It could also be",
+  "answer.maybe.eyebrow": "Perhaps",
+  "answer.maybe.text": "We are not sure. Compare your photo with this one.",
+  "answer.maybe.announce": "Perhaps this is {place}. Is it this one?",
   "answer.none.eyebrow": "No match",
   "answer.none.title": "This is not in the collection, as far as we can tell",
   "answer.none.text":
@@ -29,6 +32,9 @@ export default {
   "answer.details": "How this was found",
 
   "feedback.question": "Is this right?",
+  "feedback.maybe.question": "Is it this one?",
+  "feedback.maybe.right": "Yes, it is",
+  "feedback.maybe.wrong": "No, it is not",
   "feedback.none.question": "Is it really not here?",
   "feedback.none.right": "It is not here",
   "feedback.none.wrong": "It is here",

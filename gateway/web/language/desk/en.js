@@ -69,6 +69,8 @@ export default {
     "Most of these are the collection's own photos, altered to look taken by visitors. Visitors' real photos are harder: expect a smaller share.",
   "calibration.promised": "Enough photos were tried to promise this.",
   "calibration.estimate": "An estimate: to promise it, {needed} photos of something else would be needed.",
+  "calibration.maybe":
+    "Photos that do not quite get an answer may get a question: is it this one? With it, at most {target} of photos of something else get a reply.",
   "calibration.made": "Measured on {when}.",
   "calibration.none": "This collection has not been measured yet; a general rule decides.",
   "calibration.stale": "The models have changed since this was measured; until you measure again, a general rule decides.",

@@ -65,6 +65,7 @@ export default {
     "其中多数由图库自身的照片模拟游客拍摄而成。游客实际拍的照片更难辨认，能认出的比例会低一些。",
   "calibration.promised": "测试照片足够多，误认比例有保证。",
   "calibration.estimate": "误认比例只是估计：要有保证，需要 {needed} 张未收录事物的照片。",
+  "calibration.maybe": "把握略有不足时，会先问游客“是它吗？”；连同这类询问，未收录事物的照片最多有 {target} 会得到回应。",
   "calibration.made": "测量时间：{when}。",
   "calibration.none": "此图库尚未测量，目前按通用标准判断。",
   "calibration.stale": "测量之后模型已更换；重新测量之前按通用标准判断。",

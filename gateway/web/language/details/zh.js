@@ -22,7 +22,7 @@ export default {
   "stage.retrieval_second_features": "其中：ALIKED",
   "stage.retrieval_total": "检索合计",
   "stage.verification_wait": "仔细比对：等待",
-  "stage.verification_gallery": "仔细比对：读取图库照片",
+  "stage.verification_gallery": "仔细比对：读取照片",
   "stage.verification_verify": "仔细比对：比对",
   "stage.verification_first_stage": "其中：第一阶段",
   "stage.verification_second_stage": "其中：第二阶段",
