@@ -7,7 +7,7 @@ query is asked about once as it is, and once with its place left out; the answer
 so that a second run measures nothing anew. Prints, for each set: top-1 without a threshold; for each target the false
 answers to queries of nothing in the collection, how often they stayed within the target and within the calibration's
 own interval, right and wrong answers; the same with the rule itself fitted on the calibrated half; what each signal
-adds; the time per match. Exits with 1 if a bar is missed.
+adds; how often the answer is "maybe", and how often that is right; the time per match. Exits with 1 if a bar is missed.
 
 The promise counts questions, of one to five photos. An unknown thing has often one photo only, so a question of several
 photos is put together of photos of different unknown things. This is the worst case: every further photo is another
@@ -17,33 +17,23 @@ the figures are upper bounds.
 """
 
 import argparse
-import json
 import math
 import random
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
 
 from benchmarks.bars import compare
+from benchmarks.decision_queries import Query, measured_queries
 from benchmarks.logistic import fit_logistic
-from core.building.labels import read_folder
 from core.calibration.calibration import MOST_PHOTOS, Calibration, Models, calibrate, describe
-from core.calibration.samples import NOTHING_FOUND, Sample
-from core.decision.evidence import SIGNALS, VerifiedPair, gather
+from core.calibration.samples import Sample
+from core.decision.evidence import SIGNALS
 from core.decision.rule import DecisionRule, rule_for
-from core.evaluation.calibration_queries import asking, labelled_photos
-from core.m1_retrieval import M1GlobalRetrieval
-from core.matching import Match
 from core.retrieval.retriever import TIME_BUDGET_S
 from core.runtime.threads import limit_threads
-from core.verifiers.geometric import GeometricVerifier
-from scripts import build_database
 
 SETS = ("museum", "scenic", "objects")
 TARGETS = (0.01, 0.02, 0.05)
@@ -77,29 +67,6 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-class Query:
-    """One answered query: evidence per place, and the truth."""
-
-    def __init__(self, record: dict[str, object]) -> None:
-        self.group: str = str(record["group"])
-        self.kind: str = str(record["kind"])
-        self.seconds = float(str(record["seconds"]))
-        self.cpu_s = float(str(record["cpu_s"]))
-        self.places: list[str] = list(record["places"])  # type: ignore[call-overload]
-        self.signals: NDArray[np.float64] = np.array(record["signals"], dtype=np.float64).reshape(-1, len(SIGNALS))
-        self.truth = record["truth"]
-
-    def sample(self, rule: DecisionRule) -> Sample:
-        """Score the query."""
-        known = self.kind == "known"
-        origin = "left out" if self.kind == "left out" else "labelled"
-        if not self.places:
-            return Sample(NOTHING_FOUND, known, False, origin)
-        scores = rule.bias + self.signals @ np.array(rule.weights)
-        first = int(np.argmax(scores))
-        return Sample(float(scores[first]), known, known and self.places[first] == self.truth, origin)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and compare with the bars."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -111,7 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: no evaluation photos in {arguments.eval_dir}: nothing was measured", file=sys.stderr)
         return 2
     limit_threads(1)
-    queries = {name: _measured(arguments.eval_dir / name, arguments.work_dir, arguments.time_budget) for name in SETS}
+    queries = {
+        name: measured_queries(arguments.eval_dir / name, arguments.work_dir, arguments.time_budget) for name in SETS
+    }
     shipped = rule_for("embedded", "geometric")
     figures = {name: _report(name, part, queries, shipped) for name, part in queries.items()}
     _print_ablations(queries)
@@ -128,51 +97,6 @@ def fit_rule(queries: Sequence[Query], signals: Sequence[str] = ("verdict", "mar
     fitted = fit_logistic(x, y.astype(np.float64), weights / weights.mean())
     by_signal = dict(zip(signals, fitted[1:].tolist(), strict=True))
     return DecisionRule(float(fitted[0]), tuple(by_signal.get(name, 0.0) for name in SIGNALS))
-
-
-def _measured(photos: Path, work: Path, budget: float) -> list[Query]:
-    kept = work / f"{photos.name}-{budget:g}s.jsonl"
-    if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        gallery = work / photos.name
-        build_database.main(["--image-dir", str(photos), "--output-dir", str(gallery)])
-        unfinished = kept.with_suffix(".part")
-        with M1GlobalRetrieval("cpu", time_budget_s=budget) as retrieval, unfinished.open("w") as file:
-            retrieval.load_index(gallery)
-            ask, _ = asking(retrieval, GeometricVerifier(), "default")
-            places = {image.place.place_id for image in retrieval.gallery.all_images("default")}
-            queries = list(labelled_photos(read_folder(photos, "query"), places))
-            for number, photo in enumerate(tqdm(queries, desc=photos.name, disable=None)):
-                data = photo.read()
-                for question in photo.questions:
-                    started = time.perf_counter()
-                    match = ask(data, question.exclusion)
-                    seconds = time.perf_counter() - started
-                    kind = "left out" if question.exclusion else "known" if question.truth else "unknown"
-                    group = f"{photos.name}/{question.truth or number}"
-                    file.write(json.dumps(_record(match, kind, group, question.truth, seconds)) + "\n")
-        unfinished.rename(kept)
-    return [Query(json.loads(line)) for line in kept.read_text().splitlines()]
-
-
-def _record(match: Match, kind: str, group: str, truth: str | None, seconds: float) -> dict[str, object]:
-    evidence = gather(
-        [
-            VerifiedPair(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
-            for candidate, verdict in zip(match.ranked, match.verdicts, strict=True)
-        ],
-        margin_floor=rule_for("embedded", "geometric").margin_floor,
-        rival_floor=rule_for("embedded", "geometric").rival_floor,
-    )
-    return {
-        "kind": kind,
-        "group": group,
-        "truth": truth,
-        "seconds": round(seconds, 4),
-        "cpu_s": round(match.cpu_s, 4),
-        "places": list(evidence),
-        "signals": [astuple(each) for each in evidence.values()],
-    }
 
 
 def _report(
@@ -206,6 +130,7 @@ def _report(
                 if target == max(TARGETS):
                     figures |= {"right at 5 %": right, "wrong place at 5 %": wrong}
     figures["1 to 5 photos within the interval"] = _report_questions(part, queries)
+    _report_maybe(part, queries)
     return figures
 
 
@@ -254,6 +179,48 @@ def false_answers(unknown: Sequence[float], calibration: Calibration, photos: in
     refused = sum(score <= threshold for score in unknown)
     drawn = min(photos, len(unknown))
     return 1 - math.comb(refused, drawn) / math.comb(len(unknown), drawn)
+
+
+def _report_maybe(part: Sequence[Query], queries: dict[str, list[Query]]) -> None:
+    """Print how often the answer to one photo is "maybe", with the rule fitted on the calibrated half."""
+    print(f"{'':7}  {'maybe, of known photos':36}of unknown photos")
+    print(f"{'target':>7}  {'right place':18}{'other place':18}{'maybe':18}maybe or match")
+    for target in TARGETS:
+        rows = []
+        for seed in range(SPLITS):
+            seen = _half(queries, seed)
+            rule = fit_rule([q for each in queries.values() for q in each if q.group in seen])
+            calibration = calibrate([q.sample(rule) for q in part if q.group in seen], target, Models("", ""))
+            asked = [q.sample(rule) for q in part if q.group not in seen and q.kind != "left out"]
+            rows.append(maybe_answers(asked, calibration))
+        shares = zip(np.mean(rows, axis=0), np.std(rows, axis=0), strict=True)
+        print(f"{target:7.0%}  " + "".join(f"{f'{mean:.3f} (sd {sd:.3f})':18}" for mean, sd in shares).rstrip())
+
+
+def maybe_answers(asked: Sequence[Sample], calibration: Calibration) -> tuple[float, float, float, float]:
+    """Return how often the answer to one photo is "maybe".
+
+    Args:
+        asked: photos, known and unknown.
+        calibration: gives both thresholds.
+
+    Returns:
+        Shares of the known photos: "maybe" and the right place, "maybe" and another place; and of the unknown photos:
+        "maybe", "maybe" or a match.
+    """
+    question = calibration.threshold_for(1)
+    least = question.threshold if question.maybe_threshold is None else question.maybe_threshold
+
+    def share(counted: list[bool]) -> float:
+        return float(np.mean(counted))
+
+    maybe = [(sample, least < sample.score <= question.threshold) for sample in asked]
+    return (
+        share([said and sample.right for sample, said in maybe if sample.known]),
+        share([said and not sample.right for sample, said in maybe if sample.known]),
+        share([said for sample, said in maybe if not sample.known]),
+        share([sample.score > least for sample, _ in maybe if not sample.known]),
+    )
 
 
 def _split(

@@ -27,6 +27,26 @@ def test_every_question_that_can_be_drawn_is_counted(photos: int):
     assert 0 < share < 1
 
 
+def test_a_maybe_is_counted_between_the_two_thresholds():
+    """Of known photos by whether the place is right; of unknown photos alone, and with those that are answered."""
+    calibration = calibrate([Sample(float(n), False, False, "labelled") for n in range(100)], 0.05, Models("", ""))
+    question = calibration.threshold_for(1)
+    above, between, below = question.threshold + 0.5, question.maybe_threshold + 0.5, question.maybe_threshold
+    known = [(above, True), (between, True), (between, False), (below, True)]
+    asked = [Sample(score, True, right, "labelled") for score, right in known]
+    asked += [Sample(score, False, False, "labelled") for score in (above, between, below, below, below)]
+
+    assert decision.maybe_answers(asked, calibration) == pytest.approx((0.25, 0.25, 0.2, 0.4))
+
+
+def test_without_a_second_threshold_nothing_is_a_maybe():
+    """A target as loose as that of a maybe leaves none."""
+    calibration = calibrate([Sample(float(n), False, False, "labelled") for n in range(100)], 0.2, Models("", ""))
+    asked = [Sample(score, known, known, "labelled") for score in (70.0, 90.0) for known in (True, False)]
+
+    assert decision.maybe_answers(asked, calibration) == pytest.approx((0, 0, 0, 0.5))
+
+
 def record_set(name: str, work: Path, chance: np.random.Generator) -> None:
     """Write what the benchmark keeps of a set: of thirty places as they are and left out, and thirty unknown photos."""
 
@@ -60,6 +80,9 @@ def test_the_figures_of_one_to_five_photos_are_printed_with_their_bar(tmp_path: 
 
     printed = capsys.readouterr().out
     rows = [line.split() for line in printed.splitlines()]
+    maybe = [row for row in rows if len(row) == 13 and row[0] in ("1%", "2%", "5%")]
+    assert [row[0] for row in maybe] == ["1%", "2%", "5%"] * 3
+    assert all(0 <= float(row[-3]) <= 0.4 for row in maybe)
     by_photos = [(row[0], row[1]) for row in rows if len(row) > 2 and row[0] in "12345" and row[1].endswith("%")]
     assert by_photos == [(str(photos), target) for target in ("1%", "2%", "5%") for photos in range(1, 6)] * 3
     assert printed.count("1 to 5 photos within the interval    1.000   >= 0.95   kept") == 3
