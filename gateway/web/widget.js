@@ -9,7 +9,7 @@
   const { height = "640", title = "Semantic Image Matcher", ...address } = script.dataset;
   const frame = document.createElement("iframe");
   frame.src = `${new URL("./", script.src)}?${new URLSearchParams(address)}`;
-  Object.assign(frame, { title, height, width: "100%", allow: "clipboard-write; web-share" });
+  Object.assign(frame, { title, height, width: "100%", allow: "camera; clipboard-write; web-share" });
   frame.style.border = "0"; // by script, because the site's policy may forbid style attributes
   script.after(frame);
 })();

@@ -40,6 +40,7 @@ class Visitor:
         dark: bool = False,
         offline_shell: bool = False,
         script: str = "",
+        permissions: Sequence[str] = (),
     ) -> None:
         self._address = address
         self._context = browser.new_context(
@@ -49,6 +50,7 @@ class Visitor:
             locale=language,
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            permissions=permissions,
             # A service worker would stand between the tests and the requests they interrupt.
             service_workers="allow" if offline_shell else "block",
         )

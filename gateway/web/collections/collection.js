@@ -85,7 +85,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   async function tellOfSample() {
     const state = await sample(currentLanguage());
     if (state.collection !== collection || state.state !== "ready") return;
-    const { samplePanel } = await import("./sample.js");
+    const [{ samplePanel }] = await Promise.all([import("./sample.js"), useWords("sample/")]);
     about.replaceWith(samplePanel(state, session));
   }
 

@@ -48,6 +48,7 @@ export default {
   "match.camera": "Take a photo",
   "match.choose": "Choose a photo",
   "match.hint": "You can also drop a photo here, or paste one.",
+  "match.tips": "Tips for a good photo",
   "match.drop": "Drop the photo",
   "match.where": "Where are you?",
   "match.preparing": "Preparing the photo…",

@@ -48,6 +48,7 @@ export default {
   "match.camera": "拍照",
   "match.choose": "选择照片",
   "match.hint": "也可以把照片拖到这里，或直接粘贴。",
+  "match.tips": "拍摄建议",
   "match.drop": "松开即可识别",
   "match.where": "您在哪里？",
   "match.preparing": "正在准备照片…",

@@ -1,13 +1,13 @@
 /** The answer to a photo: the place, a place to compare with, or "not in the collection"; and the other candidates. */
 
-import { errorNotice } from "../page/dialogs.js";
+import { errorNotice, openFetched } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t, useWords } from "../page/language.js";
 import { about } from "./about.js";
-import { openComparison } from "./comparison.js";
 import { feedbackPanel } from "./feedback.js";
-import { photoButtons, viewButton } from "./ways.js";
+import { isCanvasTrue } from "./photo.js";
+import { openBesideCamera, photoButtons, viewButton } from "./ways.js";
 
 const WORDS = ["answer.probable", "answer.likely", "answer.certain"];
 
@@ -26,7 +26,8 @@ export function answerPanel(session, ask) {
   const { reply, photos } = session;
   const photo = photos[reply.candidates[0]?.photo ?? 0];
   const others = considered(reply);
-  const compare = (index) => openComparison(photos, reply.candidates, index);
+  const compare = (index) =>
+    openFetched(() => [import("./comparison.js")], ({ openComparison }) => openComparison(photos, reply.candidates, index));
   return h(
     "div",
     { class: `answer ${reply.matched ? "found" : "unknown"}` },
@@ -46,8 +47,9 @@ export function answerPanel(session, ask) {
     h(
       "div",
       { class: "again" },
-      photoButtons({ camera: t("match.again"), choose: t("match.other"), onfile: ask }),
+      photoButtons({ take: t("match.again"), choose: t("match.other"), onfile: ask }),
     ),
+    photo.isVisible && photo.blob && isCanvasTrue() && partButton(photo, ask),
     isUncertain(reply) && session.takesView && anotherView(session),
     session.takesFeedback && feedbackPanel(session, compare),
     others.length > 0 &&
@@ -64,6 +66,14 @@ export function answerPanel(session, ask) {
     details(reply),
   );
 }
+
+const partButton = (photo, ask) =>
+  h(
+    "button",
+    { class: "button part", onclick: () => openBesideCamera(() => import("./crop.js"), ({ openCrop }) => openCrop(photo, ask)) },
+    icon("mark"),
+    t("answer.part"),
+  );
 
 function anotherView(session) {
   const count = session.photos.length;

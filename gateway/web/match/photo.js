@@ -4,11 +4,12 @@ const MAX_SIDE = 1600;
 const QUALITY = 0.88;
 const ENCODING_MS = 8000;
 const PROBE_SIDE = 8;
+const WHOLE = { x: 0, y: 0, width: 1, height: 1 };
 
 /**
  * @param {Blob} file an image in any format of the browser or the server
- * @returns {Promise<{blob: Blob, url: string, isVisible: boolean}>} the file itself if this browser cannot decode it
- *   (HEIC outside Safari: `isVisible` is false) or its canvas cannot be trusted
+ * @returns {Promise<{blob: Blob, url: string, isVisible: boolean, original: Blob}>} `blob` is the file itself if this
+ *   browser cannot decode it (HEIC outside Safari: `isVisible` is false) or its canvas cannot be trusted
  */
 export async function preparePhoto(file) {
   const source = new Image();
@@ -16,26 +17,28 @@ export async function preparePhoto(file) {
   try {
     await source.decode();
   } catch {
-    return { blob: file, url: source.src, isVisible: false };
+    return { blob: file, url: source.src, isVisible: false, original: file };
   }
   const blob = isCanvasTrue() ? await reduced(source) : null;
-  if (!blob) return { blob: file, url: source.src, isVisible: true };
+  if (!blob) return { blob: file, url: source.src, isVisible: true, original: file };
   URL.revokeObjectURL(source.src);
-  return { blob, url: URL.createObjectURL(blob), isVisible: true };
+  return { blob, url: URL.createObjectURL(blob), isVisible: true, original: file };
 }
 
-/** The photo as a smaller JPEG; null if memory is short, or the browser does not answer. */
-function reduced(source) {
-  const scale = Math.min(1, MAX_SIDE / Math.max(source.naturalWidth, source.naturalHeight));
+/** A part of the photo, in shares of its sides, as a smaller JPEG; null if memory is short, or the browser does not answer. */
+export function reduced(source, part = WHOLE) {
+  const [width, height] = [source.naturalWidth * part.width, source.naturalHeight * part.height];
+  const scale = Math.min(1, MAX_SIDE / Math.max(width, height));
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(source.naturalWidth * scale));
-  canvas.height = Math.max(1, Math.round(source.naturalHeight * scale));
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
   const pen = canvas.getContext("2d");
   if (!pen) return null;
   pen.fillStyle = "#fff"; // JPEG has no transparency
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.imageSmoothingQuality = "high";
-  pen.drawImage(source, 0, 0, canvas.width, canvas.height);
+  const [x, y] = [source.naturalWidth * part.x, source.naturalHeight * part.y];
+  pen.drawImage(source, x, y, width, height, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve) => {
     setTimeout(resolve, ENCODING_MS, null);
     canvas.toBlob(resolve, "image/jpeg", QUALITY);
@@ -47,7 +50,7 @@ function reduced(source) {
  * privacy.resistFingerprinting returns stripes or noise (which would be sent instead of the photo), Brave changes the
  * last bit of some pixels (which does no harm).
  */
-function isCanvasTrue() {
+export function isCanvasTrue() {
   const pen = Object.assign(document.createElement("canvas"), { width: PROBE_SIDE, height: PROBE_SIDE }).getContext("2d");
   if (!pen) return false;
   const colour = [40, 90, 200];

@@ -7,7 +7,7 @@ import { exhibitDrawing, icon } from "../page/icons.js";
 import { identity, isFramed, isStaff, isVisitor } from "../page/identity.js";
 import { t, useWords } from "../page/language.js";
 import { address, currentRoute, matchAddress } from "../page/router.js";
-import { photoButtons } from "./ways.js";
+import { openBesideCamera, photoButtons } from "./ways.js";
 import { choose, chosen, invitation } from "./where.js";
 
 const PATIENCE_MS = 4000;
@@ -96,12 +96,15 @@ export function matchView({ session, entitle }) {
     h(
       "div",
       { class: "ways" },
-      h("div", { class: "row" }, photoButtons({ camera: t("match.camera"), choose: t("match.choose"), onfile: ask })),
+      h("div", { class: "row" }, photoButtons({ take: t("match.camera"), choose: t("match.choose"), onfile: ask })),
       h("p", { class: "hint muted" }, t("match.hint")),
+      h("button", { class: "button plain", onclick: showTips }, t("match.tips")),
       // A QR code fixes the visitor's collection; staff may change it.
       filled().length > 1 && (isStaff() || !(named() ?? invitation())) && whereabouts(),
       isVisitor() && !isFramed && h("a", { class: "staff", href: address("collections") }, t("match.staff")),
     );
+
+  const showTips = () => openBesideCamera(() => import("./tips.js"), ({ openTips }) => openTips());
 
   const whereabouts = () =>
     h(
@@ -161,7 +164,7 @@ export function matchView({ session, entitle }) {
       { class: "failure" },
       h("h1", { class: "visually-hidden" }, t("match.title")),
       errorNotice(session.error, { retry: () => session.retry() }),
-      h("div", { class: "row" }, photoButtons({ camera: t("match.again"), choose: t("match.other"), onfile: ask })),
+      h("div", { class: "row" }, photoButtons({ take: t("match.again"), choose: t("match.other"), onfile: ask })),
     );
 
   /** Shown if the collection has no photos: the link is outdated, or nothing has been added yet. */

@@ -19,6 +19,14 @@ export function openDialog(dialog) {
   return dialog;
 }
 
+/** Open a part of the page that is fetched at a tap: `open` gets what the first of the promises has become. */
+export async function openFetched(fetchParts, open) {
+  const fetched = await Promise.all(fetchParts()).catch(() => null);
+  if (fetched) return open(fetched[0]);
+  const retry = () => (dialog.close(), openFetched(fetchParts, open));
+  const dialog = openDialog(h("dialog", { class: "question" }, errorNotice({ code: "network" }, { retry })));
+}
+
 /** @returns {Promise<boolean>} whether the person agreed */
 export function confirmed({ title, text, action }) {
   return new Promise((resolve) => {

@@ -29,6 +29,7 @@ export default {
   "answer.view": "Add a photo from another side",
   "answer.view.help": "A second photo of the same thing often settles it.",
   "answer.views.other": "{count} photos were looked at together.",
+  "answer.part": "Recognise a part of the photo",
   "answer.details": "How this was found",
 
   "feedback.question": "Is this right?",

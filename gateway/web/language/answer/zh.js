@@ -27,6 +27,7 @@ export default {
   "answer.view": "补拍另一角度",
   "answer.view.help": "换个角度再拍一张，往往更有把握。",
   "answer.views.other": "已综合 {count} 张照片。",
+  "answer.part": "框选照片的一部分",
   "answer.details": "结果如何得出",
 
   "feedback.question": "结果正确吗？",
