@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from contracts.feedback import FeedbackVerdict, Verification
+from contracts.images import PhotoFault
 
 MAX_COLLECTION = 200
 
@@ -41,7 +42,7 @@ class FaultyPhoto(BaseModel):
     image_id: str
     filename: str
     place: PlaceRefBody
-    faults: list[Literal["dark", "overexposed", "flat", "blurred", "small"]]
+    faults: list[PhotoFault]
     blur: float = Field(description="0 to 1; sharp photos 0.2 to 0.45, clearly blurred ones from 0.55")
     brightness: int = Field(description="grey level that a twentieth of the photo's pixels exceed, 0 to 255")
     preview_url: str

@@ -94,6 +94,8 @@ ADDED: dict[str, Any] = {
     ],
 }
 
+MOVE: dict[str, Any] = {"collection": "default", "place_id": "hall-3-vase", "places": ["vase-back", "vase-lid"]}
+
 DELETION: dict[str, Any] = {
     "id": "3f0c9a1be2d84c61a7f5b0936d2e48c7",
     "kind": "place",

@@ -17,6 +17,12 @@ MAX_PLACE_ID = 200
 MOST_HASHES = 500
 """In one question."""
 
+MOST_MOVED = 500
+"""Images, and places, in one request."""
+
+PhotoFault = Literal["dark", "overexposed", "flat", "blurred", "small"]
+"""Why a photo should be taken again."""
+
 Grouping = Literal["auto", "folder", "photo"]
 """Which photos show the same place, where no manifest says it."""
 
@@ -100,6 +106,19 @@ class PlaceChange(BaseModel):
     longitude: float | None = Field(default=None, ge=-180, le=180)
 
 
+class MoveRequest(BaseModel):
+    """Photos that are to show another place."""
+
+    model_config = {"extra": "forbid", "json_schema_extra": {"examples": [examples.MOVE]}}
+
+    collection: CollectionName
+    place_id: str = Field(min_length=1, max_length=200, description="what they are to show; made if it is new")
+    images: list[Annotated[str, Field(pattern=IMAGE_ID_PATTERN)]] = Field(default_factory=list, max_length=MOST_MOVED)
+    places: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        default_factory=list, max_length=MOST_MOVED, description="ids of places, all of whose photos are moved"
+    )
+
+
 class ImageFilter(BaseModel):
     """Which gallery images to list. All conditions hold together."""
 
@@ -153,6 +172,15 @@ class AddFields(BaseModel):
         return self
 
 
+class TextChange(BaseModel):
+    """Texts of one place that a manifest changes; each side holds only the fields that differ."""
+
+    place_id: str
+    name: str = Field(description="of the place now")
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
 class AddOutcome(BaseModel):
     """The outcome of one uploaded file."""
 
@@ -163,6 +191,9 @@ class AddOutcome(BaseModel):
     image: ImageBody | None = Field(default=None, description="the new or the already known image")
     reason: str | None = Field(default=None, description="why it was rejected, or where a duplicate is")
     code: str | None = Field(default=None, description="the error code of a rejection")
+    faults: list[PhotoFault] = Field(
+        default_factory=list, description="why an added photo should be taken again, worst first"
+    )
 
 
 class UploadNoteBody(BaseModel):
@@ -191,6 +222,8 @@ class AddReply(BaseModel):
     duplicates: int
     rejected: int
     updated: int = Field(default=0, description="places whose texts a manifest has corrected")
+    would_update: int = Field(default=0, description="in a dry run: places whose texts a manifest would correct")
+    changes: list[TextChange] = Field(default_factory=list, description="of the first 1,000 of them, what would change")
     grouping: Literal["form", "manifest", "folder", "photo"] = Field(
         default="photo", description="what decided which photos show the same place"
     )
@@ -226,6 +259,13 @@ class PlaceSummaryBody(PlaceBody):
     collection: str
     images: int
     preview_url: str | None = None
+
+
+class MoveReply(BaseModel):
+    """The place that the photos show now."""
+
+    moved: int = Field(description="how many showed another one")
+    place: PlaceSummaryBody
 
 
 class PlacePageBody(BaseModel):

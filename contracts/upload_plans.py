@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Base64Bytes, BaseModel, BeforeValidator, Field
 
 from contracts.images import Grouping, PlaceBody, UploadNoteBody
+from contracts.names import CollectionName
 
 
 def _replace_halves(name: object) -> object:
@@ -57,6 +58,12 @@ class TemplateParams(BaseModel):
     model_config = {"extra": "forbid"}
 
     language: Literal["en", "zh"] = Field(default="en", description="of its headers")
+
+
+class ManifestParams(TemplateParams):
+    """Which collection is wanted as a manifest."""
+
+    collection: CollectionName = "default"
 
 
 class FilePlan(BaseModel):

@@ -174,7 +174,7 @@ def _correct_texts(
         if photo.row is not None and image is not None
     ]
     changes = corrections(rows)
-    return gallery.correct_places(collection, changes) if changes else PlaceCorrections(0, ())
+    return gallery.correct_places(collection, changes) if changes else PlaceCorrections()
 
 
 def _print_summary(gallery: Gallery, place: str, collection: str, counts: Counter[str], seconds: float) -> None:

@@ -10,8 +10,9 @@ import codecs
 import csv
 import io
 import json
+import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -29,6 +30,7 @@ MANIFEST = "manifest.csv"
 # Far more than anyone names; every row is filled up to the header's length, so rows cost what columns cost.
 _MAX_COLUMNS = 256
 _DELIMITERS = ",;\t"
+_NO_TEXT = re.compile(r"[=+@-]|[\d.,:/ eE-]+$")
 
 Role = Literal["reference", "query"]
 
@@ -142,6 +144,28 @@ def manifest_template(language: str) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(_TEMPLATE.get(language, _TEMPLATE["en"]))
     return text.getvalue().encode("utf-8-sig")
+
+
+def write_manifest(rows: Iterable[ManifestRow], language: str) -> bytes:
+    """Write a manifest in the form of ``manifest_template``, with the metadata.
+
+    Args:
+        rows: of references.
+        language: of the headers, ``en`` or ``zh``.
+    """
+    text = io.StringIO()
+    sheet = csv.writer(text)
+    sheet.writerow((*_TEMPLATE.get(language, _TEMPLATE["en"])[0], "元数据" if language == "zh" else "metadata"))
+    for row in rows:
+        facts = json.dumps(row.metadata, ensure_ascii=False) if row.metadata else ""
+        texts = map(_as_text, (row.file, row.place_id, row.place_name, row.description))
+        sheet.writerow((*texts, row.latitude, row.longitude, facts))
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _as_text(cell: str) -> str:
+    """Put a tab before what a spreadsheet program would take for a number, a date or a formula, as 0012 for 12."""
+    return f"\t{cell}" if _NO_TEXT.match(cell) else cell
 
 
 def _decode(data: bytes) -> tuple[str, str]:

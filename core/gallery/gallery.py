@@ -23,6 +23,7 @@ from core.errors import (
     InvalidImage,
     InvalidRequest,
     UnknownCollection,
+    UnknownImage,
 )
 from core.gallery.database import embeddings as embedding_rows
 from core.gallery.database import manifest
@@ -48,6 +49,7 @@ from core.gallery.values import (
     ImageChange,
     ImagePage,
     NewImage,
+    PlaceCorrection,
     PlaceCorrections,
     PlacePage,
     PlaceSummary,
@@ -569,14 +571,60 @@ class Gallery:
             self._commit(connection)
         return changed
 
-    def correct_places(self, collection: str, changes: Mapping[str, ImageChange]) -> PlaceCorrections:
+    def move_images(
+        self, collection: str, place_id: str, *, images: Sequence[str] = (), places: Sequence[str] = ()
+    ) -> tuple[PlaceSummary, int]:
+        """Let images show another place, all or none. Places that no image shows any more are gone.
+
+        Args:
+            collection: that all of them belong to.
+            place_id: what they are to show; made if it is new.
+            images: ids of images.
+            places: ids of places, all of whose images are moved.
+
+        Returns:
+            The place, and how many images show it now that showed another one.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            UnknownImage: it has no such image.
+            UnknownPlace: it has no such place.
+            InvalidRequest: the id of the place is not acceptable, or nothing is to be moved.
+        """
+        place_id = check_name("place_id", place_id, 200)
+        if not (images or places):
+            raise InvalidRequest("nothing to move; give images or places")
+        with self._database.writing() as connection:
+            place_rows.refuse_unknown(connection, collection)
+            former = {place_rows.known_place(connection, collection, place) for place in places}
+            moved = {image_id for row in former for image_id in self._images.ids_of_place(connection, row)}
+            for image_id in images:
+                if self._images.by_id(connection, image_id).collection != collection:
+                    raise UnknownImage(f"image {image_id!r} is not in collection {collection[:100]!r}")
+                former.add(place_rows.place_row_of(connection, image_id))
+                moved.add(image_id)
+            target = place_rows.ensure_place(connection, collection, Place(place_id, name=place_id))
+            moved -= set(self._images.ids_of_place(connection, target))
+            for image_id in moved:
+                self._images.move(connection, image_id, target)
+            for row in former - {target}:
+                place_rows.drop_place_without_images(connection, row)
+            summary = place_rows.place_summary(connection, target)
+            if moved:
+                self._commit(connection)
+        return summary, len(moved)
+
+    def correct_places(
+        self, collection: str, changes: Mapping[str, ImageChange], *, dry_run: bool = False
+    ) -> PlaceCorrections:
         """Update texts of existing places, if they differ from the stored ones.
 
         Args:
             collection: where the places are.
             changes: by place id; ``ImageChange.place_id`` means nothing here.
+            dry_run: say what would change, and change nothing.
         """
-        changed, unknown, refused = 0, list[str](), list[str]()
+        corrections, unknown, refused = list[PlaceCorrection](), list[str](), list[str]()
         with self._database.writing() as connection:
             for place_id, change in changes.items():
                 try:
@@ -584,11 +632,13 @@ class Gallery:
                 except InvalidRequest as error:  # before anything of the place is written
                     refused.append(f"place {place_id[:200]!r}: {error}")
                     continue
-                changed += corrected is True
-                unknown += [place_id] if corrected is None else []
-            if changed:
+                if corrected is None:
+                    unknown.append(place_id)
+                elif corrected.change != ImageChange():
+                    corrections.append(corrected)
+            if corrections and not dry_run:
                 self._commit(connection)
-        return PlaceCorrections(changed, tuple(unknown), tuple(refused))
+        return PlaceCorrections(tuple(corrections), tuple(unknown), tuple(refused))
 
     def change_place(
         self, collection: str, place_id: str, change: ImageChange, *, expected: Collection[str] | None = None

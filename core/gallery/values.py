@@ -92,18 +92,36 @@ class ImageChange:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceCorrection:
+    """Changed texts of one place.
+
+    Attributes:
+        place: as it was.
+        change: holds only the fields that differ from it.
+    """
+
+    place: Place
+    change: ImageChange
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceCorrections:
     """The result of changed texts of places.
 
     Attributes:
-        changed: how many places say something else now.
+        changes: of the places that say something else now.
         unknown: ids of no place.
         refused: one sentence per place whose texts are not acceptable; such a place is not changed.
     """
 
-    changed: int
-    unknown: tuple[str, ...]
+    changes: tuple[PlaceCorrection, ...] = ()
+    unknown: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> int:
+        """How many places say something else now."""
+        return len(self.changes)
 
 
 @dataclass(frozen=True, slots=True)

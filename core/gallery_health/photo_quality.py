@@ -5,6 +5,7 @@ Everything is done by Pillow on 8-bit grey levels: ten times as fast as the same
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ DARK_BELOW = 40  # grey level, of 255
 OVEREXPOSED_FROM = 0.5  # of the picture burnt out
 FLAT_BELOW = 0.15  # of the middle with any structure
 SMALL_BELOW = 320  # pixels of the longer side
+
+Fault = Literal["dark", "overexposed", "flat", "blurred", "small"]
 
 _REBLUR_RADIUS = 4
 _BURNT_OUT = 250
@@ -43,13 +46,13 @@ class PhotoQuality:
     structure: float
     thumbnail: NDArray[np.float32]
 
-    def faults(self, long_side: int) -> tuple[str, ...]:
+    def faults(self, long_side: int) -> tuple[Fault, ...]:
         """What is wrong with it: ``small``, ``blurred``, ``dark``, ``overexposed``, ``flat``; worst first.
 
         Args:
             long_side: of the original, pixels.
         """
-        found = {
+        found: dict[Fault, bool] = {
             "dark": self.brightness < DARK_BELOW,
             "overexposed": self.burnt_out >= OVEREXPOSED_FROM,
             "flat": self.structure < FLAT_BELOW,

@@ -27,6 +27,8 @@ from contracts.images import (
     ImagePageBody,
     KnownQuestion,
     KnownReply,
+    MoveReply,
+    MoveRequest,
     PlaceChange,
     PlaceFilter,
     PlacePageBody,
@@ -42,7 +44,7 @@ from contracts.trash import (
     TrashPage,
     TrashParams,
 )
-from contracts.upload_plans import PlanQuestion, PlanReply, TemplateParams
+from contracts.upload_plans import ManifestParams, PlanQuestion, PlanReply, TemplateParams
 from serving.openapi import form_body
 from serving.roles import Role
 
@@ -123,6 +125,16 @@ ROUTES = (
               "A manifest to fill in",
               "CSV in UTF-8 with the byte order mark by which spreadsheet programs know it.",
               params=TemplateParams),
+    Forwarded("GET", "/index/manifest", "get_manifest", MANAGE, "text/csv", (404, 422, 503),
+              "The places of a collection as a manifest",
+              "One row per place, to edit in a spreadsheet program and to send again with `POST /index/images`; with "
+              "`dry_run` the reply lists what would change. Cells like 0012 begin with a tab, so that they stay text.",
+              params=ManifestParams, is_long=True),
+    Forwarded("POST", "/index/images/move", "move_images", MANAGE, MoveReply, (404, 422, 503),
+              "Let photos show another place",
+              "Named photos, and all photos of named places: this merges places. What no photo shows any more is gone, "
+              "with its texts. All or nothing.",
+              body=MoveRequest, most_bytes=_LARGER_BODY, is_repeatable=False),
     Forwarded("GET", "/index/images", "list_images", MANAGE, ImagePageBody, (404, 422, 503),
               "List gallery images",
               "List images, oldest first, page by page; `q` looks in file names and place names.",

@@ -43,6 +43,18 @@ def test_every_gallery_route_is_reachable(filled: AppClient):
     assert filled.get(f"/index/images/{image['id']}").status_code == 404
 
 
+def test_places_are_merged_and_exported(filled: AppClient):
+    """Through the gateway: the table has a row less, and its name for the browser."""
+    merged = filled.post(
+        "/index/images/move", json={"collection": "default", "place_id": "place-1", "places": ["place-2"]}
+    )
+    table = filled.get("/index/manifest", params={"collection": "default"})
+
+    assert (merged.status_code, merged.json()["moved"], merged.json()["place"]["images"]) == (200, 1, 2)
+    assert table.headers["content-disposition"] == 'attachment; filename="manifest.csv"'
+    assert len(table.text.splitlines()) == 1 + 5
+
+
 def test_browsers_may_keep_photos(filled: AppClient):
     """Caching headers survive the hop, and a known photo is answered 304."""
     image = filled.get("/index/images").json()["images"][0]

@@ -121,6 +121,11 @@ class ImageRows:
         seq: int = rows[0][0]
         return seq
 
+    def ids_of_place(self, connection: Connection, place_row: int) -> list[str]:
+        """List the images that show a place."""
+        rows = connection.execute("SELECT image_id FROM images WHERE place = ?", (place_row,))
+        return [row[0] for row in rows.fetchall()]
+
     def move(self, connection: Connection, image_id: str, place_row: int) -> None:
         """Let an image show another place."""
         connection.execute("UPDATE images SET place = ? WHERE image_id = ?", (place_row, image_id))

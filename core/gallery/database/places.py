@@ -30,7 +30,15 @@ from core.gallery.validation import (
     check_position,
     metadata_to_json,
 )
-from core.gallery.values import UNCHANGED, CollectionSummary, ImageChange, PlacePage, PlaceSummary, Unchanged
+from core.gallery.values import (
+    UNCHANGED,
+    CollectionSummary,
+    ImageChange,
+    PlaceCorrection,
+    PlacePage,
+    PlaceSummary,
+    Unchanged,
+)
 from core.results import Place
 
 _SELECT = """
@@ -103,11 +111,13 @@ def spelled_as(connection: Connection, collection: str, place_id: str) -> str:
     return composed
 
 
-def correct_place(connection: Connection, collection: str, place_id: str, change: ImageChange) -> bool | None:
+def correct_place(
+    connection: Connection, collection: str, place_id: str, change: ImageChange
+) -> PlaceCorrection | None:
     """Write those fields of ``change`` that differ from the stored ones of a place.
 
     Returns:
-        Whether any differed; None if the place does not exist.
+        What differed, which may be nothing; None if the place does not exist.
 
     Raises:
         InvalidRequest: a field is out of range.
@@ -126,11 +136,9 @@ def correct_place(connection: Connection, collection: str, place_id: str, change
         name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude")
     }
     same = {name: UNCHANGED for name, value in known.items() if getattr(change, name) == value}
-    change = replace(change, **same)
-    if change == ImageChange():
-        return False
+    change = replace(change, place_id=UNCHANGED, **same)
     change_place(connection, row[0], change)
-    return True
+    return PlaceCorrection(place, change)
 
 
 def change_place(connection: Connection, place_row: int, change: ImageChange) -> None:

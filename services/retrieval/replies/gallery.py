@@ -20,6 +20,7 @@ from contracts.images import (
     PlacePageBody,
     PlaceSummaryBody,
     PlannedPlace,
+    TextChange,
     UploadNoteBody,
 )
 from contracts.retrieval import RetrievedCandidate
@@ -29,7 +30,8 @@ from core.building.manifests import MANIFEST
 from core.building.upload_plan import UploadNote
 from core.gallery import values
 from core.gallery.deletions import DeletionPage
-from core.gallery.values import AddResult, PlaceCorrections
+from core.gallery.values import AddResult, PlaceCorrection, PlaceCorrections
+from core.gallery_health.photo_quality import Fault
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
 from services.retrieval.uploads.indexing import AddOutcome as Added
@@ -39,6 +41,9 @@ from serving.errors import find_row
 from serving.path_prefix import link
 
 _FIRST_PLACES = 10
+_MOST_CHANGES = 1000
+_TEXTS = {"place_name": "name", "description": "description", "metadata": "metadata"}
+_TEXTS |= {"latitude": "latitude", "longitude": "longitude"}
 
 
 def place_body(place: Place) -> PlaceBody:
@@ -143,7 +148,11 @@ def collection_body(collection: values.CollectionSummary) -> CollectionSummaryBo
 
 
 def add_reply(
-    fields: AddFields, upload: Upload, outcomes: Sequence[Added | Planned], corrected: PlaceCorrections | None = None
+    fields: AddFields,
+    upload: Upload,
+    outcomes: Sequence[Added | Planned],
+    corrected: PlaceCorrections,
+    faults: Sequence[Sequence[Fault]] = (),
 ) -> AddReply:
     """Translate the result of an upload.
 
@@ -152,16 +161,21 @@ def add_reply(
         upload: the files of the form.
         outcomes: one per submission, in their order.
         corrected: the result of a manifest's texts.
+        faults: of the photos, one sequence per submission; none in a dry run.
     """
     results = [_outcome_body(*pair) for pair in zip(upload.submissions, outcomes, strict=True)]
-    results += _correction_bodies(upload, corrected)
+    for result, found in zip(results, faults, strict=False):
+        result.faults = list(found)
+    results += _correction_bodies(upload, corrected, dry_run=fields.dry_run)
     planned = _planned_places(upload.submissions, results)
     return AddReply(
         collection=fields.collection,
         added=sum(result.status == "added" for result in results),
         duplicates=sum(result.status == "duplicate" for result in results),
         rejected=sum(result.status == "rejected" for result in results),
-        updated=corrected.changed if corrected is not None else 0,
+        updated=0 if fields.dry_run else corrected.changed,
+        would_update=corrected.changed if fields.dry_run else 0,
+        changes=list(map(_change_body, corrected.changes[:_MOST_CHANGES])) if fields.dry_run else [],
         grouping=upload.grouping,
         notes=[note_body(note) for note in upload.notes],
         dry_run=fields.dry_run,
@@ -217,16 +231,21 @@ def _shows(image: GalleryImage, place: Place | None) -> bool:
     return place is None or match_key(image.place.place_id) == match_key(place.place_id)
 
 
-def _correction_bodies(upload: Upload, corrected: PlaceCorrections | None) -> list[AddOutcome]:
+def _change_body(correction: PlaceCorrection) -> TextChange:
+    after = {
+        name: value for name in _TEXTS if not isinstance(value := getattr(correction.change, name), values.Unchanged)
+    }
+    before = {name: getattr(correction.place, _TEXTS[name]) for name in after}
+    return TextChange(place_id=correction.place.place_id, name=correction.place.name, before=before, after=after)
+
+
+def _correction_bodies(upload: Upload, corrected: PlaceCorrections, *, dry_run: bool) -> list[AddOutcome]:
     """List the results of a manifest's texts: all if it came without photos, else the refused ones."""
-    if corrected is None:
-        planned = f"it gives texts of {len({row.place_id or row.place_name for row in upload.corrections})} places"
-        return [AddOutcome(filename=MANIFEST, status="planned", reason=planned)] if upload.corrections else []
     bodies = []
     refused = list(corrected.refused)
     if upload.corrections:
-        texts = f"the texts of {corrected.changed} places were corrected"
-        bodies.append(AddOutcome(filename=MANIFEST, status="updated", reason=texts))
+        texts = f"the texts of {corrected.changed} places {'would be' if dry_run else 'were'} corrected"
+        bodies.append(AddOutcome(filename=MANIFEST, status="planned" if dry_run else "updated", reason=texts))
         refused += [f"no place {place_id[:200]!r}" for place_id in corrected.unknown]
     bodies += [
         AddOutcome(filename=MANIFEST, status="rejected", code="invalid_request", reason=reason) for reason in refused

@@ -19,11 +19,14 @@ from contracts.images import (
     ImagePageBody,
     KnownQuestion,
     KnownReply,
+    MoveReply,
+    MoveRequest,
     PlaceFilter,
     PlacePageBody,
 )
 from contracts.trash import DeleteParams
-from contracts.upload_plans import PlanQuestion, PlanReply, TemplateParams
+from contracts.upload_plans import ManifestParams, PlanQuestion, PlanReply, TemplateParams
+from core.building.export import export_manifest
 from core.building.manifests import MANIFEST, manifest_template
 from core.gallery import Gallery
 from core.gallery.tags import image_tag
@@ -37,11 +40,13 @@ from services.retrieval.replies.gallery import (
     image_body,
     image_page,
     place_page,
+    place_summary,
 )
 from services.retrieval.replies.photos import open_original, open_preview, photo_answer
 from services.retrieval.replies.plans import answer_plan
 from services.retrieval.uploads.corrections import correct_texts
 from services.retrieval.uploads.forms import read_upload
+from services.retrieval.uploads.quality import find_faults
 from serving.idempotency import KEY_HEADER, accept_idempotency_key
 from serving.openapi import error_answers, file_answer, form_body
 from serving.uploads import open_form, parse_fields, uploaded_files
@@ -71,11 +76,13 @@ async def add_images(request: Request, service: Service, settings: Settings, aud
             upload = await service.workers.run(read_upload, files, fields, settings)
             if fields.dry_run:
                 planned = await service.indexer.check(fields.collection, upload.submissions)
-                return add_reply(fields, upload, planned)
+                texts = await service.workers.run(correct_texts, service.gallery, fields, upload, planned)
+                return add_reply(fields, upload, planned, texts)
             with audit.change("image.add", collection=fields.collection) as change:
                 outcomes = await service.indexer.add(fields.collection, upload.submissions)
                 corrected = await service.workers.run(correct_texts, service.gallery, fields, upload, outcomes)
-                reply = add_reply(fields, upload, outcomes, corrected)
+                faults = await service.workers.run(find_faults, service.gallery, outcomes)
+                reply = add_reply(fields, upload, outcomes, corrected, faults)
                 change.ids = [result.image.id for result in reply.results if result.image and result.status == "added"]
                 change.details |= {"duplicates": reply.duplicates, "rejected": reply.rejected}
                 change.details |= {"updated": reply.updated} if reply.updated else {}
@@ -122,8 +129,20 @@ async def plan_upload(question: PlanQuestion, service: Service, settings: Settin
 )
 async def get_manifest_template(params: Annotated[TemplateParams, Query()]) -> Response:
     """Return a CSV file with headers and one row."""
-    headers = {"Content-Disposition": f'attachment; filename="{MANIFEST}"'}
-    return Response(manifest_template(params.language), media_type="text/csv; charset=utf-8", headers=headers)
+    return _manifest_answer(manifest_template(params.language))
+
+
+@router.get(
+    "/manifest",
+    response_class=Response,
+    summary="The places of a collection as a manifest",
+    responses={**file_answer("text/csv"), **error_answers(404, 422, 503)},
+)
+async def get_manifest(params: Annotated[ManifestParams, Query()], service: Service) -> Response:
+    """Return a CSV file with one row per place."""
+    return _manifest_answer(
+        await service.workers.run(export_manifest, service.gallery, params.collection, params.language)
+    )
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
@@ -201,6 +220,21 @@ async def delete_image(
     return deletion_answer(deletion)
 
 
+@router.post("/images/move", summary="Let photos show another place", responses=error_answers(404, 422, 503))
+async def move_images(wanted: MoveRequest, service: Service, audit: Audit) -> MoveReply:
+    """Move images, and all images of places."""
+    with audit.change("image.move", *wanted.images, **wanted.model_dump(exclude={"images"})) as change:
+        place, moved = await service.workers.run(
+            service.gallery.move_images,
+            wanted.collection,
+            wanted.place_id,
+            images=wanted.images,
+            places=wanted.places,
+        )
+        change.details["moved"] = moved
+    return MoveReply(moved=moved, place=place_summary(place))
+
+
 @router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
 async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()]) -> PlacePageBody:
     """Return one page, sorted by name."""
@@ -219,6 +253,11 @@ async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()])
 async def list_collections(service: Service) -> CollectionList:
     """Return all collections."""
     return collection_list(await service.workers.run(service.gallery.collections))
+
+
+def _manifest_answer(content: bytes) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{MANIFEST}"'}
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _known(gallery: Gallery, question: KnownQuestion) -> dict[str, str]:

@@ -5,4 +5,5 @@ forms        the files of a form: photos, archives, manifests
 archives     ZIP archives
 corrections  the texts of a manifest that is sent again
 indexing     encodes and adds them
+quality      which of the added photos should be taken again
 """

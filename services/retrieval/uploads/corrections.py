@@ -6,28 +6,38 @@ from dataclasses import replace
 from contracts.images import AddFields
 from core.building.corrections import corrections
 from core.building.grouping import place_id_of_name
-from core.building.manifests import MANIFEST
+from core.building.manifests import MANIFEST, ManifestRow
 from core.gallery import Gallery
 from core.gallery.values import AddResult, PlaceCorrections
-from services.retrieval.uploads.indexing import AddOutcome
+from services.retrieval.uploads.indexing import AddOutcome, Planned
 from services.retrieval.uploads.submissions import Upload
 
 
 def correct_texts(
-    gallery: Gallery, fields: AddFields, upload: Upload, outcomes: Sequence[AddOutcome]
+    gallery: Gallery, fields: AddFields, upload: Upload, outcomes: Sequence[AddOutcome | Planned]
 ) -> PlaceCorrections:
-    """Store the manifest's texts of the places that the upload's photos show."""
+    """Store the manifest's texts of the places that the upload's photos show; in a dry run, only say what differs."""
     rows = [
-        (row.place_id or place_id_of_name(row.place_name) or outcome.image.place.place_id, row)
+        (place_id, submission.row)
         for submission, outcome in zip(upload.submissions, outcomes, strict=True)
-        if isinstance(outcome, AddResult) and (row := submission.row) is not None
+        if submission.row is not None and (place_id := _place_of(submission.row, outcome))
     ]
     rows += [(row.place_id or place_id_of_name(row.place_name), row) for row in upload.corrections if row.names_place]
     changes = corrections(rows)
-    corrected = gallery.correct_places(fields.collection, changes) if changes else PlaceCorrections(0, ())
+    corrected = PlaceCorrections()
+    if changes:
+        corrected = gallery.correct_places(fields.collection, changes, dry_run=fields.dry_run)
     nameless = [
         f"{MANIFEST}, line {row.line}: it names no place; give place_id, or place_name"
         for row in upload.corrections
         if not row.names_place
     ]
     return replace(corrected, refused=(*nameless, *corrected.refused))
+
+
+def _place_of(row: ManifestRow, outcome: AddOutcome | Planned) -> str:
+    """Return the id of the place that a photo shows; empty if it was refused, or will be a place of its own."""
+    if not isinstance(outcome, AddResult | Planned):
+        return ""
+    named = row.place_id or place_id_of_name(row.place_name)
+    return named or (outcome.image.place.place_id if isinstance(outcome, AddResult) else "")

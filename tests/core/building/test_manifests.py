@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from core.building.manifests import manifest_template, parse_manifest
+from core.building.manifests import ManifestRow, manifest_template, parse_manifest, write_manifest
 from core.building.text_encodings import is_utf8
 from core.errors import InvalidRequest
 
@@ -135,3 +135,30 @@ def test_utf8_with_letters_of_other_scripts_is_utf8(name: str):
     assert (parsed.encoding, parsed.rows[0].place_name) == ("utf-8", name)
     assert is_utf8([name.encode()])
     assert not is_utf8(["展品".encode("gb18030")])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_written_manifest_is_read_as_it_was(language: str):
+    """Whatever the cells hold: quotes, lines, a leading zero, facts; it begins with the mark of UTF-8."""
+    rows = (
+        ManifestRow(
+            "a.jpg", 3, "0012", "长廊", 'A "long"\ncorridor; 728 m', {"year": 1750, "部分": ["一", "二"]}, 39.9, -0.5
+        ),
+        ManifestRow("b.jpg", 4, "1/2", "=SUM(A1)"),
+        ManifestRow("c.jpg", 5, "x", "- a dash -"),
+    )
+
+    written = write_manifest(rows, language)
+    parsed = parse_manifest(written)
+
+    assert written.startswith(b"\xef\xbb\xbf")
+    assert (parsed.rows, parsed.unused_columns, parsed.encoding) == (rows, (), "utf-8")
+
+
+@pytest.mark.parametrize("cell", ["0012", "1/2", "2-3", "1e5", "12345678901234567", "=1+1", "+1", "-1", "@x"])
+def test_cells_stay_text_in_a_spreadsheet(cell: str):
+    """What a program would take for a number, a date or a formula begins with a tab."""
+    sheet = write_manifest([ManifestRow("a.jpg", 2, cell, "A 12")], "en").decode("utf-8-sig")
+
+    assert next(iter(csv.DictReader(io.StringIO(sheet))))["place_id"] == f"\t{cell}"
+    assert next(iter(csv.DictReader(io.StringIO(sheet))))["place_name"] == "A 12"

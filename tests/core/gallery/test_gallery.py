@@ -10,9 +10,10 @@ from databases import on_both_databases
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode, see_again
 
-from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection, UnknownImage
+from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection, UnknownImage, UnknownPlace
 from core.gallery import Gallery, ImageChange, NewImage
 from core.gallery.database import embeddings as vector_rows
+from core.gallery.values import PlaceCorrection
 from core.imaging.copies import encode_preview
 from core.imaging.decoding import decode_image
 from core.results import Place
@@ -257,6 +258,67 @@ class TestChanging:
 
         assert moved.place == second.place
         assert [(summary.place.name, summary.images) for summary in gallery.places().places] == [("B", 2)]
+
+    def test_places_are_merged(self, gallery, new_image):
+        """All their photos show the place that is kept, searches say so, and the others are gone with their texts."""
+        names = ["a", "a", "b", "c"]
+        images = [
+            result.image
+            for result in gallery.add([new_image(n, place=Place(p, p.upper(), p)) for n, p in enumerate(names)])
+        ]
+
+        summary, moved = gallery.move_images("default", "b", places=["a", "b"], images=[images[3].image_id])
+
+        assert (summary.place, summary.images, moved) == (Place("b", "B", "b"), 4, 3)
+        assert [place.place.name for place in gallery.places().places] == ["B"]
+        for number, image in enumerate(images):
+            assert gallery.search(new_image(number).embedding, top_k=1)[0].image.image_id == image.image_id
+            assert gallery.get(image.image_id).place.name == "B"
+
+    def test_images_are_moved_to_a_new_place(self, gallery, new_image):
+        """It is made, and the place that they leave keeps what is left of it."""
+        first, second = (result.image for result in gallery.add([new_image(n, place=Place("a", "A")) for n in (1, 2)]))
+
+        summary, moved = gallery.move_images("default", "new", images=[first.image_id])
+
+        assert (summary.place, summary.images, moved) == (Place("new", "new"), 1, 1)
+        assert gallery.get(second.image_id).place == Place("a", "A")
+
+    @pytest.mark.parametrize(
+        ("wanted", "error", "named"),
+        [
+            ({"places": ["b", "none"]}, UnknownPlace, "none"),
+            ({"images": ["none"], "places": ["b"]}, UnknownImage, "none"),
+            ({"images": ["other"], "places": ["b"]}, UnknownImage, "default"),
+            ({}, InvalidRequest, "nothing to move"),
+        ],
+    )
+    def test_all_images_are_moved_or_none(self, gallery, new_image, wanted, error, named):
+        """What is not there, or belongs to another collection, is named, and nothing has changed."""
+        gallery.add([new_image(1, place=Place("a", "A")), new_image(2, place=Place("b", "B"))])
+        other = gallery.add([new_image(3, collection="zoo", place=Place("a", "A"))])[0].image.image_id
+        before = (gallery.generation, gallery.places().places)
+        images = [other if image == "other" else image for image in wanted.get("images", [])]
+
+        with pytest.raises(error, match=named):
+            gallery.move_images("default", "a", **{**wanted, "images": images})
+
+        assert (gallery.generation, gallery.places().places) == before
+
+    def test_corrections_can_be_tried(self, gallery, new_image):
+        """A dry run names the fields that differ, with the place as it is, and changes nothing."""
+        place = Place("a", "A", "old", {"year": 1})
+        gallery.add([new_image(1, place=place)])
+        wanted = {"a": ImageChange(place_name="A", description="new", metadata={"year": 2}), "b": ImageChange()}
+
+        tried = gallery.correct_places("default", wanted, dry_run=True)
+        kept = gallery.place("default", "a").place
+        done = gallery.correct_places("default", wanted)
+
+        assert tried == done
+        assert tried.changes == (PlaceCorrection(place, ImageChange(description="new", metadata={"year": 2})),)
+        assert (tried.changed, tried.unknown, kept) == (1, ("b",), place)
+        assert gallery.place("default", "a").place == Place("a", "A", "new", {"year": 2})
 
     def test_places_of_two_collections_are_apart(self, gallery, new_image):
         """The same place_id in two collections means two places."""

@@ -20,6 +20,7 @@ CHANGES = {
     "POST /index/images": "image.add",
     "PATCH /index/images/{image_id}": "image.edit",
     "DELETE /index/images/{image_id}": "image.delete",
+    "POST /index/images/move": "image.move",
     "POST /collections/{collection}/calibration": "calibration.make",
     "PATCH /collections/{collection}/calibration": "calibration.edit",
     "DELETE /collections/{collection}/calibration": "calibration.delete",

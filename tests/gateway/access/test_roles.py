@@ -32,6 +32,8 @@ ROLES = {
     "GET /index/images/{image_id}/file": MATCH,
     "GET /index/images/{image_id}/preview": MATCH,
     "GET /index/manifest-template": MATCH,
+    "GET /index/manifest": MANAGE,
+    "POST /index/images/move": MANAGE,
     "POST /index/plan": MANAGE,
     "GET /index/places": MATCH,
     "GET /index/collections": MATCH,

@@ -7,6 +7,7 @@ import pytest
 from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
 from name_tables import CASES, archive_of, decoded, pack, pack_raw
+from PIL import ImageFilter
 
 PHOTOS = [encode(draw_place(seed)) for seed in range(1, 7)]
 
@@ -146,7 +147,7 @@ def test_a_manifest_alone_says_which_rows_name_no_place(retrieval: AppClient):
     dry = send(retrieval, table, "manifest.csv", dry_run="true")
     reply = send(retrieval, table, "manifest.csv")
 
-    assert ([result["status"] for result in dry["results"]], dry["updated"]) == (["planned"], 0)
+    assert ([result["status"] for result in dry["results"]], dry["updated"]) == (["planned", "rejected"], 0)
     assert [(result["status"], result["reason"]) for result in reply["results"]] == [
         ("updated", "the texts of 1 places were corrected"),
         ("rejected", "manifest.csv, line 3: it names no place; give place_id, or place_name"),
@@ -203,6 +204,66 @@ def test_a_manifest_alone_corrects_texts(retrieval: AppClient):
     assert "p9" in reply["results"][1]["reason"]
     assert [note["detail"] for note in reply["notes"]] == ["GB18030"]
     assert places(retrieval) == {"p1": ("青花瓷瓶", 1)}
+
+
+def test_texts_are_exported_edited_and_imported(retrieval: AppClient):
+    """The exported table is read again without a change; an edited one says what would change, and then changes it."""
+    manifest = "file,place_id,place_name,metadata\na.jpg,0012,Vase,\nb.jpg,p2,Bell,\n"
+    send(retrieval, pack({"manifest.csv": manifest, "a.jpg": PHOTOS[0], "b.jpg": PHOTOS[1]}))
+
+    exported = retrieval.get("/index/manifest", params={"language": "zh"})
+    same = send(retrieval, exported.content, "manifest.csv", dry_run="true")
+    edited = exported.content.replace(b"Vase", "花瓶".encode()).replace(b"p2", b"p9")
+    dry = send(retrieval, edited, "manifest.csv", dry_run="true")
+    before = places(retrieval)
+    send(retrieval, edited, "manifest.csv")
+
+    assert exported.headers["content-type"] == "text/csv; charset=utf-8"
+    assert (same["would_update"], same["changes"], same["rejected"]) == (0, [], 0)
+    assert dry["changes"] == [
+        {"place_id": "0012", "name": "Vase", "before": {"place_name": "Vase"}, "after": {"place_name": "花瓶"}}
+    ]
+    assert (dry["would_update"], dry["updated"], dry["rejected"]) == (1, 0, 1)
+    assert "p9" in dry["results"][1]["reason"]
+    assert before == {"0012": ("Vase", 1), "p2": ("Bell", 1)}
+    assert places(retrieval) == {"0012": ("花瓶", 1), "p2": ("Bell", 1)}
+
+
+def test_a_manifest_beside_photos_can_be_tried(retrieval: AppClient):
+    """The dry run says which texts would change of places that are there already."""
+    send(retrieval, pack({"manifest.csv": "file,place_id,place_name\na.jpg,p1,Vse\n", "a.jpg": PHOTOS[0]}))
+    second = "file,place_id,place_name\na.jpg,p1,Vase\nb.jpg,p2,Bell\n"
+
+    dry = send(retrieval, pack({"manifest.csv": second, "a.jpg": PHOTOS[0], "b.jpg": PHOTOS[1]}), dry_run="true")
+
+    assert [(change["place_id"], change["after"]) for change in dry["changes"]] == [("p1", {"place_name": "Vase"})]
+    assert (dry["rejected"], places(retrieval)) == (0, {"p1": ("Vse", 1)})
+
+
+def test_an_unknown_collection_has_no_manifest(retrieval: AppClient):
+    """It is not an empty table."""
+    answer = retrieval.get("/index/manifest", params={"collection": "none"})
+
+    assert (answer.status_code, error_of(answer)["code"]) == (404, "unknown_collection")
+
+
+def test_a_photo_to_take_again_is_named_at_once(retrieval: AppClient):
+    """Blurred, tiny: the outcome says so when the photo is added."""
+    photo = draw_place(9)
+    files = {
+        "sharp.jpg": encode(photo),
+        "blurred.jpg": encode(photo.filter(ImageFilter.GaussianBlur(8))),
+        "tiny.jpg": encode(photo.resize((120, 90))),
+    }
+
+    added, again = (send(retrieval, pack(files))["results"] for _ in range(2))
+
+    assert {result["filename"]: result["faults"] for result in added} == {
+        "sharp.jpg": [],
+        "blurred.jpg": ["blurred"],
+        "tiny.jpg": ["small"],
+    }
+    assert [result["faults"] for result in again] == [[], [], []]
 
 
 def test_a_later_upload_by_folders_leaves_texts_alone(retrieval: AppClient):
