@@ -43,6 +43,9 @@ async function viewOf({ segments }) {
   if (kind === "poster" || sheet === "label") {
     return (await fetched(import("./collections/poster.js"), styled("style/poster.css"), useWords("poster/"))).posterView;
   }
+  if (kind === "table") {
+    return (await fetched(import("./collections/table.js"), styled("style/table.css"), useWords("table/"))).tableView;
+  }
   const { followedQueue } = await fetched(import("./ingest/note.js"));
   context.queue ??= followedQueue();
   const isPlace = kind === "places" && place;

@@ -19,6 +19,7 @@ VIEWS = (
     "#/collections/seen",
     "#/collections/seen/places/Rocket",
     "#/collections/seen/statistics",
+    "#/collections/seen/table",
     "#/exhibit/seen/Rocket",
     "#/status",
 )

@@ -31,6 +31,7 @@ VIEWS = {
         92,
         38,
     ),
+    "table": (("collections/table.js", "style/table.css", "language/table/zh.js", *DESK), 96, 40),
     "status": (("status/view.js", "language/details/zh.js", *DESK), 90, 36),
 }
 WHOLE_PAGE_KB = 150

@@ -14,6 +14,9 @@ export const readPlace = (collection, placeId) => json(placePath(collection, pla
 export const changePlace = (collection, placeId, change, tag) =>
   changeJson("PATCH", placePath(collection, placeId), change, { headers: { "If-Match": tag }, read: tagged });
 
+/** MoveRequest to MoveReply */
+export const movePhotos = (request) => changeJson("POST", "index/images/move", request);
+
 /** HealthReply; `waitS` is how long the server may wait for a check that is running. */
 export const health = (collection, waitS) => json(collectionPath(collection, "/health") + query({ wait_s: waitS, limit: 50 }));
 

@@ -116,6 +116,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
         h("h2", {}, t("collection.places")),
         h("label", { class: "field search" }, h("span", { class: "visually-hidden" }, t("collection.search")), search),
       ),
+      h("a", { href: address("collections", collection, "table") }, t("collection.table")),
       note,
       grid,
       more,
@@ -131,10 +132,12 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   return { title: collection, element, dispose };
 }
 
+const fetchManage = async () => (await Promise.all([import("./manage.js"), useWords("manage/")]))[0];
+
 function manageButtons(collection, queue, tell) {
   const isReceiving = () => queue.isUnfinished && queue.items.some((item) => item.collection === collection);
   const button = (name, words, open, className = "button") =>
-    h("button", { class: className, onclick: () => import("./manage.js").then(open).catch(tell) }, icon(name), t(words));
+    h("button", { class: className, onclick: () => fetchManage().then(open).catch(tell) }, icon(name), t(words));
   return h(
     "div",
     { class: "row manage" },

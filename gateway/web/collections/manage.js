@@ -60,5 +60,5 @@ export async function remove(collection) {
 
 /** Deletes without a confirmation, because it can be undone. */
 export function removeAtOnce(collection) {
-  return deleteWithUndo(collectionPath(collection), collection).then(() => (location.hash = address("collections")));
+  return deleteWithUndo([collectionPath(collection)], collection).then(() => (location.hash = address("collections")));
 }

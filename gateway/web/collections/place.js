@@ -2,11 +2,11 @@
 
 import { uploadPanel } from "../ingest/panel.js";
 import { imagePath, images, placePath } from "../page/api.js";
-import { errorNotice } from "../page/dialogs.js";
-import { announce, focusHeading, h, refill } from "../page/dom.js";
+import { errorNotice, openFetched } from "../page/dialogs.js";
+import { announce, focusHeading, h, refill, styled } from "../page/dom.js";
 import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
-import { bytes, day, t } from "../page/language.js";
+import { bytes, day, t, useWords } from "../page/language.js";
 import { address } from "../page/router.js";
 import { changePlace, readPlace } from "./api.js";
 import { forgetDraft, hasDraft } from "./drafts.js";
@@ -19,6 +19,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   const grid = h("ul", { class: "cards" });
   const more = h("button", { class: "button", hidden: true, onclick: () => load({ append: true }) }, t("more"));
   const below = h("div", { hidden: true });
+  const move = h("button", { class: "button small", onclick: movePhotos }, t("place.move"));
   const draft = JSON.stringify(["draft", collection, placeId]);
   let shown = [];
   let total = 0;
@@ -46,6 +47,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   function draw() {
     below.hidden = false;
     more.hidden = !cursor;
+    move.hidden = shown.length === 0;
     grid.replaceChildren(...shown.map((image) => imageCard(image, removeImage)));
     drawHead();
   }
@@ -103,15 +105,20 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
 
   const deleteAt = async (...what) => (await import("./trash.js")).deleteWithUndo(...what);
 
+  async function movePhotos() {
+    const parts = () => [import("./move.js"), useWords("table/"), styled("style/table.css")];
+    await openFetched(parts, ({ openMove }) => openMove(collection, shown, load));
+  }
+
   const removeImage = ({ id, filename }) =>
     attempt(async () => {
-      await deleteAt(imagePath(id), filename);
+      await deleteAt([imagePath(id)], filename);
       focusHeading(head);
     });
 
   const removePlace = () =>
     attempt(async () => {
-      await deleteAt(placePath(collection, placeId), shown[0].place.name);
+      await deleteAt([placePath(collection, placeId)], shown[0].place.name);
       location.hash = address("collections", collection);
     });
 
@@ -119,7 +126,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   queue.addEventListener("change", () => queue.state === "finished" && load(), { signal: leave.signal });
   load();
   below.append(
-    h("section", {}, h("h2", {}, t("place.photos")), grid, more),
+    h("section", {}, h("div", { class: "heading" }, h("h2", {}, t("place.photos")), move), grid, more),
     h("section", {}, h("h2", {}, t("place.more")), panel.element),
     h("button", { class: "button danger", onclick: removePlace }, icon("bin"), t("place.delete")),
   );

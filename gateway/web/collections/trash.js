@@ -13,26 +13,44 @@ const OFFERED_MS = 12000;
 
 const toasts = h("div", { class: "toasts" });
 
-async function send(method, path, options) {
-  const answer = await json(path, { method, ...options });
-  document.dispatchEvent(new Event("deletion"));
-  return answer;
+/** Send requests one after the other; if one fails, those before it have still changed something. */
+async function send(method, paths, options) {
+  let isChanged = false;
+  try {
+    for (const path of paths) {
+      await json(path, { method, ...options });
+      isChanged = true;
+    }
+  } finally {
+    if (isChanged) document.dispatchEvent(new Event("deletion"));
+  }
 }
 
-/** Undo a deletion. */
-const restore = (trashId) => send("POST", `trash/${trashId}/restore`).then(() => announce(t("delete.undone")));
+/** Undo deletions. */
+async function restore(trashIds) {
+  await send("POST", trashIds.map((id) => `trash/${id}/restore`));
+  announce(t("delete.undone"));
+}
 
-/** Delete what is at `path`, and offer to undo it. */
-export async function deleteWithUndo(path, name) {
-  const trashId = await send("DELETE", path, { read: (answer) => answer.headers.get("X-Trash-Id") });
-  if (!trashId) return;
+/** Delete what is at the paths, and offer to undo it, also if one of them fails. */
+export async function deleteWithUndo(paths, name) {
+  const trashIds = [];
+  const read = (answer) => trashIds.push(answer.headers.get("X-Trash-Id"));
+  try {
+    await send("DELETE", paths, { read });
+  } finally {
+    if (trashIds.some(Boolean)) offerUndo(trashIds.filter(Boolean), name);
+  }
+}
+
+function offerUndo(trashIds, name) {
   let timer = 0;
   const wait = () => (timer = setTimeout(() => toast.remove(), OFFERED_MS));
   const hold = () => clearTimeout(timer);
   async function undo() {
     hold();
     button.disabled = true;
-    await restore(trashId).then(
+    await restore(trashIds).then(
       () => toast.remove(),
       (error) => (toast.replaceChildren(errorNotice(error)), wait()),
     );
@@ -65,7 +83,7 @@ export function trashContent(section) {
       action.then(section.reload, (error) => trouble.replaceChildren(errorNotice(error, { retry: section.reload })));
     async function end(path, title) {
       const isWanted = await confirmed({ title, text: t("trash.end.text"), action: t("trash.end") });
-      if (isWanted) attempt(send("DELETE", path));
+      if (isWanted) attempt(send("DELETE", [path]));
     }
     const button = (words, name, onclick) =>
       h("button", { class: "button small", "aria-label": `${t(words)} ${name}`, onclick }, t(words));
@@ -74,7 +92,7 @@ export function trashContent(section) {
         "li",
         {},
         h("b", {}, name),
-        button("trash.restore", name, () => attempt(restore(id))),
+        button("trash.restore", name, () => attempt(restore([id]))),
         h(
           "span",
           { class: "muted" },

@@ -73,12 +73,14 @@ export function uploadProgress(queue, { collection }) {
   /** Bring the numbers and the rows of `items` up to date. */
   function update(items) {
     const { done, total, added, duplicate, rejected, known } = queue.counts;
+    const faulty = queue.items.filter((item) => item.faults?.length).length;
     parts.bar.value = queue.progress;
     parts.count.textContent = t("upload.progress", { done, total });
     parts.tally.replaceChildren(pill("added", added), pill("duplicate", duplicate), pill("rejected", rejected));
     parts.known.textContent = [
       known > 0 && t("upload.known", { count: known }),
       queue.corrected > 0 && t("upload.corrected", { count: queue.corrected }),
+      faulty > 0 && t("upload.faulty", { count: faulty }),
     ]
       .filter(Boolean)
       .join(" ");
@@ -110,7 +112,7 @@ export function uploadProgress(queue, { collection }) {
 
 const pill = (status, count) => h("span", { class: `pill ${status}` }, `${t(`upload.${status}`)} ${count}`);
 
-function fileRow({ path, status, reason, code, where }) {
+function fileRow({ path, status, reason, code, where, faults = [] }) {
   return h(
     "li",
     { class: status },
@@ -118,6 +120,7 @@ function fileRow({ path, status, reason, code, where }) {
     h("span", { class: "file-status" }, t(`upload.${status}`)),
     reason && h("span", { class: "muted reason" }, currentLanguage() === "en" ? reason : code && errorSentence({ code })),
     where && h("span", { class: "muted reason" }, t("upload.where", { name: where })),
+    faults.length > 0 && h("span", { class: "reason" }, faults.map((fault) => t(`health.${fault}`)).join(" · ")),
   );
 }
 

@@ -180,9 +180,9 @@ export class IngestQueue extends EventTarget {
       sent = inside;
     }
     sent.forEach((item, index) => {
-      const { status, reason, code, image } = results[index];
+      const { status, reason, code, image, faults } = results[index];
       const isThere = status === "duplicate";
-      Object.assign(item, { status, code, reason: isThere ? null : reason, where: isThere ? image.place.name : null });
+      Object.assign(item, { status, code, faults, reason: isThere ? null : reason, where: isThere ? image.place.name : null });
     });
     this.#mark(sent, {});
   }

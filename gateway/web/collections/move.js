@@ -1,0 +1,89 @@
+/** Moves photos of a place to another one. */
+
+import { places } from "../page/api.js";
+import { errorNotice, openDialog } from "../page/dialogs.js";
+import { announce, h } from "../page/dom.js";
+import { t } from "../page/language.js";
+import { movePhotos } from "./api.js";
+
+const TYPING_PAUSE_MS = 250;
+const SHOWN = 8;
+
+/** @param {object[]} images ImageBody, of one place */
+export function openMove(collection, images, ondone) {
+  const problem = h("div", {});
+  const found = h("div", { role: "radiogroup", "aria-label": t("move.to") });
+  const search = h("input", { type: "search", autocomplete: "off", oninput });
+  let typing = 0;
+  let asked = 0;
+
+  function oninput() {
+    clearTimeout(typing);
+    typing = setTimeout(find, TYPING_PAUSE_MS);
+  }
+
+  async function find() {
+    const request = ++asked;
+    const text = search.value.trim();
+    try {
+      const page = await places({ collection, search: text, limit: SHOWN });
+      if (request !== asked) return;
+      const others = page.places.filter(({ id }) => id !== images[0].place.id);
+      const isNew = text && !others.some(({ id, name }) => [id, name].includes(text));
+      found.replaceChildren(
+        ...others.map(({ id, name, images: count }) => choice(id, `${name || t("place.unnamed")} · ${t("photos", { count })}`)),
+        isNew ? choice(text.slice(0, 200), t("move.new", { name: text })) : "",
+      );
+    } catch (error) {
+      if (request === asked) found.replaceChildren(errorNotice(error, { retry: find }));
+    }
+  }
+
+  const choice = (id, words) =>
+    h("label", { class: "check" }, h("input", { type: "radio", name: "to", value: id, required: true }), words);
+
+  async function submit(event) {
+    event.preventDefault();
+    const answers = new FormData(event.target);
+    try {
+      const { moved } = await movePhotos({ collection, place_id: answers.get("to"), images: answers.getAll("image") });
+      dialog.close();
+      announce(t("merge.done", { count: moved }));
+      ondone();
+    } catch (error) {
+      problem.replaceChildren(errorNotice(error));
+    }
+  }
+
+  const photo = ({ id, filename, preview_url: src }) =>
+    h(
+      "label",
+      { class: "check" },
+      h("input", { type: "checkbox", name: "image", value: id, checked: images.length === 1 }),
+      h("img", { src, alt: "", loading: "lazy" }),
+      filename,
+    );
+
+  const dialog = h(
+    "dialog",
+    { class: "question wide", "aria-labelledby": "move-title" },
+    h("h2", { id: "move-title" }, t("move.title")),
+    h(
+      "form",
+      { onsubmit: submit },
+      h("fieldset", { class: "moved" }, h("legend", {}, t("move.photos")), images.map(photo)),
+      h("label", { class: "field" }, h("span", {}, t("move.to")), search),
+      found,
+      problem,
+      h(
+        "div",
+        { class: "row end" },
+        h("button", { class: "button", type: "button", onclick: () => dialog.close() }, t("cancel")),
+        h("button", { class: "button primary" }, t("move.action")),
+      ),
+    ),
+  );
+  dialog.addEventListener("close", () => clearTimeout(typing));
+  openDialog(dialog);
+  find();
+}

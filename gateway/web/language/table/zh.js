@@ -1,0 +1,35 @@
+/** 展品表格和批量修改所用的简体中文，打开时才加载。键与 en.js 相同。 */
+export default {
+  "table.title": "全部展品",
+  "table.help": "要批量修改文字，请先导出，用 Excel 编辑后再导入。导入前会列出将要发生的修改，确认之后才会生效；空单元格不作修改。",
+  "table.export": "导出 CSV",
+  "table.import": "导入 CSV",
+  "table.id": "编号",
+  "table.all": "全选当前显示的展品",
+  "table.select": "选择“{name}”",
+  "table.chosen": "已选展品",
+  "table.selected.other": "已选 {count} 件展品",
+  "table.merge": "合并",
+  "table.delete": "删除",
+  "table.clear": "取消选择",
+
+  "merge.title": "合并 {count} 件展品",
+  "merge.text": "所有照片都归入您保留的那件展品，其他展品的名称和文字将被删除，且无法撤销。",
+  "merge.kept": "保留哪一件？",
+  "merge.action": "合并",
+  "merge.done.other": "已移动 {count} 张照片。",
+
+  "move.title": "移动照片",
+  "move.photos": "移动哪些照片？",
+  "move.to": "移到哪件展品？",
+  "move.new": "新展品“{name}”",
+  "move.action": "移动",
+
+  "import.title": "导入将作的修改",
+  "import.changes.other": "将修改 {count} 件展品的文字：",
+  "import.nothing": "没有需要修改的内容。",
+  "import.first": "仅显示前 {count} 件。",
+  "import.unused.other": "有 {count} 行无法使用",
+  "import.apply.other": "修改 {count} 件展品",
+  "import.done.other": "已修改 {count} 件展品的文字。",
+};
