@@ -53,6 +53,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     HF_HOME=/models \
     PYTORCH_ALLOC_CONF=expandable_segments:True \
+    MODELSCOPE_CACHE=/models/modelscope \
     M3_HOST=0.0.0.0 \
     M3_DATA_DIR=/data/gallery \
     M3_VERIFIER=qwen3-vl

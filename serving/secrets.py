@@ -18,6 +18,7 @@ _IN_ADDRESS = re.compile(r"://(?P<user>[^/@:\s]*)(?::(?P<password>[^/@\s]*))?@")
 _FROM_ENVIRONMENT = (
     "HF_TOKEN",
     "HUGGING_FACE_HUB_TOKEN",
+    "MODELSCOPE_API_TOKEN",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "PGPASSWORD",

@@ -8,7 +8,9 @@ batch_norm       folded into the convolutions before it
 second_thread    takes work off its callers while it has none
 memory           gives freed memory back to the system
 model_folder     the folder with a model's files, local or from a hub
-model_hub        models of a hub: the cached copy, or a download
+model_hub        models from Hugging Face: the cached copy, or a download
+modelscope       the same from ModelScope
+downloads        how far a download is, and whether it fits and arrived whole
 model_files      reads configuration and weight files
 network_digest   identifies a loaded network by what moves its output
 one_process      refuses use in a forked process

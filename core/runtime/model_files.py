@@ -24,6 +24,17 @@ def weight_files(folder: Path) -> list[Path]:
     return [single] if single.is_file() else sorted(folder.glob("[!.]*.safetensors"))
 
 
+def has_weights(folder: Path) -> bool:
+    """Tell whether a folder has a model's configuration and all its weights."""
+    weights = weight_files(folder) if (folder / "config.json").is_file() else []
+    return bool(weights) and all(file.is_file() for file in weights)
+
+
+def has_files(folder: Path, needs: tuple[tuple[str, ...], ...]) -> bool:
+    """Tell whether a folder has a file of every kind; a kind is given by the names that its file may have."""
+    return all(any((folder / name).is_file() for name in names) for names in needs)
+
+
 def read_processor(folder: Path) -> dict[str, Any]:
     """Read how the model's photos are preprocessed; empty where the folder does not say.
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from core.errors import BackendUnavailable
+from core.runtime.downloads import MODELSCOPE
 
 
 def resolve_model_folder(
@@ -12,7 +13,8 @@ def resolve_model_folder(
     """Give the folder with a model's files, fetching them from the hub if need be.
 
     Args:
-        model: a folder, or a hub id such as ``facebook/dinov2-giant``.
+        model: a folder, an id of Hugging Face such as ``facebook/dinov2-giant``, or ``modelscope:`` and an id of
+            ModelScope.
         alternative: the third way out named in the error: a choice that needs no licence or no download.
         revision: branch, tag or commit on the hub; None is the hub's main branch.
         needs: files beside configuration and weights, each with the names that it may have. A cached copy that has
@@ -22,6 +24,10 @@ def resolve_model_folder(
         BackendUnavailable: the folder does not exist, and the hub does not provide the model; the message names the
             ways out.
     """
+    if model.startswith(MODELSCOPE):
+        from core.runtime import modelscope
+
+        return modelscope.fetch(model.removeprefix(MODELSCOPE), alternative, revision, needs)
     folder = Path(model).expanduser()
     if _is_readable_folder(folder):
         if not (folder / "config.json").is_file():
@@ -34,7 +40,9 @@ def resolve_model_folder(
 
     # A path that does not exist must not be sent to a hub as if it were an id.
     if model.startswith(("/", ".", "~")) or model.count("/") != 1:
-        raise BackendUnavailable(ways_out(model, "no such folder, and not a hub id (owner/name)", alternative))
+        raise BackendUnavailable(
+            ways_out(model, "no such folder, and not a hub id (owner/name, or modelscope:owner/name)", alternative)
+        )
     return fetch(model, alternative, revision, needs)
 
 

@@ -1,32 +1,44 @@
-"""Models from a hub: the cached copy where it is complete, else a download.
+"""Models from Hugging Face: the cached copy where it is complete, else a download.
 
 Where the cache lies, which mirror is asked and with which token is the hub library's own business (HF_HOME,
 HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE).
 """
 
 import logging
+import re
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 
 # HTTPError is the root error of its HTTP library; core imports no HTTP itself.
 from huggingface_hub.errors import (  # type: ignore[attr-defined]
+    DryRunError,
     GatedRepoError,
     HfHubHTTPError,
     HTTPError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
 from core.errors import BackendUnavailable
-from core.runtime.model_files import weight_files
+from core.runtime.downloads import (
+    FETCHED,
+    FROM_A_FOLDER,
+    MODELSCOPE,
+    Download,
+    cannot_be_loaded,
+    check_sha256,
+    downloading,
+)
+from core.runtime.model_files import has_files, has_weights
 
-_FETCHED = ["*.json", "*.txt", "*.jinja", "*.safetensors"]
 _PATIENCE_S = 15.0
 """How long the hub may take for its first answer. The library itself would wait for ever."""
 
 _PENDING = ("awaiting", "pending")
 _REJECTED = ("rejected",)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 logger = logging.getLogger(__name__)
 
@@ -47,28 +59,67 @@ def fetch(model: str, alternative: str, revision: str | None, needs: tuple[tuple
         BackendUnavailable: the model is not cached and cannot be fetched.
     """
     cached = _cached_snapshot(model, revision)
-    if cached is not None and all(any((cached / name).is_file() for name in names) for names in needs):
+    if cached is not None and has_files(cached, needs):
         return cached
     try:
         HfApi().model_info(model, revision=revision, timeout=_PATIENCE_S)
-        return Path(snapshot_download(model, revision=revision, allow_patterns=_FETCHED))
+        return _download(model, revision)
     except Exception as error:
         if not isinstance(error, HTTPError | OSError | ValueError):
             raise
+        if isinstance(error, DryRunError) and isinstance(error.__cause__, Exception):
+            error = error.__cause__  # what the hub said
         if cached is not None:
             logger.warning("model %s: the hub does not answer (%s); using the cached copy", model, _cause(error))
             return cached
-        raise BackendUnavailable(ways_out(model, _cause(error), alternative)) from error
+        elsewhere = () if isinstance(error, OfflineModeIsEnabled | ValueError) else (_elsewhere(model),)
+        raise BackendUnavailable(ways_out(model, _cause(error), alternative, *elsewhere)) from error
 
 
-def ways_out(model: str, fact: str, alternative: str) -> str:
-    """Say that a model cannot be loaded, why, and what to do."""
+def ways_out(model: str, fact: str, alternative: str, *first: str) -> str:
+    """Say that a model cannot be loaded, why, and what to do; ``first`` before all else."""
+    token = "accept the licence on the model's page and set HF_TOKEN, or point HF_ENDPOINT at a mirror you may use"
+    return cannot_be_loaded(model, fact, *first, FROM_A_FOLDER, token, alternative)
+
+
+def _elsewhere(model: str) -> str:
     return (
-        f"model {model} cannot be loaded: {fact}. Three solutions: "
-        "(1) put its files (config.json, *.safetensors) into a folder and give that path; "
-        "(2) accept the licence on the model's page and set HF_TOKEN, or point HF_ENDPOINT at a mirror you may use; "
-        f"(3) {alternative}"
+        f"take it from ModelScope, if it has a copy: name the model {MODELSCOPE}{model}; the model's licence holds for "
+        "that copy too, so read it there"
     )
+
+
+def _download(model: str, revision: str | None) -> Path:
+    """Download what is missing, and check what arrived."""
+    planned = snapshot_download(model, revision=revision, allow_patterns=list(FETCHED), dry_run=True)
+    if not planned:
+        raise ValueError("it has none of the files of a transformers model")
+    arriving = [file.filename for file in planned if file.will_download]
+    total = sum(file.file_size or 0 for file in planned)
+    # A snapshot links to blobs, which other snapshots use as well.
+    snapshots = next(folder for folder in Path(planned[0].local_path).parents if folder.name == "snapshots")
+    blobs = snapshots.parent / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    complete = sum(file.stat().st_size for file in blobs.iterdir() if file.suffix != ".incomplete")
+    others = complete - sum(file.file_size or 0 for file in planned if not file.will_download)
+    with downloading(Download(model, total, lambda: _size_of(blobs) - others), blobs):
+        folder = Path(snapshot_download(model, revision=revision, allow_patterns=list(FETCHED)))
+        for name in arriving:
+            blob = (folder / name).resolve()
+            # The hub names large files by their SHA-256.
+            if _SHA256.fullmatch(blob.name):
+                check_sha256(blob, blob.name)
+    return folder
+
+
+def _size_of(blobs: Path) -> int:
+    total = 0
+    for file in blobs.iterdir():
+        try:
+            total += file.stat().st_size
+        except FileNotFoundError:  # renamed, as it is complete
+            continue
+    return total
 
 
 def _cached_snapshot(model: str, revision: str | None) -> Path | None:
@@ -80,8 +131,7 @@ def _cached_snapshot(model: str, revision: str | None) -> Path | None:
     if not isinstance(config, str):
         return None
     folder = Path(config).parent
-    weights = weight_files(folder)
-    return folder if weights and all(file.is_file() for file in weights) else None
+    return folder if has_weights(folder) else None
 
 
 def _cause(error: Exception) -> str:

@@ -18,6 +18,7 @@ from core.encoders.base import Encoder
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.gallery import Gallery
 from core.runtime.devices import device_of
+from core.runtime.downloads import Downloads
 from core.runtime.threads import limit_threads
 from services.errors import CORE_ERRORS
 from services.lost_device import Watch, ending_where_lost
@@ -57,7 +58,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
             verifier = VerifierClient(http, _VERIFIER_TIMEOUT_S)
 
             async def load() -> RetrievalService:
-                loaded, gallery = await asyncio.to_thread(_load, settings, encoder, watch)
+                loaded, gallery = await asyncio.to_thread(_load, settings, encoder, watch, app.state.downloads)
                 stack.callback(gallery.close)
                 app.state.encoder = loaded
                 metrics.registry.register(VectorEngineMetrics(metrics.process, gallery))
@@ -89,6 +90,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
         middleware=[Middleware(LinkPrefix)],
     )
     app.state.settings = settings
+    app.state.downloads = Downloads()
     app.state.verifier_transport = None  # over sockets, unless both run in one process
     app.state.audit = AuditLog(settings.audit_file)
     app.include_router(search.router)
@@ -101,11 +103,13 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
     return app
 
 
-def _load(settings: RetrievalSettings, encoder: Encoder | None, watch: Watch) -> tuple[Encoder, Gallery]:
+def _load(
+    settings: RetrievalSettings, encoder: Encoder | None, watch: Watch, downloads: Downloads
+) -> tuple[Encoder, Gallery]:
     """Load the encoder, open its gallery, and check with a forward pass that a search would succeed."""
     if encoder is None:
         limit_threads(settings.threads)
-        with watch():
+        with watch(), downloads.watched():
             encoder = ENCODERS.create(settings.encoder, settings.hints, **settings.options)
     gallery = Gallery.open(settings.data_dir, encoder.fingerprint, storage=settings.storage)
     try:
@@ -121,7 +125,7 @@ def _load(settings: RetrievalSettings, encoder: Encoder | None, watch: Watch) ->
 async def _probe(app: FastAPI) -> ReadyBody:
     loading: Loading[RetrievalService] = app.state.loading
     if loading.reason is not None:
-        return describe_loading("retrieval", loading)
+        return describe_loading("retrieval", loading, app.state.downloads)
     service = loading.get()
     engine = service.engine
     try:

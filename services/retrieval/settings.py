@@ -89,7 +89,9 @@ class RetrievalSettings(GallerySettings):
     )
 
     encoder: str = Field(default="embedded", description="backend: `embedded` (CPU) or `dinov3`")
-    model: str | None = Field(default=None, description="weights of the backend: a folder or a hub id")
+    model: str | None = Field(
+        default=None, description="weights of the backend: a folder, a hub id, or `modelscope:owner/name`"
+    )
     device: str | None = Field(
         default=None,
         description="device of the backend: `auto`, `cpu`, `cuda` or `cuda:N`; not every backend offers a choice",

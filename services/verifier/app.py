@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from contracts.health import ReadyBody, ReadyCode, VersionBody
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.runtime.devices import device_of
+from core.runtime.downloads import Downloads
 from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import AsksServers, RemembersPhotos, Verifier, WarmsUp, queries_at_once
@@ -50,7 +51,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
         ):
 
             async def load() -> VerifierEngine:
-                loaded = await worker.run(_load, settings, verifier, watch)
+                loaded = await worker.run(_load, settings, verifier, watch, app.state.downloads)
                 if verifier is None:
                     stack.callback(getattr(loaded, "close", lambda: None))
                 at_once = queries_at_once(loaded)
@@ -75,6 +76,7 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
         access=settings.access,
     )
     app.state.settings = settings
+    app.state.downloads = Downloads()
     app.include_router(routes.router)
     app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
     return app
@@ -91,14 +93,14 @@ def _watch(metrics: Metrics, engine: VerifierEngine, gallery: GalleryAccess) -> 
         metrics.registry.register(ServerMetrics(metrics.process, engine.verifier))
 
 
-def _load(settings: VerifierSettings, verifier: Verifier | None, watch: Watch) -> Verifier:
+def _load(settings: VerifierSettings, verifier: Verifier | None, watch: Watch, downloads: Downloads) -> Verifier:
     """Load the verifier, check with a real pair that a verification would succeed, and warm up a GPU."""
     if verifier is not None:
         with watch():
             _start(verifier)
         return verifier
     limit_threads(settings.threads)
-    with watch():
+    with watch(), downloads.watched():
         made = VERIFIERS.create(settings.verifier, settings.hints, **settings.options)
         try:
             _start(made)
@@ -118,7 +120,7 @@ def _start(verifier: Verifier) -> None:
 async def _probe(app: FastAPI) -> ReadyBody:
     loading: Loading[VerifierEngine] = app.state.loading
     if loading.reason is not None:
-        return describe_loading("verifier", loading)
+        return describe_loading("verifier", loading, app.state.downloads)
     engine = loading.get()
     details = {
         "verifier": engine.verifier.fingerprint,

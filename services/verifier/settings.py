@@ -23,7 +23,9 @@ class VerifierSettings(GallerySettings):
     verifier: str = Field(
         default="geometric", description="backend: `geometric` (CPU), `qwen3-vl`, `openai-compatible` or `cascade`"
     )
-    model: str | None = Field(default=None, description="weights of the backend: a folder or a hub id")
+    model: str | None = Field(
+        default=None, description="weights of the backend: a folder, a hub id, or `modelscope:owner/name`"
+    )
     device: str | None = Field(
         default=None,
         description="device of the backend: `auto`, `cpu`, `cuda` or `cuda:N`; not every backend offers a choice",

@@ -1,24 +1,18 @@
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from servers.hubs import HuggingFace, served, silent_server, write_model
 
 from core.errors import BackendUnavailable
 from core.runtime.model_files import check_whole, digest_of_files
 from core.runtime.model_folder import resolve_model_folder
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = Path(__file__).parents[3]
 RESOLVE = """
 import sys
@@ -31,77 +25,10 @@ except BackendUnavailable as error:
 """
 
 
-def write_model(folder: Path, seed: int = 0, **config: object) -> Path:
-    """A model's files, of 2 x 40,000 random numbers."""
-    folder.mkdir()
-    rng = np.random.default_rng(seed)
-    tensors = {name: rng.normal(size=(200, 200)).astype(np.float32) for name in ("a.weight", "b.weight")}
-    save_file(tensors, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"model_type": "dinov3_vit", "rope_theta": 100.0} | config))
-    return folder
-
-
-class _Hub(BaseHTTPRequestHandler):
-    """Answers as a hub or its mirror does: ``open/model`` is handed out, everything else is gated."""
-
-    folder: Path
-
-    def do_GET(self) -> None:
-        """Answer a question about the model, or give a file of it."""
-        path = self.path.partition("?")[0]
-        if "open/model" not in path:
-            self._answer(403, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted."})
-        elif "/tree/" in path:
-            files = [
-                {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": file.name}
-                for file in self.folder.iterdir()
-            ]
-            self._answer(200, json.dumps(files).encode(), {"Content-Type": "application/json"})
-        elif path.startswith("/api/"):
-            files = [{"rfilename": file.name} for file in self.folder.iterdir()]
-            body = {"id": "open/model", "sha": COMMIT, "siblings": files, "private": False, "tags": [], "downloads": 0}
-            self._answer(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
-        else:
-            content = (self.folder / Path(path).name).read_bytes()
-            self._answer(200, content, {"ETag": f'"{len(content)}"', "X-Repo-Commit": COMMIT})
-
-    do_HEAD = do_GET
-
-    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(len(body))} | headers).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Stay silent."""
-
-
-@contextmanager
-def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address at which a handler answers."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@contextmanager
-def silent_server() -> Iterator[str]:
-    """An address that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[str]:
     """The address of a hub on this machine."""
-    handler = type("Hub", (_Hub,), {"folder": write_model(tmp_path / "published")})
+    handler = type("Hub", (HuggingFace,), {"folder": write_model(tmp_path / "published")})
     (tmp_path / "published" / "pytorch_model.bin").write_bytes(b"a pickle")
     with served(handler) as address:
         yield address
@@ -160,10 +87,32 @@ def test_a_model_comes_from_a_mirror_once(hub: str, tmp_path: Path):
 
 
 def test_a_gated_model_is_explained(hub: str, tmp_path: Path):
-    """A hub that answers "gated" leads to the licence, the token, the mirror and the alternative."""
+    """A hub that answers "gated" leads to ModelScope first, then to the licence, the token and the alternative."""
     told = resolve_in_a_process("facebook/dinov3-vits16-pretrain-lvd1689m", tmp_path / "cache", HF_ENDPOINT=hub)
     for part in ("licence has not been accepted", "HF_TOKEN", "HF_ENDPOINT", "give that path", "choose another"):
         assert part in told
+    assert "(1) take it from ModelScope" in told
+    assert "modelscope:facebook/dinov3-vits16-pretrain-lvd1689m; the model's licence holds" in told
+
+
+def test_a_damaged_file_is_never_used(tmp_path: Path):
+    """A file whose SHA-256 is not the one announced is deleted, and fetched anew next time."""
+    published = write_model(tmp_path / "published")
+    worse = {"folder": published, "damaged": lambda self, content: content[:-1] + b"x"}
+    with served(type("Damaging", (HuggingFace,), worse)) as hub:
+        told = resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=hub)
+    assert "arrived damaged" in told
+    with served(type("Hub", (HuggingFace,), {"folder": published})) as hub:
+        folder = Path(resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=hub))
+    assert (folder / "model.safetensors").read_bytes() == (published / "model.safetensors").read_bytes()
+
+
+def test_a_model_that_does_not_fit_the_disk_is_refused(tmp_path: Path):
+    """Before it fills the disk, with what it needs and what is free."""
+    vast = {"folder": write_model(tmp_path / "published"), "size": 10**18}
+    with served(type("Vast", (HuggingFace,), vast)) as hub:
+        told = resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=hub)
+    assert "it needs 1000000000.0 GB more" in told
 
 
 def test_an_unreachable_hub_is_explained(tmp_path: Path):
@@ -212,15 +161,10 @@ def test_a_silent_hub_is_given_up(tmp_path: Path):
 def test_what_the_hub_says_is_told_apart(tmp_path: Path, headers: dict[str, str], status: int, cause: str):
     """Each refusal of a hub, and a login page in its place, is named as what it is."""
 
-    def answer(self: BaseHTTPRequestHandler) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": "5"} | headers).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(b"<html")
+    def refuse(self: HuggingFace) -> None:
+        self.answer(status, b"<html", headers)
 
-    with served(type("Refusing", (_Hub,), {"do_GET": answer, "do_HEAD": answer})) as hub:
+    with served(type("Refusing", (HuggingFace,), {"do_GET": refuse, "do_HEAD": refuse})) as hub:
         told = resolve_in_a_process("open/model", tmp_path / "cache", HF_ENDPOINT=hub)
     assert cause in told
 
