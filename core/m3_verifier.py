@@ -44,7 +44,8 @@ class LocalM3Verifier:
         """Load the backend.
 
         Args:
-            prompt_style: ``simple``, ``scenic_guide``, ``strict``, ``chinese``, ``detailed`` or one of ``styles_file``.
+            prompt_style: ``simple``, ``scenic_guide``, ``strict``, ``chinese``, ``detailed``, ``reranker`` or one of
+                ``styles_file``.
             verifier: ``qwen3-vl``, ``geometric``, ``openai-compatible`` or ``cascade``. None takes ``qwen3-vl`` if a
                 model is named or a CUDA device is there, and else ``geometric``, which needs neither.
             model: folder, hub id, or a server's name of the model; None takes the backend's default.

@@ -3,7 +3,7 @@
 import base64
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -94,9 +94,10 @@ def weigh_first_word(body: Any, style: PromptStyle) -> WeighedAnswer:
     if any(math.isnan(logprob) or logprob == math.inf for logprob in logprobs):
         raise NoVerdict("the server's probabilities are no numbers (NaN or infinity)")
     instead = f"; it began with {chosen[:20]!r}{_THOUGHTS if 'think' in chosen.casefold() else ''}"
+    read: Callable[[str], str] = str if style.exact_words else _bare
     yes, no = (
-        [logprob for piece, logprob in pieces.items() if logprob is not None and _bare(piece) in spelled]
-        for spelled in ({word.casefold() for word in words} for words in (style.yes, style.no))
+        [logprob for piece, logprob in pieces.items() if logprob is not None and read(piece) in spelled]
+        for spelled in ({read(word) for word in words} for words in (style.yes, style.no))
     )
     if not yes and not no:
         return require_mass(WeighedAnswer(confidence=0.0, mass=0.0), instead)
@@ -104,7 +105,8 @@ def weigh_first_word(body: Any, style: PromptStyle) -> WeighedAnswer:
     answer = weigh(yes or [least], no or [least])
     # Only listed answers count here: the upper bound of an unlisted one does not show that it was likely.
     listed = math.fsum(math.exp(min(logprob, 0.0)) for logprob in (*yes, *no))
-    return require_mass(WeighedAnswer(answer.confidence, min(listed, 1.0)), instead)
+    weighed = WeighedAnswer(answer.confidence, min(listed, 1.0))
+    return weighed if style.exact_words else require_mass(weighed, instead)
 
 
 def is_greedy(body: Any) -> bool:

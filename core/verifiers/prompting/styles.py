@@ -7,7 +7,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +34,7 @@ class PromptStyle:
     reasons_first: bool
     max_reason_tokens: int
     answer_label: str
+    exact_words: bool = field(default=False, repr=False)  # not in repr, so that the digests of earlier styles stay
 
     def accepts(self, confidence: float) -> bool:
         """Tell whether a pair of this confidence is a match in this style."""
@@ -92,7 +93,8 @@ def load_styles(file: str | Path | None = None) -> PromptStyles:
 
 def digest(style: PromptStyle) -> str:
     """Return eight hexadecimal digits over all of a style's texts and settings."""
-    return hashlib.sha256(repr(style).encode()).hexdigest()[:8]
+    text = repr(style) + (" exact words" if style.exact_words else "")
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 class ChoosesStyles:
@@ -139,13 +141,15 @@ def compose(style: PromptStyle, *turns: str, candidate_first: bool = False) -> l
 
     Args:
         style: the texts.
-        turns: the user's question, the model's reply, the next question and so on; an odd number.
+        turns: the user's question, the model's reply, the next question and so on; an odd number. An empty first
+            question leaves the photos alone.
         candidate_first: put the candidate before the query.
     """
     first, second = (style.query_label, Shown.QUERY), (style.candidate_label, Shown.CANDIDATE)
     if candidate_first:
         first, second = second, first
-    shown = (*first, f"\n{second[0]}", second[1], f"\n{turns[0]}")
+    question = (f"\n{turns[0]}",) if turns[0] else ()
+    shown = (*first, f"\n{second[0]}", second[1], *question)
     opening = [Turn("system", (style.instructions,)), Turn("user", shown)]
     return opening + [
         Turn("assistant" if number % 2 == 0 else "user", (text,)) for number, text in enumerate(turns[1:])
@@ -176,36 +180,38 @@ def _read_style(
     base = given.pop("based_on", DEFAULT_STYLE)
     if known is not None and base not in known:
         raise InvalidRequest(f"{source}: style {name} is based on {base!r}; known: {', '.join(known)}")
-    checked = {field: _check_field(f"{source}: {name}.{field}", field, value) for field, value in given.items()}
+    checked = {key: _check_field(f"{source}: {name}.{key}", key, value) for key, value in given.items()}
     style = PromptStyle(name=name, **checked) if known is None else replace(known[base], name=name, **checked)
     if overlap := {word.casefold() for word in style.yes} & {word.casefold() for word in style.no}:
         raise InvalidRequest(f"{source}: style {name} has {sorted(overlap)} among both yes and no")
     return style
 
 
-def _check_field(where: str, field: str, value: Any) -> Any:
+def _check_field(where: str, key: str, value: Any) -> Any:
     """Check one value of a style's table, and return it in the type of the dataclass's field."""
-    if field in ("yes", "no"):
+    if key in ("yes", "no"):
         if isinstance(value, list) and value and all(isinstance(word, str) and word.strip() for word in value):
             return tuple(word.strip() for word in value)
         raise InvalidRequest(f"{where} is {value!r}; accepted: a list of at least one word")
-    if field == "threshold":
+    if key == "threshold":
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
             return float(value)
         raise InvalidRequest(f"{where} is {value!r}; accepted: a number in [0, 1]")
-    if field == "reasons_first":
+    if key in ("reasons_first", "exact_words"):
         if isinstance(value, bool):
             return value
         raise InvalidRequest(f"{where} is {value!r}; accepted: true or false")
-    if field == "max_reason_tokens":
+    if key == "max_reason_tokens":
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 2000:
             return value
         raise InvalidRequest(f"{where} is {value!r}; accepted: a whole number from 1 to 2000")
     texts = [entry.name for entry in fields(PromptStyle) if entry.type is str and entry.name != "name"]
-    if field not in texts:
+    if key not in texts:
         accepted = [entry.name for entry in fields(PromptStyle) if entry.name != "name"]
         raise InvalidRequest(f"{where} is no field of a prompt style; accepted: based_on, {', '.join(accepted)}")
+    if key == "cue" and value == "":
+        return value
     if not isinstance(value, str) or not value.strip():
         raise InvalidRequest(f"{where} is {value!r}; accepted: a text")
     # A label keeps its final space or colon; of all other texts the blanks at both ends are stripped.
-    return value if field == "answer_label" else value.strip()
+    return value if key == "answer_label" else value.strip()

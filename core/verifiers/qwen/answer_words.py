@@ -31,6 +31,8 @@ class AnswerTokens:
     def of(cls, style: PromptStyle, encode: Callable[[str], Sequence[int]]) -> "AnswerTokens":
         """Collect the spellings of the style's answer words that are one token, or if there are none, several tokens.
 
+        With ``exact_words`` there is one spelling of every word: the style's.
+
         Args:
             style: the style whose words are encoded.
             encode: from a word to its tokens.
@@ -39,7 +41,7 @@ class AnswerTokens:
             InvalidRequest: one answer needs too many tokens in a spelling in which the other does not, so it could
                 never win; or both begin with the same tokens.
         """
-        yes, no = (_Answer.of(words, encode) for words in (style.yes, style.no))
+        yes, no = (_Answer.of(words, encode, exact=style.exact_words) for words in (style.yes, style.no))
         answers = (
             f"prompt style {style.name} answers with {'/'.join(style.yes)} or {'/'.join(style.no)}, and this model"
         )
@@ -75,7 +77,10 @@ class _Answer:
     too_long: list[str]
 
     @classmethod
-    def of(cls, words: Sequence[str], encode: Callable[[str], Sequence[int]]) -> "_Answer":
+    def of(cls, words: Sequence[str], encode: Callable[[str], Sequence[int]], *, exact: bool) -> "_Answer":
+        if exact:
+            alone = {tokens for word in words if len(tokens := tuple(encode(word))) <= MOST_TOKENS}
+            return cls(alone, set(), [] if alone else [words[0]])
         single = {tokens for word in spellings(words) if len(tokens := tuple(encode(word))) == 1}
         loud = {tokens for word in words if len(tokens := tuple(encode(word.upper()))) == 1}
         written, too_long = set(single), []

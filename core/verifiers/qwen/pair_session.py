@@ -139,7 +139,8 @@ class PairSession:
     def _answer(self, following: Mapping[Tokens, Mapping[int, float]]) -> WeighedAnswer | NoVerdict:
         yes, no = ([_logprob(word, following) for word in words] for words in (self._answers.yes, self._answers.no))
         try:
-            return require_mass(weigh(yes, no))
+            answer = weigh(yes, no)
+            return answer if self._style.exact_words else require_mass(answer)
         except NoVerdict as failure:
             return failure
 

@@ -1,32 +1,40 @@
-"""Prompt styles: the built-in five, and files of one's own."""
+"""Prompt styles: the built-in ones, and files of one's own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.errors import InvalidRequest
-from core.verifiers.prompting.styles import Shown, compose, load_styles
+from core.verifiers.prompting.styles import Shown, compose, digest, load_styles
 
 
 def test_the_five_styles_of_the_contract_exist():
-    """The styles that users name in code are there, in the order in which they are documented."""
-    assert list(load_styles()) == ["simple", "scenic_guide", "strict", "chinese", "detailed"]
+    """The styles that users name in code are there, in the order in which they are documented, and a reranker's."""
+    assert list(load_styles()) == ["simple", "scenic_guide", "strict", "chinese", "detailed", "reranker"]
+
+
+def test_the_digests_of_earlier_styles_stay():
+    """A calibration made with a style is not stale because styles have a new field."""
+    assert digest(load_styles()["simple"]) == "e692966b"
+    assert digest(replace(load_styles()["simple"], exact_words=True)) != digest(load_styles()["simple"])
 
 
 @pytest.mark.parametrize("name", list(load_styles()))
 def test_every_cue_asks_for_the_answer_words(name: str):
-    """Each style's question names both words that its answer may be, last of all."""
+    """Each style's question, or without one its instructions, names both words that its answer may be."""
     style = load_styles()[name]
-    assert style.yes[0] in style.cue
-    assert style.no[0] in style.cue
+    asked = style.cue or style.instructions
+    assert style.yes[0] in asked
+    assert style.no[0] in asked
     assert len(style.instructions) > 100
 
 
 def test_strict_asks_for_more_than_a_leaning():
     """Only the strict style rejects a pair to which the model leans with 0.7."""
     accepting = {name for name, style in load_styles().items() if style.accepts(0.7)}
-    assert accepting == {"simple", "scenic_guide", "chinese", "detailed"}
+    assert accepting == {"simple", "scenic_guide", "chinese", "detailed", "reranker"}
 
 
 def test_an_unknown_style_is_refused_with_the_known_ones():
@@ -71,6 +79,8 @@ def test_toml_and_json_say_the_same(tmp_path: Path):
         ('[mine]\ncue = " "\n', "mine.cue is ' '; accepted: a text"),
         ("[mine]\ncue = 3\n", "mine.cue is 3; accepted: a text"),
         ('[mine]\nqeu = "x"\n', "mine.qeu is no field of a prompt style; accepted: based_on, instructions"),
+        ('[mine]\nreasons_cue = ""\n', "mine.reasons_cue is ''; accepted: a text"),
+        ("[mine]\nexact_words = 1\n", "mine.exact_words is 1; accepted: true or false"),
         ("[mine]\nreasons_first = 1\n", "mine.reasons_first is 1; accepted: true or false"),
         ("[mine]\nmax_reason_tokens = 0\n", "mine.max_reason_tokens is 0; accepted: a whole number"),
         ('[mine]\nbased_on = "poetic"\n', "style mine is based on 'poetic'; known: simple"),
@@ -103,6 +113,12 @@ def test_only_the_candidate_and_the_question_come_last():
     assert plain[1].parts[:3] == longer[1].parts[:3] == (style.query_label, Shown.QUERY, f"\n{style.candidate_label}")
     assert plain[1].parts[3:] == (Shown.CANDIDATE, "\nSame?")
     assert [(turn.role, turn.parts) for turn in longer[2:]] == [("assistant", ("Because.",)), ("user", ("Same?",))]
+
+
+def test_an_empty_question_leaves_the_photos_alone():
+    """A model that is trained on the two photos alone gets no line behind them."""
+    parts = compose(load_styles()["reranker"], "")[1].parts
+    assert parts[1:] == (Shown.QUERY, "\n<Document>:", Shown.CANDIDATE)
 
 
 def test_labels_travel_with_their_photos():

@@ -93,6 +93,12 @@ def test_a_word_that_another_begins_counts_once():
     assert not ids("xsí") & set(answers.yes)
 
 
+def test_exact_words_have_one_spelling():
+    """A reranker is trained on these two tokens; other spellings would add what nobody trained."""
+    answers = AnswerTokens.of(replace(style("yes", "no"), exact_words=True), encode)
+    assert (set(answers.yes), set(answers.no)) == (ids("yes"), ids("no"))
+
+
 @pytest.mark.parametrize(
     ("yes", "no", "message"),
     [

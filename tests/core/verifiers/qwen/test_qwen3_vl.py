@@ -109,6 +109,48 @@ def test_all_candidates_together_equal_pair_by_pair(
     assert spread > 5 * TOLERANCE, "the candidates are too alike to tell whether order and positions were kept"
 
 
+def test_a_reranker_is_asked_in_the_words_of_its_training(
+    naive: NaiveQwen, generation: str, qwen_folders: dict[str, Path], images: list[Image.Image], as_photo: AsPhoto
+):
+    """The conversation and the score of Qwen3-VL-Reranker's own code: the sigmoid of yes minus no."""
+    query, *candidates = images[:4]
+    style = load_styles()["reranker"]
+    instruction = style.query_label.removeprefix("<Instruct>: ").removesuffix("<Query>:")
+    official = [
+        {
+            "role": "system",
+            "content": [
+                {
+                    "type": "text",
+                    "text": "Judge whether the Document meets the requirements based on the Query and the Instruct "
+                    'provided. Note that the answer can only be "yes" or "no".',
+                }
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": f"<Instruct>: {instruction}"},
+                {"type": "text", "text": "<Query>:"},
+                {"type": "image"},
+                {"type": "text", "text": "\n<Document>:"},
+                {"type": "image"},
+            ],
+        },
+    ]
+    (yes,), (no,) = (naive.tokenizer.encode(word) for word in ("yes", "no"))
+    expected = []
+    for image in candidates:
+        logprobs = naive.logprobs(official, [query, image], [QUERY_TOKENS, CANDIDATE_TOKENS])
+        expected.append(float(logprobs[yes] - logprobs[no]))
+
+    verdicts = make(qwen_folders[generation], prompt_style="reranker").verify(
+        as_photo(query), list(map(as_photo, candidates))
+    )
+
+    assert [logit(verdict.confidence) for verdict in verdicts] == pytest.approx(expected, abs=TOLERANCE)
+
+
 def test_both_orders_are_averaged(
     generation: str, naive: NaiveQwen, qwen_folders: dict[str, Path], images: list[Image.Image], as_photo: AsPhoto
 ):
