@@ -1,6 +1,6 @@
 """The tokens of a style's answer words in a model's vocabulary: usually one, in some vocabularies two or three."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import InvalidRequest
@@ -82,7 +82,7 @@ class _Answer:
             alone = {tokens for word in words if len(tokens := tuple(encode(word))) <= MOST_TOKENS}
             return cls(alone, set(), [] if alone else [words[0]])
         single = {tokens for word in spellings(words) if len(tokens := tuple(encode(word))) == 1}
-        loud = {tokens for word in words if len(tokens := tuple(encode(word.upper()))) == 1}
+        loud = {tokens for text in _spaced(map(str.upper, words)) if len(tokens := tuple(encode(text))) == 1}
         written, too_long = set(single), []
         for case in _CASES:
             spelled = [(case(word), tuple(encode(case(word)))) for word in words]
@@ -91,8 +91,14 @@ class _Answer:
             short = {tokens for _, tokens in spelled if len(tokens) <= MOST_TOKENS}
             written |= short
             too_long += [] if short else [spelled[0][0]]
-        quiet = {tuple(encode(case(word))) for case in _CASES for word in words}
+        quiet = {tuple(encode(text)) for case in _CASES for text in _spaced(map(case, words))}
         return cls(written - (loud - quiet), loud - quiet, too_long)
+
+
+def _spaced(words: Iterable[str]) -> Iterator[str]:
+    """Give every word alone and behind a space, which most vocabularies join to it."""
+    for word in words:
+        yield from (word, f" {word}")
 
 
 def _shortest(written: Iterable[Tokens]) -> tuple[Tokens, ...]:

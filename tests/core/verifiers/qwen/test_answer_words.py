@@ -1,7 +1,13 @@
-"""How answer words are looked up in a vocabulary: all spellings alike, in as few tokens as they take."""
+"""How answer words are looked up in Qwen's vocabulary: all spellings alike, in as few tokens as they take."""
 
+import base64
+import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -10,39 +16,21 @@ from core.verifiers.prompting.styles import PromptStyle, load_styles
 from core.verifiers.qwen.answer_words import AnswerTokens
 
 SIMPLE = load_styles()["simple"]
-# What Qwen's vocabulary has of these words, and what it cuts them into otherwise.
-WHOLE = (
-    "yes",
-    "Yes",
-    "YES",
-    "no",
-    "No",
-    "NO",
-    " yes",
-    " no",
-    "ja",
-    "Ja",
-    "oui",
-    "non",
-    "Non",
-    " sí",
-    "si",
-    "是",
-    "否",
-    "不",
-)
-PARTS = ("ne", "in", "Ne", "JA", "NE", "IN", "O", "ui", "UI", "N", "ON", "S", "s", "í", "Í", "は", "い", "え", "的")
-IDS = {piece: number for number, piece in enumerate((*WHOLE, *PARTS))}
+REPOSITORY = Path(__file__).parents[4]
+_TABLE = json.loads((REPOSITORY / "tests" / "tables" / "qwen_vocabulary.json").read_text(encoding="utf-8"))
+TOKENS = {base64.b64decode(piece): token for piece, token in _TABLE["tokens"].items()}
 
 
 def encode(text: str) -> Sequence[int]:
-    """The longest pieces first; letters that are no piece are one token each."""
-    tokens = []
-    while text:
-        piece = max((word for word in IDS if text.startswith(word)), key=len, default=text[0])
-        tokens.append(IDS[piece] if piece in IDS else 1000 + ord(piece))
-        text = text[len(piece) :]
-    return tokens
+    """Byte-pair encoding with the part of Qwen's real vocabulary that the words of this file need."""
+    assert text.strip().lower() in _TABLE["words"], f"{text!r} is not among the words of the table"
+    pieces = [bytes([byte]) for byte in text.encode()]
+    while True:
+        joined = [first + second for first, second in pairwise(pieces)]
+        place = min(range(len(joined)), key=lambda number: TOKENS.get(joined[number], math.inf), default=None)
+        if place is None or joined[place] not in TOKENS:
+            return [TOKENS[piece] for piece in pieces]
+        pieces[place : place + 2] = [joined[place]]
 
 
 def style(yes: str | tuple[str, ...], no: str | tuple[str, ...]) -> PromptStyle:
@@ -60,19 +48,26 @@ def test_words_of_one_token_take_one_pass():
         answers = AnswerTokens.of(words, encode)
         assert answers.beginnings() == [()]
     english = AnswerTokens.of(style("yes", "no"), encode)
-    assert set(english.yes) == ids("yes", "Yes", "YES", " yes")
-    assert set(english.no) == ids("no", "No", "NO", " no")
+    assert set(english.yes) == ids("yes", "Yes", "YES", " yes", " Yes", " YES")
+    assert set(english.no) == ids("no", "No", "NO", " no", " No", " NO")
 
 
-def test_words_of_several_tokens_are_scored_whole():
+def test_words_of_several_tokens_are_scored_whole(tmp_path: Path):
     """German, the documentation's own example: nein is no token, and counts as all of its tokens together."""
-    answers = AnswerTokens.of(style("ja", "nein"), encode)
-    assert set(answers.yes) == ids("ja", "Ja")
+    documented = (REPOSITORY / "docs" / "prompt-styles.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", documented, re.DOTALL)
+    (tmp_path / "styles.toml").write_text(example, encoding="utf-8")
+    answers = AnswerTokens.of(load_styles(tmp_path / "styles.toml")["german"], encode)
+    assert set(answers.yes) == ids("ja", "Ja", " ja", " Ja")
     assert set(answers.no) == ids("nein", "Nein")
-    assert answers.beginnings() == [(), *sorted({tuple(encode("ne")), tuple(encode("Ne"))})]
+    assert [len(word) for word in answers.no] == [2, 2]
+    assert answers.beginnings() == [(), *sorted(word[:1] for word in answers.no)]
 
 
-@pytest.mark.parametrize(("yes", "no"), [("oui", "non"), ("sí", "no"), ("はい", "いいえ")])
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("oui", "non"), ("sí", "no"), ("sì", "no"), ("sim", "não"), ("да", "нет"), ("はい", "いいえ"), ("네", "아니요")],
+)
 def test_no_answer_is_without_a_spelling_that_the_other_has(yes: str, no: str):
     """Each answer can be written in lower case and capitalised, whether or not the vocabulary has it as a token."""
     answers = AnswerTokens.of(style(yes, no), encode)
@@ -83,7 +78,7 @@ def test_no_answer_is_without_a_spelling_that_the_other_has(yes: str, no: str):
 def test_capitals_count_for_both_or_for_none():
     """OUI is no token where NON would be one: neither counts."""
     answers = AnswerTokens.of(style("oui", "no"), encode)
-    assert not ids("NO") & set(answers.no)
+    assert not ids("NO", " NO") & set(answers.no)
 
 
 def test_a_word_that_another_begins_counts_once():
@@ -102,8 +97,8 @@ def test_exact_words_have_one_spelling():
 @pytest.mark.parametrize(
     ("yes", "no", "message"),
     [
-        ("indubitably", "no", "no single token.*'indubitably' in more than 3; choose shorter words"),
-        ("ja", "keinesfalls", "'keinesfalls' in more than 3"),
+        ("indisputably", "no", "no single token.*'indisputably' in more than 3; choose shorter words"),
+        ("ja", "unwiderlegbar", "'unwiderlegbar' in more than 3"),
         ("xs", "xsno", "begins both with the same token"),
     ],
 )
