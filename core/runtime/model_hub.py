@@ -6,6 +6,7 @@ HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE).
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
@@ -104,12 +105,25 @@ def _download(model: str, revision: str | None) -> Path:
     others = complete - sum(file.file_size or 0 for file in planned if not file.will_download)
     with downloading(Download(model, total, lambda: _size_of(blobs) - others), blobs):
         folder = Path(snapshot_download(model, revision=revision, allow_patterns=list(FETCHED)))
-        for name in arriving:
-            blob = (folder / name).resolve()
-            # The hub names large files by their SHA-256.
-            if _SHA256.fullmatch(blob.name):
-                check_sha256(blob, blob.name)
+        _check([(folder / name).resolve() for name in arriving])
     return folder
+
+
+def _check(blobs: Sequence[Path]) -> None:
+    """Delete all files that arrived damaged, as another attempt fetches what is missing and checks nothing else.
+
+    Raises:
+        BackendUnavailable: one was deleted.
+    """
+    damaged: list[BackendUnavailable] = []
+    for blob in blobs:
+        if _SHA256.fullmatch(blob.name):  # by which the hub names large files
+            try:
+                check_sha256(blob, blob.name)
+            except BackendUnavailable as failure:
+                damaged.append(failure)
+    if damaged:
+        raise damaged[0]
 
 
 def _size_of(blobs: Path) -> int:

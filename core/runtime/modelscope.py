@@ -179,7 +179,11 @@ def _ask(path: str, headers: dict[str, str] | None = None) -> HTTPResponse:
     if token is not None:
         # Not for the storage to which large files are redirected.
         request.add_unredirected_header("Cookie", f"m_session_id={token}")
-    reply: HTTPResponse = urlopen(request, timeout=_PATIENCE_S)
+    try:
+        reply: HTTPResponse = urlopen(request, timeout=_PATIENCE_S)
+    except HTTPError as refusal:
+        refusal.close()  # it is a reply, with a connection of its own
+        raise
     return reply
 
 
