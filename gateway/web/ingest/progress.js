@@ -3,7 +3,7 @@
 import { errorNotice, errorSentence, technicalDetails } from "../page/dialogs.js";
 import { announce, h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { currentLanguage, t } from "../page/language.js";
+import { currentLanguage, t, useWords } from "../page/language.js";
 
 /** @returns {{element: HTMLElement, dispose: () => void}} follows `queue` until disposed */
 export function uploadProgress(queue, { collection }) {
@@ -120,8 +120,16 @@ function fileRow({ path, status, reason, code, where, faults = [] }) {
     h("span", { class: "file-status" }, t(`upload.${status}`)),
     reason && h("span", { class: "muted reason" }, currentLanguage() === "en" ? reason : code && errorSentence({ code })),
     where && h("span", { class: "muted reason" }, t("upload.where", { name: where })),
-    faults.length > 0 && h("span", { class: "reason" }, faults.map((fault) => t(`health.${fault}`)).join(" · ")),
+    faults.length > 0 && faultNames(faults),
   );
+}
+
+/** Why a photo should be taken again, in the texts of the health check, which are fetched for the first such photo. */
+function faultNames(faults) {
+  const names = h("span", { class: "reason" });
+  const show = () => names.append(faults.map((fault) => t(`health.${fault}`)).join(" · "));
+  useWords("health/").then(show, () => {}); // without them, the sentence above still counts the photo
+  return names;
 }
 
 const serverWords = (words) => (currentLanguage() === "en" ? words : technicalDetails([words]));
