@@ -185,7 +185,7 @@ def test_the_examples_of_the_documents_find_the_gate(product: Product, folder: P
     created = output_of(["sh", "-ec", example(path, "sh", product, 1)], folder)
     events = output_of(["sh", "-ec", example(path, "sh", product, 2)], folder)
 
-    assert '"matched":true,"place":{"id":"gate","name":"South Gate"' in asked
+    assert '"matched":true,"answer":"match","place":{"id":"gate","name":"South Gate"' in asked
     assert created.startswith('{"id":"east"')  # of the second document, the reply to the first
     assert events.startswith("event: candidates")
     assert '"name":"South Gate"' in events.rpartition("event: result")[2]
