@@ -18,6 +18,7 @@ SECRET_PREFIX = "whsec_"
 TIMEOUT_S = 10.0
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")  # outside of it are also ::a.b.c.d and fec0::/10, both deprecated
 
 
 class NotDelivered(Exception):
@@ -117,6 +118,8 @@ def is_public(address: str) -> bool:
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
         if parsed in _NAT64:
             inner = IPv4Address(int(parsed) & 0xFFFFFFFF)
+        if inner is None and parsed not in _GLOBAL_UNICAST:
+            return False
         parsed = inner or parsed
     return parsed.is_global and not parsed.is_multicast
 

@@ -42,6 +42,7 @@ def test_a_private_address_is_not_connected_to(host: str):
         ("169.254.169.254", False), ("224.0.0.1", False), ("255.255.255.255", False),
         ("fd00::1", False), ("fe80::1%eth0", False), ("ff02::1", False), ("::", False),
         ("::ffff:10.0.0.1", False), ("2002:a00:1::", False), ("64:ff9b::a00:1", False),
+        ("::a00:1", False), ("::127.0.0.1", False), ("fec0::1", False),
     ],
 )  # fmt: skip
 def test_what_is_public(address: str, expected: bool):
