@@ -89,6 +89,12 @@ class Replies:
                 if number > MOST_REPLIES or total > MOST_BYTES:
                     connection.execute("DELETE FROM replies WHERE name = ?", (stored,))
 
+    def forget(self, now: float) -> None:
+        """Delete the replies whose time is over; without a database, none is made."""
+        if self._database.exists():
+            with self._database.writing() as connection:
+                connection.execute("DELETE FROM replies WHERE at < ?", (now - KEPT_S,))
+
     def abandon(self, name: str, owner: str) -> None:
         """Forget a write that failed, so that it can be sent again."""
         with self._database.writing() as connection:

@@ -56,7 +56,8 @@ class Usage:
     def __init__(self, database: UsageDatabase, retention: Retention, workers: Workers) -> None:
         """Set the database, how long matches are kept, and the thread that reads and writes."""
         self.jobs = BackgroundJobs(Jobs(database), workers)
-        self.repeated_writes = RepeatedWrites(Replies(database), workers)
+        self._replies = Replies(database)
+        self.repeated_writes = RepeatedWrites(self._replies, workers)
         self.outbox = Outbox(database)
         self.workers = workers
         self._log = UsageLog(database, retention)
@@ -145,12 +146,20 @@ class Usage:
         """Delete expired records, now and every hour."""
         while True:
             try:
-                forgotten = await self.workers.run(self._log.forget, time.time())
+                given_up, forgotten = await self.workers.run(self._forget, time.time())
+                if given_up:
+                    logger.error("%d events are given up: the webhook did not receive them in a day", given_up)
                 if forgotten:
                     logger.info("forgot %d matches after their time", forgotten)
             except GalleryUnavailable as exc:
-                logger.warning("old matches stay for another hour: %s", exc)
+                logger.warning("expired records stay for another hour: %s", exc)
             await asyncio.sleep(_FORGETTING_EVERY_S)
+
+    def _forget(self, now: float) -> tuple[int, int]:
+        """Delete expired replies, events and matches; return how many events and matches."""
+        self._replies.forget(now)
+        given_up = self.outbox.give_up(now)
+        return given_up, self._log.forget(now)  # at last, because it overwrites what was deleted
 
 
 @asynccontextmanager

@@ -54,9 +54,6 @@ class Webhooks:
             self._has_work.clear()
             pause_s = _LONGEST_SLEEP_S
             try:
-                given_up = await self._workers.run(self._outbox.give_up, time.time())
-                if given_up:
-                    logger.error("%d events are given up: the webhook did not receive them in a day", given_up)
                 while await self._send_one(client):
                     pass
                 due = await self._workers.run(self._outbox.next_due)

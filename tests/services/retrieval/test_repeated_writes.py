@@ -1,6 +1,7 @@
-"""Two requests with one ``Idempotency-Key`` at the same time."""
+"""Two requests with one ``Idempotency-Key`` at the same time, and how long replies and events are kept."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from core.gallery import Storage
-from core.journal import Retention
+from core.journal import Outbox, Replies, Reply, Retention, UsageDatabase
 from services.retrieval.background.usage import open_usage
 from services.retrieval.repeated_writes import RepeatedWrites
 from serving.errors import AlreadyRunning
@@ -54,3 +55,28 @@ def test_the_second_is_refused_until_the_first_has_ended(tmp_path: Path):
     asyncio.run(run())
 
     assert done == ["write"]
+
+
+def test_expired_replies_and_events_are_deleted(tmp_path: Path):
+    """Also where no further write has a key, and no webhook is set any more; what is newer stays."""
+    database = UsageDatabase(tmp_path, Storage())
+    replies, outbox, now = Replies(database), Outbox(database), time.time()
+    for name, at in (("old", now - 2 * 86_400), ("new", now)):
+        replies.begin(name, "request", "a", at)
+        replies.finish(name, "a", Reply(201, b"{}"), at)
+        outbox.put(name, "{}", at)
+
+    def left() -> list[str]:
+        with database.reading() as connection:
+            rows = connection.execute("SELECT name FROM replies UNION ALL SELECT id FROM outbox").fetchall()
+        return [name for (name,) in rows]
+
+    async def run() -> None:
+        async with open_usage(tmp_path, Storage(), Retention(1, 0)) as usage, asyncio.timeout(60):
+            while "old" in await usage.workers.run(left):
+                pass
+
+    asyncio.run(run())
+
+    assert left() == ["new", "new"]
+    database.close()
