@@ -276,16 +276,17 @@ def test_no_look_begins_that_would_exceed_the_budget(gallery, embedded):
     photo = Image.effect_noise((640, 480), 90).convert("RGB")
     look = next(embedded.look_again(photo, embedded.encode([photo]).local_features[0]))
 
+    begins = []
+
     def working(image, first):
         for _ in range(9):
-            began = time.thread_time()
-            while time.thread_time() < began + 0.3:
+            begins.append(time.thread_time())
+            while time.thread_time() < begins[-1] + 0.3:
                 pass
             yield look
 
-    began = time.thread_time()
     found = retrieve(gallery, embedded, photo, 3, working, time_budget_s=1.0)
 
     assert found.out_of_time
     assert 2 <= found.looks <= 4
-    assert time.thread_time() - began < 1.3  # and what encoding took before
+    assert begins[-1] - begins[0] + 0.3 <= 1.0
