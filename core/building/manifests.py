@@ -10,7 +10,6 @@ import codecs
 import csv
 import io
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from uuid import uuid4
 
 from core.building.file_names import normal_path
 from core.building.grouping import place_id_of_name
+from core.building.spreadsheets import as_text
 from core.building.text_encodings import CSV_ENCODINGS, guess_encoding, is_utf8
 from core.building.vocabulary import read_words
 from core.errors import InvalidRequest
@@ -30,7 +30,6 @@ MANIFEST = "manifest.csv"
 # Far more than anyone names; every row is filled up to the header's length, so rows cost what columns cost.
 _MAX_COLUMNS = 256
 _DELIMITERS = ",;\t"
-_NO_TEXT = re.compile(r"[=+@-]|[\d.,:/ eE-]+$")
 
 Role = Literal["reference", "query"]
 
@@ -158,14 +157,9 @@ def write_manifest(rows: Iterable[ManifestRow], language: str) -> bytes:
     sheet.writerow((*_TEMPLATE.get(language, _TEMPLATE["en"])[0], "元数据" if language == "zh" else "metadata"))
     for row in rows:
         facts = json.dumps(row.metadata, ensure_ascii=False) if row.metadata else ""
-        texts = map(_as_text, (row.file, row.place_id, row.place_name, row.description))
+        texts = map(as_text, (row.file, row.place_id, row.place_name, row.description))
         sheet.writerow((*texts, row.latitude, row.longitude, facts))
     return text.getvalue().encode("utf-8-sig")
-
-
-def _as_text(cell: str) -> str:
-    """Put a tab before what a spreadsheet program would take for a number, a date or a formula, as 0012 for 12."""
-    return f"\t{cell}" if _NO_TEXT.match(cell) else cell
 
 
 def _decode(data: bytes) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, fields
 
 from contracts.statistics import CountsBody, DayBody, HourBody, PlaceCountBody, PlaceCounts, StatisticsReply
+from core.building.spreadsheets import as_text
 from core.journal.statistics import Counts, PlaceCount, Statistics
 
 _COUNTS = {
@@ -15,7 +16,6 @@ _COUNTS = {
 _DAY = {"en": "date", "zh": "日期"}
 _HOUR = {"en": "hour", "zh": "时"}
 _PLACE = {"en": ["place_id", "place_name", "questions"], "zh": ["编号", "名称", "识别次数"]}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def statistics_reply(
@@ -61,7 +61,10 @@ def statistics_table(statistics: Statistics, places: Iterable[PlaceCount], table
     """
     rows: list[Sequence[object]]
     if table == "places":
-        rows = [_PLACE[language], *((_text(place.place_id), _text(place.name), place.questions) for place in places)]
+        rows = [
+            _PLACE[language],
+            *((as_text(place.place_id), as_text(place.name), place.questions) for place in places),
+        ]
     elif table == "hours":
         rows = [[_HOUR[language], *_COUNTS[language]]]
         rows += [(hour, *astuple(counts)) for hour, counts in enumerate(statistics.hours)]
@@ -71,11 +74,6 @@ def statistics_table(statistics: Statistics, places: Iterable[PlaceCount], table
     written = io.StringIO()
     csv.writer(written).writerows(rows)
     return written.getvalue().encode("utf-8-sig")
-
-
-def _text(text: str) -> str:
-    """Mark a text that a spreadsheet program would run as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _first(places: Sequence[PlaceCount], limit: int) -> PlaceCounts:

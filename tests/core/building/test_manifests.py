@@ -155,7 +155,9 @@ def test_a_written_manifest_is_read_as_it_was(language: str):
     assert (parsed.rows, parsed.unused_columns, parsed.encoding) == (rows, (), "utf-8")
 
 
-@pytest.mark.parametrize("cell", ["0012", "1/2", "2-3", "1e5", "12345678901234567", "=1+1", "+1", "-1", "@x"])
+@pytest.mark.parametrize(
+    "cell", ["0012", "1/2", "2-3", "1e5", "12345678901234567", "=1+1", "+1", "-1", "@x", "\uff1d1+1"]
+)
 def test_cells_stay_text_in_a_spreadsheet(cell: str):
     """What a program would take for a number, a date or a formula begins with a tab."""
     sheet = write_manifest([ManifestRow("a.jpg", 2, cell, "A 12")], "en").decode("utf-8-sig")
