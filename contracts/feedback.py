@@ -30,7 +30,9 @@ class FeedbackRequest(BaseModel):
 
     request_id: str = Field(pattern=_REQUEST_ID, description="`request_id` of the answer of `POST /match`")
     verdict: FeedbackVerdict = Field(
-        description="`right`, `wrong`, `other_place` (then `place_id` says which), or `not_in_collection`"
+        description="`right`, `wrong`, `other_place` (then `place_id` says which), or `not_in_collection`. After an "
+        "answer without a place, `right` says that the photo shows nothing in the collection; a visitor who confirms "
+        "the place of a `maybe` says `other_place` with its id"
     )
     place_id: str | None = Field(
         default=None,
