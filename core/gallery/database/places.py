@@ -145,7 +145,7 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
     """Write the fields that ``change`` holds.
 
     Raises:
-        InvalidRequest: a field is out of range, or the position would be incomplete.
+        InvalidRequest: a field is out of range, or the position would be incomplete; nothing was written.
     """
     values: dict[str, Any] = {}
     if not isinstance(change.place_name, Unchanged):
@@ -160,11 +160,11 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
         values["longitude"] = check_angle("longitude", change.longitude, 180)
     if not values:
         return
-    assignments = ", ".join(f"{column} = ?" for column in values)
-    connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))
     if {"latitude", "longitude"} & values.keys():
         row = connection.execute("SELECT latitude, longitude FROM places WHERE id = ?", (place_row,)).fetchone()
-        check_position(*row)
+        check_position(values.get("latitude", row[0]), values.get("longitude", row[1]))
+    assignments = ", ".join(f"{column} = ?" for column in values)
+    connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))
 
 
 def place_row_of(connection: Connection, image_id: str) -> int:

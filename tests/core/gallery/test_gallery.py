@@ -305,6 +305,17 @@ class TestChanging:
 
         assert (gallery.generation, gallery.places().places) == before
 
+    def test_a_correction_that_is_refused_writes_nothing(self, gallery, new_image):
+        """A latitude alone is no position: its place stays as it is, also while another one is corrected."""
+        gallery.add([new_image(1, place=Place("a", "A")), new_image(2, place=Place("b", "B"))])
+        wanted = {"a": ImageChange(place_name="New", latitude=39.9), "b": ImageChange(description="new")}
+
+        done = gallery.correct_places("default", wanted)
+
+        assert (done.changed, len(done.refused)) == (1, 1)
+        assert gallery.place("default", "a").place == Place("a", "A")
+        assert gallery.place("default", "b").place == Place("b", "B", "new")
+
     def test_corrections_can_be_tried(self, gallery, new_image):
         """A dry run names the fields that differ, with the place as it is, and changes nothing."""
         place = Place("a", "A", "old", {"year": 1})
