@@ -1,4 +1,4 @@
-"""The verifier is told which images are further views of places that are candidates anyway."""
+"""The request to the verifier says which images are further views of places that are candidates anyway."""
 
 import json
 

@@ -162,7 +162,7 @@ class Qwen3VLVerifier(ChoosesStyles):
         candidates = [Photo(partial(Image.new, "RGB", size, "grey")) for size in _USUAL_SIZES]
         for style in self._styles.values():
             short = replace(style, max_reason_tokens=_WARM_UP_TOKENS)
-            # Where this model cannot answer in a style, or not about grey photos, whoever asks in it is told so.
+            # Where this model cannot answer in a style, or not about grey photos, requests in that style say so.
             with suppress(InvalidRequest, NoVerdict):
                 answers = self._answers(style)
                 for query in candidates if style is self._style else candidates[:1]:

@@ -10,10 +10,10 @@ from services.retrieval.uploads.indexing import AddOutcome
 
 
 def find_faults(gallery: Gallery, outcomes: Sequence[AddOutcome]) -> list[tuple[Fault, ...]]:
-    """Measure the photos that were added, a few milliseconds each.
+    """Measure the photos that were added, in a few milliseconds per photo.
 
     Returns:
-        The faults of each outcome, see ``PhotoQuality.faults``; none of photos that were not added.
+        The faults of every outcome, see ``PhotoQuality.faults``; none of photos that were not added.
     """
     return [_faults(gallery, outcome) for outcome in outcomes]
 
