@@ -5,7 +5,7 @@ format) and optionally ``features`` (the bytes of SearchReply.query_features). S
 ``file`` parts; then there are as many ``features`` parts, empty where there are none, or no such part at all.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -37,8 +37,6 @@ class CandidateRef(BaseModel):
 class LocationBody(BaseModel):
     """Where the visitor is. It makes places nearby likelier, and excludes none."""
 
-    model_config = {"extra": "forbid"}
-
     latitude: float | None = Field(default=None, ge=-90, le=90, description="degrees, WGS 84")
     longitude: float | None = Field(default=None, ge=-180, le=180, description="degrees, WGS 84")
     accuracy_m: float = Field(default=30, gt=0, le=100_000, description="accuracy of the position, as phones report it")
@@ -47,6 +45,16 @@ class LocationBody(BaseModel):
         max_length=10,
         description='compared with the places\' metadata, e.g. {"floor": "2", "room": "12", "beacon": "a7"}',
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_what_says_nothing(cls, given: Any) -> Any:
+        """Let further fields of a phone's position pass, but not a location of unknown fields alone."""
+        if isinstance(given, dict) and given and not given.keys() & cls.model_fields.keys():
+            raise ValueError(
+                f"{', '.join(map(str, given))[:100]} says nothing of a location; accepted: latitude and longitude, area"
+            )
+        return given
 
     @model_validator(mode="after")
     def _refuse_half_a_position(self) -> Self:

@@ -47,11 +47,14 @@ def test_bad_requests(filled: AppClient, options: dict, status: int, code: str, 
     assert error_of(answer)["accepted"]
 
 
-def test_an_unknown_part_of_the_location_is_named(filled: AppClient):
-    """It is not ignored: a position that was misspelt would be none."""
-    answer = filled.post("/match", **form(location='{"lat": 1}'))
+def test_a_location_that_says_nothing_is_refused(filled: AppClient):
+    """A misspelt position is not ignored; what phones add to a position, such as the altitude, is."""
+    misspelt = filled.post("/match", **form(location='{"lat": 1, "lng": 2}'))
+    with_more = filled.post("/match", **form(location='{"latitude": 1, "longitude": 2, "altitude": 3}'))
 
-    assert (answer.status_code, error_of(answer)["field"]) == (422, "location.lat")
+    assert (misspelt.status_code, error_of(misspelt)["field"]) == (422, "location")
+    assert "lat, lng" in error_of(misspelt)["message"]
+    assert with_more.status_code == 200
 
 
 @pytest.mark.parametrize(

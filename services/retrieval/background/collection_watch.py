@@ -97,6 +97,8 @@ class CollectionWatch:
                 await self.look()
             except GalleryUnavailable as exc:
                 logger.warning("collections are not checked for the webhook today: %s", exc)
+            except Exception:
+                logger.exception("collections are not checked for the webhook today")
             await asyncio.sleep(_EVERY_S)
 
 

@@ -61,6 +61,8 @@ class Webhooks:
                     pause_s = min(pause_s, max(0.0, due - time.time()))
             except GalleryUnavailable as exc:
                 logger.warning("events wait for the webhook: %s", exc)
+            except Exception:
+                logger.exception("events wait for the webhook")
             try:
                 async with asyncio.timeout(pause_s):
                     await self._has_work.wait()
