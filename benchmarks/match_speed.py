@@ -47,14 +47,14 @@ BARS: list[Bar] = [
     (ALL, "16 clients / cores", ">=", 0.9),
     (ALL, "memory MB", "<=", 700.0),
     ("museum", "right", ">=", 1.0),
-    ("scenic", "right", ">=", 146 / 158),
+    ("scenic", "right", ">=", 147 / 158),
     ("objects", "right", ">=", 94 / 108),
     ("museum", "wrong place", "<=", 0.0),
     ("scenic", "wrong place", "<=", 2 / 158),
     ("objects", "wrong place", "<=", 0.0),
     ("museum", "false accepts", "<=", 0.0),
     ("scenic", "false accepts", "<=", 0.0),
-    ("objects", "false accepts", "<=", 4 / 41),
+    ("objects", "false accepts", "<=", 3 / 41),
 ]
 BAR_BEFORE: Bar = ("museum", "CPU / before", "<=", 0.5)
 """Only with ``--before``, the figures of a run of an earlier version on the same machine."""
