@@ -11,6 +11,7 @@ from core.errors import EncoderMismatch, InvalidRequest
 from core.gallery import DEFAULT_COLLECTION, Gallery, Storage
 from core.gallery.database.manifest import refuse_other_encoder
 from core.gallery.storage import LOCAL
+from core.imaging.decoding import LONGEST_SIDE
 from core.imaging.sources import PhotoSource, read_source
 from core.results import EncoderFingerprint
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
@@ -115,8 +116,8 @@ class M1GlobalRetrieval:
         """Find candidates for a photo; the query's local features come along for a verifier. Errors as ``query``."""
         if not isinstance(top_k, Integral) or top_k < 1:
             raise InvalidRequest(f"top_k is {top_k!r}; accepted: a whole number from 1 on")
+        image, _ = read_source(image, max_side=self._encoder.photo_side if self._encoder else LONGEST_SIDE)
         gallery, encoder = self._loaded()
-        image, _ = read_source(image, max_side=encoder.photo_side)
         encodings = encoder.encode([image])
         searched = ExcludingGallery(gallery, exclusion) if exclusion else gallery
         retriever = Retriever(searched, encoder.look_again, second=self._second, time_budget_s=self._time_budget_s)

@@ -191,7 +191,7 @@ def _teach_answers(model: Any, tokenizer: Qwen2Tokenizer) -> None:
     Collects the states at that point in many conversations. Adds to every word's row of the output layer the vector
     that gives the word about the same logit in the states where it is an answer, and 0 in others (ridge regression).
     """
-    styles = [style for style in load_styles().values() for _ in range(_CONVERSATIONS_PER_STYLE)]
+    styles = [style for style in _styles() for _ in range(_CONVERSATIONS_PER_STYLE)]
     # On the CPU in float32, whatever torch's defaults are where a large model is being built.
     states = torch.stack(
         [
@@ -244,8 +244,13 @@ def _content(part: str | Shown) -> dict[str, str]:
 def _corpus() -> str:
     return "\n".join(
         f"{style.instructions} {style.query_label} {style.candidate_label} {style.cue} {style.reasons_cue}"
-        for style in load_styles().values()
+        for style in _styles()
     )
+
+
+def _styles() -> list[PromptStyle]:
+    """Return the styles whose answer words must be likely; exact words are weighed however likely they are."""
+    return [style for style in load_styles().values() if not style.exact_words]
 
 
 def _processor_files(generation: _Generation) -> dict[str, dict[str, Any]]:
