@@ -217,12 +217,14 @@ def test_the_answer_survives_a_change_of_language(visit: Visit, museum: str) -> 
     visitor.show_photo(snapshot("Cat Chelsea"))
     expect(visitor.page.get_by_text("This is", exact=True)).to_be_visible()
     reason = visitor.page.locator(".details dd").first
+    visitor.page.get_by_text("How this was found").click()
     expect(reason).to_contain_text("points agree in one")
 
     visitor.page.get_by_role("button", name="切换到中文").click()
 
     expect(visitor.page.get_by_text("这是", exact=True)).to_be_visible()
     expect(visitor.page.get_by_role("heading", name="Cat Chelsea", level=1)).to_be_visible()
+    visitor.page.get_by_text("结果如何得出").click()
     expect(reason).to_contain_text("个点在同一")
     visitor.page.get_by_role("button", name="对比照片").first.click()
     expect(visitor.page.get_by_role("dialog")).to_contain_text("个点在同一")

@@ -129,6 +129,7 @@ def test_two_people_who_edit_a_place_keep_both_changes(visit: Visit, product: Pr
     other.expect_complaint("412")
     for each in (one, other):
         each.page.get_by_role("button", name="Edit").click()
+        expect(each.page.get_by_label("Description")).to_be_visible()  # with what the place was then
     one.page.get_by_label("Name").fill("Moon rocket")
     one.page.get_by_role("button", name="Save").click()
     expect(one.page.get_by_role("heading", name="Moon rocket")).to_be_visible()

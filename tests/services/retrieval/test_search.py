@@ -275,7 +275,7 @@ def test_slow_searches_do_not_make_the_service_look_unready(retrieval: AppClient
 
     def search_slowly() -> None:
         busy.wait(timeout=30)
-        may_finish.wait(timeout=5)
+        may_finish.wait(timeout=60)
 
     searches = [threading.Thread(target=retrieval.call, args=(service.workers.run, search_slowly)) for _ in range(2)]
     for search in searches:
