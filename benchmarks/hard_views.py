@@ -55,8 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: no evaluation photos in {museum}: nothing was measured", file=sys.stderr)
         return 2
     limit_threads(1)
-    queries = [photo for photo in read_folder(museum, "query") if photo.place][:QUERIES]
-    references = read_folder(museum, "reference")[::3]
+    references = read_folder(museum, "reference")
+    places = {photo.place.place_id for photo in references if photo.place}
+    queries = [photo for photo in read_folder(museum, "query") if photo.place and photo.place.place_id in places]
+    queries, references = queries[:QUERIES], references[::3]
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, M1GlobalRetrieval("cpu") as retrieval:
         build_database.main(["--image-dir", str(museum), "--output-dir", folder])
