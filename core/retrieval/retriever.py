@@ -137,8 +137,8 @@ class Retriever:
             EmptyGallery: the collection holds no image.
         """
         began, time_left = work_time(), seconds_left()
-        for_second = SECOND_S if self._second is not None and self._time_budget_s >= SECOND_S else 0.0
-        looks_end = began + self._time_budget_s - for_second
+        extractor = self._second if self._time_budget_s >= SECOND_S else None
+        looks_end = began + self._time_budget_s - (SECOND_S if extractor is not None else 0.0)
         found = self._search_places(embedding, collection, top_k)
         if local_features is None or not found:
             return Retrieved(*_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
@@ -168,10 +168,10 @@ class Retriever:
                 self._test_look(tested, look.local_features, look.embedding, collection)
                 longest = max(longest, work_time() - look_began)
         second = None
-        if self._second is not None and for_second and tested.best < CLEAR_SCORE and seconds_left() >= time_left / 2:
+        if extractor is not None and tested.best < CLEAR_SCORE and seconds_left() >= time_left / 2:
             raise_if_cancelled()
             with stage("second_features"):
-                second = self._second.extract(image)
+                second = extractor.extract(image)
                 tested.test_second(second)
         candidates, order = tested.ranked()
         features = LocalFeatures(views, local_features.extractor)

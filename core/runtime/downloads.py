@@ -116,5 +116,10 @@ def cannot_be_loaded(model: str, fact: str, *ways: str) -> str:
     return f"model {model} cannot be loaded: {fact}. {_NUMBERS[len(ways)]} solutions: {numbered}"
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error says, or its name, as one clause."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def _gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 5e7 else f"{count / 1e6:.1f} MB"

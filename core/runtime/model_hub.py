@@ -31,6 +31,7 @@ from core.runtime.downloads import (
     cannot_be_loaded,
     check_sha256,
     downloading,
+    first_line,
 )
 from core.runtime.model_files import has_files, has_weights
 
@@ -165,4 +166,4 @@ def _cause(error: Exception) -> str:
         return "the hub has no such model, or shows it only to accounts with access"
     if isinstance(error, ValueError) and "Expecting value" in str(error):
         return "the address answers as something other than a model hub; check HF_ENDPOINT and the network's login page"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return first_line(error)

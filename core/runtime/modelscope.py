@@ -30,6 +30,7 @@ from core.runtime.downloads import (
     cannot_be_loaded,
     check_sha256,
     downloading,
+    first_line,
 )
 from core.runtime.keys import read_key
 from core.runtime.model_files import has_files, has_weights
@@ -195,4 +196,4 @@ def _cause(error: Exception) -> str:
         return "ModelScope has no such model or revision" if error.code == 404 else f"ModelScope answers {error}"
     if isinstance(error, json.JSONDecodeError):
         return "the address answers as something other than ModelScope; check MODELSCOPE_DOMAIN and the network"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return first_line(error)
