@@ -164,7 +164,7 @@ def _upload(http: httpx.Client, collection: str, photos: Sequence[LabelledPhoto]
 
 
 def _wait_for_background_work(http: httpx.Client) -> None:
-    """Wait until the features that only the verifier reads are made, and none have been missing for a while."""
+    """Wait until the features of the second extractor are made, and none have been missing for a while."""
     complete_since = time.monotonic()
     while time.monotonic() - complete_since < 12:  # the service looks every 5 seconds whether some are missing
         retrieval = http.get("/health/ready").json()["parts"]["retrieval"]

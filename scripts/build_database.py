@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--without-verifier-features",
         action="store_true",
-        help="leave what only the verifier reads of a photo to the service, which makes it in the background",
+        help="leave what unclear photos are compared by to the service, which makes it in the background",
     )
     parser.add_argument("--export-h5", type=Path, help="also write names and embeddings to this HDF5 file")
     add_storage_options(parser)
@@ -148,7 +148,7 @@ def _count(
 
 
 def _make_verifier_features(gallery: Gallery) -> None:
-    """Make what only the verifier reads; without it, the gallery is complete all the same."""
+    """Make what unclear photos are compared by; without it, the gallery is complete all the same."""
     from tqdm import tqdm
 
     maker = VerifierFeatureMaker(gallery)

@@ -14,6 +14,6 @@ vocabulary      the words and letters of vocabulary.toml
 merging         joins galleries into one
 reembedding     computes all vectors with another encoder
 work_shards     deals the files of a folder out to several processes
-verifier_features  features that only a verifier reads, made after the photos can be found
+verifier_features  features of a second extractor, made after the photos can be found
 sample_photos   the sample collection of a first start
 """

@@ -1,4 +1,4 @@
-"""Features of gallery photos that only the second stage of the geometric verifier reads, made once and stored.
+"""ALIKED's features of gallery photos, for retrieval and the second stage of the verifier, made once and stored.
 
 They take ten times as long as the embedding, so they are made after a photo can be found, not before.
 """

@@ -61,7 +61,7 @@ class RetrievalService:
         webhooks: sends events to the operator.
         sample: a collection to try the product with.
         trash: deletes and restores.
-        verifier_features: makes the features that only the verifier reads; None where that is off.
+        verifier_features: makes the features by which unclear photos are compared once more; None where that is off.
     """
 
     gallery: Gallery

@@ -118,8 +118,8 @@ class RetrievalSettings(GallerySettings):
     threads: int = Field(default=1, ge=1, description="CPU threads per network operation")
     verifier_features: bool = Field(
         default=True,
-        description="with `embedded`: make the features for the second stage of the `geometric` verifier in the "
-        "background, about a second and 140 KB per photo",
+        description="with `embedded`: compare unclear photos by ALIKED as well, and make its features of gallery "
+        "photos in the background, about a second and 140 KB per photo; the `geometric` verifier reads them too",
     )
 
     batch_size: int | None = Field(

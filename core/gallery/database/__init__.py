@@ -8,7 +8,7 @@ manifest      the gallery's id, its encoder and the count of changes
 images        SQL on images
 places        SQL on places and collections
 embeddings    SQL on embeddings and local features
-verifier_features  SQL on features that only a verifier reads
+verifier_features  SQL on features of a second extractor
 calibrations  SQL on calibrations
 trash         SQL on deletions
 pages         cursors

@@ -189,7 +189,7 @@ def m005_trash_and_collections(connection: Connection, dialect: Dialect) -> None
 
 
 def m006_verifier_features(connection: Connection, dialect: Dialect) -> None:
-    """Make room for features that only a verifier reads; see ``core.gallery.database.verifier_features``."""
+    """Make room for features of a second extractor; see ``core.gallery.database.verifier_features``."""
     connection.execute(
         f"CREATE TABLE verifier_features (content_hash {dialect.text} NOT NULL, extractor {dialect.text} NOT NULL, "
         f"packed {dialect.blob} NOT NULL, PRIMARY KEY (content_hash, extractor))"

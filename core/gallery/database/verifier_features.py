@@ -1,4 +1,4 @@
-"""The rows of features that only a verifier reads, by the content of the photo: whatever moves, they stay.
+"""The rows of features of a second extractor, by the content of the photo: whatever moves, they stay.
 
 Functions run on the caller's connection and belong to its transaction.
 """

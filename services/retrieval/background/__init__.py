@@ -7,7 +7,7 @@ calibrations      stored calibrations
 calibration_jobs  running calibrations
 calibration_run   the measurement of one calibration
 usage             stores matches and feedback
-verifier_features  makes the features that only the verifier reads
+verifier_features  makes the features by which unclear photos are compared once more
 webhooks          sends events to the operator's webhook
 collection_watch  notices every day what has become worse
 trash             deletes, restores, and empties the trash of expired entries

@@ -1,4 +1,4 @@
-"""Makes the features that only the verifier reads, photo by photo, while nobody waits for this service."""
+"""Makes the features by which unclear photos are compared once more, while nobody waits for this service."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Features that only a verifier reads: made once, kept with the photo, gone with it."""
+"""Features of a second extractor: made once, kept with the photo, gone with it."""
 
 from dataclasses import replace
 

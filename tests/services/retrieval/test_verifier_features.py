@@ -1,4 +1,4 @@
-"""The features that only the verifier reads are made in the background, once, while the service answers."""
+"""The features of the second extractor are made in the background, once, while the service answers."""
 
 import base64
 import time
