@@ -80,6 +80,23 @@ def test_the_comparison_shows_both_photos_with_the_points_that_agree(visit: Visi
     expect(dialog).to_have_count(0)
 
 
+def test_what_was_fetched_for_a_page_that_is_left_does_not_open(visit: Visit, museum: str) -> None:
+    """A tap on "compare" opens nothing over another page when its part arrives late."""
+    visitor = visit(museum)
+    visitor.show_photo(snapshot("Cup of coffee"))
+    held: list[Route] = []
+    visitor.page.route("**/match/comparison.js", lambda route: held.append(route))
+
+    with visitor.page.expect_request("**/match/comparison.js"):
+        visitor.page.get_by_role("button", name="Compare the photos", exact=True).click()
+    visitor.turn_to("#/status")
+    with visitor.page.expect_response("**/match/comparison.js"):
+        held[0].continue_()
+    visitor.page.evaluate("() => import(new URL('match/comparison.js', document.baseURI))")
+
+    expect(visitor.page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_the_comparison_fills_its_dialog_for_an_operator_too(visit: Visit, museum: str) -> None:
     """The styles of the operator's pages, once loaded, leave the photos as large as they are for visitors."""
     visitor = visit(museum)

@@ -19,9 +19,14 @@ export function openDialog(dialog) {
   return dialog;
 }
 
-/** Open a part of the page that is fetched at a tap: `open` gets what the first of the promises has become. */
+/**
+ * Open a part of the page that is fetched at a tap: `open` gets what the first of the promises has become.
+ * Nothing opens when the page was left meanwhile.
+ */
 export async function openFetched(fetchParts, open) {
+  const page = location.hash;
   const fetched = await Promise.all(fetchParts()).catch(() => null);
+  if (location.hash !== page) return;
   if (fetched) return open(fetched[0]);
   const retry = () => (dialog.close(), openFetched(fetchParts, open));
   const dialog = openDialog(h("dialog", { class: "question" }, errorNotice({ code: "network" }, { retry })));

@@ -19,7 +19,7 @@ export default {
   "stage.retrieval_vector_search": "– of this: similar photos found",
   "stage.retrieval_local_test": "– of this: points compared",
   "stage.retrieval_further_looks": "– of this: further looks at the photo",
-  "stage.retrieval_second_features": "– of this: ALIKED",
+  "stage.retrieval_second_features": "– of this: second local features",
   "stage.retrieval_total": "Search altogether",
   "stage.verification_wait": "Close look: waiting",
   "stage.verification_gallery": "Close look: photos fetched",

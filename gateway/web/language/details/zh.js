@@ -19,7 +19,7 @@ export default {
   "stage.retrieval_vector_search": "其中：查找相似照片",
   "stage.retrieval_local_test": "其中：比对特征点",
   "stage.retrieval_further_looks": "其中：换角度再看照片",
-  "stage.retrieval_second_features": "其中：ALIKED",
+  "stage.retrieval_second_features": "其中：比对第二种特征点",
   "stage.retrieval_total": "检索合计",
   "stage.verification_wait": "仔细比对：等待",
   "stage.verification_gallery": "仔细比对：读取照片",
