@@ -27,6 +27,7 @@ class RetrievalClient(ServiceClient):
         features: bool,
         signature: bool = False,
         copy_side: int | None = None,
+        languages: str | None = None,
     ) -> SearchReply:
         """Find candidates for a photo.
 
@@ -37,6 +38,7 @@ class RetrievalClient(ServiceClient):
             features: whether to return the photo's local features, for the verifier.
             signature: whether to return the photo's signature, which recognises copies of it.
             copy_side: return a copy of the photo with this longest side, pixels; None: no copy.
+            languages: ``Accept-Language`` of whoever reads the texts of the candidates.
 
         Raises:
             ServiceError: see ``ServiceClient._post``.
@@ -48,7 +50,8 @@ class RetrievalClient(ServiceClient):
             | ({"signature": True} if signature else {})
             | ({} if copy_side is None else {"copy_side": copy_side}),
             content=photo,
-            headers={"Content-Type": "application/octet-stream"},
+            headers={"Content-Type": "application/octet-stream"}
+            | ({"Accept-Language": languages} if languages and languages.isascii() else {}),
         )
 
     async def record(self, answered: MatchRecords) -> RecordReply:

@@ -1,11 +1,12 @@
 """What operators ask about a collection: its health, its recent matches, and whether it answers as it used to."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from contracts.feedback import FeedbackVerdict, Verification
 from contracts.images import PhotoFault
+from contracts.texts import LanguageTag
 
 MAX_COLLECTION = 200
 
@@ -16,16 +17,29 @@ class NewCollection(BaseModel):
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "city-museum"}]}}
 
     name: str = Field(min_length=1, max_length=MAX_COLLECTION, description="its id; no other collection's name")
+    language: LanguageTag | None = Field(default=None, description="of its names and descriptions (BCP 47)")
 
 
 class CollectionChange(BaseModel):
-    """The fields of a collection that can be changed."""
+    """The fields of a collection that can be changed. Fields left out stay as they are."""
 
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [{"name": "city-museum"}]}}
 
-    name: str = Field(
-        min_length=1, max_length=MAX_COLLECTION, description="the new name; no other collection may have it"
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_COLLECTION,
+        description="the new name; no other collection may have it",
     )
+    language: LanguageTag | None = Field(
+        default=None, description="of its names and descriptions (BCP 47); null: not known"
+    )
+
+    @model_validator(mode="after")
+    def _refuse_nothing(self) -> Self:
+        if self.name is None and "language" not in self.model_fields_set:
+            raise ValueError("nothing to change; give name, language or both")
+        return self
 
 
 class PlaceRefBody(BaseModel):

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, Json, model_validator
 
 from contracts import examples
 from contracts.names import CollectionName
+from contracts.texts import PlaceTextBody, ShownText, TextChanges
 
 IMAGE_ID_PATTERN = "^[0-9A-Za-z_-]{1,100}$"
 """What an image id can look like; anything else is a fault of the request."""
@@ -39,7 +40,7 @@ def refuse_half_a_position(latitude: float | None, longitude: float | None) -> N
 
 
 class PlaceBody(BaseModel):
-    """A physical spot or exhibit."""
+    """A physical spot or exhibit; `name` and `description` (Markdown) are in the collection's own language."""
 
     model_config = {"json_schema_extra": {"examples": [examples.PLACE]}}
 
@@ -49,6 +50,9 @@ class PlaceBody(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
+    shown: ShownText | None = Field(
+        default=None, description="in an answer, and of one place: its texts as the caller reads them; null elsewhere"
+    )
 
 
 class ImageBody(BaseModel):
@@ -92,6 +96,7 @@ class ImageChangeBody(BaseModel):
     metadata: dict[str, Any] | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
+    texts: TextChanges | None = None
 
 
 class PlaceChange(BaseModel):
@@ -104,6 +109,7 @@ class PlaceChange(BaseModel):
     metadata: dict[str, Any] | None = None
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
+    texts: TextChanges | None = None
 
 
 class MoveRequest(BaseModel):
@@ -259,6 +265,9 @@ class PlaceSummaryBody(PlaceBody):
     collection: str
     images: int
     preview_url: str | None = None
+    texts: dict[str, PlaceTextBody] = Field(
+        default_factory=dict, description="names and descriptions in further languages, by tag (BCP 47)"
+    )
 
 
 class MoveReply(BaseModel):
@@ -282,6 +291,12 @@ class CollectionSummaryBody(BaseModel):
     id: str
     images: int
     places: int
+    language: str | None = Field(
+        default=None, description="tag of the language of its names and descriptions (BCP 47); null: not known"
+    )
+    former_names: list[str] = Field(
+        default_factory=list, description="before it was renamed; visitors' links and QR codes with them lead to it"
+    )
 
 
 class CollectionList(BaseModel):

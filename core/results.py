@@ -126,8 +126,27 @@ class EncoderFingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceText:
+    """A place's name and description in one language; what is empty is as in the collection's own language."""
+
+    name: str = ""
+    description: str = ""
+    is_machine_translated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """The physical spot or exhibit that images show. Two images match when they show the same place."""
+    """The physical spot or exhibit that images show. Two images match when they show the same place.
+
+    Attributes:
+        place_id: unique in its collection.
+        name: in the collection's own language.
+        description: Markdown, in the collection's own language.
+        metadata: facts, a JSON object.
+        latitude: degrees [-90, 90].
+        longitude: degrees [-180, 180].
+        texts: in further languages, by tag (BCP 47).
+    """
 
     place_id: str
     name: str
@@ -135,6 +154,7 @@ class Place:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     latitude: float | None = None
     longitude: float | None = None
+    texts: Mapping[str, PlaceText] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

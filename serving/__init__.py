@@ -18,6 +18,7 @@ path_prefix    the path under which a proxy publishes the product
 deadlines      cancels work whose caller is gone
 batching       single calls joined into batches for a blocking worker
 workers        a pool of threads for blocking work
+languages      the languages that a caller asks for
 roles          what a caller may do
 auth/          keys, sessions, rate limits
 audit          who changed what

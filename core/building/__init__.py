@@ -7,6 +7,7 @@ grouping        which photos show the same exhibit, by folders and names
 manifests       CSV files that say what photos show
 spreadsheets    cells of CSV files that spreadsheet programs open
 export          the places of a collection as a manifest
+manifest_texts  columns of manifests in further languages
 corrections     changed texts of places in a manifest
 file_names      names as systems write them: encodings, clutter, spellings
 text_encodings  which encoding bytes of unknown origin are in

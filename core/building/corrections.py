@@ -2,9 +2,11 @@
 
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
+from core.building.manifest_texts import first_of_each
 from core.building.manifests import ManifestRow
-from core.gallery.values import ImageChange
+from core.gallery.values import ImageChange, TextChange
 
 
 def corrections(rows: Iterable[tuple[str, ManifestRow]]) -> dict[str, ImageChange]:
@@ -13,11 +15,14 @@ def corrections(rows: Iterable[tuple[str, ManifestRow]]) -> dict[str, ImageChang
     Args:
         rows: each with the id of the place that its photo shows.
     """
-    texts_of: dict[str, dict[str, object]] = {}
+    texts_of: dict[str, dict[str, Any]] = {}
     for place_id, row in rows:
         texts = texts_of.setdefault(unicodedata.normalize("NFC", place_id), {})
         for name in ("place_name", "description", "metadata", "latitude", "longitude"):
             value = getattr(row, name)
             if value not in ("", {}, None):
                 texts.setdefault(name, value)
-    return {place_id: ImageChange(**texts) for place_id, texts in texts_of.items() if texts}  # type: ignore[arg-type]
+        for tag, text in row.texts.items():
+            known = texts.setdefault("texts", {})
+            known[tag] = first_of_each(known.get(tag, TextChange()), text)
+    return {place_id: ImageChange(**texts) for place_id, texts in texts_of.items() if texts}

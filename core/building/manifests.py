@@ -2,7 +2,8 @@
 
 The columns are ``file`` (relative path, required), ``place_id``, ``place_name``, ``description``, ``latitude``,
 ``longitude``, ``metadata`` (a JSON object), ``role`` (``query``: a photo to ask with; all others are references) and
-``source_repo``; ``vocabulary.toml`` lists their other names. A row that names no place
+``source_repo``; ``vocabulary.toml`` lists their other names. Names and descriptions in further languages have columns
+such as ``description.en``; see ``core.building.manifest_texts``. A row that names no place
 makes a reference an exhibit of its own; for a query it says that the right answer is "not in the collection".
 """
 
@@ -10,7 +11,6 @@ import codecs
 import csv
 import io
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,10 +20,13 @@ from uuid import uuid4
 
 from core.building.file_names import normal_path
 from core.building.grouping import place_id_of_name
+from core.building.manifest_texts import language_columns, plain_header, read_texts
 from core.building.spreadsheets import as_text
 from core.building.text_encodings import CSV_ENCODINGS, guess_encoding, is_utf8
 from core.building.vocabulary import read_words
 from core.errors import InvalidRequest
+from core.gallery.texts import change_texts
+from core.gallery.values import TextChange
 from core.results import Place
 
 MANIFEST = "manifest.csv"
@@ -52,6 +55,7 @@ class ManifestRow:
     Attributes:
         file: relative path, NFC, with forward slashes.
         line: where it stands.
+        texts: in further languages, by tag.
         role: what the photo is for; None where the manifest does not say.
         source: for per-source reports.
     """
@@ -64,6 +68,7 @@ class ManifestRow:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     latitude: float | None = None
     longitude: float | None = None
+    texts: Mapping[str, TextChange] = field(default_factory=dict)
     role: Role | None = None
     source: str = ""
 
@@ -75,20 +80,23 @@ class ManifestRow:
     @property
     def describes(self) -> bool:
         """Whether it says anything of the place."""
-        texts = self.place_name or self.description or self.metadata
+        texts = self.place_name or self.description or self.metadata or self.texts
         return bool(texts) or self.latitude is not None or self.longitude is not None
 
     def place(self) -> Place | None:
         """The place that the photo shows; None where nothing is said of it."""
         if not self.names_place and not self.describes:
             return None
+        texts = change_texts({}, self.texts)
+        translated = next((text.name for text in texts.values() if text.name), "")
         return Place(
             place_id=self.place_id or place_id_of_name(self.place_name) or uuid4().hex,
-            name=self.place_name or self.place_id or PurePosixPath(self.file).stem,
+            name=self.place_name or translated or self.place_id or PurePosixPath(self.file).stem,
             description=self.description,
             metadata=self.metadata,
             latitude=self.latitude,
             longitude=self.longitude,
+            texts=texts,
         )
 
 
@@ -121,15 +129,16 @@ def parse_manifest(data: bytes, *, max_rows: int | None = None) -> Manifest:
     text, encoding = _decode(data)
     lines = _lines(text)
     headers, columns = _read_header(lines)
+    languages = language_columns(headers.cells)
+    used = {*columns.values(), *languages.values()}
     rows = list[ManifestRow]()
     for cells, line in _cells(lines, headers.delimiter, headers.skipped):
-        row = {name: cells[at].strip() for name, at in columns.items() if at < len(cells)}
-        if not any(row.values()):
+        if not any(cells[at].strip() for at in used if at < len(cells)):
             continue  # blank, or a remark beside the columns
+        row = {name: cells[at].strip() for name, at in columns.items() if at < len(cells)}
         if len(rows) == max_rows:
             raise InvalidRequest(f"{MANIFEST} has too many rows; at most {max_rows:,} are accepted")
-        rows.append(_parse_row(row, line))
-    used = set(columns.values())
+        rows.append(_parse_row(row, read_texts(cells, languages), line))
     unused = tuple(name for at, name in enumerate(headers.cells) if at not in used and name.strip())
     return Manifest(tuple(rows), encoding, unused)
 
@@ -226,7 +235,7 @@ def _read_header(lines: Sequence[str]) -> tuple[_Header, dict[str, int]]:
 
 def _columns(headers: Sequence[str]) -> dict[str, int]:
     """Where each known column is; of several with one meaning, the one whose name comes first in the list."""
-    plain = ["".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold())) for name in headers]
+    plain = [plain_header(name) for name in headers]
     columns = {}
     for column, names in read_words("columns").items():
         at = next((plain.index(name) for name in names if name in plain), None)
@@ -252,7 +261,7 @@ def _unreadable(line: int) -> InvalidRequest:
     )
 
 
-def _parse_row(row: Mapping[str, str], line: int) -> ManifestRow:
+def _parse_row(row: Mapping[str, str], texts: Mapping[str, TextChange], line: int) -> ManifestRow:
     file = PurePosixPath(normal_path(row.get("file", "")))
     if not file.parts or file.is_absolute() or ".." in file.parts or file.parts[0].endswith(":"):
         raise InvalidRequest(
@@ -271,6 +280,7 @@ def _parse_row(row: Mapping[str, str], line: int) -> ManifestRow:
         metadata=_metadata(row.get("metadata", ""), line),
         latitude=_degrees(row.get("latitude", ""), "latitude", line),
         longitude=_degrees(row.get("longitude", ""), "longitude", line),
+        texts=texts,
         role=role,
         source=row.get("source_repo", ""),
     )

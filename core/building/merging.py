@@ -49,7 +49,7 @@ def merge(source: Gallery, target: Gallery, *, batch_images: int = 128) -> Itera
 
     What the target holds already is passed over without being read, so a merge that stopped is simply begun again.
     Image ids stay. Of a place that both know, the target's record stays, and only what that lacks is filled in.
-    Calibrations do not come along: they are measured of whole collections.
+    So it is with the language of a collection. Calibrations do not come along: they are measured of whole collections.
 
     Args:
         source: may be open read-only, and in use; what is added to it after the start may be left out, and
@@ -74,6 +74,10 @@ def merge(source: Gallery, target: Gallery, *, batch_images: int = 128) -> Itera
                 writing = writer.submit(_add, source, target, batch, known)
         if writing is not None:
             yield writing.result()
+    unknown = {summary.name for summary in target.collections() if not summary.language}
+    for summary in source.collections():
+        if summary.language and summary.name in unknown:
+            target.store_language(summary.name, summary.language)
 
 
 def _batches(

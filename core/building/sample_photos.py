@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from core.errors import BackendUnavailable
-from core.results import Place
+from core.results import Place, PlaceText
 
 SAMPLE_COLLECTION = "sample"
 
@@ -43,9 +43,10 @@ class SamplePhoto:
         return f"sample-{self.file.partition('.')[0]}"
 
     def place(self, language: str) -> Place:
-        """The place in the words of a language."""
+        """The place in the words of a language, and its texts in the others."""
         credit = dict(zip(_LICENCE[language], (self.photographer, self.terms, _FROM), strict=True))
-        return Place(self.place_id, self.name[language], self.description[language], credit)
+        texts = {tag: PlaceText(name, self.description[tag]) for tag, name in self.name.items() if tag != language}
+        return Place(self.place_id, self.name[language], self.description[language], credit, texts=texts)
 
     def read(self) -> bytes:
         """The photograph.

@@ -8,6 +8,8 @@ storage       which database, photo store and vector store are used
 orphans       photos that belong to no image
 trash         deletes so that it can be undone
 deletions     what the trash holds, as values
+texts         texts of places in further languages
+languages     language tags, and which text a reader gets
 tags          the states of places and images, for conditional changes
 database/     rows: SQLite or PostgreSQL
 photos/       originals and previews: a folder or a bucket

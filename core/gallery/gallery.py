@@ -25,6 +25,7 @@ from core.errors import (
     UnknownCollection,
     UnknownImage,
 )
+from core.gallery.database import collections as collection_rows
 from core.gallery.database import embeddings as embedding_rows
 from core.gallery.database import manifest
 from core.gallery.database import places as place_rows
@@ -35,6 +36,7 @@ from core.gallery.database.group_commit import GroupCommit
 from core.gallery.database.images import ImageRows, count_by_collection, has_images, is_free
 from core.gallery.database.port import Connection, Database
 from core.gallery.deletions import is_trash
+from core.gallery.languages import check_language
 from core.gallery.opening import check_for_reading, prepare_for_writing
 from core.gallery.orphans import remove_unused
 from core.gallery.photos.port import LostPhoto, PhotoStore
@@ -227,6 +229,27 @@ class Gallery:
             if is_trash(collection) or not has_images(connection, collection):
                 raise _nothing_to_search(connection, collection)
 
+    def find_collection(self, name: str) -> str:
+        """Return the name that a collection with images has now; ``name`` may be a former one.
+
+        Raises:
+            EmptyGallery: there is no image at all.
+            UnknownCollection: there is no such collection, or it holds no image.
+        """
+        with self._database.reading() as connection:
+            if not is_trash(name):
+                if has_images(connection, name):
+                    return name
+                current = collection_rows.current_name(connection, name)
+                if has_images(connection, current):
+                    return current
+            raise _nothing_to_search(connection, name)
+
+    def current_name(self, name: str) -> str:
+        """Return the name that a collection has now; ``name`` may be a former one, or one of no collection."""
+        with self._database.reading() as connection:
+            return collection_rows.current_name(connection, name)
+
     def check_collection_exists(self, collection: str) -> None:
         """Let pass only a collection that exists, with images or without.
 
@@ -234,18 +257,23 @@ class Gallery:
             UnknownCollection: it does not.
         """
         with self._database.reading() as connection:
-            if not place_rows.has_collection(connection, collection):
-                raise _unknown(collection, place_rows.collection_summaries(connection))
+            if not collection_rows.has_collection(connection, collection):
+                raise _unknown(collection, collection_rows.collection_summaries(connection))
 
     def calibration(self, collection: str = DEFAULT_COLLECTION) -> str | None:
         """Return the stored calibration of a collection, as text; None if there is none."""
         with self._database.reading() as connection:
             return read_calibration(connection, collection)
 
+    def language(self, collection: str = DEFAULT_COLLECTION) -> str:
+        """Return the language tag of a collection's names and descriptions; empty where it is not known."""
+        with self._database.reading() as connection:
+            return collection_rows.read_language(connection, collection)
+
     def count_places(self, collection: str = DEFAULT_COLLECTION) -> int:
         """How many places a collection has."""
         with self._database.reading() as connection:
-            return place_rows.count_places(connection, collection)
+            return collection_rows.count_places(connection, collection)
 
     def get(self, image_id: str) -> GalleryImage:
         """Read one image.
@@ -293,13 +321,14 @@ class Gallery:
             yield from page.images
 
     def place(self, collection: str, place_id: str) -> PlaceSummary:
-        """Read one place.
+        """Read one place, by the name of its collection or a former one.
 
         Raises:
             UnknownCollection: there is no such collection.
             UnknownPlace: it has no such place.
         """
         with self._database.reading() as connection:
+            collection = collection_rows.current_name(connection, collection)
             return place_rows.place_summary(connection, place_rows.known_place(connection, collection, place_id))
 
     def places(
@@ -320,7 +349,7 @@ class Gallery:
     def collections(self) -> list[CollectionSummary]:
         """List the collections that exist, by name, those that were created and hold no image as well."""
         with self._database.reading() as connection:
-            return place_rows.collection_summaries(connection)
+            return collection_rows.collection_summaries(connection)
 
     def count(self, collection: str | None = None) -> int:
         """Count the images, of one collection or of all."""
@@ -595,7 +624,7 @@ class Gallery:
         if not (images or places):
             raise InvalidRequest("nothing to move; give images or places")
         with self._database.writing() as connection:
-            place_rows.refuse_unknown(connection, collection)
+            collection_rows.refuse_unknown(connection, collection)
             former = {place_rows.known_place(connection, collection, place) for place in places}
             moved = {image_id for row in former for image_id in self._images.ids_of_place(connection, row)}
             for image_id in images:
@@ -690,35 +719,62 @@ class Gallery:
     def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Rename a collection, at once for searches; its images, places and calibration stay.
 
+        ``current_name`` finds it by its former name too, until there is another collection of that name.
+
         Raises:
             UnknownCollection: it holds no image.
             InvalidRequest: the new name is not acceptable, or is another collection's.
         """
         new_name = new_name if new_name == name else check_new_collection(new_name)
         with self._database.writing() as connection:
-            place_rows.refuse_unknown(connection, name)
+            collection_rows.refuse_unknown(connection, name)
             if new_name != name:
-                if place_rows.has_collection(connection, new_name):
+                if collection_rows.has_collection(connection, new_name):
                     raise InvalidRequest(f"collection {new_name[:100]!r} exists already; give another name")
-                place_rows.rename_collection(connection, name, new_name)
+                collection_rows.rename_collection(connection, name, new_name)
+                collection_rows.record_former_name(connection, name, new_name)
                 trash_rows.rename_collection(connection, name, new_name)
                 self._commit(connection, Renamed(name, new_name))
-            return place_rows.collection_summary(connection, new_name)
+            return collection_rows.collection_summary(connection, new_name)
 
-    def create_collection(self, name: str) -> CollectionSummary:
+    def store_language(self, name: str, language: str) -> CollectionSummary:
+        """Store the language of a collection's names and descriptions.
+
+        Args:
+            name: of the collection.
+            language: a tag of BCP 47; empty where it is not known.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            InvalidRequest: the tag is not acceptable.
+        """
+        tag = check_language(language) if language else ""
+        with self._database.writing() as connection:
+            collection_rows.refuse_unknown(connection, name)
+            collection_rows.write_language(connection, name, tag)
+            self._commit(connection)
+            return collection_rows.collection_summary(connection, name)
+
+    def create_collection(self, name: str, language: str = "") -> CollectionSummary:
         """Make a collection that holds no image yet.
+
+        Args:
+            name: of the collection.
+            language: tag of the language of its names and descriptions (BCP 47); empty where it is not known.
 
         Raises:
             CollectionExists: there is one of that name.
-            InvalidRequest: the name is not acceptable.
+            InvalidRequest: the name or the tag is not acceptable.
         """
         name = check_new_collection(name)
+        tag = check_language(language) if language else ""
         with self._database.writing() as connection:
-            if place_rows.has_collection(connection, name):
+            if collection_rows.has_collection(connection, name):
                 raise CollectionExists(f"collection {name[:100]!r} exists already; give a name that is free")
-            place_rows.create_collection(connection, name)
+            collection_rows.create_collection(connection, name)
+            collection_rows.write_language(connection, name, tag)
             self._commit(connection)
-        return CollectionSummary(name, 0, 0)
+        return CollectionSummary(name, 0, 0, tag)
 
     def delete_place(self, collection: str, place_id: str) -> int:
         """Delete a place and its images permanently, including its entries in the trash.
@@ -822,7 +878,7 @@ class Gallery:
         check_name("collection", new.collection, 200)
         if is_ambiguous_collection(new.collection):  # one that was made by an earlier version may grow
             with self._database.reading() as connection:
-                if not place_rows.has_collection(connection, new.collection):
+                if not collection_rows.has_collection(connection, new.collection):
                     check_new_collection(new.collection)
         if new.media_type not in EXTENSIONS:
             raise InvalidRequest(f"invalid media type: {new.media_type!r}; give one of {', '.join(EXTENSIONS)}")
@@ -837,7 +893,7 @@ def _additions(added: Sequence[tuple[int, NewImage]]) -> Iterator[Added]:
 
 
 def _nothing_to_search(connection: Connection, collection: str) -> EmptyGallery | UnknownCollection:
-    summaries = place_rows.collection_summaries(connection)
+    summaries = collection_rows.collection_summaries(connection)
     if not any(summary.images for summary in summaries):
         return EmptyGallery("the gallery holds no image yet; add some with POST /index/images or build_database.py")
     if any(summary.name == collection and not summary.images for summary in summaries):  # else it was renamed just now

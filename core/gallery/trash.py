@@ -10,6 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from core.errors import UnknownDeletion
+from core.gallery.database import collections as collection_rows
 from core.gallery.database import manifest, trash
 from core.gallery.database import places as place_rows
 from core.gallery.database.calibrations import rename_calibration
@@ -79,12 +80,12 @@ class Trash:
             UnknownCollection: there is none of that name.
         """
         with self._database.writing() as connection:
-            place_rows.refuse_unknown(connection, name)
-            count = place_rows.collection_summary(connection, name).images
+            collection_rows.refuse_unknown(connection, name)
+            count = collection_rows.collection_summary(connection, name).images
             deletion = _deletion("collection", name, name, None, count)
             trash.record(connection, deletion)
             hidden = trash_collection(deletion.deletion_id)
-            place_rows.rename_collection(connection, name, hidden)
+            collection_rows.rename_collection(connection, name, hidden)
             self._commit(connection, Renamed(name, hidden))
         return deletion
 
@@ -120,8 +121,8 @@ class Trash:
                 deletion = trash.find(connection, deletion_id)
                 target, changes = deletion.collection, list[VectorChange]()
                 is_over = True
-                if deletion.kind == "collection" and not place_rows.has_collection(connection, target):
-                    place_rows.rename_collection(connection, hidden, target)
+                if deletion.kind == "collection" and not collection_rows.has_collection(connection, target):
+                    collection_rows.rename_collection(connection, hidden, target)
                     count, changes = deletion.images, [Renamed(hidden, target)]
                 else:
                     if not has_images(connection, target):
@@ -131,7 +132,8 @@ class Trash:
                     is_over = len(seqs) < _RESTORED_AT_ONCE
                 if is_over:
                     trash.create_again(connection, deletion)
-                    place_rows.delete_collection(connection, hidden)
+                    collection_rows.hand_over_former_names(connection, hidden, target)
+                    collection_rows.delete_collection(connection, hidden)
                     trash.forget(connection, deletion_id)
                 self._commit(connection, *changes)
             restored += count
@@ -177,7 +179,7 @@ class Trash:
                     continue
                 images = contents_of(connection, hidden)
                 seqs = seqs_of(connection, hidden)
-                place_rows.delete_collection(connection, hidden)
+                collection_rows.delete_collection(connection, hidden)
                 trash.forget(connection, deletion_id)
                 self._commit(connection, Removed(seqs))
             for image_id, _, _ in images:

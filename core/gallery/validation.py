@@ -3,10 +3,15 @@
 import json
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from core.errors import InvalidRequest
-from core.results import Place
+from core.gallery.languages import check_language
+from core.results import Place, PlaceText
+
+MOST_LANGUAGES = 50
+"""Of a place's texts, besides the collection's own."""
 
 _METADATA_DEPTH, _METADATA_BYTES = 32, 64 * 1024
 
@@ -47,7 +52,7 @@ def check_new_collection(name: str) -> str:
 
 
 def check_place(place: Place) -> Place:
-    """Return ``place`` if it can be stored.
+    """Return ``place`` if it can be stored, with its languages in their usual spelling.
 
     Raises:
         InvalidRequest: a field is out of range; the message names it.
@@ -58,7 +63,22 @@ def check_place(place: Place) -> Place:
     check_angle("latitude", place.latitude, 90)
     check_angle("longitude", place.longitude, 180)
     check_position(place.latitude, place.longitude)
-    return place
+    return replace(place, texts=check_texts(place.texts)) if place.texts else place
+
+
+def check_texts(texts: Mapping[str, PlaceText]) -> dict[str, PlaceText]:
+    """Return texts in further languages if they can be stored, by the usual spelling of their tags.
+
+    Raises:
+        InvalidRequest: a language, a name or a description is not acceptable, or there are too many.
+    """
+    if len(texts) > MOST_LANGUAGES:
+        raise InvalidRequest(f"too many languages: {len(texts)}; at most {MOST_LANGUAGES} are accepted")
+    checked = {}
+    for tag, text in texts.items():
+        name = unicodedata.normalize("NFC", check_name("name", text.name, 500)) if text.name else ""
+        checked[check_language(tag)] = replace(text, name=name, description=check_description(text.description))
+    return checked
 
 
 def check_position(latitude: float | None, longitude: float | None) -> None:

@@ -71,6 +71,18 @@ class AddResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TextChange:
+    """A change of a place's text in one language. A field left out is unchanged.
+
+    A text that changes without a word about ``is_machine_translated`` counts as a person's.
+    """
+
+    name: str | Unchanged = UNCHANGED
+    description: str | Unchanged = UNCHANGED
+    is_machine_translated: bool | Unchanged = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
 class ImageChange:
     """A change of an image. A field left out is unchanged.
 
@@ -81,6 +93,7 @@ class ImageChange:
         metadata: JSON object; replaces the former one as a whole.
         latitude: degrees [-90, 90]; None forgets it.
         longitude: degrees [-180, 180]; None forgets it.
+        texts: by language tag; languages that are not named are unchanged, None deletes a text.
     """
 
     place_id: str | Unchanged = UNCHANGED
@@ -89,6 +102,7 @@ class ImageChange:
     metadata: Mapping[str, Any] | Unchanged = UNCHANGED
     latitude: float | Unchanged | None = UNCHANGED
     longitude: float | Unchanged | None = UNCHANGED
+    texts: Mapping[str, TextChange | None] | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +178,18 @@ class PlacePage:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSummary:
-    """A collection and what it holds."""
+    """A collection and what it holds.
+
+    Attributes:
+        language: tag of the language of its names and descriptions (BCP 47); empty where that is not known.
+        former_names: by which links to it still lead to it, in order.
+    """
 
     name: str
     images: int
     places: int
+    language: str = ""
+    former_names: tuple[str, ...] = ()
 
 
 def own_place(new: NewImage, image_id: str) -> Place:

@@ -59,7 +59,13 @@ class MatchPipeline:
         self._photo_side: int | None = None  # of the verifier, as its last reply says
 
     async def match(
-        self, photos: Sequence[bytes], fields: MatchFields, timer: StageTimer, tell: Tell = tell_nobody
+        self,
+        photos: Sequence[bytes],
+        fields: MatchFields,
+        timer: StageTimer,
+        tell: Tell = tell_nobody,
+        *,
+        languages: str | None = None,
     ) -> MatchReply:
         """Answer one photo, or several of one thing.
 
@@ -69,6 +75,7 @@ class MatchPipeline:
             fields: the visitor's options.
             timer: started when the request arrived; its stage ``receive`` is the time of the upload.
             tell: called with the candidates as soon as they are known, and with every verdict.
+            languages: ``Accept-Language`` of the visitor, for the texts of the places.
 
         Raises:
             ServiceRefused: a photo or an option is invalid, or a service is too busy.
@@ -76,7 +83,7 @@ class MatchPipeline:
             VerifierUnavailable: the verifier gave no verdicts, and they are required.
         """
         # One after another, so that a visitor with several photos has only one request in progress.
-        found, copies = await self._search_all(photos, fields)
+        found, copies = await self._search_all(photos, fields, languages)
         is_verifying = fields.verify and any(search.candidates for search in found)
         await tell(candidates_event(found, fields, is_verifying=is_verifying))
         verified = await self._verify(photos, found, fields) if is_verifying else None
@@ -110,7 +117,9 @@ class MatchPipeline:
             logger.warning("answering without written reasons: %s", exc)
             return None
 
-    async def _search_all(self, photos: Sequence[bytes], fields: MatchFields) -> tuple[list[SearchReply], list[int]]:
+    async def _search_all(
+        self, photos: Sequence[bytes], fields: MatchFields, languages: str | None
+    ) -> tuple[list[SearchReply], list[int]]:
         """Search all photos; return their replies and the numbers of copies of an earlier photo, without candidates.
 
         Evidence from a copy would be counted twice: a visitor who sends a photo twice could pass any threshold.
@@ -121,7 +130,7 @@ class MatchPipeline:
             if photo in photos[:number]:
                 reply, is_again = found[photos.index(photo)], True
             else:
-                reply = await self._search(photo, number, len(photos), fields)
+                reply = await self._search(photo, number, len(photos), fields, languages)
                 is_again = any(is_copy(reply.query_signature, earlier.query_signature) for earlier in found)
             if is_again:
                 copies.append(number)
@@ -129,7 +138,9 @@ class MatchPipeline:
             found.append(reply)
         return found, copies
 
-    async def _search(self, photo: bytes, number: int, count: int, fields: MatchFields) -> SearchReply:
+    async def _search(
+        self, photo: bytes, number: int, count: int, fields: MatchFields, languages: str | None
+    ) -> SearchReply:
         try:
             return await self.retrieval.search(
                 photo,
@@ -138,6 +149,7 @@ class MatchPipeline:
                 features=fields.verify,
                 signature=count > 1,
                 copy_side=self._photo_side if fields.verify else None,
+                languages=languages,
             )
         except ServiceRefused as exc:
             if count == 1 or exc.status in {404, 409} or exc.status >= 500:

@@ -71,6 +71,7 @@ class Forwarded:
         most_bytes: see ``body``.
         streamed: model of the form, which is forwarded unread.
         is_conditional: whether it accepts ``If-Match``.
+        speaks: whether its texts follow ``Accept-Language``.
         is_long: whether it has the timeout of an upload.
         is_about_answers: whether recent answers are sent to the service first.
         is_repeatable: whether it can be sent again after a broken connection, with the same answer.
@@ -91,6 +92,7 @@ class Forwarded:
     most_bytes: int = 4096
     streamed: dict[str, Any] | None = None
     is_conditional: bool = False
+    speaks: bool = False
     is_long: bool = False
     is_about_answers: bool = False
     is_repeatable: bool = True
@@ -206,8 +208,9 @@ ROUTES = (
               status=204),
     Forwarded("GET", _PLACE, "get_place", MATCH, PlaceSummaryBody, (404, 422, 503),
               "One place",
-              "The place and the number of its photos. Send its `ETag` as `If-Match` with a change, so that you do "
-              "not overwrite somebody else's change."),
+              "The place, its texts in all languages and as the caller reads them (`shown`), and the number of its "
+              "photos. Send its `ETag` as `If-Match` with a change, so that you do not overwrite somebody else's "
+              "change.", speaks=True),
     Forwarded("PATCH", _PLACE, "change_place", MANAGE, PlaceSummaryBody, (404, 412, 422, 503),
               "Change a place",
               "Fields that are not sent stay unchanged. With `If-Match` the answer is 412 if somebody else has "
@@ -240,9 +243,10 @@ ROUTES = (
               status=201, body=NewCollection, is_repeatable=False, accepts_key=True),
     # After the longer paths below /collections, because these paths match them too.
     Forwarded("PATCH", _COLLECTION, "rename_collection", MANAGE, CollectionSummaryBody, (404, 422, 503),
-              "Rename a collection",
-              "From the next match on only the new name works; photos, calibration and recent matches keep their "
-              "collection.\n\nQR codes and links with the old name no longer work.",
+              "Change a collection",
+              "Its name, and the language of its places' names and descriptions: from the next match on only the new "
+              "name works; photos, calibration and recent matches keep their collection.\n\nQR codes and links with "
+              "the old name no longer work.",
               body=CollectionChange, is_repeatable=False),
     Forwarded("DELETE", _COLLECTION, "delete_collection", MANAGE, None, (404, 422, 503),
               "Delete a collection",

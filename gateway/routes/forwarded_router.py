@@ -71,6 +71,8 @@ def _parameters(route: Forwarded) -> list[Dependency]:
         checks.append(_check_expected)
     if route.accepts_key:
         checks.append(accept_idempotency_key)
+    if route.speaks:
+        checks.append(_check_languages)
     if route.params is not None:
         checks.append(_check_query(route.params))
     return [Depends(check) for check in checks]
@@ -96,6 +98,14 @@ async def _check_expected(
     _expected: Annotated[
         str | None,
         Header(alias="If-Match", max_length=4000, description="ETag of what was read: 412 if it has changed since"),
+    ] = None,
+) -> None: ...
+
+
+async def _check_languages(
+    _languages: Annotated[
+        str | None,
+        Header(alias="Accept-Language", description="languages of the texts in `shown`"),
     ] = None,
 ) -> None: ...
 

@@ -47,7 +47,8 @@ data: {"matched": true, "place": {…}, …}
         "first.\n\nSeveral photos of the same thing may be sent together. Every photo is compared with "
         "its own candidates, and the evidence for a place is added up. `photo` of a candidate says which "
         "photo found it. A photo that is sent twice, re-encoded, resized or turned, counts once; `copies` lists "
-        "those.\n\nWith `Accept: text/event-stream` the answer is sent as server-sent events: "
+        "those.\n\n`shown` of a place has its name and description in the language that `Accept-Language` prefers.\n\n"
+        "With `Accept: text/event-stream` the answer is sent as server-sent events: "
         "`candidates` (a CandidatesEvent) as soon as retrieval has answered, one `verdict` (a "
         "VerdictEvent) per verified candidate, and at the end `result` with the usual reply, or `error` "
         "with the error body. An error before the first event is answered with its HTTP status, as usual.\n\n"
@@ -93,12 +94,13 @@ async def _answer(
             limit = gateway.settings.max_photo_bytes + MAX_FIELD_BYTES
             async with open_form(request, incoming, max_bytes=limit, max_files=MOST_PHOTOS, in_memory=True) as form:
                 fields = parse_fields(MatchFields, form)
-                fields.language = fields.language or preferred_language(request.headers.get("Accept-Language"))
+                languages = request.headers.get("Accept-Language") or fields.language
+                fields.language = fields.language or preferred_language(languages)
                 photos = [await photo.read() for photo in uploaded_files(form, "file")]
         longest_s = gateway.settings.longest_match_s * len(photos) + _GRACE_S
         async with until_disconnect(request, timeout_s, longest_s=longest_s):
             with gateway.gate.admit():
-                reply = await gateway.pipeline.match(photos, fields, timer, tell)
+                reply = await gateway.pipeline.match(photos, fields, timer, tell, languages=languages)
     gateway.match_metrics.observe(reply)
     gateway.recent_times.note(reply.timings_ms)
     gateway.match_log.note(reply)

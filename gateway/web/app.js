@@ -110,6 +110,7 @@ async function switchLanguage(language) {
   } catch {
     return announce(t("error.network")); // its texts could not be fetched; the view is not changed
   }
+  await context.session.reread();
   await show({ moveFocus: false });
   document.querySelector(".language").focus();
 }

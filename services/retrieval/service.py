@@ -10,6 +10,7 @@ from clients.verifier import VerifierClient
 from core.encoders.base import Encoder
 from core.gallery import CollectionSummary, Gallery
 from core.gallery.deletions import Deletion
+from core.gallery.languages import check_language
 from core.imaging.budget import DecodingBudget
 from core.retrieval.second_features import open_second_extractor
 from services.lost_device import Watch
@@ -81,17 +82,24 @@ class RetrievalService:
     trash: Trash
     verifier_features: VerifierFeatures | None
 
-    async def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
-        """Rename a collection with its calibration and its log of matches.
+    async def change_collection(self, name: str, new_name: str, language: str | None) -> CollectionSummary:
+        """Rename a collection with its calibration and its log of matches, and store the language of its texts.
+
+        Args:
+            name: of the collection.
+            new_name: the same leaves it.
+            language: tag; empty where it is not known, None leaves it.
 
         Raises:
-            UnknownCollection: it holds no image.
-            InvalidRequest: the new name is invalid, or another collection has it.
+            UnknownCollection: there is no such collection.
+            InvalidRequest: the new name or the tag is invalid, or another collection has the name.
         """
+        tag = check_language(language) if language else language
         summary = await self.workers.run(self.gallery.rename_collection, name, new_name)
-        await self.usage.rename_collection(name, new_name)
-        await self.calibration_jobs.forget(name)
-        return summary
+        if summary.name != name:
+            await self.usage.rename_collection(name, summary.name)
+            await self.calibration_jobs.forget(name)
+        return summary if tag is None else await self.workers.run(self.gallery.store_language, summary.name, tag)
 
     async def delete_collection(self, name: str, *, permanently: bool) -> tuple[int, Deletion | None]:
         """Delete a collection, and stop and forget its background jobs; see ``Trash.delete_collection``."""

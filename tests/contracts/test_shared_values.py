@@ -3,10 +3,11 @@
 import ast
 from pathlib import Path
 
-from contracts import verification
+from contracts import texts, verification
 from contracts.matching import LEAST_CONSIDERED
 from core.calibration.calibration import MOST_PHOTOS
 from core.decision.acceptance import PLACES_CONSIDERED
+from core.gallery.validation import MOST_LANGUAGES
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +20,11 @@ def test_a_match_considers_as_many_places_as_a_calibration_was_measured_with():
 def test_a_calibration_has_a_threshold_for_every_number_of_photos_that_may_be_sent():
     """Its report lists one for one photo up to the most that a match takes."""
     assert MOST_PHOTOS == verification.MOST_PHOTOS
+
+
+def test_the_wire_takes_as_many_languages_as_are_stored():
+    """No text is refused late that was let in."""
+    assert texts.MOST_LANGUAGES == MOST_LANGUAGES
 
 
 def test_models_of_the_wire_are_told_from_the_classes_they_mirror():

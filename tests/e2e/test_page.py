@@ -170,6 +170,13 @@ def test_the_operators_tools_have_no_serious_accessibility_finding(visit: Visit,
     found["toast"] = violations(visitor, axe)
     page.locator(".toast button").click()
     expect(page.locator(".toast")).to_have_count(0)  # leaving earlier would cancel what brings the collection back
+    visitor.turn_to("#/collections/seen/places/Rocket")
+    page.locator(".heading button").first.click()
+    page.locator(".edit summary").click()
+    page.locator(".edit input[list]").fill("ja")
+    page.locator(".edit details .row > .button").click()
+    found["texts"] = violations(visitor, axe)
+    assert page.evaluate("document.documentElement.scrollWidth") <= person["device"].width
 
     assert {where: what for where, what in found.items() if what} == {}
 

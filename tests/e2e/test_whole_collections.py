@@ -56,10 +56,10 @@ def test_a_collection_is_renamed(visit: Visit, product: Product) -> None:
     page.get_by_role("button", name="Rename").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("in-use")
-    dialog.get_by_role("button", name="Rename").click()
+    dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_role("alert")).to_contain_text("There is a collection “in-use” already")
     dialog.get_by_label("Name").fill("东馆/1")
-    dialog.get_by_role("button", name="Rename").click()
+    dialog.get_by_role("button", name="Save").click()
 
     expect(page.get_by_role("heading", name="东馆/1", level=1)).to_be_visible()
     expect(page.get_by_text("3 places · 3 photos")).to_be_visible()

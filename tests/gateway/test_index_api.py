@@ -38,7 +38,9 @@ def test_every_gallery_route_is_reachable(filled: AppClient):
     changed = filled.request("PATCH", f"/index/images/{image['id']}", json={"place_name": "Renamed"})
     assert changed.json()["place"]["name"] == "Renamed"
     assert filled.get("/index/places", params={"q": "Renamed"}).json()["total"] == 1
-    assert filled.get("/index/collections").json()["collections"] == [{"id": "default", "images": 6, "places": 6}]
+    assert filled.get("/index/collections").json()["collections"] == [
+        {"id": "default", "images": 6, "places": 6, "language": None, "former_names": []}
+    ]
     assert filled.request("DELETE", f"/index/images/{image['id']}").status_code == 204
     assert filled.get(f"/index/images/{image['id']}").status_code == 404
 

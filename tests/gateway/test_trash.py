@@ -267,7 +267,10 @@ class TestCollections:
         """It is listed, says that it is empty when it is asked, and takes photos."""
         created = filled.post("/collections", json={"name": "新馆/东"})
 
-        assert (created.status_code, created.json()) == (201, {"id": "新馆/东", "images": 0, "places": 0})
+        assert (created.status_code, created.json()) == (
+            201,
+            {"id": "新馆/东", "images": 0, "places": 0, "language": None, "former_names": []},
+        )
         assert created.json() in filled.get("/index/collections").json()["collections"]
         assert error_of(filled.post("/collections", json={"name": "新馆/东"}))["code"] == "collection_exists"
         assert error_of(filled.post("/collections", json={"name": "default"}))["code"] == "collection_exists"

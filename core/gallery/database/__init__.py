@@ -6,7 +6,8 @@ postgres      one schema, for several machines
 migrations    the schema, version by version
 manifest      the gallery's id, its encoder and the count of changes
 images        SQL on images
-places        SQL on places and collections
+places        SQL on places
+collections   SQL on collections
 embeddings    SQL on embeddings and local features
 verifier_features  SQL on features of a second extractor
 calibrations  SQL on calibrations

@@ -13,7 +13,7 @@ from core.gallery.database.pages import (
     read_cursor,
     write_cursor,
 )
-from core.gallery.database.places import to_place
+from core.gallery.database.places import COLUMNS, to_place
 from core.gallery.database.port import Connection, placeholders
 from core.gallery.deletions import is_trash
 from core.gallery.photos.port import PhotoStore
@@ -21,10 +21,10 @@ from core.gallery.validation import printable
 from core.gallery.values import ImagePage, NewImage
 from core.results import GalleryImage
 
-_SELECT = """
+_SELECT = f"""
     SELECT images.seq, images.image_id, images.collection, images.filename, images.content_hash, images.media_type,
            images.width, images.height, images.byte_size, images.added_at,
-           places.place_id, places.name, places.description, places.metadata, places.latitude, places.longitude
+           {COLUMNS}
     FROM images JOIN places ON places.id = images.place
 """
 

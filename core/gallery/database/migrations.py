@@ -35,6 +35,12 @@ Version 6:
 
     verifier_features     by the photo's content and the extractor; made beside the requests, and made again where lost
 
+Version 7:
+
+    places.texts          JSON, by language tag; see ``core.gallery.texts``
+    collection_languages  may name a collection that does not exist; it counts again when there is one of that name
+    former_names          what a collection was called; where there is a collection of that name, it does not count
+
 Vectors and features have tables of their own, so that listing images never reads past them.
 """
 
@@ -196,6 +202,16 @@ def m006_verifier_features(connection: Connection, dialect: Dialect) -> None:
     )
 
 
+def m007_languages_and_former_names(connection: Connection, dialect: Dialect) -> None:
+    """Make room for texts in further languages, the language of a collection's own, and names before a rename."""
+    for statement in (
+        f"ALTER TABLE places ADD COLUMN texts {dialect.text} NOT NULL DEFAULT '{{}}'",
+        f"CREATE TABLE collection_languages (collection {dialect.text} PRIMARY KEY, language {dialect.text} NOT NULL)",
+        f"CREATE TABLE former_names (name {dialect.text} PRIMARY KEY, collection {dialect.text} NOT NULL)",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_images_and_places,
     m002_calibrations,
@@ -203,6 +219,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m004_gallery_id_and_comparisons,
     m005_trash_and_collections,
     m006_verifier_features,
+    m007_languages_and_former_names,
 )
 
 

@@ -1,17 +1,16 @@
-"""The rows of places and collections. Functions run on the caller's connection and belong to its transaction.
+"""The rows of places. Functions run on the caller's connection and belong to its transaction.
 
-A place exists as long as an image shows it, a collection as long as it holds an image or is recorded as created.
+A place exists as long as an image shows it.
 """
 
 import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from core.errors import UnknownCollection, UnknownPlace
-from core.gallery.database.calibrations import delete_calibration, rename_calibration
+from core.errors import UnknownPlace
+from core.gallery.database.collections import refuse_unknown
 from core.gallery.database.pages import (
     check_limit,
     contains,
@@ -21,31 +20,28 @@ from core.gallery.database.pages import (
     write_cursor,
 )
 from core.gallery.database.port import Connection
-from core.gallery.deletions import is_trash
+from core.gallery.texts import change_texts, texts_from_json, texts_to_json
 from core.gallery.validation import (
     check_angle,
     check_description,
     check_name,
     check_place,
     check_position,
+    check_texts,
     metadata_to_json,
 )
-from core.gallery.values import (
-    UNCHANGED,
-    CollectionSummary,
-    ImageChange,
-    PlaceCorrection,
-    PlacePage,
-    PlaceSummary,
-    Unchanged,
-)
+from core.gallery.values import UNCHANGED, ImageChange, PlaceCorrection, PlacePage, PlaceSummary, Unchanged
 from core.results import Place
 
-_SELECT = """
+_FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts")
+COLUMNS = ", ".join(f"places.{field}" for field in _FIELDS)
+"""What ``to_place`` reads."""
+
+_SELECT = f"""
     SELECT id, collection,
            (SELECT count(*) FROM images WHERE place = places.id),
            (SELECT image_id FROM images WHERE place = places.id ORDER BY seq LIMIT 1),
-           place_id, name, description, metadata, latitude, longitude
+           {COLUMNS}
     FROM places
 """
 
@@ -68,8 +64,8 @@ def merge_place(connection: Connection, collection: str, place: Place) -> int:
     place = replace(place, place_id=place_id, name=unicodedata.normalize("NFC", place.name))
     rows = connection.execute(
         """
-        INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude, texts)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (collection, place_id) DO UPDATE SET
             name = CASE WHEN places.name = places.place_id THEN excluded.name ELSE places.name END,
             description = CASE WHEN places.description = '' THEN excluded.description ELSE places.description END,
@@ -78,7 +74,7 @@ def merge_place(connection: Connection, collection: str, place: Place) -> int:
                             THEN excluded.latitude ELSE places.latitude END,
             longitude = CASE WHEN places.latitude IS NULL AND places.longitude IS NULL
                              THEN excluded.longitude ELSE places.longitude END
-        RETURNING id
+        RETURNING id, texts
         """,
         (
             collection,
@@ -88,9 +84,14 @@ def merge_place(connection: Connection, collection: str, place: Place) -> int:
             metadata_to_json(place.metadata),
             place.latitude,
             place.longitude,
+            texts_to_json(place.texts),
         ),
     ).fetchall()  # all, for a RETURNING statement left open would block the commit
-    place_row: int = rows[0][0]
+    place_row: int
+    place_row, stored = rows[0]
+    texts = texts_to_json({**place.texts, **texts_from_json(stored)})
+    if texts != stored:
+        connection.execute("UPDATE places SET texts = ? WHERE id = ?", (texts, place_row))
     return place_row
 
 
@@ -123,10 +124,7 @@ def correct_place(
         InvalidRequest: a field is out of range.
     """
     row = connection.execute(
-        """
-        SELECT id, place_id, name, description, metadata, latitude, longitude FROM places
-        WHERE collection = ? AND place_id = ?
-        """,
+        f"SELECT id, {COLUMNS} FROM places WHERE collection = ? AND place_id = ?",
         (collection, spelled_as(connection, collection, place_id)),
     ).fetchone()
     if row is None:
@@ -136,6 +134,8 @@ def correct_place(
         name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude")
     }
     same = {name: UNCHANGED for name, value in known.items() if getattr(change, name) == value}
+    if not isinstance(change.texts, Unchanged) and change_texts(place.texts, change.texts) == place.texts:
+        same["texts"] = UNCHANGED
     change = replace(change, place_id=UNCHANGED, **same)
     change_place(connection, row[0], change)
     return PlaceCorrection(place, change)
@@ -158,6 +158,9 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
         values["latitude"] = check_angle("latitude", change.latitude, 90)
     if not isinstance(change.longitude, Unchanged):
         values["longitude"] = check_angle("longitude", change.longitude, 180)
+    if not isinstance(change.texts, Unchanged):
+        stored = connection.execute("SELECT texts FROM places WHERE id = ?", (place_row,)).fetchone()[0]
+        values["texts"] = texts_to_json(check_texts(change_texts(texts_from_json(stored), change.texts)))
     if not values:
         return
     if {"latitude", "longitude"} & values.keys():
@@ -194,7 +197,7 @@ def page_of_places(
         conditions = ["collection = ?"]
         values.append(collection)
     if text:
-        searched = ("name", "place_id", "description", "metadata")
+        searched = ("name", "place_id", "description", "metadata", "texts")
         conditions.append(f"({' OR '.join(map(contains, searched))})")
         values += [like_pattern(text)] * len(searched)
     total = connection.execute(f"SELECT count(*) FROM places WHERE {' AND '.join(conditions)}", values).fetchone()[0]
@@ -207,45 +210,6 @@ def page_of_places(
     more = len(rows) > limit
     places = tuple(map(_to_summary, rows[:limit]))
     return PlacePage(places, total, write_cursor(rows[limit - 1][5], rows[limit - 1][0]) if more else None)
-
-
-def collection_summaries(connection: Connection) -> list[CollectionSummary]:
-    """Read all collections, by name."""
-    # Not count(DISTINCT images.place), for which some databases sort all rows.
-    rows = connection.execute(
-        """
-        SELECT of_images.collection, of_images.number, of_places.number
-        FROM (SELECT collection, count(*) AS number FROM images GROUP BY collection) AS of_images
-        JOIN (SELECT collection, count(*) AS number FROM places GROUP BY collection) AS of_places
-             ON of_places.collection = of_images.collection
-        """
-    )
-    found = {row[0]: CollectionSummary(*row) for row in rows if not is_trash(row[0])}
-    created = [row[0] for row in connection.execute("SELECT name FROM collections").fetchall()]
-    found |= {name: CollectionSummary(name, 0, 0) for name in created if name not in found}
-    return [found[name] for name in sorted(found)]
-
-
-def has_collection(connection: Connection, name: str) -> bool:
-    """Say whether there is a collection of that name, with images or without."""
-    if is_trash(name):
-        return False
-    row = connection.execute(
-        "SELECT 1 WHERE EXISTS (SELECT 1 FROM images WHERE collection = ?) "
-        "OR EXISTS (SELECT 1 FROM collections WHERE name = ?)",
-        (name, name),
-    ).fetchone()
-    return row is not None
-
-
-def refuse_unknown(connection: Connection, collection: str) -> None:
-    """Let pass only a collection that exists.
-
-    Raises:
-        UnknownCollection: it does not.
-    """
-    if not has_collection(connection, collection):
-        raise UnknownCollection(f"unknown collection: {collection[:100]!r}")
 
 
 def known_place(connection: Connection, collection: str, place_id: str) -> int:
@@ -268,47 +232,11 @@ def known_place(connection: Connection, collection: str, place_id: str) -> int:
     return int(row[0])
 
 
-def create_collection(connection: Connection, name: str) -> None:
-    """Record a collection without images."""
-    created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    connection.execute("INSERT INTO collections VALUES (?, ?)", (name, created_at))
-
-
-def rename_collection(connection: Connection, name: str, new_name: str) -> None:
-    """Give all that belongs to a collection, its calibration included, the name of one that does not exist yet."""
-    for table in ("places", "images"):
-        connection.execute(f"UPDATE {table} SET collection = ? WHERE collection = ?", (new_name, name))
-    connection.execute("UPDATE collections SET name = ? WHERE name = ?", (new_name, name))
-    rename_calibration(connection, name, new_name)
-
-
-def delete_collection(connection: Connection, name: str) -> None:
-    """Delete all that belongs to a collection: images with their vectors, places, calibration."""
-    for table in ("images", "places"):
-        connection.execute(f"DELETE FROM {table} WHERE collection = ?", (name,))
-    connection.execute("DELETE FROM collections WHERE name = ?", (name,))
-    delete_calibration(connection, name)
-
-
-def count_places(connection: Connection, collection: str) -> int:
-    """Count the places of a collection."""
-    row = connection.execute("SELECT count(*) FROM places WHERE collection = ?", (collection,)).fetchone()
-    return int(row[0])
-
-
-def collection_summary(connection: Connection, name: str) -> CollectionSummary:
-    """Read one collection."""
-    row = connection.execute(
-        "SELECT count(*), count(DISTINCT place) FROM images WHERE collection = ?", (name,)
-    ).fetchone()
-    return CollectionSummary(name, *row)
-
-
 def _to_summary(row: Sequence[Any]) -> PlaceSummary:
     return PlaceSummary(row[1], to_place(row[4:]), row[2], row[3])
 
 
 def to_place(columns: Sequence[Any]) -> Place:
-    """Build a place of (place_id, name, description, metadata, latitude, longitude)."""
-    place_id, name, description, metadata, latitude, longitude = columns
-    return Place(place_id, name, description, json.loads(metadata), latitude, longitude)
+    """Build a place of the values of ``COLUMNS``."""
+    place_id, name, description, metadata, latitude, longitude, texts = columns
+    return Place(place_id, name, description, json.loads(metadata), latitude, longitude, texts_from_json(texts))

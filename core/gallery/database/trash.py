@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import UnknownDeletion
 from core.gallery.database.pages import check_limit, read_cursor, write_cursor
-from core.gallery.database.places import drop_place_without_images, merge_place, to_place
+from core.gallery.database.places import COLUMNS, drop_place_without_images, merge_place, to_place
 from core.gallery.database.port import Connection
 from core.gallery.deletions import Deletion, DeletionPage, trash_collection
 from core.results import Place
@@ -129,8 +129,7 @@ def take(connection: Connection, collection: str, content_hash: str) -> tuple[st
     """
     rows = connection.execute(
         f"""
-        SELECT images.seq, images.image_id, places.id,
-               places.place_id, places.name, places.description, places.metadata, places.latitude, places.longitude
+        SELECT images.seq, images.image_id, places.id, {COLUMNS}
         FROM images JOIN deletions ON images.collection = {_TRASH_OF_DELETION} JOIN places ON places.id = images.place
         WHERE images.content_hash = ? AND deletions.collection = ?
         ORDER BY deletions.deleted_at DESC
@@ -169,9 +168,7 @@ def move(connection: Connection, seqs: Sequence[int], collection: str) -> tuple[
         vector = connection.execute("SELECT vector FROM embeddings WHERE seq = ?", (seq,)).fetchone()[0]
         features = connection.execute("SELECT packed FROM local_features WHERE seq = ?", (seq,)).fetchone()
         *image, place = kept
-        described = connection.execute(
-            "SELECT place_id, name, description, metadata, latitude, longitude FROM places WHERE id = ?", (place,)
-        ).fetchone()
+        described = connection.execute(f"SELECT {COLUMNS} FROM places WHERE id = ?", (place,)).fetchone()
         connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
         drop_place_without_images(connection, place)
         if connection.execute(

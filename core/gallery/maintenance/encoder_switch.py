@@ -13,7 +13,8 @@ from pathlib import Path
 
 from core.errors import GalleryUnavailable
 from core.gallery.database.manifest import read_fingerprint, read_generation
-from core.gallery.database.sqlite import translating_failures
+from core.gallery.database.migrations import apply_migrations
+from core.gallery.database.sqlite import SqliteDatabase, translating_failures
 from core.gallery.maintenance.reembedded_vectors import PREVIOUS_FOLDER, ReembeddedVectors, refuse_missing
 from core.gallery.photos.files import sync_folder
 from core.gallery.storage import DATABASE_NAME
@@ -21,9 +22,11 @@ from core.results import EncoderFingerprint
 
 _KEPT = (
     "SELECT image_id, collection, place, content_hash, filename, added_at FROM {}.images",
-    "SELECT collection, place_id, name, description, metadata, latitude, longitude FROM {}.places",
+    "SELECT collection, place_id, name, description, metadata, latitude, longitude, texts FROM {}.places",
     "SELECT deletion_id, kind, collection, name, place_id, deleted_at, collection_created_at FROM {}.deletions",
     "SELECT name, created_at FROM {}.collections",
+    "SELECT collection, language FROM {}.collection_languages",
+    "SELECT name, collection FROM {}.former_names",
 )
 
 
@@ -80,6 +83,7 @@ def roll_back(gallery: Path) -> EncoderFingerprint:
     if not previous.is_file():
         raise GalleryUnavailable(f"nothing to go back to: {previous.parent} holds no database")
     with translating_failures(folder):
+        _bring_up_to_date(previous)
         with closing(sqlite3.connect(f"{previous.as_uri()}?mode=ro", uri=True)) as former:
             fingerprint = read_fingerprint(former)
         if fingerprint is None:
@@ -92,6 +96,16 @@ def roll_back(gallery: Path) -> EncoderFingerprint:
                 )
             _swap(folder / DATABASE_NAME, previous)
     return fingerprint
+
+
+def _bring_up_to_date(database: Path) -> None:
+    """Give the database the schema that the gallery has, which may have been upgraded since the switch."""
+    with (
+        closing(SqliteDatabase(database, read_only=False, lock_timeout_s=1)) as opened,
+        opened.writing() as connection,
+    ):
+        apply_migrations(connection, opened.dialect)
+        connection.execute("COMMIT")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import { changeJson, collectionPath, json, placePath, query } from "../page/api.js";
 
-export const renameCollection = (collection, name) => changeJson("PATCH", collectionPath(collection), { name });
+export const changeCollection = (collection, change) => changeJson("PATCH", collectionPath(collection), change);
 
 export const createCollection = (name) => changeJson("POST", "collections", { name });
 

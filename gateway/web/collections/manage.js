@@ -1,17 +1,20 @@
-/** Dialogs of a collection: rename and delete. */
+/** Dialogs of a collection: its name and language, and deleting it. */
 
 import { collectionPath, collections } from "../page/api.js";
 import { confirmed, errorNotice, openDialog } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { t } from "../page/language.js";
+import { t, useWords } from "../page/language.js";
 import { address } from "../page/router.js";
-import { renameCollection } from "./api.js";
+import { changeCollection } from "./api.js";
 import { deleteWithUndo } from "./trash.js";
 
 /** @param {boolean} isReceiving whether photos are still being added to it */
-export function rename(collection, isReceiving) {
+export async function rename(collection, isReceiving) {
+  const [{ languageInput }, list] = await Promise.all([import("./texts.js"), collections(), useWords("texts/")]);
+  const known = list.find(({ id }) => id === collection)?.language ?? "";
   const name = h("input", { required: true, maxlength: 200, value: collection, autocomplete: "off", autofocus: true });
+  const language = languageInput({ value: known });
   const problem = h("div", {});
   const dialog = h(
     "dialog",
@@ -22,12 +25,19 @@ export function rename(collection, isReceiving) {
       "form",
       { onsubmit: submit },
       h("label", { class: "field" }, h("span", {}, t("collections.name")), name),
+      h(
+        "label",
+        { class: "field" },
+        h("span", {}, t("collection.language")),
+        language.element,
+        h("small", { class: "muted" }, t("collection.language.help")),
+      ),
       problem,
       h(
         "div",
         { class: "row end" },
         h("button", { class: "button", type: "button", onclick: () => dialog.close() }, t("cancel")),
-        h("button", { class: "button primary", disabled: isReceiving }, t("collection.rename")),
+        h("button", { class: "button primary", disabled: isReceiving }, t("place.save")),
       ),
     ),
   );
@@ -35,12 +45,14 @@ export function rename(collection, isReceiving) {
   async function submit(event) {
     event.preventDefault();
     const wished = name.value.trim();
+    const tag = language.tag.value.trim();
+    const change = { ...(wished !== collection && { name: wished }), ...(tag !== known && { language: tag || null }) };
     try {
-      const renamed = await renameCollection(collection, wished);
+      const { id } = Object.keys(change).length ? await changeCollection(collection, change) : { id: collection };
       dialog.close();
-      location.replace(address("collections", renamed.id));
+      if (id !== collection) location.replace(address("collections", id));
     } catch (error) {
-      const isTaken = error.code === "invalid_request" && (await isThere(wished));
+      const isTaken = error.code === "invalid_request" && change.name && (await isThere(wished));
       const words = isTaken && t("collection.rename.taken", { name: wished });
       problem.replaceChildren(isTaken ? h("p", { class: "notice error", role: "alert" }, icon("alert"), words) : errorNotice(error));
     }

@@ -78,7 +78,8 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
 
   const edit = () =>
     attempt(async () => {
-      const [{ placeForm }, read] = await Promise.all([import("./place_form.js"), readPlace(collection, placeId)]);
+      const parts = [import("./place_form.js"), readPlace(collection, placeId), useWords("texts/")];
+      const [{ placeForm }, read] = await Promise.all(parts);
       if (head.querySelector("form")) return; // the form is being edited
       let { tag } = read;
 

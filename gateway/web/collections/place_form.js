@@ -4,6 +4,7 @@ import { h } from "../page/dom.js";
 import { isPlain } from "../page/facts.js";
 import { t } from "../page/language.js";
 import { forgetDraft, keepDraft, readDraft } from "./drafts.js";
+import { textChanges, textsEditor } from "./texts.js";
 
 /**
  * @param {object} place PlaceBody; `onsave` gets a PlaceChange with the edited fields only, because another person
@@ -12,18 +13,20 @@ import { forgetDraft, keepDraft, readDraft } from "./drafts.js";
  */
 export function placeForm(place, { draft, onsave, oncancel }) {
   const kept = readDraft(draft);
-  const before = kept?.before ?? valuesOf(place);
+  const before = { ...valuesOf(place), ...kept?.before };
+  const now = { ...before, ...kept?.after };
   const inputs = {
     name: h("input", { required: true, maxlength: 500 }),
     description: h("textarea", { rows: 4, maxlength: 20000 }),
     metadata: h("textarea", { rows: 3 }),
     latitude: degrees(90),
     longitude: degrees(180),
+    texts: textsEditor(),
   };
   const { metadata: facts } = inputs;
   const note = h("p", { class: "notice", role: "status", hidden: !kept }, t("place.draft"));
   const names = Object.keys(inputs);
-  for (const name of names) inputs[name].value = (kept?.after ?? before)[name];
+  for (const name of names) inputs[name].value = now[name];
   const edited = () => names.filter((name) => inputs[name].value !== before[name]);
 
   function oninput() {
@@ -42,8 +45,9 @@ export function placeForm(place, { draft, onsave, oncancel }) {
     const isHalf = (latitude.value === "") !== (longitude.value === "");
     (latitude.value ? longitude : latitude).setCustomValidity(isHalf ? t("place.position.half") : "");
     if (!event.target.reportValidity()) return;
-    const read = { metadata: () => metadata, latitude: number, longitude: number };
-    const position = edited().some((name) => name in read && name !== "metadata") ? ["latitude", "longitude"] : [];
+    const texts = ({ value }) => textChanges(before.texts, value);
+    const read = { metadata: () => metadata, latitude: number, longitude: number, texts };
+    const position = edited().some((name) => read[name] === number) ? ["latitude", "longitude"] : [];
     const sent = new Set([...edited(), ...position]);
     onsave(Object.fromEntries([...sent].map((name) => [name, (read[name] ?? text)(inputs[name])])));
   }
@@ -58,6 +62,7 @@ export function placeForm(place, { draft, onsave, oncancel }) {
     { class: "panel edit", onsubmit: save, oninput },
     field(t("place.name"), inputs.name),
     field(t("place.description"), inputs.description, t("place.description.help")),
+    inputs.texts.element,
     field(t("place.facts"), facts, t("place.facts.help")),
     h("div", { class: "row" }, field(t("place.latitude"), inputs.latitude), field(t("place.longitude"), inputs.longitude)),
     note,
@@ -71,12 +76,13 @@ export function placeForm(place, { draft, onsave, oncancel }) {
 }
 
 /** The form's values for a place. */
-const valuesOf = ({ name, description, metadata, latitude, longitude }) => ({
+const valuesOf = ({ name, description, metadata, latitude, longitude, texts }) => ({
   name,
   description,
   metadata: factLines(metadata),
   latitude: String(latitude ?? ""),
   longitude: String(longitude ?? ""),
+  texts: JSON.stringify(texts),
 });
 
 const field = (label, input, help) =>

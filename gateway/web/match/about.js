@@ -9,7 +9,7 @@ import { currentLanguage, t } from "../page/language.js";
 export function about(place, collection, ...buttons) {
   const hasPosition = place.latitude !== null && place.longitude !== null;
   return [
-    place.description && h("p", { class: "description" }, place.description),
+    ...description(place),
     plainFacts(place.metadata),
     h(
       "div",
@@ -19,6 +19,14 @@ export function about(place, collection, ...buttons) {
       sharing(place, collection),
     ),
   ];
+}
+
+/** The description as the server has rendered it: only elements and links that are safe. */
+export function description({ html, language, machine_translated: isMachine }) {
+  const text = h("div", { class: "description", lang: language, dir: "auto" });
+  text.append(...new DOMParser().parseFromString(html ?? "", "text/html").body.childNodes);
+  for (const link of text.querySelectorAll("[href^=http]")) link.target = "_blank";
+  return [Boolean(html) && text, isMachine && h("p", { class: "muted" }, t("answer.machine"))];
 }
 
 /** Share the address of the exhibit's page; without the system's dialog it is copied, else shown. */

@@ -5,6 +5,7 @@ import { h, svg } from "../page/dom.js";
 import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { spoken, t } from "../page/language.js";
+import { description } from "./about.js";
 import { spread } from "./points.js";
 
 // More lines would hide the photos.
@@ -74,7 +75,7 @@ export function openComparison(photos, candidates, index) {
       "div",
       { class: "comparison-words", "aria-live": "polite" },
       h("h2", { class: "place-name" }, candidate.place.name),
-      candidate.place.description && h("p", { class: "description" }, candidate.place.description),
+      description(candidate.place),
       plainFacts(candidate.place.metadata),
       h("p", { class: "muted" }, candidate.verdict ? spoken(candidate.verdict) : ""),
       h(

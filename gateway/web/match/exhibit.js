@@ -1,6 +1,6 @@
 /** An exhibit's page for visitors: its picture and texts. Its address holds ids, so a new name does not change it. */
 
-import { json, placePath } from "../page/api.js";
+import { asRead, json, placePath } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
@@ -16,7 +16,7 @@ export function exhibitView({ entitle }, { segments: [, collection, placeId] }) 
 
   async function load() {
     try {
-      const place = await json(placePath(collection, placeId), { cache: "no-store" });
+      const place = asRead(await json(placePath(collection, placeId), { cache: "no-store" }));
       if (isLeft) return;
       entitle(place.name);
       refill(root, exhibit(place));

@@ -1,6 +1,6 @@
 /** The state of a match: from one or several photos of one thing to the answer, independent of the view. */
 
-import { match } from "../page/api.js";
+import { asRead, json, match, placePath } from "../page/api.js";
 import { currentLanguage } from "../page/language.js";
 import { tab } from "../page/storage.js";
 import { preparePhoto } from "./photo.js";
@@ -91,7 +91,7 @@ export class MatchSession extends EventTarget {
         language: currentLanguage(),
         signal: stop.signal,
         onprogress: (share) => this.#advance(share),
-        onevent: (name, data) => name === "candidates" && this.#consider(data),
+        oncandidates: (found) => this.#consider(found),
       });
       this.reply = reply;
       this.keep().catch(() => {}); // only a reload would lose it
@@ -130,6 +130,13 @@ export class MatchSession extends EventTarget {
     Object.assign(this, kept, { phase: "answered" });
     this.#find = async () => kept.collection;
     return true;
+  }
+
+  /** Read the texts of the answer's places again, in the language chosen meanwhile. */
+  async reread() {
+    const { candidates = [], place, collection } = this.reply ?? {};
+    const reread = async (known) => Object.assign(known, asRead(await json(placePath(collection, known.id))));
+    await Promise.all([place, ...candidates.map((candidate) => candidate.place)].filter(Boolean).map(reread)).catch(() => {});
   }
 
   /** Return to the idle phase; cancels a running match. */

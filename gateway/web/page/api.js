@@ -1,6 +1,7 @@
 /** The gateway's public HTTP API. The only file that knows its routes. */
 
 import { EventReader } from "./event_stream.js";
+import { wishes } from "./language.js";
 
 /** An error answer, or no answer (`code` "network"). */
 export class ApiError extends Error {
@@ -90,7 +91,7 @@ const fetchJson = (path, options = {}) => patient(() => fetchOnce(path, options)
 async function fetchOnce(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: { ...wishes(), ...options.headers } });
   } catch (error) {
     throw error.name === "AbortError" ? error : networkError();
   }
@@ -115,6 +116,7 @@ function send(path, fields, { onprogress = () => {}, onevent, signal } = {}) {
     const events = new EventReader(onevent);
     const isStream = () => request.getResponseHeader("Content-Type")?.startsWith(EVENTS);
     request.open("POST", path);
+    for (const header of Object.entries(wishes())) request.setRequestHeader(...header);
     if (onevent) request.setRequestHeader("Accept", EVENTS);
     request.upload.onprogress = (event) => onprogress(event.loaded / event.total);
     request.upload.onload = () => onprogress(1);
@@ -158,11 +160,20 @@ export const placePath = (collection, placeId) => collectionPath(collection, `/p
 
 export const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
+/** A place in the words of the visitor's language, as the server has chosen them. */
+export const asRead = (place) => place && { ...place, ...place.shown };
+
+const asAllRead = ({ place, candidates, ...answer }) => ({
+  ...answer,
+  place: asRead(place),
+  candidates: candidates.map((candidate) => ({ ...candidate, place: asRead(candidate.place) })),
+});
+
 /**
- * Match a photo, or several photos of one thing; `onevent` gets intermediate results.
+ * Match a photo, or several photos of one thing; `oncandidates` gets the candidates before the answer.
  * @returns {Promise<object>} MatchReply
  */
-export function match(photos, { collection, language, topK = 5, ...options }) {
+export function match(photos, { collection, language, topK = 5, oncandidates, ...options }) {
   const fields = [
     ...photos.map((photo) => ["file", photo, "photo.jpg"]),
     ["top_k", String(topK)],
@@ -170,7 +181,8 @@ export function match(photos, { collection, language, topK = 5, ...options }) {
     ["language", language],
   ];
   if (collection) fields.push(["collection", collection]);
-  return upload("match", fields, options);
+  const onevent = (name, data) => name === "candidates" && oncandidates(asAllRead(data));
+  return upload("match", fields, { ...options, onevent }).then(asAllRead);
 }
 
 /** Say whether an answer was right: `verdict` of POST /feedback, `placeId` with other_place. Never asks for a key. */

@@ -1,4 +1,4 @@
-/** Creates all nodes of the page, with data as text only, and announces changes to screen readers. */
+/** Creates the nodes of the page, with data as text only (but see match/about.js), and announces changes to screen readers. */
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -16,6 +16,12 @@ export function preferredLanguage() {
   return known ?? "en";
 }
 
+/** Headers for texts in the language chosen here, which counts before the browser's own. */
+export function wishes() {
+  const chosen = TAGS[device.get(REMEMBERED)];
+  return chosen ? { "Accept-Language": [chosen, ...navigator.languages].join() } : {};
+}
+
 const wordsOf = async (part, language) => (await import(`../language/${part}${language}.js`)).default;
 
 /** Switch to `language`; only the texts of the current language are fetched. */

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from contracts.sample import SampleCollection, SampleQuery
 from core.building.sample_photos import SAMPLE_COLLECTION, SAMPLE_PHOTOS, STRANGER, is_installed
-from core.errors import BackendUnavailable, InvalidRequest, SemanticMatchError
+from core.errors import BackendUnavailable, InvalidRequest, SemanticMatchError, UnknownCollection
 from core.evaluation.simulated_photo import simulate_visitor_photo
 from core.gallery import Gallery
 from services.retrieval.background.jobs import BackgroundJobs
@@ -131,6 +131,8 @@ class Sample:
                 logger.warning("the sample collection could not be built: %s", outcome)
                 self._failure = str(outcome)
                 return
+        with suppress(UnknownCollection):  # deleted meanwhile
+            await self._workers.run(self._gallery.store_language, SAMPLE_COLLECTION, language)
 
     def _place_ids(self) -> set[str]:
         return {place.place.place_id for place in self._gallery.places(SAMPLE_COLLECTION, limit=1000).places}

@@ -24,6 +24,7 @@ from contracts.images import (
     UploadNoteBody,
 )
 from contracts.retrieval import RetrievedCandidate
+from contracts.texts import TextChangeBody
 from contracts.trash import DeletionBody, TrashPage
 from core.building.file_names import match_key
 from core.building.manifests import MANIFEST
@@ -34,6 +35,7 @@ from core.gallery.values import AddResult, PlaceCorrection, PlaceCorrections
 from core.gallery_health.photo_quality import Fault
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
+from services.retrieval.replies.texts import Reader, shown_text, text_bodies
 from services.retrieval.uploads.indexing import AddOutcome as Added
 from services.retrieval.uploads.indexing import Planned
 from services.retrieval.uploads.submissions import Submission, Upload
@@ -46,8 +48,8 @@ _TEXTS = {"place_name": "name", "description": "description", "metadata": "metad
 _TEXTS |= {"latitude": "latitude", "longitude": "longitude"}
 
 
-def place_body(place: Place) -> PlaceBody:
-    """Translate a place."""
+def place_body(place: Place, reader: Reader | None = None) -> PlaceBody:
+    """Translate a place; with its texts as a reader gets them, if one is given."""
     return PlaceBody(
         id=place.place_id,
         name=place.name,
@@ -55,15 +57,16 @@ def place_body(place: Place) -> PlaceBody:
         metadata=dict(place.metadata),
         latitude=place.latitude,
         longitude=place.longitude,
+        shown=shown_text(place, reader) if reader is not None else None,
     )
 
 
-def image_body(image: GalleryImage) -> ImageBody:
+def image_body(image: GalleryImage, reader: Reader | None = None) -> ImageBody:
     """Translate a gallery image; its URLs are relative, and the gateway has the same routes."""
     return ImageBody(
         id=image.image_id,
         collection=image.collection,
-        place=place_body(image.place),
+        place=place_body(image.place, reader),
         filename=image.filename,
         media_type=image.media_type,
         width=image.width,
@@ -76,10 +79,10 @@ def image_body(image: GalleryImage) -> ImageBody:
     )
 
 
-def candidate_body(candidate: Candidate) -> RetrievedCandidate:
-    """Translate a candidate."""
+def candidate_body(candidate: Candidate, reader: Reader) -> RetrievedCandidate:
+    """Translate a candidate for a reader."""
     return RetrievedCandidate(
-        image=image_body(candidate.image),
+        image=image_body(candidate.image, reader),
         similarity=candidate.similarity,
         rank=candidate.rank,
         local_score=candidate.local_score,
@@ -100,10 +103,11 @@ def place_page(page: values.PlacePage) -> PlacePageBody:
     )
 
 
-def place_summary(summary: values.PlaceSummary) -> PlaceSummaryBody:
-    """Translate a place with the number of its images."""
+def place_summary(summary: values.PlaceSummary, reader: Reader | None = None) -> PlaceSummaryBody:
+    """Translate a place with its texts in all languages and the number of its images."""
     return PlaceSummaryBody(
-        **place_body(summary.place).model_dump(),
+        **place_body(summary.place, reader).model_dump(),
+        texts=text_bodies(summary.place),
         collection=summary.collection,
         images=summary.images,
         preview_url=link(f"/index/images/{summary.first_image_id}/preview"),
@@ -144,7 +148,13 @@ def collection_list(collections: list[values.CollectionSummary]) -> CollectionLi
 
 def collection_body(collection: values.CollectionSummary) -> CollectionSummaryBody:
     """Translate one collection."""
-    return CollectionSummaryBody(id=collection.name, images=collection.images, places=collection.places)
+    return CollectionSummaryBody(
+        id=collection.name,
+        images=collection.images,
+        places=collection.places,
+        language=collection.language or None,
+        former_names=list(collection.former_names),
+    )
 
 
 def add_reply(
@@ -197,14 +207,24 @@ def change_from_body(body: ImageChangeBody) -> values.ImageChange:
         for name in body.model_fields_set
         if (value := getattr(body, name)) is not None or name in {"latitude", "longitude"}
     }
+    if "texts" in given:
+        given["texts"] = {tag: _text_change(text) for tag, text in given["texts"].items()}
     return values.ImageChange(**given)
 
 
 def place_change_from_body(body: PlaceChange) -> values.ImageChange:
     """Translate a change of a place, as ``change_from_body`` does."""
-    given = body.model_dump(exclude_unset=True)
-    name = {"place_name": given.pop("name")} if "name" in given else {}
-    return change_from_body(ImageChangeBody(**name, **given))
+    given = {"place_name" if name == "name" else name: getattr(body, name) for name in body.model_fields_set}
+    return change_from_body(ImageChangeBody(**given))
+
+
+def _text_change(body: TextChangeBody | None) -> values.TextChange | None:
+    if body is None:
+        return None
+    given = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
+    if "machine_translated" in given:
+        given["is_machine_translated"] = given.pop("machine_translated")
+    return values.TextChange(**given)
 
 
 def _moment(seconds: float) -> str:

@@ -20,6 +20,7 @@ from contracts.images import MAX_PLACE_ID, CollectionSummaryBody, PlaceChange, P
 from contracts.statistics import StatisticsParams, StatisticsPeriod, StatisticsReply, StatisticsTableParams
 from contracts.trash import DeleteParams
 from core.errors import UnknownCollection, UnknownPlace
+from core.gallery import Gallery
 from core.gallery.tags import place_tag
 from core.journal.statistics import PlaceCount, Statistics, read_time_zone
 from services.retrieval.dependencies import Audit, Service
@@ -28,6 +29,7 @@ from services.retrieval.replies.collections import drift_reply, health_reply, ma
 from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
 from services.retrieval.replies.gallery import collection_body, place_change_from_body, place_summary
 from services.retrieval.replies.statistics import statistics_reply, statistics_table
+from services.retrieval.replies.texts import AcceptLanguage, reader_of
 from services.retrieval.service import RetrievalService
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers, file_answer
@@ -163,11 +165,14 @@ async def delete_calibration(collection: Collection, service: Service, audit: Au
 
 
 @router.get("/{collection:path}/places/{place:path}", summary="One place", responses=error_answers(404, 422, 503))
-async def get_place(address: PlaceAddress, service: Service, response: Response) -> PlaceSummaryBody:
+async def get_place(
+    address: PlaceAddress, service: Service, response: Response, languages: AcceptLanguage = None
+) -> PlaceSummaryBody:
     """Return a place; a change may give its ETag in If-Match."""
-    found = await service.workers.run(service.gallery.place, *address)
-    response.headers["ETag"] = entity_tag(place_tag(found.place))
-    return place_summary(found)
+    tag, body = await service.workers.run(_read_place, service.gallery, address, languages)
+    response.headers["ETag"] = entity_tag(tag)
+    response.headers["Vary"] = "Accept-Language"
+    return body
 
 
 @router.patch(
@@ -221,17 +226,20 @@ async def delete_place(
 async def create_collection(new: NewCollection, service: Service, audit: Audit) -> CollectionSummaryBody:
     """Create a collection without photos."""
     with audit.change("collection.create", collection=new.name):
-        return collection_body(await service.workers.run(service.gallery.create_collection, new.name))
+        created = await service.workers.run(service.gallery.create_collection, new.name, new.language or "")
+    return collection_body(created)
 
 
 # Last: these paths match those above as well.
-@router.patch("/{collection:path}", summary="Rename a collection", responses=error_answers(404, 422, 503))
-async def rename_collection(
+@router.patch("/{collection:path}", summary="Change a collection", responses=error_answers(404, 422, 503))
+async def change_collection(
     collection: Collection, change: CollectionChange, service: Service, audit: Audit
 ) -> CollectionSummaryBody:
-    """Rename the collection with its photos, its calibration and its log of matches."""
-    with audit.change("collection.rename", collection=collection, name=change.name):
-        return collection_body(await service.rename_collection(collection, change.name))
+    """Rename the collection with all that belongs to it, and set the language of its texts."""
+    language = (change.language or "") if "language" in change.model_fields_set else None
+    action = "collection.rename" if change.name else "collection.edit"
+    with audit.change(action, collection=collection, **change.model_dump(exclude_unset=True)):
+        return collection_body(await service.change_collection(collection, change.name or collection, language))
 
 
 @router.delete(
@@ -245,6 +253,11 @@ async def delete_collection(
         images, deletion = await service.delete_collection(collection, permanently=params.permanently)
         change.details["images"] = images
     return deletion_answer(deletion)
+
+
+def _read_place(gallery: Gallery, address: tuple[str, str], languages: str | None) -> tuple[str, PlaceSummaryBody]:
+    found = gallery.place(*address)
+    return place_tag(found.place), place_summary(found, reader_of(gallery, found.collection, languages))
 
 
 async def _calibration(collection: str, service: RetrievalService) -> CalibrationReply:

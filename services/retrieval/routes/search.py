@@ -5,10 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from contracts.retrieval import RetrievalDecision, SearchParams, SearchReply
+from contracts.retrieval import RetrievalDecision, RetrievedCandidate, SearchParams, SearchReply
 from core.decision.answer import decide_by_retrieval
 from services.retrieval.dependencies import Service, Settings
 from services.retrieval.replies.gallery import candidate_body
+from services.retrieval.replies.texts import AcceptLanguage, reader_of
 from serving.deadlines import RequestTimeout, until_disconnect
 from serving.observability import StageTimer
 from serving.openapi import PHOTO_BODY, error_answers
@@ -30,9 +31,10 @@ async def search(
     service: Service,
     settings: Settings,
     params: Annotated[SearchParams, Query()],
+    languages: AcceptLanguage = None,
     timeout_s: RequestTimeout = None,
 ) -> Response:
-    """Read the photo and search."""
+    """Read the photo and search; the candidates' texts are in the languages that the caller accepts."""
     with service.body_slots.admit() as incoming:
         photo = await read_body(request, incoming, settings.max_photo_bytes)
     timer = StageTimer()
@@ -48,9 +50,18 @@ async def search(
         )
     service.usage.remember(found.embedding, found.features)
     decision = decide_by_retrieval(found.candidates)
+
+    def bodies() -> list[list[RetrievedCandidate]]:
+        reader = reader_of(service.gallery, params.collection, languages)
+        return [
+            [candidate_body(candidate, reader) for candidate in part]
+            for part in (found.candidates, found.further_views)
+        ]
+
+    candidates, further_views = await service.workers.run(bodies)
     reply = SearchReply(
-        candidates=[candidate_body(candidate) for candidate in found.candidates],
-        further_views=[candidate_body(view) for view in found.further_views],
+        candidates=candidates,
+        further_views=further_views,
         decision=RetrievalDecision(matched=decision.matched, confidence=decision.confidence, reason=decision.reason),
         encoder=str(service.gallery.fingerprint),
         query_width=found.query.width,

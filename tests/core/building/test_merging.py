@@ -31,14 +31,16 @@ Known = dict[tuple[str, str], tuple[object, ...]]
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
-    """Twelve photos of five places, one of them described in a manifest, and a photo of no place."""
+    """Twelve photos of five places, one of them described in a manifest, in two languages, and a photo of no place."""
     folder = tmp_path_factory.mktemp("photos")
-    rows = ["file,place_id,place_name,description,latitude,longitude,metadata"]
+    rows = ["file,place_id,place_name,description,latitude,longitude,metadata,description.de"]
     for number in range(13):
         (folder / f"{number}.jpg").write_bytes(encode(draw_place(number, (96, 72))))
         place = f"p{number % 5}"
-        described = f'{place},Gate {place},"Wide, old",1.5,2.5,"{{""room"": 3}}"' if place == "p3" else f"{place},,,,,"
-        rows.append(f"{number}.jpg,{described if number < 12 else ',,,,,'}")
+        described = (
+            f'{place},Gate {place},"Wide, old",1.5,2.5,"{{""room"": 3}}",Alt' if place == "p3" else f"{place},,,,,,"
+        )
+        rows.append(f"{number}.jpg,{described if number < 12 else ',,,,,,'}")
     (folder / "manifest.csv").write_text("\n".join(rows))
     return folder
 
@@ -133,6 +135,19 @@ def test_a_second_merge_adds_nothing(shards, tmp_path):
 
     assert (sum(batch.added for batch in batches), sum(batch.known for batch in batches)) == (0, 13)
     assert contents(tmp_path / "merged") == edited
+
+
+def test_the_language_of_a_collection_comes_along(photos, tmp_path):
+    """Where the target knows none; one that it knows stays."""
+    sources = [build(photos, tmp_path / name, Shard(1, 6)) for name in ("first", "second")]
+    for folder, language in zip(sources, ("zh", "en"), strict=True):
+        with Gallery.open(folder, None) as gallery:
+            gallery.store_language(DEFAULT_COLLECTION, language)
+
+    merge_all(tmp_path / "merged", sources)
+
+    with Gallery.open(tmp_path / "merged", None, read_only=True) as gallery:
+        assert gallery.language() == "zh"
 
 
 def test_a_renamed_collection_is_another(shards, tmp_path):

@@ -1,6 +1,8 @@
 """Another encoder for a gallery that is there already: embedding, switching, going back."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,6 +17,7 @@ from core.errors import GalleryUnavailable, InvalidRequest
 from core.gallery import DATABASE_NAME, Gallery, ImageChange, NewImage
 from core.gallery.maintenance.encoder_switch import roll_back, switch
 from core.gallery.maintenance.reembedded_vectors import PREVIOUS_FOLDER, SHADOW_FOLDER, ReembeddedVectors
+from core.gallery.values import TextChange
 from core.imaging.copies import encode_preview
 from core.imaging.decoding import decode_image
 from core.results import GalleryImage, Place
@@ -200,7 +203,7 @@ class TestGoingBack:
         assert roll_back(folder) == NEW.fingerprint
         Gallery.open(folder, NEW.fingerprint).close()
 
-    @pytest.mark.parametrize("change", ["add", "delete", "edit"])
+    @pytest.mark.parametrize("change", ["add", "delete", "edit", "texts", "language"])
     def test_changes_since_the_switch_are_never_lost(self, folder, change: str):
         """A changed gallery is not rolled back; embedding it again with the old encoder reuses its vectors."""
         reembed_and_switch(folder)
@@ -208,6 +211,8 @@ class TestGoingBack:
             "add": lambda gallery, _: gallery.add([drawn(7, NEW)]),
             "delete": lambda gallery, image_id: gallery.delete(image_id),
             "edit": lambda gallery, image_id: gallery.update(image_id, ImageChange(place_name="New name")),
+            "texts": lambda gallery, image_id: gallery.update(image_id, ImageChange(texts={"en": TextChange("Name")})),
+            "language": lambda gallery, _: gallery.store_language("default", "zh"),
         }
         with Gallery.open(folder, NEW.fingerprint) as gallery:
             changes[change](gallery, gallery.list_images().images[0].image_id)
@@ -219,6 +224,19 @@ class TestGoingBack:
         assert reembed_and_switch(folder, OLD) == (1 if change == "add" else 0)
         assert images_of(folder) == changed
         Gallery.open(folder, OLD.fingerprint).close()
+
+    def test_a_database_of_an_earlier_version_is_gone_back_to(self, folder):
+        """The program may have been upgraded since the switch; the former database is, then."""
+        reembed_and_switch(folder)
+        with closing(sqlite3.connect(folder / PREVIOUS_FOLDER / DATABASE_NAME)) as former:
+            former.executescript(
+                "DROP TABLE IF EXISTS former_names; DROP TABLE collection_languages; "
+                "ALTER TABLE places DROP COLUMN texts; PRAGMA user_version = 6;"
+            )
+
+        assert roll_back(folder) == OLD.fingerprint
+
+        assert len(images_of(folder)) == 6
 
     def test_nothing_to_go_back_to(self, folder):
         """Without a switch there is no rollback."""

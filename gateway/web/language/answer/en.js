@@ -7,6 +7,7 @@ export default {
   "answer.announce": "This is {place}. {words}.",
   "answer.photos": "Compare the photos",
   "answer.map": "Show on a map",
+  "answer.machine": "Translated by a machine",
   share: "Share",
   "share.copied": "The link has been copied.",
   "answer.others": "It could also be",

@@ -7,6 +7,7 @@ export default {
   "answer.announce": "这是{place}。{words}。",
   "answer.photos": "对比照片",
   "answer.map": "在地图上查看",
+  "answer.machine": "机器翻译",
   share: "分享",
   "share.copied": "链接已复制。",
   "answer.others": "也可能是",

@@ -187,7 +187,7 @@ export default {
   "place.label": "Label with QR code",
   "place.name": "Name",
   "place.description": "Description",
-  "place.description.help": "Visitors read this beside the answer.",
+  "place.description.help": "Visitors read this beside the answer. Markdown: **bold**, lists, [links](https://…); an empty line begins a paragraph.",
   "place.facts": "Facts",
   "place.facts.help": "One per line, for example: Artist: Wang Ximeng",
   "place.facts.invalid": "Every line needs a colon between name and value.",

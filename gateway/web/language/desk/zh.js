@@ -173,7 +173,7 @@ export default {
   "place.label": "二维码展签",
   "place.name": "名称",
   "place.description": "说明",
-  "place.description.help": "游客会在识别结果旁看到这段文字。",
+  "place.description.help": "游客会在识别结果旁看到这段文字。支持 Markdown：**粗体**、列表、[链接](https://…)；空一行另起一段。",
   "place.facts": "基本信息",
   "place.facts.help": "每行一条，例如：作者：王希孟",
   "place.facts.invalid": "每行需用冒号分隔名称和内容。",

@@ -1,6 +1,6 @@
 /** English for the dialogs that rename and delete a collection. Keys are shared with zh.js. */
 export default {
-  "collection.rename.title": "Rename this collection",
+  "collection.rename.title": "Name and language",
   "collection.rename.text": "Photos, calibration and recent matches go along. Printed QR codes with the old name lead nowhere.",
   "collection.rename.taken": "There is a collection “{name}” already. Choose another name.",
   "collection.rename.busy": "Photos are still being added under this name. Rename it when that is finished.",

@@ -67,6 +67,8 @@ def check_whole(gallery, new_image):
     assert [(collection.name, collection.images) for collection in gallery.collections()] == [("default", 2)]
     assert gallery.generation == 3
     assert gallery.calibration() in (None, "{}")
+    assert gallery.language() in ("", "zh-Hans")
+    assert gallery.current_name("museum") in ("museum", "default")
 
 
 def tables(connection) -> set[str]:

@@ -1,0 +1,66 @@
+"""Columns of a manifest for one language: ``place_name.en``, ``description.zh-Hans``, ``machine_translated.en``."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from core.building.vocabulary import read_words
+from core.errors import InvalidRequest
+from core.gallery.languages import check_language
+from core.gallery.values import UNCHANGED, TextChange
+
+LanguageColumns = Mapping[tuple[str, str], int]
+"""Where a column is, by language tag and field of a ``TextChange``."""
+
+
+def plain_header(header: str) -> str:
+    """Return a header as the vocabulary lists it: small letters and digits only."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", header).casefold()))
+
+
+def language_columns(headers: Sequence[str]) -> LanguageColumns:
+    """Find the columns whose headers end in a dot and a language tag; of several with one meaning, the first counts."""
+    names = read_words("columns")
+    meanings = {"name": names["place_name"], "description": names["description"], **read_words("text_columns")}
+    columns: dict[tuple[str, str], int] = {}
+    for at, header in enumerate(headers):
+        before, _, tag = unicodedata.normalize("NFKC", header).partition(".")
+        with suppress(InvalidRequest):
+            for field in (field for field, known in meanings.items() if plain_header(before) in known):
+                columns.setdefault((check_language(tag.strip()), field), at)
+    return columns
+
+
+def read_texts(cells: Sequence[str], columns: LanguageColumns) -> dict[str, TextChange]:
+    """Read a row's texts by language tag. An empty cell says nothing of a text; beside a text, it is not marked."""
+    texts: dict[str, TextChange] = {}
+    for tag in {tag for tag, _ in columns}:
+        given = {
+            field: cell
+            for field in ("name", "description", "is_machine_translated")
+            if (cell := _cell(cells, columns.get((tag, field)))) is not None
+        }
+        mark = given.pop("is_machine_translated", None)
+        is_machine = UNCHANGED if mark is None else mark.casefold() in read_words("marks")["yes"]
+        written = {field: cell for field, cell in given.items() if cell}
+        if written:
+            texts[tag] = TextChange(**written, is_machine_translated=is_machine)
+    return texts
+
+
+def _cell(cells: Sequence[str], at: int | None) -> str | None:
+    """The content of a cell; None where there is no such column."""
+    if at is None:
+        return None
+    return cells[at].strip() if at < len(cells) else ""
+
+
+def first_of_each(earlier: TextChange, later: TextChange) -> TextChange:
+    """Join two rows' texts of one place; what the earlier row says counts."""
+    return TextChange(
+        earlier.name if earlier.name is not UNCHANGED else later.name,
+        earlier.description if earlier.description is not UNCHANGED else later.description,
+        earlier.is_machine_translated
+        if earlier.is_machine_translated is not UNCHANGED
+        else later.is_machine_translated,
+    )

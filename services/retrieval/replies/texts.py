@@ -1,0 +1,69 @@
+"""Which of a place's texts a reader gets, and how they look."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Header
+
+from contracts.texts import PlaceTextBody, ShownText
+from core.gallery import Gallery
+from core.gallery.languages import choose_language
+from core.results import Place, PlaceText
+from services.retrieval.replies.markdown import render_markdown
+from serving.languages import wished_languages
+
+AcceptLanguage = Annotated[
+    str | None,
+    Header(alias="Accept-Language", description="languages of the texts in `shown`"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads the texts of a collection.
+
+    Attributes:
+        wished: language tags, the best first.
+        own: tag of the collection's own language; empty where it is not known.
+    """
+
+    wished: tuple[str, ...]
+    own: str
+
+
+def reader_of(gallery: Gallery, collection: str, accept_language: str | None) -> Reader:
+    """Read whom an answer about a collection is for."""
+    return Reader(tuple(wished_languages(accept_language)), gallery.language(collection))
+
+
+def shown_text(place: Place, reader: Reader) -> ShownText:
+    """Choose name and description, each from the first text that has one, and render the description."""
+    texts = list(_in_order(place, reader))
+    name_language, named = next((pair for pair in texts if pair[1].name), (reader.own, PlaceText(place.name)))
+    language, described = next((pair for pair in texts if pair[1].description), ("", PlaceText()))
+    return ShownText(
+        name=named.name,
+        name_language=name_language or None,
+        description=described.description,
+        language=language or None,
+        html=render_markdown(described.description),
+        machine_translated=named.is_machine_translated or described.is_machine_translated,
+    )
+
+
+def text_bodies(place: Place) -> dict[str, PlaceTextBody]:
+    """Translate the texts in further languages."""
+    return {
+        tag: PlaceTextBody(name=text.name, description=text.description, machine_translated=text.is_machine_translated)
+        for tag, text in sorted(place.texts.items())
+    }
+
+
+def _in_order(place: Place, reader: Reader) -> Iterator[tuple[str, PlaceText]]:
+    """All texts with their tags: the chosen one, those in the collection's own language, then the others."""
+    chosen = choose_language(place.texts, reader.wished, reader.own)
+    own = PlaceText(place.name, place.description)
+    yield from ((tag, place.texts[tag]) for tag in dict.fromkeys((chosen, reader.own)) if tag in place.texts)
+    yield reader.own, own
+    yield from sorted(place.texts.items())
