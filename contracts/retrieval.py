@@ -53,6 +53,9 @@ class SearchReply(BaseModel):
         default_factory=list, description="other images of the first places, to be verified with the candidates"
     )
     decision: RetrievalDecision
+    collection: str | None = Field(
+        default=None, description="that was searched, under the name that it has now; null: the one of the request"
+    )
     encoder: str
     query_width: int
     query_height: int

@@ -84,6 +84,8 @@ class MatchPipeline:
         """
         # One after another, so that a visitor with several photos has only one request in progress.
         found, copies = await self._search_all(photos, fields, languages)
+        if found[0].collection is not None:  # the request may have a former name
+            fields = fields.model_copy(update={"collection": found[0].collection})
         is_verifying = fields.verify and any(search.candidates for search in found)
         await tell(candidates_event(found, fields, is_verifying=is_verifying))
         verified = await self._verify(photos, found, fields) if is_verifying else None

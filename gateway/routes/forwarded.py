@@ -244,9 +244,10 @@ ROUTES = (
     # After the longer paths below /collections, because these paths match them too.
     Forwarded("PATCH", _COLLECTION, "rename_collection", MANAGE, CollectionSummaryBody, (404, 422, 503),
               "Change a collection",
-              "Its name, and the language of its places' names and descriptions: from the next match on only the new "
-              "name works; photos, calibration and recent matches keep their collection.\n\nQR codes and links with "
-              "the old name no longer work.",
+              "Its name, and the language of its places' names and descriptions. Photos, calibration and recent "
+              "matches keep their collection.\n\nLinks and QR codes of visitors with the old name lead to it until "
+              "another collection gets that name: a match, the lists and one place are answered. Changes need the new "
+              "name.",
               body=CollectionChange, is_repeatable=False),
     Forwarded("DELETE", _COLLECTION, "delete_collection", MANAGE, None, (404, 422, 503),
               "Delete a collection",

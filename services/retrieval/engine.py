@@ -47,6 +47,7 @@ class Found:
         looks: see ``core.retrieval.retriever.Retrieved``.
         out_of_time: see ``core.retrieval.retriever.Retrieved``.
         signature: see ``core.imaging.signature``, if requested.
+        collection: that was searched, under the name that it has now.
     """
 
     candidates: list[Candidate]
@@ -58,6 +59,7 @@ class Found:
     looks: int
     out_of_time: bool
     signature: bytes | None
+    collection: str
 
 
 class RetrievalEngine:
@@ -130,7 +132,7 @@ class RetrievalEngine:
 
         Args:
             photo: in any accepted format.
-            collection: to search in.
+            collection: to search in, by its name or a former one.
             top_k: how many candidates, >= 1.
             features: whether to pack the photo's local features.
             signature: whether to compute the photo's signature, which recognises copies of it.
@@ -152,7 +154,7 @@ class RetrievalEngine:
         with self.gate.admit(), still_wanted, recording() as spent:
             self.searches += not in_background
             with timer.stage("decode"):
-                query, photo_copy = await self._workers.run(self._decode, photo, collection, copy_side)
+                query, photo_copy, collection = await self._workers.run(self._decode, photo, collection, copy_side)
             with timer.stage("encode"):
                 (embedding, local_features), cpu_s = await self._batcher.submit(query.image, background=in_background)
                 spent.add("encode", 0.0, cpu_s)
@@ -173,6 +175,7 @@ class RetrievalEngine:
                 retrieved.looks,
                 retrieved.out_of_time,
                 summed,
+                collection,
             )
 
     def _retriever(self, exclusion: Exclusion | None) -> Retriever:
@@ -185,10 +188,10 @@ class RetrievalEngine:
             return look(collection, top_k)
 
     @stage("decode")
-    def _decode(self, photo: bytes, collection: str, copy_side: int | None) -> tuple[DecodedImage, bytes | None]:
-        self._gallery.check_collection(collection)  # first, so that no work is done for an unknown collection
+    def _decode(self, photo: bytes, collection: str, copy_side: int | None) -> tuple[DecodedImage, bytes | None, str]:
+        current = self._gallery.find_collection(collection)  # first, so that no work is done for an unknown collection
         query = decode_image(photo, max_side=self._photo_side, limits=self._limits)
-        return query, None if copy_side is None else _copy(query, copy_side)
+        return query, None if copy_side is None else _copy(query, copy_side), current
 
 
 def _copy(photo: DecodedImage, side: int) -> bytes | None:

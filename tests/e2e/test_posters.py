@@ -93,7 +93,7 @@ def test_a_sheet_is_one_page_of_its_size(reach: Reach, product: Product, sheet: 
 
 
 def test_a_label_survives_a_new_name(reach: Reach, product: Product) -> None:
-    """The code of a label opens the exhibit's page, also after the exhibit was renamed; the camera is one tap away."""
+    """Its code opens the exhibit's page, whatever exhibit and collection are called by then; so does the camera."""
     fill(product, "labelled")
     operator = reach("#/collections/labelled/places/Rocket")
     operator.page.get_by_role("link", name="Label with QR code").click()
@@ -102,11 +102,13 @@ def test_a_label_survives_a_new_name(reach: Reach, product: Product) -> None:
     address = read_code(saved.value.path().read_bytes())
     change = {"name": "Saturn V", "metadata": {"Year": 1967}, "latitude": 28.6, "longitude": -80.6}
     httpx.patch(f"{product.address}/collections/labelled/places/Rocket", json=change).raise_for_status()
+    httpx.patch(f"{product.address}/collections/labelled", json={"name": "west wing"}).raise_for_status()
 
     visitor = reach(address.removeprefix(f"{public(product)}/"), device=PHONE)
     page = visitor.page
 
     expect(page.get_by_role("heading", name="Saturn V", level=1)).to_be_visible()
+    expect(page.get_by_text("west wing")).to_be_visible()
     expect(page.get_by_text(DESCRIPTION)).to_be_visible()
     expect(page.locator(".facts")).to_contain_text("1967")
     expect(page.get_by_role("link", name="Show on a map")).to_be_visible()

@@ -32,11 +32,28 @@ def test_a_renamed_collection_answers_to_its_new_name(filled: AppClient):
 
     answer = filled.request("PATCH", "/collections/default", json={"name": "东馆/1"})
 
-    assert (answer.status_code, answer.json()) == (200, {"id": "东馆/1", "images": 6, "places": 6})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"id": "东馆/1", "images": 6, "places": 6, "language": None, "former_names": ["default"]},
+    )
     assert names(filled) == ["东馆/1"]
-    assert [match(filled, "default"), match(filled, "东馆/1")] == [404, 200]
+    assert match(filled, "东馆/1") == 200
     assert filled.get("/collections/东馆/1/matches").status_code == 200
     assert filled.get("/collections/default/matches").json()["matches"] == []
+
+
+def test_printed_codes_outlive_a_new_name(filled: AppClient):
+    """What a visitor's link asks for is answered by the former name, and the answer names the present one."""
+    filled.request("PATCH", "/collections/default", json={"name": "east"})
+
+    answer = filled.post("/match", files={"file": ("v.jpg", PHOTO)}, data={"collection": "default"}).json()
+    place = filled.get("/collections/default/places/place-2")
+    listed = filled.get("/index/places?collection=default").json()
+
+    assert (answer["matched"], answer["collection"]) == (True, "east")
+    assert (place.status_code, place.json()["collection"], listed["total"]) == (200, "east", 6)
+    assert len(filled.get("/collections/east/matches").json()["matches"]) == 1
+    assert filled.request("DELETE", "/collections/default").status_code == 404
 
 
 def test_a_log_of_matches_goes_with_its_collection(filled: AppClient):

@@ -74,6 +74,8 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   async function count() {
     const list = await collections().catch(() => null); // load() reports a broken connection
     const known = list?.find(({ id }) => id === collection);
+    const renamed = !known && list?.find(({ former_names: former }) => former.includes(collection));
+    if (renamed) location.replace(address("collections", renamed.id));
     isKnown = !list || Boolean(known);
     manage.hidden = !known;
     visit.hidden = behind.hidden = !known?.images;

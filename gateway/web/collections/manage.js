@@ -29,9 +29,10 @@ export async function rename(collection, isReceiving) {
         "label",
         { class: "field" },
         h("span", {}, t("collection.language")),
-        language.element,
+        language.tag,
         h("small", { class: "muted" }, t("collection.language.help")),
       ),
+      language.suggestions,
       problem,
       h(
         "div",

@@ -15,12 +15,12 @@ export function languageName(tag) {
   }
 }
 
-/** An input for a language tag (BCP 47), with suggestions; invalid until it holds one, or nothing if it may. */
+/** An input for a language tag (BCP 47), and its suggestions, which belong outside its label; it may be empty. */
 export function languageInput(attributes) {
   const names = FREQUENT.map((tag) => h("option", { value: tag }, languageName(tag)));
   const oninput = () => tag.setCustomValidity(tag.value && !canonical(tag.value) ? t("texts.tag.invalid") : "");
   const tag = h("input", { list: "languages", maxlength: 35, autocomplete: "off", oninput, ...attributes });
-  return { tag, element: h("div", {}, tag, h("datalist", { id: "languages" }, names)) };
+  return { tag, suggestions: h("datalist", { id: "languages" }, names) };
 }
 
 /** A tag in its usual spelling; null if it is none. */
@@ -41,7 +41,7 @@ export function textsEditor() {
   const list = h("div", { class: "folded-body" });
   const onkeydown = (event) => event.key === "Enter" && (event.preventDefault(), append()); // it would save the form
   const words = { "aria-label": t("texts.tag"), placeholder: t("texts.tag.help") };
-  const { tag, element } = languageInput({ ...words, onkeydown });
+  const { tag, suggestions } = languageInput({ ...words, onkeydown });
   const add = h("button", { class: "button", type: "button", onclick: append }, icon("plus"), t("texts.add"));
   const changed = () => list.dispatchEvent(new Event("input", { bubbles: true }));
 
@@ -90,7 +90,7 @@ export function textsEditor() {
       "details",
       { class: "panel folded" },
       h("summary", {}, h("h2", {}, t("texts.title"))),
-      h("div", { class: "folded-body" }, h("p", { class: "muted" }, t("texts.help")), list, h("div", { class: "row" }, element, add)),
+      h("div", { class: "folded-body" }, h("p", { class: "muted" }, t("texts.help")), list, h("div", { class: "row" }, tag, add), suggestions),
     ),
     get value() {
       return JSON.stringify(Object.fromEntries([...rows].map(([language, { read }]) => [language, read()])));

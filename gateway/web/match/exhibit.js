@@ -44,9 +44,9 @@ export function exhibitView({ entitle }, { segments: [, collection, placeId] }) 
       h(
         "div",
         { class: "said" },
-        h("p", { class: "eyebrow" }, collection),
+        h("p", { class: "eyebrow" }, place.collection),
         h("h1", { class: "place-name" }, place.name),
-        about(place, collection),
+        about(place, place.collection),
       ),
       camera(),
     );

@@ -33,7 +33,9 @@ export function matchView({ session, entitle }) {
   // A collection in the address must be used, because another museum's answer would be wrong.
   const named = () => currentRoute().query.get("collection");
   const filled = () => known?.filter(({ images }) => images > 0).map(({ id }) => id) ?? [];
-  const collection = () => named() ?? filled().find((id) => id === chosen()) ?? filled()[0];
+  /** The present name of a collection, which may have been renamed. */
+  const called = (name) => known?.find(({ id, former_names: former }) => [id, ...former].includes(name))?.id;
+  const collection = () => called(named()) ?? named() ?? called(chosen()) ?? filled()[0];
   const isAnswer = () => currentRoute().segments[1] === "answer";
   const phase = () => (isAnswer() ? session.phase : "idle");
 

@@ -267,11 +267,12 @@ def _known(gallery: Gallery, question: KnownQuestion) -> dict[str, str]:
 
 
 async def _list(service: Service, read: Callable[..., Page], *, collection: str | None, **filters: Any) -> Page:
-    """Read one page of a collection, or of all; an unknown collection is an error."""
+    """Read one page of a collection, by its name or a former one, or of all; an unknown collection is an error."""
 
     def look() -> Page:
-        if collection is not None:
-            service.gallery.check_collection_exists(collection)
-        return read(collection=collection, **filters)
+        current = service.gallery.current_name(collection) if collection is not None else None
+        if current is not None:
+            service.gallery.check_collection_exists(current)
+        return read(collection=current, **filters)
 
     return await service.workers.run(look)

@@ -52,7 +52,7 @@ async def search(
     decision = decide_by_retrieval(found.candidates)
 
     def bodies() -> list[list[RetrievedCandidate]]:
-        reader = reader_of(service.gallery, params.collection, languages)
+        reader = reader_of(service.gallery, found.collection, languages)
         return [
             [candidate_body(candidate, reader) for candidate in part]
             for part in (found.candidates, found.further_views)
@@ -70,6 +70,7 @@ async def search(
         query_copy=base64.b64encode(found.photo_copy).decode() if found.photo_copy is not None else None,
         looks=found.looks,
         out_of_time=found.out_of_time,
+        collection=found.collection,
         query_signature=base64.b64encode(found.signature).decode() if found.signature is not None else None,
         timings_ms=timer.finish(),
         cpu_ms=timer.cpu_ms,

@@ -41,6 +41,54 @@ class TestRenaming:
         with pytest.raises(UnknownCollection):
             gallery.search(news[0].embedding, "old")
 
+    def test_former_names_lead_to_it(self, gallery, new_image):
+        """However often it is renamed, back to a former name as well; they read places, and change nothing."""
+        gallery.add([new_image(1, collection="old", place=Place("gate", "Gate"))])
+        for name, new_name in (("old", "newer"), ("newer", "newest")):
+            gallery.rename_collection(name, new_name)
+
+        assert [gallery.current_name(name) for name in ("old", "newer", "newest", "never")] == ["newest"] * 3 + [
+            "never"
+        ]
+        assert [gallery.find_collection(name) for name in ("old", "newest")] == ["newest", "newest"]
+        assert gallery.place("old", "gate").collection == "newest"
+        assert gallery.collections()[0].former_names == ("newer", "old")
+        with pytest.raises(UnknownCollection):
+            gallery.delete_collection("old")
+        gallery.rename_collection("newest", "old")
+        assert gallery.collections()[0].former_names == ("newer", "newest")
+
+    def test_another_collection_may_have_a_former_name(self, gallery, new_image):
+        """Then it means that one, and does not lead back when that one has gone: its visitors would be led astray."""
+        gallery.add([new_image(1, collection="old")])
+        gallery.rename_collection("old", "new")
+        gallery.add([new_image(2, collection="old")])
+
+        shadowed = [(summary.name, summary.former_names) for summary in gallery.collections()]
+        found = gallery.current_name("old")
+        gallery.trash.put_collection("old")
+
+        assert shadowed == [("new", ()), ("old", ())]
+        assert found == "old"
+        assert gallery.current_name("old") == "old"
+        with pytest.raises(UnknownCollection):
+            gallery.find_collection("old")
+
+    def test_former_names_are_deleted_and_restored_with_it(self, gallery, new_image):
+        """In the trash they lead nowhere; restored, also into a successor of the same name, they lead to it again."""
+        gallery.add([new_image(1, collection="old")])
+        gallery.rename_collection("old", "park")
+        deletion = gallery.trash.put_collection("park")
+        deleted = gallery.current_name("old")
+        gallery.trash.restore(deletion.deletion_id)
+        restored = gallery.current_name("old")
+        deletion = gallery.trash.put_collection("park")
+        gallery.add([new_image(2, collection="park")])
+
+        gallery.trash.restore(deletion.deletion_id)
+
+        assert (deleted, restored, gallery.current_name("old")) == ("old", "park", "park")
+
     def test_the_calibration_follows(self, gallery, new_image):
         """What was calibrated holds under the new name; nothing stays under the old one."""
         gallery.add([new_image(1, collection="old")])
