@@ -178,8 +178,8 @@ class AddFields(BaseModel):
         return self
 
 
-class TextChange(BaseModel):
-    """Texts of one place that a manifest changes; each side holds only the fields that differ."""
+class PlaceCorrectionBody(BaseModel):
+    """Texts of one place that a manifest changes; each side holds only the columns that differ, as `description.en`."""
 
     place_id: str
     name: str = Field(description="of the place now")
@@ -229,7 +229,9 @@ class AddReply(BaseModel):
     rejected: int
     updated: int = Field(default=0, description="places whose texts a manifest has corrected")
     would_update: int = Field(default=0, description="in a dry run: places whose texts a manifest would correct")
-    changes: list[TextChange] = Field(default_factory=list, description="of the first 1,000 of them, what would change")
+    changes: list[PlaceCorrectionBody] = Field(
+        default_factory=list, description="of the first 1,000 of them, what would change"
+    )
     grouping: Literal["form", "manifest", "folder", "photo"] = Field(
         default="photo", description="what decided which photos show the same place"
     )

@@ -2,7 +2,8 @@
 
 from core.building.manifests import ManifestRow, write_manifest
 from core.gallery import Gallery
-from core.results import GalleryImage
+from core.gallery.values import UNCHANGED, TextChange
+from core.results import GalleryImage, PlaceText
 
 
 def export_manifest(gallery: Gallery, collection: str, language: str) -> bytes:
@@ -21,7 +22,7 @@ def export_manifest(gallery: Gallery, collection: str, language: str) -> bytes:
     for image in gallery.all_images(collection):
         oldest.setdefault(image.place.place_id, image)
     images = sorted(oldest.values(), key=lambda image: (image.place.name, image.place.place_id))
-    return write_manifest((_row(image, line) for line, image in enumerate(images, start=2)), language)
+    return write_manifest([_row(image, line) for line, image in enumerate(images, start=2)], language)
 
 
 def _row(image: GalleryImage, line: int) -> ManifestRow:
@@ -35,4 +36,9 @@ def _row(image: GalleryImage, line: int) -> ManifestRow:
         metadata=place.metadata,
         latitude=place.latitude,
         longitude=place.longitude,
+        texts={tag: _stated(text) for tag, text in place.texts.items()},
     )
+
+
+def _stated(text: PlaceText) -> TextChange:
+    return TextChange(text.name or UNCHANGED, text.description or UNCHANGED, text.is_machine_translated)

@@ -7,10 +7,18 @@ from contextlib import suppress
 from core.building.vocabulary import read_words
 from core.errors import InvalidRequest
 from core.gallery.languages import check_language
-from core.gallery.values import UNCHANGED, TextChange
+from core.gallery.values import UNCHANGED, TextChange, Unchanged
 
 LanguageColumns = Mapping[tuple[str, str], int]
 """Where a column is, by language tag and field of a ``TextChange``."""
+
+TEXT_COLUMNS = {"name": "place_name", "description": "description", "is_machine_translated": "machine_translated"}
+"""Columns by field of a text, without the dot and the language tag."""
+
+_WRITTEN = {
+    "en": (*TEXT_COLUMNS.values(), "yes"),
+    "zh": ("名称", "说明", "机器翻译", "是"),
+}
 
 
 def plain_header(header: str) -> str:
@@ -53,6 +61,27 @@ def _cell(cells: Sequence[str], at: int | None) -> str | None:
     if at is None:
         return None
     return cells[at].strip() if at < len(cells) else ""
+
+
+def text_headers(tags: Sequence[str], language: str) -> list[str]:
+    """Return the headers of texts in further languages, which ``language_columns`` finds.
+
+    Args:
+        tags: of these languages.
+        language: of the headers, ``en`` or ``zh``.
+    """
+    *columns, _ = _WRITTEN.get(language, _WRITTEN["en"])
+    return [f"{column}.{tag}" for tag in tags for column in columns]
+
+
+def text_cells(texts: Mapping[str, TextChange], tags: Sequence[str], language: str) -> list[str]:
+    """Return a row's cells below ``text_headers``."""
+    yes = _WRITTEN.get(language, _WRITTEN["en"])[-1]
+    cells = list[str]()
+    for text in (texts.get(tag, TextChange()) for tag in tags):
+        cells += ["" if isinstance(value, Unchanged) else value for value in (text.name, text.description)]
+        cells.append(yes if text.is_machine_translated is True else "")
+    return cells
 
 
 def first_of_each(earlier: TextChange, later: TextChange) -> TextChange:

@@ -11,7 +11,7 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from core.building.file_names import normal_path
 from core.building.grouping import place_id_of_name
-from core.building.manifest_texts import language_columns, plain_header, read_texts
+from core.building.manifest_texts import language_columns, plain_header, read_texts, text_cells, text_headers
 from core.building.spreadsheets import as_text
 from core.building.text_encodings import CSV_ENCODINGS, guess_encoding, is_utf8
 from core.building.vocabulary import read_words
@@ -154,8 +154,8 @@ def manifest_template(language: str) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def write_manifest(rows: Iterable[ManifestRow], language: str) -> bytes:
-    """Write a manifest in the form of ``manifest_template``, with the metadata.
+def write_manifest(rows: Sequence[ManifestRow], language: str) -> bytes:
+    """Write a manifest in the form of ``manifest_template``, with the metadata and the texts in further languages.
 
     Args:
         rows: of references.
@@ -163,11 +163,14 @@ def write_manifest(rows: Iterable[ManifestRow], language: str) -> bytes:
     """
     text = io.StringIO()
     sheet = csv.writer(text)
-    sheet.writerow((*_TEMPLATE.get(language, _TEMPLATE["en"])[0], "元数据" if language == "zh" else "metadata"))
+    tags = sorted({tag for row in rows for tag in row.texts})
+    metadata = "元数据" if language == "zh" else "metadata"
+    sheet.writerow((*_TEMPLATE.get(language, _TEMPLATE["en"])[0], metadata, *text_headers(tags, language)))
     for row in rows:
         facts = json.dumps(row.metadata, ensure_ascii=False) if row.metadata else ""
         texts = map(as_text, (row.file, row.place_id, row.place_name, row.description))
-        sheet.writerow((*texts, row.latitude, row.longitude, facts))
+        further = map(as_text, text_cells(row.texts, tags, language))
+        sheet.writerow((*texts, row.latitude, row.longitude, facts, *further))
     return text.getvalue().encode("utf-8-sig")
 
 

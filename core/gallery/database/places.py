@@ -134,9 +134,11 @@ def correct_place(
         name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude")
     }
     same = {name: UNCHANGED for name, value in known.items() if getattr(change, name) == value}
-    if not isinstance(change.texts, Unchanged) and change_texts(place.texts, change.texts) == place.texts:
-        same["texts"] = UNCHANGED
-    change = replace(change, place_id=UNCHANGED, **same)
+    texts = change.texts
+    if not isinstance(texts, Unchanged):
+        differs = {tag: text for tag, text in texts.items() if change_texts(place.texts, {tag: text}) != place.texts}
+        texts = differs or UNCHANGED
+    change = replace(change, place_id=UNCHANGED, texts=texts, **same)
     change_place(connection, row[0], change)
     return PlaceCorrection(place, change)
 

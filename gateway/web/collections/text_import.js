@@ -5,16 +5,21 @@ import { errorNotice, errorSentence, loadingNotice, openDialog, technicalDetails
 import { announce, focusHeading, h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { knows, t } from "../page/language.js";
+import { languageName } from "./texts.js";
 
-const LABELS = { place_name: "place.name", metadata: "place.facts" };
+const LABELS = { place_name: "place.name", metadata: "place.facts", machine_translated: "import.machine" };
 
+/** @param {string} field column of a manifest, as description or description.en */
 const labelOf = (field) => {
-  const key = LABELS[field] ?? `place.${field}`;
-  return knows(key) ? t(key) : field;
+  const [column, tag] = field.split(".");
+  const key = LABELS[column] ?? `place.${column}`;
+  const label = knows(key) ? t(key) : column;
+  return tag ? `${label} · ${languageName(tag)}` : label;
 };
 
 const textOf = (value) => {
   if (value === null || value === "") return "";
+  if (typeof value === "boolean") return t(value ? "yes" : "no");
   if (typeof value !== "object") return String(value);
   return Object.entries(value)
     .map(([name, fact]) => `${name}: ${typeof fact === "object" ? JSON.stringify(fact) : fact}`)

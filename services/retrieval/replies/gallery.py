@@ -17,10 +17,10 @@ from contracts.images import (
     ImagePageBody,
     PlaceBody,
     PlaceChange,
+    PlaceCorrectionBody,
     PlacePageBody,
     PlaceSummaryBody,
     PlannedPlace,
-    TextChange,
     UploadNoteBody,
 )
 from contracts.retrieval import RetrievedCandidate
@@ -35,7 +35,7 @@ from core.gallery.values import AddResult, PlaceCorrection, PlaceCorrections
 from core.gallery_health.photo_quality import Fault
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
-from services.retrieval.replies.texts import Reader, shown_text, text_bodies
+from services.retrieval.replies.texts import Reader, changed_texts, shown_text, text_bodies
 from services.retrieval.uploads.indexing import AddOutcome as Added
 from services.retrieval.uploads.indexing import Planned
 from services.retrieval.uploads.submissions import Submission, Upload
@@ -251,12 +251,18 @@ def _shows(image: GalleryImage, place: Place | None) -> bool:
     return place is None or match_key(image.place.place_id) == match_key(place.place_id)
 
 
-def _change_body(correction: PlaceCorrection) -> TextChange:
+def _change_body(correction: PlaceCorrection) -> PlaceCorrectionBody:
     after = {
         name: value for name in _TEXTS if not isinstance(value := getattr(correction.change, name), values.Unchanged)
     }
     before = {name: getattr(correction.place, _TEXTS[name]) for name in after}
-    return TextChange(place_id=correction.place.place_id, name=correction.place.name, before=before, after=after)
+    texts_before, texts_after = changed_texts(correction)
+    return PlaceCorrectionBody(
+        place_id=correction.place.place_id,
+        name=correction.place.name,
+        before=before | texts_before,
+        after=after | texts_after,
+    )
 
 
 def _correction_bodies(upload: Upload, corrected: PlaceCorrections, *, dry_run: bool) -> list[AddOutcome]:

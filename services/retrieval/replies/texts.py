@@ -7,8 +7,11 @@ from typing import Annotated
 from fastapi import Header
 
 from contracts.texts import PlaceTextBody, ShownText
+from core.building.manifest_texts import TEXT_COLUMNS
 from core.gallery import Gallery
 from core.gallery.languages import choose_language
+from core.gallery.texts import change_texts
+from core.gallery.values import PlaceCorrection, Unchanged
 from core.results import Place, PlaceText
 from services.retrieval.replies.markdown import render_markdown
 from serving.languages import wished_languages
@@ -58,6 +61,22 @@ def text_bodies(place: Place) -> dict[str, PlaceTextBody]:
         tag: PlaceTextBody(name=text.name, description=text.description, machine_translated=text.is_machine_translated)
         for tag, text in sorted(place.texts.items())
     }
+
+
+def changed_texts(correction: PlaceCorrection) -> tuple[dict[str, str | bool], dict[str, str | bool]]:
+    """Return what a correction changes of the texts in further languages, before and after, by column of a manifest."""
+    before, after = dict[str, str | bool](), dict[str, str | bool]()
+    if isinstance(correction.change.texts, Unchanged):
+        return before, after
+    former = correction.place.texts
+    current = change_texts(former, correction.change.texts)
+    for tag in sorted({*former, *current}):
+        was, will_be = (texts.get(tag, PlaceText()) for texts in (former, current))
+        for field, column in TEXT_COLUMNS.items():
+            if getattr(was, field) != getattr(will_be, field):
+                before[f"{column}.{tag}"] = getattr(was, field)
+                after[f"{column}.{tag}"] = getattr(will_be, field)
+    return before, after
 
 
 def _in_order(place: Place, reader: Reader) -> Iterator[tuple[str, PlaceText]]:

@@ -8,6 +8,7 @@ import pytest
 from core.building.manifests import ManifestRow, manifest_template, parse_manifest, write_manifest
 from core.building.text_encodings import is_utf8
 from core.errors import InvalidRequest
+from core.gallery.values import TextChange
 
 ROW = ("hall1/a.jpg", "h1", "长廊")
 
@@ -139,13 +140,15 @@ def test_utf8_with_letters_of_other_scripts_is_utf8(name: str):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_written_manifest_is_read_as_it_was(language: str):
-    """Whatever the cells hold: quotes, lines, a leading zero, facts; it begins with the mark of UTF-8."""
+    """Whatever the cells hold: quotes, lines, a leading zero, facts, any language; it begins with the mark of UTF-8."""
+    english = TextChange("Corridor", '"Long";\nof wood', is_machine_translated=True)
+    japanese = TextChange(description="1750", is_machine_translated=False)
     rows = (
         ManifestRow(
             "a.jpg", 3, "0012", "长廊", 'A "long"\ncorridor; 728 m', {"year": 1750, "部分": ["一", "二"]}, 39.9, -0.5
         ),
         ManifestRow("b.jpg", 4, "1/2", "=SUM(A1)"),
-        ManifestRow("c.jpg", 5, "x", "- a dash -"),
+        ManifestRow("c.jpg", 6, "x", "- a dash -", texts={"en": english, "ja": japanese}),
     )
 
     written = write_manifest(rows, language)

@@ -52,6 +52,18 @@ class TestStored:
 
         assert texts_of(gallery) == {"en": ENGLISH, "fr": PlaceText("Vase bleu")}
 
+    def test_a_correction_has_only_the_languages_that_differ(self, gallery, new_image):
+        """One that says what is stored changes nothing, and nor does a dry run."""
+        gallery.add([new_image(1, place=VASE)])
+        same = {"en": TextChange(ENGLISH.name, ENGLISH.description)}
+        changed = {"fr": TextChange("Vase bleu")}
+
+        assert gallery.correct_places("default", {"vase": ImageChange(texts=same)}).changes == ()
+        (tried,) = gallery.correct_places("default", {"vase": ImageChange(texts=same | changed)}, dry_run=True).changes
+
+        assert (tried.place, tried.change) == (VASE, ImageChange(texts=changed))
+        assert texts_of(gallery) == VASE.texts
+
     def test_they_are_searched(self, gallery, new_image):
         """A word of any language finds the place, and no word of the way in which they are stored does."""
         gallery.add([new_image(1, place=VASE), new_image(2, place=Place("bell", "钟"))])

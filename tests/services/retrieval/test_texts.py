@@ -1,5 +1,7 @@
 """Texts in several languages over HTTP: changed, imported, and as a reader gets them."""
 
+import csv
+import io
 import time
 
 import pytest
@@ -124,6 +126,31 @@ def test_a_manifest_brings_texts_and_corrects_them(retrieval: AppClient):
     assert brought == {"en": {**ENGLISH, "machine_translated": True}}
     assert (corrected["updated"], again["updated"]) == (1, 0)
     assert retrieval.get(VASE).json()["texts"] == {"en": ENGLISH}
+
+
+@pytest.mark.parametrize(("language", "mark"), [("en", "machine_translated.ja"), ("zh", "机器翻译.ja")])
+def test_texts_are_exported_edited_and_imported(vase: AppClient, language: str, mark: str):
+    """The table has columns of all languages; read again it changes nothing, edited it says what would change."""
+    texts = {"en": ENGLISH, "ja": {"name": "花瓶", "description": "青", "machine_translated": True}}
+    vase.request("PATCH", VASE, json={"texts": texts})
+
+    exported = vase.get("/index/manifest", params={"language": language}).content
+    (row,) = csv.DictReader(io.StringIO(exported.decode("utf-8-sig")))
+    same, edited = (
+        vase.post("/index/images", files={"file": ("manifest.csv", table)}, data={"dry_run": "true"}).json()
+        for table in (exported, exported.replace(b"Vase", b"A vase").replace(row[mark].encode(), b"no"))
+    )
+
+    assert (same["would_update"], same["rejected"], same["notes"]) == (0, 0, [])
+    assert edited["changes"] == [
+        {
+            "place_id": "vase",
+            "name": "青花瓶",
+            "before": {"place_name.en": "Vase", "machine_translated.ja": True},
+            "after": {"place_name.en": "A vase", "machine_translated.ja": False},
+        }
+    ]
+    assert vase.get(VASE).json()["texts"] == texts
 
 
 def test_texts_of_a_photo_without_a_place_are_not_lost(retrieval: AppClient):

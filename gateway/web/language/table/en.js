@@ -31,6 +31,7 @@ export default {
   "import.changes.one": "The texts of {count} place would change:",
   "import.changes.other": "The texts of {count} places would change:",
   "import.nothing": "Nothing would change.",
+  "import.machine": "Machine translation",
   "import.first": "The first {count} are shown.",
   "import.unused.one": "{count} row cannot be used",
   "import.unused.other": "{count} rows cannot be used",
