@@ -605,6 +605,8 @@ class Gallery:
     ) -> tuple[PlaceSummary, int]:
         """Let images show another place, all or none. Places that no image shows any more are gone.
 
+        Of places that are moved as a whole, the texts in languages that the place lacks are kept.
+
         Args:
             collection: that all of them belong to.
             place_id: what they are to show; made if it is new.
@@ -625,7 +627,8 @@ class Gallery:
             raise InvalidRequest("nothing to move; give images or places")
         with self._database.writing() as connection:
             collection_rows.refuse_unknown(connection, collection)
-            former = {place_rows.known_place(connection, collection, place) for place in places}
+            merged = [place_rows.known_place(connection, collection, place) for place in places]
+            former = set(merged)
             moved = {image_id for row in former for image_id in self._images.ids_of_place(connection, row)}
             for image_id in images:
                 if self._images.by_id(connection, image_id).collection != collection:
@@ -633,6 +636,9 @@ class Gallery:
                 former.add(place_rows.place_row_of(connection, image_id))
                 moved.add(image_id)
             target = place_rows.ensure_place(connection, collection, Place(place_id, name=place_id))
+            for row in merged:
+                texts = place_rows.place_summary(connection, row).place.texts
+                place_rows.merge_place(connection, collection, Place(place_id, name=place_id, texts=texts))
             moved -= set(self._images.ids_of_place(connection, target))
             for image_id in moved:
                 self._images.move(connection, image_id, target)

@@ -135,7 +135,7 @@ ROUTES = (
     Forwarded("POST", "/index/images/move", "move_images", MANAGE, MoveReply, (404, 422, 503),
               "Let photos show another place",
               "Named photos, and all photos of named places: this merges places. What no photo shows any more is gone, "
-              "with its texts. All or nothing.",
+              "with its texts; of named places, those in languages that the other one lacks are kept. All or nothing.",
               body=MoveRequest, most_bytes=_LARGER_BODY, is_repeatable=False),
     Forwarded("GET", "/index/images", "list_images", MANAGE, ImagePageBody, (404, 422, 503),
               "List gallery images",

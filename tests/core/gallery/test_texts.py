@@ -1,6 +1,7 @@
 """Names and descriptions in further languages, and the language of a collection's own."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from databases import on_both_databases
@@ -51,6 +52,22 @@ class TestStored:
         gallery.add([new_image(2, place=Place("vase", "青花瓶", texts={"en": other, "fr": PlaceText("Vase bleu")}))])
 
         assert texts_of(gallery) == {"en": ENGLISH, "fr": PlaceText("Vase bleu")}
+
+    def test_merged_places_keep_the_languages_of_all(self, gallery, new_image):
+        """What the kept place says stays; of the others, in order, it gets the languages that it lacks."""
+        merged = [
+            VASE,
+            Place("a", "A", texts={"en": PlaceText("Another"), "fr": PlaceText("Vase bleu")}),
+            Place("b", "B", "b", texts={"fr": PlaceText("Vase"), "ko": PlaceText("꽃병")}),
+        ]
+        gallery.add([new_image(number, place=place) for number, place in enumerate(merged)])
+
+        summary, _ = gallery.move_images("default", "vase", places=["a", "b"])
+
+        assert summary.place == replace(
+            VASE, texts={**VASE.texts, "fr": PlaceText("Vase bleu"), "ko": PlaceText("꽃병")}
+        )
+        assert texts_of(gallery) == summary.place.texts
 
     def test_a_correction_has_only_the_languages_that_differ(self, gallery, new_image):
         """One that says what is stored changes nothing, and nor does a dry run."""

@@ -15,7 +15,7 @@ export default {
   "table.clear": "Clear the selection",
 
   "merge.title": "Merge {count} places",
-  "merge.text": "All photos go to the place that you keep. The names and texts of the others are deleted; this cannot be undone.",
+  "merge.text": "All photos go to the place that you keep, and so do texts in languages that it lacks. The other names and texts are deleted; this cannot be undone.",
   "merge.kept": "Keep",
   "merge.action": "Merge",
   "merge.done.one": "{count} photo was moved.",

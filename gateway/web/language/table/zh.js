@@ -14,7 +14,7 @@ export default {
   "table.clear": "取消选择",
 
   "merge.title": "合并 {count} 件展品",
-  "merge.text": "所有照片都归入您保留的那件展品，其他展品的名称和文字将被删除，且无法撤销。",
+  "merge.text": "所有照片都归入您保留的那件展品；该展品缺少某种语言的文本时，也会一并归入。其他展品的其余名称和文字将被删除，且无法撤销。",
   "merge.kept": "保留哪一件？",
   "merge.action": "合并",
   "merge.done.other": "已移动 {count} 张照片。",
