@@ -215,7 +215,7 @@ ROUTES = (
               "Change a place",
               "Fields that are not sent stay unchanged. With `If-Match` the answer is 412 if somebody else has "
               "changed the place since it was read.",
-              body=PlaceChange, most_bytes=_LARGER_BODY, is_conditional=True),
+              body=PlaceChange, most_bytes=_LARGER_BODY, is_conditional=True, speaks=True),
     Forwarded("DELETE", _PLACE, "delete_place", MANAGE, None, (404, 422, 503),
               "Delete a place",
               "The place and all photos that show it.\n\n" + _UNDO,

@@ -185,6 +185,7 @@ async def change_place(
     audit: Audit,
     response: Response,
     expected: Expected = None,
+    languages: AcceptLanguage = None,
 ) -> PlaceSummaryBody:
     """Change the given fields; the others are unchanged."""
     collection, place = address
@@ -196,8 +197,10 @@ async def change_place(
             place_change_from_body(change),
             expected=read_tags(expected),
         )
+    reader = await service.workers.run(reader_of, service.gallery, collection, languages)
     response.headers["ETag"] = entity_tag(place_tag(changed.place))
-    return place_summary(changed)
+    response.headers["Vary"] = "Accept-Language"
+    return place_summary(changed, reader)
 
 
 @router.delete(
