@@ -3,6 +3,7 @@
 gallery       Gallery: search, list, add, change, delete
 values        what goes in and comes out
 validation    what can be stored
+branding      how a collection presents its museum, as values
 opening       checks before use, and what a writer prepares
 storage       which database, photo store and vector store are used
 orphans       photos that belong to no image

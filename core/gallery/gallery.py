@@ -7,9 +7,10 @@ written before the rows that name them are committed, and deleted after those ro
 import hashlib
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 import numpy as np
@@ -25,12 +26,14 @@ from core.errors import (
     UnknownCollection,
     UnknownImage,
 )
+from core.gallery.branding import Branding, check_branding
 from core.gallery.database import collections as collection_rows
 from core.gallery.database import embeddings as embedding_rows
 from core.gallery.database import manifest
 from core.gallery.database import places as place_rows
 from core.gallery.database import trash as trash_rows
 from core.gallery.database import verifier_features as verifier_rows
+from core.gallery.database.brandings import delete_branding, read_branding, write_branding
 from core.gallery.database.calibrations import delete_calibration, read_calibration, write_calibration
 from core.gallery.database.group_commit import GroupCommit
 from core.gallery.database.images import ImageRows, count_by_collection, has_images, is_free
@@ -269,6 +272,17 @@ class Gallery:
         """Return the language tag of a collection's names and descriptions; empty where it is not known."""
         with self._database.reading() as connection:
             return collection_rows.read_language(connection, collection)
+
+    def branding(self, collection: str = DEFAULT_COLLECTION) -> Branding:
+        """Read how a collection, by its present or a former name, presents its museum; empty where nobody has said.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+        """
+        with self._database.reading() as connection:
+            collection = collection_rows.current_name(connection, collection)
+            collection_rows.refuse_unknown(connection, collection)
+            return read_branding(connection, collection)
 
     def count_places(self, collection: str = DEFAULT_COLLECTION) -> int:
         """How many places a collection has."""
@@ -718,6 +732,8 @@ class Gallery:
             place_rows.drop_place_without_images(connection, place)
             if not has_images(connection, image.collection):
                 delete_calibration(connection, image.collection)
+            if not collection_rows.has_collection(connection, image.collection):
+                delete_branding(connection, image.collection)
             self._commit(connection, Removed(np.array([seq])))
         self._features.discard(image_id)
         remove_unused(self._database, self._files, [(image.content_hash, image.media_type)])
@@ -830,6 +846,27 @@ class Gallery:
             else:
                 write_calibration(connection, collection, made_at, body)
             connection.execute("COMMIT")
+
+    def change_branding(self, collection: str, change: Mapping[str, Any]) -> Branding:
+        """Change how a collection presents its museum.
+
+        Args:
+            collection: with images or without.
+            change: new values by the names of ``Branding``'s fields.
+
+        Returns:
+            All fields.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            InvalidRequest: a value is not acceptable.
+        """
+        with self._database.writing() as connection:
+            collection_rows.refuse_unknown(connection, collection)
+            branding = check_branding(replace(read_branding(connection, collection), **change))
+            write_branding(connection, collection, branding)
+            connection.execute("COMMIT")
+        return branding
 
     def _fetch_preview(self, image_id: str) -> Path:
         content_hash = self.get(image_id).content_hash

@@ -13,6 +13,7 @@ from core.errors import UnknownDeletion
 from core.gallery.database import collections as collection_rows
 from core.gallery.database import manifest, trash
 from core.gallery.database import places as place_rows
+from core.gallery.database.brandings import move_branding
 from core.gallery.database.calibrations import rename_calibration
 from core.gallery.database.embeddings import seqs_of
 from core.gallery.database.images import ImageRows, contents_of, has_images
@@ -127,6 +128,7 @@ class Trash:
                 else:
                     if not has_images(connection, target):
                         rename_calibration(connection, hidden, target)
+                    move_branding(connection, hidden, target)
                     seqs = trash.seqs_in(connection, hidden, _RESTORED_AT_ONCE)
                     count, changes = self._move(connection, seqs, target)
                     is_over = len(seqs) < _RESTORED_AT_ONCE
@@ -192,6 +194,8 @@ class Trash:
         _, changes = self._move(connection, seqs, hidden)
         if not has_images(connection, deletion.collection):
             rename_calibration(connection, deletion.collection, hidden)
+        if not collection_rows.has_collection(connection, deletion.collection):
+            move_branding(connection, deletion.collection, hidden)
         self._commit(connection, *changes)
 
     def _move(self, connection: Connection, seqs: Sequence[int], collection: str) -> tuple[int, list[VectorChange]]:

@@ -33,7 +33,7 @@ def check_name(field: str, value: str, max_length: int) -> str:
 
 def is_ambiguous_collection(name: str) -> bool:
     """Say whether a collection's name reads, in an address, as something that another collection holds."""
-    return "/places/" in name or name.endswith("/calibration")
+    return "/places/" in name or name.endswith(("/calibration", "/branding"))
 
 
 def check_new_collection(name: str) -> str:
@@ -45,8 +45,8 @@ def check_new_collection(name: str) -> str:
     name = unicodedata.normalize("NFC", check_name("collection", name, 200))
     if is_ambiguous_collection(name):
         raise InvalidRequest(
-            f"invalid collection: {name!r:.80} would have the address of a place or calibration of another collection; "
-            "give a name without '/places/' that does not end in '/calibration'"
+            f"invalid collection: {name!r:.80} would have the address of something that another collection holds; "
+            "give a name without '/places/' that does not end in '/calibration' or '/branding'"
         )
     return name
 

@@ -3,6 +3,7 @@
 decoding          the whole way from bytes to pixels
 copies            small copies of photos, as bytes: previews, and what one model passes to another
 headers           what the bytes say before decoding: format, size, number of scans
+contrast          colours that can be read
 budget            how many pixels all threads may decode at once
 orientation       which way up a photo is
 repairs           pictures that are whole in files that are not

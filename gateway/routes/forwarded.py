@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from contracts.branding import BrandingBody, BrandingChange
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
     CollectionChange,
@@ -206,6 +207,17 @@ ROUTES = (
               "Cancel the running calibration, or delete the stored one",
               "If no calibration runs, the stored one is deleted, and the built-in rule decides again.",
               status=204),
+    Forwarded("GET", _COLLECTION + "/branding", "get_branding", MATCH, BrandingBody, (404, 422, 503),
+              "How a collection presents its museum",
+              "The museum's name, colour, privacy note and footer, which the page shows to visitors."),
+    Forwarded("PATCH", _COLLECTION + "/branding", "change_branding", MANAGE, BrandingBody,
+              (400, 404, 413, 415, 422, 503),
+              "Change how a collection presents its museum",
+              "Fields that are not sent stay unchanged; an empty text removes one.",
+              body=BrandingChange, most_bytes=_LARGER_BODY),
+    Forwarded("GET", _COLLECTION + "/logo", "get_logo", MATCH, "image/png", (404, 422, 503),
+              "The museum's logo",
+              "A PNG of at most 256 pixels on a side."),
     Forwarded("GET", _PLACE, "get_place", MATCH, PlaceSummaryBody, (404, 422, 503),
               "One place",
               "The place, its texts in all languages and as the caller reads them (`shown`), and the number of its "

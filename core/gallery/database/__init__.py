@@ -11,6 +11,7 @@ collections   SQL on collections
 embeddings    SQL on embeddings and local features
 verifier_features  SQL on features of a second extractor
 calibrations  SQL on calibrations
+brandings     SQL on brandings
 trash         SQL on deletions
 pages         cursors
 group_commit  one transaction for the calls of several threads

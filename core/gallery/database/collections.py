@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.errors import UnknownCollection
+from core.gallery.database.brandings import delete_branding, move_branding
 from core.gallery.database.calibrations import delete_calibration, rename_calibration
 from core.gallery.database.port import Connection
 from core.gallery.deletions import is_trash
@@ -112,6 +113,7 @@ def rename_collection(connection: Connection, name: str, new_name: str) -> None:
         connection.execute(f"UPDATE {table} SET collection = ? WHERE collection = ?", (new_name, name))
     connection.execute("UPDATE collections SET name = ? WHERE name = ?", (new_name, name))
     rename_calibration(connection, name, new_name)
+    move_branding(connection, name, new_name)
 
 
 def hand_over_former_names(connection: Connection, collection: str, heir: str) -> None:
@@ -120,12 +122,13 @@ def hand_over_former_names(connection: Connection, collection: str, heir: str) -
 
 
 def delete_collection(connection: Connection, name: str) -> None:
-    """Delete all that belongs to a collection: images with their vectors, places, calibration."""
+    """Delete all that belongs to a collection: images with their vectors, places, calibration, branding."""
     connection.execute("DELETE FROM former_names WHERE name = ?", (name,))
     for table in ("images", "places", "collection_languages", "former_names"):
         connection.execute(f"DELETE FROM {table} WHERE collection = ?", (name,))
     connection.execute("DELETE FROM collections WHERE name = ?", (name,))
     delete_calibration(connection, name)
+    delete_branding(connection, name)
 
 
 def count_places(connection: Connection, collection: str) -> int:

@@ -41,6 +41,10 @@ Version 7:
     collection_languages  may name a collection that does not exist; it counts again when there is one of that name
     former_names          what a collection was called; where there is a collection of that name, it does not count
 
+Version 8:
+
+    brandings             JSON of ``core.gallery.branding.Branding`` without the logo, a PNG
+
 Vectors and features have tables of their own, so that listing images never reads past them.
 """
 
@@ -212,6 +216,14 @@ def m007_languages_and_former_names(connection: Connection, dialect: Dialect) ->
         connection.execute(statement)
 
 
+def m008_brandings(connection: Connection, dialect: Dialect) -> None:
+    """Make room for how collections present their museums; see ``core.gallery.database.brandings``."""
+    connection.execute(
+        f"CREATE TABLE brandings (collection {dialect.text} PRIMARY KEY, body {dialect.text} NOT NULL, "
+        f"logo {dialect.blob})"
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_images_and_places,
     m002_calibrations,
@@ -220,6 +232,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m005_trash_and_collections,
     m006_verifier_features,
     m007_languages_and_former_names,
+    m008_brandings,
 )
 
 

@@ -27,6 +27,7 @@ _KEPT = (
     "SELECT name, created_at FROM {}.collections",
     "SELECT collection, language FROM {}.collection_languages",
     "SELECT name, collection FROM {}.former_names",
+    "SELECT collection, body, logo FROM {}.brandings",
 )
 
 

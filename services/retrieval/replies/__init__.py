@@ -5,6 +5,7 @@ collections  check-ups, matches and drift
 statistics   how a collection is used, also as CSV
 texts        which of a place's texts a reader gets
 markdown     descriptions as HTML
+branding     how a collection presents its museum
 photos       originals and previews
 plans        plans of uploads
 editing      ETag, If-Match and X-Trash-Id

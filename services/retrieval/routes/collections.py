@@ -1,10 +1,12 @@
-"""The ``/collections`` routes: a collection's health, matches, statistics, drift, calibration, places and itself."""
+"""The ``/collections`` routes: health, matches, statistics, drift, calibration, branding, places, collections."""
 
 from contextlib import suppress
+from io import BytesIO
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from contracts.branding import BrandingBody, BrandingChange
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
     MAX_COLLECTION,
@@ -19,15 +21,17 @@ from contracts.collections import (
 from contracts.images import MAX_PLACE_ID, CollectionSummaryBody, PlaceChange, PlaceSummaryBody
 from contracts.statistics import StatisticsParams, StatisticsPeriod, StatisticsReply, StatisticsTableParams
 from contracts.trash import DeleteParams
-from core.errors import UnknownCollection, UnknownPlace
+from core.errors import UnknownCollection, UnknownImage, UnknownPlace
 from core.gallery import Gallery
 from core.gallery.tags import place_tag
 from core.journal.statistics import PlaceCount, Statistics, read_time_zone
 from services.retrieval.dependencies import Audit, Service
 from services.retrieval.repeated_writes import JsonRoute
+from services.retrieval.replies.branding import branding_body, branding_change, logo_version
 from services.retrieval.replies.collections import drift_reply, health_reply, match_page
 from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
 from services.retrieval.replies.gallery import collection_body, place_change_from_body, place_summary
+from services.retrieval.replies.photos import photo_answer
 from services.retrieval.replies.statistics import statistics_reply, statistics_table
 from services.retrieval.replies.texts import AcceptLanguage, reader_of
 from services.retrieval.service import RetrievalService
@@ -162,6 +166,44 @@ async def delete_calibration(collection: Collection, service: Service, audit: Au
     if not await service.calibration_jobs.stop(collection):
         with audit.change("calibration.delete", collection=collection):
             await service.calibrations.remove(collection)
+
+
+@router.get(
+    "/{collection:path}/branding",
+    summary="How a collection presents its museum",
+    responses=error_answers(404, 422, 503),
+)
+async def get_branding(collection: Collection, service: Service) -> BrandingBody:
+    """Return the museum's name, colour, privacy note and footer."""
+    return branding_body(await service.workers.run(service.gallery.branding, collection))
+
+
+@router.patch(
+    "/{collection:path}/branding",
+    summary="Change how a collection presents its museum",
+    responses=error_answers(400, 404, 413, 415, 422, 503),
+)
+async def change_branding(
+    collection: Collection, change: BrandingChange, service: Service, audit: Audit
+) -> BrandingBody:
+    """Change the given fields; the others are unchanged."""
+    with audit.change("branding.edit", collection=collection, fields=sorted(change.model_fields_set)):
+        given = await service.workers.run(branding_change, change)
+        return branding_body(await service.workers.run(service.gallery.change_branding, collection, given))
+
+
+@router.get(
+    "/{collection:path}/logo",
+    response_class=Response,
+    summary="The museum's logo",
+    responses={**file_answer("image/png"), **error_answers(404, 422, 503)},
+)
+async def get_logo(collection: Collection, request: Request, service: Service) -> Response:
+    """Return a PNG of at most 256 pixels on a side."""
+    logo = (await service.workers.run(service.gallery.branding, collection)).logo
+    if logo is None:
+        raise UnknownImage(f"collection {collection[:100]!r} has no logo")
+    return photo_answer(request, BytesIO(logo), "image/png", etag=logo_version(logo))
 
 
 @router.get("/{collection:path}/places/{place:path}", summary="One place", responses=error_answers(404, 422, 503))

@@ -203,7 +203,7 @@ class TestGoingBack:
         assert roll_back(folder) == NEW.fingerprint
         Gallery.open(folder, NEW.fingerprint).close()
 
-    @pytest.mark.parametrize("change", ["add", "delete", "edit", "texts", "language"])
+    @pytest.mark.parametrize("change", ["add", "delete", "edit", "texts", "language", "present"])
     def test_changes_since_the_switch_are_never_lost(self, folder, change: str):
         """A changed gallery is not rolled back; embedding it again with the old encoder reuses its vectors."""
         reembed_and_switch(folder)
@@ -213,6 +213,7 @@ class TestGoingBack:
             "edit": lambda gallery, image_id: gallery.update(image_id, ImageChange(place_name="New name")),
             "texts": lambda gallery, image_id: gallery.update(image_id, ImageChange(texts={"en": TextChange("Name")})),
             "language": lambda gallery, _: gallery.store_language("default", "zh"),
+            "present": lambda gallery, _: gallery.change_branding("default", {"title": "New"}),
         }
         with Gallery.open(folder, NEW.fingerprint) as gallery:
             changes[change](gallery, gallery.list_images().images[0].image_id)
@@ -230,7 +231,7 @@ class TestGoingBack:
         reembed_and_switch(folder)
         with closing(sqlite3.connect(folder / PREVIOUS_FOLDER / DATABASE_NAME)) as former:
             former.executescript(
-                "DROP TABLE IF EXISTS former_names; DROP TABLE collection_languages; "
+                "DROP TABLE brandings; DROP TABLE former_names; DROP TABLE collection_languages; "
                 "ALTER TABLE places DROP COLUMN texts; PRAGMA user_version = 6;"
             )
 

@@ -24,6 +24,7 @@ CHANGES = {
     "POST /collections/{collection}/calibration": "calibration.make",
     "PATCH /collections/{collection}/calibration": "calibration.edit",
     "DELETE /collections/{collection}/calibration": "calibration.delete",
+    "PATCH /collections/{collection}/branding": "branding.edit",
     "PATCH /collections/{collection}": "collection.rename",
     "DELETE /collections/{collection}": "collection.delete",
     "POST /sample": "sample.build",

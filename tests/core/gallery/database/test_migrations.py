@@ -69,6 +69,7 @@ def check_whole(gallery, new_image):
     assert gallery.calibration() in (None, "{}")
     assert gallery.language() in ("", "zh-Hans")
     assert gallery.current_name("museum") in ("museum", "default")
+    assert gallery.branding().title in ("", "Museum")
 
 
 def tables(connection) -> set[str]:
