@@ -1,6 +1,19 @@
 /** Requests of operators to the gateway; visitors' phones do not load this file. */
 
-import { changeJson, collectionPath, json, placePath, query } from "../page/api.js";
+import { changeJson, collectionPath, json, placePath } from "../page/api.js";
+
+export function query(values) {
+  const present = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return present.length ? "?" + new URLSearchParams(present) : "";
+}
+
+export const places = ({ collection, search, cursor, limit = 60 }) =>
+  json("index/places" + query({ collection, q: search, cursor, limit }));
+
+export const images = ({ collection, placeId, cursor, limit = 60 }) =>
+  json("index/images" + query({ collection, place_id: placeId, cursor, limit }));
+
+export const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
 export const changeCollection = (collection, change) => changeJson("PATCH", collectionPath(collection), change);
 

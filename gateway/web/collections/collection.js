@@ -1,13 +1,13 @@
 /** One collection: add photos, find a place. */
 
 import { uploadPanel } from "../ingest/panel.js";
-import { collections, places } from "../page/api.js";
+import { collections } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, t, useWords } from "../page/language.js";
 import { address, matchAddress } from "../page/router.js";
-import { sample } from "./api.js";
+import { places, sample } from "./api.js";
 import { foldedSection } from "./section.js";
 
 const TYPING_PAUSE_MS = 250;

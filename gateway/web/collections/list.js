@@ -1,12 +1,12 @@
 /** The operator's first page: all collections, and a form for a new one. */
 
-import { collections, places } from "../page/api.js";
+import { collections } from "../page/api.js";
 import { errorNotice, loadingNotice } from "../page/dialogs.js";
 import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { createCollection } from "./api.js";
+import { createCollection, places } from "./api.js";
 import { sampleOffer } from "./sample_offer.js";
 import { foldedSection } from "./section.js";
 

@@ -1,10 +1,9 @@
 /** Moves photos of a place to another one. */
 
-import { places } from "../page/api.js";
 import { errorNotice, openDialog } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
 import { t } from "../page/language.js";
-import { movePhotos } from "./api.js";
+import { movePhotos, places } from "./api.js";
 
 const TYPING_PAUSE_MS = 250;
 const SHOWN = 8;

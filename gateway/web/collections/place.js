@@ -1,14 +1,14 @@
 /** One place: its texts and its photos; edit, add and delete them. */
 
 import { uploadPanel } from "../ingest/panel.js";
-import { imagePath, images, placePath } from "../page/api.js";
+import { placePath } from "../page/api.js";
 import { errorNotice, openFetched } from "../page/dialogs.js";
 import { announce, focusHeading, h, refill, styled } from "../page/dom.js";
 import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { bytes, day, t, useWords } from "../page/language.js";
 import { address } from "../page/router.js";
-import { changePlace, readPlace } from "./api.js";
+import { changePlace, imagePath, images, readPlace } from "./api.js";
 import { forgetDraft, hasDraft } from "./drafts.js";
 
 export function placeView({ queue, entitle }, { segments: [, collection, , placeId] }) {

@@ -1,12 +1,12 @@
 /** Sheets to print with the QR code for visitors: the poster of a collection, and the label of an exhibit. */
 
-import { collectionPath, json, query } from "../page/api.js";
+import { collectionPath, json } from "../page/api.js";
 import { errorNotice, loadingNotice } from "../page/dialogs.js";
 import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { readPlace } from "./api.js";
+import { query, readPlace } from "./api.js";
 
 const LOCAL = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 const SIZES = ["a4", "a5", "a6"];

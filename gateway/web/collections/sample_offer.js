@@ -1,12 +1,12 @@
 /** Offers to build the sample collection with one click. */
 
-import { json, query } from "../page/api.js";
+import { json } from "../page/api.js";
 import { errorNotice, technicalDetails } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, t } from "../page/language.js";
 import { address } from "../page/router.js";
-import { sample } from "./api.js";
+import { query, sample } from "./api.js";
 
 const POLL_MS = 700;
 

@@ -1,12 +1,13 @@
 /** How a collection is used: figures, plots and tables of the answers on record. No photo is stored. */
 
-import { ApiError, collectionPath, json, query } from "../page/api.js";
+import { ApiError, collectionPath, json } from "../page/api.js";
 import { errorNotice, loadingNotice } from "../page/dialogs.js";
 import { h, refill, styled, svg } from "../page/dom.js";
 import { facts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, day, percent, t } from "../page/language.js";
 import { address } from "../page/router.js";
+import { query } from "./api.js";
 
 const PERIODS = [7, 30, 90, 180, 365];
 const FIRST_PERIOD = 30;

@@ -1,12 +1,13 @@
 /** The places of a collection as a table: find, select, merge and delete them; their texts as CSV, out and in. */
 
-import { placePath, places, query } from "../page/api.js";
+import { placePath } from "../page/api.js";
 import { errorNotice, openFetched } from "../page/dialogs.js";
 import { fileButton, h } from "../page/dom.js";
 import { isPlain } from "../page/facts.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, t } from "../page/language.js";
 import { address } from "../page/router.js";
+import { places, query } from "./api.js";
 
 const TYPING_PAUSE_MS = 250;
 const COLUMNS = ["place.name", "table.id", "place.description", "place.facts", "place.photos"];

@@ -3,11 +3,12 @@
  * The document gets an event `deletion` after a deletion or an undo.
  */
 
-import { json, query } from "../page/api.js";
+import { json } from "../page/api.js";
 import { confirmed, errorNotice } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { day, t } from "../page/language.js";
+import { query } from "./api.js";
 
 const OFFERED_MS = 12000;
 

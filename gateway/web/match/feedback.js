@@ -1,12 +1,20 @@
 /** "Right" and "wrong" under an answer; after "wrong", the right place. A new choice replaces the former. */
 
-import { giveFeedback } from "../page/api.js";
+import { fetchJson } from "../page/api.js";
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t } from "../page/language.js";
 
 // Errors of a server that stores no matches, or of a caller who may not give feedback.
 const REFUSALS = ["unknown_match", "unauthorized", "forbidden"];
+
+/** `verdict` of POST /feedback, `placeId` with other_place. */
+const giveFeedback = (requestId, verdict, placeId = null) =>
+  fetchJson("feedback", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ request_id: requestId, verdict, place_id: placeId }),
+  });
 
 /**
  * @param {MatchSession} session with an answer; keeps the feedback when the language changes

@@ -1,4 +1,4 @@
-/** The gateway's public HTTP API. The only file that knows its routes. */
+/** Requests to the gateway's public HTTP API, and those of the first screen. */
 
 import { EventReader } from "./event_stream.js";
 import { wishes } from "./language.js";
@@ -26,16 +26,16 @@ export class ApiError extends Error {
   }
 }
 
-function apiError(status, body, retryAfter) {
+export function apiError(status, body, retryAfter) {
   const detail = body?.error ?? { code: "internal", message: `HTTP ${status}` };
   return new ApiError({ ...detail, status, retryAfterS: Number(retryAfter) || null });
 }
 
-function networkError() {
+export function networkError() {
   return new ApiError({ code: "network", message: "" });
 }
 
-function parsed(text) {
+export function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -86,7 +86,8 @@ async function keyed(send) {
 export const json = (path, options) => keyed(() => fetchJson(path, options));
 export const upload = (path, fields, options) => keyed(() => patient(() => send(path, fields, options), options.signal));
 
-const fetchJson = (path, options = {}) => patient(() => fetchOnce(path, options), options.signal);
+/** As `json`, but never asks for a key. */
+export const fetchJson = (path, options = {}) => patient(() => fetchOnce(path, options), options.signal);
 
 async function fetchOnce(path, options) {
   let response;
@@ -147,18 +148,11 @@ export const changeJson = (method, path, change, { headers, ...options } = {}) =
     ...options,
   });
 
-export function query(values) {
-  const present = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return present.length ? "?" + new URLSearchParams(present) : "";
-}
-
 /** The path of a collection; slashes in its name are kept. */
 export const collectionPath = (collection, what = "") =>
   `collections/${collection.split("/").map(encodeURIComponent).join("/")}${what}`;
 
 export const placePath = (collection, placeId) => collectionPath(collection, `/places/${encodeURIComponent(placeId)}`);
-
-export const imagePath = (imageId) => `index/images/${encodeURIComponent(imageId)}`;
 
 /** A place in the words of the visitor's language, as the server has chosen them. */
 export const asRead = (place) => place && { ...place, ...place.shown };
@@ -185,42 +179,9 @@ export function match(photos, { collection, language, topK = 5, oncandidates, ..
   return upload("match", fields, { ...options, onevent }).then(asAllRead);
 }
 
-/** Say whether an answer was right: `verdict` of POST /feedback, `placeId` with other_place. Never asks for a key. */
-export const giveFeedback = (requestId, verdict, placeId = null) =>
-  fetchJson("feedback", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ request_id: requestId, verdict, place_id: placeId }),
-  });
-
 export const collections = () => json("index/collections").then((body) => body.collections);
-
-export const places = ({ collection, search, cursor, limit = 60 }) =>
-  json("index/places" + query({ collection, q: search, cursor, limit }));
-
-export const images = ({ collection, placeId, cursor, limit = 60 }) =>
-  json("index/images" + query({ collection, place_id: placeId, cursor, limit }));
-
-export const version = () => json("version");
 
 /** The caller's name and role: {name, role}. */
 export const session = () => fetchJson("session");
 
-/** Sign in with a key; the answer sets a cookie. */
-export const signIn = (key, remember) =>
-  fetchJson(`session?remember=${remember}`, { method: "POST", headers: { Authorization: `Bearer ${key}` } });
-
 export const signOut = () => fetchJson("session", { method: "DELETE" });
-
-/** ReadyBody, also with status 503. */
-export async function readiness() {
-  let response;
-  try {
-    response = await fetch("health/ready", { cache: "no-store" });
-  } catch {
-    throw networkError();
-  }
-  const body = parsed(await response.text());
-  if (body && "ready" in body) return body;
-  throw apiError(response.status, body, null);
-}

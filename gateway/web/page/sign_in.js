@@ -1,10 +1,14 @@
 /** Asks for a key. It is sent once and not stored; scripts cannot read the session cookie of the answer. */
 
-import { signIn } from "./api.js";
+import { fetchJson } from "./api.js";
 import { errorSentence, openDialog } from "./dialogs.js";
 import { h } from "./dom.js";
 import { identify } from "./identity.js";
 import { t } from "./language.js";
+
+/** The answer sets a cookie. */
+const signIn = (key, remember) =>
+  fetchJson(`session?remember=${remember}`, { method: "POST", headers: { Authorization: `Bearer ${key}` } });
 
 /**
  * @param {ApiError} [error] of the refused request

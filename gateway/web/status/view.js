@@ -1,6 +1,6 @@
 /** The status page: versions, readiness, times, and keys. */
 
-import { json, readiness, session, signOut, version } from "../page/api.js";
+import { apiError, json, networkError, parsed, session, signOut } from "../page/api.js";
 import { errorNotice, loadingNotice, technicalDetails } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { facts, stageName } from "../page/facts.js";
@@ -8,6 +8,19 @@ import { icon } from "../page/icons.js";
 import { identify } from "../page/identity.js";
 import { currentLanguage, knows, milliseconds, t, useWords } from "../page/language.js";
 import { askForKey } from "../page/sign_in.js";
+
+/** ReadyBody, also with status 503. */
+async function readiness() {
+  let response;
+  try {
+    response = await fetch("health/ready", { cache: "no-store" });
+  } catch {
+    throw networkError();
+  }
+  const body = parsed(await response.text());
+  if (body && "ready" in body) return body;
+  throw apiError(response.status, body, null);
+}
 
 export function statusView() {
   const content = h("div", { class: "report" }, loadingNotice());
@@ -26,7 +39,7 @@ export function statusView() {
 
   async function load() {
     try {
-      const running = await version(); // first, because it may ask for a key, with which the other requests return more
+      const running = await json("version"); // first, because it may ask for a key, with which the other requests return more
       const [ready, who] = await Promise.all([readiness(), session()]);
       const known = who.role === "admin" ? await json("session/keys") : null;
       if (known?.guarded) await useWords("keys/");
