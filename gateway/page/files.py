@@ -59,12 +59,14 @@ def serve_page(app: FastAPI, frame_ancestors: Sequence[str] = ()) -> None:
         return answer
 
     async def serve_manifest(request: Request) -> Response:
-        """Serve the manifest; its start URL has the visitor's collection, because iPhones store nothing else for it."""
+        """Serve the manifest; its start URL has what the page's address had, because iPhones store nothing else."""
         collection = request.query_params.get("collection")
         if not collection:
             return await serve_file(request)
         manifest = json.loads((_FOLDER / _MANIFEST).read_bytes())
         manifest["start_url"] = visitors_address(manifest["start_url"], collection)
+        if "visitor" in request.query_params:
+            manifest["start_url"] += "&visitor"
         return JSONResponse(manifest, headers={"Cache-Control": "no-cache"}, media_type="application/manifest+json")
 
     draw_once = cache(draw_icon)

@@ -3,11 +3,11 @@
 import { MatchSession } from "./match/session.js";
 import { fetchAnswer, matchView } from "./match/view.js";
 import { invitation, invite } from "./match/where.js";
-import { whenKeyIsNeeded } from "./page/api.js";
+import { branding, whenKeyIsNeeded } from "./page/api.js";
 import { errorNotice } from "./page/dialogs.js";
 import { announce, focusHeading, h, styled } from "./page/dom.js";
 import { icon } from "./page/icons.js";
-import { identify, identity, isStaff, isVisitor } from "./page/identity.js";
+import { identify, identity, isStaff, isVisitor, isVisitorMode } from "./page/identity.js";
 import { currentLanguage, preferredLanguage, t, useLanguage, useWords } from "./page/language.js";
 import { address, currentRoute, matchAddress } from "./page/router.js";
 
@@ -15,30 +15,39 @@ import { address, currentRoute, matchAddress } from "./page/router.js";
 const context = {
   session: new MatchSession(),
   queue: null,
-  entitle: (title) => (document.title = `${title} · ${t("product")}`),
+  entitle,
+  present: (collection) => present(collection).catch(() => {}), // the page works without the museum's name
 };
 
 let shown = { dispose: () => {} };
+let titled = "";
+let museum = { collection: null, branding: null }; // that the page presents
+let dress = null; // branding.js, after it has been fetched
 let asked = 0;
 let whoIsThere = null; // settles when the server has identified the caller, or failed to
 
-const DESK = ["collections", "status"];
+const DESK = isVisitorMode ? [] : ["collections", "status"];
 const isDesk = () => DESK.includes(currentRoute().segments[0]);
+
+/** A module, when the style and texts that it needs are there too. */
+const fetched = async (module, ...further) => (await Promise.all([module, ...further]))[0];
 
 /** The operator's views, their style and texts are fetched at first use, so a visitor's phone does not load them. */
 async function viewOf({ segments }) {
   const [page, collection, kind, place, sheet] = segments;
   if (page === "exhibit") {
-    const words = [useWords("answer/"), useWords("exhibit/")];
-    return (await Promise.all([import("./match/exhibit.js"), ...words, styled("style/answer.css")]))[0].exhibitView;
+    const further = [useWords("answer/"), useWords("exhibit/"), styled("style/answer.css")];
+    return (await fetched(import("./match/exhibit.js"), ...further)).exhibitView;
+  }
+  if (page === "visit") {
+    return (await fetched(import("./match/visit.js"), useWords("visit/"), styled("style/visit.css"))).visitView;
   }
   if (!DESK.includes(page)) return matchView;
   const desk = [styled("style/collections.css"), useWords("desk/"), page === "status" && useWords("details/")];
-  const fetched = async (module, ...further) => (await Promise.all([module, ...desk, ...further]))[0];
-  await whoIsThere;
-  if (isVisitor()) return (await fetched(import("./page/gate.js"))).gateView;
-  if (page === "status") return (await fetched(import("./status/view.js"))).statusView;
-  if (!collection) return (await fetched(import("./collections/list.js"))).collectionsView;
+  await Promise.all([whoIsThere, ...desk]);
+  if (isVisitor()) return (await import("./page/gate.js")).gateView;
+  if (page === "status") return (await import("./status/view.js")).statusView;
+  if (!collection) return (await import("./collections/list.js")).collectionsView;
   if (kind === "statistics") return (await fetched(import("./collections/statistics.js"), useWords("statistics/"))).statisticsView;
   if (kind === "poster" || sheet === "label") {
     return (await fetched(import("./collections/poster.js"), styled("style/poster.css"), useWords("poster/"))).posterView;
@@ -46,7 +55,7 @@ async function viewOf({ segments }) {
   if (kind === "table") {
     return (await fetched(import("./collections/table.js"), styled("style/table.css"), useWords("table/"))).tableView;
   }
-  const { followedQueue } = await fetched(import("./ingest/note.js"));
+  const { followedQueue } = await import("./ingest/note.js");
   context.queue ??= followedQueue();
   const isPlace = kind === "places" && place;
   return isPlace ? (await import("./collections/place.js")).placeView : (await import("./collections/collection.js")).collectionView;
@@ -62,7 +71,8 @@ async function show({ moveFocus }) {
   shown = view(context, route);
   document.getElementById("main").replaceChildren(shown.element);
   context.entitle(shown.title);
-  drawBar();
+  drawFrame();
+  if (isDesk()) context.present(null);
   if (moveFocus) {
     scrollTo(0, 0);
     focusHeading(shown.element);
@@ -78,7 +88,26 @@ const failedView = (error) => () => {
   return { title, element: h("div", { class: "page" }, h("h1", {}, title), notice) };
 };
 
-function drawBar() {
+function entitle(title) {
+  titled = title;
+  document.title = `${title} · ${museum.branding?.title || t("product")}`;
+}
+
+/** Present the museum of a collection, or with null the product. */
+async function present(collection) {
+  if (collection === museum.collection) return;
+  const next = (museum = { collection, branding: null });
+  const found = collection === null ? {} : await branding(collection).catch(() => ({}));
+  const isOwn = Object.values(found).some(Boolean);
+  if (isOwn) dress ??= await fetched(import("./page/branding.js"), styled("style/branding.css"));
+  if (next !== museum || dress === null) return;
+  if (isOwn) museum.branding = found;
+  entitle(titled);
+  drawFrame();
+}
+
+/** The bar above the view, and what is below it. */
+function drawFrame() {
   const route = currentRoute();
   const page = route.segments[0] ?? "match";
   // The link back leads to the collection that the visitor came for.
@@ -102,6 +131,7 @@ function drawBar() {
       language,
     );
   document.getElementById("skip").textContent = t("skip");
+  dress?.wear(museum.branding, museum.collection);
 }
 
 async function switchLanguage(language) {
@@ -133,9 +163,10 @@ async function start() {
   if (invited) invite(invited);
   // The installed page, and a typed address, lead back to the collection of the QR code.
   if (invitation()) {
-    document.querySelector("[rel=manifest]").href += `?collection=${encodeURIComponent(invitation())}`;
+    document.querySelector("[rel=manifest]").href +=
+      `?collection=${encodeURIComponent(invitation())}${isVisitorMode ? "&visitor" : ""}`;
     const start = invited && place ? address("exhibit", invited, place) : matchAddress(invitation());
-    if (!location.hash) history.replaceState(null, "", `./${start}`);
+    if (!location.hash) history.replaceState(null, "", `./${link.has("visitor") ? "?visitor" : ""}${start}`);
   }
   addEventListener("hashchange", () => show({ moveFocus: true }));
   document.getElementById("skip").addEventListener("click", (event) => {
@@ -147,13 +178,13 @@ async function start() {
   });
   await show({ moveFocus: false });
   await whoIsThere;
-  drawBar();
+  drawFrame();
   let wasVisitor = isVisitor();
   identity.addEventListener("change", () => {
     const isOther = isDesk() && wasVisitor !== isVisitor();
     wasVisitor = isVisitor();
     if (isOther) show({ moveFocus: true });
-    else drawBar();
+    else drawFrame();
   });
   // Absent on plain http other than localhost. Without the cache, only offline use is missing.
   if ("serviceWorker" in navigator) keepForOffline().catch((error) => console.info("not kept for offline:", error));

@@ -238,6 +238,7 @@ def test_every_sentence_is_used(visit: Visit) -> None:
 
     plain = {key.removesuffix(".one").removesuffix(".other") for key in keys}
     built = (
+        "branding.",
         "upload.",
         "match.",
         "answer.calibration.",

@@ -22,7 +22,9 @@ PLACES = ("ingest/note.js", *DESK)
 # altogether when it is opened first, unpacked and packed as it travels. The answer's parts come while a photo travels.
 VIEWS = {
     "match": ((), 60, 26),
+    "match, branded": (("page/branding.js", "style/branding.css"), 62, 27),
     "answer": (("match/answer.js", "match/kept.js", "style/answer.css", "language/answer/zh.js"), 80, 34),
+    "visit": (("match/visit.js", "style/visit.css", "language/visit/zh.js"), 64, 28),
     "collections": (("collections/list.js", *DESK), 92, 38),
     "collection": (("collections/collection.js", *PLACES), 100, 42),
     "place": (("collections/place.js", *PLACES), 100, 42),

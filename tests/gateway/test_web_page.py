@@ -79,6 +79,8 @@ def test_the_page_installed_by_a_visitor_starts_with_their_collection(site: AppC
 
     assert one.headers["content-type"] == "application/manifest+json"
     assert one.json() == {**plain, "start_url": "./?collection=%E6%B1%9F%E5%8D%97%20%26%201"}
+    visitors = site.get("/manifest.webmanifest", params={"collection": "east", "visitor": ""}).json()
+    assert visitors["start_url"] == "./?collection=east&visitor"
 
 
 def test_the_manifests_icons_are_what_it_says(site: AppClient):

@@ -22,6 +22,7 @@ export function collectionView({ queue, session }, { segments: [, collection] })
   const folded = [
     part("calibration.title", async () => (await import("./calibration.js")).calibrationContent),
     part("health.title", async () => (await Promise.all([import("./health.js"), useWords("health/")]))[0].healthContent),
+    part("branding.section", async () => (await Promise.all([import("./branding.js"), useWords("branding/")]))[0].brandingContent),
     part("matches.title", async () => (await import("./matches.js")).matchesContent),
   ];
   const about = h("div", { hidden: true }); // filled for the sample collection

@@ -59,6 +59,8 @@ export default {
   "match.photo": "Your photo",
   "match.again": "Take another photo",
   "match.other": "Choose another photo",
+  "visit.title": "My visit",
+  privacy: "Privacy",
   "match.staff": "For staff",
   "match.empty.title": "There is nothing to recognise yet",
   "match.empty.text": "Add photos of your exhibits or places first. A few per place are enough to begin.",

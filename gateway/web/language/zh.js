@@ -59,6 +59,8 @@ export default {
   "match.photo": "您的照片",
   "match.again": "再拍一张",
   "match.other": "另选一张照片",
+  "visit.title": "我的参观",
+  privacy: "隐私说明",
   "match.staff": "管理入口",
   "match.empty.title": "还没有可识别的内容",
   "match.empty.text": "请先添加展品或景点的照片，每件几张即可开始。",

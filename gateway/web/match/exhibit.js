@@ -10,7 +10,7 @@ import { about } from "./about.js";
 
 const GONE = ["unknown_place", "unknown_collection"];
 
-export function exhibitView({ entitle }, { segments: [, collection, placeId] }) {
+export function exhibitView({ entitle, present }, { segments: [, collection, placeId] }) {
   const root = h("div", { class: "match", "aria-busy": "true" });
   let isLeft = false;
 
@@ -19,6 +19,7 @@ export function exhibitView({ entitle }, { segments: [, collection, placeId] }) 
       const place = asRead(await json(placePath(collection, placeId), { cache: "no-store" }));
       if (isLeft) return;
       entitle(place.name);
+      present(collection);
       refill(root, exhibit(place));
     } catch (error) {
       if (isLeft) return;

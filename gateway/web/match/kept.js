@@ -2,9 +2,11 @@
 
 import { tab } from "../page/storage.js";
 import { KEPT } from "./session.js";
+import { noteVisit } from "./visited.js";
 
 /** @param {() => boolean} isCurrent false once another photo has been sent */
 export async function keepAnswer({ reply, feedback, collection, photos }, isCurrent) {
+  noteVisit(reply, feedback);
   const encoded = await Promise.all(photos.map(async ({ blob, isVisible }) => ({ isVisible, data: await dataUrl(blob) })));
   if (!isCurrent()) return;
   const kept = { reply, feedback, collection, photos: encoded };

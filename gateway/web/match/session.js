@@ -7,6 +7,7 @@ import { preparePhoto } from "./photo.js";
 
 const MOST_PHOTOS = 5; // of one thing; the server's limit
 export const KEPT = "answer";
+export const VISIT = "visit";
 
 const NOTHING_KNOWN = { progress: 0, candidates: [], reply: null, feedback: null, error: null };
 

@@ -4,9 +4,11 @@ import { collections } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { PICTURE_NAME, announce, focusHeading, h, styled } from "../page/dom.js";
 import { exhibitDrawing, icon } from "../page/icons.js";
-import { identity, isFramed, isStaff, isVisitor } from "../page/identity.js";
+import { identity, isStaff, isVisitor, isVisitorMode } from "../page/identity.js";
 import { t, useWords } from "../page/language.js";
 import { address, currentRoute, matchAddress } from "../page/router.js";
+import { device } from "../page/storage.js";
+import { VISIT } from "./session.js";
 import { openBesideCamera, photoButtons } from "./ways.js";
 import { choose, chosen, invitation } from "./where.js";
 
@@ -23,7 +25,7 @@ export async function fetchAnswer() {
 
 let isOneStepBack = false; // whether the camera is the page before the answer in this tab's history
 
-export function matchView({ session, entitle }) {
+export function matchView({ session, entitle, present }) {
   const root = h("div", { class: "match" });
   const leave = new AbortController();
   const { signal } = leave;
@@ -103,7 +105,8 @@ export function matchView({ session, entitle }) {
       h("button", { class: "button plain", onclick: showTips }, t("match.tips")),
       // A QR code fixes the visitor's collection; staff may change it.
       filled().length > 1 && (isStaff() || !(named() ?? invitation())) && whereabouts(),
-      isVisitor() && !isFramed && h("a", { class: "staff", href: address("collections") }, t("match.staff")),
+      device.get(VISIT) && h("a", { class: "button", href: address("visit") }, t("visit.title")),
+      isVisitor() && !isVisitorMode && h("a", { class: "staff", href: address("collections") }, t("match.staff")),
     );
 
   const showTips = () => openBesideCamera(() => import("./tips.js"), ({ openTips }) => openTips());
@@ -123,6 +126,7 @@ export function matchView({ session, entitle }) {
   /** Use another collection from now on; a photo that is there is matched at once. */
   function goTo(id) {
     choose(id);
+    present(id);
     if (!isAnswer()) return named() ? (location.hash = matchAddress(id)) : draw();
     history.replaceState(null, "", matchAddress(id, "answer"));
     session.retry(async () => id);
@@ -249,15 +253,18 @@ export function matchView({ session, entitle }) {
   async function load() {
     const all = await collections().catch(() => null); // matching may still work; else the answer shows the error
     known = all?.filter(({ images }) => images > 0) ?? null;
-    if (!signal.aborted && known && ["idle", "failed"].includes(phase())) draw();
+    if (signal.aborted || !known) return;
+    present(filled().includes(collection()) ? collection() : null);
+    if (["idle", "failed"].includes(phase())) draw();
   }
 
   /** After a reload: show the stored answer, else the camera. */
   async function restore() {
     const isThere = await session.restore().catch(() => false);
     if (signal.aborted) return;
-    if (isThere) draw({ moveFocus: true });
-    else location.replace(matchAddress(named()));
+    if (!isThere) return location.replace(matchAddress(named()));
+    present(session.collection);
+    draw({ moveFocus: true });
   }
 
   if (!isAnswer() && session.isBusy) session.reset({ quietly: true }); // after Back or a change to the camera, the answer is no longer wanted

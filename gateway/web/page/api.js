@@ -181,6 +181,9 @@ export function match(photos, { collection, language, topK = 5, oncandidates, ..
 
 export const collections = () => json("index/collections").then((body) => body.collections);
 
+/** How a collection presents its museum: BrandingBody. Never asks for a key. */
+export const branding = (collection) => fetchJson(collectionPath(collection, "/branding"));
+
 /** The caller's name and role: {name, role}. */
 export const session = () => fetchJson("session");
 

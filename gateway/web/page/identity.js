@@ -7,10 +7,10 @@ let known = null; // {name, role}, null until the server has answered
 /** Fires `change` when somebody signs in or out. */
 export const identity = new EventTarget();
 
-/** In a frame on another site everybody is a visitor; browsers send no session cookie from there. */
-export const isFramed = window !== window.top;
+/** With ?visitor in the address, or in a frame on another site, everybody is a visitor; nothing leads to staff's views. */
+export const isVisitorMode = window !== window.top || new URLSearchParams(location.search).has("visitor");
 
-export const isStaff = () => !isFramed && ["manage", "admin"].includes(known?.role);
+export const isStaff = () => !isVisitorMode && ["manage", "admin"].includes(known?.role);
 
 /** True for visitors without a staff role; false until the server has answered. */
 export const isVisitor = () => known !== null && !isStaff();

@@ -69,6 +69,7 @@ export default {
   "calibration.waiting": "Waiting for a part of the system that is away at the moment.",
   "calibration.failed": "The measurement failed.",
 
+  "branding.section": "Visitors' page",
   "matches.title": "Recent matches",
   "matches.none": "Nobody has asked yet, or the log of matches is switched off.",
   "matches.commented": "Only those that somebody commented on",

@@ -65,6 +65,7 @@ export default {
   "calibration.waiting": "正在等待暂不可用的服务恢复。",
   "calibration.failed": "测量失败。",
 
+  "branding.section": "游客页面",
   "matches.title": "最近的识别",
   "matches.none": "还没有人识别过，或识别记录已关闭。",
   "matches.commented": "仅显示有人评价的",
