@@ -54,7 +54,7 @@ def test_a_curator_gives_the_page_the_museums_face(visit: Visit, museum: Product
     with page.expect_response("**/branding") as saved:
         page.get_by_role("button", name="Save").click()
     assert saved.value.ok
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(page.locator("#main").get_by_text("Saved.")).to_be_visible()
     expect(page.locator(".brand")).to_have_attribute("aria-label", "Semantic Image Matcher")
 
     for how in ({"device": SMALL_PHONE, "language": "zh-CN"}, {"device": DESKTOP, "dark": True}):
