@@ -180,7 +180,7 @@ class FeedbackEntry(BaseModel):
 
 
 class MatchEntry(BaseModel):
-    """One answer, without the photo, which is never stored."""
+    """One answer, without the photo."""
 
     request_id: str
     at: str = Field(description="UTC, ISO 8601")

@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
     COLLECTION_EXISTS = "collection_exists"
     CHANGED_MEANWHILE = "changed_meanwhile"
     UNKNOWN_MATCH = "unknown_match"
+    UNKNOWN_INBOX_PHOTO = "unknown_inbox_photo"
     EMPTY_GALLERY = "empty_gallery"
     ENCODER_MISMATCH = "encoder_mismatch"
     ALREADY_RUNNING = "already_running"

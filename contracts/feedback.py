@@ -10,7 +10,7 @@ FeedbackVerdict = Literal["right", "wrong", "other_place", "not_in_collection"]
 Verification = Literal["done", "skipped", "unavailable"]
 
 _YEAR_9000 = 221_845_392_000  # what calendars can show
-_REQUEST_ID = r"^[A-Za-z0-9._-]{1,64}$"
+REQUEST_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 
 def verifier_asked(verifier: str, prompt_style: str | None) -> str:
@@ -28,7 +28,7 @@ class FeedbackRequest(BaseModel):
 
     model_config = {"extra": "forbid", "json_schema_extra": {"examples": [examples.FEEDBACK]}}
 
-    request_id: str = Field(pattern=_REQUEST_ID, description="`request_id` of the answer of `POST /match`")
+    request_id: str = Field(pattern=REQUEST_ID_PATTERN, description="`request_id` of the answer of `POST /match`")
     verdict: FeedbackVerdict = Field(
         description="`right`, `wrong`, `other_place` (then `place_id` says which), or `not_in_collection`. After an "
         "answer without a place, `right` says that the photo shows nothing in the collection; a visitor who confirms "
@@ -67,7 +67,7 @@ class FeedbackReply(BaseModel):
 class MatchRecordBody(BaseModel):
     """The numbers of one answer."""
 
-    request_id: str = Field(pattern=_REQUEST_ID)
+    request_id: str = Field(pattern=REQUEST_ID_PATTERN)
     at: float = Field(ge=0, le=_YEAR_9000, allow_inf_nan=False, description="seconds since 1970 UTC")
     collection: str = Field(min_length=1, max_length=200)
     matched: bool

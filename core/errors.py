@@ -6,6 +6,7 @@ SemanticMatchError
 │   └── ImageTooLarge        too many bytes or too many pixels
 ├── InvalidRequest           a value outside what is accepted (top_k=0, unknown style, bad field)
 ├── UnknownMatch             no match of that request is stored
+├── UnknownInboxPhoto        no such photo is in the inbox
 ├── UnknownBackend           no encoder or verifier of that name
 ├── BackendUnavailable       the backend exists but cannot work here (weights missing, endpoint down)
 │   ├── OutOfMemory          the batch did not fit the device; a smaller one may
@@ -49,6 +50,10 @@ class InvalidRequest(SemanticMatchError):
 
 class UnknownMatch(SemanticMatchError):
     """No match of that request is stored, or it has expired."""
+
+
+class UnknownInboxPhoto(SemanticMatchError):
+    """No such photo is in the inbox, or it has been deleted."""
 
 
 class UnknownBackend(SemanticMatchError):

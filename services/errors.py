@@ -21,6 +21,7 @@ from core.errors import (
     UnknownCollection,
     UnknownDeletion,
     UnknownImage,
+    UnknownInboxPhoto,
     UnknownMatch,
     UnknownPlace,
     UnsupportedFormat,
@@ -41,6 +42,9 @@ CORE_ERRORS: ErrorTable = {
     ChangedMeanwhile: ErrorRow(412, ErrorCode.CHANGED_MEANWHILE, accepted="the ETag of the latest GET as If-Match"),
     UnknownImage: ErrorRow(404, ErrorCode.UNKNOWN_IMAGE, accepted="one listed by GET /index/images"),
     UnknownMatch: ErrorRow(404, ErrorCode.UNKNOWN_MATCH, accepted="the request_id of a recent match"),
+    UnknownInboxPhoto: ErrorRow(
+        404, ErrorCode.UNKNOWN_INBOX_PHOTO, accepted="one listed by GET /collections/{collection}/inbox"
+    ),
     EncoderMismatch: ErrorRow(409, ErrorCode.ENCODER_MISMATCH),
     GalleryUnavailable: ErrorRow(503, ErrorCode.GALLERY_UNAVAILABLE, retry_after_s=5),
     GalleryError: ErrorRow(503, ErrorCode.GALLERY_UNAVAILABLE),

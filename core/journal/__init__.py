@@ -1,4 +1,4 @@
-"""Past matches, feedback, background jobs, replies to writes and events to be sent: numbers and texts, never photos.
+"""Past matches, feedback, background jobs, replies to writes and events as numbers and texts; and photos for the inbox.
 
 records         the values: one match and the feedback on it
 usage_log       keeps matches and feedback as long as the operator allows
@@ -9,12 +9,15 @@ replies         replies to writes that callers named by a key
 reply_rows      SQL on them
 outbox          events that are to be sent
 outbox_rows     SQL on them
+inbox           photos that a curator decides about, kept as long as the operator allows
+inbox_rows      SQL on them
 usage_database  the tables of all of them, beside the gallery's
 calibrated      the labelled photos of a calibration, which drift is measured against
 drift           week by week: refusals, scores and right answers
 statistics      questions and feedback by day and hour, and which places were photographed
 """
 
+from core.journal.inbox import Inbox, InboxEntry
 from core.journal.jobs import Job, Jobs
 from core.journal.outbox import Outbox, WaitingEvent
 from core.journal.records import FeedbackVerdict, GivenFeedback, MatchRecord, QueryFeatures, Retention, StoredMatch
@@ -25,6 +28,8 @@ from core.journal.usage_log import UsageLog
 __all__ = [
     "FeedbackVerdict",
     "GivenFeedback",
+    "Inbox",
+    "InboxEntry",
     "Job",
     "Jobs",
     "MatchRecord",

@@ -14,11 +14,11 @@ from typing import Any
 from core.gallery.database.port import Connection, Dialect
 from core.journal.records import GivenFeedback, MatchRecord, StoredMatch
 
-SELECT = """
-    SELECT id, request_id, matches.at, collection, matched, matches.place_id, place_name, confidence, score,
-           verification, encoder, verifier, evidence, verdict, feedback.place_id, feedback.at, embedding IS NOT NULL
-    FROM matches LEFT JOIN feedback ON feedback.match = matches.id
+COLUMNS = """
+    id, request_id, matches.at, collection, matched, matches.place_id, place_name, confidence, score, verification,
+    encoder, verifier, evidence, verdict, feedback.place_id, feedback.at, embedding IS NOT NULL
 """
+SELECT = f"SELECT {COLUMNS} FROM matches LEFT JOIN feedback ON feedback.match = matches.id"
 
 
 def m001_matches(connection: Connection, dialect: Dialect) -> None:
@@ -58,7 +58,7 @@ def m001_matches(connection: Connection, dialect: Dialect) -> None:
 
 
 def to_match(row: Sequence[Any]) -> StoredMatch:
-    """Build a match from a row of ``SELECT``."""
+    """Build a match from a row of ``COLUMNS``."""
     number, request_id, at, collection, matched, place_id, place_name, confidence, score = row[:9]
     verification, encoder, verifier, evidence, verdict, true_place, said_at, has_features = row[9:]
     match = MatchRecord(

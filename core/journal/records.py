@@ -100,7 +100,9 @@ class Retention:
     Attributes:
         match_days: for matches and their feedback; 0 keeps nothing at all.
         feature_days: for embedding and local features of queries with feedback; 0 keeps none.
+        inbox_days: for photos that visitors have sent to the inbox; 0 keeps none. Without a match none is kept either.
     """
 
     match_days: float = 180
     feature_days: float = 0
+    inbox_days: float = 0

@@ -14,6 +14,7 @@ from core.gallery.database.migrations import apply_migrations
 from core.gallery.database.port import Connection
 from core.gallery.database.sqlite import SqliteDatabase
 from core.gallery.storage import LOCAL, Storage, open_database
+from core.journal.inbox_rows import m005_inbox
 from core.journal.job_rows import m002_jobs
 from core.journal.match_rows import m001_matches
 from core.journal.outbox_rows import m004_outbox
@@ -22,11 +23,11 @@ from core.journal.reply_rows import m003_replies
 _NAME = "usage"
 USAGE_NAME = f"{_NAME}.sqlite3"
 
-_MIGRATIONS = (m001_matches, m002_jobs, m003_replies, m004_outbox)
+_MIGRATIONS = (m001_matches, m002_jobs, m003_replies, m004_outbox, m005_inbox)
 
 
 class UsageDatabase:
-    """The database of matches, feedback, jobs, replies to writes and events to be sent.
+    """The database of matches, feedback, jobs, replies to writes, events to be sent and photos of the inbox.
 
     Safe for several threads, processes and, with PostgreSQL, machines. It is created when it is first needed, so that
     searches work even if it cannot be written.

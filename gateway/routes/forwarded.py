@@ -35,6 +35,15 @@ from contracts.images import (
     PlacePageBody,
     PlaceSummaryBody,
 )
+from contracts.inbox import (
+    InboxDecision,
+    InboxOutcome,
+    InboxPage,
+    InboxParams,
+    InboxPhotoParams,
+    InboxReceipt,
+    InboxTerms,
+)
 from contracts.sample import SampleCollection, SampleParams
 from contracts.statistics import StatisticsParams, StatisticsReply, StatisticsTableParams
 from contracts.trash import (
@@ -46,7 +55,7 @@ from contracts.trash import (
     TrashParams,
 )
 from contracts.upload_plans import ManifestParams, PlanQuestion, PlanReply, TemplateParams
-from serving.openapi import form_body
+from serving.openapi import PHOTO_BODY, form_body
 from serving.roles import Role
 
 _LARGER_BODY = 1024 * 1024
@@ -70,7 +79,7 @@ class Forwarded:
         params: model of the query.
         body: model of the JSON body, which is read here, up to ``most_bytes``, before it is forwarded.
         most_bytes: see ``body``.
-        streamed: model of the form, which is forwarded unread.
+        streamed: OpenAPI of the body, which is forwarded unread.
         is_conditional: whether it accepts ``If-Match``.
         speaks: whether its texts follow ``Accept-Language``.
         is_long: whether it has the timeout of an upload.
@@ -175,8 +184,12 @@ ROUTES = (
               params=HealthParams),
     Forwarded("GET", _COLLECTION + "/matches", "list_matches", MANAGE, MatchPage, (404, 422, 503),
               "Recent matches, as numbers",
-              "The answers and their feedback, newest first. No photo is stored, and nothing that says who asked.",
+              "The answers and their feedback, newest first. No photo is among them, and nothing that says who asked.",
               params=MatchParams),
+    Forwarded("GET", _COLLECTION + "/inbox", "list_inbox", MANAGE, InboxPage, (404, 422, 503),
+              "Photos that visitors have sent",
+              "Photos of answers that were none, maybe or wrong, sent with the visitor's consent, newest first.",
+              params=InboxParams),
     Forwarded("GET", _COLLECTION + "/statistics", "get_statistics", MANAGE, StatisticsReply, (404, 422, 503),
               "How a collection is used",
               "Questions, answers and feedback of the last days, by day and by hour, and which places were "
@@ -232,6 +245,31 @@ ROUTES = (
               "Delete a place",
               "The place and all photos that show it.\n\n" + _UNDO,
               status=204, params=DeleteParams, is_long=True),
+    Forwarded("GET", "/inbox", "get_inbox_terms", MATCH, InboxTerms, (503,),
+              "Are photos taken, and for how long?",
+              "Tell the visitor before you send a photo, and send it only with their consent."),
+    Forwarded("POST", "/inbox", "send_photo", MATCH, InboxReceipt, (400, 404, 408, 413, 415, 422, 503),
+              "Send the photo of an answer that was none, maybe or wrong",
+              "The body is the photo itself, and `request_id` names the answer: one without a place, or one that "
+              "feedback calls wrong. The photo is reduced, loses its metadata, and is deleted after its time.",
+              status=201, params=InboxPhotoParams, streamed=PHOTO_BODY, is_about_answers=True),
+    Forwarded("DELETE", "/inbox", "withdraw_photos", MATCH, None, (404, 422, 503),
+              "Withdraw the consent and delete the photos of an answer",
+              "All photos that were sent for this answer. A photo about which the museum has decided is not in the "
+              "inbox any more.",
+              status=204, params=InboxPhotoParams),
+    Forwarded("GET", "/inbox/{entry}/photo", "get_inbox_photo", MANAGE, "image/jpeg", (404, 422, 503),
+              "A photo that a visitor has sent",
+              "The photo, without any metadata."),
+    Forwarded("POST", "/inbox/{entry}/decision", "decide", MANAGE, InboxOutcome, (404, 409, 422, 503),
+              "Say what a photo shows",
+              "A place (the photo is added to it), a new place (it is made with the photo), or nothing of the "
+              "collection. The decision becomes the feedback on the answer, and the photo leaves the inbox.",
+              body=InboxDecision, is_long=True, is_repeatable=False, accepts_key=True),
+    Forwarded("DELETE", "/inbox/{entry}", "delete_inbox_photo", MANAGE, None, (404, 409, 422, 503),
+              "Delete a photo",
+              "Without a decision.",
+              status=204),
     Forwarded("GET", "/trash", "list_trash", MANAGE, TrashPage, (422, 503),
               "What can be restored",
               "Deletions, newest first, and until when they can be undone.",
@@ -282,7 +320,7 @@ ROUTES = (
     Forwarded("POST", "/feedback", "give_feedback", MATCH, FeedbackReply, (404, 422, 503),
               "Report whether an answer was right",
               "Name the answer by its `request_id` and say: `right`, `wrong`, `other_place` (and which), "
-              "`not_in_collection`.\n\nSaid again, it replaces what was said before. The photo is never kept.",
+              "`not_in_collection`.\n\nSaid again, it replaces what was said before. No photo is kept with it.",
               body=FeedbackRequest, is_about_answers=True),
 )
 # fmt: on

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from contracts.collections import MAX_COLLECTION
 from contracts.images import IMAGE_ID_PATTERN, MAX_PLACE_ID
+from contracts.inbox import MAX_ENTRY
 from contracts.trash import TRASH_ID_PATTERN
 from gateway.routes.forwarded import ROUTES, Forwarded
 from gateway.routes.forwarding import GatewayDependency, forward
@@ -88,6 +89,9 @@ async def _check_image_id(image_id: Annotated[str, Path(pattern=IMAGE_ID_PATTERN
 async def _check_number(number: Annotated[int, Path(ge=0, le=1000)]) -> None: ...
 
 
+async def _check_entry(entry: Annotated[int, Path(ge=1, le=MAX_ENTRY)]) -> None: ...
+
+
 async def _check_place(place: Annotated[str, Path(min_length=1, max_length=MAX_PLACE_ID)]) -> None: ...
 
 
@@ -116,6 +120,7 @@ _PATH_CHECKS: dict[str, Any] = {
     "deletion_id": _check_deletion_id,
     "image_id": _check_image_id,
     "number": _check_number,
+    "entry": _check_entry,
 }
 
 

@@ -19,6 +19,7 @@ from services.retrieval.background.calibration_run import CalibrationRun
 from services.retrieval.background.calibrations import Calibrations
 from services.retrieval.background.checkups import Checkups, open_checkups
 from services.retrieval.background.collection_watch import CollectionWatch, watching
+from services.retrieval.background.inbox import PhotoInbox
 from services.retrieval.background.sample import Sample
 from services.retrieval.background.trash import Trash, emptying
 from services.retrieval.background.usage import Usage, open_usage
@@ -56,6 +57,7 @@ class RetrievalService:
         uploads: bound the uploads that are being received or wait.
         upload_turns: bounds the uploads that are processed at once.
         usage: stores the numbers of matches, and feedback.
+        inbox: takes photos that visitors send, for a curator to decide about.
         checkups: checks collections on request.
         calibrations: the stored calibrations of collections.
         calibration_jobs: running calibrations, at any replica.
@@ -74,6 +76,7 @@ class RetrievalService:
     uploads: BodySlots
     upload_turns: asyncio.Semaphore
     usage: Usage
+    inbox: PhotoInbox
     checkups: Checkups
     calibrations: Calibrations
     calibration_jobs: CalibrationJobs
@@ -178,6 +181,7 @@ async def open_service(
             uploads=BodySlots(settings.max_receiving, settings.max_uploads * settings.max_upload_bytes, settings.pace),
             upload_turns=asyncio.Semaphore(settings.max_uploads),
             usage=usage,
+            inbox=PhotoInbox(gallery, indexer, usage, index_workers, limits),
             checkups=checkups,
             calibrations=calibrations,
             calibration_jobs=CalibrationJobs(calibrations=calibrations, jobs=usage.jobs, audit=audit, new_run=new_run),

@@ -84,6 +84,13 @@ class RetrievalSettings(GallerySettings):
         description="allow a webhook in a private network, also without TLS; else its address must be public",
     )
 
+    inbox_days: float = Field(
+        default=0,
+        ge=0,
+        description="days for which photos are kept that visitors send because the answer was none, maybe or wrong; "
+        "0: none are taken",
+    )
+
     trash_days: float = Field(
         default=7, ge=0, description="days for which a deletion can be undone; 0: photos are deleted at once"
     )
@@ -185,8 +192,8 @@ class RetrievalSettings(GallerySettings):
 
     @property
     def retention(self) -> Retention:
-        """How long matches and features are kept."""
-        return Retention(self.match_log_days, self.feedback_features_days)
+        """How long matches, features and photos of the inbox are kept."""
+        return Retention(self.match_log_days, self.feedback_features_days, self.inbox_days)
 
     @property
     def image_limits(self) -> ImageLimits:

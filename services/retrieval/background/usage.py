@@ -15,6 +15,7 @@ from core.errors import GalleryUnavailable, UnknownMatch
 from core.gallery import PlaceSummary, Storage
 from core.journal import (
     FeedbackVerdict,
+    Inbox,
     Jobs,
     MatchRecord,
     Outbox,
@@ -50,6 +51,7 @@ class Usage:
         jobs: background jobs, stored in the same database.
         repeated_writes: replies to writes, likewise.
         outbox: events to be sent, likewise.
+        inbox: photos that a curator decides about, likewise.
         workers: the thread that reads and writes it.
     """
 
@@ -59,6 +61,7 @@ class Usage:
         self._replies = Replies(database)
         self.repeated_writes = RepeatedWrites(self._replies, workers)
         self.outbox = Outbox(database)
+        self.inbox = Inbox(database, retention)
         self.workers = workers
         self._log = UsageLog(database, retention)
         self._recent = BoundedCache[str, QueryFeatures](RECENT_BYTES, lambda features: features.byte_size)
@@ -146,20 +149,20 @@ class Usage:
         """Delete expired records, now and every hour."""
         while True:
             try:
-                given_up, forgotten = await self.workers.run(self._forget, time.time())
+                given_up, photos, forgotten = await self.workers.run(self._forget, time.time())
                 if given_up:
                     logger.error("%d events are given up: the webhook did not receive them in a day", given_up)
-                if forgotten:
-                    logger.info("forgot %d matches after their time", forgotten)
+                if forgotten or photos:
+                    logger.info("forgot %d matches and %d photos of the inbox after their time", forgotten, photos)
             except GalleryUnavailable as exc:
                 logger.warning("expired records stay for another hour: %s", exc)
             await asyncio.sleep(_FORGETTING_EVERY_S)
 
-    def _forget(self, now: float) -> tuple[int, int]:
-        """Delete expired replies, events and matches; return how many events and matches."""
+    def _forget(self, now: float) -> tuple[int, int, int]:
+        """Delete expired replies, events, photos and matches; return how many events, photos and matches."""
         self._replies.forget(now)
-        given_up = self.outbox.give_up(now)
-        return given_up, self._log.forget(now)  # at last, because it overwrites what was deleted
+        given_up, photos = self.outbox.give_up(now), self.inbox.forget(now)
+        return given_up, photos, self._log.forget(now)  # at last, because it overwrites what was deleted
 
 
 @asynccontextmanager

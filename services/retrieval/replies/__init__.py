@@ -1,7 +1,7 @@
 """Translates values of core to models of contracts.
 
 gallery      images, places and collections
-collections  check-ups, matches and drift
+collections  check-ups, matches, inbox and drift
 statistics   how a collection is used, also as CSV
 texts        which of a place's texts a reader gets
 markdown     descriptions as HTML

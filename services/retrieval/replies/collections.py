@@ -16,11 +16,13 @@ from contracts.collections import (
     WeekBody,
 )
 from contracts.feedback import FeedbackReply, MatchRecordBody
+from contracts.inbox import InboxEntryBody, InboxPage, InboxReceipt
 from core import journal
 from core.gallery_health import HealthReport, Listing
-from core.journal import StoredMatch
+from core.journal import InboxEntry, StoredMatch
 from core.journal.drift import Drift, Share
 from services.retrieval.background.checkups import Checkup
+from serving.path_prefix import link
 
 _WEEKS = 60
 
@@ -41,6 +43,25 @@ def health_reply(collection: str, checkup: Checkup, limit: int) -> HealthReply:
 def match_page(matches: Sequence[StoredMatch], next_cursor: str | None) -> MatchPage:
     """Translate one page of matches."""
     return MatchPage(matches=[_match_entry(match) for match in matches], next_cursor=next_cursor)
+
+
+def inbox_page(days: float, entries: Sequence[InboxEntry], next_cursor: str | None) -> InboxPage:
+    """Translate one page of the inbox."""
+    bodies = [
+        InboxEntryBody(
+            id=entry.number,
+            kept_until=_time(entry.kept_until),
+            photo_url=link(f"/inbox/{entry.number}/photo"),
+            match=_match_entry(entry.stored),
+        )
+        for entry in entries
+    ]
+    return InboxPage(days=days, entries=bodies, next_cursor=next_cursor)
+
+
+def inbox_receipt(kept_until: float) -> InboxReceipt:
+    """Say until when a photo is kept."""
+    return InboxReceipt(kept_until=_time(kept_until))
 
 
 def match_record(body: MatchRecordBody) -> journal.MatchRecord:

@@ -34,9 +34,12 @@ CHANGES = {
     "POST /trash/{deletion_id}/restore": "trash.restore",
     "DELETE /trash": "trash.empty",
     "DELETE /trash/{deletion_id}": "trash.empty",
+    "POST /inbox/{entry}/decision": "inbox.decide",
+    "DELETE /inbox/{entry}": "inbox.delete",
 }
 # What visitors leave behind is theirs, and has records of its own.
 NO_CHANGES = {"POST /search", "POST /index/known", "POST /index/plan", "POST /matches", "POST /feedback"}
+NO_CHANGES |= {"POST /inbox", "DELETE /inbox"}
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

@@ -97,6 +97,19 @@ def test_feedback_is_sent_and_signed(tmp_path: Path, receiver: Receiver, is_genu
     assert not is_genuine(received.headers, received.body, "whsec_" + base64.b64encode(bytes(32)).decode())
 
 
+def test_a_curators_decision_is_feedback_too(tmp_path: Path, receiver: Receiver):
+    """What the inbox decides about an answer is sent like what a visitor says, and the photo is not."""
+    with service(tmp_path, receiver.port, inbox_days=14) as client:
+        client.post("/collections", json={"name": "default"})
+        client.post("/matches", json={"matches": [a_match(matched=False)]})
+        client.post("/inbox", params={"request_id": "r1"}, content=encode(draw_place(1)))
+        (entry,) = client.get("/collections/default/inbox").json()["entries"]
+        client.post(f"/inbox/{entry['id']}/decision", json={"shows": "nothing"})
+        event = event_of(receiver.next())
+
+    assert (event.type, event.data.request_id, event.data.verdict) == ("feedback.given", "r1", "not_in_collection")
+
+
 def test_an_event_is_sent_again_until_it_is_acknowledged(
     tmp_path: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ):
