@@ -48,7 +48,9 @@ async function viewOf({ segments }) {
   if (isVisitor()) return (await import("./page/gate.js")).gateView;
   if (page === "status") return (await import("./status/view.js")).statusView;
   if (!collection) return (await import("./collections/list.js")).collectionsView;
-  if (kind === "statistics") return (await fetched(import("./collections/statistics.js"), useWords("statistics/"))).statisticsView;
+  if (kind === "inbox" || kind === "statistics") {
+    return (await fetched(import(`./collections/${kind}.js`), useWords(`${kind}/`)))[`${kind}View`];
+  }
   if (kind === "poster" || sheet === "label") {
     return (await fetched(import("./collections/poster.js"), styled("style/poster.css"), useWords("poster/"))).posterView;
   }

@@ -25,9 +25,10 @@ def snapshot(place: str) -> bytes:
     return encode(see_again(_photograph(place), seed=4).image)
 
 
-def stranger() -> bytes:
-    """A photo of a place that is in no gallery."""
-    return encode(draw_place(991, (800, 600)))
+def stranger(*, seen_again: bool = False) -> bytes:
+    """A photo of a place that is in no gallery; or another one of it, from another angle and in another light."""
+    scene = draw_place(991, (800, 600))
+    return encode(see_again(scene, seed=4).image if seen_again else scene)
 
 
 def fill(product: Product, collection: str) -> None:

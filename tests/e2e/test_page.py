@@ -18,6 +18,7 @@ VIEWS = (
     "#/collections",
     "#/collections/seen",
     "#/collections/seen/places/Rocket",
+    "#/collections/seen/inbox",
     "#/collections/seen/statistics",
     "#/collections/seen/table",
     "#/exhibit/seen/Rocket",

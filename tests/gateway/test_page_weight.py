@@ -28,6 +28,7 @@ VIEWS = {
     "collections": (("collections/list.js", *DESK), 92, 38),
     "collection": (("collections/collection.js", *PLACES), 100, 42),
     "place": (("collections/place.js", *PLACES), 100, 42),
+    "inbox": (("collections/inbox.js", "language/inbox/zh.js", *DESK), 92, 38),
     "statistics": (
         ("collections/statistics.js", "style/statistics.css", "language/statistics/zh.js", *DESK),
         92,

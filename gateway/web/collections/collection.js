@@ -145,6 +145,7 @@ function manageButtons(collection, queue, tell) {
     "div",
     { class: "row manage" },
     h("a", { class: "button", href: address("collections", collection, "poster") }, icon("qr"), t("collection.qr")),
+    h("a", { class: "button", href: address("collections", collection, "inbox") }, t("collection.inbox")),
     h("a", { class: "button", href: address("collections", collection, "statistics") }, t("collection.statistics")),
     button("pencil", "collection.rename", ({ rename }) => rename(collection, isReceiving())),
     button("bin", "collection.delete", ({ remove }) => remove(collection), "button danger"),

@@ -1,4 +1,4 @@
-/** Recent answers to visitors, as numbers: no photo is stored. */
+/** Recent answers to visitors, as numbers, without their photos. */
 
 import { h } from "../page/dom.js";
 import { currentLanguage, percent, t, when } from "../page/language.js";

@@ -1,4 +1,4 @@
-/** How a collection is used: figures, plots and tables of the answers on record. No photo is stored. */
+/** How a collection is used: figures, plots and tables of the answers on record, without their photos. */
 
 import { ApiError, collectionPath, json } from "../page/api.js";
 import { errorNotice, loadingNotice } from "../page/dialogs.js";

@@ -28,6 +28,10 @@ export function answerPanel(session, ask) {
   const others = considered(reply);
   const compare = (index) =>
     openFetched(() => [import("./comparison.js")], ({ openComparison }) => openComparison(photos, reply.candidates, index));
+  const consent = h("div", { class: "views", hidden: true });
+  const seekConsent = () =>
+    import("./consent.js").then(({ askForPhoto }) => askForPhoto(session, consent)).catch(() => {}); // nothing is sent then
+  if (!reply.matched || session.feedback) seekConsent();
   return h(
     "div",
     { class: `answer ${reply.matched ? "found" : "unknown"}` },
@@ -51,7 +55,8 @@ export function answerPanel(session, ask) {
     ),
     photo.isVisible && photo.blob && isCanvasTrue() && partButton(photo, ask),
     isUncertain(reply) && session.takesView && anotherView(session),
-    session.takesFeedback && feedbackPanel(session, compare),
+    session.takesFeedback && feedbackPanel(session, compare, seekConsent),
+    consent,
     others.length > 0 &&
       h(
         "section",

@@ -19,8 +19,9 @@ const giveFeedback = (requestId, verdict, placeId = null) =>
 /**
  * @param {MatchSession} session with an answer; keeps the feedback when the language changes
  * @param {(index: number) => void} open the comparison with a candidate
+ * @param {() => void} onsaid called when the server has the feedback
  */
-export function feedbackPanel(session, open) {
+export function feedbackPanel(session, open, onsaid) {
   const { reply } = session;
   const maybe = reply.answer === "maybe" ? reply.candidates[0].place.id : null;
   const others = reply.matched || maybe ? reply.candidates.slice(1) : reply.candidates;
@@ -42,7 +43,9 @@ export function feedbackPanel(session, open) {
     show(name === "wrong" ? "feedback.which" : "feedback.thanks");
     try {
       await giveFeedback(reply.request_id, verdict, placeId);
-      if (session.reply === reply) session.keep().catch(() => {}); // only a reload would lose it
+      if (session.reply !== reply) return;
+      session.keep().catch(() => {}); // only a reload would lose it
+      onsaid();
     } catch (error) {
       if (session.reply !== reply) return;
       session.feedback = before;

@@ -35,6 +35,7 @@ export default {
   "sample.ready": "The sample collection is ready.",
 
   "collection.qr": "QR code",
+  "collection.inbox": "Inbox",
   "collection.statistics": "Statistics",
   "collection.rename": "Rename",
   "collection.delete": "Delete",

@@ -34,6 +34,7 @@ export default {
   "sample.ready": "示例图库已就绪。",
 
   "collection.qr": "二维码",
+  "collection.inbox": "收件箱",
   "collection.statistics": "统计",
   "collection.rename": "重命名",
   "collection.delete": "删除",

@@ -1,0 +1,23 @@
+/** 收件箱的简体中文，打开时才加载。键与 en.js 相同。 */
+export default {
+  "inbox.title": "收件箱",
+  "inbox.off": "目前不接收照片。例如设置 M1_INBOX_DAYS=14 后，未认出、没有把握或认错时，会询问游客能否让馆方将照片保留 14 天。",
+  "inbox.text.other": "这些照片未认出、没有把握或认错，由游客发送。每张最多保留 {count} 天。您的判断会作为对该次结果的反馈。",
+  "inbox.none": "没有待处理的照片。",
+  "inbox.photo": "{when} 的照片",
+  "inbox.until": "保留至{day}",
+  "inbox.refused": "没有确定的结果",
+  "inbox.answered": "结果：{name}",
+  "inbox.nearest": "是“{name}”",
+  "inbox.place": "是其他展品…",
+  "inbox.place.title": "是哪件展品？",
+  "inbox.new": "是新展品…",
+  "inbox.new.title": "新展品的名称是什么？",
+  "inbox.new.add": "添加",
+  "inbox.nothing": "不在图库中",
+  "inbox.delete": "删除",
+  "inbox.added": "已添加到“{name}”。",
+  "inbox.recorded": "已记录：不在图库中。",
+  "inbox.deleted": "已删除。",
+  "error.unknown_inbox_photo": "这张照片已不在收件箱中",
+};
