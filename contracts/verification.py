@@ -164,6 +164,11 @@ class DecisionBody(BaseModel):
         default=None,
         description="share of questions about nothing in the collection that may be answered with `match` or `maybe`",
     )
+    rule_fitted: bool = Field(
+        default=True,
+        description="false: the built-in rule was fitted to no answers of these models, so that without a valid "
+        "calibration the confidence is the verifier's own",
+    )
 
 
 class RankedVerdict(BaseModel):

@@ -67,12 +67,14 @@ class Answer:
         decision: the answer.
         contributions: what each signal added to the decision's score; empty where nothing was verified.
         acceptance: the threshold that was used.
+        rule_fitted: whether the rule was fitted to answers of these models.
     """
 
     order: tuple[int, ...]
     decision: Decision
     contributions: dict[str, float]
     acceptance: Acceptance
+    rule_fitted: bool
 
 
 def decide(
@@ -111,11 +113,11 @@ def decide(
             photos=max(photos or 0, len(places_by_photo), 1),
             default=of_style(style_threshold),
         )
-    rule = rule_for(models.encoder, models.verifier)
+    rule = rule_for(models.encoder, models.verifier, models.prompt_style)
     ranking = rank(pairs, rule, acceptance, location)
     evidence = ranking.decision.evidence
     contributions = {} if evidence is None else rule.contributions(evidence) | {"bias": rule.bias}
-    return Answer(ranking.order, ranking.decision, contributions, acceptance)
+    return Answer(ranking.order, ranking.decision, contributions, acceptance, rule.fitted)
 
 
 def rank(

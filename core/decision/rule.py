@@ -1,8 +1,9 @@
 """The rule from evidence to score: a weighted sum, so that every answer can be explained."""
 
 import hashlib
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
@@ -11,6 +12,7 @@ from core.decision.evidence import SIGNALS, PlaceEvidence
 
 _FILE = "rules.toml"
 _DEFAULT = "default"
+_STYLE = re.compile(r"asked in (\S+) [0-9a-f]+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,14 @@ class DecisionRule:
         weights: log-odds per unit of each signal, in the order of ``SIGNALS``.
         margin_floor: see ``core.decision.evidence.gather``.
         rival_floor: likewise.
+        fitted: whether the numbers were fitted to answers of these models.
     """
 
     bias: float
     weights: tuple[float, ...]
     margin_floor: float = 0.0
     rival_floor: float = -12.0
+    fitted: bool = field(default=True, repr=False)  # says nothing about the numbers, which alone make the digest
 
     @property
     def counts_rivals(self) -> bool:
@@ -45,10 +49,19 @@ class DecisionRule:
         }
 
 
-def rule_for(encoder: str, verifier: str) -> DecisionRule:
-    """The shipped rule for two models, by their fingerprints; pairs without one of their own share the default."""
+def rule_for(encoder: str, verifier: str, prompt_style: str | None = None) -> DecisionRule:
+    """Return the shipped rule for two models; models without one of their own share the default.
+
+    Args:
+        encoder: fingerprint.
+        verifier: fingerprint.
+        prompt_style: as ``Verifier.style`` gives it; None is the one that the verifier's fingerprint names.
+    """
     rules = _shipped()
-    return rules.get(f"{encoder.split(' ')[0]} {verifier.split(' ')[0]}", rules[_DEFAULT])
+    pair = f"{_first_word(encoder)} {_first_word(verifier)}"
+    named = _STYLE.search(verifier)
+    style = _first_word(prompt_style) if prompt_style else named[1] if named else ""
+    return rules.get(f"{pair} {style}") or rules.get(pair) or rules[_DEFAULT]
 
 
 def models_in_use(encoder: str, verifier: str, prompt_style: str | None) -> Models:
@@ -59,7 +72,11 @@ def models_in_use(encoder: str, verifier: str, prompt_style: str | None) -> Mode
         verifier: fingerprint.
         prompt_style: as ``Verifier.style`` gives it.
     """
-    return Models(encoder, verifier, prompt_style, _digest(rule_for(encoder, verifier)))
+    return Models(encoder, verifier, prompt_style, _digest(rule_for(encoder, verifier, prompt_style)))
+
+
+def _first_word(text: str) -> str:
+    return text.partition(" ")[0]
 
 
 @cache
@@ -77,6 +94,7 @@ def _shipped() -> dict[str, DecisionRule]:
             tuple(float(values.get(signal, 0.0)) for signal in SIGNALS),
             values.get("margin_floor", 0.0),
             values.get("rival_floor", -12.0),
+            values.get("fitted", True),
         )
         for name, values in read.items()
     }

@@ -127,6 +127,7 @@ async def _probe(app: FastAPI) -> ReadyBody:
         "device": device.reason if (device := device_of(engine.verifier)) else "elsewhere",
         "photos_at_work": engine.gate.inside,
         "photos_at_most": engine.gate.capacity,
+        "decision_rule_fitted": engine.rule_fitted,
     }
     servers = engine.verifier.servers if isinstance(engine.verifier, AsksServers) else ()
     if servers:

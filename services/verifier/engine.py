@@ -50,6 +50,7 @@ class Verified:
         decision: computed from the ranking.
         contributions: what every signal added to the decision's score.
         acceptance: the threshold of the decision, and what set it.
+        rule_fitted: whether the decision's rule was fitted to answers of these models.
         dropped: ids of the other candidates: deleted in the meantime, with an unreadable photo, or without a verdict.
         explanation: of the ranking and the decision, if requested.
     """
@@ -58,6 +59,7 @@ class Verified:
     decision: Decision
     contributions: dict[str, float]
     acceptance: Acceptance
+    rule_fitted: bool
     dropped: list[str]
     explanation: Explanation | None = None
 
@@ -122,6 +124,12 @@ class VerifierEngine:
         timer.include(spent.wall_s, spent.cpu_s)
         return verified
 
+    @property
+    def rule_fitted(self) -> bool | None:
+        """Whether the decision rule was fitted to answers of these models; None until the gallery is open."""
+        encoder = self._gallery.encoder_if_open
+        return None if encoder is None else rule_for(encoder, self.verifier.fingerprint).fitted
+
     async def prove(self) -> None:
         """Check whether the verifier's replies can be read again."""
         try:
@@ -165,6 +173,7 @@ class VerifierEngine:
             decision=answer.decision,
             contributions=answer.contributions,
             acceptance=answer.acceptance,
+            rule_fitted=answer.rule_fitted,
             dropped=list(
                 dict.fromkeys(candidate.image_id for candidate in request.candidates if candidate.image_id not in seen)
             ),

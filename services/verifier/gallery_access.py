@@ -92,6 +92,12 @@ class GalleryAccess:
         """Return the fingerprint of the encoder that made the gallery."""
         return str(self._ask(lambda gallery: gallery.fingerprint))
 
+    @property
+    def encoder_if_open(self) -> str | None:
+        """The fingerprint of the encoder that made the gallery, without waiting; None while it is not open."""
+        gallery = self._gallery
+        return None if gallery is None else str(gallery.fingerprint)
+
     def feature_uses(self) -> tuple[int, int]:
         """Return the cache hits and misses of local features since the gallery was opened."""
         gallery = self._gallery  # without the lock, which is held while the gallery is being opened

@@ -197,6 +197,7 @@ def _decision_body(verified: Verified) -> DecisionBody | None:
         stale_because=acceptance.stale_because,
         maybe_threshold=acceptance.maybe_threshold,
         maybe_target=None if acceptance.maybe_threshold is None else MAYBE_TARGET,
+        rule_fitted=verified.rule_fitted,
     )
 
 

@@ -1,16 +1,22 @@
 """The benchmark of the promise: false answers to questions of one to five photos."""
 
+import argparse
 import json
+import tomllib
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes.images import draw_place, see_again
 
 from benchmarks import decision
+from benchmarks.decision_queries import AskedModels
 from core.calibration.calibration import Models, calibrate
 from core.calibration.samples import Sample
 from core.decision.evidence import SIGNALS
+from scripts.tiny_models.dino import build_dinov3
+from scripts.tiny_models.qwen_vl import build_qwen_vl
 
 
 @pytest.mark.parametrize("photos", [1, 2, 3, 4, 5])
@@ -86,3 +92,72 @@ def test_the_figures_of_one_to_five_photos_are_printed_with_their_bar(tmp_path: 
     by_photos = [(row[0], row[1]) for row in rows if len(row) > 2 and row[0] in "12345" and row[1].endswith("%")]
     assert by_photos == [(str(photos), target) for target in ("1%", "2%", "5%") for photos in range(1, 6)] * 3
     assert printed.count("1 to 5 photos within the interval    1.000   >= 0.95   kept") == 3
+
+
+GPU_MODELS = ("--encoder", "dinov3", "--verifier", "qwen3-vl")
+
+
+def asked(work: Path, *options: str) -> AskedModels:
+    parser = argparse.ArgumentParser()
+    AskedModels.add_options(parser)
+    arguments = parser.parse_args(options)
+    arguments.work_dir, arguments.time_budget = work, 2.5
+    return AskedModels.of(arguments)
+
+
+def test_other_models_get_a_table_of_their_own(tmp_path: Path, capsys):
+    """One command fits the rule of two models, and prints what belongs into core/decision/rules.toml."""
+    models = asked(tmp_path, *GPU_MODELS)
+    models.work.mkdir()
+    for name in decision.SETS:
+        record_set(name, models.work, np.random.default_rng(1))
+
+    folders = ["--eval-dir", str(tmp_path), "--work-dir", str(tmp_path)]
+    status = decision.main([*folders, "--time-budget", "2.5", *GPU_MODELS])
+
+    printed = capsys.readouterr().out
+    rules = tomllib.loads(printed[printed.index('["dinov3 qwen3-vl"]') :])
+    rule = rules["dinov3 qwen3-vl"]
+    assert (status, set(rule)) == (
+        0,
+        {"bias", "verdict", "rival", "agreeing", "location", "margin_floor", "rival_floor"},
+    )
+    assert rule["verdict"] > 0
+    assert (rule["agreeing"], rule["location"]) == (0.5, 1.0)  # what single photos cannot tell
+    assert "kept" not in printed  # the bars are those of the default models
+
+
+def test_models_and_options_are_not_mixed(tmp_path: Path):
+    """Answers of other options, or in another style, lie elsewhere."""
+    works = [
+        asked(tmp_path, *models, *options).work
+        for models in ([], GPU_MODELS)
+        for options in ([], ["--verifier-options", '{"model": "a"}'], ["--prompt-style", "reranker"])
+    ]
+    assert len(set(works)) == 6
+    assert works[0] == tmp_path  # the default models and options
+    assert asked(tmp_path, *GPU_MODELS, "--prompt-style", "reranker").name == "dinov3 qwen3-vl reranker"
+
+
+def test_answers_of_a_gpus_models_are_measured(tmp_path: Path):
+    """A gallery by DINOv3, verdicts of Qwen3-VL: a row for every question, known, left out and unknown."""
+    photos = tmp_path / "museum"
+    photos.mkdir()
+    rows = ["file,place_id,role"]
+    for seed, place in enumerate(["one", "two", "three", ""]):
+        for role in ("db", "query") if place else ("query",):
+            see_again(draw_place(seed), role == "query").image.save(photos / f"{role}{seed}.jpg")
+            rows.append(f"{role}{seed}.jpg,{place},{role}")
+    (photos / "manifest.csv").write_text("\n".join(rows))
+    options = {
+        "--encoder-options": {"model": str(build_dinov3(tmp_path / "dino"))},
+        "--verifier-options": {"model": str(build_qwen_vl(tmp_path / "qwen")), "query_tokens": 16},
+    }
+    models = asked(
+        tmp_path, *GPU_MODELS, *(text for name, value in options.items() for text in (name, json.dumps(value)))
+    )
+    queries = models.measured(photos)
+    assert [query.kind for query in queries] == ["known", "left out"] * 3 + ["unknown"]
+    assert all(len(query.places) == 3 - (query.kind == "left out") for query in queries)
+    assert np.isfinite(np.concatenate([query.signals for query in queries])).all()
+    assert [query.places for query in models.measured(photos)] == [query.places for query in queries]

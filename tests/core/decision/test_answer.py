@@ -180,6 +180,42 @@ def test_a_decision_uses_the_collections_calibration():
     assert (uncalibrated.acceptance.state, uncalibrated.decision.threshold) == ("none", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "verifier", "style", "is_fitted"),
+    [
+        ("embedded (x)", "geometric (y)", None, True),
+        ("dinov3 (x)", "qwen3-vl (y; asked in simple 0123abcd)", None, False),
+        ("dinov3 (x)", "qwen3-vl (y; asked in reranker 0123abcd)", None, False),
+        ("another (x)", "geometric (y)", None, False),
+    ],
+)
+def test_an_answer_says_whether_its_rule_was_fitted(encoder: str, verifier: str, style: str | None, is_fitted: bool):
+    """Without weights nobody fitted a rule for the models of a GPU; until then the answer says so."""
+    models = models_in_use(encoder, verifier, style)
+    assert decide([judged("a", 0.9)], CollectionsOnRecord(MODELS), "museum", models).rule_fitted is is_fitted
+
+
+def test_a_style_may_have_a_rule_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    """The style of the call goes before the verifier's own, and one without a rule has that of its models."""
+    rules = {name: DecisionRule(float(number), ()) for number, name in enumerate(("default", "a b", "a b own"))}
+    monkeypatch.setattr("core.decision.rule._shipped", lambda: rules)
+    asked_in_own = "b (w; asked in own 0123abcd)"
+    found = {
+        "no style": rule_for("a (v)", "b (w)"),
+        "the verifier's": rule_for("a (v)", asked_in_own),
+        "the call's": rule_for("a (v)", "b (w; asked in simple 0123abcd)", "own 4567"),
+        "another call's": rule_for("a (v)", asked_in_own, "simple 4567"),
+        "other models": rule_for("c (v)", asked_in_own),
+    }
+    assert {name: rule.bias for name, rule in found.items()} == {
+        "no style": 1.0,
+        "the verifier's": 2.0,
+        "the call's": 2.0,
+        "another call's": 1.0,
+        "other models": 0.0,
+    }
+
+
 def test_a_decision_takes_the_conditions_from_the_pairs():
     """Nothing is promised for more places than were measured with, nor for more photos than the samples suffice for."""
     many = [judged(f"place {number}", 0.9) for number in range(6)]
