@@ -2,6 +2,7 @@
 
 retrieval/        M1: a photo to candidates, and the gallery
 verifier/         M3: a photo and its candidates to ranked verdicts
+device_metrics    metrics of the device that a model runs on
 errors            core's errors as HTTP answers
 gallery_settings  where the gallery is kept, for both
 lost_device       ends a process whose device has failed

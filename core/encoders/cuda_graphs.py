@@ -132,6 +132,11 @@ class GraphedNetwork:
         self._recordings: dict[tuple[int, ...], Recording] = {}
         self._recordable = [faster, network] if faster else [network]
 
+    @property
+    def recorded(self) -> int:
+        """Number of recordings."""
+        return len(self._recordings)
+
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         """Run [n, ...]; the result is a copy that later calls do not change."""
         count = len(pixels)

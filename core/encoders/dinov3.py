@@ -5,6 +5,7 @@ local features; a geometric verifier computes its own.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
@@ -21,6 +22,7 @@ from core.encoders.preprocess import OFFICIAL_PROCESSORS, preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 from core.runtime.bounded_forward import BoundedForward
+from core.runtime.device_use import DeviceUse
 from core.runtime.devices import DeviceChoice, attend_without_plans, choose_device
 from core.runtime.model_files import (
     PROCESSOR_FILES,
@@ -49,6 +51,7 @@ class DinoV3Encoder:
         fingerprint: names the weights by content, so that the same weights from a hub, a mirror or a folder, in
             bfloat16 or float32, are one embedding space.
         device: where it runs and why.
+        device_use: counts of its passes.
         preprocessing: how photos become pixels.
         photo_side: see ``core.encoders.base.Encoder``.
     """
@@ -112,6 +115,10 @@ class DinoV3Encoder:
                     torch.zeros(1, 3, side, side, device=self.device.device, dtype=self.device.dtype)
                 )
         self._forward = BoundedForward(self._encode_batch, max_batch)
+        graphed = self._network if isinstance(self._network, GraphedNetwork) else None
+        self.device_use = DeviceUse(
+            self.device, (self._forward.limit,), lambda: 0 if graphed is None else graphed.recorded
+        )
         self._lock = Lock()
         size, earlier = f"{config.model_type}-{config.hidden_size}x{config.num_hidden_layers}", digest_of_files(folder)
         self.fingerprint = EncoderFingerprint(
@@ -156,8 +163,11 @@ class DinoV3Encoder:
     @torch.inference_mode()
     def run_network(self, pixels: torch.Tensor) -> torch.Tensor:
         """Run preprocessed photos as one batch: [n, 3, H, W] on the device to float32 [n, D], rows of L2 norm 1."""
+        asked = time.perf_counter()
         with self._lock:
-            return self._network(pixels.to(self.device.dtype))
+            self.device_use.add_waiting(time.perf_counter() - asked)
+            with self.device_use.counting():
+                return self._network(pixels.to(self.device.dtype))
 
     @torch.inference_mode()
     def _encode_batch(self, images: Sequence[Image.Image]) -> torch.Tensor:

@@ -14,6 +14,7 @@ downloads        how far a download is, and whether it fits and arrived whole
 model_files      reads configuration and weight files
 network_digest   identifies a loaded network by what moves its output
 one_process      refuses use in a forked process
+device_use       counts passes, their time, waiting and memory
 bounded_forward  splits a batch that does not fit into the device's memory
 combining        runs what several threads ask for together
 bounded_cache    a cache bounded by bytes

@@ -18,7 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class BatchLimit:
-    """How many inputs go through a network at once; fewer for some minutes after the device ran out of memory."""
+    """How many inputs go through a network at once; fewer for some minutes after the device ran out of memory.
+
+    Attributes:
+        halvings: how often it was halved.
+    """
 
     def __init__(
         self, most: int, *, recovers_after_s: float = RECOVERS_AFTER_S, clock: Callable[[], float] = time.monotonic
@@ -30,6 +34,7 @@ class BatchLimit:
             recovers_after_s: how long a smaller size is kept.
             clock: seconds that pass.
         """
+        self.halvings = 0
         self._most = most
         self._now = most
         self._until_s = 0.0
@@ -45,6 +50,7 @@ class BatchLimit:
 
     def halve(self, failed: int) -> None:
         """Keep batches to half of ``failed`` inputs, which did not fit, for some minutes."""
+        self.halvings += 1
         self._now = max(1, min(self._now, failed // 2))
         self._until_s = self._clock() + self._recovers_after_s
         logger.warning(

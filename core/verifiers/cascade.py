@@ -9,6 +9,7 @@ from core.errors import BackendUnavailable, InvalidRequest, NoVerdict
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import raise_if_cancelled
+from core.runtime.device_use import DeviceUse, device_use_of
 from core.runtime.devices import DeviceChoice, device_of
 from core.verifiers import VERIFIERS
 from core.verifiers.base import (
@@ -112,6 +113,11 @@ class CascadeVerifier:
     def device(self) -> DeviceChoice | None:
         """The second verifier's device; the first one's if the second runs in another process."""
         return device_of(self._second) or device_of(self._first)
+
+    @property
+    def device_use(self) -> DeviceUse | None:
+        """What the second verifier does on its device; None if it runs in another process."""
+        return device_use_of(self._second)
 
     @property
     def queries_at_once(self) -> int:

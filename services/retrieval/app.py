@@ -17,9 +17,11 @@ from core.encoders import ENCODERS
 from core.encoders.base import Encoder
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.gallery import Gallery
+from core.runtime.device_use import device_use_of
 from core.runtime.devices import device_of
 from core.runtime.downloads import Downloads
 from core.runtime.threads import limit_threads
+from services.device_metrics import DeviceMetrics
 from services.errors import CORE_ERRORS
 from services.lost_device import Watch, ending_where_lost
 from services.memory_trimming import trimming_memory
@@ -62,6 +64,8 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
                 stack.callback(gallery.close)
                 app.state.encoder = loaded
                 metrics.registry.register(VectorEngineMetrics(metrics.process, gallery))
+                if (use := device_use_of(loaded)) is not None:
+                    metrics.registry.register(DeviceMetrics(metrics.process, use))
                 return await stack.enter_async_context(
                     open_service(
                         encoder=loaded,

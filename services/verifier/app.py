@@ -9,11 +9,13 @@ from fastapi import FastAPI
 
 from contracts.health import ReadyBody, ReadyCode, VersionBody
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
+from core.runtime.device_use import device_use_of
 from core.runtime.devices import device_of
 from core.runtime.downloads import Downloads
 from core.runtime.threads import limit_threads
 from core.verifiers import VERIFIERS
 from core.verifiers.base import AsksServers, RemembersPhotos, Verifier, WarmsUp, queries_at_once
+from services.device_metrics import DeviceMetrics
 from services.errors import CORE_ERRORS
 from services.lost_device import Watch, ending_where_lost
 from services.memory_trimming import trimming_memory
@@ -89,6 +91,8 @@ def _watch(metrics: Metrics, engine: VerifierEngine, gallery: GalleryAccess) -> 
     if isinstance(engine.verifier, RemembersPhotos):
         for name, cache in engine.verifier.caches.items():
             metrics.watch_cache(name, cache.uses)
+    if (use := device_use_of(engine.verifier)) is not None:
+        metrics.registry.register(DeviceMetrics(metrics.process, use))
     if isinstance(engine.verifier, AsksServers):
         metrics.registry.register(ServerMetrics(metrics.process, engine.verifier))
 

@@ -10,7 +10,9 @@ from in_process import AppClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.gallery.vectors.port import Lag
+from core.runtime.device_use import DeviceMemory
 from core.verifiers.base import ServerState
+from services.device_metrics import DeviceMetrics
 from services.retrieval.vector_engine_metrics import VectorEngineMetrics
 from services.verifier.server_metrics import ServerMetrics
 
@@ -43,6 +45,13 @@ class Leading:
     vector_lag = Lag(waiting=1)
 
 
+class Computing:
+    """As a model on a GPU."""
+
+    passes, halvings, graphs, busy_s, waiting_s = 1, 0, 6, 0.1, 0.0
+    memory = DeviceMemory(allocated=1, reserved=2, free=3, total=5)
+
+
 @pytest.fixture
 def told(filled: AppClient) -> dict[str, set[str]]:
     """The labels of every sample that the product tells after a match, by its name."""
@@ -51,6 +60,7 @@ def told(filled: AppClient) -> dict[str, set[str]]:
     families = [
         *text_string_to_metric_families(filled.get("/metrics").text),
         *ServerMetrics("verifier", Asking()).collect(),
+        *DeviceMetrics("verifier", Computing()).collect(),
         *VectorEngineMetrics("retrieval", Leading()).collect(),
     ]
     for family in families:

@@ -1,5 +1,6 @@
 """The whole product with the models of the GPU path: the real loading code, on tiny random weights."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,6 +97,25 @@ def test_operators_see_that_gallery_photos_are_remembered(product: AppClient):
     ask(product)
 
     assert hits() == before + 4
+
+
+def test_operators_see_what_the_device_does(product: AppClient):
+    """Passes and their time are counted in both services; a CPU has no memory of its own to show."""
+
+    def counts(name: str) -> dict[str, float]:
+        text = product.get("/metrics").text
+        found = re.findall(rf'^matcher_device_{name}{{process="(\w+)"}} (.+)$', text, re.MULTILINE)
+        return {process: float(value) for process, value in found}
+
+    before = {name: counts(name) for name in ("passes_total", "seconds_total")}
+    ask(product)
+    after = {name: counts(name) for name in ("passes_total", "seconds_total")}
+
+    assert after["passes_total"] == {process: passes + 1 for process, passes in before["passes_total"].items()}
+    assert set(after["passes_total"]) == {"retrieval", "verifier"}
+    assert all(after["seconds_total"][process] > seconds for process, seconds in before["seconds_total"].items())
+    assert counts("halvings_total") == counts("graphs") == {"retrieval": 0, "verifier": 0}
+    assert "matcher_device_memory_bytes" not in product.get("/metrics").text
 
 
 @pytest.mark.parametrize("explain", ["false", "true"])

@@ -23,6 +23,7 @@ from core.runtime.bounded_forward import BatchLimit
 from core.runtime.cancellation import raise_if_cancelled
 from core.runtime.combining import Combiner
 from core.runtime.cores import count_cores
+from core.runtime.device_use import DeviceUse
 from core.runtime.devices import DeviceChoice, attend_without_plans, choose_device
 from core.runtime.model_folder import resolve_model_folder
 from core.verifiers import VERIFIERS
@@ -57,6 +58,7 @@ class Qwen3VLVerifier(ChoosesStyles):
     Attributes:
         fingerprint: names the weights by content, the number format and the settings that change a confidence.
         device: the device in use, and why it was chosen.
+        device_use: counts of the passes that give verdicts.
         tower: the vision tower with its cache.
         queries_at_once: how many threads should call ``verify``, so that some prepare photos while one uses the device.
     """
@@ -122,7 +124,9 @@ class Qwen3VLVerifier(ChoosesStyles):
         self._limit = BatchLimit(max_batch)
         self._lock = Lock()
         self._loaders = ThreadPoolExecutor(count_cores(), thread_name_prefix="photo-loader")
-        self._together = Combiner(PackedPass(self.tower, self._runner, self._limit).answer, self._lock)
+        self.device_use = DeviceUse(self.device, (self._limit, self.tower.limit))
+        answer = self.device_use.counting()(PackedPass(self.tower, self._runner, self._limit).answer)
+        self._together = Combiner(answer, self._lock, self.device_use.add_waiting)
         self._answers = lru_cache(_MOST_STYLES)(lambda style: AnswerTokens.of(style, self._writer.encode))
         self._answers(self._style)
         self.fingerprint = (

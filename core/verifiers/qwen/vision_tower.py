@@ -7,7 +7,7 @@ import torch
 
 from core.results import Photo
 from core.runtime.bounded_cache import BoundedCache
-from core.runtime.bounded_forward import BoundedForward
+from core.runtime.bounded_forward import BatchLimit, BoundedForward
 from core.verifiers.qwen.tower_layout import TowerLayout
 from core.verifiers.qwen.visual_tokens import PatchCutter, PixelGrid, VisualTokens
 
@@ -46,6 +46,11 @@ class CachedVisionTower:
     def photo_side(self, max_tokens: int) -> int:
         """Longest side of photos that makes a difference with this budget, pixels."""
         return self._cutter.photo_side(max_tokens)
+
+    @property
+    def limit(self) -> BatchLimit:
+        """Photos per forward pass."""
+        return self._forward.limit
 
     def prepare(self, photo: Photo, max_tokens: int) -> VisualTokens | PixelGrid:
         """Return a photo's tokens from the cache; if it is not cached, load it and return its pixels."""
