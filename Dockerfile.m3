@@ -26,8 +26,10 @@ RUN sed -i '/^\[tool\.ruff\]/,$d' /description/pyproject.toml && touch /descript
 FROM torch AS dependencies
 COPY --from=description /description ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/venv/bin/pip install --constraint constraints-gpu.txt ".[m3,shared]" \
+    /opt/venv/bin/pip install --constraint constraints-gpu.txt ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"} ".[m3,shared]" \
     && /opt/venv/bin/pip uninstall --yes semantic-image-matcher \
+    # An index may have no torchvision for its PyTorch. Another's would keep transformers from loading.
+    && { /opt/venv/bin/python -B -c "import qwen_vl_utils" || /opt/venv/bin/pip uninstall --yes torchvision; } \
     && find /opt/venv -type d -name tests -prune -exec rm -rf {} + \
     && mkdir /dependencies \
     && find /opt/venv -newer /torch-is-installed ! -type d -exec cp --link --no-dereference --parents --target-directory=/dependencies {} + \

@@ -250,6 +250,20 @@ def test_the_gpu_pins_build_on_the_others():
     assert not own & shared
 
 
+def test_qwen_vl_utils_gets_the_torchvision_of_this_torch():
+    """It imports torchvision, which is built for one PyTorch; where it does not load, the image goes without it."""
+    torch, torchvision = (
+        int(re.search(pin, (REPOSITORY / name).read_text(), re.MULTILINE)[1])
+        for name, pin in (("constraints.txt", r"^torch==2\.(\d+)"), ("constraints-gpu.txt", r"^torchvision==0\.(\d+)"))
+    )
+    assert torchvision == torch + 15
+    built = (REPOSITORY / "Dockerfile.m3").read_text()
+    installs = re.findall(r"pip install .*(?: torch |\[m3).*", built)
+    assert len(installs) == 2
+    assert all('--extra-index-url "$TORCH_INDEX_URL"' in install for install in installs)
+    assert 'python -B -c "import qwen_vl_utils" || /opt/venv/bin/pip uninstall --yes torchvision' in built
+
+
 def test_every_image_is_built_once():
     """Of services that share an image one builds it: two builds would leave an image without a name."""
     sharing = {"docker-compose.cpu.yml": ("m3",), "docker-compose.scale.yml": ("gateway-b", "m1-b", "m3-b")}
