@@ -17,6 +17,7 @@ from core.results import EncoderFingerprint
 from core.retrieval.exclusion import ExcludingGallery, Exclusion
 from core.retrieval.retriever import TIME_BUDGET_S, FeatureExtractor, Retrieved, Retriever
 from core.retrieval.second_features import open_second_extractor
+from core.runtime.devices import device_of
 from core.runtime.one_process import OneProcess
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class M1GlobalRetrieval:
                 _refuse_other_default(gallery.fingerprint)
             encoder = create_encoder(name, self._device, **self._options)
             refuse_other_encoder(gallery.fingerprint, encoder.fingerprint)
-            second = open_second_extractor(gallery.fingerprint)
+            second = open_second_extractor(gallery.fingerprint, device_of(encoder))
         except BaseException:
             gallery.close()
             raise

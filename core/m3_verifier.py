@@ -68,7 +68,7 @@ class LocalM3Verifier:
         else:
             options |= {"prompt_style": prompt_style, "styles_file": styles_file}
             options |= {} if model is None else {"model": model}
-            options |= {} if device == "auto" else {"device": device}
+        options |= {} if device == "auto" else {"device": device}
         self.backend: Verifier = VERIFIERS.create(name, **options)
 
     def verify_pair(self, query: PhotoSource, candidate: PhotoSource) -> tuple[bool, str, float]:

@@ -1,7 +1,7 @@
 """DINOv3 and DINOv2 vision transformers as encoders, loaded through transformers.
 
-The embedding's width is whatever the loaded model has: 1280 for DINOv3 ViT-H/16+, 1536 for DINOv2-giant. DINO has no
-local features; a geometric verifier computes its own.
+The embedding's width is whatever the loaded model has: 1280 for DINOv3 ViT-H/16+, 1536 for DINOv2-giant. DINO itself
+has no local features; XFeat can make them beside it, so that retrieval can answer without a verifier.
 """
 
 import logging
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ from core.runtime.model_files import (
 )
 from core.runtime.model_folder import resolve_model_folder
 from core.runtime.network_digest import network_digest
+
+if TYPE_CHECKING:
+    from core.local_features.xfeat import XFeatExtractor
 
 DEFAULT_MODEL = "facebook/dinov3-vith16plus-pretrain-lvd1689m"
 DEFAULT_SIZE = "dinov3_vit-1280x32"
@@ -68,6 +71,7 @@ class DinoV3Encoder:
         pooling: str = "cls",
         max_batch: int = 32,
         acceleration: str = "auto",
+        local_features: bool = False,
     ) -> None:
         """Load the weights onto the device.
 
@@ -83,6 +87,7 @@ class DinoV3Encoder:
             max_batch: photos per forward pass; halved for some minutes when memory runs out.
             acceleration: ``auto`` (``graphs`` on CUDA, ``none`` on the CPU), ``graphs``, ``compile`` (graphs of a
                 compiled network: minutes at start; without a C compiler the same as ``graphs``) or ``none``.
+            local_features: also make XFeat features of every photo, on the same device.
 
         Raises:
             InvalidRequest: a setting outside what is accepted.
@@ -114,6 +119,7 @@ class DinoV3Encoder:
                 self._network.record_all(
                     torch.zeros(1, 3, side, side, device=self.device.device, dtype=self.device.dtype)
                 )
+        self._extractor = _xfeat(self.device) if local_features else None
         self._forward = BoundedForward(self._encode_batch, max_batch)
         graphed = self._network if isinstance(self._network, GraphedNetwork) else None
         self.device_use = DeviceUse(
@@ -147,10 +153,11 @@ class DinoV3Encoder:
         for rows in self._rows_by_shape(images):
             vectors = self._forward([images[row] for row in rows])
             embeddings[rows] = vectors.cpu().numpy()
-        return Encodings(embeddings, (None,) * len(images))
+        local = [None if self._extractor is None else self._extractor.extract(image) for image in images]
+        return Encodings(embeddings, tuple(local))
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:  # noqa: ARG002 - of the port
-        """Return no further views: this encoder computes no local features."""
+        """Return no further views: a verifier that reads photos needs none."""
         return iter(())
 
     def _rows_by_shape(self, images: Sequence[Image.Image]) -> list[list[int]]:
@@ -189,6 +196,13 @@ class _PooledBackbone(torch.nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return pool(self.backbone(pixel_values=pixels).last_hidden_state, self.prefix, self.pooling)
+
+
+def _xfeat(device: DeviceChoice) -> "XFeatExtractor":
+    # Here, because an installation for DINO alone may lack the package.
+    from core.local_features.xfeat import XFeatExtractor
+
+    return XFeatExtractor(device.device)
 
 
 def _alternative() -> str:

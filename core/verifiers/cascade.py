@@ -77,7 +77,7 @@ class CascadeVerifier:
                 none showed two places (at 0.98, one of 98).
             reject_below: see ``SettledBy``; 0, because photos without common points may still show one place: two
                 sides of a building.
-            first_options: constructor arguments of the first, if given by name.
+            first_options: constructor arguments of the first, if given by name; without a device it has the second's.
             second_options: constructor arguments of the second, if given by name.
 
         Raises:
@@ -86,7 +86,8 @@ class CascadeVerifier:
             BackendUnavailable: one of the two cannot run here.
         """
         self._settled = SettledBy(accept_from, reject_below)
-        self._first = _make(first, first_options or {})
+        hints = {"device": second_options["device"]} if "device" in second_options else {}
+        self._first = _make(first, first_options or {}, hints)
         self._second = _make(second, second_options)
         self.fingerprint = (
             f"cascade ({self._first.fingerprint}, settled below {reject_below:g} and from {accept_from:g}; "
@@ -194,9 +195,9 @@ class CascadeVerifier:
                 close()
 
 
-def _make(verifier: str | Verifier, options: Mapping[str, Any]) -> Verifier:
+def _make(verifier: str | Verifier, options: Mapping[str, Any], hints: Mapping[str, Any] | None = None) -> Verifier:
     if isinstance(verifier, str):
-        return VERIFIERS.create(verifier, **options)
+        return VERIFIERS.create(verifier, hints, **options)
     if options:
         raise InvalidRequest(f"options for a verifier instance: {', '.join(options)}; give the verifier by name")
     return verifier

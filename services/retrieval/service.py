@@ -13,6 +13,7 @@ from core.gallery.deletions import Deletion
 from core.gallery.languages import check_language
 from core.imaging.budget import DecodingBudget
 from core.retrieval.second_features import open_second_extractor
+from core.runtime.devices import device_of
 from services.lost_device import Watch
 from services.retrieval.background.calibration_jobs import CalibrationJobs
 from services.retrieval.background.calibration_run import CalibrationRun
@@ -147,7 +148,9 @@ async def open_service(
         engine = RetrievalEngine(
             gallery=gallery,
             look_again=encoder.look_again,
-            second=open_second_extractor(gallery.fingerprint) if settings.verifier_features else None,
+            second=(
+                open_second_extractor(gallery.fingerprint, device_of(encoder)) if settings.verifier_features else None
+            ),
             batcher=batcher,
             workers=workers,
             limits=limits,

@@ -102,7 +102,7 @@ def test_styles_of_ones_own(model: Path, photos: list[Path], tmp_path: Path):
         ({"prompt_style": "poetic", "verifier": "geometric"}, InvalidRequest, "unknown prompt style: 'poetic'"),
         ({"verifier": "oracle"}, UnknownBackend, "known: cascade, geometric, openai-compatible, qwen3-vl"),
         ({"verifier": "geometric", "model": "x"}, InvalidRequest, "'geometric' takes no model, and 'x' was given"),
-        ({"verifier": "geometric", "colour": 1}, InvalidRequest, "'colour'; it takes: threads"),
+        ({"verifier": "geometric", "colour": 1}, InvalidRequest, "'colour'; it takes: device, threads"),
         ({"verifier": "openai-compatible", "model": "x"}, InvalidRequest, "missing a required argument: 'url'"),
         ({"model": "./nowhere"}, BackendUnavailable, "Three solutions"),
         ({"device": "tpu"}, InvalidRequest, "unknown device: 'tpu'"),

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from fakes.chat_server import ChatServer, completion
-from fakes.images import draw_place
+from fakes.images import draw_place, encode, see_again
 
 from core.errors import EncoderMismatch
 from core.m1_retrieval import M1GlobalRetrieval
+from core.matching import match_photo
 from scripts import build_database, test_matching
 from scripts.tiny_models.dino import build_dinov3
 
@@ -40,6 +41,25 @@ def test_a_gallery_is_asked_with_the_options_it_was_made_with(folder: Path):
     assert ask(folder, {"model": str(folder / "model"), "pooling": "gem"}) == 0
     queries = json.loads((folder / "out" / "results.json").read_text())["queries"]
     assert [query["retrieved_places"][0] for query in queries] == ["place0", "place1"]
+
+
+def test_a_gallery_with_local_features_answers_without_a_verifier(folder: Path, tmp_path: Path):
+    """A photo of a place is answered while M3 is away, and one of nothing in the collection is not."""
+    for seed in range(2):
+        (tmp_path / "photos" / f"place{seed}").mkdir(parents=True)
+        draw_place(seed).save(tmp_path / "photos" / f"place{seed}" / "front.png")
+    options = {"model": str(folder / "model"), "local_features": True}
+    built = build_database.main(
+        ["--image-dir", str(tmp_path / "photos"), "--output-dir", str(tmp_path / "gallery"), "--encoder", "dinov3",
+         "--encoder-options", json.dumps(options)]
+    )  # fmt: skip
+    with M1GlobalRetrieval(device="cpu", **options) as retrieval:
+        retrieval.load_index(tmp_path / "gallery")
+        decisions = [
+            match_photo(encode(see_again(draw_place(seed), 3).image), retrieval, None).decision for seed in (0, 1, 7)
+        ]
+    assert built == 0
+    assert [decision.matched for decision in decisions] == [True, True, False]
 
 
 def test_a_gallery_of_another_model_is_not_asked_with_the_default_one(folder: Path):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
+import torch
+
 from core.errors import BackendUnavailable, GalleryError, InvalidImage
 from core.local_features.aliked import AlikedExtractor, AlikedMatcher
 from core.results import FeatureView, Photo
@@ -23,17 +25,18 @@ logger = logging.getLogger(__name__)
 class AlikedStage:
     """Compares photos by ALIKED and LightGlue. Several threads may compare at once."""
 
-    def __init__(self, cache_bytes: int) -> None:
+    def __init__(self, cache_bytes: int, device: torch.device) -> None:
         """Load both networks; takes about a second.
 
         Args:
             cache_bytes: for features of candidates that the gallery has none of.
+            device: of the networks.
 
         Raises:
             BackendUnavailable: their weights are not installed.
         """
-        self._extractor = AlikedExtractor()
-        self._matcher = AlikedMatcher()
+        self._extractor = AlikedExtractor(device)
+        self._matcher = AlikedMatcher(device)
         self._cache: BoundedCache[str, FeatureView] = BoundedCache(
             cache_bytes, lambda view: view.keypoints.nbytes + view.descriptors.nbytes + view.scores.nbytes
         )
@@ -114,12 +117,13 @@ class AlikedStage:
         return known
 
 
-def open_aliked_stage(wanted: bool | None, cache_bytes: int) -> AlikedStage | None:
+def open_aliked_stage(wanted: bool | None, cache_bytes: int, device: torch.device) -> AlikedStage | None:
     """Load the stage.
 
     Args:
         wanted: None takes it where it can be had, and says where not.
         cache_bytes: see ``AlikedStage``.
+        device: likewise.
 
     Raises:
         BackendUnavailable: it is wanted, and its weights are not installed.
@@ -127,7 +131,7 @@ def open_aliked_stage(wanted: bool | None, cache_bytes: int) -> AlikedStage | No
     if wanted is False:
         return None
     try:
-        return AlikedStage(cache_bytes)
+        return AlikedStage(cache_bytes, device)
     except BackendUnavailable as missing:
         if wanted:
             raise

@@ -16,7 +16,7 @@ from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtract
 from core.results import FeatureView, LocalFeatures, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import cancellable, raise_if_cancelled
-from core.runtime.devices import CPU_ALWAYS
+from core.runtime.devices import choose_device
 from core.runtime.stage_times import StageThreads, stage
 from core.verifiers.geometric.aliked_stage import open_aliked_stage
 from core.verifiers.geometric.confidence import ConfidenceRule
@@ -39,6 +39,7 @@ class GeometricVerifier:
     def __init__(
         self,
         *,
+        device: str = "auto",
         threads: int | None = None,
         accept_threshold: float = 0.5,
         rule: ConfidenceRule | None = None,
@@ -49,6 +50,7 @@ class GeometricVerifier:
         """Load the networks; takes about two seconds.
 
         Args:
+            device: of the networks: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; robust models are fitted on the CPU.
             threads: candidates verified at the same time; None takes one per processor, at most 4.
             accept_threshold: confidence from which a verdict is a match, [0, 1].
             rule: from what agrees to confidence.
@@ -57,19 +59,20 @@ class GeometricVerifier:
             second_budget_s: seconds of work of that, for one query.
 
         Raises:
-            BackendUnavailable: ALIKED is asked for, and its weights are not installed.
+            InvalidRequest: unknown device.
+            BackendUnavailable: the device is not available, or ALIKED is asked for, and its weights are not installed.
         """
-        self._extractor = XFeatExtractor()
-        self._matcher = LighterGlue()
+        self.device = choose_device(device, "float32")
+        self._extractor = XFeatExtractor(self.device.device)
+        self._matcher = LighterGlue(self.device.device)
         self._rule = rule or ConfidenceRule()
         self._accept_threshold = accept_threshold
         self._at_once = threads or min(4, os.cpu_count() or 1)
         self._pool = StageThreads(self._at_once, thread_name_prefix="geometric")
-        self._second = open_aliked_stage(aliked, cache_bytes)
+        self._second = open_aliked_stage(aliked, cache_bytes, self.device.device)
         self._second_budget_s = second_budget_s
         self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
         numbers = ", ".join(f"{number:g}" for number in astuple(self._rule))
-        self.device = CPU_ALWAYS
         networks = [self._extractor.name, self._matcher.name] + ([self._second.name] if self._second else [])
         self.fingerprint = f"geometric ({', '.join(networks)}; rule {numbers})"
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from core.encoders.dinov3 import DinoV3Encoder
 from core.errors import BackendUnavailable, InvalidRequest
+from core.local_features.xfeat import XFeatExtractor
 from scripts.tiny_models.dino import build_dinov3
 
 PHOTO = draw_place(1, (320, 240))
@@ -47,6 +48,22 @@ def test_cls_is_the_models_pooler_output(dino_folders: dict[str, Path], kind: st
         official = model(pixel_values=pixels).pooler_output
     ours = encoder.encode([PHOTO]).embeddings
     np.testing.assert_allclose(ours, torch.nn.functional.normalize(official).numpy(), atol=1e-6)
+
+
+def test_local_features_come_beside_the_vectors(dino_folders: dict[str, Path]):
+    """They are XFeat's of the same photos, and the vectors are the same with and without."""
+    photos = [PHOTO, draw_place(2, (240, 320))]
+    plain = DinoV3Encoder(str(dino_folders["dinov3"]), device="cpu")
+    both = DinoV3Encoder(str(dino_folders["dinov3"]), device="cpu", local_features=True)
+    made = both.encode(photos)
+    np.testing.assert_array_equal(made.embeddings, plain.encode(photos).embeddings)
+    assert plain.encode(photos).local_features == (None, None)
+    assert both.fingerprint == plain.fingerprint
+    for photo, found in zip(photos, made.local_features, strict=True):
+        expected = XFeatExtractor().extract(photo)
+        assert found.extractor == expected.extractor
+        for view, same in zip(found.views, expected.views, strict=True):
+            np.testing.assert_array_equal(view.descriptors, same.descriptors)
 
 
 @pytest.mark.parametrize(
