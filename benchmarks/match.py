@@ -8,6 +8,7 @@ The folders hold models of any size. With random weights, answers are meaningles
 import argparse
 import asyncio
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -16,47 +17,54 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from PIL import Image
 
-from benchmarks.encoder import draw_photos
 from benchmarks.processes import free_port
+from benchmarks.visitor_photos import Spread, draw_jpegs
 
 CLIENTS = 16
-TOP_K = 5
+CANDIDATES = (5, 9)
 _START_TIMEOUT_S = 400.0
 
 
 @dataclass(frozen=True, slots=True)
 class MatchTimes:
-    """Times of ``POST /match`` at the client.
+    """Times of ``POST /match`` at the client, with photos of nine shapes, some of 12 megapixels.
 
     Attributes:
-        cold: milliseconds, median of new photos with gallery photos that the verifier has not cached.
-        p50: milliseconds, median of new photos with cached gallery photos.
-        p95: milliseconds, 95th percentile of the same.
+        cold: new photos, with gallery photos that the verifier has not cached.
+        warm: new photos with cached gallery photos, by the number of candidates.
+        explained: the same with ``explain``, with the fewest candidates.
         per_second: matches completed per second with 16 clients.
-        stages: milliseconds by stage, medians over the warm matches.
+        stages: milliseconds of wall time by stage, medians over the warm matches with the fewest candidates.
+        device: milliseconds for which the device of each service worked in one of these, means; empty without counts.
         refused: number of answers other than 200.
     """
 
-    cold: float
-    p50: float
-    p95: float
+    cold: Spread
+    warm: Mapping[int, Spread]
+    explained: Spread
     per_second: float
     stages: Mapping[str, float]
+    device: Mapping[str, float]
     refused: int
 
     def __str__(self) -> str:
         stages = ", ".join(f"{name} {ms:.1f}" for name, ms in self.stages.items())
-        return (
-            f"POST /match, top {TOP_K}: p50 {self.p50:.1f} ms, p95 {self.p95:.1f} ms (gallery not seen before: "
-            f"{self.cold:.1f} ms); {CLIENTS} clients: {self.per_second:.2f} matches/s; {self.refused} refused\n"
-            f"  stages: {stages}"
+        device = ", ".join(f"{name} {ms:.1f}" for name, ms in self.device.items())
+        return "\n".join(
+            [
+                "POST /match",
+                f"  gallery not seen before   {self.cold}",
+                *(f"  {count} candidates              {spread}" for count, spread in self.warm.items()),
+                f"  {min(self.warm)} candidates, explained   {self.explained}",
+                f"  {CLIENTS} clients: {self.per_second:.2f} matches/s; {self.refused} refused",
+                f"  stages, wall ms: {stages}",
+                f"  devices, ms for a match: {device}",
+            ]
         )
 
 
@@ -69,29 +77,30 @@ def measure_match(
         encoder_folder: with a DINO.
         verifier_folder: with a Qwen-VL.
         gallery: photos in it.
-        queries: photos matched one after another, and again as many by all clients together.
+        queries: photos of every measurement, one after another, and again as many by all clients together.
         tokens: visual tokens per photo.
     """
     with (
         tempfile.TemporaryDirectory() as name,
-        _three_processes(Path(name), encoder_folder, verifier_folder, tokens) as url,
+        _three_processes(Path(name), encoder_folder, verifier_folder, tokens) as addresses,
     ):
-        return asyncio.run(_ask(url, gallery, queries))
+        return asyncio.run(_ask(addresses, gallery, queries))
 
 
-async def _ask(url: str, gallery: int, queries: int) -> MatchTimes:
-    photos = [_jpeg(photo) for photo in draw_photos(gallery + 3 * queries)]
+async def _ask(addresses: Mapping[str, str], gallery: int, queries: int) -> MatchTimes:
+    photos = draw_jpegs(gallery + (len(CANDIDATES) + 3) * queries)
     references, rest = photos[:gallery], photos[gallery:]
-    new, warm, crowd = rest[:queries], rest[queries : 2 * queries], rest[2 * queries :]
+    sets = [rest[start : start + queries] for start in range(0, len(rest), queries)]
     refused = 0
     stages: list[Mapping[str, float]] = []
 
-    async with httpx.AsyncClient(base_url=url, timeout=600, transport=AiohttpTransport()) as client:
+    async with httpx.AsyncClient(base_url=addresses["gateway"], timeout=600, transport=AiohttpTransport()) as client:
 
-        async def match(photo: bytes) -> float:
+        async def match(photo: bytes, top_k: int = CANDIDATES[0], *, explain: bool = False) -> float:
             nonlocal refused
             start = time.perf_counter()
-            reply = await client.post("/match", files={"file": photo}, data={"top_k": TOP_K})
+            form = {"top_k": top_k, "explain": explain}
+            reply = await client.post("/match", files={"file": photo}, data=form)
             taken = (time.perf_counter() - start) * 1000
             refused += reply.status_code != 200
             if reply.status_code == 200:
@@ -101,14 +110,17 @@ async def _ask(url: str, gallery: int, queries: int) -> MatchTimes:
         for number, photo in enumerate(references):
             reply = await client.post("/index/images", files={"file": photo}, data={"place_name": f"place {number}"})
             reply.raise_for_status()
-        cold = [await match(photo) for photo in new]
+        cold = [await match(photo) for photo in sets[0]]
         # By now every gallery photo that becomes a candidate is cached.
         stages.clear()
-        one_by_one = [await match(photo) for photo in warm]
-        medians = {
-            stage: statistics.median([timings.get(stage, 0.0) for timings in stages]) for stage in (stages or [{}])[0]
-        }
-        waiting = iter(crowd)
+        before = await _device_seconds(addresses)
+        warm = {CANDIDATES[0]: [await match(photo) for photo in sets[1]]}
+        after = await _device_seconds(addresses)
+        medians = {name: statistics.median([timings.get(name, 0.0) for timings in stages]) for name in stages[0]}
+        for top_k, more in zip(CANDIDATES[1:], sets[2:], strict=False):
+            warm[top_k] = [await match(photo, top_k) for photo in more]
+        explained = [await match(photo, explain=True) for photo in sets[-2]]
+        waiting = iter(sets[-1])
 
         async def visit() -> None:
             for photo in waiting:
@@ -118,24 +130,31 @@ async def _ask(url: str, gallery: int, queries: int) -> MatchTimes:
         await asyncio.gather(*(visit() for _ in range(CLIENTS)))
         seconds = time.perf_counter() - start
     return MatchTimes(
-        cold=statistics.median(cold),
-        p50=statistics.median(one_by_one),
-        p95=sorted(one_by_one)[max(0, -(-len(one_by_one) * 95 // 100) - 1)],
-        per_second=len(crowd) / seconds,
+        cold=Spread.of(cold),
+        warm={top_k: Spread.of(times) for top_k, times in warm.items()},
+        explained=Spread.of(explained),
+        per_second=queries / seconds,
         stages=medians,
+        device={name: 1000 * (after[name] - used) / queries for name, used in before.items()},
         refused=refused,
     )
 
 
-def _jpeg(photo: Image.Image) -> bytes:
-    stream = BytesIO()
-    photo.save(stream, "JPEG", quality=88)
-    return stream.getvalue()
+async def _device_seconds(addresses: Mapping[str, str]) -> dict[str, float]:
+    """Read for how long the device of each service has worked."""
+    seconds = {}
+    async with httpx.AsyncClient(timeout=60) as client:
+        for name in ("retrieval", "verifier"):
+            text = (await client.get(f"{addresses[name]}/metrics")).text
+            found = re.search(r"^matcher_device_seconds_total\{.*\} (\S+)$", text, re.MULTILINE)
+            if found is not None:
+                seconds[name] = float(found[1])
+    return seconds
 
 
 @contextmanager
-def _three_processes(folder: Path, encoder: Path, verifier: Path, tokens: int) -> Iterator[str]:
-    """Run the product on free ports of this machine; yield the gateway's address."""
+def _three_processes(folder: Path, encoder: Path, verifier: Path, tokens: int) -> Iterator[dict[str, str]]:
+    """Run the product on free ports of this machine; yield the addresses of its processes."""
     gateway, retrieval, verification = (free_port() for _ in range(3))
     options = f'{{"query_tokens": {tokens}, "candidate_tokens": {tokens}}}'
     settings = {
@@ -154,9 +173,10 @@ def _three_processes(folder: Path, encoder: Path, verifier: Path, tokens: int) -
             with (folder / f"{module}.log").open("wb") as log:
                 command = [sys.executable, "-m", module]
                 running.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        url = f"http://127.0.0.1:{gateway}"
-        _wait_until_ready(url, running, folder)
-        yield url
+        ports = {"gateway": gateway, "retrieval": retrieval, "verifier": verification}
+        addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        _wait_until_ready(addresses["gateway"], running, folder)
+        yield addresses
     finally:
         for process in running:
             process.terminate()

@@ -28,5 +28,9 @@ def test_a_match_is_timed_through_three_processes(tmp_path):
     dino, qwen = build_dinov3(tmp_path / "dino"), build_qwen_vl(tmp_path / "qwen")
     times = measure_match(dino, qwen, gallery=3, queries=4, tokens=64)
     assert times.refused == 0
-    assert 0 < times.p50 <= times.p95
+    assert set(times.warm) == {5, 9}
+    for spread in (times.cold, times.explained, *times.warm.values()):
+        assert 0 < spread.p50 <= spread.p90 <= spread.p99
     assert "retrieval_encode" in times.stages
+    assert set(times.device) == {"retrieval", "verifier"}
+    assert min(times.device.values()) > 0

