@@ -22,8 +22,8 @@ def require_numbers(vectors: NDArray[np.float32]) -> None:
     """
     if not np.isfinite(vectors).all():
         raise InvalidNumbers(
-            "the encoder computed vectors that are no numbers (NaN or infinity); in float16 these models overflow: "
-            "choose the dtype bfloat16 or float32"
+            "the encoder computed vectors that are no numbers (NaN or infinity): its weights are damaged, or overflow "
+            "in this dtype; fetch them again, or choose the dtype float32"
         )
 
 

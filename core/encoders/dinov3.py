@@ -79,8 +79,7 @@ class DinoV3Encoder:
             model: a folder or a hub id of a DINOv3 ViT or a DINOv2 (with or without registers) of any size.
             revision: branch, tag or commit of a hub model.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-            dtype: ``auto`` (bfloat16 on CUDA cards that have it, else float32), ``bfloat16``, ``float16`` or
-                ``float32``.
+            dtype: ``auto`` (bfloat16 on CUDA cards that have it, else float32), ``bfloat16`` or ``float32``.
             input_size: pixels, a multiple of the patch size; None is the model's own (224).
             aspect: ``auto`` (the model's own), ``squash``, ``crop`` or ``pad``; see ``Preprocessing``.
             pooling: ``cls``, ``gem`` or ``cls+gem``.

@@ -10,7 +10,8 @@ import torch
 
 from core.errors import BackendUnavailable, DeviceLost, InvalidRequest
 
-DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+"""Of networks, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,17 @@ def choose_device(device: str = "auto", dtype: str = "auto") -> DeviceChoice:
 
     Args:
         device: ``auto`` (the first CUDA device, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
-        dtype: ``auto`` (bfloat16 on CUDA devices that compute in it, else float32), ``bfloat16``, ``float16`` or
-            ``float32``.
+        dtype: ``auto`` (bfloat16 on CUDA devices that compute in it, else float32), ``bfloat16`` or ``float32``.
 
     Raises:
-        InvalidRequest: neither of the above.
+        InvalidRequest: neither of the above; float16 is refused, as DINOv3 and Qwen-VL compute values beyond its range.
         BackendUnavailable: a CUDA device was asked for by name and there is none such.
     """
     if dtype != "auto" and dtype not in DTYPES:
-        raise InvalidRequest(f"unknown dtype: {dtype!r}; accepted: auto, {', '.join(DTYPES)}")
+        fault = f"unknown dtype: {dtype!r}"
+        if dtype == "float16":
+            fault = "the dtype float16 is refused, because DINOv3 and Qwen-VL overflow in it"
+        raise InvalidRequest(f"{fault}; accepted: auto, {', '.join(DTYPES)}")
     chosen, reason = _resolve_device(device)
     if dtype != "auto":
         return DeviceChoice(chosen, DTYPES[dtype], f"{reason}, {dtype} as asked")

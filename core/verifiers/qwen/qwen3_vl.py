@@ -86,8 +86,7 @@ class Qwen3VLVerifier(ChoosesStyles):
             model: a folder, a hub id, or a loaded model, which stays on its device in its number format.
             revision: branch, tag or commit of a hub model.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-            dtype: ``auto`` (bfloat16 on CUDA cards that have it, else float32), ``bfloat16``, ``float16`` or
-                ``float32``.
+            dtype: ``auto`` (bfloat16 on CUDA cards that have it, else float32), ``bfloat16`` or ``float32``.
             prompt_style: the default style of calls.
             styles_file: TOML or JSON with further styles.
             query_tokens: largest size of the query in visual tokens; with Qwen3-VL, one is 32 x 32 pixels.

@@ -76,6 +76,12 @@ def test_unknown_names_are_refused(device: str, dtype: str):
         choose_device(device, dtype)
 
 
+def test_float16_is_refused_and_the_reason_given():
+    """DINOv3 and Qwen-VL overflow in it: they would answer in NaN or nonsense only once photos come."""
+    with pytest.raises(InvalidRequest, match=r"float16 is refused.*overflow.*accepted: auto, bfloat16, float32$"):
+        choose_device("cpu", "float16")
+
+
 def test_a_model_with_a_device_tells_where_it_runs():
     """Whoever runs the product sees it; a model that runs elsewhere has nothing to tell."""
     model = SimpleNamespace(device=choose_device("cpu"))

@@ -370,6 +370,7 @@ def test_a_style_is_named_only_where_it_is_not_the_default(qwen_folders: dict[st
         ({"max_batch": 0}, "max_batch is 0"),
         ({"cache_bytes": -1}, "cache_bytes is -1"),
         ({"device": "gpu"}, "unknown device: 'gpu'"),
+        ({"dtype": "float16"}, "float16 is refused"),
         ({"prompt_style": "poetic"}, "unknown prompt style: 'poetic'; known: simple, scenic_guide, strict, chinese"),
     ],
 )
