@@ -21,7 +21,7 @@ from core.encoders.pooling import POOLINGS, Pooling, pool
 from core.encoders.preprocess import OFFICIAL_PROCESSORS, preprocessing_of
 from core.errors import BackendUnavailable, InvalidRequest
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
-from core.runtime.bounded_forward import BoundedForward
+from core.runtime.bounded_forward import BoundedForward, naming_what_did_not_fit
 from core.runtime.device_use import DeviceUse
 from core.runtime.devices import DeviceChoice, attend_without_plans, choose_device
 from core.runtime.model_files import (
@@ -152,7 +152,8 @@ class DinoV3Encoder:
         for rows in self._rows_by_shape(images):
             vectors = self._forward([images[row] for row in rows])
             embeddings[rows] = vectors.cpu().numpy()
-        local = [None if self._extractor is None else self._extractor.extract(image) for image in images]
+        with naming_what_did_not_fit("a photo's local features did not fit the device's memory; do without them"):
+            local = [None if self._extractor is None else self._extractor.extract(image) for image in images]
         return Encodings(embeddings, tuple(local))
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:  # noqa: ARG002 - of the port

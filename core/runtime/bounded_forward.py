@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import torch
@@ -15,6 +16,22 @@ RECOVERS_AFTER_S = 300.0
 """Seconds after which a batch may have its full size again: another process may have had the memory for a moment."""
 
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def naming_what_did_not_fit(message: str) -> Iterator[None]:
+    """Run what no smaller batch would help.
+
+    Args:
+        message: what did not fit, and what to choose instead.
+
+    Raises:
+        OutOfMemory: with the message, where the device runs out of memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(message) from error
 
 
 class BatchLimit:

@@ -76,6 +76,14 @@ def attend_without_plans() -> None:
     torch.backends.cuda.enable_cudnn_sdp(False)
 
 
+def convolve_in_float32() -> None:
+    """Keep convolutions of float32 in float32, which cuDNN would round to TF32 with its ten bits of fraction.
+
+    Features that were computed on a GPU and on a CPU are matched with one another.
+    """
+    torch.backends.cudnn.allow_tf32 = False
+
+
 def multiplies_bfloat16() -> bool:
     """Say whether the processor has instructions for products of bfloat16 matrices; without, they are slower."""
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch before 2.11 cannot say

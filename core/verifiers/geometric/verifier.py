@@ -15,6 +15,7 @@ from core.local_features.matching import CHANCE_SCORE, CLEAR_SCORE, LocalEvidenc
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
 from core.results import FeatureView, LocalFeatures, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
+from core.runtime.bounded_forward import naming_what_did_not_fit
 from core.runtime.cancellation import cancellable, raise_if_cancelled
 from core.runtime.devices import choose_device
 from core.runtime.stage_times import StageThreads, stage
@@ -90,14 +91,19 @@ class GeometricVerifier:
         return [self._verdict(evidence) for evidence in self.measure(query, candidates)]
 
     def measure(self, query: Photo, candidates: Sequence[Photo]) -> list[GeometricEvidence]:
-        """The evidence behind each verdict, in the order of ``candidates``."""
+        """Return the evidence behind each verdict, in the order of ``candidates``.
+
+        Raises:
+            OutOfMemory: a photo did not fit the device.
+        """
         if not candidates:
             return []
-        with stage("first_stage"):
-            references = [self._features(candidate) for candidate in candidates]
-            features, local = self._compare(query, references)
-            first = self._match(features, references, local)
-        evidence = self._look_twice(query, features, candidates, first, local)
+        with naming_what_did_not_fit("a photo's features did not fit the device's memory; choose the device cpu"):
+            with stage("first_stage"):
+                references = [self._features(candidate) for candidate in candidates]
+                features, local = self._compare(query, references)
+                first = self._match(features, references, local)
+            evidence = self._look_twice(query, features, candidates, first, local)
         return without_shared_points(evidence, [candidate.shows for candidate in candidates], self._rule.confidence)
 
     def close(self) -> None:

@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import torch
 from PIL import Image
 
-from core.errors import InvalidRequest, NoVerdict, OutOfMemory
+from core.errors import InvalidRequest, NoVerdict
 from core.results import Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
-from core.runtime.bounded_forward import BatchLimit
+from core.runtime.bounded_forward import BatchLimit, naming_what_did_not_fit
 from core.runtime.cancellation import raise_if_cancelled
 from core.runtime.combining import Combiner
 from core.runtime.cores import count_cores
@@ -235,10 +235,8 @@ class Qwen3VLVerifier(ChoosesStyles):
             limit=self._limit,
             lock=self._lock,
         )
-        try:
+        with naming_what_did_not_fit("the query did not fit the device's memory; lower query_tokens"):
             return question(session)
-        except torch.OutOfMemoryError as error:  # a smaller batch cannot help, e.g. with the query itself
-            raise OutOfMemory("the query did not fit the device's memory; lower query_tokens") from error
 
     def _keep(
         self,
