@@ -65,6 +65,7 @@ class CascadeVerifier:
         *,
         accept_from: float = 0.99,
         reject_below: float = 0.0,
+        device: str | None = None,
         first_options: Mapping[str, Any] | None = None,
         **second_options: Any,
     ) -> None:
@@ -77,7 +78,8 @@ class CascadeVerifier:
                 none showed two places (at 0.98, one of 98).
             reject_below: see ``SettledBy``; 0, because photos without common points may still show one place: two
                 sides of a building.
-            first_options: constructor arguments of the first, if given by name; without a device it has the second's.
+            device: of both, where they are given by name and run on this machine; None is their own default.
+            first_options: constructor arguments of the first, if given by name.
             second_options: constructor arguments of the second, if given by name.
 
         Raises:
@@ -86,9 +88,9 @@ class CascadeVerifier:
             BackendUnavailable: one of the two cannot run here.
         """
         self._settled = SettledBy(accept_from, reject_below)
-        hints = {"device": second_options["device"]} if "device" in second_options else {}
+        hints = {} if device is None else {"device": device}
         self._first = _make(first, first_options or {}, hints)
-        self._second = _make(second, second_options)
+        self._second = _make(second, second_options, hints)
         self.fingerprint = (
             f"cascade ({self._first.fingerprint}, settled below {reject_below:g} and from {accept_from:g}; "
             f"{self._second.fingerprint})"
@@ -195,7 +197,7 @@ class CascadeVerifier:
                 close()
 
 
-def _make(verifier: str | Verifier, options: Mapping[str, Any], hints: Mapping[str, Any] | None = None) -> Verifier:
+def _make(verifier: str | Verifier, options: Mapping[str, Any], hints: Mapping[str, Any]) -> Verifier:
     if isinstance(verifier, str):
         return VERIFIERS.create(verifier, hints, **options)
     if options:

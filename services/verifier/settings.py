@@ -21,7 +21,8 @@ class VerifierSettings(GallerySettings):
     )
 
     verifier: str = Field(
-        default="geometric", description="backend: `geometric` (CPU), `qwen3-vl`, `openai-compatible` or `cascade`"
+        default="geometric",
+        description="backend: `geometric` (CPU or GPU), `qwen3-vl`, `openai-compatible` or `cascade`",
     )
     model: str | None = Field(
         default=None, description="weights of the backend: a folder, a hub id, or `modelscope:owner/name`"

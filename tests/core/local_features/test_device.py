@@ -1,14 +1,16 @@
 """Local features on a device. No test has a GPU; what a GPU needs of the code can be seen without one."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from fakes.images import draw_place, see_again
+from PIL import Image
 
-from core.errors import BackendUnavailable, InvalidRequest
+from core.errors import BackendUnavailable, InvalidRequest, OutOfMemory
 from core.local_features.aliked import AlikedExtractor, AlikedMatcher
 from core.local_features.lighterglue import LighterGlue
 from core.local_features.xfeat import XFeatExtractor
@@ -61,6 +63,25 @@ def test_a_gpu_matches_in_float32():
     assert not any(layer.self_attn.inner_attn.allow_flash for layer in network.transformers)
 
 
+@pytest.mark.parametrize("extractor", [XFeatExtractor, AlikedExtractor])
+def test_a_gpu_convolves_in_float32(monkeypatch: pytest.MonkeyPatch, extractor: Callable[..., Any]):
+    """CuDNN would round to TF32, and a gallery's features come from a CPU as often as from a GPU."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    extractor()
+    assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_full_gpu_is_said():
+    """Another process may have all memory of the card: the service is busy for a moment, and no bug is reported."""
+
+    def fill() -> Image.Image:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    verifier = GeometricVerifier(device="cpu", aliked=False)
+    with pytest.raises(OutOfMemory, match="choose the device cpu"):
+        verifier.verify(Photo(fill), [Photo(lambda: draw_place(3))])
+
+
 def test_second_features_are_made_on_the_encoders_device():
     """The retrieval's, of queries that the encoder's own leave unclear; on the CPU without an encoder's device."""
     encoder = EncoderFingerprint("embedded", "weights", "preprocessing", 4)
@@ -87,3 +108,10 @@ def test_a_cascade_gives_its_device_to_both():
     """Geometry beside a language model on the second GPU runs there too."""
     with pytest.raises(BackendUnavailable, match="device cuda:7 was requested"):
         CascadeVerifier("geometric", "geometric", device="cuda:7")
+
+
+def test_a_cascade_takes_a_device_beside_a_server():
+    """The server has none; geometry, which runs here, has it."""
+    server = {"second": "openai-compatible", "url": "http://127.0.0.1:9/v1", "model": "m"}
+    with closing(CascadeVerifier(device="cpu", first_options={"aliked": False}, **server)) as cascade:
+        assert cascade.device == choose_device("cpu", "float32")
