@@ -164,10 +164,10 @@ class DecisionBody(BaseModel):
         default=None,
         description="share of questions about nothing in the collection that may be answered with `match` or `maybe`",
     )
-    rule_fitted: bool = Field(
-        default=True,
-        description="false: the built-in rule was fitted to no answers of these models, so that without a valid "
-        "calibration the confidence is the verifier's own",
+    rule_fitted: bool | None = Field(
+        default=None,
+        description="whether the built-in rule was fitted to answers of these models; if not, and without a valid "
+        "calibration, the confidence is the verifier's own; null: the verifier is too old to say",
     )
 
 

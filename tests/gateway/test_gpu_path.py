@@ -66,6 +66,12 @@ def test_a_match_names_both_models_and_every_verdict(product: AppClient):
     assert answer["models"]["verifier"].startswith("qwen3-vl (qwen3_vl-64x3 ")
 
 
+def test_answers_and_readiness_say_that_the_rule_is_not_fitted(product: AppClient):
+    """Nobody has fitted a rule for these models yet: visitors' programs and operators can see it."""
+    assert product.get("/health/ready").json()["parts"]["verifier"]["details"]["decision_rule_fitted"] is False
+    assert ask(product).json()["decision"]["rule_fitted"] is False
+
+
 def test_the_same_photo_gets_the_same_answer(product: AppClient):
     """Asked again, with the gallery's photos remembered, the verdicts are the same."""
     first, second = (ask(product).json()["candidates"] for _ in range(2))
