@@ -116,7 +116,9 @@ async def _ask(addresses: Mapping[str, str], gallery: int, queries: int) -> Matc
         before = await _device_seconds(addresses)
         warm = {CANDIDATES[0]: [await match(photo) for photo in sets[1]]}
         after = await _device_seconds(addresses)
-        medians = {name: statistics.median([timings.get(name, 0.0) for timings in stages]) for name in stages[0]}
+        medians = {
+            name: statistics.median([timings.get(name, 0.0) for timings in stages]) for name in (stages or [{}])[0]
+        }
         for top_k, more in zip(CANDIDATES[1:], sets[2:], strict=False):
             warm[top_k] = [await match(photo, top_k) for photo in more]
         explained = [await match(photo, explain=True) for photo in sets[-2]]
