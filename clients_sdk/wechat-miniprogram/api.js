@@ -42,7 +42,7 @@ function match(filePath) {
       filePath,
       name: 'file',
       formData: { collection, language: 'zh' },
-      header: HEADER,
+      header: { ...HEADER, 'Accept-Language': 'zh-CN' }, // 展品文本的语言
       timeout: 60000,
       success: ({ statusCode, data }) => settle(statusCode, parse(data), resolve, reject),
       fail: unreachable(reject),
@@ -50,18 +50,23 @@ function match(filePath) {
   });
 }
 
-/** 反馈一次回答是否正确：verdict 为 right、wrong 或 not_in_collection。 */
-function giveFeedback(requestId, verdict) {
+/** 回答的展品：确定的，或“可能是”的第一个候选；没有则为 null。名称和说明见其 shown。 */
+function placeOf(answer) {
+  return answer.answer === 'maybe' ? answer.candidates[0].place : answer.place;
+}
+
+/** 反馈一次回答是否正确：verdict 为 right、wrong、not_in_collection，或 other_place（由 placeId 说明是哪一件）。 */
+function giveFeedback(requestId, verdict, placeId = null) {
   return new Promise((resolve, reject) => {
     wx.request({
       url: `${server}/v1/feedback`,
       method: 'POST',
       header: HEADER,
-      data: { request_id: requestId, verdict },
+      data: { request_id: requestId, verdict, place_id: placeId },
       success: ({ statusCode, data }) => settle(statusCode, data, resolve, reject),
       fail: unreachable(reject),
     });
   });
 }
 
-module.exports = { match, giveFeedback };
+module.exports = { match, placeOf, giveFeedback };

@@ -194,26 +194,48 @@ def test_the_examples_of_the_documents_find_the_gate(product: Product, folder: P
 
 
 def test_the_sample_for_wechat_finds_the_place(product: Product, folder: Path):
-    """Its api.js gets the answer and gives feedback; what a server refuses becomes a sentence in Chinese.
+    """Its page shows the place, confirms it, and says in Chinese what a server refuses.
 
-    The two functions of WeChat are played with Node's fetch: a form with one file, and JSON.
+    The functions of WeChat are played with Node's fetch: a form with one file, and JSON. The answer is made a "maybe"
+    before it is confirmed: only a photo near the threshold would be one.
     """
     needs("node")
-    shutil.copy(SDK / "wechat-miniprogram" / "api.js", folder)
+    shutil.copytree(SDK / "wechat-miniprogram", folder, dirs_exist_ok=True)
     (folder / "config.js").write_text(f"module.exports = {{ server: {product.address!r}, collection: 'default' }};")
     see_again(draw_place(1), 2).image.save(folder / "visitor.jpg")
     (folder / "no-photo.jpg").write_text("no photo")
     (folder / "program.js").write_text(
         WECHAT
         + """
-        const { match, giveFeedback } = require("./api");
+        const { giveFeedback } = require("./api");
+        let page;
+        global.Page = (found) => { page = { ...found, setData: (data) => Object.assign(page.data, data) }; };
+        require("./pages/match/match");
+        const choose = async (photo) => {
+          wx.chooseMedia = async () => ({ tempFiles: [{ tempFilePath: photo }] });
+          await page.choose();
+        };
         (async () => {
-          const answer = await match("visitor.jpg");
-          const given = await giveFeedback(answer.request_id, "right");
-          const refused = await match("no-photo.jpg").catch((error) => error.message);
-          console.log(answer.place.name, given.verdict, refused);
+          await choose("visitor.jpg");
+          console.log(page.data.place.shown.name);
+          await page.confirm();
+          console.log(page.data.message);
+          page.data.answer = { ...page.data.answer, answer: "maybe", matched: false, place: null };
+          page.data.message = "";
+          await page.confirm();
+          console.log(page.data.message);
+          const { request_id: id } = page.data.answer;
+          console.log((await giveFeedback(id, "not_in_collection")).verdict);
+          await choose("no-photo.jpg");
+          console.log(page.data.message);
         })();
     """
     )
 
-    assert output_of(["node", "program.js"], folder) == "place1 right 不支持这种图片格式，请换一张照片\n"
+    assert output_of(["node", "program.js"], folder).splitlines() == [
+        "place1",
+        "谢谢反馈",
+        "谢谢反馈",
+        "not_in_collection",
+        "不支持这种图片格式，请换一张照片",
+    ]

@@ -1,7 +1,7 @@
-const { match, giveFeedback } = require('../../api');
+const { match, giveFeedback, placeOf } = require('../../api');
 
 Page({
-  data: { photo: '', busy: false, answer: null, message: '' },
+  data: { photo: '', busy: false, answer: null, place: null, message: '' },
 
   async choose() {
     let chosen;
@@ -13,7 +13,8 @@ Page({
     const photo = chosen.tempFiles[0].tempFilePath;
     this.setData({ photo, busy: true, answer: null, message: '' });
     try {
-      this.setData({ answer: await match(photo) });
+      const answer = await match(photo);
+      this.setData({ answer, place: placeOf(answer) });
     } catch (error) {
       this.setData({ message: error.message });
     } finally {
@@ -21,9 +22,19 @@ Page({
     }
   },
 
-  async say(event) {
+  async confirm() {
+    const { answer, place } = this.data;
+    if (answer.answer === 'maybe') await this.say('other_place', place.id); // 确认“可能是”的展品
+    else await this.say('right');
+  },
+
+  async object() {
+    await this.say('wrong');
+  },
+
+  async say(verdict, placeId) {
     try {
-      await giveFeedback(this.data.answer.request_id, event.currentTarget.dataset.verdict);
+      await giveFeedback(this.data.answer.request_id, verdict, placeId);
       this.setData({ message: '谢谢反馈' });
     } catch (error) {
       this.setData({ message: error.message });
