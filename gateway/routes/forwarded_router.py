@@ -12,7 +12,8 @@ from contracts.collections import MAX_COLLECTION
 from contracts.images import IMAGE_ID_PATTERN, MAX_PLACE_ID
 from contracts.inbox import MAX_ENTRY
 from contracts.trash import TRASH_ID_PATTERN
-from gateway.routes.forwarded import ROUTES, Forwarded
+from gateway.routes.forwarded import ROUTES
+from gateway.routes.forwarded_route import Forwarded
 from gateway.routes.forwarding import GatewayDependency, forward
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers, file_answer, json_body
