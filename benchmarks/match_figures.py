@@ -55,6 +55,7 @@ class Measured:
         crowd: verified answers to the clients together, the seconds that it took, answers without verification or
             other failures, and CPU seconds that the same photos took before.
         memory_mb: resident memory at the end.
+        most_memory_mb: the most of it since the start.
     """
 
     matches: dict[str, list[Match]] = field(default_factory=dict)
@@ -64,6 +65,7 @@ class Measured:
     bare: list[Cost] = field(default_factory=list)
     crowd: tuple[int, float, int, float] = (0, 0.0, 0, 0.0)
     memory_mb: float = math.nan
+    most_memory_mb: float = math.nan
 
 
 def figures_of(measured: Measured) -> dict[str, dict[str, float]]:
@@ -84,6 +86,7 @@ def figures_of(measured: Measured) -> dict[str, dict[str, float]]:
         "16 clients / s": answered / crowd_s,
         "16 clients / cores": answered / crowd_s * (alone_cpu_s / asked) / cores(),
         "memory MB": measured.memory_mb,
+        "most memory MB": measured.most_memory_mb,
     }
     return figures
 

@@ -124,7 +124,7 @@ def _measure(eval_dir: Path, size: Size) -> Measured:
                 print_stages(name, [(match.reply, match.cpu_s) for match in measured.matches[name]])
         asked = sum(map(len, measured.matches.values()))
         measured.crowd = _ask_together(product, measured.matches, max(CLIENTS, size.matches - asked))
-        measured.memory_mb = product.sample(0)[0].rss_mb
+        measured.memory_mb, measured.most_memory_mb = product.sample(0)[0].rss_mb, product.most_mb()
     return measured
 
 

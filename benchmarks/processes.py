@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from core.runtime.memory import MALLOC_ENVIRONMENT
+
 _MODULES = {
     "one": {"standalone": "standalone"},
     "three": {"retrieval": "services.retrieval", "verifier": "services.verifier", "gateway": "gateway"},
@@ -49,12 +51,16 @@ class Product:
             if process.poll() is not None:
                 raise RuntimeError(f"{name} ended with status {process.returncode}:\n{self.log.read_text()[-4000:]}")
             folder = Path(f"/proc/{process.pid}")
-            status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-            rss_mb = int(status["VmRSS"].split()[0]) / 1024
+            status = _status(process)
+            rss_mb = _mb(status["VmRSS"])
             samples.append(
                 Sample(at_s, name, rss_mb, sum(1 for _ in (folder / "fd").iterdir()), int(status["Threads"]))
             )
         return samples
+
+    def most_mb(self) -> float:
+        """Return the most resident memory that the processes had since they started, in MB."""
+        return sum(_mb(_status(process)["VmHWM"]) for process in self.processes.values())
 
     def cpu_s(self) -> float:
         """Return the seconds of work of all processes so far."""
@@ -77,6 +83,7 @@ def running_product(folder: Path, kind: str = "three", ports: Sequence[int] | No
     gateway, retrieval, verifier = ports or [free_port() for _ in range(3)]
     address = f"http://127.0.0.1:{gateway}"
     environment = {
+        **MALLOC_ENVIRONMENT,
         **os.environ,
         "GATEWAY_PORT": str(gateway),
         "M1_PORT": str(retrieval),
@@ -116,6 +123,15 @@ def _wait_until_ready(product: Product) -> None:
                 return
         time.sleep(0.5)
     raise RuntimeError(f"not ready after {_START_S} s:\n{product.log.read_text()[-4000:]}")
+
+
+def _status(process: "subprocess.Popen[bytes]") -> dict[str, str]:
+    """The kernel's account of a process, by field."""
+    return dict(line.split(":", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
+
+
+def _mb(kilobytes: str) -> float:
+    return int(kilobytes.split()[0]) / 1024
 
 
 def free_port() -> int:

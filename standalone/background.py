@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 from pydantic import ValidationError
 
 from contracts.health import ReadyBody
+from core.runtime.memory import MALLOC_ENVIRONMENT
 from gateway.settings import GatewaySettings
 from serving.auth.exposure import address_to_open
 from serving.probe import ask
@@ -78,7 +79,7 @@ class Background:
         with self.log.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "standalone"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                start_new_session=True,
+                start_new_session=True, env={**MALLOC_ENVIRONMENT, **os.environ},
             )  # fmt: skip
         self.state.write_text(json.dumps({"pid": process.pid, "url": url}))
         failure = wait_until_ready(process, url)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from core.runtime.memory import MALLOC_ENVIRONMENT
 from gateway.settings import GatewaySettings
 from services.retrieval.settings import RetrievalSettings
 from services.verifier.settings import VerifierSettings
@@ -87,6 +88,13 @@ def test_no_variable_of_an_image_stands_without_a_value(compose: str):
 def test_a_gpus_memory_is_given_in_segments_that_can_grow(dockerfile: str):
     """Photos of many shapes need blocks of many sizes, which would leave gaps in segments of a fixed size."""
     assert "PYTORCH_ALLOC_CONF=expandable_segments:True " in (REPOSITORY / dockerfile).read_text()
+
+
+def test_the_image_for_the_cpu_gives_memory_back():
+    """Its processes start as `make up` starts them."""
+    (tunables,) = MALLOC_ENVIRONMENT.values()
+
+    assert f"    GLIBC_TUNABLES={tunables} " in (REPOSITORY / "Dockerfile.cpu").read_text()
 
 
 def test_the_gateway_sees_no_secret():

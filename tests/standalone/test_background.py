@@ -47,12 +47,16 @@ def test_the_product_starts_once_and_stops(run: Run, tmp_path: Path):
         first = run("start", GATEWAY_PORT=port)
         ready = httpx.get(f"http://127.0.0.1:{port}/health/ready").json()
         second = run("start", GATEWAY_PORT=port)
+        pid = json.loads((tmp_path / ".run" / "standalone.json").read_text())["pid"]
+        environment = Path(f"/proc/{pid}/environ")
+        tuned = environment.read_bytes() if environment.exists() else b"glibc.malloc"  # only Linux says
     finally:
         stopped = run("stop")
     again = run("stop")
 
     assert f"ready: http://127.0.0.1:{port}" in first.stdout, first.stderr
     assert all(part["ready"] for part in ready["parts"].values())
+    assert b"glibc.malloc" in tuned
     assert "already running" in second.stdout
     assert [process.returncode for process in (first, second, stopped, again)] == [0, 0, 0, 0]
     assert "not running" in again.stdout
