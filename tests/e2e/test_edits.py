@@ -40,6 +40,21 @@ def test_unsaved_changes_survive_the_language_the_way_back_and_a_reload(visit: V
     assert asked == ["beforeunload", "beforeunload"]
 
 
+def test_a_form_without_changes_stays_open_while_photos_are_listed_again(visit: Visit, product: Product) -> None:
+    """A deletion that ends while somebody begins to edit closes nothing."""
+    fill(product, "opened")
+    page = visit("#/collections/opened/places/Rocket").page
+    page.get_by_role("button", name="Edit").click()
+    expect(page.get_by_label("Description")).to_be_visible()
+
+    with page.expect_response("**/index/images?*"):
+        page.evaluate("document.dispatchEvent(new Event('deletion'))")
+    page.get_by_label("Description").fill("Still here")
+
+    expect(page.get_by_label("Description")).to_have_value("Still here")
+    expect(page.locator(".cards > li")).to_have_count(1)
+
+
 def test_only_what_was_edited_is_saved(visit: Visit, product: Product) -> None:
     """A name that somebody else has given meanwhile stays; whoever saves second is told, and saves again."""
     fill(product, "shared")

@@ -78,7 +78,7 @@ def test_in_visitor_mode_nothing_leads_to_the_desk(visit: Visit) -> None:
     visitor = visit("?visitor&collection=my museum", device=PHONE)
     page = visitor.page
 
-    for address in ("#/match?collection=my museum", "#/collections/my museum", "#/status"):
+    for address in ("#/collections/my museum", "#/status", "#/match?collection=my museum"):
         visitor.turn_to(address)
         page.reload()
         expect(page.get_by_role("heading", name=CAMERA)).to_be_visible()

@@ -84,8 +84,14 @@ class Visitor:
 
     def turn_to_now(self, view: str) -> None:
         """Go to another view without loading the page again, and do not wait for what it asks the server."""
-        self.page.evaluate("(view) => { document.querySelector('#main h1')?.remove(); location.hash = view; }", view)
-        self.page.locator("h1").first.wait_for()
+        self.page.evaluate(
+            """(view) => {
+              for (const element of document.getElementById("main").children) element.dataset.left = "";
+              location.hash = view;
+            }""",
+            view,
+        )
+        self.page.locator("#main > :not([data-left]) h1").first.wait_for()
 
     def show_photo(self, data: bytes, name: str = "photo.jpg") -> None:
         """Choose a photo on the match page or beside an answer."""

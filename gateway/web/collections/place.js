@@ -49,7 +49,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
     more.hidden = !cursor;
     move.hidden = shown.length === 0;
     grid.replaceChildren(...shown.map((image) => imageCard(image, removeImage)));
-    drawHead();
+    if (!head.querySelector("form")) drawHead(); // the form stays open while photos come and go
   }
 
   function drawHead() {

@@ -12,6 +12,7 @@ export default {
   "answer.request": "Request",
   "answer.verifier.none": "none",
 
+  "status.detail.decision_rule_fitted": "Decision rule fitted to these models",
   "stage.receive": "Photo received",
   "stage.retrieval_decode": "Search: photo opened",
   "stage.retrieval_encode": "Search: encoded",

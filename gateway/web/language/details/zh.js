@@ -12,6 +12,7 @@ export default {
   "answer.request": "请求编号",
   "answer.verifier.none": "无",
 
+  "status.detail.decision_rule_fitted": "判定规则已针对所用模型拟合",
   "stage.receive": "接收照片",
   "stage.retrieval_decode": "检索：读取照片",
   "stage.retrieval_encode": "检索：编码",
