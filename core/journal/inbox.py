@@ -190,17 +190,8 @@ class Inbox:
         Raises:
             GalleryUnavailable: nothing was deleted.
         """
-        if not self._database.exists():
-            return 0
-        with self._database.writing(overwriting=True) as connection:
-            deleted = connection.execute(
-                """
-                DELETE FROM inbox WHERE match IN (SELECT id FROM matches WHERE request_id = ?) AND claimed_until <= ?
-                RETURNING number
-                """,
-                (request_id, now),
-            ).fetchall()
-        return len(deleted)
+        of_request = "match IN (SELECT id FROM matches WHERE request_id = ?)"
+        return self._delete(f"{of_request} AND claimed_until <= ?", (request_id, now))
 
     def remove(self, number: int) -> None:
         """Delete an entry; in SQLite the bytes are overwritten as well. One that is not there is fine.
@@ -220,13 +211,13 @@ class Inbox:
         Raises:
             GalleryUnavailable: nothing was deleted.
         """
+        return self._delete(_IS_OVER, self._over(now))
+
+    def _delete(self, condition: str, values: tuple[object, ...]) -> int:
         if not self._database.exists():
             return 0
         with self._database.writing(overwriting=True) as connection:
-            forgotten = connection.execute(
-                f"DELETE FROM inbox WHERE {_IS_OVER} RETURNING number", self._over(now)
-            ).fetchall()
-        return len(forgotten)
+            return len(connection.execute(f"DELETE FROM inbox WHERE {condition} RETURNING number", values).fetchall())
 
     def _over(self, now: float) -> tuple[float, float]:
         """The values of ``_IS_OVER``."""
