@@ -80,7 +80,8 @@ def test_the_way_to_the_comparison_has_no_serious_accessibility_finding(visit: V
     visitor.page.route("**/match", lambda route: held.append(route), times=1)
     found: list[str] = []
 
-    visitor.show_photo(snapshot("Rocket"))
+    with visitor.page.expect_request("**/match"):
+        visitor.show_photo(snapshot("Rocket"))
     expect(visitor.page.get_by_role("progressbar")).to_be_visible()
     found += violations(visitor, axe)
     held.pop().continue_()
