@@ -6,9 +6,9 @@ import { announce, h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { day, t, when } from "../page/language.js";
 import { address } from "../page/router.js";
-import { places, query } from "./api.js";
+import { query } from "./api.js";
+import { placeSearch } from "./place_search.js";
 
-const TYPING_PAUSE_MS = 250;
 const FEW = 20;
 
 const page = (collection, cursor) => json(collectionPath(collection, "/inbox") + query({ cursor, limit: 50 }));
@@ -106,24 +106,17 @@ const cancel = () => h("button", { class: "button", type: "button", onclick: (ev
 
 /** Search a place of the collection and choose it. */
 function choosePlace(collection, onchoose) {
-  const list = h("ul", { class: "recent" });
-  let typing = 0;
-  async function load() {
-    try {
-      const found = await places({ collection, search: search.value.trim(), limit: FEW });
-      list.replaceChildren(...found.places.map(row));
-    } catch (error) {
-      list.replaceChildren(h("li", {}, errorNotice(error, { retry: load })));
-    }
-  }
+  const found = h("div", {});
   const row = ({ id, name }) => {
     const known = name || t("place.unnamed");
     return h("li", {}, h("button", { class: "button small", onclick: () => (dialog.close(), onchoose(id, known)) }, known));
   };
-  const oninput = () => (clearTimeout(typing), (typing = setTimeout(load, TYPING_PAUSE_MS)));
-  const search = h("input", { type: "search", autocomplete: "off", autofocus: true, "aria-label": t("collection.search"), oninput });
-  const dialog = dialogOf(t("inbox.place.title"), search, list, h("div", { class: "row end" }, cancel()));
-  load();
+  const draw = (places) => [h("ul", { class: "recent" }, places.map(row))];
+  const attributes = { autofocus: true, "aria-label": t("collection.search") };
+  const { input, find, stop } = placeSearch({ collection, limit: FEW, found, draw }, attributes);
+  const dialog = dialogOf(t("inbox.place.title"), input, found, h("div", { class: "row end" }, cancel()));
+  dialog.addEventListener("close", stop);
+  find();
 }
 
 /** Ask for the name of a new place. */

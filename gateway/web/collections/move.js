@@ -3,39 +3,24 @@
 import { errorNotice, openDialog } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
 import { t } from "../page/language.js";
-import { movePhotos, places } from "./api.js";
+import { movePhotos } from "./api.js";
+import { placeSearch } from "./place_search.js";
 
-const TYPING_PAUSE_MS = 250;
 const SHOWN = 8;
 
 /** @param {object[]} images ImageBody, of one place */
 export function openMove(collection, images, ondone) {
   const problem = h("div", {});
   const found = h("div", { role: "radiogroup", "aria-label": t("move.to") });
-  const search = h("input", { type: "search", autocomplete: "off", oninput });
-  let typing = 0;
-  let asked = 0;
+  const { input: search, find, stop } = placeSearch({ collection, limit: SHOWN, found, draw });
 
-  function oninput() {
-    clearTimeout(typing);
-    typing = setTimeout(find, TYPING_PAUSE_MS);
-  }
-
-  async function find() {
-    const request = ++asked;
-    const text = search.value.trim();
-    try {
-      const page = await places({ collection, search: text, limit: SHOWN });
-      if (request !== asked) return;
-      const others = page.places.filter(({ id }) => id !== images[0].place.id);
-      const isNew = text && !others.some(({ id, name }) => [id, name].includes(text));
-      found.replaceChildren(
-        ...others.map(({ id, name, images: count }) => choice(id, `${name || t("place.unnamed")} · ${t("photos", { count })}`)),
-        isNew ? choice(text.slice(0, 200), t("move.new", { name: text })) : "",
-      );
-    } catch (error) {
-      if (request === asked) found.replaceChildren(errorNotice(error, { retry: find }));
-    }
+  function draw(places, text) {
+    const others = places.filter(({ id }) => id !== images[0].place.id);
+    const isNew = text && !others.some(({ id, name }) => [id, name].includes(text));
+    return [
+      ...others.map(({ id, name, images: count }) => choice(id, `${name || t("place.unnamed")} · ${t("photos", { count })}`)),
+      isNew ? choice(text.slice(0, 200), t("move.new", { name: text })) : "",
+    ];
   }
 
   const choice = (id, words) =>
@@ -82,7 +67,7 @@ export function openMove(collection, images, ondone) {
       ),
     ),
   );
-  dialog.addEventListener("close", () => clearTimeout(typing));
+  dialog.addEventListener("close", stop);
   openDialog(dialog);
   find();
 }
