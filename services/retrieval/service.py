@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from clients.verifier import VerifierClient
+from contracts.feedback import FeedbackReply
+from contracts.webhooks import FeedbackGiven
 from core.encoders.base import Encoder
 from core.gallery import CollectionSummary, Gallery
 from core.gallery.deletions import Deletion
 from core.gallery.languages import check_language
 from core.imaging.budget import DecodingBudget
+from core.journal import StoredMatch
 from core.retrieval.second_features import open_second_extractor
 from core.runtime.devices import device_of
 from services.lost_device import Watch
@@ -27,6 +30,7 @@ from services.retrieval.background.usage import Usage, open_usage
 from services.retrieval.background.verifier_features import VerifierFeatures, making_verifier_features
 from services.retrieval.background.webhooks import Webhooks, open_webhooks
 from services.retrieval.engine import RetrievalEngine, encode_batch
+from services.retrieval.replies.collections import feedback_reply
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.uploads.indexing import Indexer
 from serving.audit import AuditLog
@@ -85,6 +89,16 @@ class RetrievalService:
     sample: Sample
     trash: Trash
     verifier_features: VerifierFeatures | None
+
+    async def tell_feedback(self, given: StoredMatch) -> FeedbackReply:
+        """Store the event of feedback that was given, before it is acknowledged; return the acknowledgement.
+
+        Raises:
+            GalleryUnavailable: the event was not stored.
+        """
+        reply = feedback_reply(given)
+        await self.webhooks.tell(FeedbackGiven(timestamp=reply.at, data=reply))
+        return reply
 
     async def change_collection(self, name: str, new_name: str, language: str | None) -> CollectionSummary:
         """Rename a collection with its calibration and its log of matches, and store the language of its texts.

@@ -3,10 +3,9 @@
 from fastapi import APIRouter
 
 from contracts.feedback import FeedbackReply, FeedbackRequest, MatchRecords, RecordReply
-from contracts.webhooks import FeedbackGiven
 from core.errors import InvalidRequest
 from services.retrieval.dependencies import Service
-from services.retrieval.replies.collections import feedback_reply, match_record
+from services.retrieval.replies.collections import match_record
 from serving.openapi import error_answers
 
 router = APIRouter(tags=["feedback"])
@@ -25,10 +24,7 @@ async def give_feedback(feedback: FeedbackRequest, service: Service) -> Feedback
                 "GET /index/places lists those that are, and not_in_collection says that it is none of them"
             )
     given = await service.usage.give_feedback(feedback.request_id, feedback.verdict, feedback.place_id)
-    reply = feedback_reply(given)
-    # Before the answer, so that no acknowledged feedback is without its event.
-    await service.webhooks.tell(FeedbackGiven(timestamp=reply.at, data=reply))
-    return reply
+    return await service.tell_feedback(given)
 
 
 @router.post("/matches", summary="Keep the numbers of answers", responses=error_answers(422, 503))

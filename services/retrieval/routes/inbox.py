@@ -15,10 +15,9 @@ from contracts.inbox import (
     InboxReceipt,
     InboxTerms,
 )
-from contracts.webhooks import FeedbackGiven
 from services.retrieval.dependencies import Audit, Service, Settings
 from services.retrieval.repeated_writes import JsonRoute
-from services.retrieval.replies.collections import feedback_reply, inbox_page, inbox_receipt
+from services.retrieval.replies.collections import inbox_page, inbox_receipt
 from services.retrieval.replies.gallery import image_body
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import PHOTO_BODY, error_answers, file_answer
@@ -103,8 +102,7 @@ async def decide(entry: EntryId, decision: InboxDecision, service: Service, audi
         if image is not None:
             change.details |= {"collection": image.collection, "image": image.image_id}
     if given is not None:
-        reply = feedback_reply(given)
-        await service.webhooks.tell(FeedbackGiven(timestamp=reply.at, data=reply))
+        await service.tell_feedback(given)
     return InboxOutcome(image=image_body(image) if image else None, feedback_kept=given is not None)
 
 
