@@ -136,7 +136,7 @@ class Inbox:
         """
         found = self._select("number = ?", (number,), now, 1)
         if not found:
-            raise UnknownInboxPhoto(f"no photo of number {number} is in the inbox; its time may be over")
+            raise _unknown(number)
         return found[0]
 
     def photo(self, number: int, now: float) -> bytes:
@@ -151,7 +151,7 @@ class Inbox:
                 f"SELECT photo FROM inbox WHERE number = ? AND NOT ({_IS_OVER})", (number, *self._over(now))
             ).fetchone()
         if row is None:
-            raise UnknownInboxPhoto(f"no photo of number {number} is in the inbox; its time may be over")
+            raise _unknown(number)
         return bytes(row[0])
 
     def claim(self, number: int, now: float) -> bool:
@@ -237,3 +237,7 @@ class Inbox:
             InboxEntry(number, min(until, kept_at + self.days * _DAY_S), to_match(match))
             for *match, number, kept_at, until in rows
         ]
+
+
+def _unknown(number: int) -> UnknownInboxPhoto:
+    return UnknownInboxPhoto(f"no photo of number {number} is in the inbox; its time may be over")
