@@ -18,11 +18,10 @@ def images(product: Product, collection: str) -> int:
     return next((each["images"] for each in answer if each["id"] == collection), 0)
 
 
-def delete_collection(page: Page) -> None:
+def delete_collection(operator: Visitor) -> None:
     """With the question that comes first."""
-    page.get_by_role("button", name="Delete", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", name="Collections", level=1)).to_be_visible()
+    operator.delete_collection().get_by_role("button", name="Delete").click()
+    expect(operator.page.get_by_role("heading", name="Collections", level=1)).to_be_visible()
 
 
 def unfold(page: Page, title: str) -> None:
@@ -36,7 +35,7 @@ def test_a_collection_deleted_and_filled_again_at_once_keeps_its_photos(visit: V
     fill(product, "another")  # else the first steps are shown
     operator = visit("#/collections/again")
     page = operator.page
-    delete_collection(page)
+    delete_collection(operator)
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
 
     unfold(page, "New collection")
@@ -89,8 +88,9 @@ def test_closing_the_page_changes_nothing(visit: Visit, product: Product) -> Non
 def test_the_trash_is_emptied_on_request(visit: Visit, product: Product) -> None:
     """One entry after a question; it cannot come back."""
     fill(product, "ended")
-    page = visit("#/collections/ended").page
-    delete_collection(page)
+    operator = visit("#/collections/ended")
+    page = operator.page
+    delete_collection(operator)
 
     unfold(page, "Trash")
     page.get_by_role("button", name="Delete permanently ended").click()
