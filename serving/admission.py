@@ -4,12 +4,25 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from serving.errors import Overloaded
 
 _AT_LEAST = 2  # one may be received or sent while the other is processed, however slow processing is
 _FIRST_GUESS_S = 0.3
 _LEAST_WEIGHT = 0.1  # least weight of the latest answer in the running average
+
+
+@dataclass(slots=True)
+class Admission:
+    """One admitted request.
+
+    Attributes:
+        is_whole: whether its answer took all the work that it asked for. One that was cut short says nothing about the
+            pace: counted, it would let in more requests than can be answered in full.
+    """
+
+    is_whole: bool = True
 
 
 class Gate:
@@ -57,7 +70,7 @@ class Gate:
             raise Overloaded(f"{self.inside} requests are being processed, which is the limit; try again shortly")
 
     @contextmanager
-    def admit(self, *, in_background: bool = False) -> Iterator[None]:
+    def admit(self, *, in_background: bool = False) -> Iterator[Admission]:
         """Admit a request for the length of the block. Failures do not count for the pace: they may be quick or slow.
 
         Args:
@@ -72,15 +85,18 @@ class Gate:
         if self.inside == 0:
             self._busy_since_s = self._clock()
         self.inside += 1
+        admission = Admission()
         try:
-            yield
-            self._note_answer()
+            yield admission
+            if admission.is_whole:
+                self._note_answer()
         finally:
             self.inside -= 1
 
     def _note_answer(self) -> None:
         now_s = self._clock()
         self._answers += 1
-        taken_s = max(now_s - self._busy_since_s, 1e-6)  # not 0, because room divides by it
+        # Not 0, because room divides by it; and no longer than the patience, however long no answer was whole.
+        taken_s = min(max(now_s - self._busy_since_s, 1e-6), self._longest_s)
         self._between_answers_s += max(_LEAST_WEIGHT, 1 / self._answers) * (taken_s - self._between_answers_s)
         self._busy_since_s = now_s

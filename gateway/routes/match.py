@@ -99,8 +99,9 @@ async def _answer(
                 photos = [await photo.read() for photo in uploaded_files(form, "file")]
         longest_s = gateway.settings.longest_match_s * len(photos) + _GRACE_S
         async with until_disconnect(request, timeout_s, longest_s=longest_s):
-            with gateway.gate.admit():
+            with gateway.gate.admit() as admission:
                 reply = await gateway.pipeline.match(photos, fields, timer, tell, languages=languages)
+                admission.is_whole = reply.verification != "unavailable"
     gateway.match_metrics.observe(reply)
     gateway.recent_times.note(reply.timings_ms)
     gateway.match_log.note(reply)

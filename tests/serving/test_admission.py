@@ -86,6 +86,34 @@ def test_failures_do_not_tell_the_pace(clock: Clock):
     assert (gate.room, gate.inside) == (5, 0)
 
 
+def test_answers_that_were_cut_short_do_not_tell_the_pace(clock: Clock):
+    """They come sooner than whole ones; counted, they let in a crowd of which nobody gets a whole answer."""
+    gate = Gate(128, longest_s=5, clock=clock)
+    answer(gate, clock, times=1, each_s=1.0)
+
+    with gate.admit():  # so that the gate is never empty
+        for _ in range(50):
+            with gate.admit() as admission:
+                clock.now_s += 0.05
+                admission.is_whole = False
+    kept = gate.room
+    answer(gate, clock, times=1, each_s=1.0)
+
+    assert kept == 2  # a whole answer in a second, then one in 2.5 seconds: 1.75 on average
+    assert gate.room == 3
+
+
+def test_long_without_a_whole_answer_is_soon_forgotten(clock: Clock):
+    """An hour without the verifier counts as one answer that took as long as the patience is."""
+    gate = Gate(128, longest_s=5, clock=clock)
+    answer(gate, clock, times=20, each_s=0.5)
+
+    with gate.admit():
+        clock.now_s += 3600
+
+    assert gate.room == 5
+
+
 def test_idle_time_is_no_work(clock: Clock):
     """A night without visitors does not make the morning's first one wait alone."""
     gate = Gate(128, longest_s=5, clock=clock)
