@@ -228,6 +228,7 @@ def _load_backbone(folder: Path, device: DeviceChoice) -> torch.nn.Module:
             folder,
             config=AutoConfig.from_pretrained(folder, local_files_only=True),
             dtype=device.dtype,
+            device_map={"": device.device},  # read tensor by tensor to where they are used
             # A configuration may name an attention library that is not installed; PyTorch's own gives the same vectors.
             attn_implementation="sdpa",
             local_files_only=True,
@@ -242,7 +243,7 @@ def _load_backbone(folder: Path, device: DeviceChoice) -> torch.nn.Module:
         raise BackendUnavailable(
             f"the model in {folder} lacks {len(missing)} weights, e.g. {missing[0]}; fetch it again"
         )
-    loaded: torch.nn.Module = backbone.eval().requires_grad_(False).to(device.device)
+    loaded: torch.nn.Module = backbone.eval().requires_grad_(False)
     return loaded
 
 

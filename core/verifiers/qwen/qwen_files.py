@@ -100,6 +100,7 @@ def _load_network(folder: Path, device: DeviceChoice) -> Any:
             folder,
             config=config,
             dtype=device.dtype,
+            device_map={"": device.device},  # read tensor by tensor to where they are used
             # A configuration may name an attention library that is not installed; PyTorch's own gives the same answers.
             attn_implementation="sdpa",
             local_files_only=True,
@@ -114,7 +115,7 @@ def _load_network(folder: Path, device: DeviceChoice) -> Any:
                 "again, or serve it with vLLM and the verifier 'openai-compatible'"
             )
         if not report["missing_keys"]:
-            return network.eval().requires_grad_(False).to(device.device)
+            return network.eval().requires_grad_(False)
     except torch.OutOfMemoryError as error:
         raise BackendUnavailable(
             f"the model in {folder} does not fit {device.reason}; choose a smaller one or another device"
