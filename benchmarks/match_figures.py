@@ -16,17 +16,25 @@ ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """A photo to ask about, and whether it shows a place of the gallery."""
+
+    photo: LabelledPhoto
+    is_known: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """One match that was asked while nobody else asked.
 
     Attributes:
-        photo: that was sent.
+        query: that was asked about.
         wall_s: until the answer, at the client.
         cpu_s: seconds of work of the product meanwhile.
         reply: of ``POST /match``.
     """
 
-    photo: LabelledPhoto
+    query: Query
     wall_s: float
     cpu_s: float
     reply: Mapping[str, Any]
@@ -34,7 +42,7 @@ class Match:
     @property
     def is_right(self) -> bool:
         """Whether the right place was given."""
-        return bool(self.reply["matched"]) and self.photo.shows(self.reply["place"]["id"])
+        return self.query.is_known and bool(self.reply["matched"]) and self.query.photo.shows(self.reply["place"]["id"])
 
     @property
     def is_clear(self) -> bool:
@@ -92,8 +100,8 @@ def figures_of(measured: Measured) -> dict[str, dict[str, float]]:
 
 
 def _of_set(matches: Sequence[Match], naive_s: float, naive_cpu_s: float) -> dict[str, float]:
-    known = [match for match in matches if match.photo.place is not None]
-    unknown = [match for match in matches if match.photo.place is None]
+    known = [match for match in matches if match.query.is_known]
+    unknown = [match for match in matches if not match.query.is_known]
     cpu_s = _mean([match.cpu_s for match in matches])
     return {
         "clear": _mean([match.is_clear for match in known]),

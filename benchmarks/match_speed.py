@@ -28,11 +28,11 @@ import httpx
 from PIL import Image
 
 from benchmarks.bars import Bar, compare
-from benchmarks.match_figures import ALL, Match, Measured, cores, figures_of
+from benchmarks.match_figures import ALL, Match, Measured, Query, cores, figures_of
 from benchmarks.naive_match import PAIRS, NaiveNetworks
 from benchmarks.processes import Product, running_product
 from benchmarks.stage_table import print_stages
-from core.building.labels import LabelledPhoto, read_folder
+from core.building.labels import LabelledPhoto, read_folder, true_places
 from core.imaging.decoding import decode_image
 
 SETS = ("museum", "scenic", "objects")
@@ -102,10 +102,11 @@ def _measure(eval_dir: Path, size: Size) -> Measured:
     measured, naive = Measured(), NaiveNetworks()
     print(f"{cores()} cores; the naive networks take {naive.threads} threads; load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder, running_product(Path(folder), "one") as product:
-        queries = {name: _queries(eval_dir / name, size) for name in SETS}
-        references = {name: _references(eval_dir / name, queries[name], size) for name in SETS}
+        chosen = {name: _choose(eval_dir / name, size) for name in SETS}
+        references = {name: photos for name, (photos, _) in chosen.items()}
+        queries = {name: photos for name, (_, photos) in chosen.items()}
         described = {name: naive.describe(map(_decode, photos[:PAIRS])) for name, photos in references.items()}
-        naive.match(_decode(queries[SETS[0]][0]), described[SETS[0]])  # to warm up
+        naive.match(_decode(queries[SETS[0]][0].photo), described[SETS[0]])  # to warm up
         with httpx.Client(base_url=product.address, timeout=3600, trust_env=False) as http:
             for name, photos in references.items():
                 measured.bare += [naive.index(_decode(photo)) for photo in photos[:: size.naive_every]]
@@ -115,10 +116,10 @@ def _measure(eval_dir: Path, size: Size) -> Measured:
             for name in SETS:
                 _ask(http, product, name, queries[name][0])  # to warm up
                 measured.matches[name] = []
-                for number, photo in enumerate(queries[name]):
-                    measured.matches[name].append(_ask(http, product, name, photo))
+                for number, query in enumerate(queries[name]):
+                    measured.matches[name].append(_ask(http, product, name, query))
                     if number % size.naive_every == 0:
-                        seen = _decode(photo)
+                        seen = _decode(query.photo)
                         measured.naive.append(naive.match(seen, described[name]))
                         measured.naive_on_one.append(naive.match(seen, described[name], threads=1))
                 print_stages(name, [(match.reply, match.cpu_s) for match in measured.matches[name]])
@@ -128,19 +129,15 @@ def _measure(eval_dir: Path, size: Size) -> Measured:
     return measured
 
 
-def _queries(folder: Path, size: Size) -> list[LabelledPhoto]:
-    photos = read_folder(folder, "query")
-    known = [photo for photo in photos if photo.place is not None]
-    return known[: size.known] + [photo for photo in photos if photo.place is None][: size.unknown]
-
-
-def _references(folder: Path, queries: Sequence[LabelledPhoto], size: Size) -> list[LabelledPhoto]:
-    """Return photos of the gallery, those of the queries' places first."""
-    wanted = {photo.place.place_id for photo in queries if photo.place is not None}
-    photos = read_folder(folder, "reference")
-    return sorted(photos, key=lambda photo: photo.place is None or photo.place.place_id not in wanted)[
-        : size.references
-    ]
+def _choose(folder: Path, size: Size) -> tuple[list[LabelledPhoto], list[Query]]:
+    """Return photos of the gallery, those of the queries' places first; and queries, those of its places first."""
+    references, photos = read_folder(folder, "reference"), read_folder(folder, "query")
+    truths = true_places(photos, {photo.place.place_id for photo in references if photo.place is not None})
+    known = [Query(photo, is_known=True) for photo in photos if photo.path in truths][: size.known]
+    unknown = [Query(photo, is_known=False) for photo in photos if photo.path not in truths][: size.unknown]
+    wanted = {truths[query.photo.path] for query in known}
+    references.sort(key=lambda photo: photo.place is None or photo.place.place_id not in wanted)
+    return references[: size.references], known + unknown
 
 
 def _decode(photo: LabelledPhoto) -> Image.Image:
@@ -176,12 +173,12 @@ def _wait_for_background_work(http: httpx.Client) -> None:
         time.sleep(0.5)
 
 
-def _ask(http: httpx.Client, product: Product, collection: str, photo: LabelledPhoto) -> Match:
-    files = {"file": (photo.path.name, photo.path.read_bytes())}
+def _ask(http: httpx.Client, product: Product, collection: str, query: Query) -> Match:
+    files = {"file": (query.photo.path.name, query.photo.path.read_bytes())}
     worked, began = product.cpu_s(), time.perf_counter()
     reply = http.post("/match", files=files, data={"collection": collection})
     seconds = time.perf_counter() - began
-    return Match(photo, seconds, product.cpu_s() - worked, reply.raise_for_status().json())
+    return Match(query, seconds, product.cpu_s() - worked, reply.raise_for_status().json())
 
 
 def _ask_together(
@@ -197,7 +194,8 @@ def _ask_together(
         answered = failed = 0
         with httpx.Client(base_url=product.address, timeout=3600, trust_env=False) as http:
             for name, match in waiting:
-                files = {"file": (match.photo.path.name, match.photo.path.read_bytes())}
+                photo = match.query.photo.path
+                files = {"file": (photo.name, photo.read_bytes())}
                 while (reply := http.post("/match", files=files, data={"collection": name})).status_code == 503:
                     time.sleep(float(reply.headers["retry-after"]))
                 done = reply.status_code == 200 and reply.json()["verification"] == "done"
