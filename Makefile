@@ -31,8 +31,9 @@ down: ## stop what `make up` started
 logs: ## follow the log of what `make up` started
 	@tail -n 100 -F .run/standalone.log
 
+# One process per core, four at most; a file's tests stay together and share what they have started.
 test: $(TOOLS) ## run the tests
-	$(PYTHON) -m pytest -q -m "not slow"
+	$(PYTHON) -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(TOOLS) ## run the tests that take minutes
 	$(PYTHON) -m pytest -q -m slow

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from core.gallery import Storage
 
 
+# Beside other workers of pytest-xdist, networks compute in one thread: two that wait for each other spin, and on busy
+# cores take many times as long.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The machine may be busy, and that must not decide what is answered; tests of this limit set their own.
 os.environ.setdefault("GATEWAY_LONGEST_MATCH_S", "60")
 

@@ -16,10 +16,12 @@ READMES = ["README.md", "README.zh-CN.md"]
 SETTINGS = [GatewaySettings, RetrievalSettings, VerifierSettings]
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_the_python_block_runs(readme, tmp_path, monkeypatch, capsys):
-    """The README's Python runs as written, in a folder with a gallery and a visitor's photo, and finds the place."""
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text(), re.DOTALL)
+def test_the_python_block_runs(tmp_path, monkeypatch, capsys):
+    """The README's Python runs as written, in a folder with a gallery and a visitor's photo, and finds the place.
+
+    That of the other README is the same, by the next test.
+    """
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     for seed in range(3):
         (tmp_path / "photos" / f"place{seed}").mkdir(parents=True)
         draw_place(seed).save(tmp_path / "photos" / f"place{seed}" / "front.jpg")
@@ -28,7 +30,7 @@ def test_the_python_block_runs(readme, tmp_path, monkeypatch, capsys):
     build_database.main(["--image-dir", "photos", "--output-dir", "data/gallery"])
     capsys.readouterr()
 
-    exec(compile(block, readme, "exec"), {})
+    exec(compile(block, "README.md", "exec"), {})
 
     first, *others = capsys.readouterr().out.splitlines()
     assert first.startswith("place1 True")

@@ -15,7 +15,7 @@ from core.verifiers.geometric import GeometricVerifier
 from scripts import build_database, calibrate
 
 PLACES = 10
-FAST = ["--verifier", "geometric", "--time-budget", "0"]
+FAST = ["--verifier", "geometric", "--verifier-options", '{"aliked": false}', "--time-budget", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_labelled_photos_make_a_promise_that_later_answers_keep(database, querie
     with M1GlobalRetrieval("cpu") as retrieval:
         retrieval.load_index(database)
         data = (queries / "place2" / "visitor.jpg").read_bytes()
-        decision = match_photo(data, retrieval, GeometricVerifier()).decision
+        decision = match_photo(data, retrieval, GeometricVerifier(aliked=False)).decision
     assert decision.matched
     assert decision.threshold == calibration.threshold
 
