@@ -4,6 +4,7 @@ SemanticMatchError
 ├── InvalidImage             bytes that are not an accepted image
 │   ├── UnsupportedFormat    a file, but of a kind we do not decode
 │   └── ImageTooLarge        too many bytes or too many pixels
+├── UnsupportedAudio         bytes that are not a recording of an accepted kind
 ├── InvalidRequest           a value outside what is accepted (top_k=0, unknown style, bad field)
 ├── UnknownMatch             no match of that request is stored
 ├── UnknownInboxPhoto        no such photo is in the inbox
@@ -18,6 +19,7 @@ SemanticMatchError
     ├── UnknownCollection    no collection of that name
     ├── UnknownPlace         no place of that id in the collection
     ├── UnknownImage         no image of that id
+    ├── UnknownRecording     no recording of the place in that language
     ├── UnknownDeletion      nothing of that id is in the trash
     ├── CollectionExists     a collection of that name is there already
     ├── ChangedMeanwhile     somebody else changed it since the caller read it
@@ -42,6 +44,10 @@ class UnsupportedFormat(InvalidImage):
 
 class ImageTooLarge(InvalidImage):
     """The picture exceeds the byte or pixel limit."""
+
+
+class UnsupportedAudio(SemanticMatchError):
+    """The bytes are not a recording of an accepted kind."""
 
 
 class InvalidRequest(SemanticMatchError):
@@ -98,6 +104,10 @@ class UnknownPlace(GalleryError):
 
 class UnknownImage(GalleryError):
     """No image of that id exists."""
+
+
+class UnknownRecording(GalleryError):
+    """The place has no recording in that language."""
 
 
 class UnknownDeletion(GalleryError):

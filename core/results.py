@@ -126,12 +126,37 @@ class EncoderFingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """A sound recording, stored beside the photos.
+
+    Attributes:
+        content_hash: sha256 of its bytes, hex.
+        media_type: of its bytes, e.g. ``audio/mpeg``.
+        byte_size: of it.
+    """
+
+    content_hash: str
+    media_type: str
+    byte_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceText:
-    """A place's name and description in one language; what is empty is as in the collection's own language."""
+    """What is said of a place in one language; without a name or a description, the collection's own language has it.
+
+    Attributes:
+        name: one line.
+        description: Markdown.
+        is_machine_translated: whether the name or the description is.
+        transcript: of the recording, Markdown.
+        recording: what visitors can listen to, or None.
+    """
 
     name: str = ""
     description: str = ""
     is_machine_translated: bool = False
+    transcript: str = ""
+    recording: Recording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +170,7 @@ class Place:
         metadata: facts, a JSON object.
         latitude: degrees [-90, 90].
         longitude: degrees [-180, 180].
-        texts: in further languages, by tag (BCP 47).
+        texts: in further languages, by tag (BCP 47); a recording in the collection's own language is here too.
     """
 
     place_id: str

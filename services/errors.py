@@ -24,8 +24,11 @@ from core.errors import (
     UnknownInboxPhoto,
     UnknownMatch,
     UnknownPlace,
+    UnknownRecording,
+    UnsupportedAudio,
     UnsupportedFormat,
 )
+from core.gallery.audio import ACCEPTED_AUDIO
 from core.imaging.decoding import ACCEPTED_FORMATS
 from serving.errors import ErrorRow, ErrorTable
 
@@ -33,6 +36,7 @@ CORE_ERRORS: ErrorTable = {
     InvalidImage: ErrorRow(400, ErrorCode.INVALID_IMAGE, accepted=f"one complete {ACCEPTED_FORMATS} photo"),
     UnsupportedFormat: ErrorRow(415, ErrorCode.UNSUPPORTED_FORMAT, accepted=ACCEPTED_FORMATS),
     ImageTooLarge: ErrorRow(413, ErrorCode.IMAGE_TOO_LARGE, accepted="a smaller photo"),
+    UnsupportedAudio: ErrorRow(415, ErrorCode.UNSUPPORTED_AUDIO, accepted=ACCEPTED_AUDIO),
     InvalidRequest: ErrorRow(422, ErrorCode.INVALID_REQUEST),
     EmptyGallery: ErrorRow(409, ErrorCode.EMPTY_GALLERY, accepted="add photos first: POST /index/images"),
     UnknownCollection: ErrorRow(404, ErrorCode.UNKNOWN_COLLECTION, accepted="one listed by GET /index/collections"),
@@ -41,6 +45,7 @@ CORE_ERRORS: ErrorTable = {
     CollectionExists: ErrorRow(409, ErrorCode.COLLECTION_EXISTS, accepted="a name that is free"),
     ChangedMeanwhile: ErrorRow(412, ErrorCode.CHANGED_MEANWHILE, accepted="the ETag of the latest GET as If-Match"),
     UnknownImage: ErrorRow(404, ErrorCode.UNKNOWN_IMAGE, accepted="one listed by GET /index/images"),
+    UnknownRecording: ErrorRow(404, ErrorCode.UNKNOWN_RECORDING, accepted="a language of the place's `recordings`"),
     UnknownMatch: ErrorRow(404, ErrorCode.UNKNOWN_MATCH, accepted="the request_id of a recent match"),
     UnknownInboxPhoto: ErrorRow(
         404, ErrorCode.UNKNOWN_INBOX_PHOTO, accepted="one listed by GET /collections/{collection}/inbox"

@@ -41,4 +41,9 @@ def _row(image: GalleryImage, line: int) -> ManifestRow:
 
 
 def _stated(text: PlaceText) -> TextChange:
-    return TextChange(text.name or UNCHANGED, text.description or UNCHANGED, text.is_machine_translated)
+    return TextChange(
+        text.name or UNCHANGED,
+        text.description or UNCHANGED,
+        text.is_machine_translated,
+        text.transcript or UNCHANGED,
+    )

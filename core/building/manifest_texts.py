@@ -1,4 +1,4 @@
-"""Columns of a manifest for one language: ``place_name.en``, ``description.zh-Hans``, ``machine_translated.en``."""
+"""Columns of a manifest for one language: ``place_name.en``, ``description.zh-Hans``, ``transcript.en``."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,17 @@ from core.gallery.values import UNCHANGED, TextChange, Unchanged
 LanguageColumns = Mapping[tuple[str, str], int]
 """Where a column is, by language tag and field of a ``TextChange``."""
 
-TEXT_COLUMNS = {"name": "place_name", "description": "description", "is_machine_translated": "machine_translated"}
+TEXT_COLUMNS = {
+    "name": "place_name",
+    "description": "description",
+    "transcript": "transcript",
+    "is_machine_translated": "machine_translated",
+}
 """Columns by field of a text, without the dot and the language tag."""
 
 _WRITTEN = {
     "en": (*TEXT_COLUMNS.values(), "yes"),
-    "zh": ("名称", "说明", "机器翻译", "是"),
+    "zh": ("名称", "说明", "文字稿", "机器翻译", "是"),
 }
 
 
@@ -43,11 +48,7 @@ def read_texts(cells: Sequence[str], columns: LanguageColumns) -> dict[str, Text
     """Read a row's texts by language tag. An empty cell says nothing of a text; beside a text, it is not marked."""
     texts: dict[str, TextChange] = {}
     for tag in {tag for tag, _ in columns}:
-        given = {
-            field: cell
-            for field in ("name", "description", "is_machine_translated")
-            if (cell := _cell(cells, columns.get((tag, field)))) is not None
-        }
+        given = {field: cell for field in TEXT_COLUMNS if (cell := _cell(cells, columns.get((tag, field)))) is not None}
         mark = given.pop("is_machine_translated", None)
         is_machine = UNCHANGED if mark is None else mark.casefold() in read_words("marks")["yes"]
         written = {field: cell for field, cell in given.items() if cell}
@@ -79,7 +80,8 @@ def text_cells(texts: Mapping[str, TextChange], tags: Sequence[str], language: s
     yes = _WRITTEN.get(language, _WRITTEN["en"])[-1]
     cells = list[str]()
     for text in (texts.get(tag, TextChange()) for tag in tags):
-        cells += ["" if isinstance(value, Unchanged) else value for value in (text.name, text.description)]
+        written = (text.name, text.description, text.transcript)
+        cells += ["" if isinstance(value, Unchanged) else value for value in written]
         cells.append(yes if text.is_machine_translated is True else "")
     return cells
 
@@ -92,4 +94,5 @@ def first_of_each(earlier: TextChange, later: TextChange) -> TextChange:
         earlier.is_machine_translated
         if earlier.is_machine_translated is not UNCHANGED
         else later.is_machine_translated,
+        earlier.transcript if earlier.transcript is not UNCHANGED else later.transcript,
     )

@@ -3,15 +3,24 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import EncoderMismatch, GalleryUnavailable, UnknownImage
-from core.gallery import Gallery, NewImage
+from core.errors import (
+    EncoderMismatch,
+    GalleryUnavailable,
+    UnknownCollection,
+    UnknownImage,
+    UnknownPlace,
+    UnknownRecording,
+)
+from core.gallery import Gallery, ImageChange, NewImage
+from core.gallery.values import TextChange
 from core.local_features.aliked import EXTRACTOR as ALIKED
-from core.results import GalleryImage
+from core.results import GalleryImage, PlaceText
 
 _BATCH_BYTES = 64 * 1024 * 1024  # of originals, or so many images as are wanted; two batches are in memory
 
@@ -49,7 +58,8 @@ def merge(source: Gallery, target: Gallery, *, batch_images: int = 128) -> Itera
 
     What the target holds already is passed over without being read, so a merge that stopped is simply begun again.
     Image ids stay. Of a place that both know, the target's record stays, and only what that lacks is filled in.
-    So it is with the language of a collection. Calibrations do not come along: they are measured of whole collections.
+    So it is with recordings and the language of a collection. Calibrations do not come along: they are measured of
+    whole collections.
 
     Args:
         source: may be open read-only, and in use; what is added to it after the start may be left out, and
@@ -74,10 +84,30 @@ def merge(source: Gallery, target: Gallery, *, batch_images: int = 128) -> Itera
                 writing = writer.submit(_add, source, target, batch, known)
         if writing is not None:
             yield writing.result()
+    for summary in source.collections():
+        _add_recordings(source, target, summary.name)
     unknown = {summary.name for summary in target.collections() if not summary.language}
     for summary in source.collections():
         if summary.language and summary.name in unknown:
             target.store_language(summary.name, summary.language)
+
+
+def _add_recordings(source: Gallery, target: Gallery, collection: str) -> None:
+    """Copy the recordings that the target's places lack, with their transcripts."""
+    for summary in source.all_places(collection):
+        place_id = summary.place.place_id
+        for tag, text in summary.place.texts.items():
+            if text.recording is None:
+                continue
+            with suppress(UnknownCollection, UnknownPlace, UnknownRecording, FileNotFoundError):  # deleted meanwhile
+                known = target.place(collection, place_id).place.texts.get(tag, PlaceText())
+                if known.recording is not None:
+                    continue
+                data = source.recordings.fetch(collection, place_id, tag)[1].read_bytes()
+                if text.transcript and not known.transcript:
+                    change = ImageChange(texts={tag: TextChange(transcript=text.transcript)})
+                    target.change_place(collection, place_id, change)
+                target.recordings.put(collection, place_id, tag, data)
 
 
 def _batches(

@@ -10,6 +10,8 @@ orphans       photos that belong to no image
 trash         deletes so that it can be undone
 deletions     what the trash holds, as values
 texts         texts of places in further languages
+recordings    what visitors listen to
+audio         kinds of recordings, by their bytes
 languages     language tags, and which text a reader gets
 tags          the states of places and images, for conditional changes
 database/     rows: SQLite or PostgreSQL

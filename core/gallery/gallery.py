@@ -41,8 +41,9 @@ from core.gallery.database.port import Connection, Database
 from core.gallery.deletions import is_trash
 from core.gallery.languages import check_language
 from core.gallery.opening import check_for_reading, prepare_for_writing
-from core.gallery.orphans import remove_unused
+from core.gallery.orphans import remove_unused, remove_unused_recordings
 from core.gallery.photos.port import LostPhoto, PhotoStore
+from core.gallery.recordings import Recordings
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
 from core.gallery.tags import image_tag, place_tag, refuse_changed
 from core.gallery.trash import Trash
@@ -64,7 +65,7 @@ from core.gallery.values import (
 from core.gallery.vectors.port import Added, Lag, Removed, Renamed, VectorChange, VectorStore
 from core.imaging.copies import PREVIEW_SIDE, encode_preview, may_serve, read_preview
 from core.imaging.decoding import EXTENSIONS, ImageLimits, open_image
-from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures, Photo, Place
+from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures, Photo, Place, Recording
 from core.runtime.bounded_cache import BoundedCache
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Gallery:
         folder: where everything lies, absolute.
         fingerprint: the encoder whose embeddings these are.
         trash: deletes so that it can be undone, and undoes.
+        recordings: what visitors listen to.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Gallery:
         self._features = BoundedCache[str, LocalFeatures](feature_cache_bytes, lambda features: features.byte_size)
         self._vectors = vectors
         self.trash = Trash(database, files, vectors, self._features)
+        self.recordings = Recordings(database, files, vectors)
         self._adds = GroupCommit[_Hashed, AddResult](self._add_all)
 
     @classmethod
@@ -602,16 +605,17 @@ class Gallery:
             image = self._images.by_id(connection, image_id)
             refuse_changed(expected, image_tag(image))
             former = place_rows.place_row_of(connection, image_id)
-            current = former
+            current, recordings = former, list[Recording]()
             if not isinstance(change.place_id, Unchanged) and change.place_id != image.place.place_id:
                 place_id = check_name("place_id", change.place_id, 200)  # named as such, not as the place's name
                 new_place = Place(place_id, name=place_id)
                 current = place_rows.ensure_place(connection, image.collection, new_place)
                 self._images.move(connection, image_id, current)
-                place_rows.drop_place_without_images(connection, former)
+                recordings = place_rows.drop_place_without_images(connection, former)
             place_rows.change_place(connection, current, change)
             changed = self._images.by_id(connection, image_id)
             self._commit(connection)
+        remove_unused_recordings(self._database, self._files, recordings)
         return changed
 
     def move_images(
@@ -619,7 +623,7 @@ class Gallery:
     ) -> tuple[PlaceSummary, int]:
         """Let images show another place, all or none. Places that no image shows any more are gone.
 
-        Of places that are moved as a whole, the texts in languages that the place lacks are kept.
+        Of places that are moved as a whole, the texts and recordings in languages that the place lacks are kept.
 
         Args:
             collection: that all of them belong to.
@@ -656,11 +660,13 @@ class Gallery:
             moved -= set(self._images.ids_of_place(connection, target))
             for image_id in moved:
                 self._images.move(connection, image_id, target)
+            recordings = list[Recording]()
             for row in former - {target}:
-                place_rows.drop_place_without_images(connection, row)
+                recordings += place_rows.drop_place_without_images(connection, row)
             summary = place_rows.place_summary(connection, target)
             if moved:
                 self._commit(connection)
+        remove_unused_recordings(self._database, self._files, recordings)
         return summary, len(moved)
 
     def correct_places(
@@ -729,7 +735,7 @@ class Gallery:
             image = self._images.by_id(connection, image_id)
             place = place_rows.place_row_of(connection, image_id)
             seq = self._images.delete(connection, image_id)
-            place_rows.drop_place_without_images(connection, place)
+            recordings = place_rows.drop_place_without_images(connection, place)
             if not has_images(connection, image.collection):
                 delete_calibration(connection, image.collection)
             if not collection_rows.has_collection(connection, image.collection):
@@ -737,6 +743,7 @@ class Gallery:
             self._commit(connection, Removed(np.array([seq])))
         self._features.discard(image_id)
         remove_unused(self._database, self._files, [(image.content_hash, image.media_type)])
+        remove_unused_recordings(self._database, self._files, recordings)
 
     def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Rename a collection, at once for searches; its images, places and calibration stay.
@@ -880,6 +887,7 @@ class Gallery:
         results: list[AddResult] = []
         added: list[tuple[int, NewImage]] = []
         removed: list[int] = []
+        recordings: list[Recording] = []
         photos: list[tuple[str, bytes]] = []
         try:
             with self._database.writing() as connection:
@@ -888,7 +896,7 @@ class Gallery:
                     if known is not None:
                         results.append(AddResult("duplicate", known))
                         continue
-                    former_id, former, taken = trash_rows.take(connection, new.collection, content_hash)
+                    former_id, former, taken, dropped = trash_rows.take(connection, new.collection, content_hash)
                     given_id = new.image_id if new.image_id and is_free(connection, new.image_id) else None
                     image_id = former_id or given_id or uuid4().hex
                     shown = new.place or own_place(new, image_id)
@@ -904,6 +912,7 @@ class Gallery:
                     results.append(AddResult("added", self._images.by_id(connection, image_id)))
                     added.append((seq, new))
                     removed += taken
+                    recordings += dropped
                 if added:
                     self._files.store(photos)
                     taken_out = [Removed(np.array(removed, np.int64))] if removed else []
@@ -912,6 +921,7 @@ class Gallery:
             if photos:  # some may have been written, and would keep a full disk full
                 remove_unused(self._database, self._files, [(image, new.media_type) for new, image in images])
             raise
+        remove_unused_recordings(self._database, self._files, recordings)
         return results
 
     def _commit(self, connection: Connection, *changes: VectorChange) -> None:

@@ -1,4 +1,4 @@
-"""Orphaned photos: files that a process wrote before it died without committing their rows.
+"""Orphaned photos and recordings: files that a process wrote before it died without committing their rows.
 
 On a single machine, opening the gallery deletes them. Where several machines share the photos, that would delay every
 start by a look at all of them; there an operator runs ``scripts/sweep_photos.py``.
@@ -11,16 +11,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import GalleryUnavailable
+from core.gallery.audio import AUDIO_EXTENSIONS
 from core.gallery.database import verifier_features
 from core.gallery.database.images import used_contents
-from core.gallery.database.port import Database
+from core.gallery.database.port import Connection, Database
+from core.gallery.database.recordings import read_recordings
 from core.gallery.photos.files import hash_in
 from core.gallery.photos.port import PhotoStore
+from core.results import Recording
 
 _AT_ONCE = 5000
 _REMOVED_AT_ONCE = 200  # while others that write wait
 _PLAUSIBLE = 100
 _PLAUSIBLE_SHARE = 0.01
+_RECORDINGS = tuple(AUDIO_EXTENSIONS.values())
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +45,22 @@ def remove_unused(database: Database, files: PhotoStore, contents: Sequence[tupl
         logger.warning("files of no image stay for now: %s", exc)
 
 
+def remove_unused_recordings(database: Database, files: PhotoStore, recordings: Sequence[Recording]) -> None:
+    """Delete those of these recordings that no place has, and the trash neither."""
+    if not recordings:
+        return
+    try:
+        with database.writing() as connection:  # as above
+            unused = set(recordings) - read_recordings(connection)
+            files.remove([(recording.content_hash, recording.media_type) for recording in unused])
+            connection.execute("COMMIT")
+    except GalleryUnavailable as exc:
+        logger.warning("recordings of no place stay for now: %s", exc)
+
+
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """How many files or objects of a photo store belong to no image, of how many."""
+    """How many files or objects of a photo store belong to no image and no place, of how many."""
 
     count: int
     of: int
@@ -64,14 +81,14 @@ def count_leftovers(database: Database, files: PhotoStore) -> Leftovers:
 
 
 def sweep(database: Database, files: PhotoStore) -> int:
-    """Delete what belongs to no image, while others add and delete; return how many files or objects that was."""
+    """Delete what belongs to nothing, while others add and delete; return how many files or objects that was."""
     swept = 0
     for names, suspects in _suspects(database, files):
         if not suspects:
             continue
         # A process that adds photos holds this lock until it commits: a photo without a row is an orphan.
         with database.writing() as connection:
-            orphans = suspects - used_contents(connection, suspects)
+            orphans = _unused(connection, suspects, names)
             gone = [name for name in names if hash_in(name) in orphans]
             files.remove_names(gone)
         swept += len(gone)
@@ -82,12 +99,20 @@ def sweep(database: Database, files: PhotoStore) -> int:
 
 
 def _suspects(database: Database, files: PhotoStore) -> Iterator[tuple[list[str], set[str]]]:
-    """All names, some thousand at a time, and the hashes among them that no image had when they were looked up."""
+    """All names, some thousand at a time, and the hashes among them that were of nothing when they were looked up."""
     for names in _batches(files.names()):
         hashes = {hash_in(name) for name in names}
         with database.reading() as connection:
-            suspects = hashes - used_contents(connection, hashes)
+            suspects = _unused(connection, hashes, names)
         yield names, suspects
+
+
+def _unused(connection: Connection, hashes: set[str], names: Sequence[str]) -> set[str]:
+    """The hashes, of these names, that no image and no recording has."""
+    unused = hashes - used_contents(connection, hashes)
+    if unused and any(name.endswith(_RECORDINGS) for name in names):
+        unused -= {recording.content_hash for recording in read_recordings(connection)}
+    return unused
 
 
 def _batches(names: Iterable[str]) -> Iterator[list[str]]:

@@ -18,11 +18,12 @@ from core.gallery.database.calibrations import rename_calibration
 from core.gallery.database.embeddings import seqs_of
 from core.gallery.database.images import ImageRows, contents_of, has_images
 from core.gallery.database.port import Connection, Database
+from core.gallery.database.recordings import read_recordings
 from core.gallery.deletions import Deletion, DeletionKind, DeletionPage, trash_collection
-from core.gallery.orphans import remove_unused
+from core.gallery.orphans import remove_unused, remove_unused_recordings
 from core.gallery.photos.port import PhotoStore
 from core.gallery.vectors.port import Added, Removed, Renamed, VectorChange, VectorStore
-from core.results import LocalFeatures
+from core.results import LocalFeatures, Recording
 from core.runtime.bounded_cache import BoundedCache
 
 _RESTORED_AT_ONCE = 500  # images, in a transaction
@@ -120,7 +121,7 @@ class Trash:
         while True:
             with self._database.writing() as connection:
                 deletion = trash.find(connection, deletion_id)
-                target, changes = deletion.collection, list[VectorChange]()
+                target, changes, recordings = deletion.collection, list[VectorChange](), list[Recording]()
                 is_over = True
                 if deletion.kind == "collection" and not collection_rows.has_collection(connection, target):
                     collection_rows.rename_collection(connection, hidden, target)
@@ -130,7 +131,7 @@ class Trash:
                         rename_calibration(connection, hidden, target)
                     move_branding(connection, hidden, target)
                     seqs = trash.seqs_in(connection, hidden, _RESTORED_AT_ONCE)
-                    count, changes = self._move(connection, seqs, target)
+                    count, changes, recordings = self._move(connection, seqs, target)
                     is_over = len(seqs) < _RESTORED_AT_ONCE
                 if is_over:
                     trash.create_again(connection, deletion)
@@ -138,6 +139,8 @@ class Trash:
                     collection_rows.delete_collection(connection, hidden)
                     trash.forget(connection, deletion_id)
                 self._commit(connection, *changes)
+            # Of a place that is there and has one of its own.
+            remove_unused_recordings(self._database, self._files, recordings)
             restored += count
             if is_over:
                 return restored
@@ -181,30 +184,38 @@ class Trash:
                     continue
                 images = contents_of(connection, hidden)
                 seqs = seqs_of(connection, hidden)
+                recordings = read_recordings(connection, hidden)
                 collection_rows.delete_collection(connection, hidden)
                 trash.forget(connection, deletion_id)
                 self._commit(connection, Removed(seqs))
             for image_id, _, _ in images:
                 self._features.discard(image_id)
             remove_unused(self._database, self._files, [(image[1], image[2]) for image in images])
+            remove_unused_recordings(self._database, self._files, list(recordings))
 
     def _trash_images(self, connection: Connection, deletion: Deletion, seqs: Sequence[int]) -> None:
         hidden = trash_collection(deletion.deletion_id)
         trash.record(connection, deletion)
-        _, changes = self._move(connection, seqs, hidden)
+        _, changes, _ = self._move(connection, seqs, hidden)
         if not has_images(connection, deletion.collection):
             rename_calibration(connection, deletion.collection, hidden)
         if not collection_rows.has_collection(connection, deletion.collection):
             move_branding(connection, deletion.collection, hidden)
         self._commit(connection, *changes)
 
-    def _move(self, connection: Connection, seqs: Sequence[int], collection: str) -> tuple[int, list[VectorChange]]:
-        """Move images; return how many, for some may be there already, and what that changes of the vectors."""
-        new_seqs, embeddings = trash.move(connection, seqs, collection)
+    def _move(
+        self, connection: Connection, seqs: Sequence[int], collection: str
+    ) -> tuple[int, list[VectorChange], list[Recording]]:
+        """Move images.
+
+        Returns:
+            How many, for some may be there already; what that changes of the vectors; recordings that may be unused.
+        """
+        new_seqs, embeddings, recordings = trash.move(connection, seqs, collection)
         changes: list[VectorChange] = [Removed(np.array(seqs, np.int64))]
         if len(new_seqs):
             changes.append(Added(collection, new_seqs, embeddings))
-        return len(new_seqs), changes
+        return len(new_seqs), changes, recordings
 
     def _commit(self, connection: Connection, *changes: VectorChange) -> None:
         self._vectors.commit(connection, manifest.next_generation(connection), changes)

@@ -70,14 +70,19 @@ def check_texts(texts: Mapping[str, PlaceText]) -> dict[str, PlaceText]:
     """Return texts in further languages if they can be stored, by the usual spelling of their tags.
 
     Raises:
-        InvalidRequest: a language, a name or a description is not acceptable, or there are too many.
+        InvalidRequest: a language or a field is not acceptable, or there are too many.
     """
     if len(texts) > MOST_LANGUAGES:
         raise InvalidRequest(f"too many languages: {len(texts)}; at most {MOST_LANGUAGES} are accepted")
     checked = {}
     for tag, text in texts.items():
         name = unicodedata.normalize("NFC", check_name("name", text.name, 500)) if text.name else ""
-        checked[check_language(tag)] = replace(text, name=name, description=check_description(text.description))
+        checked[check_language(tag)] = replace(
+            text,
+            name=name,
+            description=check_description(text.description),
+            transcript=check_description(text.transcript, "transcript"),
+        )
     return checked
 
 
@@ -92,22 +97,22 @@ def check_position(latitude: float | None, longitude: float | None) -> None:
         raise InvalidRequest(f"incomplete position: {given} without {missing}; give both or neither")
 
 
-def check_description(text: str) -> str:
+def check_description(text: str, field: str = "description") -> str:
     """Return ``text`` if it is storable.
 
     Raises:
         InvalidRequest: too long, or holding NUL or lone surrogates.
     """
     if not isinstance(text, str):
-        raise InvalidRequest(f"invalid description: {text!r:.80}; give text")
+        raise InvalidRequest(f"invalid {field}: {text!r:.80}; give text")
     if len(text) > 20_000:
-        raise InvalidRequest(f"description too long: {len(text):,} characters; at most 20,000 are accepted")
+        raise InvalidRequest(f"{field} too long: {len(text):,} characters; at most 20,000 are accepted")
     if "\0" in text:
-        raise InvalidRequest("invalid description: it holds a NUL character, which no database keeps")
+        raise InvalidRequest(f"invalid {field}: it holds a NUL character, which no database keeps")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InvalidRequest("invalid description: it holds characters that are no Unicode text") from None
+        raise InvalidRequest(f"invalid {field}: it holds characters that are no Unicode text") from None
     return text
 
 

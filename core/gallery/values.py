@@ -80,6 +80,7 @@ class TextChange:
     name: str | Unchanged = UNCHANGED
     description: str | Unchanged = UNCHANGED
     is_machine_translated: bool | Unchanged = UNCHANGED
+    transcript: str | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,14 @@ from core.gallery.database.pages import (
     write_cursor,
 )
 from core.gallery.database.port import Connection
-from core.gallery.texts import change_texts, texts_from_json, texts_to_json
+from core.gallery.texts import (
+    change_texts,
+    fill_texts,
+    recordings_in,
+    texts_from_json,
+    texts_to_json,
+    without_recordings,
+)
 from core.gallery.validation import (
     check_angle,
     check_description,
@@ -31,7 +38,7 @@ from core.gallery.validation import (
     metadata_to_json,
 )
 from core.gallery.values import UNCHANGED, ImageChange, PlaceCorrection, PlacePage, PlaceSummary, Unchanged
-from core.results import Place
+from core.results import Place, Recording
 
 _FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts")
 COLUMNS = ", ".join(f"places.{field}" for field in _FIELDS)
@@ -50,12 +57,14 @@ def ensure_place(connection: Connection, collection: str, place: Place) -> int:
     """Find or make the place and return its row's id.
 
     A known place keeps its stored fields; only missing fields are taken from ``place``.
-    A name equal to the place_id counts as lacking.
+    A name equal to the place_id counts as lacking. A recording of ``place`` is left out, because its bytes may not be
+    here: ``core.gallery.recordings`` adds both.
 
     Raises:
         InvalidRequest: a field is out of range.
     """
-    return merge_place(connection, collection, check_place(place))
+    checked = check_place(place)
+    return merge_place(connection, collection, replace(checked, texts=without_recordings(checked.texts)))
 
 
 def merge_place(connection: Connection, collection: str, place: Place) -> int:
@@ -89,7 +98,7 @@ def merge_place(connection: Connection, collection: str, place: Place) -> int:
     ).fetchall()  # all, for a RETURNING statement left open would block the commit
     place_row: int
     place_row, stored = rows[0]
-    texts = texts_to_json({**place.texts, **texts_from_json(stored)})
+    texts = texts_to_json(fill_texts(texts_from_json(stored), place.texts))
     if texts != stored:
         connection.execute("UPDATE places SET texts = ? WHERE id = ?", (texts, place_row))
     return place_row
@@ -183,11 +192,13 @@ def place_summary(connection: Connection, place_row: int) -> PlaceSummary:
     return _to_summary(connection.execute(f"{_SELECT} WHERE id = ?", (place_row,)).fetchone())
 
 
-def drop_place_without_images(connection: Connection, place_row: int) -> None:
-    """Delete the place if no image shows it any more."""
-    connection.execute(
-        "DELETE FROM places WHERE id = ? AND NOT EXISTS (SELECT 1 FROM images WHERE place = places.id)", (place_row,)
-    )
+def drop_place_without_images(connection: Connection, place_row: int) -> list[Recording]:
+    """Delete the place if no image shows it any more; return its recordings, which may be unused now."""
+    rows = connection.execute(
+        "DELETE FROM places WHERE id = ? AND NOT EXISTS (SELECT 1 FROM images WHERE place = places.id) RETURNING texts",
+        (place_row,),
+    ).fetchall()
+    return [recording for (texts,) in rows for recording in recordings_in(texts_from_json(texts))]
 
 
 def page_of_places(

@@ -17,7 +17,7 @@ from core.gallery.database.pages import check_limit, read_cursor, write_cursor
 from core.gallery.database.places import COLUMNS, drop_place_without_images, merge_place, to_place
 from core.gallery.database.port import Connection
 from core.gallery.deletions import Deletion, DeletionPage, trash_collection
-from core.results import Place
+from core.results import Place, Recording
 
 _TRASH_OF_DELETION = f"'{trash_collection('')}' || deletions.deletion_id"
 _SELECT = f"""
@@ -120,12 +120,14 @@ def rename_collection(connection: Connection, name: str, new_name: str) -> None:
     )
 
 
-def take(connection: Connection, collection: str, content_hash: str) -> tuple[str | None, Place | None, list[int]]:
+def take(
+    connection: Connection, collection: str, content_hash: str
+) -> tuple[str | None, Place | None, list[int], list[Recording]]:
     """Take a photo out of the trash by its bytes, because the same photo comes back by another way.
 
     Returns:
-        Its image id and the place that it showed, both None where the trash holds no such photo of ``collection``; and
-        the seqs that are gone.
+        Its image id and the place that it showed, both None where the trash holds no such photo of ``collection``; the
+        seqs that are gone; and the recordings of places that are gone.
     """
     rows = connection.execute(
         f"""
@@ -136,12 +138,13 @@ def take(connection: Connection, collection: str, content_hash: str) -> tuple[st
         """,
         (content_hash, collection),
     ).fetchall()
+    recordings = list[Recording]()
     for seq, _, place, *_ in rows:
         connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
-        drop_place_without_images(connection, place)
+        recordings += drop_place_without_images(connection, place)
     if not rows:
-        return None, None, []
-    return rows[0][1], to_place(rows[0][3:]), [row[0] for row in rows]
+        return None, None, [], []
+    return rows[0][1], to_place(rows[0][3:]), [row[0] for row in rows], recordings
 
 
 def seqs_of_place(connection: Connection, place_row: int) -> list[int]:
@@ -156,13 +159,17 @@ def seqs_in(connection: Connection, collection: str, limit: int) -> list[int]:
     return [row[0] for row in rows.fetchall()]
 
 
-def move(connection: Connection, seqs: Sequence[int], collection: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def move(
+    connection: Connection, seqs: Sequence[int], collection: str
+) -> tuple[NDArray[np.int64], NDArray[np.float32], list[Recording]]:
     """Write images with their places again in another collection; one that is there already is deleted instead.
 
     Returns:
-        What was written: the new seqs, int64 [N], and their embeddings, float32 [N, D].
+        What was written: the new seqs, int64 [N], and their embeddings, float32 [N, D]; and the recordings of the
+        places that are gone here, which may be unused now.
     """
     added: list[tuple[int, bytes]] = []
+    recordings = list[Recording]()
     for seq in seqs:
         kept = connection.execute(f"SELECT {_KEPT}, place FROM images WHERE seq = ?", (seq,)).fetchone()
         vector = connection.execute("SELECT vector FROM embeddings WHERE seq = ?", (seq,)).fetchone()[0]
@@ -170,7 +177,7 @@ def move(connection: Connection, seqs: Sequence[int], collection: str) -> tuple[
         *image, place = kept
         described = connection.execute(f"SELECT {COLUMNS} FROM places WHERE id = ?", (place,)).fetchone()
         connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
-        drop_place_without_images(connection, place)
+        recordings += drop_place_without_images(connection, place)
         if connection.execute(
             "SELECT 1 FROM images WHERE content_hash = ? AND collection = ?", (image[1], collection)
         ).fetchone():
@@ -185,7 +192,7 @@ def move(connection: Connection, seqs: Sequence[int], collection: str) -> tuple[
             connection.execute("INSERT INTO local_features VALUES (?, ?)", (written, features[0]))
         added.append((written, vector))
     vectors = np.frombuffer(b"".join(vector for _, vector in added), "<f4").reshape(len(added), -1 if added else 0)
-    return np.array([seq for seq, _ in added], np.int64), vectors.astype(np.float32)
+    return np.array([seq for seq, _ in added], np.int64), vectors.astype(np.float32), recordings
 
 
 def _to_deletion(row: Sequence[Any]) -> Deletion:

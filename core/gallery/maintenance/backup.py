@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import GalleryUnavailable, InvalidRequest
+from core.gallery.audio import AUDIO_EXTENSIONS
 from core.gallery.database.embeddings import count_images
 from core.gallery.database.images import ImageRows, uses_content
 from core.gallery.database.places import drop_place_without_images, place_row_of
+from core.gallery.database.port import Connection
+from core.gallery.database.recordings import forget_recording, read_recordings
 from core.gallery.database.sqlite import SqliteDatabase, translating_failures
 from core.gallery.opening import check_for_reading
 from core.gallery.photos.files import PhotoFiles, sync_folder
@@ -33,7 +36,7 @@ class BackupSummary:
 
     Attributes:
         images: rows, each with its original and its preview.
-        files: the database and the photos.
+        files: the database, the photos and the recordings.
         byte_size: of those files together.
     """
 
@@ -85,7 +88,7 @@ def check_gallery(gallery: Path) -> BackupSummary:
         with source.reading() as connection:
             _refuse_unsound("the gallery", gallery, connection)
             images = count_images(connection)
-            contents = connection.execute("SELECT DISTINCT content_hash, media_type FROM images").fetchall()
+            contents = _originals(connection)
         for content_hash, media_type in contents:
             original = Path(files.original_path(content_hash, media_type))
             with translating_failures(gallery), suppress(FileNotFoundError):
@@ -93,7 +96,7 @@ def check_gallery(gallery: Path) -> BackupSummary:
                 if _digest(original) == content_hash:
                     continue
             with source.reading() as connection:
-                if uses_content(connection, content_hash):  # else it was deleted meanwhile
+                if _is_used(connection, content_hash):  # else it was deleted meanwhile
                     damaged.append(str(original))
     _refuse_damaged("the gallery", damaged)
     return BackupSummary(images, len(contents), byte_size)
@@ -113,11 +116,10 @@ def check_backup(backup: Path) -> BackupSummary:
         files = PhotoFiles(backup)
         with closing(sqlite3.connect(f"{(backup / DATABASE_NAME).as_uri()}?mode=ro&immutable=1", uri=True)) as rows:
             _refuse_unsound("the backup", backup, rows)
-            contents = rows.execute("SELECT content_hash, media_type FROM images").fetchall()
-        needed = {Path(files.original_path(*content)) for content in contents}
-        needed |= {Path(files.preview_path(content_hash)) for content_hash, _ in contents}
+            images, contents = count_images(rows), _originals(rows)
+        needed = {Path(path) for content in contents for path in _paths(files, *content)}
         _refuse_damaged("the backup", [str(path) for path in needed - digests.keys()])
-        return BackupSummary(len(contents), len(digests), sum(path.stat().st_size for path in digests))
+        return BackupSummary(images, len(digests), sum(path.stat().st_size for path in digests))
 
 
 def restore(backup: Path, gallery: Path) -> BackupSummary:
@@ -154,11 +156,11 @@ def restore(backup: Path, gallery: Path) -> BackupSummary:
 def _copy_photos(
     source: SqliteDatabase, copy: sqlite3.Connection, from_files: PhotoFiles, to_files: PhotoFiles
 ) -> dict[Path, str]:
-    """Copy the photos of all rows of ``copy``; return the SHA-256 of every file written."""
+    """Copy the photos and recordings of all rows of ``copy``; return the SHA-256 of every file written."""
     digests: dict[Path, str] = {}
     damaged: list[str] = []
-    for content_hash, media_type in copy.execute("SELECT DISTINCT content_hash, media_type FROM images").fetchall():
-        paths = [from_files.original_path(content_hash, media_type), from_files.preview_path(content_hash)]
+    for content_hash, media_type in _originals(copy):
+        paths = _paths(from_files, content_hash, media_type)
         photos = _read_photos(source, content_hash, paths)
         if photos is None:
             _forget(copy, from_files, content_hash)
@@ -166,7 +168,7 @@ def _copy_photos(
         if not all(photos) or hashlib.sha256(photos[0]).hexdigest() != content_hash:
             damaged += paths
             continue
-        targets = [to_files.original_path(content_hash, media_type), to_files.preview_path(content_hash)]
+        targets = _paths(to_files, content_hash, media_type)
         to_files.store(zip(targets, photos, strict=True))
         for target, photo in zip(targets, photos, strict=True):
             digests[Path(target)] = hashlib.sha256(photo).hexdigest()
@@ -175,12 +177,12 @@ def _copy_photos(
 
 
 def _read_photos(source: SqliteDatabase, content_hash: str, paths: list[str]) -> list[bytes] | None:
-    """Read an original and its preview: None if they were deleted meanwhile, empty bytes for what is lost."""
+    """Read an original and its preview, if any: None if deleted meanwhile, empty bytes for what is lost."""
     try:
         return [Path(path).read_bytes() for path in paths]
     except FileNotFoundError:
         with source.reading() as connection:
-            if not uses_content(connection, content_hash):
+            if not _is_used(connection, content_hash):
                 return None
     # Deleted and added again between the two looks, or really lost.
     return [Path(path).read_bytes() if Path(path).is_file() else b"" for path in paths]
@@ -191,6 +193,26 @@ def _forget(copy: sqlite3.Connection, files: PhotoFiles, content_hash: str) -> N
         place = place_row_of(copy, image_id)
         ImageRows(files).delete(copy, image_id)
         drop_place_without_images(copy, place)
+    forget_recording(copy, content_hash)
+
+
+def _originals(connection: Connection) -> list[tuple[str, str]]:
+    """Content hash and media type of all photos and recordings."""
+    contents = connection.execute("SELECT DISTINCT content_hash, media_type FROM images").fetchall()
+    recordings = read_recordings(connection)
+    return [*contents, *((recording.content_hash, recording.media_type) for recording in recordings)]
+
+
+def _paths(files: PhotoFiles, content_hash: str, media_type: str) -> list[str]:
+    """Where an original lies, and the preview of a photo."""
+    previews = [] if media_type in AUDIO_EXTENSIONS else [files.preview_path(content_hash)]
+    return [files.original_path(content_hash, media_type), *previews]
+
+
+def _is_used(connection: Connection, content_hash: str) -> bool:
+    return uses_content(connection, content_hash) or any(
+        recording.content_hash == content_hash for recording in read_recordings(connection)
+    )
 
 
 def _claim(folder: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from core.errors import GalleryUnavailable
+from core.gallery.audio import AUDIO_EXTENSIONS
 from core.gallery.photos.port import OWNER_NAME, Claim
 from core.imaging.decoding import EXTENSIONS
 
+_EXTENSIONS = {**EXTENSIONS, **AUDIO_EXTENSIONS}
 _UNFINISHED = ".unfinished-"
 _SYNCS_AT_ONCE = 8
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -55,7 +57,7 @@ class PhotoFiles:
 
     def original_path(self, content_hash: str, media_type: str) -> str:
         """Say where the original lies; as text, since building a ``Path`` is half the cost of reading a row."""
-        return f"{self._originals}{os.sep}{content_hash[:2]}{os.sep}{content_hash}{EXTENSIONS[media_type]}"
+        return f"{self._originals}{os.sep}{content_hash[:2]}{os.sep}{content_hash}{_EXTENSIONS[media_type]}"
 
     def preview_path(self, content_hash: str) -> str:
         """Say where the preview lies."""

@@ -67,7 +67,8 @@ class PhotoStore(Protocol):
     """Originals and previews, named by the hash of the original's bytes.
 
     ``originals/ab/<sha256>.<ext>`` and ``previews/ab/<sha256>.jpg``, ``ab`` being the hash's first two digits, and
-    ``gallery-id``. Every method may raise ``GalleryUnavailable``.
+    ``gallery-id``. Sound recordings are originals as well, without a preview. Every method may raise
+    ``GalleryUnavailable``.
     """
 
     def claim(self, claim: Claim) -> None:

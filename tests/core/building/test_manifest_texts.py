@@ -64,11 +64,11 @@ def test_a_place_without_a_name_of_its_own_has_that_of_a_further_language():
 def test_rows_of_one_place_are_joined():
     """Of several rows, the first that says something counts, field by field; nothing is said of other fields."""
     rows = parse_manifest(
-        b"file,place_id,place_name.en,description.en,machine_translated.en\n"
-        b"a.jpg,vase,Vase,,\nb.jpg,vase,A vase,Blue,yes\nc.jpg,bell,,,yes\n"
+        b"file,place_id,place_name.en,description.en,machine_translated.en,Transcript.EN\n"
+        b"a.jpg,vase,Vase,,,\nb.jpg,vase,A vase,Blue,yes,Said\nc.jpg,bell,,,yes,\n"
     ).rows
 
     changes = corrections((row.place_id, row) for row in rows)
 
     assert changes.keys() == {"vase"}
-    assert changes["vase"].texts == {"en": TextChange("Vase", "Blue", is_machine_translated=False)}
+    assert changes["vase"].texts == {"en": TextChange("Vase", "Blue", is_machine_translated=False, transcript="Said")}

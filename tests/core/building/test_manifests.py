@@ -141,7 +141,7 @@ def test_utf8_with_letters_of_other_scripts_is_utf8(name: str):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_written_manifest_is_read_as_it_was(language: str):
     """Whatever the cells hold: quotes, lines, a leading zero, facts, any language; it begins with the mark of UTF-8."""
-    english = TextChange("Corridor", '"Long";\nof wood', is_machine_translated=True)
+    english = TextChange("Corridor", '"Long";\nof wood', is_machine_translated=True, transcript="*Long*, she says.")
     japanese = TextChange(description="1750", is_machine_translated=False)
     rows = (
         ManifestRow(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
+from fakes.sounds import wav
 
 from core.building.indexing import PhotoToIndex, index_photos
 from core.building.labels import read_folder
@@ -20,6 +21,7 @@ from core.building.work_shards import Shard
 from core.errors import EncoderMismatch, GalleryUnavailable
 from core.gallery import DATABASE_NAME, DEFAULT_COLLECTION, Gallery, ImageChange, Storage
 from core.gallery.storage import LOCAL
+from core.gallery.values import TextChange
 from core.local_features.codec import pack
 from scripts import build_database, merge_galleries
 
@@ -148,6 +150,27 @@ def test_the_language_of_a_collection_comes_along(photos, tmp_path):
 
     with Gallery.open(tmp_path / "merged", None, read_only=True) as gallery:
         assert gallery.language() == "zh"
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["new places", "known places"])
+def test_recordings_come_along(photos, tmp_path, is_known: bool):
+    """With their bytes and their transcripts; one that the target has in the same language stays."""
+    if is_known:
+        build(photos, tmp_path / "merged", Shard(1, 6))
+    sources = [build(photos, tmp_path / name, Shard(1, 6)) for name in ("first", "second")]
+    for folder, pitch in zip(sources, (440, 550), strict=True):
+        with Gallery.open(folder, None) as gallery:
+            place_id = next(iter(gallery.all_places(DEFAULT_COLLECTION))).place.place_id
+            gallery.recordings.put(DEFAULT_COLLECTION, place_id, "en", wav(pitch=pitch))
+            change = ImageChange(texts={"en": TextChange(transcript=f"{pitch} Hz")})
+            gallery.change_place(DEFAULT_COLLECTION, place_id, change)
+
+    merge_all(tmp_path / "merged", sources)
+
+    with Gallery.open(tmp_path / "merged", None, read_only=True) as gallery:
+        _, path = gallery.recordings.fetch(DEFAULT_COLLECTION, place_id, "en")
+        assert path.read_bytes() == wav(pitch=440)
+        assert gallery.place(DEFAULT_COLLECTION, place_id).place.texts["en"].transcript == "440 Hz"
 
 
 def test_a_renamed_collection_is_another(shards, tmp_path):

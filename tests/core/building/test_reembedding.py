@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
+from fakes.sounds import wav
 
 from core.building.reembedding import reembed
 from core.errors import GalleryUnavailable, InvalidRequest
@@ -203,7 +204,7 @@ class TestGoingBack:
         assert roll_back(folder) == NEW.fingerprint
         Gallery.open(folder, NEW.fingerprint).close()
 
-    @pytest.mark.parametrize("change", ["add", "delete", "edit", "texts", "language", "present"])
+    @pytest.mark.parametrize("change", ["add", "delete", "edit", "texts", "record", "language", "present"])
     def test_changes_since_the_switch_are_never_lost(self, folder, change: str):
         """A changed gallery is not rolled back; embedding it again with the old encoder reuses its vectors."""
         reembed_and_switch(folder)
@@ -212,6 +213,7 @@ class TestGoingBack:
             "delete": lambda gallery, image_id: gallery.delete(image_id),
             "edit": lambda gallery, image_id: gallery.update(image_id, ImageChange(place_name="New name")),
             "texts": lambda gallery, image_id: gallery.update(image_id, ImageChange(texts={"en": TextChange("Name")})),
+            "record": lambda gallery, _: gallery.recordings.put("park", "gate", "en", wav()),
             "language": lambda gallery, _: gallery.store_language("default", "zh"),
             "present": lambda gallery, _: gallery.change_branding("default", {"title": "New"}),
         }

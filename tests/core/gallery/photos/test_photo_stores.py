@@ -11,6 +11,7 @@ from threading import Thread
 
 import obstore
 import pytest
+from fakes.sounds import wav
 from servers.bucket import CREDENTIALS, BucketServer
 
 from core.errors import GalleryUnavailable, InvalidRequest
@@ -20,6 +21,7 @@ from core.gallery.photos.bucket import PhotoBucket
 from core.gallery.photos.cache import PhotoCache
 from core.gallery.photos.port import Claim, LostPhoto
 from core.gallery.storage import open_photos
+from core.results import Place
 from scripts.sweep_photos import main as sweep_photos
 
 PHOTO = b"\xff\xd8 a photo \xff\xd9"
@@ -189,6 +191,22 @@ class TestBucket:
 
         assert bucket.objects() == []
         assert not list((folder / "photo-cache").rglob("*.jpg"))
+
+    def test_a_recording_is_kept_beside_them(self, bucket, in_bucket, folder, fingerprint, new_image):
+        """It is served from the bucket, fetched again where the copy is torn, spared by a sweep, and deleted."""
+        with Gallery.open(folder, fingerprint, storage=in_bucket) as gallery:
+            gallery.add([new_image(1, place=Place("vase", "Vase"))])
+            gallery.recordings.put("default", "vase", "en", wav())
+            photos = 2
+
+            _, copy = gallery.recordings.fetch("default", "vase", "en")
+            copy.write_bytes(b"torn")
+            assert gallery.recordings.fetch("default", "vase", "en")[1].read_bytes() == wav()
+            assert sweep(gallery._database, gallery._files) == 0
+            assert len(bucket.objects()) == photos + 1
+
+            gallery.recordings.remove("default", "vase", "en")
+            assert len(bucket.objects()) == photos
 
     def test_a_collection_goes_in_few_requests(self, bucket, in_bucket, folder, fingerprint, new_image, monkeypatch):
         """The photos of a whole collection are deleted together, while others that write wait."""

@@ -1,0 +1,116 @@
+"""The recordings that visitors listen to: one for each place and language, stored beside the photos.
+
+The texts of a place name its recordings, and go wherever the place goes: into the trash and back, to another place that
+it is merged with, into backups. A recording is deleted when no place names it any more, in the trash neither.
+"""
+
+from pathlib import Path
+
+from core.errors import GalleryUnavailable, UnknownRecording
+from core.gallery.audio import read_recording
+from core.gallery.database import manifest
+from core.gallery.database import places as place_rows
+from core.gallery.database.collections import current_name
+from core.gallery.database.port import Database
+from core.gallery.database.recordings import write_recording
+from core.gallery.languages import check_language
+from core.gallery.orphans import remove_unused_recordings
+from core.gallery.photos.port import LostPhoto, PhotoStore
+from core.gallery.values import PlaceSummary
+from core.gallery.vectors.port import VectorStore
+from core.results import PlaceText, Recording
+
+
+class Recordings:
+    """What ``Gallery.recordings`` is. Safe for several threads and processes, as the gallery is."""
+
+    def __init__(self, database: Database, files: PhotoStore, vectors: VectorStore) -> None:
+        """Bind the gallery's parts; see there."""
+        self._database = database
+        self._files = files
+        self._vectors = vectors
+
+    def put(self, collection: str, place_id: str, language: str, data: bytes) -> PlaceSummary:
+        """Store the recording of a place in one language, in place of an earlier one.
+
+        Args:
+            collection: that the place belongs to.
+            place_id: of the place.
+            language: tag (BCP 47) of what is spoken; the collection's own language is one of them.
+            data: the whole file.
+
+        Returns:
+            The place as it is now. When this returns, the recording is on the disk.
+
+        Raises:
+            UnsupportedAudio: it is not a recording of an accepted kind.
+            UnknownCollection: there is no such collection.
+            UnknownPlace: it has no such place.
+            InvalidRequest: the language is no tag, or the place has texts in too many.
+            GalleryUnavailable: nothing was stored.
+        """
+        tag, recording, is_written = check_language(language), read_recording(data), False
+        try:
+            with self._database.writing() as connection:
+                row = place_rows.known_place(connection, collection, place_id)
+                former = write_recording(connection, row, tag, recording)
+                is_written = True
+                self._files.store([(self._files.original_path(recording.content_hash, recording.media_type), data)])
+                summary = place_rows.place_summary(connection, row)
+                self._vectors.commit(connection, manifest.next_generation(connection), ())
+        except GalleryUnavailable:
+            if is_written:  # at least a part, which would keep a full disk full
+                remove_unused_recordings(self._database, self._files, [recording])
+            raise
+        if former is not None:
+            remove_unused_recordings(self._database, self._files, [former])
+        return summary
+
+    def remove(self, collection: str, place_id: str, language: str) -> None:
+        """Delete the recording of a place in one language, with its transcript, permanently.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            UnknownPlace: it has no such place.
+            UnknownRecording: the place has none in that language.
+            InvalidRequest: the language is no tag.
+        """
+        tag = check_language(language)
+        with self._database.writing() as connection:
+            row = place_rows.known_place(connection, collection, place_id)
+            former = write_recording(connection, row, tag, None)
+            if former is None:
+                raise _unknown(place_id, tag)
+            self._vectors.commit(connection, manifest.next_generation(connection), ())
+        remove_unused_recordings(self._database, self._files, [former])
+
+    def fetch(self, collection: str, place_id: str, language: str) -> tuple[Recording, Path]:
+        """Make a recording available on this machine; the collection's name may be a former one.
+
+        Raises:
+            UnknownCollection: there is no such collection.
+            UnknownPlace: it has no such place.
+            UnknownRecording: the place has none in that language.
+            InvalidRequest: the language is no tag.
+            LostPhoto: it is gone, or not as long as it was.
+            GalleryUnavailable: the photo store cannot be reached.
+        """
+        tag = check_language(language)
+        with self._database.reading() as connection:
+            collection = current_name(connection, collection)
+            row = place_rows.known_place(connection, collection, place_id)
+            texts = place_rows.place_summary(connection, row).place.texts
+        recording = texts.get(tag, PlaceText()).recording
+        if recording is None:
+            raise _unknown(place_id, tag)
+        path = self._files.fetch_original(recording.content_hash, recording.media_type, recording.byte_size)
+        if path is None:
+            raise LostPhoto(
+                f"the gallery is damaged: the recording of place {place_id[:100]!r} in {tag} is missing or damaged; "
+                "restore it from a backup, or delete it"
+            )
+        return recording, path
+
+
+def _unknown(place_id: str, tag: str) -> UnknownRecording:
+    return UnknownRecording(f"place {place_id[:100]!r} has no recording in {tag}")
