@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, Json, model_validator
 
 from contracts import examples
 from contracts.names import CollectionName
-from contracts.texts import PlaceTextBody, ShownText, TextChanges
+from contracts.texts import AudioBody, PlaceTextBody, ShownText, TextChanges
 
 IMAGE_ID_PATTERN = "^[0-9A-Za-z_-]{1,100}$"
 """What an image id can look like; anything else is a fault of the request."""
@@ -269,6 +269,9 @@ class PlaceSummaryBody(PlaceBody):
     preview_url: str | None = None
     texts: dict[str, PlaceTextBody] = Field(
         default_factory=dict, description="names and descriptions in further languages, by tag (BCP 47)"
+    )
+    recordings: dict[str, AudioBody] = Field(
+        default_factory=dict, description="what visitors can listen to, by tag of the language that is spoken"
     )
 
 

@@ -11,6 +11,7 @@ errors         every failure as one JSON shape
 openapi        documents forms and errors that FastAPI cannot infer
 idempotency    the header that names a write
 uploads        bodies and forms, read under limits while they stream
+ranges         which part of a file a player asks for
 form_text      texts and file names of forms, in any encoding and notation
 body_slots     how many bodies are received at once
 admission      how many requests are admitted, and when to refuse

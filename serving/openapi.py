@@ -23,6 +23,16 @@ PHOTO_BODY: dict[str, Any] = {
 }
 """``openapi_extra`` of a route that takes a raw photo."""
 
+AUDIO_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The recording itself: MP3, M4A (AAC), Ogg (Opus or Vorbis) or WAV; the format is detected from "
+        "the bytes.",
+        "content": {"audio/*": {"schema": _BINARY}},
+    }
+}
+"""``openapi_extra`` of a route that takes a raw sound recording."""
+
 
 def form_body(
     fields: type[BaseModel],
@@ -63,9 +73,12 @@ def form_body(
 
 
 def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
-    """Build ``responses`` of a route that answers with a file: bytes, or text."""
-    schema = {"type": "string"} if media_type.startswith("text/") else _BINARY
-    return {200: {"description": "The file.", "content": {media_type: {"schema": schema}}}}
+    """Build ``responses`` of a route that answers with a file: bytes, of recordings also a part, or text."""
+    content = {media_type: {"schema": {"type": "string"} if media_type.startswith("text/") else _BINARY}}
+    answers: dict[int | str, dict[str, Any]] = {200: {"description": "The file.", "content": content}}
+    if media_type.startswith("audio/"):
+        answers[206] = {"description": "The part of the file that `Range` names.", "content": content}
+    return answers
 
 
 class Operations:

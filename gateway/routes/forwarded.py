@@ -1,5 +1,6 @@
 """The table of routes that the retrieval service answers: what the gateway checks and documents of every route."""
 
+from contracts.audio import AudioParams
 from contracts.branding import BrandingBody, BrandingChange
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
@@ -51,7 +52,7 @@ from contracts.trash import (
 )
 from contracts.upload_plans import ManifestParams, PlanQuestion, PlanReply, TemplateParams
 from gateway.routes.forwarded_route import Forwarded
-from serving.openapi import PHOTO_BODY, form_body
+from serving.openapi import AUDIO_BODY, PHOTO_BODY, form_body
 from serving.roles import Role
 
 _LARGER_BODY = 1024 * 1024
@@ -120,6 +121,19 @@ ROUTES = (
               "List places",
               "List places by name, page by page; `q` looks in names and ids.",
               params=PlaceFilter),
+    Forwarded("PUT", "/index/places/audio", "store_audio", MANAGE, PlaceSummaryBody, (404, 408, 413, 415, 422, 503),
+              "Store the recording of a place in one language",
+              "The body is the recording itself, and replaces an earlier one. Its transcript is a field of the place's "
+              "`texts`. Visitors hear the one that `shown.audio` names.",
+              params=AudioParams, streamed=AUDIO_BODY, is_long=True),
+    Forwarded("GET", "/index/places/audio", "get_audio", MATCH, "audio/*", (404, 422, 503),
+              "The recording of a place in one language",
+              "As it was uploaded, or the part of it that a header `Range` names.",
+              params=AudioParams),
+    Forwarded("DELETE", "/index/places/audio", "delete_audio", MANAGE, None, (404, 422, 503),
+              "Delete the recording of a place in one language",
+              "With its transcript. This cannot be undone.",
+              status=204, params=AudioParams),
     Forwarded("GET", "/index/collections", "list_collections", MATCH, CollectionList, (503,),
               "List collections",
               "List the collections, with how much each holds."),

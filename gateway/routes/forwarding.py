@@ -31,13 +31,17 @@ _REQUEST_HEADERS = (
     "if-match",
     "if-none-match",
     "if-modified-since",
+    "if-range",
+    "range",
     KEY_HEADER.lower(),
 )
 _RESPONSE_HEADERS = (
+    "accept-ranges",
     "cache-control",
     "content-disposition",
     "content-encoding",
     "content-length",
+    "content-range",
     "content-type",
     "etag",
     "last-modified",
@@ -66,7 +70,7 @@ async def forward(
     """Forward a request to the retrieval service and return its answer.
 
     Args:
-        request: to forward; the body of a POST is streamed unless ``body`` is given.
+        request: to forward; the body of a POST or PUT is streamed unless ``body`` is given.
         gateway: the running gateway.
         body: a body that has been read: JSON, or empty.
         timeout_s: until the answer begins; None is the setting for searches.
@@ -98,7 +102,7 @@ async def forward(
             _quoted(request.scope["path"].removeprefix(VERSION_PREFIX)),
             query=request.url.query,
             headers=sent,
-            body=stream_body() if request.method == "POST" and body is None else body,
+            body=stream_body() if request.method in ("POST", "PUT") and body is None else body,
             timeout_s=timeout_s,
             is_repeatable=is_repeatable and request.method != "DELETE" and "if-match" not in request.headers,
         )

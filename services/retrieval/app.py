@@ -26,7 +26,7 @@ from services.errors import CORE_ERRORS
 from services.lost_device import Watch, ending_where_lost
 from services.memory_trimming import trimming_memory
 from services.readiness import describe_loading
-from services.retrieval.routes import collections, feedback, inbox, index, sample, search, trash
+from services.retrieval.routes import audio, collections, feedback, inbox, index, sample, search, trash
 from services.retrieval.service import RetrievalService, open_service
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.vector_engine_metrics import VectorEngineMetrics
@@ -99,6 +99,7 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
     app.state.audit = AuditLog(settings.audit_file)
     app.include_router(search.router)
     app.include_router(index.router)
+    app.include_router(audio.router)
     app.include_router(inbox.router)
     app.include_router(collections.router)
     app.include_router(trash.router)

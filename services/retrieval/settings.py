@@ -156,6 +156,9 @@ class RetrievalSettings(GallerySettings):
     )
 
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
+    max_audio_bytes: int = Field(
+        default=20 * 1024 * 1024, gt=0, description="largest sound recording of a place, bytes"
+    )
     max_photo_pixels: int = Field(
         default=100_000_000,
         gt=0,

@@ -18,6 +18,7 @@ import schemathesis
 import uvicorn
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
+from fakes.sounds import mp3, ogg, wav
 from fakes.verifiers import ScriptedVerifier
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
@@ -53,6 +54,7 @@ DOCUMENTS = {
 PHOTOS = [encode(draw_place(seed, (160, 120))) for seed in range(4)]
 
 schemathesis.openapi.media_type("image/*", st.sampled_from(PHOTOS) | st.binary(max_size=100))
+schemathesis.openapi.media_type("audio/*", st.sampled_from([wav(), mp3(), ogg()]) | st.binary(max_size=100))
 
 
 def operations(name: str) -> dict[str, Any]:

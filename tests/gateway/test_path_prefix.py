@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 import pytest
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode
+from fakes.sounds import wav
 from fakes.verifiers import ScriptedVerifier
 from in_process import AppClient
 from pydantic import ValidationError
@@ -43,9 +44,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., AppClient]]:
 
 
 def links(client: AppClient, below: str, **headers: str) -> set[str]:
-    """All links in replies to one who adds a photo, lists it and photographs it, with paths below a prefix."""
+    """All links in replies to one who adds a photo and a recording, lists them and asks, with paths below a prefix."""
     added = client.post(f"{below}/index/images", files={"file": ("a.jpg", PHOTO)}, headers=headers).json()
     image = added["results"][0]["image"]
+    spoken = {"place_id": image["place"]["id"], "language": "en"}
+    client.request("PUT", f"{below}/index/places/audio", params=spoken, content=wav(), headers=headers)
     answer = client.post(f"{below}/match", files={"file": ("v.jpg", PHOTO)}, headers=headers).json()
     place = client.get(f"{below}/index/places", headers=headers).json()["places"][0]
     sample = client.get(f"{below}/sample", headers=headers).json()
@@ -54,6 +57,7 @@ def links(client: AppClient, below: str, **headers: str) -> set[str]:
         image["preview_url"],
         answer["candidates"][0]["preview_url"],
         place["preview_url"],
+        place["recordings"]["en"]["url"],
         sample["queries"][0]["url"],
     }
 
@@ -65,7 +69,7 @@ def test_links_lead_back_through_the_proxy(start, below: str):
 
     found = links(client, below)
 
-    assert len(found) == 3
+    assert len(found) == 4
     assert all(link.startswith("/shitu/") for link in found)
     assert {client.get(below + link.removeprefix("/shitu")).status_code for link in found} == {200}
 

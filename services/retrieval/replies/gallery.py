@@ -35,7 +35,7 @@ from core.gallery.values import AddResult, PlaceCorrection, PlaceCorrections
 from core.gallery_health.photo_quality import Fault
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
-from services.retrieval.replies.texts import Reader, changed_texts, shown_text, text_bodies
+from services.retrieval.replies.texts import Reader, changed_texts, recording_bodies, shown_text, text_bodies
 from services.retrieval.uploads.indexing import AddOutcome as Added
 from services.retrieval.uploads.indexing import Planned
 from services.retrieval.uploads.submissions import Submission, Upload
@@ -108,6 +108,7 @@ def place_summary(summary: values.PlaceSummary, reader: Reader | None = None) ->
     return PlaceSummaryBody(
         **place_body(summary.place, reader).model_dump(),
         texts=text_bodies(summary.place),
+        recordings=recording_bodies(summary.collection, summary.place),
         collection=summary.collection,
         images=summary.images,
         preview_url=link(f"/index/images/{summary.first_image_id}/preview"),

@@ -1,4 +1,4 @@
-"""The gallery's photos as responses. A photo is opened before its response starts; a deletion cannot interrupt it."""
+"""Photos and recordings as responses. A file is opened before its response starts; a deletion cannot interrupt it."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -9,10 +9,12 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from contracts.audio import AudioParams
 from core.errors import GalleryUnavailable
 from core.gallery import Gallery
 from core.gallery.photos.port import LostPhoto
-from core.results import GalleryImage
+from core.results import GalleryImage, Recording
+from serving.ranges import requested_range
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -32,38 +34,68 @@ def open_preview(gallery: Gallery, image_id: str) -> tuple[GalleryImage, BinaryI
     return _open(gallery, image_id, lambda: gallery.preview_path(image_id))
 
 
-def photo_answer(
-    request: Request, file: BinaryIO, media_type: str, *, etag: str, filename: str | None = None
+def open_recording(gallery: Gallery, wanted: AudioParams) -> tuple[Recording, BinaryIO]:
+    """Open a recording.
+
+    Raises:
+        UnknownRecording: there is none, or it has just been deleted; also UnknownCollection and UnknownPlace.
+        GalleryUnavailable: the file is missing, or the gallery cannot be read.
+    """
+    address = wanted.collection, wanted.place_id, wanted.language
+    try:
+        recording, path = gallery.recordings.fetch(*address)
+        return recording, path.open("rb")
+    except FileNotFoundError:  # deleted or replaced since it was fetched
+        recording, path = gallery.recordings.fetch(*address)
+        return recording, path.open("rb")
+
+
+def media_answer(
+    request: Request,
+    file: BinaryIO,
+    media_type: str,
+    *,
+    etag: str,
+    filename: str | None = None,
+    cache: str = "private, max-age=3600",
 ) -> Response:
-    """Answer with an open photo, or with 304 to a browser that has it. Range requests get the whole photo.
+    """Answer with an open file or the part of it that Range names, or with 304 to a browser that has it.
 
     Args:
-        request: may have an If-None-Match header.
-        file: the photo; closed when it has been sent.
-        media_type: of the photo, found when it was decoded.
+        request: may have the headers If-None-Match, Range and If-Range.
+        file: closed when it has been sent.
+        media_type: of the bytes, found when they were uploaded.
         etag: changes with the bytes.
         filename: of the upload.
+        cache: Cache-Control. An image's photo never changes; an hour bounds how long a deleted one is still shown.
     """
     headers = {
         "ETag": f'"{etag}"',
-        # An image's photo never changes; an hour bounds how long a deleted one is still shown.
-        "Cache-Control": "private, max-age=3600",
-        # What visitors upload is served as the picture it was decoded as, and as nothing else.
+        "Cache-Control": cache,
+        "Accept-Ranges": "bytes",
+        # What was uploaded is served as what it was found to be, and as nothing else.
         "X-Content-Type-Options": "nosniff",
     }
     if f'"{etag}"' in request.headers.get("if-none-match", ""):
         file.close()
         return Response(status_code=304, headers=headers)
-    headers["Content-Length"] = str(file.seek(0, 2))
-    file.seek(0)
+    size = file.seek(0, 2)
+    part = requested_range(request.headers, headers["ETag"], size)
+    sent = range(size) if part is None else part
+    headers["Content-Length"] = str(len(sent))
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    file.seek(sent.start)
     if filename is not None:
         headers["Content-Disposition"] = f"inline; filename*=utf-8''{quote(filename, safe='')}"
-    return StreamingResponse(_chunks(file), headers=headers, media_type=media_type)
+    status = 200 if part is None else 206
+    return StreamingResponse(_chunks(file, len(sent)), status, headers=headers, media_type=media_type)
 
 
-async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+async def _chunks(file: BinaryIO, left: int) -> AsyncIterator[bytes]:
     with file:
-        while chunk := await run_in_threadpool(file.read, _CHUNK_BYTES):
+        while left and (chunk := await run_in_threadpool(file.read, min(left, _CHUNK_BYTES))):
+            left -= len(chunk)
             yield chunk
 
 

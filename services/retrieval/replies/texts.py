@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import Header
 
-from contracts.texts import PlaceTextBody, ShownText
+from contracts.texts import AudioBody, PlaceTextBody, ShownAudio, ShownText
 from core.building.manifest_texts import TEXT_COLUMNS
 from core.gallery import Gallery
 from core.gallery.languages import choose_language
-from core.gallery.texts import change_texts
+from core.gallery.texts import change_texts, without_recordings
 from core.gallery.values import PlaceCorrection, Unchanged
-from core.results import Place, PlaceText
+from core.results import Place, PlaceText, Recording
 from services.retrieval.replies.markdown import render_markdown
 from serving.languages import wished_languages
+from serving.path_prefix import link
 
 AcceptLanguage = Annotated[
     str | None,
@@ -29,19 +31,21 @@ class Reader:
     Attributes:
         wished: language tags, the best first.
         own: tag of the collection's own language; empty where it is not known.
+        collection: its name.
     """
 
     wished: tuple[str, ...]
     own: str
+    collection: str
 
 
 def reader_of(gallery: Gallery, collection: str, accept_language: str | None) -> Reader:
     """Read whom an answer about a collection is for."""
-    return Reader(tuple(wished_languages(accept_language)), gallery.language(collection))
+    return Reader(tuple(wished_languages(accept_language)), gallery.language(collection), collection)
 
 
 def shown_text(place: Place, reader: Reader) -> ShownText:
-    """Choose name and description, each from the first text that has one, and render the description."""
+    """Choose name, description and recording, each from the first text that has one, and render what is Markdown."""
     texts = list(_in_order(place, reader))
     name_language, named = next((pair for pair in texts if pair[1].name), (reader.own, PlaceText(place.name)))
     language, described = next((pair for pair in texts if pair[1].description), ("", PlaceText()))
@@ -51,6 +55,7 @@ def shown_text(place: Place, reader: Reader) -> ShownText:
         description=described.description,
         language=language or None,
         html=render_markdown(described.description),
+        audio=_shown_audio(place, reader),
         machine_translated=named.is_machine_translated or described.is_machine_translated,
     )
 
@@ -58,8 +63,22 @@ def shown_text(place: Place, reader: Reader) -> ShownText:
 def text_bodies(place: Place) -> dict[str, PlaceTextBody]:
     """Translate the texts in further languages."""
     return {
-        tag: PlaceTextBody(name=text.name, description=text.description, machine_translated=text.is_machine_translated)
+        tag: PlaceTextBody(
+            name=text.name,
+            description=text.description,
+            machine_translated=text.is_machine_translated,
+            transcript=text.transcript,
+        )
+        for tag, text in sorted(without_recordings(place.texts).items())
+    }
+
+
+def recording_bodies(collection: str, place: Place) -> dict[str, AudioBody]:
+    """Translate the recordings, by language."""
+    return {
+        tag: AudioBody(**_audio(collection, place, tag, text.recording))
         for tag, text in sorted(place.texts.items())
+        if text.recording is not None
     }
 
 
@@ -77,6 +96,27 @@ def changed_texts(correction: PlaceCorrection) -> tuple[dict[str, str | bool], d
                 before[f"{column}.{tag}"] = getattr(was, field)
                 after[f"{column}.{tag}"] = getattr(will_be, field)
     return before, after
+
+
+def _shown_audio(place: Place, reader: Reader) -> ShownAudio | None:
+    spoken = {tag: text.recording for tag, text in place.texts.items() if text.recording is not None}
+    chosen = choose_language(spoken, reader.wished, reader.own)
+    tag = chosen if chosen in spoken else min(spoken, default=None)
+    if tag is None:
+        return None
+    transcript = place.texts[tag].transcript
+    return ShownAudio(
+        **_audio(reader.collection, place, tag, spoken[tag]),
+        language=tag,
+        transcript=transcript,
+        transcript_html=render_markdown(transcript),
+    )
+
+
+def _audio(collection: str, place: Place, tag: str, recording: Recording) -> dict[str, Any]:
+    address = urlencode({"collection": collection, "place_id": place.place_id, "language": tag})
+    url = link(f"/index/places/audio?{address}")
+    return {"url": url, "media_type": recording.media_type, "bytes": recording.byte_size}
 
 
 def _in_order(place: Place, reader: Reader) -> Iterator[tuple[str, PlaceText]]:

@@ -2,6 +2,7 @@
 
 search       a photo to candidates
 index        images and places
+audio        recordings of places
 collections  check-ups, matches, drift, calibration and places of a collection; creates, renames and deletes it
 trash        lists, restores and empties the trash
 feedback     matches and feedback

@@ -31,7 +31,7 @@ from services.retrieval.replies.branding import branding_body, branding_change, 
 from services.retrieval.replies.collections import drift_reply, health_reply, match_page
 from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
 from services.retrieval.replies.gallery import collection_body, place_change_from_body, place_summary
-from services.retrieval.replies.photos import photo_answer
+from services.retrieval.replies.photos import media_answer
 from services.retrieval.replies.statistics import statistics_reply, statistics_table
 from services.retrieval.replies.texts import AcceptLanguage, reader_of
 from services.retrieval.service import RetrievalService
@@ -203,7 +203,7 @@ async def get_logo(collection: Collection, request: Request, service: Service) -
     logo = (await service.workers.run(service.gallery.branding, collection)).logo
     if logo is None:
         raise UnknownImage(f"collection {collection[:100]!r} has no logo")
-    return photo_answer(request, BytesIO(logo), "image/png", etag=logo_version(logo))
+    return media_answer(request, BytesIO(logo), "image/png", etag=logo_version(logo))
 
 
 @router.get("/{collection:path}/places/{place:path}", summary="One place", responses=error_answers(404, 422, 503))

@@ -42,7 +42,7 @@ from services.retrieval.replies.gallery import (
     place_page,
     place_summary,
 )
-from services.retrieval.replies.photos import open_original, open_preview, photo_answer
+from services.retrieval.replies.photos import media_answer, open_original, open_preview
 from services.retrieval.replies.plans import answer_plan
 from services.retrieval.uploads.corrections import correct_texts
 from services.retrieval.uploads.forms import read_upload
@@ -177,7 +177,7 @@ async def get_image(image_id: ImageId, service: Service, response: Response) -> 
 async def get_original(image_id: ImageId, request: Request, service: Service) -> Response:
     """Return the stored original."""
     image, file = await service.workers.run(open_original, service.gallery, image_id)
-    return photo_answer(request, file, image.media_type, etag=image.content_hash, filename=image.filename)
+    return media_answer(request, file, image.media_type, etag=image.content_hash, filename=image.filename)
 
 
 @router.get(
@@ -189,7 +189,7 @@ async def get_original(image_id: ImageId, request: Request, service: Service) ->
 async def get_preview(image_id: ImageId, request: Request, service: Service) -> Response:
     """Return a small JPEG without metadata."""
     image, file = await service.workers.run(open_preview, service.gallery, image_id)
-    return photo_answer(request, file, "image/jpeg", etag=f"{image.content_hash}-preview")
+    return media_answer(request, file, "image/jpeg", etag=f"{image.content_hash}-preview")
 
 
 @router.patch("/images/{image_id}", summary="Change what an image shows", responses=error_answers(404, 412, 422, 503))

@@ -21,6 +21,8 @@ CHANGES = {
     "PATCH /index/images/{image_id}": "image.edit",
     "DELETE /index/images/{image_id}": "image.delete",
     "POST /index/images/move": "image.move",
+    "PUT /index/places/audio": "audio.store",
+    "DELETE /index/places/audio": "audio.delete",
     "POST /collections/{collection}/calibration": "calibration.make",
     "PATCH /collections/{collection}/calibration": "calibration.edit",
     "DELETE /collections/{collection}/calibration": "calibration.delete",

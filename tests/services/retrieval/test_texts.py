@@ -11,7 +11,7 @@ from name_tables import pack
 
 PHOTO = encode(draw_place(1))
 VASE = "/collections/default/places/vase"
-ENGLISH = {"name": "Vase", "description": "Blue and **white**.", "machine_translated": False}
+ENGLISH = {"name": "Vase", "description": "Blue and **white**.", "machine_translated": False, "transcript": ""}
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_text_is_added_changed_and_deleted(vase: AppClient):
     assert (before.json()["texts"], refused.status_code) == ({}, 412)
     assert added.json()["texts"] == {
         "en": ENGLISH,
-        "ja": {"name": "花瓶", "description": "", "machine_translated": True},
+        "ja": {"name": "花瓶", "description": "", "machine_translated": True, "transcript": ""},
     }
     assert changed.json()["texts"] == vase.get(VASE).json()["texts"] == {"en": {**ENGLISH, "name": "A vase"}}
     assert (changed.json()["name"], changed.json()["description"]) == ("青花瓶", "青花")
@@ -84,10 +84,13 @@ def test_a_reader_gets_the_language_of_the_phone(vase: AppClient):
     english, japanese, french = (shown(vase, wish) for wish in ("en-GB,en;q=0.9", "ja", "fr, zh;q=0.5, en;q=0.2"))
 
     html = "<p>Blue and <strong>white</strong>.</p>\n"
-    assert english == {**ENGLISH, "name_language": "en", "language": "en", "html": html}
+    assert english == {
+        "name": "Vase", "name_language": "en", "description": ENGLISH["description"], "language": "en",
+        "html": html, "machine_translated": False, "audio": None,
+    }  # fmt: skip
     assert japanese == {
         "name": "花瓶", "name_language": "ja", "description": "青花", "language": "zh-Hans",
-        "html": "<p>青花</p>\n", "machine_translated": True,
+        "html": "<p>青花</p>\n", "machine_translated": True, "audio": None,
     }  # fmt: skip
     assert (french["name"], french["name_language"], french["machine_translated"]) == ("青花瓶", "zh-Hans", False)
 
@@ -131,7 +134,8 @@ def test_a_manifest_brings_texts_and_corrects_them(retrieval: AppClient):
 @pytest.mark.parametrize(("language", "mark"), [("en", "machine_translated.ja"), ("zh", "机器翻译.ja")])
 def test_texts_are_exported_edited_and_imported(vase: AppClient, language: str, mark: str):
     """The table has columns of all languages; read again it changes nothing, edited it says what would change."""
-    texts = {"en": ENGLISH, "ja": {"name": "花瓶", "description": "青", "machine_translated": True}}
+    japanese = {"name": "花瓶", "description": "青", "machine_translated": True, "transcript": "あお"}
+    texts = {"en": ENGLISH, "ja": japanese}
     vase.request("PATCH", VASE, json={"texts": texts})
 
     exported = vase.get("/index/manifest", params={"language": language}).content
