@@ -22,8 +22,8 @@ _ICONS = {"icon-192.png": (192, False), "icon-512.png": (512, False), "icon-mask
 # index.html repeats it, in case a proxy drops headers; only the header can forbid framing. The service worker's script
 # has it too, because a worker's requests are subject to the policy of its own script.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
 )
 
 

@@ -67,6 +67,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
             "div",
             { class: "row" },
             h("button", { class: "button", onclick: edit }, icon("pencil"), t("place.edit")),
+            h("button", { class: "button", onclick: editRecordings }, t("place.audio")),
             link("camera", "place.visit", address("exhibit", collection, placeId)),
             link("qr", "place.label", address("collections", collection, "places", placeId, "label")),
           ),
@@ -109,6 +110,12 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   async function movePhotos() {
     const parts = () => [import("./move.js"), useWords("table/"), styled("style/table.css")];
     await openFetched(parts, ({ openMove }) => openMove(collection, shown, load));
+  }
+
+  function editRecordings() {
+    const words = () => [useWords("recordings/"), useWords("texts/"), styled("style/table.css")];
+    const parts = () => [import("./recordings.js"), ...words()];
+    openFetched(parts, ({ openRecordings }) => openRecordings(collection, placeId));
   }
 
   const removeImage = ({ id, filename }) =>

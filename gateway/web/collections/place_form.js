@@ -82,8 +82,15 @@ const valuesOf = ({ name, description, metadata, latitude, longitude, texts }) =
   metadata: factLines(metadata),
   latitude: String(latitude ?? ""),
   longitude: String(longitude ?? ""),
-  texts: JSON.stringify(texts),
+  texts: JSON.stringify(editable(texts)),
 });
+
+/** The fields of texts that the form has; recordings have a dialog of their own. */
+function editable(texts) {
+  const isText = ([, { name, description }]) => name || description;
+  const fields = ([tag, { name, description, machine_translated }]) => [tag, { name, description, machine_translated }];
+  return Object.fromEntries(Object.entries(texts).filter(isText).map(fields));
+}
 
 const field = (label, input, help) =>
   h("label", { class: "field" }, h("span", {}, label), input, help && h("small", { class: "muted" }, help));

@@ -7,7 +7,7 @@ import { icon } from "../page/icons.js";
 import { knows, t } from "../page/language.js";
 import { languageName } from "./texts.js";
 
-const LABELS = { place_name: "place.name", metadata: "place.facts", machine_translated: "import.machine" };
+const LABELS = { place_name: "place.name", metadata: "place.facts", machine_translated: "import.machine", transcript: "import.transcript" };
 
 /** @param {string} field column of a manifest, as description or description.en */
 const labelOf = (field) => {

@@ -2,17 +2,15 @@
 
 import { h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
-import { currentLanguage, t } from "../page/language.js";
+import { t } from "../page/language.js";
+import { nameOfLanguage } from "../page/language_names.js";
 
 const FREQUENT = ["zh-Hans", "zh-Hant", "en", "ja", "ko", "fr", "de", "es", "it", "pt", "ru", "ar", "th", "vi"];
 
 /** The name of a language in the page's language, with its tag. */
 export function languageName(tag) {
-  try {
-    return `${new Intl.DisplayNames(currentLanguage(), { type: "language" }).of(tag)} (${tag})`;
-  } catch {
-    return tag; // a private one
-  }
+  const name = nameOfLanguage(tag);
+  return name === tag ? tag : `${name} (${tag})`;
 }
 
 /** An input for a language tag (BCP 47), and its suggestions, which belong outside its label; it may be empty. */
@@ -24,7 +22,7 @@ export function languageInput(attributes) {
 }
 
 /** A tag in its usual spelling; null if it is none. */
-function canonical(tag) {
+export function canonical(tag) {
   try {
     return Intl.getCanonicalLocales(tag.trim())[0] ?? null;
   } catch {

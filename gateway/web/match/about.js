@@ -1,15 +1,17 @@
 /** What visitors read about an exhibit, in an answer and on the exhibit's own page. */
 
+import { errorNotice } from "../page/dialogs.js";
 import { h } from "../page/dom.js";
 import { plainFacts } from "../page/facts.js";
 import { icon } from "../page/icons.js";
-import { currentLanguage, t } from "../page/language.js";
+import { currentLanguage, t, useWords } from "../page/language.js";
 
-/** The description, the facts, and `buttons` followed by those of the map and of sharing. */
+/** The description, the recording, the facts, and `buttons` followed by those of the map and of sharing. */
 export function about(place, collection, ...buttons) {
   const hasPosition = place.latitude !== null && place.longitude !== null;
   return [
     ...description(place),
+    place.audio && recording(place.audio),
     plainFacts(place.metadata),
     h(
       "div",
@@ -27,6 +29,20 @@ export function description({ html, language, machine_translated: isMachine }) {
   text.append(...new DOMParser().parseFromString(html ?? "", "text/html").body.childNodes);
   for (const link of text.querySelectorAll("[href^=http]")) link.target = "_blank";
   return [Boolean(html) && text, isMachine && h("p", { class: "muted" }, t("answer.machine"))];
+}
+
+/** The player, which is fetched where there is a recording. */
+function recording(audio) {
+  const body = h("div", { class: "recording" });
+  fetchInto(body, () => [import("./audio.js"), useWords("audio/")], ({ player }) => player(audio));
+  return body;
+}
+
+/** Fill `body` with what `draw` makes of the first of the parts, when all are fetched. */
+export async function fetchInto(body, fetchParts, draw) {
+  const fetched = await Promise.all(fetchParts()).catch(() => null);
+  const retry = () => fetchInto(body, fetchParts, draw);
+  body.replaceChildren(...(fetched ? draw(fetched[0]) : [errorNotice({ code: "network" }, { retry })]));
 }
 
 /** Share the address of the exhibit's page; without the system's dialog it is copied, else shown. */

@@ -1,10 +1,10 @@
 /** The answer to a photo: the place, a place to compare with, or "not in the collection"; and the other candidates. */
 
-import { errorNotice, openFetched } from "../page/dialogs.js";
+import { openFetched } from "../page/dialogs.js";
 import { announce, h } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { t, useWords } from "../page/language.js";
-import { about } from "./about.js";
+import { about, fetchInto } from "./about.js";
 import { feedbackPanel } from "./feedback.js";
 import { isCanvasTrue } from "./photo.js";
 import { openBesideCamera, photoButtons, viewButton } from "./ways.js";
@@ -170,13 +170,7 @@ function candidateCard(candidate, reply, open) {
 /** How the answer was found; its code and texts are fetched when it is opened. */
 function details(reply) {
   const body = h("div");
-  async function load() {
-    try {
-      const [{ detailsOf }] = await Promise.all([import("./details.js"), useWords("details/")]);
-      body.replaceChildren(detailsOf(reply));
-    } catch {
-      body.replaceChildren(errorNotice({ code: "network" }, { retry: load }));
-    }
-  }
+  const load = () =>
+    fetchInto(body, () => [import("./details.js"), useWords("details/")], ({ detailsOf }) => [detailsOf(reply)]);
   return h("details", { class: "details", ontoggle: load }, h("summary", {}, t("answer.details")), body);
 }

@@ -185,6 +185,7 @@ export default {
 
   "place.unnamed": "Unnamed place",
   "place.edit": "Edit",
+  "place.audio": "Audio",
   "place.visit": "As visitors see it",
   "place.label": "Label with QR code",
   "place.name": "Name",

@@ -171,6 +171,7 @@ export default {
 
   "place.unnamed": "未命名展品",
   "place.edit": "编辑",
+  "place.audio": "语音讲解",
   "place.visit": "查看游客页面",
   "place.label": "二维码展签",
   "place.name": "名称",

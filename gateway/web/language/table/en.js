@@ -32,6 +32,7 @@ export default {
   "import.changes.other": "The texts of {count} places would change:",
   "import.nothing": "Nothing would change.",
   "import.machine": "Machine translation",
+  "import.transcript": "Transcript of the recording",
   "import.first": "The first {count} are shown.",
   "import.unused.one": "{count} row cannot be used",
   "import.unused.other": "{count} rows cannot be used",

@@ -29,6 +29,7 @@ export default {
   "import.changes.other": "将修改 {count} 件展品的文字：",
   "import.nothing": "没有需要修改的内容。",
   "import.machine": "机器翻译",
+  "import.transcript": "录音的文字稿",
   "import.first": "仅显示前 {count} 件。",
   "import.unused.other": "有 {count} 行无法使用",
   "import.apply.other": "修改 {count} 件展品",

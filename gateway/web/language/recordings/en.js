@@ -1,0 +1,22 @@
+/** English for adding recordings to a place. Keys are shared with zh.js. */
+export default {
+  "recordings.title": "Audio",
+  "recordings.help": "Visitors can listen to it in the language of their phone, with the answer and on the exhibit’s page. MP3 and M4A play on every phone; Ogg and WAV are accepted too.",
+  "recordings.none": "There is no recording yet.",
+  "recordings.language": "Language of the recording",
+  "recordings.add": "Choose a recording",
+  "recordings.replace": "Replace",
+  "recordings.transcript": "Transcript",
+  "recordings.transcript.help": "For visitors who cannot listen. Formatted as the description is.",
+  "recordings.save": "Save the transcript",
+  "recordings.sending": "Sending the recording …",
+  "recordings.stored": "The recording is stored.",
+  "recordings.delete": "Delete",
+  "recordings.delete.title": "Delete the recording in {language}?",
+  "recordings.delete.text": "Its transcript is deleted too. This cannot be undone.",
+  "recordings.deleted": "The recording is deleted.",
+  "recordings.close": "Close",
+  "error.audio_too_large": "This recording is too large",
+  "error.unsupported_audio": "This file cannot be played as audio. MP3, M4A (AAC), Ogg (Opus or Vorbis) and WAV can",
+  "error.unknown_recording": "This recording is no longer there",
+};

@@ -1,0 +1,22 @@
+/** 为展品添加录音的简体中文。键与 en.js 相同。 */
+export default {
+  "recordings.title": "语音讲解",
+  "recordings.help": "游客可在识别结果和展品页面收听，语言与其手机一致。MP3 和 M4A 在所有手机上都能播放，也支持 Ogg 和 WAV。",
+  "recordings.none": "还没有录音。",
+  "recordings.language": "录音的语言",
+  "recordings.add": "选择录音文件",
+  "recordings.replace": "替换",
+  "recordings.transcript": "文字稿",
+  "recordings.transcript.help": "供不便收听的游客阅读，格式与说明相同。",
+  "recordings.save": "保存文字稿",
+  "recordings.sending": "正在上传录音……",
+  "recordings.stored": "录音已保存。",
+  "recordings.delete": "删除",
+  "recordings.delete.title": "删除{language}录音？",
+  "recordings.delete.text": "文字稿会一并删除，此操作无法撤销。",
+  "recordings.deleted": "录音已删除。",
+  "recordings.close": "关闭",
+  "error.audio_too_large": "录音文件太大",
+  "error.unsupported_audio": "无法作为音频播放这个文件，请使用 MP3、M4A（AAC）、Ogg（Opus 或 Vorbis）或 WAV",
+  "error.unknown_recording": "这段录音已不存在",
+};

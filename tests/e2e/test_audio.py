@@ -1,0 +1,57 @@
+"""From the operator's recordings to the visitor who listens in the language of the phone."""
+
+from collections.abc import Callable
+
+from e2e.product import Product
+from e2e.scenes import fill, snapshot
+from e2e.test_page import violations
+from e2e.visitor import SMALL_PHONE, Visitor
+from fakes.sounds import wav
+from playwright.sync_api import FilePayload, Locator, expect
+
+Visit = Callable[..., Visitor]
+
+DURATION = """(audio) => new Promise((resolve, reject) => {
+  audio.onloadedmetadata = () => resolve(audio.duration);
+  audio.onerror = () => reject(audio.error);
+  audio.preload = "auto";
+  audio.load();
+})"""
+
+
+def add(dialog: Locator, language: str, seconds: float) -> None:
+    """Choose a recording for a language."""
+    file: FilePayload = {"name": "guide.wav", "mimeType": "audio/wav", "buffer": wav(seconds)}
+    dialog.get_by_label("Language of the recording").fill(language)
+    dialog.get_by_label("Choose a recording").set_input_files(file)
+    expect(dialog.locator(f"audio[src$='language={language}']")).to_be_visible()
+
+
+def test_a_visitor_hears_the_recording_in_the_language_of_the_phone(visit: Visit, product: Product, axe: str) -> None:
+    """Stored by the operator in two languages, one with a transcript: the phone plays its own, and shows the text."""
+    fill(product, "speaking")
+    operator = visit("#/collections/speaking/places/Rocket")
+    operator.page.get_by_role("button", name="Audio").click()
+    dialog = operator.page.get_by_role("dialog", name="Audio")
+    expect(dialog.get_by_text("There is no recording yet.")).to_be_visible()
+    add(dialog, "en", 0.5)
+    add(dialog, "de", 1.5)
+    german = dialog.get_by_role("group", name="German (de)")
+    german.get_by_label("Transcript").fill("**Drei** Stufen.")
+    german.get_by_role("button", name="Save the transcript").click()
+    expect(dialog.get_by_text("Saved")).to_be_visible()
+    assert violations(operator, axe) == []
+
+    visitor = visit("#/exhibit/speaking/Rocket", language="de-DE", device=SMALL_PHONE)
+    page = visitor.page
+    audio = page.get_by_label("Audio · German")
+    expect(audio).to_be_visible()
+    assert audio.evaluate(DURATION) == 1.5
+    page.get_by_text("Read the transcript").click()
+    expect(page.locator(".description[lang=de] strong")).to_have_text("Drei")
+    assert page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE.width
+    assert violations(visitor, axe) == []
+
+    visitor.turn_to("#/match?collection=speaking")
+    visitor.show_photo(snapshot("Rocket"))
+    expect(page.get_by_label("Audio · German")).to_be_visible()
