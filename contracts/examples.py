@@ -9,6 +9,7 @@ PLACE: dict[str, Any] = {
     "metadata": {"hall": 3, "inventory": "1983.21"},
     "latitude": 30.2527,
     "longitude": 120.1348,
+    "hidden": False,
 }
 
 IMAGE: dict[str, Any] = {

@@ -50,6 +50,7 @@ class PlaceBody(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180)
+    hidden: bool = Field(default=False, description="whether it is left out of every answer")
     shown: ShownText | None = Field(
         default=None, description="in an answer, and of one place: its texts as the caller reads them; null elsewhere"
     )
@@ -82,34 +83,31 @@ class ImagePageBody(BaseModel):
     next_cursor: str | None = Field(default=None, description="pass as `cursor` for the next page; null on the last")
 
 
-class ImageChangeBody(BaseModel):
+class _PlaceFields(BaseModel):
+    model_config = {"extra": "forbid"}
+
+    description: str | None = Field(default=None, max_length=20_000)
+    metadata: dict[str, Any] | None = None
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    texts: TextChanges | None = None
+    hidden: bool | None = Field(default=None, description="true: leave the place out of every answer")
+
+
+class ImageChangeBody(_PlaceFields):
     """The fields of an image that can be changed. Fields that are not sent stay unchanged.
 
     ``place_id`` moves the image to another place (made if new); the other fields belong to the place it then shows.
     """
 
-    model_config = {"extra": "forbid"}
-
     place_id: str | None = Field(default=None, min_length=1, max_length=200)
     place_name: str | None = Field(default=None, min_length=1, max_length=500)
-    description: str | None = Field(default=None, max_length=20_000)
-    metadata: dict[str, Any] | None = None
-    latitude: float | None = Field(default=None, ge=-90, le=90)
-    longitude: float | None = Field(default=None, ge=-180, le=180)
-    texts: TextChanges | None = None
 
 
-class PlaceChange(BaseModel):
+class PlaceChange(_PlaceFields):
     """What may be changed of a place. Fields left out stay as they are; null forgets a position."""
 
-    model_config = {"extra": "forbid"}
-
     name: str | None = Field(default=None, min_length=1, max_length=500)
-    description: str | None = Field(default=None, max_length=20_000)
-    metadata: dict[str, Any] | None = None
-    latitude: float | None = Field(default=None, ge=-90, le=90)
-    longitude: float | None = Field(default=None, ge=-180, le=180)
-    texts: TextChanges | None = None
 
 
 class MoveRequest(BaseModel):
@@ -146,8 +144,15 @@ class PlaceFilter(BaseModel):
     q: str | None = Field(
         default=None, max_length=200, description="text in the place's name, id, description or metadata"
     )
+    hidden: bool | None = Field(default=None, description="true: only hidden places; false: only the others")
     cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the previous page")
     limit: int = Field(default=50, ge=1, le=500)
+
+
+class PlaceParams(BaseModel):
+    """Whether a place is found."""
+
+    hidden: bool = Field(default=True, description="false: a hidden place is answered with 404")
 
 
 class AddFields(BaseModel):

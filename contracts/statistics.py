@@ -32,7 +32,7 @@ class StatisticsTableParams(StatisticsPeriod):
     table: Literal["days", "hours", "places"] = Field(
         default="days",
         description="`days` and `hours` have questions, answers and feedback; `places` how often every place was "
-        "photographed",
+        "photographed, without hidden ones that never were",
     )
     language: Literal["en", "zh"] = Field(default="en", description="of the headers")
 
@@ -87,4 +87,4 @@ class StatisticsReply(BaseModel):
     photographed: PlaceCounts = Field(
         description="places by how many questions showed them, as answered and corrected by feedback; most first"
     )
-    never_photographed: PlaceCounts = Field(description="by name")
+    never_photographed: PlaceCounts = Field(description="by name, without hidden ones")

@@ -171,6 +171,7 @@ class Place:
         latitude: degrees [-90, 90].
         longitude: degrees [-180, 180].
         texts: in further languages, by tag (BCP 47); a recording in the collection's own language is here too.
+        is_hidden: whether it is left out of every answer; its photos and texts stay.
     """
 
     place_id: str
@@ -180,6 +181,7 @@ class Place:
     latitude: float | None = None
     longitude: float | None = None
     texts: Mapping[str, PlaceText] = field(default_factory=dict)
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,8 @@ def _measured(arguments: argparse.Namespace, retrieval: M1GlobalRetrieval) -> Ca
             samples.extend(take(photo, ask))
 
     if arguments.query_dir is not None:
-        places = {image.place.place_id for image in gallery.all_images(arguments.collection)}
+        shown = gallery.all_places(arguments.collection)
+        places = {summary.place.place_id for summary in shown if not summary.place.is_hidden}
         photos = read_folder(arguments.query_dir, "query")
         known = true_places(photos, places)
         strangers = {photo.place.place_id for photo in photos if photo.place and photo.path not in known}

@@ -114,7 +114,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _place_names(retrieval: M1GlobalRetrieval, collection: str) -> dict[str, str]:
-    return {summary.place.place_id: summary.place.name for summary in retrieval.gallery.all_places(collection)}
+    places = (summary.place for summary in retrieval.gallery.all_places(collection))
+    return {place.place_id: place.name for place in places if not place.is_hidden}
 
 
 @contextmanager

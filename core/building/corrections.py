@@ -18,7 +18,7 @@ def corrections(rows: Iterable[tuple[str, ManifestRow]]) -> dict[str, ImageChang
     texts_of: dict[str, dict[str, Any]] = {}
     for place_id, row in rows:
         texts = texts_of.setdefault(unicodedata.normalize("NFC", place_id), {})
-        for name in ("place_name", "description", "metadata", "latitude", "longitude"):
+        for name in ("place_name", "description", "metadata", "latitude", "longitude", "is_hidden"):
             value = getattr(row, name)
             if value not in ("", {}, None):
                 texts.setdefault(name, value)

@@ -37,6 +37,7 @@ def _row(image: GalleryImage, line: int) -> ManifestRow:
         latitude=place.latitude,
         longitude=place.longitude,
         texts={tag: _stated(text) for tag, text in place.texts.items()},
+        is_hidden=place.is_hidden,
     )
 
 

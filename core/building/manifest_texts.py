@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from core.building.marks import says_yes, write_mark
 from core.building.vocabulary import read_words
 from core.errors import InvalidRequest
 from core.gallery.languages import check_language
@@ -21,8 +22,8 @@ TEXT_COLUMNS = {
 """Columns by field of a text, without the dot and the language tag."""
 
 _WRITTEN = {
-    "en": (*TEXT_COLUMNS.values(), "yes"),
-    "zh": ("名称", "说明", "文字稿", "机器翻译", "是"),
+    "en": tuple(TEXT_COLUMNS.values()),
+    "zh": ("名称", "说明", "文字稿", "机器翻译"),
 }
 
 
@@ -50,7 +51,7 @@ def read_texts(cells: Sequence[str], columns: LanguageColumns) -> dict[str, Text
     for tag in {tag for tag, _ in columns}:
         given = {field: cell for field in TEXT_COLUMNS if (cell := _cell(cells, columns.get((tag, field)))) is not None}
         mark = given.pop("is_machine_translated", None)
-        is_machine = UNCHANGED if mark is None else mark.casefold() in read_words("marks")["yes"]
+        is_machine = UNCHANGED if mark is None else says_yes(mark)
         written = {field: cell for field, cell in given.items() if cell}
         if written:
             texts[tag] = TextChange(**written, is_machine_translated=is_machine)
@@ -71,18 +72,17 @@ def text_headers(tags: Sequence[str], language: str) -> list[str]:
         tags: of these languages.
         language: of the headers, ``en`` or ``zh``.
     """
-    *columns, _ = _WRITTEN.get(language, _WRITTEN["en"])
+    columns = _WRITTEN.get(language, _WRITTEN["en"])
     return [f"{column}.{tag}" for tag in tags for column in columns]
 
 
 def text_cells(texts: Mapping[str, TextChange], tags: Sequence[str], language: str) -> list[str]:
     """Return a row's cells below ``text_headers``."""
-    yes = _WRITTEN.get(language, _WRITTEN["en"])[-1]
     cells = list[str]()
     for text in (texts.get(tag, TextChange()) for tag in tags):
         written = (text.name, text.description, text.transcript)
         cells += ["" if isinstance(value, Unchanged) else value for value in written]
-        cells.append(yes if text.is_machine_translated is True else "")
+        cells.append(write_mark(text.is_machine_translated is True or None, language))
     return cells
 
 

@@ -1,10 +1,11 @@
 """Manifests: CSV files that say what photos show, as spreadsheet programs write them.
 
 The columns are ``file`` (relative path, required), ``place_id``, ``place_name``, ``description``, ``latitude``,
-``longitude``, ``metadata`` (a JSON object), ``role`` (``query``: a photo to ask with; all others are references) and
-``source_repo``; ``vocabulary.toml`` lists their other names. Names and descriptions in further languages have columns
-such as ``description.en``; see ``core.building.manifest_texts``. A row that names no place
-makes a reference an exhibit of its own; for a query it says that the right answer is "not in the collection".
+``longitude``, ``metadata`` (a JSON object), ``hidden`` (``yes``: no answer names the place), ``role`` (``query``: a
+photo to ask with; all others are references) and ``source_repo``; ``vocabulary.toml`` lists their other names. Names
+and descriptions in further languages have columns such as ``description.en``; see ``core.building.manifest_texts``. A
+row that names no place makes a reference an exhibit of its own; for a query it says that the right answer is "not in
+the collection".
 """
 
 import codecs
@@ -21,6 +22,7 @@ from uuid import uuid4
 from core.building.file_names import normal_path
 from core.building.grouping import place_id_of_name
 from core.building.manifest_texts import language_columns, plain_header, read_texts, text_cells, text_headers
+from core.building.marks import read_mark, write_mark
 from core.building.spreadsheets import as_text
 from core.building.text_encodings import CSV_ENCODINGS, guess_encoding, is_utf8
 from core.building.vocabulary import read_words
@@ -56,6 +58,7 @@ class ManifestRow:
         file: relative path, NFC, with forward slashes.
         line: where it stands.
         texts: in further languages, by tag.
+        is_hidden: whether the place is; None where the manifest does not say.
         role: what the photo is for; None where the manifest does not say.
         source: for per-source reports.
     """
@@ -69,6 +72,7 @@ class ManifestRow:
     latitude: float | None = None
     longitude: float | None = None
     texts: Mapping[str, TextChange] = field(default_factory=dict)
+    is_hidden: bool | None = None
     role: Role | None = None
     source: str = ""
 
@@ -81,7 +85,7 @@ class ManifestRow:
     def describes(self) -> bool:
         """Whether it says anything of the place."""
         texts = self.place_name or self.description or self.metadata or self.texts
-        return bool(texts) or self.latitude is not None or self.longitude is not None
+        return bool(texts or self.is_hidden) or self.latitude is not None or self.longitude is not None
 
     def place(self) -> Place | None:
         """The place that the photo shows; None where nothing is said of it."""
@@ -97,6 +101,7 @@ class ManifestRow:
             latitude=self.latitude,
             longitude=self.longitude,
             texts=texts,
+            is_hidden=bool(self.is_hidden),
         )
 
 
@@ -155,7 +160,7 @@ def manifest_template(language: str) -> bytes:
 
 
 def write_manifest(rows: Sequence[ManifestRow], language: str) -> bytes:
-    """Write a manifest in the form of ``manifest_template``, with the metadata and the texts in further languages.
+    """Write a manifest in the form of ``manifest_template``, with metadata, ``hidden`` and texts in further languages.
 
     Args:
         rows: of references.
@@ -164,13 +169,13 @@ def write_manifest(rows: Sequence[ManifestRow], language: str) -> bytes:
     text = io.StringIO()
     sheet = csv.writer(text)
     tags = sorted({tag for row in rows for tag in row.texts})
-    metadata = "元数据" if language == "zh" else "metadata"
-    sheet.writerow((*_TEMPLATE.get(language, _TEMPLATE["en"])[0], metadata, *text_headers(tags, language)))
+    further = ("元数据", "隐藏") if language == "zh" else ("metadata", "hidden")
+    sheet.writerow((*_TEMPLATE.get(language, _TEMPLATE["en"])[0], *further, *text_headers(tags, language)))
     for row in rows:
         facts = json.dumps(row.metadata, ensure_ascii=False) if row.metadata else ""
         texts = map(as_text, (row.file, row.place_id, row.place_name, row.description))
-        further = map(as_text, text_cells(row.texts, tags, language))
-        sheet.writerow((*texts, row.latitude, row.longitude, facts, *further))
+        cells = facts, write_mark(row.is_hidden, language), *map(as_text, text_cells(row.texts, tags, language))
+        sheet.writerow((*texts, row.latitude, row.longitude, *cells))
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -284,6 +289,7 @@ def _parse_row(row: Mapping[str, str], texts: Mapping[str, TextChange], line: in
         latitude=_degrees(row.get("latitude", ""), "latitude", line),
         longitude=_degrees(row.get("longitude", ""), "longitude", line),
         texts=texts,
+        is_hidden=read_mark(row.get("hidden", ""), f"{MANIFEST}, line {line}: hidden"),
         role=role,
         source=row.get("source_repo", ""),
     )

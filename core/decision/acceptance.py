@@ -66,7 +66,7 @@ class QueryConditions:
 
     Attributes:
         models: in use; ``prompt_style`` as ``Verifier.style`` gives it.
-        places: how many the collection has; None leaves that unchecked.
+        places: how many of the collection answers can name; None leaves that unchecked.
         considered: how many of them the photo is compared with.
         photos: how many different photos are asked about together.
     """
@@ -106,7 +106,7 @@ class CalibratedCollections(Protocol):
         ...
 
     def count_places(self, collection: str) -> int:
-        """Return the number of places in a collection."""
+        """Return the number of places in a collection that answers can name."""
         ...
 
 

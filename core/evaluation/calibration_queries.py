@@ -98,7 +98,8 @@ def labelled_photos(photos: Sequence[LabelledPhoto], places: set[str]) -> Iterat
 
     Args:
         photos: unlabelled ones are passed over.
-        places: ids of the collection's places; a photo of another place is one of nothing in the collection.
+        places: ids of the collection's places that are not hidden; a photo of another place is one of nothing in the
+            collection.
     """
     truths = true_places(photos, places)
     for photo in photos:
@@ -118,6 +119,7 @@ def gallery_photos(gallery: Gallery, collection: str, limit: int, *, seed: int =
     another photo shows the same place, or else as it is, as a photo of a known place. Half as many photos of other
     collections of the gallery, where there are any, are asked about as what they are: photos of nothing in this one.
     Those are chosen by chance from all images of all other collections, without those that this one holds as well.
+    Hidden places of this collection are left out.
 
     Args:
         gallery: holds the collection.
@@ -131,7 +133,8 @@ def gallery_photos(gallery: Gallery, collection: str, limit: int, *, seed: int =
         return QueryPhoto(partial(_read_simulated, gallery, image, chance.randrange(2**31)), questions)
 
     photos = []
-    for image in _choose(gallery.all_images(collection), limit, chance):
+    shown = (image for image in gallery.all_images(collection) if not image.place.is_hidden)
+    for image in _choose(shown, limit, chance):
         place = image.place.place_id
         has_sibling = gallery.list_images(collection, place, limit=1).total > 1
         itself = Exclusion(image_id=image.image_id) if has_sibling else None

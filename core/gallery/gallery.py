@@ -189,7 +189,7 @@ class Gallery:
         collection: str = DEFAULT_COLLECTION,
         top_k: int = 5,
     ) -> list[Candidate]:
-        """Find the images whose embeddings are most similar, most similar first.
+        """Find the images whose embeddings are most similar, most similar first; never of a hidden place.
 
         Args:
             embedding: float32 [D], L2 norm 1, made by the gallery's encoder.
@@ -197,7 +197,7 @@ class Gallery:
             top_k: at most so many, >= 1.
 
         Returns:
-            Candidates of rank 1, 2...
+            Candidates of rank 1, 2...; none where all places are hidden.
 
         Raises:
             InvalidRequest: ``top_k`` < 1, or an embedding of another length.
@@ -211,16 +211,14 @@ class Gallery:
         with self._database.reading() as connection:
             if is_trash(collection):
                 raise _nothing_to_search(connection, collection)
-            seqs, similarities = self._vectors.search(connection, collection, query, top_k)
-            if not len(seqs):
-                raise _nothing_to_search(connection, collection)
+            seqs, similarities = self._search_shown(connection, collection, query, top_k)
             images = self._images.by_seqs(connection, seqs.tolist())
-        # An image deleted since the vectors were searched has no row, and a renamed collection has other images or
-        # none under this name.
+        # Since the vectors were searched, an image may have been deleted or its place hidden, and the name may have
+        # become another collection's.
         found = [
-            (images[seq], similarity)
+            (image, similarity)
             for seq, similarity in zip(seqs.tolist(), similarities.clip(-1, 1).tolist(), strict=True)
-            if seq in images and images[seq].collection == collection
+            if (image := images.get(seq)) and image.collection == collection and not image.place.is_hidden
         ]
         return [Candidate(image, similarity, rank) for rank, (image, similarity) in enumerate(found, start=1)]
 
@@ -288,7 +286,7 @@ class Gallery:
             return read_branding(connection, collection)
 
     def count_places(self, collection: str = DEFAULT_COLLECTION) -> int:
-        """How many places a collection has."""
+        """How many places of a collection answers can name: all but the hidden ones."""
         with self._database.reading() as connection:
             return collection_rows.count_places(connection, collection)
 
@@ -337,8 +335,13 @@ class Gallery:
             page = self.list_images(collection, cursor=page.next_cursor, limit=1000)
             yield from page.images
 
-    def place(self, collection: str, place_id: str) -> PlaceSummary:
+    def place(self, collection: str, place_id: str, *, with_hidden: bool = True) -> PlaceSummary:
         """Read one place, by the name of its collection or a former one.
+
+        Args:
+            collection: that has the place.
+            place_id: of the place.
+            with_hidden: False: a hidden place counts as none.
 
         Raises:
             UnknownCollection: there is no such collection.
@@ -346,14 +349,25 @@ class Gallery:
         """
         with self._database.reading() as connection:
             collection = collection_rows.current_name(connection, collection)
-            return place_rows.place_summary(connection, place_rows.known_place(connection, collection, place_id))
+            row = place_rows.known_place(connection, collection, place_id, with_hidden=with_hidden)
+            return place_rows.place_summary(connection, row)
 
     def places(
-        self, collection: str | None = None, text: str | None = None, cursor: str | None = None, limit: int = 50
+        self,
+        collection: str | None = None,
+        text: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+        *,
+        is_hidden: bool | None = None,
     ) -> PlacePage:
-        """List places by name; arguments and errors as ``list_images``, ``text`` within their texts and facts."""
+        """List places by name.
+
+        Arguments and errors as ``list_images``; ``text`` within their texts and facts; ``is_hidden`` lists only hidden
+        places, or only the others.
+        """
         with self._database.reading() as connection:
-            return place_rows.page_of_places(connection, collection, text, cursor, limit)
+            return place_rows.page_of_places(connection, collection, text, cursor, limit, is_hidden)
 
     def all_places(self, collection: str) -> Iterator[PlaceSummary]:
         """Read every place of a collection, by name, page by page."""
@@ -588,6 +602,8 @@ class Gallery:
     def update(self, image_id: str, change: ImageChange, *, expected: Collection[str] | None = None) -> GalleryImage:
         """Change the place of an image, or the fields of its place, which all images of that place share.
 
+        A new place is hidden if the image's former one was.
+
         Args:
             image_id: of the image.
             change: what is to be different.
@@ -608,7 +624,7 @@ class Gallery:
             current, recordings = former, list[Recording]()
             if not isinstance(change.place_id, Unchanged) and change.place_id != image.place.place_id:
                 place_id = check_name("place_id", change.place_id, 200)  # named as such, not as the place's name
-                new_place = Place(place_id, name=place_id)
+                new_place = Place(place_id, name=place_id, is_hidden=image.place.is_hidden)
                 current = place_rows.ensure_place(connection, image.collection, new_place)
                 self._images.move(connection, image_id, current)
                 recordings = place_rows.drop_place_without_images(connection, former)
@@ -623,7 +639,8 @@ class Gallery:
     ) -> tuple[PlaceSummary, int]:
         """Let images show another place, all or none. Places that no image shows any more are gone.
 
-        Of places that are moved as a whole, the texts and recordings in languages that the place lacks are kept.
+        Of places that are moved as a whole, the texts and recordings in languages that the place lacks are kept. A new
+        place is hidden if everything that it gets was.
 
         Args:
             collection: that all of them belong to.
@@ -653,7 +670,9 @@ class Gallery:
                     raise UnknownImage(f"image {image_id!r} is not in collection {collection[:100]!r}")
                 former.add(place_rows.place_row_of(connection, image_id))
                 moved.add(image_id)
-            target = place_rows.ensure_place(connection, collection, Place(place_id, name=place_id))
+            is_hidden = all(place_rows.place_summary(connection, row).place.is_hidden for row in former)
+            new_place = Place(place_id, name=place_id, is_hidden=is_hidden)
+            target = place_rows.ensure_place(connection, collection, new_place)
             for row in merged:
                 texts = place_rows.place_summary(connection, row).place.texts
                 place_rows.merge_place(connection, collection, Place(place_id, name=place_id, texts=texts))
@@ -874,6 +893,29 @@ class Gallery:
             write_branding(connection, collection, branding)
             connection.execute("COMMIT")
         return branding
+
+    def _search_shown(
+        self, connection: Connection, collection: str, query: NDArray[np.float32], top_k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Search the vectors, deeper where images of hidden places are among the nearest.
+
+        Returns:
+            seqs int64 [K] and similarities float32 [K], descending.
+
+        Raises:
+            EmptyGallery: there is no image at all.
+            UnknownCollection: the collection holds none.
+        """
+        hidden = place_rows.hidden_seqs(connection, collection)
+        depth = top_k + min(top_k, len(hidden))
+        while True:
+            seqs, similarities = self._vectors.search(connection, collection, query, depth)
+            if not len(seqs):
+                raise _nothing_to_search(connection, collection)
+            is_shown = ~np.isin(seqs, hidden)
+            if is_shown.sum() >= top_k or len(seqs) < depth:
+                return seqs[is_shown][:top_k], similarities[is_shown][:top_k]
+            depth *= 4
 
     def _fetch_preview(self, image_id: str) -> Path:
         content_hash = self.get(image_id).content_hash

@@ -19,7 +19,8 @@ def place_tag(place: Place) -> str:
     metadata = json.dumps(dict(place.metadata), sort_keys=True)
     # No change of a text replaces a recording, so one that is added meanwhile need not stop it.
     texts = texts_to_json(without_recordings(place.texts))
-    return _tag_of(place.place_id, place.name, place.description, metadata, place.latitude, place.longitude, texts)
+    position = place.latitude, place.longitude
+    return _tag_of(place.place_id, place.name, place.description, metadata, *position, texts, place.is_hidden)
 
 
 def image_tag(image: GalleryImage) -> str:

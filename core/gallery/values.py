@@ -95,6 +95,7 @@ class ImageChange:
         latitude: degrees [-90, 90]; None forgets it.
         longitude: degrees [-180, 180]; None forgets it.
         texts: by language tag; languages that are not named are unchanged, None deletes a text.
+        is_hidden: whether the place is left out of every answer.
     """
 
     place_id: str | Unchanged = UNCHANGED
@@ -104,6 +105,7 @@ class ImageChange:
     latitude: float | Unchanged | None = UNCHANGED
     longitude: float | Unchanged | None = UNCHANGED
     texts: Mapping[str, TextChange | None] | Unchanged = UNCHANGED
+    is_hidden: bool | Unchanged = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)

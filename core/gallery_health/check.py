@@ -57,7 +57,7 @@ class HealthCheck:
         self._stopped.set()
 
     def run(self, collection: str, *, budget_s: float = 60.0) -> HealthReport:
-        """Check one collection.
+        """Check one collection, without its hidden places.
 
         Args:
             collection: which holds an image.
@@ -108,7 +108,7 @@ class HealthCheck:
         if not images:
             known = ", ".join(summary.name for summary in self._gallery.collections()[:20])
             raise UnknownCollection(f"unknown collection: {collection[:100]!r}; known: {known or 'none yet'}")
-        return images
+        return [image for image in images if not image.place.is_hidden]
 
     def _compare(
         self, collection: str, images: Sequence[GalleryImage], is_over: Callable[[], bool]

@@ -97,7 +97,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """A check of one collection.
+    """A check of one collection; its hidden places are not counted.
 
     Attributes:
         generation: of the gallery when the check began; a later one may look different.

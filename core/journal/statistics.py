@@ -168,13 +168,15 @@ def read_statistics(connection: Connection, collection: str, period: Period) -> 
 
 
 def count_by_place(places: Iterable[PlaceSummary], questions: Mapping[str, int]) -> list[PlaceCount]:
-    """Return all places, those photographed most often first.
+    """Return all places but hidden ones that nobody photographed, those photographed most often first.
 
     Args:
         places: of the gallery.
         questions: as ``Statistics.places``.
     """
     counts = [
-        PlaceCount(place.place.place_id, place.place.name, questions.get(place.place.place_id, 0)) for place in places
+        PlaceCount(place.place_id, place.name, asked)
+        for place in (summary.place for summary in places)
+        if (asked := questions.get(place.place_id, 0)) or not place.is_hidden
     ]
     return sorted(counts, key=lambda count: -count.questions)

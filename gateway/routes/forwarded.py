@@ -29,6 +29,7 @@ from contracts.images import (
     PlaceChange,
     PlaceFilter,
     PlacePageBody,
+    PlaceParams,
     PlaceSummaryBody,
 )
 from contracts.inbox import (
@@ -119,8 +120,9 @@ ROUTES = (
               status=204, params=DeleteParams),
     Forwarded("GET", "/index/places", "list_places", MATCH, PlacePageBody, (404, 422, 503),
               "List places",
-              "List places by name, page by page; `q` looks in names and ids.",
-              params=PlaceFilter),
+              "List places by name, page by page; `q` looks in names and ids. Hidden places are for the role "
+              "`manage`.",
+              params=PlaceFilter, leaves_out_hidden=True),
     Forwarded("PUT", "/index/places/audio", "store_audio", MANAGE, PlaceSummaryBody, (404, 408, 413, 415, 422, 503),
               "Store the recording of a place in one language",
               "The body is the recording itself, and replaces an earlier one. Its transcript is a field of the place's "
@@ -154,7 +156,7 @@ ROUTES = (
     Forwarded("GET", _COLLECTION + "/statistics", "get_statistics", MANAGE, StatisticsReply, (404, 422, 503),
               "How a collection is used",
               "Questions, answers and feedback of the last days, by day and by hour, and which places were "
-              "photographed most and never. Answers that are no longer kept are not counted.",
+              "photographed most and never (but for hidden ones). Answers that are no longer kept are not counted.",
               params=StatisticsParams),
     Forwarded("GET", _COLLECTION + "/statistics.csv", "get_statistics_table", MANAGE, "text/csv", (404, 422, 503),
               "How a collection is used, as CSV",
@@ -196,11 +198,13 @@ ROUTES = (
               "One place",
               "The place, its texts in all languages and as the caller reads them (`shown`), and the number of its "
               "photos. Send its `ETag` as `If-Match` with a change, so that you do not overwrite somebody else's "
-              "change.", speaks=True),
+              "change. A hidden place is for the role `manage`; others get 404.",
+              params=PlaceParams, leaves_out_hidden=True, speaks=True),
     Forwarded("PATCH", _PLACE, "change_place", MANAGE, PlaceSummaryBody, (404, 412, 422, 503),
               "Change a place",
-              "Fields that are not sent stay unchanged. With `If-Match` the answer is 412 if somebody else has "
-              "changed the place since it was read.",
+              "Fields that are not sent stay unchanged. `hidden` leaves the place out of every answer, or lets it be "
+              "found again, at once. With `If-Match` the answer is 412 if somebody else has changed the place since it "
+              "was read.",
               body=PlaceChange, most_bytes=_LARGER_BODY, is_conditional=True, speaks=True),
     Forwarded("DELETE", _PLACE, "delete_place", MANAGE, None, (404, 422, 503),
               "Delete a place",

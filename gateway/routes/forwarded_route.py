@@ -27,6 +27,7 @@ class Forwarded:
         most_bytes: see ``body``.
         streamed: OpenAPI of the body, which is forwarded unread.
         is_conditional: whether it accepts ``If-Match``.
+        leaves_out_hidden: whether hidden places are for staff only; others are answered as with ``hidden=false``.
         speaks: whether its texts follow ``Accept-Language``.
         is_long: whether it has the timeout of an upload.
         is_about_answers: whether recent answers are sent to the service first.
@@ -48,6 +49,7 @@ class Forwarded:
     most_bytes: int = 4096
     streamed: dict[str, Any] | None = None
     is_conditional: bool = False
+    leaves_out_hidden: bool = False
     speaks: bool = False
     is_long: bool = False
     is_about_answers: bool = False

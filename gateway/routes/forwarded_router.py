@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.params import Depends as Dependency
@@ -17,7 +18,7 @@ from gateway.routes.forwarded_route import Forwarded
 from gateway.routes.forwarding import GatewayDependency, forward
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers, file_answer, json_body
-from serving.roles import requires
+from serving.roles import Role, requires
 from serving.uploads import read_body
 
 _FEEDBACK_WAIT_S = 5.0
@@ -61,7 +62,13 @@ def _endpoint(route: Forwarded) -> Any:
         if route.is_about_answers:
             await gateway.match_log.sent(_FEEDBACK_WAIT_S)
         timeout_s = gateway.settings.upload_timeout_s if route.is_long else None
-        return await forward(request, gateway, body=body, timeout_s=timeout_s, is_repeatable=route.is_repeatable)
+        query = request.url.query
+        if route.leaves_out_hidden and request.state.identity.role < Role.MANAGE:
+            asked = [(name, value) for name, value in request.query_params.multi_items() if name != "hidden"]
+            query = urlencode([*asked, ("hidden", "false")])
+        return await forward(
+            request, gateway, query=query, body=body, timeout_s=timeout_s, is_repeatable=route.is_repeatable
+        )
 
     return requires(route.role)(pass_on)
 

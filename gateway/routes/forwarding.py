@@ -63,6 +63,7 @@ async def forward(
     request: Request,
     gateway: Gateway,
     *,
+    query: str,
     body: bytes | None = None,
     timeout_s: float | None = None,
     is_repeatable: bool = True,
@@ -72,6 +73,7 @@ async def forward(
     Args:
         request: to forward; the body of a POST or PUT is streamed unless ``body`` is given.
         gateway: the running gateway.
+        query: of the address, encoded.
         body: a body that has been read: JSON, or empty.
         timeout_s: until the answer begins; None is the setting for searches.
         is_repeatable: whether it may be sent again after a broken connection. Never for a deletion, whose target would
@@ -100,7 +102,7 @@ async def forward(
         answer = await gateway.pipeline.retrieval.forward(
             request.method,
             _quoted(request.scope["path"].removeprefix(VERSION_PREFIX)),
-            query=request.url.query,
+            query=query,
             headers=sent,
             body=stream_body() if request.method in ("POST", "PUT") and body is None else body,
             timeout_s=timeout_s,

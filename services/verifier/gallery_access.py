@@ -85,7 +85,7 @@ class GalleryAccess:
         return self._ask(lambda gallery: gallery.calibration(collection))
 
     def count_places(self, collection: str) -> int:
-        """Return the number of places of a collection."""
+        """Return the number of places of a collection that answers can name."""
         return self._ask(lambda gallery: gallery.count_places(collection))
 
     def encoder(self) -> str:

@@ -156,7 +156,7 @@ def test_a_label_of_something_that_was_deleted_says_so(reach: Reach, product: Pr
     visitor = reach(address, device=PHONE, language="zh-CN")
     visitor.expect_complaint("404")
 
-    expect(visitor.page.get_by_role("heading", name="这件展品已不在此展示")).to_be_visible()
+    expect(visitor.page.get_by_role("heading", name="这件展品目前不在此展出")).to_be_visible()
     expect(visitor.page.get_by_role("link", name="拍摄其他展品")).to_be_visible()
 
 

@@ -97,6 +97,33 @@ def test_texts_are_exported_edited_and_imported(
     assert set(names(product, collection)) == {"Saturn V", "Cup of coffee", "Cat Chelsea"}
 
 
+def test_places_are_hidden_and_shown_again(visit: Visit, product: Product) -> None:
+    """A selection in the table, and a place on its page; meanwhile visitors read that it is not on show."""
+    fill(product, "loans")
+    page = visit("#/collections/loans/table").page
+    rows = page.locator("tbody tr")
+
+    for name in ("Rocket", "Cat Chelsea"):
+        page.get_by_role("checkbox", name=f"Select “{name}”").check()
+    page.get_by_role("button", name="Hide from visitors").click()
+    expect(page.locator("#live")).to_have_text("2 places were hidden.")
+    page.get_by_role("checkbox", name="Only hidden places").check()
+    expect(rows).to_have_count(2)
+    page.get_by_role("checkbox", name="Select “Cat Chelsea”").check()
+    page.get_by_role("button", name="Show to visitors").click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Hidden")
+
+    visitor = visit("?visitor&collection=loans&place=Rocket")
+    visitor.expect_complaint("404")
+    expect(visitor.page.get_by_role("heading", name="This exhibit is not on show here at present")).to_be_visible()
+    page.get_by_role("link", name="Rocket").click()
+    page.get_by_role("button", name="Show to visitors").click()
+    expect(page.get_by_role("button", name="Hide from visitors")).to_be_visible()
+    visitor.page.reload()
+    expect(visitor.page.get_by_role("heading", name="Rocket")).to_be_visible()
+
+
 def test_photos_are_moved_to_another_place(visit: Visit, product: Product) -> None:
     """From the page of a place, one or several, to a place that is searched for."""
     fill(product, "moves")

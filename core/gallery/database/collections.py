@@ -132,6 +132,10 @@ def delete_collection(connection: Connection, name: str) -> None:
 
 
 def count_places(connection: Connection, collection: str) -> int:
-    """Count the places of a collection."""
-    row = connection.execute("SELECT count(*) FROM places WHERE collection = ?", (collection,)).fetchone()
+    """Count the places of a collection that answers can name."""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM places WHERE collection = ?) "
+        "- (SELECT count(*) FROM places WHERE collection = ? AND is_hidden = 1)",
+        (collection, collection),
+    ).fetchone()
     return int(row[0])

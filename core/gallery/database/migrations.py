@@ -45,6 +45,10 @@ Version 8:
 
     brandings             JSON of ``core.gallery.branding.Branding`` without the logo, a PNG
 
+Version 9:
+
+    places.is_hidden      1 where no answer names the place; else 0
+
 Vectors and features have tables of their own, so that listing images never reads past them.
 """
 
@@ -224,6 +228,15 @@ def m008_brandings(connection: Connection, dialect: Dialect) -> None:
     )
 
 
+def m009_hidden_places(connection: Connection, dialect: Dialect) -> None:
+    """Make room for places that no answer names; a search asks for those of a collection, usually none."""
+    for statement in (
+        f"ALTER TABLE places ADD COLUMN is_hidden {dialect.integer} NOT NULL DEFAULT 0",
+        "CREATE INDEX hidden_places ON places (collection) WHERE is_hidden = 1",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_images_and_places,
     m002_calibrations,
@@ -233,6 +246,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m006_verifier_features,
     m007_languages_and_former_names,
     m008_brandings,
+    m009_hidden_places,
 )
 
 

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.errors import UnknownPlace
 from core.gallery.database.collections import refuse_unknown
 from core.gallery.database.pages import (
@@ -40,7 +43,7 @@ from core.gallery.validation import (
 from core.gallery.values import UNCHANGED, ImageChange, PlaceCorrection, PlacePage, PlaceSummary, Unchanged
 from core.results import Place, Recording
 
-_FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts")
+_FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts", "is_hidden")
 COLUMNS = ", ".join(f"places.{field}" for field in _FIELDS)
 """What ``to_place`` reads."""
 
@@ -57,8 +60,8 @@ def ensure_place(connection: Connection, collection: str, place: Place) -> int:
     """Find or make the place and return its row's id.
 
     A known place keeps its stored fields; only missing fields are taken from ``place``.
-    A name equal to the place_id counts as lacking. A recording of ``place`` is left out, because its bytes may not be
-    here: ``core.gallery.recordings`` adds both.
+    A name equal to the place_id counts as lacking. Whether a known place is hidden does not change. A recording of
+    ``place`` is left out, because its bytes may not be here: ``core.gallery.recordings`` adds both.
 
     Raises:
         InvalidRequest: a field is out of range.
@@ -73,8 +76,8 @@ def merge_place(connection: Connection, collection: str, place: Place) -> int:
     place = replace(place, place_id=place_id, name=unicodedata.normalize("NFC", place.name))
     rows = connection.execute(
         """
-        INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude, texts)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude, texts, is_hidden)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (collection, place_id) DO UPDATE SET
             name = CASE WHEN places.name = places.place_id THEN excluded.name ELSE places.name END,
             description = CASE WHEN places.description = '' THEN excluded.description ELSE places.description END,
@@ -94,6 +97,7 @@ def merge_place(connection: Connection, collection: str, place: Place) -> int:
             place.latitude,
             place.longitude,
             texts_to_json(place.texts),
+            int(place.is_hidden),
         ),
     ).fetchall()  # all, for a RETURNING statement left open would block the commit
     place_row: int
@@ -140,7 +144,7 @@ def correct_place(
         return None
     place = to_place(row[1:])
     known = {"place_name": place.name} | {
-        name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude")
+        name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude", "is_hidden")
     }
     same = {name: UNCHANGED for name, value in known.items() if getattr(change, name) == value}
     texts = change.texts
@@ -172,6 +176,8 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
     if not isinstance(change.texts, Unchanged):
         stored = connection.execute("SELECT texts FROM places WHERE id = ?", (place_row,)).fetchone()[0]
         values["texts"] = texts_to_json(check_texts(change_texts(texts_from_json(stored), change.texts)))
+    if not isinstance(change.is_hidden, Unchanged):
+        values["is_hidden"] = int(change.is_hidden)
     if not values:
         return
     if {"latitude", "longitude"} & values.keys():
@@ -202,7 +208,12 @@ def drop_place_without_images(connection: Connection, place_row: int) -> list[Re
 
 
 def page_of_places(
-    connection: Connection, collection: str | None, text: str | None, cursor: str | None, limit: int
+    connection: Connection,
+    collection: str | None,
+    text: str | None,
+    cursor: str | None,
+    limit: int,
+    is_hidden: bool | None,
 ) -> PlacePage:
     """Read a page; see ``Gallery.places``."""
     conditions, values = [outside_trash("collection")], list[str | int]()
@@ -213,6 +224,8 @@ def page_of_places(
         searched = ("name", "place_id", "description", "metadata", "texts")
         conditions.append(f"({' OR '.join(map(contains, searched))})")
         values += [like_pattern(text)] * len(searched)
+    if is_hidden is not None:
+        conditions.append(f"is_hidden = {int(is_hidden)}")  # in the text, so that the index of hidden places serves
     total = connection.execute(f"SELECT count(*) FROM places WHERE {' AND '.join(conditions)}", values).fetchone()[0]
     if cursor is not None:
         conditions.append("(name, id) > (?, ?)")
@@ -225,8 +238,14 @@ def page_of_places(
     return PlacePage(places, total, write_cursor(rows[limit - 1][5], rows[limit - 1][0]) if more else None)
 
 
-def known_place(connection: Connection, collection: str, place_id: str) -> int:
+def known_place(connection: Connection, collection: str, place_id: str, *, with_hidden: bool = True) -> int:
     """Return the id of a place's row.
+
+    Args:
+        connection: the caller's.
+        collection: that has the place.
+        place_id: of the place.
+        with_hidden: whether it may be hidden.
 
     Raises:
         UnknownCollection: there is no such collection.
@@ -234,15 +253,25 @@ def known_place(connection: Connection, collection: str, place_id: str) -> int:
     """
     refuse_unknown(connection, collection)
     row = connection.execute(
-        "SELECT id FROM places WHERE collection = ? AND place_id = ?",
+        "SELECT id, is_hidden FROM places WHERE collection = ? AND place_id = ?",
         (collection, spelled_as(connection, collection, place_id)),
     ).fetchone()
-    if row is None:
+    if row is None or (row[1] and not with_hidden):
         raise UnknownPlace(
             f"no place of id {place_id[:100]!r} in collection {collection[:100]!r}; GET /index/places lists those that "
             "are"
         )
     return int(row[0])
+
+
+def hidden_seqs(connection: Connection, collection: str) -> NDArray[np.int64]:
+    """Read the seqs of the images that show the hidden places of a collection: int64 [N], in no order."""
+    rows = connection.execute(
+        "SELECT images.seq FROM places JOIN images ON images.place = places.id "
+        "WHERE places.collection = ? AND places.is_hidden = 1",
+        (collection,),
+    )
+    return np.fromiter((row[0] for row in rows), np.int64)
 
 
 def _to_summary(row: Sequence[Any]) -> PlaceSummary:
@@ -251,5 +280,6 @@ def _to_summary(row: Sequence[Any]) -> PlaceSummary:
 
 def to_place(columns: Sequence[Any]) -> Place:
     """Build a place of the values of ``COLUMNS``."""
-    place_id, name, description, metadata, latitude, longitude, texts = columns
-    return Place(place_id, name, description, json.loads(metadata), latitude, longitude, texts_from_json(texts))
+    place_id, name, description, metadata, latitude, longitude, texts, is_hidden = columns
+    position = latitude, longitude
+    return Place(place_id, name, description, json.loads(metadata), *position, texts_from_json(texts), bool(is_hidden))

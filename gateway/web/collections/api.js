@@ -7,8 +7,8 @@ export function query(values) {
   return present.length ? "?" + new URLSearchParams(present) : "";
 }
 
-export const places = ({ collection, search, cursor, limit = 60 }) =>
-  json("index/places" + query({ collection, q: search, cursor, limit }));
+export const places = ({ collection, search, hidden, cursor, limit = 60 }) =>
+  json("index/places" + query({ collection, q: search, hidden, cursor, limit }));
 
 export const images = ({ collection, placeId, cursor, limit = 60 }) =>
   json("index/images" + query({ collection, place_id: placeId, cursor, limit }));

@@ -163,7 +163,7 @@ function placeCard(collection, place) {
         ? h("img", { src: place.preview_url, alt: "", loading: "lazy" })
         : h("span", { class: "cover" }),
       h("span", { class: "card-name" }, place.name || t("place.unnamed")),
-      h("span", { class: "muted" }, t("photos", { count: place.images })),
+      h("span", { class: "muted" }, t("photos", { count: place.images }), place.hidden && ` · ${t("place.hidden")}`),
     ),
   );
 }

@@ -68,10 +68,12 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
             { class: "row" },
             h("button", { class: "button", onclick: edit }, icon("pencil"), t("place.edit")),
             h("button", { class: "button", onclick: editRecordings }, t("place.audio")),
+            h("button", { class: "button", onclick: () => hide(!place.hidden) }, t(place.hidden ? "place.show" : "place.hide")),
             link("camera", "place.visit", address("exhibit", collection, placeId)),
             link("qr", "place.label", address("collections", collection, "places", placeId, "label")),
           ),
       ),
+      place?.hidden ? h("p", {}, h("span", { class: "pill" }, t("place.hidden"))) : "",
       place ? h("p", { class: "description" }, place.description) : "",
       (place && plainFacts(place.metadata)) ?? "",
     );
@@ -103,6 +105,15 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
 
       head.replaceChildren(placeForm(read.place, { draft, onsave: save, oncancel: drawHead }));
       head.querySelector("input").focus();
+    });
+
+  const hide = (isHidden) =>
+    attempt(async () => {
+      const { setHidden } = await import("./hide.js");
+      const [place] = await setHidden(collection, [shown[0].place], isHidden);
+      shown = shown.map((image) => ({ ...image, place }));
+      drawHead();
+      focusHeading(head);
     });
 
   const deleteAt = async (...what) => (await import("./trash.js")).deleteWithUndo(...what);

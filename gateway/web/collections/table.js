@@ -1,4 +1,4 @@
-/** The places of a collection as a table: find, select, merge and delete them; their texts as CSV, out and in. */
+/** The places of a collection as a table: find, select, merge, hide and delete them; their texts as CSV, out and in. */
 
 import { placePath } from "../page/api.js";
 import { errorNotice, openFetched } from "../page/dialogs.js";
@@ -25,6 +25,7 @@ export function tableView(_context, { segments: [, collection] }) {
   const note = h("p", { class: "muted", role: "status" });
   const more = h("button", { class: "button", hidden: true, onclick: () => load({ append: true }) }, t("more"));
   const search = h("input", { type: "search", autocomplete: "off", placeholder: t("collection.search"), oninput });
+  const hiddenOnly = h("input", { type: "checkbox", onchange: () => load() });
   const all = h("input", { type: "checkbox", "aria-label": t("table.all"), onchange: () => select(shown, all.checked) });
   const count = h("b", { role: "status" });
   const action = (name, words, onclick, className = "button small") =>
@@ -32,11 +33,15 @@ export function tableView(_context, { segments: [, collection] }) {
   const merge = action("folder", "table.merge", () =>
     openFetched(() => [import("./merge.js")], ({ openMerge }) => openMerge(collection, [...selected.values()], changed)),
   );
+  const hide = h("button", { class: "button small", onclick: () => setAllHidden(true) }, t("place.hide"));
+  const show = h("button", { class: "button small", onclick: () => setAllHidden(false) }, t("place.show"));
   const chosen = h(
     "div",
     { class: "row chosen", role: "group", "aria-label": t("table.chosen"), hidden: true },
     count,
     merge,
+    hide,
+    show,
     action("bin", "table.delete", remove, "button small danger"),
     action("cross", "table.clear", () => select([...selected.values()], false)),
   );
@@ -46,14 +51,15 @@ export function tableView(_context, { segments: [, collection] }) {
     typing = setTimeout(load, TYPING_PAUSE_MS);
   }
 
+  const fail = (error) => trouble.replaceChildren(errorNotice(error instanceof TypeError ? { code: "network" } : error));
   const retry = () => (trouble.replaceChildren(), load());
 
   async function load({ append = false } = {}) {
     const request = ++asked;
     rows.setAttribute("aria-busy", "true");
     try {
-      const wanted = { collection, search: search.value.trim(), cursor: append ? cursor : null };
-      const page = await places(wanted).catch(nothingIfGone);
+      const wanted = { collection, search: search.value.trim(), hidden: hiddenOnly.checked || null };
+      const page = await places({ ...wanted, cursor: append ? cursor : null }).catch(nothingIfGone);
       if (request !== asked) return;
       cursor = page.next_cursor;
       shown = append ? [...shown, ...page.places] : page.places;
@@ -77,6 +83,9 @@ export function tableView(_context, { segments: [, collection] }) {
     chosen.hidden = selected.size === 0;
     count.textContent = chosen.hidden ? "" : t("table.selected", { count: selected.size });
     merge.disabled = selected.size < 2;
+    const hidden = [...selected.values()].filter((place) => place.hidden).length;
+    hide.hidden = hidden === selected.size;
+    show.hidden = hidden === 0;
     const here = shown.filter(({ id }) => selected.has(id)).length;
     all.checked = here > 0 && here === shown.length;
     all.indeterminate = here > 0 && here < shown.length;
@@ -92,6 +101,18 @@ export function tableView(_context, { segments: [, collection] }) {
     drawChosen();
   }
 
+  async function setAllHidden(isHidden) {
+    trouble.replaceChildren();
+    const wanted = [...selected.values()].filter(({ hidden }) => hidden !== isHidden);
+    try {
+      const { setHidden } = await import("./hide.js");
+      await setHidden(collection, wanted, isHidden);
+    } catch (error) {
+      fail(error);
+    }
+    changed();
+  }
+
   async function remove() {
     trouble.replaceChildren();
     const wanted = [...selected.values()];
@@ -100,7 +121,7 @@ export function tableView(_context, { segments: [, collection] }) {
       const paths = wanted.map(({ id }) => placePath(collection, id));
       await deleteWithUndo(paths, wanted.length > 1 ? t("places", { count: wanted.length }) : wanted[0].name);
     } catch (error) {
-      trouble.replaceChildren(errorNotice(error instanceof TypeError ? { code: "network" } : error));
+      fail(error);
     }
     select(wanted, false);
   }
@@ -143,6 +164,7 @@ export function tableView(_context, { segments: [, collection] }) {
     h(
       "section",
       {},
+      h("label", { class: "check" }, hiddenOnly, h("span", {}, t("table.hidden"))),
       note,
       chosen,
       h(
@@ -201,6 +223,7 @@ function row(place, { collection, isSelected, select }) {
         place.preview_url && h("img", { src: place.preview_url, alt: "", loading: "lazy" }),
         name,
       ),
+      place.hidden && h("span", { class: "muted" }, t("place.hidden")),
     ),
     h("td", {}, place.id),
     h("td", {}, h("div", { class: "clipped" }, place.description)),

@@ -9,7 +9,7 @@ import { languageName } from "./texts.js";
 
 const LABELS = { place_name: "place.name", metadata: "place.facts", machine_translated: "import.machine", transcript: "import.transcript" };
 
-/** @param {string} field column of a manifest, as description or description.en */
+/** @param {string} field column of a manifest, as description, hidden or description.en */
 const labelOf = (field) => {
   const [column, tag] = field.split(".");
   const key = LABELS[column] ?? `place.${column}`;

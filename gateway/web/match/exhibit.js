@@ -4,6 +4,7 @@ import { asRead, json, placePath } from "../page/api.js";
 import { errorNotice } from "../page/dialogs.js";
 import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
+import { isVisitorMode } from "../page/identity.js";
 import { t } from "../page/language.js";
 import { matchAddress } from "../page/router.js";
 import { about } from "./about.js";
@@ -16,7 +17,8 @@ export function exhibitView({ entitle, present }, { segments: [, collection, pla
 
   async function load() {
     try {
-      const place = asRead(await json(placePath(collection, placeId), { cache: "no-store" }));
+      const path = placePath(collection, placeId) + (isVisitorMode ? "?hidden=false" : "");
+      const place = asRead(await json(path, { cache: "no-store" }));
       if (isLeft) return;
       entitle(place.name);
       present(collection);
@@ -47,6 +49,7 @@ export function exhibitView({ entitle, present }, { segments: [, collection, pla
         { class: "said" },
         h("p", { class: "eyebrow" }, place.collection),
         h("h1", { class: "place-name" }, place.name),
+        place.hidden && h("p", { class: "notice" }, t("exhibit.hidden")),
         about(place, place.collection),
       ),
       camera(),

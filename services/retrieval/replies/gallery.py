@@ -29,13 +29,21 @@ from contracts.trash import DeletionBody, TrashPage
 from core.building.file_names import match_key
 from core.building.manifests import MANIFEST
 from core.building.upload_plan import UploadNote
-from core.gallery import values
+from core.gallery import Gallery, values
 from core.gallery.deletions import DeletionPage
+from core.gallery.tags import place_tag
 from core.gallery.values import AddResult, PlaceCorrection, PlaceCorrections
 from core.gallery_health.photo_quality import Fault
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
-from services.retrieval.replies.texts import Reader, changed_texts, recording_bodies, shown_text, text_bodies
+from services.retrieval.replies.texts import (
+    Reader,
+    changed_texts,
+    reader_of,
+    recording_bodies,
+    shown_text,
+    text_bodies,
+)
 from services.retrieval.uploads.indexing import AddOutcome as Added
 from services.retrieval.uploads.indexing import Planned
 from services.retrieval.uploads.submissions import Submission, Upload
@@ -44,8 +52,9 @@ from serving.path_prefix import link
 
 _FIRST_PLACES = 10
 _MOST_CHANGES = 1000
-_TEXTS = {"place_name": "name", "description": "description", "metadata": "metadata"}
-_TEXTS |= {"latitude": "latitude", "longitude": "longitude"}
+# Columns of a manifest: the fields of a change and of a place.
+_COLUMNS = {"place_name": ("place_name", "name"), "hidden": ("is_hidden", "is_hidden")}
+_COLUMNS |= {name: (name, name) for name in ("description", "metadata", "latitude", "longitude")}
 
 
 def place_body(place: Place, reader: Reader | None = None) -> PlaceBody:
@@ -57,6 +66,7 @@ def place_body(place: Place, reader: Reader | None = None) -> PlaceBody:
         metadata=dict(place.metadata),
         latitude=place.latitude,
         longitude=place.longitude,
+        hidden=place.is_hidden,
         shown=shown_text(place, reader) if reader is not None else None,
     )
 
@@ -113,6 +123,14 @@ def place_summary(summary: values.PlaceSummary, reader: Reader | None = None) ->
         images=summary.images,
         preview_url=link(f"/index/images/{summary.first_image_id}/preview"),
     )
+
+
+def read_place(
+    gallery: Gallery, collection: str, place_id: str, languages: str | None, *, with_hidden: bool
+) -> tuple[str, PlaceSummaryBody]:
+    """Read a place and its tag, for whoever sent ``languages``; see ``Gallery.place``."""
+    found = gallery.place(collection, place_id, with_hidden=with_hidden)
+    return place_tag(found.place), place_summary(found, reader_of(gallery, found.collection, languages))
 
 
 def trash_page(page: DeletionPage, days: float) -> TrashPage:
@@ -210,6 +228,8 @@ def change_from_body(body: ImageChangeBody) -> values.ImageChange:
     }
     if "texts" in given:
         given["texts"] = {tag: _text_change(text) for tag, text in given["texts"].items()}
+    if "hidden" in given:
+        given["is_hidden"] = given.pop("hidden")
     return values.ImageChange(**given)
 
 
@@ -254,9 +274,11 @@ def _shows(image: GalleryImage, place: Place | None) -> bool:
 
 def _change_body(correction: PlaceCorrection) -> PlaceCorrectionBody:
     after = {
-        name: value for name in _TEXTS if not isinstance(value := getattr(correction.change, name), values.Unchanged)
+        column: value
+        for column, (changed, _) in _COLUMNS.items()
+        if not isinstance(value := getattr(correction.change, changed), values.Unchanged)
     }
-    before = {name: getattr(correction.place, _TEXTS[name]) for name in after}
+    before = {column: getattr(correction.place, _COLUMNS[column][1]) for column in after}
     texts_before, texts_after = changed_texts(correction)
     return PlaceCorrectionBody(
         place_id=correction.place.place_id,

@@ -1,6 +1,7 @@
 """The ``/collections`` routes: health, matches, statistics, drift, calibration, branding, places, collections."""
 
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from typing import Annotated
 
@@ -18,11 +19,10 @@ from contracts.collections import (
     MatchParams,
     NewCollection,
 )
-from contracts.images import MAX_PLACE_ID, CollectionSummaryBody, PlaceChange, PlaceSummaryBody
+from contracts.images import MAX_PLACE_ID, CollectionSummaryBody, PlaceChange, PlaceParams, PlaceSummaryBody
 from contracts.statistics import StatisticsParams, StatisticsPeriod, StatisticsReply, StatisticsTableParams
 from contracts.trash import DeleteParams
 from core.errors import UnknownCollection, UnknownImage, UnknownPlace
-from core.gallery import Gallery
 from core.gallery.tags import place_tag
 from core.journal.statistics import PlaceCount, Statistics, read_time_zone
 from services.retrieval.dependencies import Audit, Service
@@ -30,7 +30,7 @@ from services.retrieval.repeated_writes import JsonRoute
 from services.retrieval.replies.branding import branding_body, branding_change, logo_version
 from services.retrieval.replies.collections import drift_reply, health_reply, match_page
 from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
-from services.retrieval.replies.gallery import collection_body, place_change_from_body, place_summary
+from services.retrieval.replies.gallery import collection_body, place_change_from_body, place_summary, read_place
 from services.retrieval.replies.photos import media_answer
 from services.retrieval.replies.statistics import statistics_reply, statistics_table
 from services.retrieval.replies.texts import AcceptLanguage, reader_of
@@ -208,10 +208,15 @@ async def get_logo(collection: Collection, request: Request, service: Service) -
 
 @router.get("/{collection:path}/places/{place:path}", summary="One place", responses=error_answers(404, 422, 503))
 async def get_place(
-    address: PlaceAddress, service: Service, response: Response, languages: AcceptLanguage = None
+    address: PlaceAddress,
+    service: Service,
+    response: Response,
+    params: Annotated[PlaceParams, Query()],
+    languages: AcceptLanguage = None,
 ) -> PlaceSummaryBody:
     """Return a place; a change may give its ETag in If-Match."""
-    tag, body = await service.workers.run(_read_place, service.gallery, address, languages)
+    read = partial(read_place, service.gallery, *address, languages, with_hidden=params.hidden)
+    tag, body = await service.workers.run(read)
     response.headers["ETag"] = entity_tag(tag)
     response.headers["Vary"] = "Accept-Language"
     return body
@@ -298,11 +303,6 @@ async def delete_collection(
         images, deletion = await service.delete_collection(collection, permanently=params.permanently)
         change.details["images"] = images
     return deletion_answer(deletion)
-
-
-def _read_place(gallery: Gallery, address: tuple[str, str], languages: str | None) -> tuple[str, PlaceSummaryBody]:
-    found = gallery.place(*address)
-    return place_tag(found.place), place_summary(found, reader_of(gallery, found.collection, languages))
 
 
 async def _calibration(collection: str, service: RetrievalService) -> CalibrationReply:

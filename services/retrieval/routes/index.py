@@ -245,6 +245,7 @@ async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()])
         text=wanted.q,
         cursor=wanted.cursor,
         limit=wanted.limit,
+        is_hidden=wanted.hidden,
     )
     return place_page(page)
 

@@ -147,8 +147,8 @@ def test_a_written_manifest_is_read_as_it_was(language: str):
         ManifestRow(
             "a.jpg", 3, "0012", "长廊", 'A "long"\ncorridor; 728 m', {"year": 1750, "部分": ["一", "二"]}, 39.9, -0.5
         ),
-        ManifestRow("b.jpg", 4, "1/2", "=SUM(A1)"),
-        ManifestRow("c.jpg", 6, "x", "- a dash -", texts={"en": english, "ja": japanese}),
+        ManifestRow("b.jpg", 4, "1/2", "=SUM(A1)", is_hidden=True),
+        ManifestRow("c.jpg", 6, "x", "- a dash -", texts={"en": english, "ja": japanese}, is_hidden=False),
     )
 
     written = write_manifest(rows, language)
@@ -167,3 +167,19 @@ def test_cells_stay_text_in_a_spreadsheet(cell: str):
 
     assert next(iter(csv.DictReader(io.StringIO(sheet))))["place_id"] == f"\t{cell}"
     assert next(iter(csv.DictReader(io.StringIO(sheet))))["place_name"] == "A 12"
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_hidden"), [("yes", True), ("TRUE", True), ("是", True), ("No", False), ("0", False), ("", None)]
+)
+def test_a_manifest_says_which_places_are_hidden(cell: str, is_hidden: bool | None):
+    """In the words of any language; an empty cell says nothing, and a place is shown unless something is said."""
+    (row,) = parse_manifest(f"file,place_id,隐藏\na.jpg,p,{cell}\n".encode()).rows
+
+    assert (row.is_hidden, row.place().is_hidden) == (is_hidden, bool(is_hidden))
+
+
+def test_a_cell_that_is_neither_yes_nor_no_is_named():
+    """With its line and its column, so that nothing is shown by a slip of the pen."""
+    with pytest.raises(InvalidRequest, match="line 3: hidden 'perhaps' is neither yes nor no"):
+        parse_manifest(b"file,hidden\na.jpg,yes\nb.jpg,perhaps\n")

@@ -204,7 +204,7 @@ class TestGoingBack:
         assert roll_back(folder) == NEW.fingerprint
         Gallery.open(folder, NEW.fingerprint).close()
 
-    @pytest.mark.parametrize("change", ["add", "delete", "edit", "texts", "record", "language", "present"])
+    @pytest.mark.parametrize("change", ["add", "delete", "edit", "texts", "record", "hide", "language", "present"])
     def test_changes_since_the_switch_are_never_lost(self, folder, change: str):
         """A changed gallery is not rolled back; embedding it again with the old encoder reuses its vectors."""
         reembed_and_switch(folder)
@@ -214,6 +214,7 @@ class TestGoingBack:
             "edit": lambda gallery, image_id: gallery.update(image_id, ImageChange(place_name="New name")),
             "texts": lambda gallery, image_id: gallery.update(image_id, ImageChange(texts={"en": TextChange("Name")})),
             "record": lambda gallery, _: gallery.recordings.put("park", "gate", "en", wav()),
+            "hide": lambda gallery, image_id: gallery.update(image_id, ImageChange(is_hidden=True)),
             "language": lambda gallery, _: gallery.store_language("default", "zh"),
             "present": lambda gallery, _: gallery.change_branding("default", {"title": "New"}),
         }
@@ -234,6 +235,7 @@ class TestGoingBack:
         with closing(sqlite3.connect(folder / PREVIOUS_FOLDER / DATABASE_NAME)) as former:
             former.executescript(
                 "DROP TABLE brandings; DROP TABLE former_names; DROP TABLE collection_languages; "
+                "DROP INDEX hidden_places; ALTER TABLE places DROP COLUMN is_hidden; "
                 "ALTER TABLE places DROP COLUMN texts; PRAGMA user_version = 6;"
             )
 

@@ -10,6 +10,7 @@ from fakes.verifiers import ScriptedVerifier
 from PIL import ImageFilter
 
 from core.errors import UnknownCollection
+from core.gallery import ImageChange
 from core.gallery_health import HealthCheck
 from core.gallery_health.look_alikes import similar_pairs
 from core.gallery_health.report import MOST_LISTED, Listing
@@ -74,6 +75,21 @@ def test_places_that_look_alike_are_named_together(gallery, file_photo):
     assert [entry.place.place_id for entry in report.advice.entries] == ["gate", "tower", "well"]
     assert "looks like “The tower”" in report.advice.entries[0].en
     assert "与“The tower”相似" in report.advice.entries[0].zh
+
+
+def test_hidden_places_need_nothing(gallery, file_photo):
+    """They are neither counted nor compared; a collection of hidden places has nothing wrong."""
+    file_photo(draw_place(1), "gate")
+    file_photo(draw_place(1).resize((360, 270)), "tower")
+    gallery.change_place("default", "tower", ImageChange(is_hidden=True))
+
+    report = HealthCheck(gallery, None).run("default")
+    gallery.change_place("default", "gate", ImageChange(is_hidden=True))
+    nothing = HealthCheck(gallery, None).run("default")
+
+    assert (report.images, report.places, report.pairs.total, report.is_complete) == (1, 1, 0, True)
+    assert [entry.place.place_id for entry in report.advice.entries] == ["gate"]
+    assert (nothing.images, nothing.advice.total, nothing.is_complete) == (0, 0, True)
 
 
 def test_the_verifier_has_the_last_word(gallery, file_photo):

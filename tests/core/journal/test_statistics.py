@@ -118,6 +118,13 @@ def test_places_are_listed_most_photographed_first():
     ]
 
 
+def test_a_hidden_place_is_counted_only_where_it_was_photographed():
+    """Nobody is reproached that visitors did not find what they could not."""
+    places = [PlaceSummary("default", Place(name, name, is_hidden=True), 1, "i") for name in ("loan", "depot")]
+
+    assert count_by_place(places, {"loan": 3}) == [PlaceCount("loan", "loan", 3)]
+
+
 @pytest.mark.parametrize(
     ("name", "hours"), [("UTC", 0), ("+08:00", 8), ("-03:30", -3.5), ("Asia/Kolkata", 5.5), ("Europe/Berlin", 1)]
 )

@@ -55,6 +55,7 @@ def test_what_was_sent_about_a_photo_is_kept(retrieval: AppClient):
         "metadata": {"year": 1402, "tags": ["blue"]},
         "latitude": 30.25,
         "longitude": 120.13,
+        "hidden": False,
         "shown": None,
     }
     assert (image["width"], image["height"], image["bytes"]) == (*draw_place(1).size, len(photo(1)))

@@ -205,6 +205,9 @@ export default {
   "place.more": "Add photos of this place",
   "place.delete": "Delete this place",
   "place.gone": "This place has no photos any more.",
+  "place.hide": "Hide from visitors",
+  "place.show": "Show to visitors",
+  "place.hidden": "Hidden",
   "image.delete": "Delete",
   "image.delete.label": "Delete the photo {name}",
 

@@ -191,6 +191,9 @@ export default {
   "place.more": "为这件展品添加照片",
   "place.delete": "删除这件展品",
   "place.gone": "这件展品已没有照片。",
+  "place.hide": "对游客隐藏",
+  "place.show": "恢复展示",
+  "place.hidden": "已隐藏",
   "image.delete": "删除",
   "image.delete.label": "删除照片 {name}",
 

@@ -13,6 +13,7 @@ export default {
   "table.merge": "Merge",
   "table.delete": "Delete",
   "table.clear": "Clear the selection",
+  "table.hidden": "Only hidden places",
 
   "merge.title": "Merge {count} places",
   "merge.text": "All photos go to the place that you keep, and so do texts in languages that it lacks. The other names and texts are deleted; this cannot be undone.",

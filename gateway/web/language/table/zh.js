@@ -12,6 +12,7 @@ export default {
   "table.merge": "合并",
   "table.delete": "删除",
   "table.clear": "取消选择",
+  "table.hidden": "仅列出已隐藏的展品",
 
   "merge.title": "合并 {count} 件展品",
   "merge.text": "所有照片都归入您保留的那件展品；该展品缺少某种语言的文本时，也会一并归入。其他展品的其余名称和文字将被删除，且无法撤销。",

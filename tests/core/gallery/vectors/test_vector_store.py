@@ -8,7 +8,7 @@ import pytest
 from servers.milvus import GRACEFUL_S
 
 from core.errors import UnknownCollection
-from core.gallery import Gallery, Storage
+from core.gallery import Gallery, ImageChange, Storage
 from core.gallery.vectors.milvus import outbox
 from core.gallery.vectors.port import VectorStore
 from core.results import EncoderFingerprint, Place
@@ -102,6 +102,18 @@ class TestSearching:
         assert [candidate.image.filename for candidate in gallery.search(new_image(1).embedding, collection)] == [
             "photo-2.jpg"
         ]
+
+    def test_hidden_places_are_passed_over(self, gallery, collection, new_image):
+        """As many other images are found as were asked for, however many of hidden places are nearer."""
+        hidden = [new_image(seed, collection=collection, place=Place("gate", "Gate")) for seed in range(20)]
+        far = [new_image(seed, collection=collection, embedding=-hidden[0].embedding) for seed in (20, 21)]
+        stored = [result.image.image_id for result in gallery.add([*hidden, *far])]
+
+        gallery.change_place(collection, "gate", ImageChange(is_hidden=True))
+
+        for wait in (lambda _: None, wait_until_settled):
+            wait(gallery)
+            assert set(ids(gallery.search(hidden[0].embedding, collection, top_k=2))) == set(stored[-2:])
 
     def test_an_unknown_collection_is_named(self, gallery, collection, new_image):
         """A collection that holds nothing is said to be unknown."""
