@@ -73,7 +73,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
             link("qr", "place.label", address("collections", collection, "places", placeId, "label")),
           ),
       ),
-      place?.hidden ? h("p", {}, h("span", { class: "pill" }, t("place.hidden"))) : "",
+      place?.hidden ? h("p", {}, h("span", { class: "pill added" }, t("place.hidden"))) : "",
       place ? h("p", { class: "description" }, place.description) : "",
       (place && plainFacts(place.metadata)) ?? "",
     );
