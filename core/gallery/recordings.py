@@ -84,8 +84,16 @@ class Recordings:
             self._vectors.commit(connection, manifest.next_generation(connection), ())
         remove_unused_recordings(self._database, self._files, [former])
 
-    def fetch(self, collection: str, place_id: str, language: str) -> tuple[Recording, Path]:
-        """Make a recording available on this machine; the collection's name may be a former one.
+    def fetch(
+        self, collection: str, place_id: str, language: str, *, with_hidden: bool = True
+    ) -> tuple[Recording, Path]:
+        """Make a recording available on this machine.
+
+        Args:
+            collection: that has the place, by its name or a former one.
+            place_id: of the place.
+            language: tag (BCP 47) of what is spoken.
+            with_hidden: False: a hidden place counts as none.
 
         Raises:
             UnknownCollection: there is no such collection.
@@ -98,7 +106,7 @@ class Recordings:
         tag = check_language(language)
         with self._database.reading() as connection:
             collection = current_name(connection, collection)
-            row = place_rows.known_place(connection, collection, place_id)
+            row = place_rows.known_place(connection, collection, place_id, with_hidden=with_hidden)
             texts = place_rows.place_summary(connection, row).place.texts
         recording = texts.get(tag, PlaceText()).recording
         if recording is None:

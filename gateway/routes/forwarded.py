@@ -1,6 +1,6 @@
 """The table of routes that the retrieval service answers: what the gateway checks and documents of every route."""
 
-from contracts.audio import AudioParams
+from contracts.audio import AudioParams, HeardParams
 from contracts.branding import BrandingBody, BrandingChange
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
@@ -130,8 +130,9 @@ ROUTES = (
               params=AudioParams, streamed=AUDIO_BODY, is_long=True),
     Forwarded("GET", "/index/places/audio", "get_audio", MATCH, "audio/*", (404, 422, 503),
               "The recording of a place in one language",
-              "As it was uploaded, or the part of it that a header `Range` names.",
-              params=AudioParams),
+              "As it was uploaded, or the part of it that a header `Range` names. Recordings of hidden places are for "
+              "the role `manage`.",
+              params=HeardParams, leaves_out_hidden=True),
     Forwarded("DELETE", "/index/places/audio", "delete_audio", MANAGE, None, (404, 422, 503),
               "Delete the recording of a place in one language",
               "With its transcript. This cannot be undone.",

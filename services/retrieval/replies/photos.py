@@ -1,6 +1,7 @@
 """Photos and recordings as responses. A file is opened before its response starts; a deletion cannot interrupt it."""
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from contracts.audio import AudioParams
+from contracts.audio import HeardParams
 from core.errors import GalleryUnavailable
 from core.gallery import Gallery
 from core.gallery.photos.port import LostPhoto
@@ -34,7 +35,7 @@ def open_preview(gallery: Gallery, image_id: str) -> tuple[GalleryImage, BinaryI
     return _open(gallery, image_id, lambda: gallery.preview_path(image_id))
 
 
-def open_recording(gallery: Gallery, wanted: AudioParams) -> tuple[Recording, BinaryIO]:
+def open_recording(gallery: Gallery, wanted: HeardParams) -> tuple[Recording, BinaryIO]:
     """Open a recording.
 
     Raises:
@@ -42,11 +43,12 @@ def open_recording(gallery: Gallery, wanted: AudioParams) -> tuple[Recording, Bi
         GalleryUnavailable: the file is missing, or the gallery cannot be read.
     """
     address = wanted.collection, wanted.place_id, wanted.language
+    fetch = partial(gallery.recordings.fetch, *address, with_hidden=wanted.hidden)
     try:
-        recording, path = gallery.recordings.fetch(*address)
+        recording, path = fetch()
         return recording, path.open("rb")
     except FileNotFoundError:  # deleted or replaced since it was fetched
-        recording, path = gallery.recordings.fetch(*address)
+        recording, path = fetch()
         return recording, path.open("rb")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from contracts.audio import AudioParams
+from contracts.audio import AudioParams, HeardParams
 from contracts.images import PlaceSummaryBody
 from core.gallery.tags import place_tag
 from services.retrieval.dependencies import Audit, Service, Settings
@@ -46,7 +46,7 @@ async def store_audio(
     summary="The recording of a place in one language",
     responses={**file_answer("audio/*"), **error_answers(404, 422, 503)},
 )
-async def get_audio(request: Request, service: Service, wanted: Wanted) -> Response:
+async def get_audio(request: Request, service: Service, wanted: Annotated[HeardParams, Query()]) -> Response:
     """Return the recording, or the part of it that Range names."""
     recording, file = await service.workers.run(open_recording, service.gallery, wanted)
     # Another recording may take its place under the same address.

@@ -2,6 +2,7 @@
 
 import pytest
 from fakes.images import draw_place, encode
+from fakes.sounds import wav
 from guarded import Guarded
 from in_process import error_of
 
@@ -35,6 +36,17 @@ def test_a_visitor_cannot_ask_for_a_hidden_place(hidden: Guarded, query: str, pr
     assert gone.status_code == never.status_code == 404
     assert error_of(gone)["message"].replace("'gate'", "'well'") == error_of(never)["message"]
     assert listed(hidden, "match", query, prefix) == ["tower"]
+
+
+def test_a_visitor_does_not_hear_of_a_hidden_place(hidden: Guarded):
+    """Its recording has an address that can be guessed, and is answered like one of a place that does not exist."""
+    audio = "/index/places/audio?place_id=gate&language=en"
+    hidden.request("PUT", audio, "manage", content=wav()).raise_for_status()
+
+    gone = hidden.request("GET", f"{audio}&hidden=true", "match")
+
+    assert (gone.status_code, error_of(gone)["code"]) == (404, "unknown_place")
+    assert hidden.request("GET", audio, "manage").content == wav()
 
 
 def test_staff_sees_hidden_places_and_asks_for_them(hidden: Guarded):
