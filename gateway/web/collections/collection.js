@@ -8,6 +8,7 @@ import { icon } from "../page/icons.js";
 import { currentLanguage, t, useWords } from "../page/language.js";
 import { address, matchAddress } from "../page/router.js";
 import { places, sample } from "./api.js";
+import { deskIcon } from "./icons.js";
 import { foldedSection } from "./section.js";
 
 const TYPING_PAUSE_MS = 250;
@@ -139,16 +140,18 @@ const fetchManage = async () => (await Promise.all([import("./manage.js"), useWo
 
 function manageButtons(collection, queue, tell) {
   const isReceiving = () => queue.isUnfinished && queue.items.some((item) => item.collection === collection);
-  const button = (name, words, open, className = "button") =>
-    h("button", { class: className, onclick: () => fetchManage().then(open).catch(tell) }, icon(name), t(words));
+  const link = (view, sign, words) =>
+    h("a", { class: "button", href: address("collections", collection, view) }, deskIcon(sign), t(words));
+  const button = (sign, words, open, className = "button") =>
+    h("button", { class: className, onclick: () => fetchManage().then(open).catch(tell) }, sign, t(words));
   return h(
     "div",
     { class: "row manage" },
-    h("a", { class: "button", href: address("collections", collection, "poster") }, icon("qr"), t("collection.qr")),
-    h("a", { class: "button", href: address("collections", collection, "inbox") }, t("collection.inbox")),
-    h("a", { class: "button", href: address("collections", collection, "statistics") }, t("collection.statistics")),
-    button("pencil", "collection.rename", ({ rename }) => rename(collection, isReceiving())),
-    button("bin", "collection.delete", ({ remove }) => remove(collection), "button danger"),
+    link("poster", "qr", "collection.qr"),
+    link("inbox", "inbox", "collection.inbox"),
+    link("statistics", "chart", "collection.statistics"),
+    button(deskIcon("pencil"), "collection.rename", ({ rename }) => rename(collection, isReceiving())),
+    button(icon("bin"), "collection.delete", ({ remove }) => remove(collection), "button danger"),
   );
 }
 

@@ -10,6 +10,7 @@ import { bytes, day, t, useWords } from "../page/language.js";
 import { address } from "../page/router.js";
 import { changePlace, imagePath, images, readPlace } from "./api.js";
 import { forgetDraft, hasDraft } from "./drafts.js";
+import { deskIcon } from "./icons.js";
 
 export function placeView({ queue, entitle }, { segments: [, collection, , placeId] }) {
   const leave = new AbortController();
@@ -66,11 +67,11 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
           h(
             "div",
             { class: "row" },
-            h("button", { class: "button", onclick: edit }, icon("pencil"), t("place.edit")),
+            h("button", { class: "button", onclick: edit }, deskIcon("pencil"), t("place.edit")),
             h("button", { class: "button", onclick: editRecordings }, t("place.audio")),
             h("button", { class: "button", onclick: () => hide(!place.hidden) }, t(place.hidden ? "place.show" : "place.hide")),
-            link("camera", "place.visit", address("exhibit", collection, placeId)),
-            link("qr", "place.label", address("collections", collection, "places", placeId, "label")),
+            link(icon("camera"), "place.visit", address("exhibit", collection, placeId)),
+            link(deskIcon("qr"), "place.label", address("collections", collection, "places", placeId, "label")),
           ),
       ),
       place?.hidden ? h("p", {}, h("span", { class: "pill added" }, t("place.hidden"))) : "",
@@ -164,7 +165,7 @@ export function placeView({ queue, entitle }, { segments: [, collection, , place
   return { title: t("collection.places"), element, dispose, isEdited: () => hasDraft(draft) };
 }
 
-const link = (name, words, href) => h("a", { class: "button", href }, icon(name), t(words));
+const link = (sign, words, href) => h("a", { class: "button", href }, sign, t(words));
 
 /** A collection that was not created explicitly is deleted with its last photo. */
 function nothingIfGone(error) {

@@ -13,18 +13,16 @@ const PATHS = {
   alert: "M12 4l9 16H3zM12 10v4.5M12 17.3h.01",
   left: "M14.5 5l-7 7 7 7",
   right: "M9.5 5l7 7-7 7",
-  pencil: "M4 20l1-4.5L16 4.5l3.5 3.5L8.5 19zM14 6.5l3.5 3.5",
   bin: "M5 7h14M9.5 7V4.5h5V7M7 7l.8 13h8.4L17 7M10.3 10.5v6M13.7 10.5v6",
   plus: "M12 5v14M5 12h14",
   pin: "M12 21s6.5-6.4 6.5-11.2a6.5 6.5 0 0 0-13 0C5.5 14.6 12 21 12 21zM12 7.6a2.3 2.3 0 1 0 0 4.6 2.3 2.3 0 1 0 0-4.6",
   refresh: "M19 12a7 7 0 1 1-2.2-5.1M19 4v4h-4",
-  qr: "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2M20 14v2h-2v4M14 20h2M20 20h.01",
   pause: "M9 6v12M15 6v12",
 };
 
 /** A decorative icon; the text beside it has the meaning. */
-export function icon(name) {
-  return svg("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: PATHS[name] }));
+export function icon(name, paths = PATHS) {
+  return svg("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: paths[name] }));
 }
 
 /** An exhibit in a viewfinder: what the empty match page shows. */
