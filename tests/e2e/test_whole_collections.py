@@ -133,6 +133,7 @@ def test_the_same_advice_is_given_once(visit: Visit, product: Product) -> None:
     sentence = page.get_by_text("45 places have one photo only")
     expect(sentence).to_be_visible()
     expect(page.locator(".findings li")).to_have_count(0)
+    expect(page.get_by_text(re.compile(r"^and \d+ more"))).to_have_count(0)
     sentence.click()
     expect(page.get_by_role("link", name="Place 44")).to_be_visible()
     assert page.locator(".folded").last.bounding_box()["y"] < page.locator(".cards").first.bounding_box()["y"]

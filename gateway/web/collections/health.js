@@ -24,11 +24,11 @@ function findings(collection, report) {
   if (faulty.total + pairs.total + advice.total === 0) return [h("p", {}, t("health.well"))];
   const place = ({ place_id: id, name }) =>
     h("a", { href: address("collections", collection, "places", id) }, name || t("place.unnamed"));
-  const list = (title, { total, entries }, row) =>
+  const list = (title, { total, entries }, row, more = total - entries.length) =>
     total > 0 && [
       h("h3", {}, `${title} (${total})`),
-      h("ul", { class: "findings" }, entries.map((entry) => h("li", {}, row(entry)))),
-      total > entries.length && h("p", { class: "muted" }, t("health.more", { count: total - entries.length })),
+      entries.length > 0 && h("ul", { class: "findings" }, entries.map((entry) => h("li", {}, row(entry)))),
+      more > 0 && h("p", { class: "muted" }, t("health.more", { count: more })),
     ];
   const isCommon = ({ reasons }) => reasons.join() === "one_view";
   const common = advice.entries.filter(isCommon);
@@ -43,10 +43,12 @@ function findings(collection, report) {
       h("p", {}, common.flatMap((entry, at) => [at > 0 && " · ", place(entry.place)])),
     );
   return [
-    list(t("health.advice"), { ...advice, entries: particular }, (entry) => [
-      place(entry.place),
-      h("span", {}, entry[currentLanguage()]),
-    ]),
+    list(
+      t("health.advice"),
+      { ...advice, entries: particular },
+      (entry) => [place(entry.place), h("span", {}, entry[currentLanguage()])],
+      isGrouped ? 0 : undefined, // those that are not listed are counted in the group
+    ),
     grouped,
     list(t("health.pairs"), pairs, (entry) => [
       h(
