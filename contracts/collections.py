@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from contracts.feedback import FeedbackVerdict, Verification
+from contracts.feedback import Answer, FeedbackVerdict, Verification
 from contracts.images import PhotoFault
 from contracts.texts import LanguageTag
 
@@ -185,6 +185,7 @@ class MatchEntry(BaseModel):
     request_id: str
     at: str = Field(description="UTC, ISO 8601")
     matched: bool
+    answer: Answer = Field(description="as in the reply of `POST /match`")
     place_id: str | None = Field(description="id of the first candidate's place: the answer if `matched`")
     place_name: str | None
     confidence: float

@@ -8,6 +8,7 @@ from contracts import examples
 
 FeedbackVerdict = Literal["right", "wrong", "other_place", "not_in_collection"]
 Verification = Literal["done", "skipped", "unavailable"]
+Answer = Literal["match", "maybe", "none"]
 
 _YEAR_9000 = 221_845_392_000  # what calendars can show
 REQUEST_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"

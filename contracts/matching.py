@@ -1,10 +1,9 @@
 """The public wire of ``POST /match``."""
 
-from typing import Literal
-
 from pydantic import BaseModel, Field, Json
 
 from contracts import examples
+from contracts.feedback import Answer, Verification
 from contracts.images import PlaceBody
 from contracts.names import CollectionName
 from contracts.verification import DecisionBody, Language, LocationBody, VerdictBody
@@ -69,7 +68,7 @@ class MatchReply(BaseModel):
     model_config = {"json_schema_extra": {"examples": [examples.MATCHED, examples.NOT_MATCHED]}}
 
     matched: bool
-    answer: Literal["match", "maybe", "none"] = Field(
+    answer: Answer = Field(
         description="`match`: as `matched`; `maybe`: not matched, but the first candidate may be it, so show it and "
         "ask; `none`: nothing in the collection. See `decision.maybe_threshold`"
     )
@@ -85,7 +84,7 @@ class MatchReply(BaseModel):
     reasons_in: dict[Language, list[str]] = Field(
         default_factory=dict, description="the same reasons in every language"
     )
-    verification: Literal["done", "skipped", "unavailable"]
+    verification: Verification
     collection: str
     candidates: list[MatchCandidate]
     looks: int = Field(default=1, ge=1, description="number of looks at the photos: whole, enlarged, parts, turned")

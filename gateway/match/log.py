@@ -105,6 +105,8 @@ def record_of(reply: MatchReply, at: float) -> MatchRecordBody:
             evidence["similarity_margin"] = first.similarity - second.similarity
         if second is not None and second.verdict is not None:
             evidence["runner_up_confidence"] = second.verdict.confidence
+    if reply.answer == "maybe":
+        evidence["maybe"] = 1.0
     verifier = reply.models.verifier
     return MatchRecordBody(
         request_id=reply.request_id,

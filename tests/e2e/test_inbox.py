@@ -39,7 +39,7 @@ def test_a_photo_goes_from_the_visitor_to_an_exhibit(browser: Browser, taking: P
 
         curator = open_page("#/collections/museum")
         curator.page.get_by_role("link", name="Inbox").click()
-        expect(curator.page.get_by_text("No certain answer")).to_be_visible()
+        expect(curator.page.get_by_text("No match")).to_be_visible()
         assert violations(curator, axe) == []
         curator.page.get_by_role("button", name=f"It is “{nearest}”").click()
 

@@ -139,7 +139,10 @@ def test_the_promise_of_several_photos_is_that_of_the_question(product: AppClien
 
 
 def test_a_photo_between_the_two_thresholds_is_a_maybe(product: AppClient, tmp_path: Path):
-    """It is no match and has no place; its first candidate is the place to ask about. Uncalibrated, it was a match."""
+    """It is no match and has no place; its first candidate is the place to ask about. Uncalibrated, it was a match.
+
+    The list of answers says which was which.
+    """
     photo = {"file": ("q.jpg", encode(draw_place(3)))}
     first = product.post("/match", files=photo).json()
     calibrate_to_maybe(tmp_path / "gallery", first)
@@ -154,6 +157,10 @@ def test_a_photo_between_the_two_thresholds_is_a_maybe(product: AppClient, tmp_p
     assert decision["maybe_threshold"] < decision["score"] < decision["threshold"]
     assert (decision["maybe_target"], decision["target"]) == (0.2, 0.02)
     assert unverified["answer"] == ("match" if unverified["matched"] else "none")
+    said = {"request_id": unverified["request_id"], "verdict": "right"}
+    product.post("/feedback", json=said).raise_for_status()  # when it has been answered, all answers are on record
+    listed = product.get("/collections/default/matches").json()["matches"]
+    assert [entry["answer"] for entry in listed] == [each["answer"] for each in (unverified, reply, first)]
 
 
 def test_another_verifier_makes_it_stale(start: Callable[..., AppClient], product: AppClient):

@@ -10,6 +10,7 @@ import { query } from "./api.js";
 import { placeSearch } from "./place_search.js";
 
 const FEW = 20;
+const ANSWERS = { match: "inbox.answered", maybe: "inbox.maybe", none: "inbox.refused" };
 
 const page = (collection, cursor) => json(collectionPath(collection, "/inbox") + query({ cursor, limit: 50 }));
 const decide = (id, decision) => changeJson("POST", `inbox/${id}/decision`, decision);
@@ -75,7 +76,7 @@ function inbox(collection, first) {
 }
 
 function card(collection, { id, kept_until: until, photo_url: url, match }, settle) {
-  const { at, matched, place_id: nearest, place_name: name } = match;
+  const { at, answer, place_id: nearest, place_name: name } = match;
   const known = name || t("place.unnamed");
   const act = (action, words) => settle(element, action, words);
   const add = (placeId, placeName) => act(() => decide(id, { shows: "place", place_id: placeId }), t("inbox.added", { name: placeName }));
@@ -85,7 +86,7 @@ function card(collection, { id, kept_until: until, photo_url: url, match }, sett
     "li",
     { class: "card" },
     h("a", { href: url, target: "_blank" }, h("img", { src: url, alt: t("inbox.photo", { when: when(at) }), loading: "lazy" })),
-    h("span", { class: "card-name" }, matched ? t("inbox.answered", { name: known }) : t("inbox.refused")),
+    h("span", { class: "card-name" }, t(ANSWERS[answer], { name: known })),
     h("span", { class: "muted" }, when(at), " · ", t("inbox.until", { day: day(until) })),
     nearest && button(t("inbox.nearest", { name: known }), () => add(nearest, known)),
     button(t("inbox.place"), () => choosePlace(collection, add)),

@@ -5,8 +5,7 @@ import { currentLanguage, percent, t, when } from "../page/language.js";
 import { address } from "../page/router.js";
 import { drift, matches } from "./api.js";
 
-const placeLink = (collection, id, name) =>
-  h("a", { href: address("collections", collection, "places", id) }, name || t("place.unnamed"));
+const placeLink = (collection, id, words) => h("a", { href: address("collections", collection, "places", id) }, words);
 
 export function matchesContent(collection) {
   return async () => {
@@ -41,13 +40,15 @@ export function matchesContent(collection) {
   };
 }
 
-function row(collection, { at, matched, place_id: id, place_name: name, confidence, verification, feedback }) {
+function row(collection, { at, answer, place_id: id, place_name: name, confidence, verification, feedback }) {
+  const place = name || t("place.unnamed");
+  const answered = () => placeLink(collection, id, answer === "maybe" ? t("matches.maybe", { place }) : place);
   const said = feedback && t(`matches.${feedback.verdict}`, { place: feedback.place_id });
   const pill = feedback?.place_id ? placeLink(collection, feedback.place_id, said) : said;
   return h(
     "li",
     {},
-    h("span", {}, matched ? placeLink(collection, id, name) : t("matches.unknown")),
+    h("span", {}, answer === "none" ? t("matches.unknown") : answered()),
     feedback ? h("span", { class: `pill ${feedback.verdict}` }, pill) : h("span", {}),
     h(
       "span",

@@ -140,6 +140,7 @@ def _match_entry(stored: StoredMatch) -> MatchEntry:
             "request_id": match.request_id,
             "at": _time(match.at),
             "matched": match.matched,
+            "answer": "match" if match.matched else "maybe" if "maybe" in match.evidence else "none",
             "place_id": match.place_id,
             "place_name": match.place_name,
             "confidence": match.confidence,

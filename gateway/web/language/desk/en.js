@@ -75,6 +75,7 @@ export default {
   "matches.none": "Nobody has asked yet, or the log of matches is switched off.",
   "matches.commented": "Only those that somebody commented on",
   "matches.unknown": "Not in the collection",
+  "matches.maybe": "Perhaps: {place}",
   "matches.confidence": "confidence {percent}",
   "matches.unverified": "not compared closely",
   "matches.right": "said to be right",

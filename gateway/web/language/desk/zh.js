@@ -71,6 +71,7 @@ export default {
   "matches.none": "还没有人识别过，或识别记录已关闭。",
   "matches.commented": "仅显示有人评价的",
   "matches.unknown": "未找到",
+  "matches.maybe": "可能是：{place}",
   "matches.confidence": "把握 {percent}",
   "matches.unverified": "未仔细比对",
   "matches.right": "游客认为正确",
