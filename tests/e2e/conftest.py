@@ -86,3 +86,13 @@ def visit(browser: "Browser", product: Product) -> Iterator[Callable[..., "Visit
 
     with visitors_at(browser, product.address) as open_page:
         yield open_page
+
+
+@pytest.fixture
+def reach(browser: "Browser", product: Product) -> Iterator[Callable[..., "Visitor"]]:
+    """Opens the page at the name by which visitors' phones reach it."""
+    from e2e.visitor import visitors_at
+
+    # The policy counts on HTTPS alone.
+    with visitors_at(browser, product.public_address, expected=["Cross-Origin-Opener-Policy"]) as open_page:
+        yield open_page

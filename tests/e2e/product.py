@@ -30,6 +30,11 @@ class Product:
     address: str
     data: Path
 
+    @property
+    def public_address(self) -> str:
+        """Where visitors' phones find it."""
+        return self.address.replace("127.0.0.1", PUBLIC_NAME)
+
     def add(self, collection: str, place: str, photos: Sequence[tuple[str, bytes]], description: str = "") -> None:
         """Put photos (file name, bytes) of one place into a collection."""
         answer = httpx.post(

@@ -1,17 +1,20 @@
 """From the poster and the label to the visitor: sheets to print, QR codes, and the exhibit's page that they open."""
 
 import re
-from collections.abc import Callable, Iterator
-from urllib.parse import quote
+from collections.abc import Callable
+from io import BytesIO
 
 import httpx
 import pytest
-from e2e.product import PUBLIC_NAME, Product
+from e2e.pdfs import read_pdf
+from e2e.product import Product
 from e2e.scenes import DESCRIPTION, fill, snapshot
 from e2e.test_page import violations
-from e2e.visitor import DESKTOP, PHONE, SMALL_PHONE, Visitor, visitors_at
+from e2e.visitor import DESKTOP, PHONE, SMALL_PHONE, Visitor
 from fakes.codes import read_code
-from playwright.sync_api import Browser, expect
+from fakes.images import encode
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+from playwright.sync_api import expect
 
 Visit = Callable[..., Visitor]
 Reach = Callable[..., Visitor]
@@ -19,44 +22,6 @@ Reach = Callable[..., Visitor]
 ON_BOTH = pytest.mark.parametrize("person", [{"device": DESKTOP}, {"device": PHONE, "language": "zh-CN"}])
 SHEETS = {"a4": (595, 842), "a5": (420, 595), "a6": (298, 420)}
 """Points of the printed page, ISO 216."""
-
-
-@pytest.fixture
-def reach(browser: Browser, product: Product) -> Iterator[Reach]:
-    """Opens the page at the name by which visitors' phones reach it."""
-    # The policy counts on HTTPS alone.
-    with visitors_at(browser, public(product), expected=["Cross-Origin-Opener-Policy"]) as open_page:
-        yield open_page
-
-
-def public(product: Product) -> str:
-    """The product's address for visitors."""
-    return product.address.replace("127.0.0.1", PUBLIC_NAME)
-
-
-@ON_BOTH
-def test_a_poster_leads_visitors_to_their_collection(reach: Reach, product: Product, person: dict) -> None:
-    """The saved PNG holds the address of the match page of that collection; the sheet speaks both languages."""
-    name = f"scanned {person['device'].width}"
-    fill(product, name)
-    operator = reach(f"#/collections/{name}", **person)
-    page = operator.page
-
-    page.get_by_role("link", name=re.compile("QR code|二维码")).click()
-    sheet = page.locator(".sheet")
-    expect(sheet.get_by_role("heading", name=name)).to_be_visible()
-    expect(sheet).to_contain_text("Scan the code")
-    expect(sheet).to_contain_text("扫描二维码")
-    assert sheet.locator("img").evaluate("async (image) => (await image.decode(), image.naturalWidth)") > 20
-    with page.expect_download() as saved:
-        page.get_by_role("link", name=re.compile("PNG")).click()
-    address = read_code(saved.value.path().read_bytes())
-    assert address == f"{public(product)}/?collection={quote(name)}"
-    visitor = reach(address.removeprefix(f"{public(product)}/"), **person)
-    visitor.show_photo(snapshot("Rocket"))
-
-    expect(visitor.page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
-    assert visitor.page.evaluate("location.search") == ""
 
 
 @ON_BOTH
@@ -75,21 +40,51 @@ def test_no_code_is_made_of_an_address_that_phones_cannot_reach(visit: Visit, pr
 @pytest.mark.parametrize("size", SHEETS)
 @pytest.mark.parametrize("sheet", ["poster", "places/Rocket/label"])
 def test_a_sheet_is_one_page_of_its_size(reach: Reach, product: Product, sheet: str, size: str) -> None:
-    """The printer gets exactly the paper that was chosen, with nothing of the page around the sheet."""
+    """The printer and the PDF get exactly the paper that was chosen, with nothing of the page around the sheet."""
     fill(product, "printed")
     page = reach(f"#/collections/printed/{sheet}", script="window.print = () => { window.printed = true; };").page
 
     page.get_by_label("Paper size").select_option(size)
     page.get_by_role("button", name="Print", exact=True).click()
     printed = page.pdf(prefer_css_page_size=True)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as PDF").click()
 
     assert page.evaluate("window.printed")
     boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", printed)
     assert [tuple(round(float(side)) for side in box) for box in boxes] == [SHEETS[size]]
+    points, picture = read_pdf(saved.value.path().read_bytes())
+    assert points == SHEETS[size]
+    assert picture.size == tuple(pytest.approx(side / 72 * 300, abs=3) for side in SHEETS[size])
     page.emulate_media(media="print")
     expect(page.locator(".sheet")).to_be_visible()
     expect(page.get_by_role("button", name="Print", exact=True)).to_be_hidden()
     expect(page.locator("#bar")).to_be_hidden()
+
+
+def test_the_saved_sheet_looks_as_on_the_screen(reach: Reach, product: Product) -> None:
+    """Its texts, in both languages and on several lines, stand where the page has them, and its code can be read."""
+    name = "A very long name of a museum 名称很长的博物馆, which takes several lines"
+    fill(product, name)
+    page = reach(f"#/collections/{name}/poster").page
+    sheet = page.locator(".sheet")
+
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as PDF").click()
+
+    assert saved.value.suggested_filename == f"{name}.pdf"
+    _, picture = read_pdf(saved.value.path().read_bytes())
+    assert read_code(encode(picture, "png")) == page.locator(".sheet-link").inner_text()
+    screen = Image.open(BytesIO(sheet.screenshot()))
+    paper, code = sheet.bounding_box(), sheet.locator("img").bounding_box()
+    left, top = code["x"] - paper["x"], code["y"] - paper["y"]
+    texts = []
+    for view in (screen, picture.resize(screen.size)):
+        # Neither the code, whose modules are whole pixels in the picture, nor the border that only the screen has.
+        view.paste("white", tuple(map(round, (left, top, left + code["width"], top + code["height"]))))
+        texts.append(ImageOps.crop(view.convert("L"), 10).filter(ImageFilter.GaussianBlur(4)))
+    _, largest = ImageChops.difference(*texts).getextrema()
+    assert largest < 60  # of 255; 110 if all lines are half a percent of the height too low
 
 
 def test_a_label_survives_a_new_name(reach: Reach, product: Product) -> None:
@@ -104,7 +99,7 @@ def test_a_label_survives_a_new_name(reach: Reach, product: Product) -> None:
     httpx.patch(f"{product.address}/collections/labelled/places/Rocket", json=change).raise_for_status()
     httpx.patch(f"{product.address}/collections/labelled", json={"name": "west wing"}).raise_for_status()
 
-    visitor = reach(address.removeprefix(f"{public(product)}/"), device=PHONE)
+    visitor = reach(address.removeprefix(f"{product.public_address}/"), device=PHONE)
     page = visitor.page
 
     expect(page.get_by_role("heading", name="Saturn V", level=1)).to_be_visible()
@@ -132,7 +127,7 @@ def test_an_exhibit_can_be_shared(reach: Reach, product: Product, way: str) -> N
     }
     visitor = reach("?collection=shared/1&place=Rocket", device=PHONE, script=ways[way])
     page = visitor.page
-    shared = f"{public(product)}/?collection=shared%2F1&place=Rocket"
+    shared = f"{product.public_address}/?collection=shared%2F1&place=Rocket"
 
     page.get_by_role("button", name="Share").click()
     if way == "clipboard":
@@ -164,10 +159,10 @@ def test_a_label_of_something_that_was_deleted_says_so(reach: Reach, product: Pr
 @pytest.mark.parametrize("device", [SMALL_PHONE, DESKTOP], ids=["320", "1280"])
 def test_sheets_are_accessible(reach: Reach, product: Product, axe: str, device: object, language: str) -> None:
     """Poster and label have no serious finding of axe in either colour scheme, and never scroll sideways."""
-    fill(product, "posted")
+    fill(product, "posted in a long address")
     found: dict[str, list[str]] = {}
-    for view in ("#/collections/posted/poster", "#/collections/posted/places/Rocket/label"):
-        visitor = reach(view, device=device, language=language)
+    for view in ("poster", "places/Rocket/label"):
+        visitor = reach(f"#/collections/posted in a long address/{view}", device=device, language=language)
         expect(visitor.page.locator(".sheet")).to_be_visible()
         for scheme in ("light", "dark"):
             visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

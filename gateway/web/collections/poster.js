@@ -1,7 +1,7 @@
 /** Sheets to print with the QR code for visitors: the poster of a collection, and the label of an exhibit. */
 
 import { collectionPath, json } from "../page/api.js";
-import { errorNotice, loadingNotice } from "../page/dialogs.js";
+import { errorNotice, loadingNotice, openFetched } from "../page/dialogs.js";
 import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
 import { currentLanguage, t } from "../page/language.js";
@@ -28,7 +28,7 @@ export function posterView({ entitle }, { segments: [, collection, , placeId] })
         return refill(content, h("p", { class: "notice" }, icon("alert"), t("collection.qr.local", { host })));
       }
       const sheet = sheetOf({ drawing, link, name, collection, placeId });
-      refill(content, tools(sheet, path, name, link));
+      refill(content, tools({ sheet, drawing, link, name, path }));
       content.after(sheet); // beside the tools, which are not printed
     } catch (error) {
       refill(content, errorNotice(error, { retry: load }));
@@ -46,10 +46,12 @@ export function posterView({ entitle }, { segments: [, collection, , placeId] })
   return { title: t(placeId ? "poster.label.title" : "poster.title"), element };
 }
 
-function tools(sheet, path, name, link) {
+function tools({ sheet, drawing, link, name, path }) {
+  const filename = (kind) => `${name.replaceAll("/", "-")}.${kind}`;
   const choose = (event) => (sheet.className = `sheet ${event.target.value}`);
-  const save = (kind, words) =>
-    h("a", { class: "button", href: path(kind), download: `${name.replaceAll("/", "-")}.${kind}` }, t(words));
+  const savePdf = () =>
+    openFetched(() => [import("./poster_pdf.js")], (module) => module.savePdf(sheet, drawing, filename("pdf")));
+  const save = (kind, words) => h("a", { class: "button", href: path(kind), download: filename(kind) }, t(words));
   return h(
     "section",
     {},
@@ -68,6 +70,7 @@ function tools(sheet, path, name, link) {
         ),
       ),
       h("button", { class: "button primary", onclick: () => print() }, t("poster.print")),
+      h("button", { class: "button", onclick: savePdf }, t("poster.pdf")),
       save("png", "poster.png"),
       save("svg", "poster.svg"),
     ),

@@ -7,6 +7,7 @@ export default {
   "poster.try": "Try the code with a phone first, from where visitors are. It opens",
   "poster.size": "Paper size",
   "poster.print": "Print",
+  "poster.pdf": "Save as PDF",
   "poster.png": "Save the code as PNG",
   "poster.svg": "Save the code as SVG",
   "poster.text": "Scan the code, photograph what you see, and find out what it is.",

@@ -7,6 +7,7 @@ export default {
   "poster.try": "张贴前请先在现场用手机扫码试一试。它打开的地址是",
   "poster.size": "纸张大小",
   "poster.print": "打印",
+  "poster.pdf": "保存为 PDF",
   "poster.png": "将二维码保存为 PNG",
   "poster.svg": "将二维码保存为 SVG",
   "poster.text": "扫描二维码，拍下眼前的展品或景点，即可了解它。",
