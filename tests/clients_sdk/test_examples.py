@@ -1,7 +1,6 @@
 """The generated clients, and the examples that users copy, against the real product: ``make test-clients``."""
 
 import base64
-import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from documented import blocks
 from e2e.product import Product, start_product
 from fakes.images import draw_place, see_again
 from servers.receiver import Receiver, receiving
@@ -81,9 +81,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def example(document: Path, language: str, product: Product, number: int = 0) -> str:
+def example(document: str, language: str, product: Product, number: int = 0) -> str:
     """A block of code of a document, for this product."""
-    block = re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)[number]
+    block = blocks(document, language)[number]
     assert PRINTED_IN_DOCS in block
     return block.replace(PRINTED_IN_DOCS, product.address)
 
@@ -107,7 +107,7 @@ def needs(*programs: str) -> None:
 
 def test_the_example_of_the_python_client_finds_the_gate(product: Product, clients: Path, folder: Path):
     """A photo is added and found with the generated package alone, as its README says."""
-    code = example(SDK / "python" / "README.md", "python", product)
+    code = example("clients_sdk/python/README.md", "python", product)
 
     printed = output_of([PYTHON_TOOLS / "python", "-c", code], folder, PYTHONPATH=str(clients / "python" / "generated"))
 
@@ -165,7 +165,7 @@ def test_the_example_of_the_typescript_client_is_typed_and_finds_the_place(
     shutil.copytree(clients / "typescript" / "generated", folder / "generated")
     (folder / "node_modules").symlink_to(NODE_MODULES)
     (folder / "package.json").write_text('{"type": "module"}')
-    (folder / "example.ts").write_text(example(SDK / "typescript" / "README.md", "ts", product))
+    (folder / "example.ts").write_text(example("clients_sdk/typescript/README.md", "ts", product))
     see_again(draw_place(1), 2).image.save(folder / "visitor.jpg")
 
     options = ["--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]
@@ -174,22 +174,21 @@ def test_the_example_of_the_typescript_client_is_typed_and_finds_the_place(
     assert output_of(["node", "example.js"], folder) == "place1\n"
 
 
-@pytest.mark.parametrize("document", ["api.md", "api.zh-CN.md"])
+@pytest.mark.parametrize("document", ["docs/api.md", "docs/api.zh-CN.md"])
 def test_the_examples_of_the_documents_find_the_gate(product: Product, folder: Path, document: str):
     """curl, Python and JavaScript of docs/api.md get the same answer, and events end with it."""
     needs("curl", "node")
-    path = ROOT / "docs" / document
-    (folder / "example.mjs").write_text(example(path, "js", product))
+    (folder / "example.mjs").write_text(example(document, "js", product))
 
-    asked = output_of(["sh", "-ec", example(path, "sh", product)], folder)
-    created = output_of(["sh", "-ec", example(path, "sh", product, 1)], folder)
-    events = output_of(["sh", "-ec", example(path, "sh", product, 2)], folder)
+    asked = output_of(["sh", "-ec", example(document, "sh", product)], folder)
+    created = output_of(["sh", "-ec", example(document, "sh", product, 1)], folder)
+    events = output_of(["sh", "-ec", example(document, "sh", product, 2)], folder)
 
     assert '"matched":true,"answer":"match","place":{"id":"gate","name":"South Gate"' in asked
     assert created.startswith('{"id":"east"')  # of the second document, the reply to the first
     assert events.startswith("event: candidates")
     assert '"name":"South Gate"' in events.rpartition("event: result")[2]
-    assert output_of([sys.executable, "-c", example(path, "python", product)], folder) == "South Gate\n"
+    assert output_of([sys.executable, "-c", example(document, "python", product)], folder) == "South Gate\n"
     assert output_of(["node", "example.mjs"], folder) == "South Gate\n"
 
 

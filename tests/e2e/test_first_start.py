@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from e2e.product import Product, start_product
-from e2e.scenes import PLACES, reference, snapshot
 from e2e.visitor import DESKTOP, PHONE, Visitor
 from playwright.sync_api import Browser, expect
 
@@ -27,22 +26,6 @@ def newcomer(browser: Browser, empty: Product, request: pytest.FixtureRequest) -
     assert person.complaints == []
     for each in httpx.get(f"{empty.address}/index/collections").json()["collections"]:
         httpx.delete(f"{empty.address}/collections/{each['id']}").raise_for_status()
-
-
-def test_an_empty_gallery_leads_to_the_upload_and_on_to_the_first_answer(newcomer: Visitor) -> None:
-    """Nothing → first photos → a photo recognised, without leaving the page."""
-    page = newcomer.page
-    newcomer.go("")
-
-    page.get_by_role("link", name="Add the first photos").click()
-    page.get_by_label("Name").fill("My museum")
-    page.get_by_role("button", name="Create").click()
-    newcomer.choose([(f"{place}.jpg", reference(place)) for place in PLACES])
-    page.get_by_role("button", name="Add 3 photos").click()
-    page.get_by_role("link", name="Open for visitors").click()
-    newcomer.show_photo(snapshot("Cat Chelsea"))
-
-    expect(page.get_by_role("heading", name="Cat Chelsea", level=1)).to_be_visible()
 
 
 @pytest.mark.parametrize("newcomer", [{"device": DESKTOP}, {"device": PHONE, "language": "zh-CN"}], indirect=True)

@@ -95,18 +95,6 @@ def test_a_deleted_collection_can_be_had_back(visit: Visit, product: Product) ->
     assert "doomed" in collections(product)
 
 
-def test_the_health_of_a_collection_is_shown(visit: Visit, product: Product) -> None:
-    """Advice names the places and leads to them."""
-    fill(product, "checked")
-    page = visit("#/collections/checked").page
-
-    unfold(page, "Health of the collection")
-    expect(page.get_by_role("heading", name=re.compile("What to do next"))).to_be_visible(timeout=90_000)
-    page.locator(".findings").first.get_by_role("link").first.click()
-
-    expect(page.get_by_role("button", name="Delete this place")).to_be_visible()
-
-
 def test_the_same_advice_is_given_once(visit: Visit, product: Product) -> None:
     """45 places with one photo get one sentence, which unfolds to all of them; the tools stand above the places."""
     fill(product, "advised")

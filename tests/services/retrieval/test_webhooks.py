@@ -1,13 +1,13 @@
 """Events reach the operator's webhook: signed, again until they are acknowledged, and nobody else."""
 
 import base64
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import documented
 import numpy as np
 import pytest
 from fakes.encoders import ThumbnailEncoder
@@ -25,7 +25,6 @@ from services.retrieval.background.collection_watch import CollectionWatch
 from services.retrieval.settings import RetrievalSettings
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-GUIDE = Path(__file__).parents[3] / "docs" / "api.md"
 WEEK_S = 7 * 86_400.0
 
 
@@ -75,11 +74,7 @@ def event_of(received: Received) -> Any:
 @pytest.fixture
 def is_genuine() -> Callable[..., bool]:
     """The check that docs/api.md shows."""
-    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(next(block for block in blocks if "def is_genuine" in block), names)
-    checked: Callable[..., bool] = names["is_genuine"]
-    return checked
+    return documented.is_genuine()
 
 
 def test_feedback_is_sent_and_signed(tmp_path: Path, receiver: Receiver, is_genuine: Callable[..., bool]):
