@@ -8,7 +8,7 @@ test-e2e: browser ## test the page in a real browser
 test-e2e-slow: browser ## the page's tests that take minutes: 500 photos, a real measurement
 	$(PYTHON) -m pytest -q tests/e2e -m "e2e and slow"
 
-screenshots: browser ## photograph the page with the sample collection for the READMEs
+screenshots: browser ## photograph the page with the sample's photographs for the documents
 	PYTHONPATH=.:tests $(PYTHON) tests/e2e/take_screenshots.py docs/images
 
 # Without a browser every test in tests/e2e is skipped, and says so.

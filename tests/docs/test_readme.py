@@ -75,6 +75,19 @@ def test_contributing_names_files_that_exist():
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.parametrize("document", ["page-review.md", "page-review.zh-CN.md"])
+def test_the_review_names_tests_that_exist(document):
+    """Every test file that a row names is there; without a folder it is one of tests/e2e."""
+    text = (ROOT / "docs" / document).read_text()
+    paths = [
+        *re.findall(r"`(tests/[\w/.]+)`", text),
+        *(f"tests/e2e/{name}" for name in re.findall(r"`(test_\w+\.py)`", text)),
+    ]
+
+    assert len(paths) > 40
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 PLACES = ("*.md", "docs/*.md", "clients_sdk/*.md", "clients_sdk/*/*.md")
 DOCUMENTS = sorted(path.relative_to(ROOT) for place in PLACES for path in ROOT.glob(place))
 
