@@ -12,10 +12,12 @@ from e2e.pdfs import read_pdf
 from e2e.product import PUBLIC_NAME, Product, start_product
 from e2e.scenes import DESCRIPTION, PLACES, fill, reference, snapshot
 from e2e.site import Site, serving_site
+from e2e.test_audio import DURATION
 from e2e.test_feedback import last_said, say
 from e2e.visitor import PHONE, Visitor, payload
 from fakes.codes import read_code
 from fakes.images import draw_place, encode, see_again
+from fakes.sounds import wav
 from playwright.sync_api import Browser, expect
 from servers.receiver import Receiver, receiving
 
@@ -92,8 +94,10 @@ def test_a_curator_gets_from_an_empty_start_to_a_printed_poster(reach: Reach, pr
 
 
 def test_a_visitor_gets_from_the_code_to_the_list_of_the_visit(reach: Reach, product: Product) -> None:
-    """The poster's code opens the camera; the exhibit's text is read, a wrong answer reported, and the visit kept."""
+    """The poster's code opens the camera; the exhibit is read and heard, a wrong answer reported, the visit kept."""
     fill(product, "江南博物馆")
+    recorded = {"collection": "江南博物馆", "place_id": "Rocket", "language": "zh"}
+    httpx.put(f"{product.address}/index/places/audio", params=recorded, content=wav(0.5)).raise_for_status()
     asked_as = {"Host": product.public_address.removeprefix("http://")}
     code = httpx.get(f"{product.address}/collections/江南博物馆/qr.png", headers=asked_as).content
     visitor = reach(read_code(code).removeprefix(f"{product.public_address}/"), device=PHONE, language="zh-CN")
@@ -103,6 +107,7 @@ def test_a_visitor_gets_from_the_code_to_the_list_of_the_visit(reach: Reach, pro
     visitor.show_photo(snapshot("Rocket"))
     expect(page.get_by_role("heading", name="Rocket", level=1)).to_be_visible()
     expect(page.get_by_text(DESCRIPTION)).to_be_visible()
+    assert page.get_by_label(re.compile("语音讲解")).evaluate(DURATION) == 0.5
 
     page.get_by_label("再拍一张").set_input_files(payload("next.jpg", snapshot("Cat Chelsea")))
     expect(page.get_by_role("heading", name="Cat Chelsea", level=1)).to_be_visible()
