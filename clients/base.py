@@ -17,7 +17,7 @@ from httpx_aiohttp import AiohttpTransport
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from clients.errors import DeadlineExceeded, OutOfTime, ServiceError, ServiceRefused, UnusableReply
-from contracts.errors import ErrorBody
+from contracts.errors import ErrorBody, ErrorCode
 from contracts.health import ReadyBody, ReadyCode, VersionBody
 from serving.auth.identity import identity_headers
 from serving.deadlines import TIMEOUT_HEADER, current_deadline
@@ -171,7 +171,7 @@ class ServiceClient:
         with map_transport_errors(self.service, self.unavailable):
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 response = await self._http.get(path, headers=hop_headers())
-        self._check_key_accepted(response)
+        self._check_admitted(response)
         return self._parse(response, reply)
 
     async def _post(
@@ -201,7 +201,7 @@ class ServiceClient:
                 response = await self._post_again_if_lost(path, headers=sent, **body)
         if response.status_code == 504:  # the service noticed the timeout first
             raise late(f"the {self.service} service took too long")
-        self._check_key_accepted(response)
+        self._check_admitted(response)
         if 400 <= response.status_code < 500 or response.status_code == 503:
             if not _is_the_services_own(response):
                 raise UnusableReply(f"the {self.service} service answered {response.status_code}")
@@ -218,17 +218,22 @@ class ServiceClient:
                 return response
         return await self._http.post(path, **request)
 
-    def _check_key_accepted(self, response: httpx.Response) -> None:
+    def _check_admitted(self, response: httpx.Response) -> None:
         """Replace a 401 for this process's service key, because a visitor would take it as a request for a key.
 
         Raises:
+            ServiceRefused: the caller's key is restricted to other collections.
             ServiceError: the service refuses this process; the subclass says which service.
         """
-        if response.status_code in {401, 403}:
-            raise self.unavailable(
-                f"the {self.service} service refuses the key of this process; GATEWAY_SERVICE_KEY, M1_SERVICE_KEY and "
-                "M3_SERVICE_KEY must be the same"
-            )
+        if response.status_code not in {401, 403}:
+            return
+        refused = ServiceRefused(response.status_code, response.content, None)
+        if refused.detail is not None and refused.detail.code is ErrorCode.FORBIDDEN:
+            raise refused
+        raise self.unavailable(
+            f"the {self.service} service refuses the key of this process; GATEWAY_SERVICE_KEY, M1_SERVICE_KEY and "
+            "M3_SERVICE_KEY must be the same"
+        )
 
     def _parse(self, response: httpx.Response, reply: type[Reply]) -> Reply:
         try:

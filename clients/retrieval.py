@@ -84,6 +84,7 @@ class RetrievalClient(ServiceClient):
         answer would be a different one (``is_repeatable``).
 
         Raises:
+            ServiceRefused: the caller's key is restricted to other collections.
             ServiceError: the service cannot be reached, or its answer does not begin in time.
         """
         url = httpx.URL(path, query=query.encode())
@@ -104,6 +105,17 @@ class RetrievalClient(ServiceClient):
                         raise
                     response = await send()
         if response.status_code in {401, 403}:
-            await response.aclose()
-        self._check_key_accepted(response)
+            await response.aread()
+        self._check_admitted(response)
         return response
+
+    async def check_collection(self, collection: str) -> None:
+        """Let pass a collection for which the caller's key may be used, whether or not the collection exists.
+
+        Raises:
+            ServiceRefused: the key is restricted to other collections.
+            ServiceError: the service cannot be reached, or its answer does not begin in time.
+        """
+        query = str(httpx.QueryParams(collection=collection, limit=1))
+        answer = await self.forward("GET", "/index/places", query=query, headers={}, body=None)
+        await answer.aclose()

@@ -30,7 +30,8 @@ class SampleCollection(BaseModel):
 
     collection: str = Field(description="its name")
     state: Literal["absent", "building", "ready", "failed", "unavailable"] = Field(
-        description="`unavailable`: the photographs are not installed here; `failed`: see `reason`"
+        description="`unavailable`: the photographs are not installed here, or the key is restricted to other "
+        "collections; `failed`: see `reason`"
     )
     done: int = Field(description="number of photos in the collection")
     total: int

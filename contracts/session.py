@@ -1,10 +1,20 @@
 """Who a caller is to the gateway."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from contracts.names import CollectionName
+
 KEY_NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+MOST_COLLECTIONS = 20
+"""Of a restricted key: the processes pass their names on in one header, of at most 64 KB with all others."""
+
+KeyCollections = Annotated[tuple[CollectionName, ...], Field(min_length=1, max_length=MOST_COLLECTIONS)] | None
+"""The names of the collections to which a key is restricted; None for all."""
+
+_RESTRICTED = "names of the only collections for which the key may be used; null: all"
 
 
 class SessionBody(BaseModel):
@@ -14,6 +24,7 @@ class SessionBody(BaseModel):
     role: Literal["open", "match", "manage", "admin"] = Field(
         description="none: only see the page; match; manage: also change the gallery; admin: everything"
     )
+    collections: KeyCollections = Field(default=None, description=_RESTRICTED)
 
 
 class KeyBody(BaseModel):
@@ -21,6 +32,7 @@ class KeyBody(BaseModel):
 
     name: str
     role: Literal["match", "manage", "admin"]
+    collections: KeyCollections = Field(default=None, description=_RESTRICTED)
     created: str = Field(description="UTC, ISO 8601")
 
 
@@ -31,6 +43,7 @@ class NewKey(BaseModel):
 
     name: str = Field(pattern=KEY_NAME_PATTERN, description="who will use it; no other key's name")
     role: Literal["match", "manage", "admin"]
+    collections: KeyCollections = Field(default=None, description=f"{_RESTRICTED}; not with `admin`")
 
 
 class CreatedKey(BaseModel):
@@ -38,6 +51,7 @@ class CreatedKey(BaseModel):
 
     name: str
     role: Literal["match", "manage", "admin"]
+    collections: KeyCollections = Field(default=None, description=_RESTRICTED)
     key: str
 
 

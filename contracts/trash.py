@@ -61,7 +61,7 @@ class EmptyParams(BaseModel):
     model_config = {"extra": "forbid"}
 
     collection: CollectionName | None = Field(
-        default=None, description="only what belonged to it; left out: everything"
+        default=None, description="only what belonged to it; left out: everything that the key may see"
     )
 
 

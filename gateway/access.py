@@ -34,11 +34,11 @@ class KeyHolders:
             key = self._keys.current().find(token)
             if key is None:
                 return Identity(ANONYMOUS, address, Role.OPEN, refused="this key is unknown or was revoked")
-            return Identity(key.name, address, key.granted)
+            return Identity(key.name, address, key.granted, collections=key.collections)
         digest = self._sessions.key_digest(request.cookies.get(COOKIE, ""))
         key = self._keys.current().with_digest(digest) if digest is not None else None
         if key is not None:
-            return Identity(key.name, address, key.granted)
+            return Identity(key.name, address, key.granted, collections=key.collections)
         return Identity(ANONYMOUS, address, self._visitors)
 
 

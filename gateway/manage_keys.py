@@ -1,5 +1,7 @@
 """Make, list and revoke API keys: ``python -m gateway.manage_keys create --name curator --role manage``.
 
+``--collection NAME`` restricts the key to a collection; it may be repeated.
+
 The file is ``GATEWAY_KEYS_FILE``, which the running gateway watches: a change takes effect at its next request.
 """
 
@@ -8,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gateway.settings import GatewaySettings
 from serving.audit import AuditLog, Change
@@ -31,7 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=ROLES,
         help="match: send photos; manage: also change the gallery; admin: also /metrics",
     )
-    commands.add_parser("list", help="list names and roles of the keys")
+    create.add_argument(
+        "--collection",
+        action="append",
+        metavar="NAME",
+        help="restrict the key to this collection; may be repeated; without it, the key may be used for all; not with "
+        "the role admin",
+    )
+    commands.add_parser("list", help="list names, roles and collections of the keys")
     revoke = commands.add_parser("revoke", help="revoke a key; it is refused from the next request on")
     revoke.add_argument("--name", required=True)
     given = parser.parse_args(arguments)
@@ -44,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "list":
             _list(keys_file)
         elif given.command == "create":
-            token = create_key(keys_file, given.name, given.role)
-            _write_down(audit, "key.create", given.name, role=given.role)
+            token = create_key(keys_file, given.name, given.role, given.collection)
+            restriction = {"collections": given.collection} if given.collection else {}
+            _write_down(audit, "key.create", given.name, role=given.role, **restriction)
             print(f"the key {given.name} ({given.role}); it is not stored anywhere, so note it now:", file=sys.stderr)
             print(token)
         else:
@@ -60,10 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _list(keys_file: Path) -> None:
     for key in read_keys(keys_file).keys:
-        print(f"{key.name:<30} {key.role:<7} made {key.created:%Y-%m-%d}")
+        restriction = "" if key.collections is None else f"  only {', '.join(key.collections)}"
+        print(f"{key.name:<30} {key.role:<7} made {key.created:%Y-%m-%d}{restriction}")
 
 
-def _write_down(audit: AuditLog, action: str, name: str, **details: str) -> None:
+def _write_down(audit: AuditLog, action: str, name: str, **details: Any) -> None:
     audit.record(action, Change([name], dict(details)), "done", who=f"user {os.getuid()} of the machine")
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import APIRouter, Request, Response
 
 from contracts.health import SENTENCES, LiveBody, ReadyBody, ReadyCode, VersionBody
+from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.roles import Role, requires
 from serving.secrets import without_secrets
 
@@ -43,7 +44,7 @@ def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
         response.status_code = 200 if body.ready else 503
         return body
 
-    @router.get("/version", summary="What is running?")
+    @router.get("/version", summary="What is running?", dependencies=[OPEN_TO_RESTRICTED])
     @requires(Role.MATCH)
     async def show_version() -> VersionBody:
         return await version_probe()

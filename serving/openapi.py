@@ -174,7 +174,7 @@ def _self_contained(model: type[BaseModel]) -> dict[str, Any]:
 _MEANINGS = {
     400: "The photo cannot be read.",
     401: "This needs a key, and the request has none or an unknown one.",
-    403: "The key's role does not allow this, or a web page of another site sent it.",
+    403: "The key's role or its collections do not allow this, or a web page of another site sent it.",
     404: "No such thing.",
     408: "The upload was too slow.",
     409: "The gallery's state does not allow it.",

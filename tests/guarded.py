@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from in_process import AppClient
 
 SERVICE_KEY = "a service key for the tests"
@@ -12,9 +13,10 @@ SERVICE_KEY = "a service key for the tests"
 
 @dataclass
 class Guarded:
-    """The product, its keys by role, and its files."""
+    """The product, the retrieval service within it, its keys by role, and its files."""
 
     client: AppClient
+    retrieval: FastAPI
     keys: dict[str, str]
     keys_file: Path
     audit_file: Path

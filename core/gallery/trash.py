@@ -91,10 +91,21 @@ class Trash:
             self._commit(connection, Renamed(name, hidden))
         return deletion
 
-    def page(self, collection: str | None = None, cursor: str | None = None, limit: int = 50) -> DeletionPage:
-        """List deletions, newest first; arguments and errors as ``Gallery.list_images``."""
+    def page(
+        self, collections: Sequence[str] | None = None, cursor: str | None = None, limit: int = 50
+    ) -> DeletionPage:
+        """List deletions, newest first.
+
+        Args:
+            collections: only in these; None for all.
+            cursor: ``next_cursor`` of the page before; None for the first.
+            limit: at most so many, [1, 1000].
+
+        Raises:
+            InvalidRequest: bad cursor or limit.
+        """
         with self._database.reading() as connection:
-            return trash.page(connection, collection, cursor, limit)
+            return trash.page(connection, collections, cursor, limit)
 
     def find(self, deletion_id: str) -> Deletion:
         """Read one deletion.

@@ -154,7 +154,7 @@ class MatchPipeline:
                 languages=languages,
             )
         except ServiceRefused as exc:
-            if count == 1 or exc.status in {404, 409} or exc.status >= 500:
+            if count == 1 or exc.status in {403, 404, 409} or exc.status >= 500:
                 raise
             raise _naming_the_photo(exc, number) from exc
 

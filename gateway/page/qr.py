@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from contracts.collections import MAX_COLLECTION
 from contracts.images import MAX_PLACE_ID
 from gateway.dependencies import Gateway, get_gateway
+from serving.auth.restriction import get_restriction
 from serving.openapi import error_answers, file_answer
 from serving.path_prefix import link
 from serving.roles import Role, requires
@@ -42,9 +43,12 @@ async def _code(
     request: Request,
     gateway: Annotated[Gateway, Depends(get_gateway)],
     collection: CollectionPath,
+    restriction: Annotated[tuple[str, ...] | None, Depends(get_restriction)],
     place: ExhibitQuery = None,
 ) -> tuple[segno.QRCode, str]:
     """Return the code and its address; it is readable with a quarter of it covered."""
+    if restriction is not None:
+        await gateway.pipeline.retrieval.check_collection(collection)
     page = gateway.settings.public_url or str(request.base_url).rstrip("/") + link("")
     address = visitors_address(f"{page}/", collection, place)
     return segno.make_qr(address, error="q", boost_error=False), address
@@ -63,7 +67,7 @@ def _drawn(code: segno.QRCode, kind: str, **options: object) -> bytes:
     "/{collection:path}/qr.svg",  # a collection's name may hold a slash
     response_class=Response,
     summary="A QR code that opens the page for visitors of a collection, or of a place",
-    responses={**file_answer("image/svg+xml"), **error_answers(404, 422)},
+    responses={**file_answer("image/svg+xml"), **error_answers(404, 422, 503, 504)},
 )
 @requires(Role.MATCH)
 async def get_qr_code(code: Code) -> Response:
@@ -75,7 +79,7 @@ async def get_qr_code(code: Code) -> Response:
     "/{collection:path}/qr.png",
     response_class=Response,
     summary="The same QR code as PNG",
-    responses={**file_answer("image/png"), **error_answers(404, 422)},
+    responses={**file_answer("image/png"), **error_answers(404, 422, 503, 504)},
 )
 @requires(Role.MATCH)
 async def get_qr_code_png(code: Code) -> Response:

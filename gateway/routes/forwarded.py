@@ -98,7 +98,8 @@ ROUTES = (
               body=MoveRequest, most_bytes=_LARGER_BODY, is_repeatable=False),
     Forwarded("GET", "/index/images", "list_images", MANAGE, ImagePageBody, (404, 422, 503),
               "List gallery images",
-              "List images, oldest first, page by page; `q` looks in file names and place names.",
+              "List images, oldest first, page by page; `q` looks in file names and place names. A key that is "
+              "restricted to collections has to name one of them.",
               params=ImageFilter),
     Forwarded("GET", "/index/images/{image_id}", "get_image", MANAGE, ImageBody, (404, 422, 503),
               "One gallery image",
@@ -121,7 +122,7 @@ ROUTES = (
     Forwarded("GET", "/index/places", "list_places", MATCH, PlacePageBody, (404, 422, 503),
               "List places",
               "List places by name, page by page; `q` looks in names and ids. Hidden places are for the role "
-              "`manage`.",
+              "`manage`. A key that is restricted to collections has to name one of them.",
               params=PlaceFilter, leaves_out_hidden=True),
     Forwarded("PUT", "/index/places/audio", "store_audio", MANAGE, PlaceSummaryBody, (404, 408, 413, 415, 422, 503),
               "Store the recording of a place in one language",
@@ -139,7 +140,7 @@ ROUTES = (
               status=204, params=AudioParams),
     Forwarded("GET", "/index/collections", "list_collections", MATCH, CollectionList, (503,),
               "List collections",
-              "List the collections, with how much each holds."),
+              "List the collections, with how much each holds: those for which the key may be used."),
     Forwarded("GET", _COLLECTION + "/health", "get_health", MANAGE, HealthReply, (404, 409, 422, 503),
               "Problems of a collection, and what to photograph next",
               "One picture filed under two places, places that look alike, photos to take again, and advice.\n\nThe "
@@ -238,7 +239,7 @@ ROUTES = (
               status=204),
     Forwarded("GET", "/trash", "list_trash", MANAGE, TrashPage, (422, 503),
               "What can be restored",
-              "Deletions, newest first, and until when they can be undone.",
+              "Deletions, newest first, and until when they can be undone: those in the collections of the key.",
               params=TrashParams),
     Forwarded("POST", "/trash/{deletion_id}/restore", "undo_deletion", MANAGE, RestoreReply, (404, 409, 422, 503),
               "Undo a deletion",
@@ -246,7 +247,8 @@ ROUTES = (
               is_long=True, is_repeatable=False, accepts_key=True),
     Forwarded("DELETE", "/trash", "empty_trash", MANAGE, None, (422, 503),
               "Empty the trash",
-              "Deletes permanently what is in it, or what is in it of one collection.",
+              "Deletes permanently what is in it, or what is in it of one collection; with a restricted key only what "
+              "is in it of the key's collections.",
               status=204, params=EmptyParams, is_long=True),
     Forwarded("DELETE", "/trash/{deletion_id}", "delete_permanently", MANAGE, None, (404, 422, 503),
               "Delete permanently",
@@ -255,7 +257,7 @@ ROUTES = (
     Forwarded("POST", "/collections", "create_collection", MANAGE, CollectionSummaryBody, (409, 422, 503),
               "Create a collection",
               "It has no photo yet. A collection that was not created begins with its first photo and ends with its "
-              "last.",
+              "last. A restricted key creates only collections that it names.",
               status=201, body=NewCollection, is_repeatable=False, accepts_key=True),
     # After the longer paths below /collections, because these paths match them too.
     Forwarded("PATCH", _COLLECTION, "rename_collection", MANAGE, CollectionSummaryBody, (404, 422, 503),

@@ -16,6 +16,7 @@ from contracts.trash import TRASH_ID_PATTERN
 from gateway.routes.forwarded import ROUTES
 from gateway.routes.forwarded_route import Forwarded
 from gateway.routes.forwarding import GatewayDependency, forward
+from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers, file_answer, json_body
 from serving.roles import Role, requires
@@ -26,8 +27,8 @@ _TAGS = {"index": "gallery"}
 
 
 def forwarded_routes(routes: Sequence[Forwarded] = ROUTES) -> APIRouter:
-    """Build the router, in the order of the table."""
-    router = APIRouter(responses=error_answers(401, 403, 429))
+    """Build the router, in the order of the table. The service checks the collections of restricted keys."""
+    router = APIRouter(responses=error_answers(401, 403, 429), dependencies=[OPEN_TO_RESTRICTED])
     for route in routes:
         picture = route.reply if isinstance(route.reply, str) else None
         own_failures = (408, 413, 504) if route.body or route.streamed else (504,)

@@ -13,6 +13,7 @@ from contracts.verification import MOST_PHOTOS
 from gateway.dependencies import Gateway, get_gateway
 from gateway.match.events import EVENT_STREAM, EventStream, Later, Tell, tell_nobody, wants_events
 from gateway.match.languages import preferred_language
+from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.deadlines import RequestTimeout, until_disconnect
 from serving.errors import DeadlinePassed
 from serving.observability import StageTimer
@@ -20,7 +21,7 @@ from serving.openapi import error_answers, form_body
 from serving.roles import Role, requires
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
 
-router = APIRouter(tags=["matching"], responses=error_answers(401, 403, 429))
+router = APIRouter(tags=["matching"], responses=error_answers(401, 403, 429), dependencies=[OPEN_TO_RESTRICTED])
 
 _GRACE_S = 0.5
 """A match that takes a little longer than was expected when it was admitted is not cut short."""

@@ -28,22 +28,26 @@ router = APIRouter(prefix="/session", tags=["session"])
 KeyName = Annotated[str, PathParameter(pattern=KEY_NAME_PATTERN)]
 
 
-@router.get("", summary="The caller's key and role")
+@router.get("", summary="The caller's key, its role and its collections")
 @requires(Role.OPEN)
 async def show_session(request: Request) -> SessionBody:
-    """Return the name and role of the caller; without keys, every caller is an admin."""
+    """Return the name, role and collections of the caller; without keys, every caller is an admin."""
     identity: Identity = request.state.identity
-    return SessionBody(name=None if identity.is_anonymous else identity.name, role=identity.role.word)
+    name = None if identity.is_anonymous else identity.name
+    return SessionBody(name=name, role=identity.role.word, collections=identity.collections)
 
 
-@router.get("/keys", summary="Names and roles of all keys")
+@router.get("/keys", summary="Names, roles and collections of all keys")
 @requires(Role.ADMIN)
 def list_keys(gateway: GatewayDependency) -> KeysBody:
-    """List names and roles of the keys. The keys themselves are not stored."""
+    """List names, roles and collections of the keys. The keys themselves are not stored."""
     path = gateway.settings.keys_file
     if path is None:
         return KeysBody(guarded=False)
-    keys = [KeyBody(name=key.name, role=key.role, created=key.created.isoformat()) for key in read_keys(path).keys]
+    keys = [
+        KeyBody(name=key.name, role=key.role, collections=key.collections, created=key.created.isoformat())
+        for key in read_keys(path).keys
+    ]
     return KeysBody(guarded=True, keys=keys)
 
 
@@ -51,10 +55,11 @@ def list_keys(gateway: GatewayDependency) -> KeysBody:
 @requires(Role.ADMIN)
 def create_key(new: NewKey, response: Response, gateway: GatewayDependency) -> CreatedKey:
     """Create a key and return it. It is not stored, so this is the only time that it is shown."""
-    with AuditLog(gateway.settings.audit_file).change("key.create", new.name, role=new.role):
-        key = keys_file.create_key(_path_of(gateway), new.name, new.role)
+    restriction = {"collections": new.collections} if new.collections else {}
+    with AuditLog(gateway.settings.audit_file).change("key.create", new.name, role=new.role, **restriction):
+        key = keys_file.create_key(_path_of(gateway), new.name, new.role, new.collections)
     response.headers["Cache-Control"] = "no-store"
-    return CreatedKey(name=new.name, role=new.role, key=key)
+    return CreatedKey(name=new.name, role=new.role, collections=new.collections, key=key)
 
 
 @router.delete(

@@ -6,6 +6,7 @@ app                    the application
 service                the running service: its parts, how they start, and operations that need several of them
 engine                 photos to candidates
 dependencies           the parts that routes use
+allowed                the collections that a caller may use
 settings               its settings
 routes/                its routes
 repeated_writes        writes with an Idempotency-Key, done once

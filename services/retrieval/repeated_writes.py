@@ -48,8 +48,9 @@ class RepeatedWrites:
             AlreadyRunning: the write is being done.
             GalleryUnavailable: the key cannot be checked; nothing was done.
         """
-        caller, key, owner = current_identity().name, request.headers[KEY_HEADER], uuid4().hex
-        name = _hash_of(caller, key)
+        caller, key, owner = current_identity(), request.headers[KEY_HEADER], uuid4().hex
+        # A new API key may have the name of a revoked one, and other collections.
+        name = _hash_of(caller.name, *(caller.collections or ()), key)
         asked = _hash_of(request.method, request.url.path, request.url.query, body)
         known = await self._workers.run(self._replies.begin, name, asked, owner, time.time())
         if known is not None:

@@ -27,6 +27,7 @@ from core.results import Correspondences, Verdict
 from core.verifiers.base import photo_side
 from services.verifier.engine import Verified, VerifierEngine
 from services.verifier.settings import VerifierSettings
+from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.deadlines import RequestTimeout, until_disconnect
 from serving.errors import InvalidUpload
 from serving.loading import Loading
@@ -34,7 +35,8 @@ from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
 
-router = APIRouter(tags=["verification"])
+# The candidates come from the retrieval service, which has checked the collections of a restricted key.
+router = APIRouter(tags=["verification"], dependencies=[OPEN_TO_RESTRICTED])
 
 # Packed local features of a query: a handful of views of some 70 KB each.
 _MAX_FEATURES_BYTES = 8 * 1024 * 1024

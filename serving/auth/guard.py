@@ -16,6 +16,7 @@ from contracts.errors import ErrorCode
 from serving.auth.browsers import is_addressed, is_cross_site
 from serving.auth.identity import Authenticator, Identity, enter_identity, leave_identity
 from serving.auth.limits import Allowance, RequestLimits
+from serving.auth.restriction import heeds_restriction, refusal
 from serving.errors import CHALLENGE, Forbidden, RateLimited, Unauthorized, error_response
 from serving.roles import Role, required_role
 
@@ -98,7 +99,7 @@ async def authorize(request: Request) -> None:
 
     Raises:
         Unauthorized: the route needs a key, and no known key was sent.
-        Forbidden: the key may not do this.
+        Forbidden: the key may not do this, or is restricted to some collections and the route heeds no restriction.
         RateLimited: the caller sends too many requests.
     """
     identity: Identity = request.state.identity
@@ -115,6 +116,8 @@ async def authorize(request: Request) -> None:
         raise Unauthorized(_why(identity, role))
     if identity.role < role:
         raise Forbidden(f"the key {identity.name} has the role {identity.role.word}; this needs {role.word}")
+    if identity.collections is not None and not heeds_restriction(request.scope["route"]):
+        raise refusal(identity.collections)
 
 
 def _refuse_too_many(allowance: Allowance | None) -> None:

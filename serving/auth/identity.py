@@ -1,6 +1,7 @@
 """The identity of a caller, in this process and passed on to the next."""
 
 import hmac
+import json
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from hashlib import sha256
 from ipaddress import ip_address
 from typing import Protocol
 
+from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
@@ -16,6 +18,10 @@ from serving.roles import Role
 
 IDENTITY_HEADER = "X-Asked-By"
 """Header with the name and address of the gateway's caller; trusted only together with the service key."""
+
+RESTRICTION_HEADER = "X-Only-Collections"
+"""Header with the collections to which the caller's key is restricted, as JSON. It can only take rights away, so it is
+read from every caller."""
 
 UNKNOWN_ADDRESS = "-"
 
@@ -29,12 +35,14 @@ class Identity:
         address: of the caller; ``-`` if unknown.
         role: what the caller may do.
         refused: why the key that was sent is invalid; None if it is valid, or none was sent.
+        collections: to which the key is restricted; None for all.
     """
 
     name: str
     address: str
     role: Role
     refused: str | None = None
+    collections: tuple[str, ...] | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -53,8 +61,8 @@ class Everybody:
     """Every caller may do everything: the process listens on loopback, or its network is trusted."""
 
     def identify(self, request: HTTPConnection) -> Identity:
-        """Return an anonymous caller with all rights."""
-        return Identity(ANONYMOUS, address_of(request), Role.ADMIN)
+        """Return an anonymous caller with all rights, within the restriction that a gateway passes on."""
+        return Identity(ANONYMOUS, address_of(request), Role.ADMIN, collections=_restriction_in(request.headers))
 
 
 class ServiceKeyHolders:
@@ -72,8 +80,11 @@ class ServiceKeyHolders:
         if not hmac.compare_digest(sha256(token.encode()).digest(), self._digest):
             return Identity(ANONYMOUS, address, Role.OPEN, refused="this is not the service key")
         name, _, origin = request.headers.get(IDENTITY_HEADER, "").partition(" ")
-        return Identity(name or "service", origin or address, Role.ADMIN)
+        restriction = _restriction_in(request.headers)
+        return Identity(name or "service", origin or address, Role.ADMIN, collections=restriction)
 
+
+_NAMES = TypeAdapter(tuple[str, ...])
 
 _current: ContextVar[Identity | None] = ContextVar("identity", default=None)
 
@@ -96,7 +107,21 @@ def leave_identity(token: Token[Identity | None]) -> None:
 def identity_headers() -> Mapping[str, str]:
     """Return the headers that pass the identity to the next process."""
     identity = current_identity()
-    return {IDENTITY_HEADER: f"{identity.name} {identity.address}"}
+    headers = {IDENTITY_HEADER: f"{identity.name} {identity.address}"}
+    if identity.collections is not None:
+        headers[RESTRICTION_HEADER] = json.dumps(identity.collections)
+    return headers
+
+
+def _restriction_in(headers: Headers) -> tuple[str, ...] | None:
+    """Read the restriction that another process passes on; one that cannot be read leaves no collection."""
+    sent = headers.get(RESTRICTION_HEADER)
+    if sent is None:
+        return None
+    try:
+        return _NAMES.validate_json(sent)
+    except ValidationError:
+        return ()
 
 
 def bearer_token(headers: Headers) -> str | None:

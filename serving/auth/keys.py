@@ -10,16 +10,16 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
-from contracts.session import KEY_NAME_PATTERN
+from contracts.session import KEY_NAME_PATTERN, MOST_COLLECTIONS, KeyCollections
 from serving.roles import Role
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,14 @@ class ApiKey(BaseModel):
     role: Literal["match", "manage", "admin"]
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of the key's characters, hex")
     created: datetime
+    collections: KeyCollections = Field(default=None, description="to which it is restricted; None: all")
+
+    @field_validator("collections")
+    @classmethod
+    def _refuse_restricted_admin(cls, collections: KeyCollections, info: ValidationInfo) -> KeyCollections:
+        if collections is not None and info.data.get("role") == "admin":
+            raise ValueError("a key with the role admin cannot be restricted to collections")
+        return collections
 
     @field_validator("name")
     @classmethod
@@ -115,8 +123,14 @@ def read_keys(path: Path) -> KeyList:
         raise KeysError(f"the keys file {path} is damaged: {where + ': ' if where else ''}{first['msg']}") from exc
 
 
-def create_key(path: Path, name: str, role: str) -> str:
+def create_key(path: Path, name: str, role: str, collections: Sequence[str] | None = None) -> str:
     """Add a key to the file, which is created if it is missing.
+
+    Args:
+        path: of the file.
+        name: of the key.
+        role: ``match``, ``manage`` or ``admin``.
+        collections: to which the key is restricted; None for all.
 
     Returns:
         The key. It cannot be read again later.
@@ -125,7 +139,13 @@ def create_key(path: Path, name: str, role: str) -> str:
         KeysError: the name is taken or invalid, or the file cannot be written.
     """
     token = PREFIX + secrets.token_urlsafe(32)
-    entry = {"name": name, "role": role, "sha256": digest_of(token), "created": datetime.now(UTC)}
+    entry = {
+        "name": name,
+        "role": role,
+        "sha256": digest_of(token),
+        "created": datetime.now(UTC),
+        "collections": None if collections is None else tuple(collections),
+    }
 
     def add(known: KeyList) -> KeyList:
         if any(key.name == name for key in known.keys):
@@ -134,7 +154,10 @@ def create_key(path: Path, name: str, role: str) -> str:
             return KeyList(keys=(*known.keys, ApiKey.model_validate(entry)))
         except ValidationError as exc:
             first = exc.errors(include_url=False)[0]
-            accepted = "letters, digits and . _ -, 64 at most; match, manage or admin"
+            accepted = (
+                "a name of letters, digits and . _ -, 64 at most; match, manage or admin; "
+                f"1 to {MOST_COLLECTIONS} collections for match and manage"
+            )
             raise KeyRefused(f"{first['loc'][0]}: {first['msg']} (accepted: {accepted})") from exc
 
     _change(path, add)
@@ -214,7 +237,8 @@ def _change(path: Path, change: Callable[[KeyList], KeyList]) -> None:
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # readable by its owner alone
             try:
                 with os.fdopen(handle, "w") as file:
-                    file.write(changed.model_dump_json(indent=2) + "\n")
+                    # An earlier version can read the file as long as no key in it is restricted.
+                    file.write(changed.model_dump_json(indent=2, exclude_none=True) + "\n")
                     file.flush()
                     os.fsync(file.fileno())
                 Path(temporary).replace(path)

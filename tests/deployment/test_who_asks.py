@@ -7,14 +7,14 @@ def test_what_strangers_say_of_themselves_is_not_believed(balancer):
     """Address and identity come from the balancer; host and request id pass."""
     said = {
         "X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "https", "X-Asked-By": "admin", "Host": "guide.example.org",
-        "X-Request-ID": "abc",
+        "X-Request-ID": "abc", "X-Only-Collections": '["east"]',
     }  # fmt: skip
     with balancer.client(8080) as client:
         client.get("/health/live", headers=said)
 
     (headers,) = [headers for replica in balancer.replicas.values() for _, _, headers in replica.heard]
     assert (headers["X-Forwarded-For"], headers["X-Forwarded-Proto"]) == ("127.0.0.1", "http")
-    assert "X-Asked-By" not in headers
+    assert not {"X-Asked-By", "X-Only-Collections"} & headers.keys()
     assert (headers["Host"], headers["X-Request-ID"]) == ("guide.example.org", "abc")
 
 

@@ -61,13 +61,12 @@ def find(connection: Connection, deletion_id: str) -> Deletion:
     return _to_deletion(row)
 
 
-def page(connection: Connection, collection: str | None, cursor: str | None, limit: int) -> DeletionPage:
+def page(connection: Connection, collections: Sequence[str] | None, cursor: str | None, limit: int) -> DeletionPage:
     """Read a page of deletions, newest first."""
-    conditions, values = ["TRUE"], list[Any]()
-    if collection is not None:
-        conditions.append("collection = ?")
-        values.append(collection)
-    where = " AND ".join(conditions)
+    where, values = "TRUE", list[Any]()
+    if collections is not None:
+        where = " OR ".join(["FALSE", *("collection = ?" for _ in collections)])
+        where, values = f"({where})", list(collections)
     total = connection.execute(f"SELECT count(*) FROM deletions WHERE {where}", values).fetchone()[0]
     if cursor is not None:
         where += " AND (deleted_at, deletion_id) < (?, ?)"

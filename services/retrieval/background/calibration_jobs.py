@@ -16,6 +16,7 @@ from services.retrieval.background.calibration_run import CalibrationRun
 from services.retrieval.background.calibrations import Calibrations
 from services.retrieval.background.jobs import BackgroundJobs
 from serving.audit import AuditLog
+from serving.auth.identity import current_identity
 from serving.errors import AlreadyRunning, ServingError
 from serving.observability import current_request_id
 
@@ -71,11 +72,8 @@ class CalibrationJobs:
         if running is not None:
             if (running.name, running.owner) == (name, owner):
                 return _show(running)
-            shown = _show(running)
             raise AlreadyRunning(
-                f"collection {running.name.partition(' ')[2][:100]!r} is being calibrated: "
-                f"{shown.done} of {shown.total} photos; one at a time",
-                accepted="when it has ended, or was cancelled: DELETE",
+                f"{_described(running, name)}; one at a time", accepted="when it has ended, or was cancelled: DELETE"
             )
         task = asyncio.create_task(self._jobs.run(name, owner, making.work, making.body))
         self._running[collection] = task
@@ -175,6 +173,16 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 def _name(collection: str) -> str:
     return f"calibration {collection}"
+
+
+def _described(running: Job, wanted: str) -> str:
+    """Describe a calibration in the way of ``wanted``; a key that is restricted to collections learns no other."""
+    if running.name != wanted and current_identity().collections is not None:
+        return "another collection is being calibrated"
+    shown = _show(running)
+    return (
+        f"collection {running.name.partition(' ')[2][:100]!r} is being calibrated: {shown.done} of {shown.total} photos"
+    )
 
 
 def _show(job: Job) -> CalibrationJob:

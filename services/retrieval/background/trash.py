@@ -79,7 +79,7 @@ class Trash:
         """
         deletion = None
         if permanently or not self.days:
-            earlier = await self._workers.run(self._gallery.trash.page, name, limit=1000)
+            earlier = await self._workers.run(self._gallery.trash.page, [name], limit=1000)
             count = await self._slow_workers.run(self._gallery.delete_collection, name)
             await self._usage.forget_collection(name)
             await self._forget_matches([emptied.deletion_id for emptied in earlier.deletions])
@@ -89,9 +89,9 @@ class Trash:
             await self._usage.rename_collection(name, trash_collection(deletion.deletion_id))
         return count, deletion
 
-    async def list(self, collection: str | None, cursor: str | None, limit: int) -> DeletionPage:
+    async def list(self, collections: Sequence[str] | None, cursor: str | None, limit: int) -> DeletionPage:
         """List the deletions that can be undone, newest first; see ``core.gallery.trash.Trash``."""
-        return await self._workers.run(self._gallery.trash.page, collection, cursor, limit)
+        return await self._workers.run(self._gallery.trash.page, collections, cursor, limit)
 
     async def restore(self, deletion_id: str) -> tuple[str, int]:
         """Undo a deletion.

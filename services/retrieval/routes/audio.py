@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from contracts.audio import AudioParams, HeardParams
 from contracts.images import PlaceSummaryBody
 from core.gallery.tags import place_tag
+from services.retrieval.allowed import Allowed
 from services.retrieval.dependencies import Audit, Service, Settings
 from services.retrieval.replies.editing import entity_tag
 from services.retrieval.replies.gallery import place_summary
@@ -16,7 +17,13 @@ from serving.uploads import read_body
 
 router = APIRouter(prefix="/index/places/audio", tags=["gallery"])
 
-Wanted = Annotated[AudioParams, Query()]
+
+async def _wanted(params: Annotated[AudioParams, Query()], allowed: Allowed) -> AudioParams:
+    await allowed.check(params.collection)
+    return params
+
+
+Wanted = Annotated[AudioParams, Depends(_wanted)]
 
 
 @router.put(
@@ -46,8 +53,11 @@ async def store_audio(
     summary="The recording of a place in one language",
     responses={**file_answer("audio/*"), **error_answers(404, 422, 503)},
 )
-async def get_audio(request: Request, service: Service, wanted: Annotated[HeardParams, Query()]) -> Response:
+async def get_audio(
+    request: Request, service: Service, wanted: Annotated[HeardParams, Query()], allowed: Allowed
+) -> Response:
     """Return the recording, or the part of it that Range names."""
+    await allowed.check(wanted.collection)
     recording, file = await service.workers.run(open_recording, service.gallery, wanted)
     # Another recording may take its place under the same address.
     return media_answer(request, file, recording.media_type, etag=recording.content_hash, cache="private, no-cache")

@@ -1,16 +1,14 @@
 """The ``/collections`` routes: health, matches, statistics, drift, calibration, branding, places, collections."""
 
-from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from contracts.branding import BrandingBody, BrandingChange
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
-    MAX_COLLECTION,
     CollectionChange,
     DriftReply,
     HealthParams,
@@ -19,12 +17,13 @@ from contracts.collections import (
     MatchParams,
     NewCollection,
 )
-from contracts.images import MAX_PLACE_ID, CollectionSummaryBody, PlaceChange, PlaceParams, PlaceSummaryBody
+from contracts.images import CollectionSummaryBody, PlaceChange, PlaceParams, PlaceSummaryBody
 from contracts.statistics import StatisticsParams, StatisticsPeriod, StatisticsReply, StatisticsTableParams
 from contracts.trash import DeleteParams
-from core.errors import UnknownCollection, UnknownImage, UnknownPlace
+from core.errors import UnknownImage
 from core.gallery.tags import place_tag
 from core.journal.statistics import PlaceCount, Statistics, read_time_zone
+from services.retrieval.allowed import Allowed, Collection, PlaceAddress
 from services.retrieval.dependencies import Audit, Service
 from services.retrieval.repeated_writes import JsonRoute
 from services.retrieval.replies.branding import branding_body, branding_change, logo_version
@@ -39,24 +38,6 @@ from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers, file_answer
 
 router = APIRouter(prefix="/collections", tags=["collections"], route_class=JsonRoute)
-
-# A collection's name and a place's id may hold a slash.
-Collection = Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)]
-PlaceId = Annotated[str, Path(min_length=1, max_length=MAX_PLACE_ID)]
-
-
-async def _place_address(collection: Collection, place: PlaceId, service: Service) -> tuple[str, str]:
-    """Find where a path parts: a place's id may hold "/places/" too, and so may a collection of an earlier version."""
-    parts = f"{collection}/places/{place}".split("/places/")
-    for number in range(1, len(parts) - 1):
-        address = "/places/".join(parts[:number]), "/places/".join(parts[number:])
-        with suppress(UnknownCollection, UnknownPlace):
-            await service.workers.run(service.gallery.place, *address)
-            return address
-    return collection, place
-
-
-PlaceAddress = Annotated[tuple[str, str], Depends(_place_address)]
 
 
 @router.get(
@@ -273,8 +254,11 @@ async def delete_place(
     responses=error_answers(409, 422, 503),
     dependencies=[Depends(accept_idempotency_key)],
 )
-async def create_collection(new: NewCollection, service: Service, audit: Audit) -> CollectionSummaryBody:
+async def create_collection(
+    new: NewCollection, service: Service, audit: Audit, allowed: Allowed
+) -> CollectionSummaryBody:
     """Create a collection without photos."""
+    await allowed.check_name(new.name)
     with audit.change("collection.create", collection=new.name):
         created = await service.workers.run(service.gallery.create_collection, new.name, new.language or "")
     return collection_body(created)
@@ -283,9 +267,11 @@ async def create_collection(new: NewCollection, service: Service, audit: Audit) 
 # Last: these paths match those above as well.
 @router.patch("/{collection:path}", summary="Change a collection", responses=error_answers(404, 422, 503))
 async def change_collection(
-    collection: Collection, change: CollectionChange, service: Service, audit: Audit
+    collection: Collection, change: CollectionChange, service: Service, audit: Audit, allowed: Allowed
 ) -> CollectionSummaryBody:
     """Rename the collection with all that belongs to it, and set the language of its texts."""
+    if change.name is not None:
+        await allowed.check_name(change.name)
     language = (change.language or "") if "language" in change.model_fields_set else None
     action = "collection.rename" if change.name else "collection.edit"
     with audit.change(action, collection=collection, **change.model_dump(exclude_unset=True)):

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from contracts.feedback import FeedbackReply, FeedbackRequest, MatchRecords, RecordReply
 from core.errors import InvalidRequest
+from services.retrieval.allowed import Allowed
 from services.retrieval.dependencies import Service
 from services.retrieval.replies.collections import match_record
 from serving.openapi import error_answers
@@ -12,8 +13,9 @@ router = APIRouter(tags=["feedback"])
 
 
 @router.post("/feedback", summary="Report whether an answer was right", responses=error_answers(404, 422, 503))
-async def give_feedback(feedback: FeedbackRequest, service: Service) -> FeedbackReply:
+async def give_feedback(feedback: FeedbackRequest, service: Service, allowed: Allowed) -> FeedbackReply:
     """Store the feedback; it replaces earlier feedback on the same match."""
+    await allowed.check_match(feedback.request_id)
     await service.usage.await_match(feedback.request_id)
     if feedback.place_id is not None:
         collection = (await service.usage.find(feedback.request_id)).match.collection

@@ -2,11 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from contracts.collections import MAX_COLLECTION
 from contracts.inbox import (
-    MAX_ENTRY,
     InboxDecision,
     InboxOutcome,
     InboxPage,
@@ -15,20 +13,25 @@ from contracts.inbox import (
     InboxReceipt,
     InboxTerms,
 )
+from services.retrieval.allowed import Allowed, Collection, EntryId
 from services.retrieval.dependencies import Audit, Service, Settings
 from services.retrieval.repeated_writes import JsonRoute
 from services.retrieval.replies.collections import inbox_page, inbox_receipt
 from services.retrieval.replies.gallery import image_body
+from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import PHOTO_BODY, error_answers, file_answer
 from serving.uploads import read_body
 
 router = APIRouter(tags=["inbox"], route_class=JsonRoute)
 
-EntryId = Annotated[int, Path(ge=1, le=MAX_ENTRY)]
 
-
-@router.get("/inbox", summary="Are photos taken, and for how long?", responses=error_answers(503))
+@router.get(
+    "/inbox",
+    summary="Are photos taken, and for how long?",
+    responses=error_answers(503),
+    dependencies=[OPEN_TO_RESTRICTED],
+)
 async def get_inbox_terms(service: Service) -> InboxTerms:
     """Return the terms on which a visitor may send a photo."""
     return InboxTerms(days=service.inbox.days)
@@ -43,9 +46,14 @@ async def get_inbox_terms(service: Service) -> InboxTerms:
     openapi_extra=PHOTO_BODY,
 )
 async def send_photo(
-    request: Request, service: Service, settings: Settings, params: Annotated[InboxPhotoParams, Query()]
+    request: Request,
+    service: Service,
+    settings: Settings,
+    params: Annotated[InboxPhotoParams, Query()],
+    allowed: Allowed,
 ) -> InboxReceipt:
     """Keep the photo for a curator, without its metadata."""
+    await allowed.check_match(params.request_id)
     with service.body_slots.admit() as incoming:
         photo = await read_body(request, incoming, settings.max_photo_bytes)
     return inbox_receipt(await service.inbox.keep(params.request_id, photo))
@@ -57,8 +65,9 @@ async def send_photo(
     summary="Withdraw the consent and delete the photos of an answer",
     responses=error_answers(404, 422, 503),
 )
-async def withdraw_photos(service: Service, params: Annotated[InboxPhotoParams, Query()]) -> None:
+async def withdraw_photos(service: Service, params: Annotated[InboxPhotoParams, Query()], allowed: Allowed) -> None:
     """Delete all photos that were sent for this answer."""
+    await allowed.check_match(params.request_id)
     await service.inbox.withdraw(params.request_id)
 
 
@@ -68,7 +77,7 @@ async def withdraw_photos(service: Service, params: Annotated[InboxPhotoParams, 
     responses=error_answers(404, 422, 503),
 )
 async def list_inbox(
-    collection: Annotated[str, Path(min_length=1, max_length=MAX_COLLECTION)],
+    collection: Collection,
     service: Service,
     params: Annotated[InboxParams, Query()],
 ) -> InboxPage:

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse
 
 from contracts.images import (
-    IMAGE_ID_PATTERN,
     AddFields,
     AddReply,
     CollectionList,
@@ -30,6 +28,7 @@ from core.building.export import export_manifest
 from core.building.manifests import MANIFEST, manifest_template
 from core.gallery import Gallery
 from core.gallery.tags import image_tag
+from services.retrieval.allowed import Allowed, ImageId
 from services.retrieval.dependencies import Audit, Service, Settings
 from services.retrieval.repeated_writes import hash_form
 from services.retrieval.replies.editing import Expected, deletion_answer, entity_tag, read_tags
@@ -47,6 +46,7 @@ from services.retrieval.replies.plans import answer_plan
 from services.retrieval.uploads.corrections import correct_texts
 from services.retrieval.uploads.forms import read_upload
 from services.retrieval.uploads.quality import find_faults
+from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.idempotency import KEY_HEADER, accept_idempotency_key
 from serving.openapi import error_answers, file_answer, form_body
 from serving.uploads import open_form, parse_fields, uploaded_files
@@ -54,8 +54,6 @@ from serving.uploads import open_form, parse_fields, uploaded_files
 Page = TypeVar("Page")
 
 router = APIRouter(prefix="/index", tags=["gallery"])
-
-ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
 
 
 @router.post(
@@ -67,7 +65,9 @@ ImageId = Annotated[str, PathParameter(pattern=IMAGE_ID_PATTERN)]
     dependencies=[Depends(accept_idempotency_key)],
     openapi_extra=form_body(AddFields, file="Photos, or ZIP archives of photos; `files` works as well.", several=True),
 )
-async def add_images(request: Request, service: Service, settings: Settings, audit: Audit) -> AddReply | Response:
+async def add_images(
+    request: Request, service: Service, settings: Settings, audit: Audit, allowed: Allowed
+) -> AddReply | Response:
     """Read the form and add its photos."""
 
     async def add() -> AddReply:
@@ -96,6 +96,7 @@ async def add_images(request: Request, service: Service, settings: Settings, aud
             request, incoming, max_bytes=settings.max_upload_bytes, max_files=settings.max_upload_files
         ) as form:
             fields = parse_fields(AddFields, form, files=frozenset({"file", "files"}))
+            await allowed.check_name(fields.collection)
             files = uploaded_files(form, "file", "files")
             if not request.headers.get(KEY_HEADER):
                 return await add()
@@ -109,13 +110,19 @@ async def add_images(request: Request, service: Service, settings: Settings, aud
     summary="Which of these photos does the collection have?",
     responses=error_answers(422, 503),
 )
-async def tell_known(question: KnownQuestion, service: Service) -> KnownReply:
+async def tell_known(question: KnownQuestion, service: Service, allowed: Allowed) -> KnownReply:
     """Find the photos by their SHA-256."""
+    await allowed.check_name(question.collection)
     places = await service.workers.run(_known, service.gallery, question)
     return KnownReply(known=list(places), places=places if question.places else None)
 
 
-@router.post("/plan", summary="What would an upload become?", responses=error_answers(422, 503))
+@router.post(
+    "/plan",
+    summary="What would an upload become?",
+    responses=error_answers(422, 503),
+    dependencies=[OPEN_TO_RESTRICTED],
+)
 async def plan_upload(question: PlanQuestion, service: Service, settings: Settings) -> PlanReply:
     """Plan the upload by its file names."""
     return await service.workers.run(answer_plan, question, settings.max_archive_entries)
@@ -126,6 +133,7 @@ async def plan_upload(question: PlanQuestion, service: Service, settings: Settin
     response_class=Response,
     summary="A manifest to fill in",
     responses={**file_answer("text/csv"), **error_answers(422, 503)},
+    dependencies=[OPEN_TO_RESTRICTED],
 )
 async def get_manifest_template(params: Annotated[TemplateParams, Query()]) -> Response:
     """Return a CSV file with headers and one row."""
@@ -138,16 +146,18 @@ async def get_manifest_template(params: Annotated[TemplateParams, Query()]) -> R
     summary="The places of a collection as a manifest",
     responses={**file_answer("text/csv"), **error_answers(404, 422, 503)},
 )
-async def get_manifest(params: Annotated[ManifestParams, Query()], service: Service) -> Response:
+async def get_manifest(params: Annotated[ManifestParams, Query()], service: Service, allowed: Allowed) -> Response:
     """Return a CSV file with one row per place."""
+    await allowed.check(params.collection)
     return _manifest_answer(
         await service.workers.run(export_manifest, service.gallery, params.collection, params.language)
     )
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
-async def list_images(service: Service, wanted: Annotated[ImageFilter, Query()]) -> ImagePageBody:
+async def list_images(service: Service, wanted: Annotated[ImageFilter, Query()], allowed: Allowed) -> ImagePageBody:
     """Return one page, oldest first."""
+    await allowed.check(wanted.collection)
     page = await _list(
         service,
         service.gallery.list_images,
@@ -221,8 +231,9 @@ async def delete_image(
 
 
 @router.post("/images/move", summary="Let photos show another place", responses=error_answers(404, 422, 503))
-async def move_images(wanted: MoveRequest, service: Service, audit: Audit) -> MoveReply:
+async def move_images(wanted: MoveRequest, service: Service, audit: Audit, allowed: Allowed) -> MoveReply:
     """Move images, and all images of places."""
+    await allowed.check(wanted.collection)
     with audit.change("image.move", *wanted.images, **wanted.model_dump(exclude={"images"})) as change:
         place, moved = await service.workers.run(
             service.gallery.move_images,
@@ -236,8 +247,9 @@ async def move_images(wanted: MoveRequest, service: Service, audit: Audit) -> Mo
 
 
 @router.get("/places", summary="List places", responses=error_answers(404, 422, 503))
-async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()]) -> PlacePageBody:
+async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()], allowed: Allowed) -> PlacePageBody:
     """Return one page, sorted by name."""
+    await allowed.check(wanted.collection)
     page = await _list(
         service,
         service.gallery.places,
@@ -251,9 +263,9 @@ async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()])
 
 
 @router.get("/collections", summary="List collections", responses=error_answers(503))
-async def list_collections(service: Service) -> CollectionList:
-    """Return all collections."""
-    return collection_list(await service.workers.run(service.gallery.collections))
+async def list_collections(service: Service, allowed: Allowed) -> CollectionList:
+    """Return all collections for which the key may be used."""
+    return collection_list(allowed.among(await service.workers.run(service.gallery.collections)))
 
 
 def _manifest_answer(content: bytes) -> Response:

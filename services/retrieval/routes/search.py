@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from contracts.retrieval import RetrievalDecision, RetrievedCandidate, SearchParams, SearchReply
 from core.decision.answer import decide_by_retrieval
+from services.retrieval.allowed import Allowed
 from services.retrieval.dependencies import Service, Settings
 from services.retrieval.replies.gallery import candidate_body
 from services.retrieval.replies.texts import AcceptLanguage, reader_of
@@ -31,10 +32,12 @@ async def search(
     service: Service,
     settings: Settings,
     params: Annotated[SearchParams, Query()],
+    allowed: Allowed,
     languages: AcceptLanguage = None,
     timeout_s: RequestTimeout = None,
 ) -> Response:
     """Read the photo and search; the candidates' texts are in the languages that the caller accepts."""
+    await allowed.check(params.collection)
     with service.body_slots.admit() as incoming:
         photo = await read_body(request, incoming, settings.max_photo_bytes)
     timer = StageTimer()

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 
-from contracts.trash import TRASH_ID_PATTERN, EmptyParams, RestoreReply, TrashPage, TrashParams
+from contracts.trash import EmptyParams, RestoreReply, TrashPage, TrashParams
+from services.retrieval.allowed import Allowed, DeletionId
 from services.retrieval.dependencies import Audit, Service
 from services.retrieval.repeated_writes import JsonRoute
 from services.retrieval.replies.gallery import trash_page
@@ -13,13 +14,11 @@ from serving.openapi import error_answers
 
 router = APIRouter(prefix="/trash", tags=["trash"], route_class=JsonRoute)
 
-DeletionId = Annotated[str, Path(pattern=TRASH_ID_PATTERN)]
-
 
 @router.get("", summary="What can be restored", responses=error_answers(422, 503))
-async def list_trash(service: Service, params: Annotated[TrashParams, Query()]) -> TrashPage:
+async def list_trash(service: Service, params: Annotated[TrashParams, Query()], allowed: Allowed) -> TrashPage:
     """Return one page, newest first."""
-    page = await service.trash.list(params.collection, params.cursor, params.limit)
+    page = await service.trash.list(await allowed.those_of(params.collection), params.cursor, params.limit)
     return trash_page(page, service.trash.days)
 
 
@@ -38,10 +37,14 @@ async def undo_deletion(deletion_id: DeletionId, service: Service, audit: Audit)
 
 
 @router.delete("", status_code=204, summary="Empty the trash", responses=error_answers(422, 503))
-async def empty_trash(service: Service, audit: Audit, params: Annotated[EmptyParams, Query()]) -> None:
+async def empty_trash(
+    service: Service, audit: Audit, params: Annotated[EmptyParams, Query()], allowed: Allowed
+) -> None:
     """Delete all entries permanently, or those of one collection."""
+    collections = await allowed.those_of(params.collection)
     with audit.change("trash.empty", collection=params.collection) as change:
-        change.ids = list(await service.trash.empty(collection=params.collection))
+        for collection in [None] if collections is None else collections:
+            change.ids = [*change.ids, *await service.trash.empty(collection=collection)]
 
 
 @router.delete("/{deletion_id}", status_code=204, summary="Delete permanently", responses=error_answers(404, 422, 503))

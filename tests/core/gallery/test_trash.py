@@ -275,7 +275,7 @@ class TestEmptying:
         assert gallery.trash.empty(collection="b") == [deletions[2].deletion_id]
 
         assert gallery.trash.page().deletions == (deletions[1],)
-        assert gallery.trash.page("b").total == 0
+        assert gallery.trash.page(["b"]).total == 0
         with pytest.raises(UnknownDeletion):
             gallery.trash.empty(deletion_id=deletions[0].deletion_id)
 
@@ -290,6 +290,18 @@ class TestEmptying:
         assert count == 1
         assert gallery.trash.page().total == 0
         assert stored_files(folder) == []
+
+    def test_some_collections_are_listed(self, gallery, new_image):
+        """Page by page, with their total; no collections have no entries."""
+        images = gallery.add([new_image(seed, collection=name) for seed, name in enumerate("abcab", start=1)])
+        deletions = [gallery.trash.put_image(added.image.image_id) for added in images]
+
+        first = gallery.trash.page(["c", "b"], limit=2)
+        second = gallery.trash.page(["c", "b"], cursor=first.next_cursor, limit=2)
+
+        assert (first.total, first.deletions) == (3, (deletions[4], deletions[2]))
+        assert (second.deletions, second.next_cursor) == ((deletions[1],), None)
+        assert gallery.trash.page([]).total == 0
 
     def test_the_trash_is_listed_page_by_page(self, gallery, new_image):
         """Newest first, every entry once."""

@@ -27,26 +27,26 @@ def keys_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(tmp_path: Path, keys_file: Path) -> Iterator[Callable[..., Guarded]]:
-    """Starts the product with keys and further settings of the gateway."""
+    """Starts the product with keys, with a secret of its processes or without, and further settings of the gateway."""
     keys = {role: create_key(keys_file, f"{role}-key", role) for role in ("match", "manage", "admin")}
     started: list[AppClient] = []
 
-    def start(**settings: Any) -> Guarded:
+    def start(*, service_key: str | None = SERVICE_KEY, **settings: Any) -> Guarded:
         folder, audit_file = tmp_path / "gallery", tmp_path / "audit.jsonl"
         retrieval = create_retrieval(
-            RetrievalSettings(data_dir=folder, service_key=SERVICE_KEY, audit_file=audit_file),
+            RetrievalSettings(data_dir=folder, service_key=service_key, audit_file=audit_file, inbox_days=14),
             encoder=ThumbnailEncoder(local_features=True),
         )
         verifier = create_verifier(
-            VerifierSettings(data_dir=folder, service_key=SERVICE_KEY), verifier=ScriptedVerifier({})
+            VerifierSettings(data_dir=folder, service_key=service_key), verifier=ScriptedVerifier({})
         )
-        gateway = GatewaySettings(keys_file=keys_file, service_key=SERVICE_KEY, **settings)
+        gateway = GatewaySettings(keys_file=keys_file, service_key=service_key, **settings)
         client = AppClient(compose(gateway, retrieval=retrieval, verifier=verifier))
         client.__enter__()
         started.append(client)
         for service in (retrieval, verifier):
             client.call(service.state.loading.finished)
-        return Guarded(client, keys, keys_file, audit_file)
+        return Guarded(client, retrieval, keys, keys_file, audit_file)
 
     yield start
     for client in started:

@@ -127,6 +127,26 @@ def test_keys_that_are_made_and_revoked_are_written_down(tmp_path: Path, monkeyp
     assert key not in listed + (tmp_path / "keys.json").read_text() + (tmp_path / "audit.jsonl").read_text()
 
 
+def test_a_key_is_restricted_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The option is repeated for every collection, and the list and the log name them; an admin's key is refused."""
+    monkeypatch.setenv("GATEWAY_KEYS_FILE", str(tmp_path / "keys.json"))
+    monkeypatch.setenv("GATEWAY_AUDIT_FILE", str(tmp_path / "audit.jsonl"))
+    restriction = ["--collection", "east", "--collection", "west wing"]
+
+    assert manage_keys.main(["create", "--name", "boss", "--role", "admin", *restriction]) == 1
+    refused = capsys.readouterr().err
+    assert manage_keys.main(["create", "--name", "desk", "--role", "manage", *restriction]) == 0
+    capsys.readouterr()
+    assert manage_keys.main(["list"]) == 0
+
+    assert "a key with the role admin cannot be restricted to collections" in refused
+    assert capsys.readouterr().out.rstrip().endswith("  only east, west wing")
+    (line,) = lines_of(tmp_path / "audit.jsonl")
+    assert (line["ids"], line["collections"]) == (["desk"], ["east", "west wing"])
+
+
 def test_an_interrupted_change_is_written_as_such(tmp_path: Path):
     """When a change is cut off nobody claims that it was done or that it failed."""
     audit = AuditLog(tmp_path / "audit.jsonl")

@@ -31,7 +31,7 @@ def test_a_key_works_from_its_creation_until_it_is_revoked(start: Callable[..., 
     key = made.json()["key"]
 
     assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
-    assert made.json() == {"name": "desk", "role": "manage", "key": key}
+    assert made.json() == {"name": "desk", "role": "manage", "collections": None, "key": key}
     assert use(guarded, key) == 200
     assert "desk" in names(guarded)
     assert guarded.request("DELETE", "/session/keys/desk", "admin").status_code == 204
@@ -45,6 +45,22 @@ def test_a_key_works_from_its_creation_until_it_is_revoked(start: Callable[..., 
     assert key not in log.read_text() + guarded.keys_file.read_text()
 
 
+def test_a_key_is_created_for_some_collections(start: Callable[..., Guarded], tmp_path: Path):
+    """The list of the keys, the session of the key and the audit log name them."""
+    log = tmp_path / "keys.jsonl"
+    guarded = start(audit_file=log)
+    wanted = {"name": "desk", "role": "manage", "collections": ["east", "馆藏"]}
+
+    made = guarded.request("POST", "/session/keys", "admin", json=wanted).json()
+
+    listed = {key["name"]: key for key in guarded.request("GET", "/session/keys", "admin").json()["keys"]}
+    session = guarded.client.get("/session", headers={"Authorization": f"Bearer {made['key']}"}).json()
+    (line,) = [json.loads(line) for line in log.read_text().splitlines()]
+    named = [found["collections"] for found in (made, listed["desk"], session, line)]
+    assert named == [["east", "馆藏"]] * 4
+    assert listed["manage-key"]["collections"] is None
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "words"),
     [
@@ -52,6 +68,10 @@ def test_a_key_works_from_its_creation_until_it_is_revoked(start: Callable[..., 
         ("POST", "/session/keys", {"name": "a b", "role": "match"}, 422, "name"),
         ("POST", "/session/keys", {"name": "anonymous", "role": "match"}, 409, "choose another name"),
         ("POST", "/session/keys", {"name": "desk", "role": "owner"}, 422, "role"),
+        ("POST", "/session/keys", {"name": "desk", "role": "match", "collections": []}, 422, "collections"),
+        ("POST", "/session/keys", {"name": "desk", "role": "match", "collections": [""]}, 422, "collections"),
+        ("POST", "/session/keys", {"name": "desk", "role": "match", "collections": ["a"] * 21}, 422, "collections"),
+        ("POST", "/session/keys", {"name": "desk", "role": "admin", "collections": ["a"]}, 409, "cannot be restricted"),
         ("DELETE", "/session/keys/nobody", None, 404, "no key is called nobody"),
         ("DELETE", "/session/keys/admin-key", None, 409, "last key with the role admin"),
     ],

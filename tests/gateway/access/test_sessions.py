@@ -30,7 +30,11 @@ def test_the_cookie_stands_for_the_key(guarded: Guarded):
     """Requests with the cookie, previews in a page among them, have the role of the key that was shown."""
     cookie = sign_in(guarded)
 
-    assert guarded.request("GET", "/session", headers=cookie).json() == {"name": "manage-key", "role": "manage"}
+    assert guarded.request("GET", "/session", headers=cookie).json() == {
+        "name": "manage-key",
+        "role": "manage",
+        "collections": None,
+    }
     assert guarded.request("GET", "/index/images", headers=cookie).status_code == 200
     assert guarded.request("GET", "/metrics", headers=cookie).status_code == 403
 
@@ -150,4 +154,4 @@ def test_admins_see_which_keys_there_are(guarded: Guarded):
 
     assert body["guarded"]
     assert [(key["name"], key["role"]) for key in body["keys"]] == [("manage-key", "manage"), ("admin-key", "admin")]
-    assert set(body["keys"][0]) == {"name", "role", "created"}
+    assert set(body["keys"][0]) == {"name", "role", "collections", "created"}

@@ -123,3 +123,35 @@ def test_a_file_that_is_none_is_refused(path: Path, content: bytes, message: str
     with pytest.raises(KeysError, match=message):
         create_key(path, "desk", "match")
     assert path.read_bytes() == content
+
+
+def test_a_key_may_be_restricted_to_collections(path: Path):
+    """Their names are stored in Unicode's composed form, as the gallery stores them."""
+    create_key(path, "desk", "manage", ["east", "Cafe\u0301"])
+
+    (key,) = read_keys(path).keys
+    assert key.collections == ("east", "Caf\u00e9")
+
+
+def test_a_file_of_an_earlier_version_is_read(path: Path):
+    """Its keys are for all collections, and as long as no key is restricted, an earlier version reads the file."""
+    create_key(path, "desk", "match")
+
+    assert "collections" not in path.read_text()
+    assert read_keys(path).keys[0].collections is None
+
+
+@pytest.mark.parametrize(
+    ("role", "collections", "message"),
+    [
+        ("admin", ["east"], "admin cannot be restricted"),
+        ("manage", [], "collections: .* 1 to 20 collections"),
+        ("manage", [f"hall {number}" for number in range(21)], "collections: .* 1 to 20 collections"),
+        ("match", ["x" * 201], "collections: "),
+    ],
+)
+def test_a_restriction_that_cannot_hold_is_refused(path: Path, role: str, collections: list[str], message: str):
+    """An admin can create a key for every collection; a key for no collection could do nothing."""
+    with pytest.raises(KeysError, match=message):
+        create_key(path, "desk", role, collections)
+    assert not path.exists()
