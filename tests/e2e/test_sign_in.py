@@ -10,7 +10,7 @@ import pytest
 from e2e.product import Product, start_product
 from e2e.scenes import PLACES, reference, snapshot
 from e2e.test_page import violations
-from e2e.visitor import DESKTOP, PHONE, Visitor
+from e2e.visitor import DESKTOP, PHONE, SMALL_PHONE, Visitor
 from playwright.sync_api import Browser, expect
 
 from serving.auth.keys import KeysError, create_key, revoke_key
@@ -49,6 +49,16 @@ def curator_key(museum: Product, keys_file: Path) -> Iterator[str]:
     yield create_key(keys_file, "curator", "manage")
     with suppress(KeysError):  # the test has revoked it
         revoke_key(keys_file, "curator")
+
+
+@pytest.fixture
+def annex(museum: Product, keys_file: Path) -> Iterator[str]:
+    """A second collection, without photos."""
+    headers = {"Authorization": f"Bearer {create_key(keys_file, 'builder', 'manage')}"}
+    httpx.post(f"{museum.address}/collections", json={"name": "annex"}, headers=headers).raise_for_status()
+    yield "annex"
+    httpx.delete(f"{museum.address}/collections/annex?permanently=true", headers=headers).raise_for_status()
+    revoke_key(keys_file, "builder")
 
 
 @pytest.fixture
@@ -172,6 +182,13 @@ def test_an_admin_sees_the_keys_and_what_runs(person: Visitor, curator_key: str,
     assert curator_key not in page.content()
 
 
+def sign_in(somebody: Visitor, key: str) -> None:
+    """Sign in without the dialog; the page notices it when it is loaded again."""
+    somebody.page.evaluate(
+        "(key) => fetch('session', { method: 'POST', headers: { Authorization: `Bearer ${key}` } })", key
+    )
+
+
 @pytest.mark.parametrize("how", [{"device": DESKTOP}, {"device": PHONE, "language": "zh-CN"}], ids=["en", "zh"])
 def test_an_admin_creates_and_revokes_keys_in_the_page(
     browser: Browser, museum: Product, keys_file: Path, axe: str, how: dict
@@ -180,9 +197,7 @@ def test_an_admin_creates_and_revokes_keys_in_the_page(
     admin = Visitor(browser, museum.address, **how)
     boss, name = create_key(keys_file, f"boss-{how['device'].width}", "admin"), f"desk-{how['device'].width}"
     admin.go("")
-    admin.page.evaluate(
-        "(key) => fetch('session', { method: 'POST', headers: { Authorization: `Bearer ${key}` } })", boss
-    )
+    sign_in(admin, boss)
     admin.go("#/status")
     admin.page.reload()
     page = admin.page
@@ -209,3 +224,40 @@ def test_an_admin_creates_and_revokes_keys_in_the_page(
     assert admin.complaints == []
     admin.leave()
     revoke_key(keys_file, f"boss-{how['device'].width}")
+
+
+def test_a_key_for_one_collection_shows_no_other(
+    browser: Browser, museum: Product, keys_file: Path, annex: str, axe: str
+) -> None:
+    """An admin chooses the collections of a new key; whoever signs in with it sees those alone and creates no other."""
+    somebody = Visitor(browser, museum.address, device=SMALL_PHONE, language="zh-CN")
+    page = somebody.page
+    somebody.go("")
+    sign_in(somebody, create_key(keys_file, "registrar", "admin"))
+    somebody.go("#/status")
+    page.reload()
+
+    page.get_by_label(re.compile("^给谁使用")).fill("guide")
+    page.get_by_label("权限").select_option("manage")
+    page.get_by_role("checkbox", name="所有图库").uncheck()
+    assert not page.locator("form.creation").evaluate("(form) => form.checkValidity()")
+    page.get_by_role("checkbox", name="museum").check()
+    assert violations(somebody, axe) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE.width
+    page.get_by_role("button", name="创建密钥").click()
+    shown = page.get_by_role("dialog").get_by_role("textbox")
+    expect(shown).to_have_value(re.compile("^sim_"))
+    key = shown.input_value()
+    page.get_by_role("dialog").get_by_role("button", name="关闭").click()
+    expect(page.get_by_role("listitem").filter(has_text="guide")).to_contain_text("仅限 museum")
+
+    sign_in(somebody, key)
+    somebody.go("#/collections")
+    page.reload()
+    expect(page.get_by_role("link", name="museum")).to_be_visible()
+    expect(page.get_by_role("link", name=annex)).to_have_count(0)
+    expect(page.get_by_role("heading", name="新建图库")).to_have_count(0)
+    somebody.go("#/status")
+    expect(page.get_by_text("您的密钥仅可用于 museum。")).to_be_visible()
+    somebody.leave()
+    assert somebody.complaints == []

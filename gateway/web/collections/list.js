@@ -1,6 +1,6 @@
 /** The operator's first page: all collections, and a form for a new one. */
 
-import { collections } from "../page/api.js";
+import { collections, session } from "../page/api.js";
 import { errorNotice, loadingNotice } from "../page/dialogs.js";
 import { h, refill } from "../page/dom.js";
 import { icon } from "../page/icons.js";
@@ -17,12 +17,16 @@ export function collectionsView() {
   const leave = new AbortController();
   const offer = sampleOffer();
   const trash = foldedSection(t("trash.title"), async (section) => (await import("./trash.js")).trashContent(section));
-  const load = () => {
+  const load = async () => {
     offer.refresh();
     if (trash.element.open) trash.reload();
-    return collections().then((list) => refill(root, ...content(list, offer, trash.element)), refuse);
+    try {
+      const list = await collections(); // first, because it may ask for a key
+      refill(root, ...content(list, mayCreate(await session(), list), offer, trash.element));
+    } catch (error) {
+      refill(root, h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
+    }
   };
-  const refuse = (error) => refill(root, h("h1", {}, t("collections.title")), errorNotice(error, { retry: load }));
   document.addEventListener("deletion", load, { signal: leave.signal });
   load();
   const dispose = () => {
@@ -33,17 +37,21 @@ export function collectionsView() {
   return { title: t("collections.title"), element: root, dispose };
 }
 
-function content(list, offer, trash) {
+/** Whether a collection can be created: with a restricted key only one of its own that does not exist. */
+const mayCreate = ({ collections: only }, list) => !only || only.some((name) => list.every(({ id }) => id !== name));
+
+function content(list, isCreating, offer, trash) {
   if (list.length === 0) return [firstSteps(offer), trash];
   return [
     h("h1", {}, t("collections.title")),
     h("p", { class: "lead" }, t("collections.lead")),
-    h(
-      "details",
-      { class: "panel folded" },
-      h("summary", {}, h("h2", {}, t("collections.new"))),
-      h("div", { class: "folded-body" }, creation(), offer.element),
-    ),
+    isCreating &&
+      h(
+        "details",
+        { class: "panel folded" },
+        h("summary", {}, h("h2", {}, t("collections.new"))),
+        h("div", { class: "folded-body" }, creation(), offer.element),
+      ),
     h("ul", { class: "cards wide" }, list.map(collectionCard)),
     trash,
   ];

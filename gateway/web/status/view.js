@@ -42,12 +42,17 @@ export function statusView() {
       const running = await json("version"); // first, because it may ask for a key, with which the other requests return more
       const [ready, who] = await Promise.all([readiness(), session()]);
       const known = who.role === "admin" ? await json("session/keys") : null;
-      if (known?.guarded) await useWords("keys/");
-      const panel = known?.guarded ? (await import("./keys.js")).keysPanel(known.keys, load) : [];
-      content.replaceChildren(...report(ready, running, who), ...keysOf(who, known, panel));
+      content.replaceChildren(...report(ready, running, who), ...keysOf(who, known, await keysContent(who, known)));
     } catch (error) {
       content.replaceChildren(errorNotice(error, { retry: load }));
     }
+  }
+
+  /** For admins the keys, for a restricted key its collections. */
+  async function keysContent(who, known) {
+    if (!known?.guarded && !who.collections) return [];
+    const [keys] = await Promise.all([import("./keys.js"), useWords("keys/")]);
+    return known ? keys.keysPanel(known.keys, load) : [keys.restriction(who.collections)];
   }
 
   /** The caller, sign in and out, and for admins the keys. */

@@ -1,8 +1,13 @@
-/** English for the keys on the status page, which only admins see. Keys are shared with zh.js. */
+/** English for the keys on the status page, for admins and users of restricted keys. Keys are shared with zh.js. */
 export default {
   "keys.name": "Who is it for?",
   "keys.name.help": "Letters, digits and . _ -",
   "keys.role": "Role",
+  "keys.collections": "Collections",
+  "keys.collections.all": "All collections",
+  "keys.collections.none": "Choose at least one collection.",
+  "keys.collections.only": "only for {collections}",
+  "keys.collections.self": "Your key is only for {collections}.",
   "keys.create": "Create a key",
   "keys.revoke": "Revoke",
   "keys.revoke.label": "Revoke the key {name}",

@@ -1,8 +1,13 @@
-/** 状态页上密钥管理的简体中文，仅管理员可见。键与 en.js 相同。 */
+/** 状态页上密钥部分的简体中文，管理员和限定图库的密钥的使用者可见。键与 en.js 相同。 */
 export default {
   "keys.name": "给谁使用？",
   "keys.name.help": "可用字母、数字和 . _ -",
   "keys.role": "权限",
+  "keys.collections": "图库",
+  "keys.collections.all": "所有图库",
+  "keys.collections.none": "请至少选择一个图库。",
+  "keys.collections.only": "仅限 {collections}",
+  "keys.collections.self": "您的密钥仅可用于 {collections}。",
   "keys.create": "创建密钥",
   "keys.revoke": "吊销",
   "keys.revoke.label": "吊销密钥 {name}",
