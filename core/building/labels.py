@@ -52,7 +52,7 @@ class LabelledPhoto:
     @property
     def names_place(self) -> bool:
         """Whether the id of its place was given, by a manifest or a folder."""
-        return self.row.names_place if self.row is not None else self.place is not None
+        return bool(self.row.named_place) if self.row is not None else self.place is not None
 
     def shows(self, place_id: str) -> bool:
         """Say whether a place is the one that it shows, however its id is spelled."""
@@ -132,7 +132,7 @@ def _of_manifest(
     rows += [(row, str(folder / row.file)) for row, _ in plan.missing]
     for row, path in sorted(rows, key=lambda found: found[0].line):
         if row.role in (None, role):
-            place = row.place() if role == "reference" or row.names_place else None
+            place = row.place() if role == "reference" or row.named_place else None
             name = row.file.rpartition("/")[2]
             yield row.file, LabelledPhoto(Path(path), place, True, source=row.source, row=row, filename=name)
 

@@ -14,7 +14,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 from uuid import uuid4
@@ -22,7 +22,7 @@ from uuid import uuid4
 from core.building.file_names import normal_path
 from core.building.grouping import place_id_of_name
 from core.building.manifest_texts import language_columns, plain_header, read_texts, text_cells, text_headers
-from core.building.marks import read_mark, write_mark
+from core.building.marks import first_marks, read_mark, write_mark
 from core.building.spreadsheets import as_text
 from core.building.text_encodings import CSV_ENCODINGS, guess_encoding, is_utf8
 from core.building.vocabulary import read_words
@@ -56,9 +56,8 @@ class ManifestRow:
 
     Attributes:
         file: relative path, NFC, with forward slashes.
-        line: where it stands.
         texts: in further languages, by tag.
-        is_hidden: whether the place is; None where the manifest does not say.
+        is_hidden: whether the place is, by the first row that says it; None where the manifest does not say.
         role: what the photo is for; None where the manifest does not say.
         source: for per-source reports.
     """
@@ -77,9 +76,9 @@ class ManifestRow:
     source: str = ""
 
     @property
-    def names_place(self) -> bool:
-        """Whether it says which place the photo shows, by id or by name."""
-        return bool(self.place_id or self.place_name)
+    def named_place(self) -> str:
+        """Id of the place that it names; empty where it names none."""
+        return self.place_id or (place_id_of_name(self.place_name) if self.place_name else "")
 
     @property
     def describes(self) -> bool:
@@ -89,12 +88,12 @@ class ManifestRow:
 
     def place(self) -> Place | None:
         """The place that the photo shows; None where nothing is said of it."""
-        if not self.names_place and not self.describes:
+        if not self.named_place and not self.describes:
             return None
         texts = change_texts({}, self.texts)
         translated = next((text.name for text in texts.values() if text.name), "")
         return Place(
-            place_id=self.place_id or place_id_of_name(self.place_name) or uuid4().hex,
+            place_id=self.named_place or uuid4().hex,
             name=self.place_name or translated or self.place_id or PurePosixPath(self.file).stem,
             description=self.description,
             metadata=self.metadata,
@@ -145,7 +144,9 @@ def parse_manifest(data: bytes, *, max_rows: int | None = None) -> Manifest:
             raise InvalidRequest(f"{MANIFEST} has too many rows; at most {max_rows:,} are accepted")
         rows.append(_parse_row(row, read_texts(cells, languages), line))
     unused = tuple(name for at, name in enumerate(headers.cells) if at not in used and name.strip())
-    return Manifest(tuple(rows), encoding, unused)
+    hidden = first_marks((row.named_place, row.is_hidden) for row in rows if row.named_place)
+    marked = tuple(replace(row, is_hidden=hidden.get(row.named_place, row.is_hidden)) for row in rows)
+    return Manifest(marked, encoding, unused)
 
 
 def manifest_template(language: str) -> bytes:
@@ -276,9 +277,8 @@ def _parse_row(row: Mapping[str, str], texts: Mapping[str, TextChange], line: in
             f"{MANIFEST}, line {line}: file {row.get('file', '')!r:.200} is not a path inside the folder; "
             "give one such as hall1/a.jpg"
         )
-    role: Role | None = None
-    if row.get("role"):
-        role = "query" if row["role"].lower() in read_words("roles")["query"] else "reference"
+    is_query = row.get("role", "").lower() in read_words("roles")["query"]
+    role: Role | None = ("query" if is_query else "reference") if row.get("role") else None
     return ManifestRow(
         file=str(file),
         line=line,

@@ -1,5 +1,7 @@
 """Cells that say yes or no, in the words of several languages."""
 
+from collections.abc import Iterable
+
 from core.building.vocabulary import read_words
 from core.errors import InvalidRequest
 
@@ -31,3 +33,12 @@ def read_mark(cell: str, where: str) -> bool | None:
 def write_mark(is_true: bool | None, language: str) -> str:
     """Write a cell that ``read_mark`` reads, in English or Chinese (``zh``)."""
     return "" if is_true is None else _WRITTEN.get(language, _WRITTEN["en"])[is_true]
+
+
+def first_marks(marks: Iterable[tuple[str, bool | None]]) -> dict[str, bool]:
+    """Return what is said first of every key, of those of which anything is said."""
+    first = dict[str, bool]()
+    for key, mark in marks:
+        if mark is not None:
+            first.setdefault(key, mark)
+    return first

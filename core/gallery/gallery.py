@@ -942,8 +942,10 @@ class Gallery:
                     given_id = new.image_id if new.image_id and is_free(connection, new.image_id) else None
                     image_id = former_id or given_id or uuid4().hex
                     shown = new.place or own_place(new, image_id)
+                    former = former if former is not None and former.place_id == shown.place_id else None
+                    shown = replace(shown, is_hidden=shown.is_hidden or (former is not None and former.is_hidden))
                     place = place_rows.ensure_place(connection, new.collection, shown)
-                    if former is not None and former.place_id == shown.place_id:
+                    if former is not None:
                         place_rows.merge_place(connection, new.collection, former)
                     seq = self._images.insert(connection, new, image_id, content_hash, place)
                     embedding_rows.insert_embedding(connection, seq, new.embedding)

@@ -20,7 +20,7 @@ async def give_feedback(feedback: FeedbackRequest, service: Service, allowed: Al
     if feedback.place_id is not None:
         collection = (await service.usage.find(feedback.request_id)).match.collection
         page = await service.workers.run(service.gallery.list_images, collection, feedback.place_id, limit=1)
-        if not page.total:
+        if not page.images or page.images[0].place.is_hidden:
             raise InvalidRequest(
                 f"no place of id {feedback.place_id[:80]!r} in collection {collection[:80]!r}; "
                 "GET /index/places lists those that are, and not_in_collection says that it is none of them"

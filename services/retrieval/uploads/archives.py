@@ -215,7 +215,7 @@ def _submission(
         place_of_row(fields, row) if row is not None else place_in_folder(fields, planned.place, stem=stem),
         min(entry.info.file_size, limits.max_photo_bytes),
         row,
-        is_named=row.names_place if row is not None else names_place(fields) or planned.place is not None,
+        is_named=bool(row.named_place) if row is not None else names_place(fields) or planned.place is not None,
     )
 
 

@@ -22,7 +22,7 @@ def correct_texts(
         for submission, outcome in zip(upload.submissions, outcomes, strict=True)
         if submission.row is not None and (place_id := _place_of(submission.row, outcome))
     ]
-    rows += [(row.place_id or place_id_of_name(row.place_name), row) for row in upload.corrections if row.names_place]
+    rows += [(row.named_place, row) for row in upload.corrections if row.named_place]
     changes = corrections(rows)
     corrected = PlaceCorrections()
     if changes:
@@ -30,7 +30,7 @@ def correct_texts(
     nameless = [
         f"{MANIFEST}, line {row.line}: it names no place; give place_id, or place_name"
         for row in upload.corrections
-        if not row.names_place
+        if not row.named_place
     ]
     return replace(corrected, refused=(*nameless, *corrected.refused))
 

@@ -81,7 +81,7 @@ def _read_with_manifest(files: Sequence[UploadFile], fields: AddFields, limits: 
             upload.submissions.append(refuse(shown_name(row.file), InvalidRequest(reason)))
         else:
             place = place_of_row(fields, row)
-            upload.submissions.append(_submit(file, limits, place, row, is_named=row.names_place))
+            upload.submissions.append(_submit(file, limits, place, row, is_named=bool(row.named_place)))
     for file, planned in zip(loose, plan.files, strict=True):
         if planned.kind in ("unlisted", "clutter"):
             reason = f"{planned.path[:200]!r} is not listed in the manifest"

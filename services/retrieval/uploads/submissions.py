@@ -1,7 +1,7 @@
 """The photos of an upload: a name, a place, and a function that reads the bytes later."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO, Literal
 from uuid import uuid4
@@ -141,7 +141,7 @@ def place_in_folder(fields: AddFields, folder: Place | None, *, stem: str) -> Pl
 
 def place_of_row(fields: AddFields, row: ManifestRow) -> Place | None:
     """Return the place of a photo in a manifest; the form fills the fields that the row leaves empty."""
-    if row.names_place:
+    if row.named_place:
         return row.place()
     values = {
         "description": row.description,
@@ -150,7 +150,10 @@ def place_of_row(fields: AddFields, row: ManifestRow) -> Place | None:
         "longitude": row.longitude,
     }
     given = {name: value for name, value in values.items() if value not in ("", {}, None)}
-    return place_from_fields(fields.model_copy(update=given), stem=PurePosixPath(row.file).stem)
+    place = place_from_fields(fields.model_copy(update=given), stem=PurePosixPath(row.file).stem)
+    if row.is_hidden:
+        return replace(place, is_hidden=True) if place is not None else row.place()
+    return place
 
 
 def shown_name(filename: str | None) -> str:

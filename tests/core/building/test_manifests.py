@@ -70,7 +70,7 @@ def test_without_an_id_name_and_description_count():
 
     assert (named.place().place_id, named.place().name, named.place().description) == ("Vase", "Vase", "Blue")
     assert (described.place().name, described.place().description) == ("b", "Red")
-    assert described.names_place is False
+    assert described.named_place == ""
     assert bare.place() is None
 
 
@@ -101,7 +101,7 @@ def test_the_template_is_a_manifest(language: str):
 
     assert data.startswith(b"\xef\xbb\xbf")
     assert parsed.unused_columns == ()
-    assert parsed.rows[0].names_place
+    assert parsed.rows[0].named_place
     assert len(next(csv.reader(io.StringIO(data.decode("utf-8-sig"))))) == 6
 
 

@@ -125,6 +125,15 @@ class TestKeeping:
         assert state(filled) == {"gate": True, "tower": False}
         assert [c.image.place.place_id for c in filled.search(new_image(1).embedding, "museum")] == ["tower"] * 2
 
+    def test_it_comes_back_hidden_when_its_photo_is_added_again(self, filled, new_image):
+        """What the trash gives back to the same photo includes that nobody is to see it."""
+        hide(filled, "gate")
+        filled.trash.put_place("default", "gate")
+
+        filled.add([new_image(1, place=GATE)])
+
+        assert state(filled) == {"gate": True, "tower": False}
+
     @pytest.mark.parametrize(
         ("hidden", "becomes_hidden"), [(["gate", "tower"], True), (["gate"], False), (["tower"], False)]
     )

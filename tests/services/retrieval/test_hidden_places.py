@@ -1,5 +1,7 @@
 """Hiding places over HTTP and by manifests."""
 
+import time
+
 import pytest
 from fakes.images import draw_place, encode
 from in_process import AppClient, error_of
@@ -29,6 +31,31 @@ def test_new_places_of_a_manifest_may_be_hidden(filled: AppClient):
 
     assert state(filled) == {"gate": True, "tower": False}
     assert [candidate["image"]["place"]["id"] for candidate in found["candidates"]] == ["tower"]
+
+
+def test_any_row_hides_its_place_before_a_photo_is_added(retrieval: AppClient):
+    """Also one behind the place's first photo, one that names no place, and one whose place the form names."""
+    rows = "1.jpg,gate,\n2.jpg,gate,yes\n3.jpg,,yes\n"
+    photos = {f"{seed}.jpg": encode(draw_place(seed)) for seed in (1, 2, 3)}
+    archive = pack({"manifest.csv": f"file,place_id,hidden\n{rows}", **photos})
+    sent = retrieval.post("/index/images", files={"file": ("all.zip", archive)}).json()
+
+    assert [result["image"]["place"]["hidden"] for result in sent["results"]] == [True] * 3
+    assert set(state(retrieval).values()) == {True}
+
+
+def test_feedback_does_not_tell_of_a_hidden_place(filled: AppClient):
+    """It is none that could have been meant, just as a place that is not there."""
+    answer = {"matched": False, "place_id": "tower", "place_name": "tower", "confidence": 0.1, "score": -3.0}
+    models = {"verification": "done", "encoder": "embedded", "verifier": "geometric"}
+    match = {"request_id": "asked-once", "at": time.time(), "collection": "default", **answer, **models}
+    assert filled.post("/matches", json={"matches": [match]}).json() == {"recorded": 1}
+    told = [
+        filled.post("/feedback", json={"request_id": "asked-once", "verdict": "other_place", "place_id": place_id})
+        for place_id in ("gate", "nowhere", "tower")
+    ]
+
+    assert [answer.status_code for answer in told] == [422, 422, 200]
 
 
 def test_a_place_is_hidden_by_its_address_and_by_a_photo(filled: AppClient):
