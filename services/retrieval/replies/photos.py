@@ -60,8 +60,9 @@ def media_answer(
     etag: str,
     filename: str | None = None,
     cache: str = "private, max-age=3600",
+    in_parts: bool = False,
 ) -> Response:
-    """Answer with an open file or the part of it that Range names, or with 304 to a browser that has it.
+    """Answer with an open file or a part of it, or with 304 to a browser that has it.
 
     Args:
         request: may have the headers If-None-Match, Range and If-Range.
@@ -70,11 +71,12 @@ def media_answer(
         etag: changes with the bytes.
         filename: of the upload.
         cache: Cache-Control. An image's photo never changes; an hour bounds how long a deleted one is still shown.
+        in_parts: whether the part that Range names is enough, as players need it; else all of it is sent.
     """
     headers = {
         "ETag": f'"{etag}"',
         "Cache-Control": cache,
-        "Accept-Ranges": "bytes",
+        "Accept-Ranges": "bytes" if in_parts else "none",
         # What was uploaded is served as what it was found to be, and as nothing else.
         "X-Content-Type-Options": "nosniff",
     }
@@ -82,7 +84,7 @@ def media_answer(
         file.close()
         return Response(status_code=304, headers=headers)
     size = file.seek(0, 2)
-    part = requested_range(request.headers, headers["ETag"], size)
+    part = requested_range(request.headers, headers["ETag"], size) if in_parts else None
     sent = range(size) if part is None else part
     headers["Content-Length"] = str(len(sent))
     if part is not None:

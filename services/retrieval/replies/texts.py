@@ -1,6 +1,5 @@
 """Which of a place's texts a reader gets, and how they look."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -45,10 +44,9 @@ def reader_of(gallery: Gallery, collection: str, accept_language: str | None) ->
 
 
 def shown_text(place: Place, reader: Reader) -> ShownText:
-    """Choose name, description and recording, each from the first text that has one, and render what is Markdown."""
-    texts = list(_in_order(place, reader))
-    name_language, named = next((pair for pair in texts if pair[1].name), (reader.own, PlaceText(place.name)))
-    language, described = next((pair for pair in texts if pair[1].description), ("", PlaceText()))
+    """Choose name, description and recording, each of the texts that have one, and render what is Markdown."""
+    name_language, named = _best(place, reader, "name")
+    language, described = _best(place, reader, "description")
     return ShownText(
         name=named.name,
         name_language=name_language or None,
@@ -119,10 +117,11 @@ def _audio(collection: str, place: Place, tag: str, recording: Recording) -> dic
     return {"url": url, "media_type": recording.media_type, "bytes": recording.byte_size}
 
 
-def _in_order(place: Place, reader: Reader) -> Iterator[tuple[str, PlaceText]]:
-    """All texts with their tags: the chosen one, those in the collection's own language, then the others."""
-    chosen = choose_language(place.texts, reader.wished, reader.own)
+def _best(place: Place, reader: Reader, field: str) -> tuple[str, PlaceText]:
+    """Return the text that has a field, and its tag: the chosen one, else the collection's own, else any."""
     own = PlaceText(place.name, place.description)
-    yield from ((tag, place.texts[tag]) for tag in dict.fromkeys((chosen, reader.own)) if tag in place.texts)
-    yield reader.own, own
-    yield from sorted(place.texts.items())
+    written = {tag: text for tag, text in place.texts.items() if getattr(text, field)}
+    chosen = choose_language(written, reader.wished, reader.own)
+    first = [(tag, written[tag]) for tag in dict.fromkeys((chosen, reader.own)) if tag in written]
+    texts = [*first, (reader.own, own), *sorted(written.items())]
+    return next((found for found in texts if getattr(found[1], field)), ("", PlaceText()))

@@ -60,7 +60,9 @@ async def get_audio(
     await allowed.check(wanted.collection)
     recording, file = await service.workers.run(open_recording, service.gallery, wanted)
     # Another recording may take its place under the same address.
-    return media_answer(request, file, recording.media_type, etag=recording.content_hash, cache="private, no-cache")
+    return media_answer(
+        request, file, recording.media_type, etag=recording.content_hash, cache="private, no-cache", in_parts=True
+    )
 
 
 @router.delete(

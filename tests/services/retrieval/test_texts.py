@@ -6,6 +6,7 @@ import time
 
 import pytest
 from fakes.images import draw_place, encode
+from fakes.sounds import wav
 from in_process import AppClient, error_of
 from name_tables import pack
 
@@ -93,6 +94,20 @@ def test_a_reader_gets_the_language_of_the_phone(vase: AppClient):
         "html": "<p>青花</p>\n", "machine_translated": True, "audio": None,
     }  # fmt: skip
     assert (french["name"], french["name_language"], french["machine_translated"]) == ("青花瓶", "zh-Hans", False)
+
+
+def test_a_language_with_a_recording_alone_takes_no_text_away(vase: AppClient):
+    """A reader of French and English hears French, and reads the English text as before; so with a name alone."""
+    vase.request("PATCH", VASE, json={"texts": {"en": ENGLISH, "it": {"name": "Vaso"}}})
+    vase.request("PATCH", "/collections/default", json={"language": "zh-Hans"})
+    spoken = {"collection": "default", "place_id": "vase", "language": "fr"}
+    assert vase.request("PUT", "/index/places/audio", params=spoken, content=wav()).status_code == 200
+
+    french, italian = shown(vase, "fr, en;q=0.8"), shown(vase, "it, en;q=0.8")
+
+    assert (french["name"], french["description"]) == (ENGLISH["name"], ENGLISH["description"])
+    assert french["audio"]["language"] == "fr"
+    assert (italian["name"], italian["description"]) == ("Vaso", ENGLISH["description"])
 
 
 def test_without_a_known_language_the_own_text_is_not_passed_over(vase: AppClient):
