@@ -58,7 +58,7 @@ def product(tmp_path_factory: pytest.TempPathFactory, site: Site, receiver: Rece
 
 
 def test_a_curator_gets_from_an_empty_start_to_a_printed_poster(reach: Reach, product: Product) -> None:
-    """Name a collection, add photos, follow the advice to an exhibit, write its text, and save and print the poster."""
+    """Name a collection, add photos, follow the advice to an exhibit, write its text, save and print the poster."""
     for each in httpx.get(f"{product.address}/index/collections").json()["collections"]:
         httpx.delete(f"{product.address}/collections/{each['id']}").raise_for_status()
     curator = reach("", script="window.print = () => { window.printed = true; };")
@@ -86,11 +86,14 @@ def test_a_curator_gets_from_an_empty_start_to_a_printed_poster(reach: Reach, pr
     expect(page.locator(".sheet")).to_contain_text("扫描二维码")
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as PDF").click()
+    with page.expect_download() as saved_code:
+        page.get_by_role("link", name="Save the code as PNG").click()
     page.get_by_role("button", name="Print", exact=True).click()
 
     assert page.evaluate("window.printed")
     _, poster = read_pdf(saved.value.path().read_bytes())
-    assert read_code(encode(poster, "png")) == f"{product.public_address}/?collection=City%20Museum"
+    for code in (encode(poster, "png"), saved_code.value.path().read_bytes()):
+        assert read_code(code) == f"{product.public_address}/?collection=City%20Museum"
 
 
 def test_a_visitor_gets_from_the_code_to_the_list_of_the_visit(reach: Reach, product: Product) -> None:
