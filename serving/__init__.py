@@ -8,6 +8,7 @@ ending         a process that cannot go on ends with an error
 health         live, ready, version
 probe          the health check of a container
 errors         every failure as one JSON shape
+validation     what is wrong with a value, in one sentence
 openapi        documents forms and errors that FastAPI cannot infer
 idempotency    the header that names a write
 uploads        bodies and forms, read under limits while they stream

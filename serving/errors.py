@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.errors import ErrorBody, ErrorCode, ErrorDetail
 from serving.observability import shown_path
 from serving.secrets import without_secrets
+from serving.validation import explain
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +238,7 @@ def _internal_error() -> Response:
 async def _answer_invalid_parameter(_: Request, exc: Exception) -> Response:
     first = exc.errors()[0] if isinstance(exc, RequestValidationError) else {}
     field = ".".join(str(part) for part in first.get("loc", ())[1:]) or None
-    text = str(first.get("msg", "invalid request"))
+    text = explain(first) if first else "invalid request"
     # pydantic's messages are "Input should be ..." or "String should have ..."; the rest is what would be accepted.
     accepted = text.partition(" should ")[2].removeprefix("be ") or None
     message = f"{field}: {text[:1].lower()}{text[1:]}" if field else text

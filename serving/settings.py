@@ -11,6 +11,7 @@ from serving.auth.guard import Access
 from serving.auth.identity import Everybody, ServiceKeyHolders
 from serving.body_slots import Pace
 from serving.secrets import keep_settings_secret
+from serving.validation import explain
 
 Settings = TypeVar("Settings", bound="ProcessSettings")
 
@@ -138,7 +139,7 @@ def read_settings(kind: type[Settings]) -> Settings:
     except ValidationError as exc:
         prefix = kind.model_config.get("env_prefix", "")
         mistakes = [
-            f"{prefix}{'.'.join(map(str, error['loc'])).upper()}: {error['msg']}" if error["loc"] else error["msg"]
+            f"{prefix}{'.'.join(map(str, error['loc'])).upper()}: {explain(error)}" if error["loc"] else explain(error)
             for error in exc.errors()
         ]
         raise SystemExit("invalid settings\n  " + "\n  ".join(mistakes)) from exc

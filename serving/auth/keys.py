@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 
 from contracts.session import KEY_NAME_PATTERN, MOST_COLLECTIONS, KeyCollections
 from serving.roles import Role
+from serving.validation import explain
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def read_keys(path: Path) -> KeyList:
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise KeysError(f"the keys file {path} is damaged: {where + ': ' if where else ''}{first['msg']}") from exc
+        raise KeysError(f"the keys file {path} is damaged: {where + ': ' if where else ''}{explain(first)}") from exc
 
 
 def create_key(path: Path, name: str, role: str, collections: Sequence[str] | None = None) -> str:
@@ -158,7 +159,7 @@ def create_key(path: Path, name: str, role: str, collections: Sequence[str] | No
                 "a name of letters, digits and . _ -, 64 at most; match, manage or admin; "
                 f"1 to {MOST_COLLECTIONS} collections for match and manage"
             )
-            raise KeyRefused(f"{first['loc'][0]}: {first['msg']} (accepted: {accepted})") from exc
+            raise KeyRefused(f"{first['loc'][0]}: {explain(first)} (accepted: {accepted})") from exc
 
     _change(path, add)
     return token

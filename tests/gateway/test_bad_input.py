@@ -77,6 +77,16 @@ def test_a_form_that_cannot_be_read_says_why(
     assert message in error_of(answer)["message"]
 
 
+def test_a_value_that_is_not_accepted_is_explained_in_one_sentence(filled: AppClient):
+    """Nothing of the library that found it is in the message, nor in what would be accepted."""
+    without_place = error_of(filled.post("/feedback", json={"request_id": "r", "verdict": "other_place"}))
+    no_boolean = error_of(filled.get("/index/places?hidden=perhaps"))
+
+    assert without_place["message"].startswith("place_id is accepted only with the verdict other_place, which needs it")
+    assert no_boolean["message"] == "hidden: input should be a valid boolean; got 'perhaps'"
+    assert no_boolean["accepted"] == "a valid boolean"
+
+
 def test_an_empty_gallery(product: AppClient):
     """Before anything was added, a match says so and how to add."""
     answer = product.post("/match", **form())

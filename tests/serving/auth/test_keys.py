@@ -144,7 +144,7 @@ def test_a_file_of_an_earlier_version_is_read(path: Path):
 @pytest.mark.parametrize(
     ("role", "collections", "message"),
     [
-        ("admin", ["east"], "admin cannot be restricted"),
+        ("admin", ["east"], "^collections: a key with the role admin cannot be restricted"),
         ("manage", [], "collections: .* 1 to 20 collections"),
         ("manage", [f"hall {number}" for number in range(21)], "collections: .* 1 to 20 collections"),
         ("match", ["x" * 201], "collections: "),
