@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.errors import GalleryUnavailable, UnknownRecording
 from core.gallery.audio import read_recording
-from core.gallery.database import manifest
+from core.gallery.database import manifest, trash
 from core.gallery.database import places as place_rows
 from core.gallery.database.collections import current_name
 from core.gallery.database.port import Database
@@ -69,6 +69,8 @@ class Recordings:
     def remove(self, collection: str, place_id: str, language: str) -> None:
         """Delete the recording of a place in one language, with its transcript, permanently.
 
+        Photos of the place that come back from the trash later do not bring it back.
+
         Raises:
             UnknownCollection: there is no such collection.
             UnknownPlace: it has no such place.
@@ -81,8 +83,11 @@ class Recordings:
             former = write_recording(connection, row, tag, None)
             if former is None:
                 raise _unknown(place_id, tag)
+            copies = trash.copies_of_place(connection, collection, place_id)
+            others = [write_recording(connection, copy, tag, None) for copy in copies]
             self._vectors.commit(connection, manifest.next_generation(connection), ())
-        remove_unused_recordings(self._database, self._files, [former])
+        gone = [former, *(other for other in others if other is not None)]
+        remove_unused_recordings(self._database, self._files, gone)
 
     def fetch(
         self, collection: str, place_id: str, language: str, *, with_hidden: bool = True

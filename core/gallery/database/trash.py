@@ -6,6 +6,7 @@ what asks by collection finds them no more. A whole collection just gets that na
 there, under another seq, because whoever follows the changes knows only of whole collections that get another name.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -144,6 +145,18 @@ def take(
     if not rows:
         return None, None, [], []
     return rows[0][1], to_place(rows[0][3:]), [row[0] for row in rows], recordings
+
+
+def copies_of_place(connection: Connection, collection: str, place_id: str) -> list[int]:
+    """The rows in the trash of a place of a collection, by id: with those of its photos that were deleted."""
+    rows = connection.execute(
+        f"""
+        SELECT places.id FROM places JOIN deletions ON places.collection = {_TRASH_OF_DELETION}
+        WHERE deletions.collection = ? AND places.place_id IN (?, ?)
+        """,
+        (collection, *(unicodedata.normalize(form, place_id) for form in ("NFC", "NFD"))),
+    )
+    return [row[0] for row in rows.fetchall()]
 
 
 def seqs_of_place(connection: Connection, place_row: int) -> list[int]:

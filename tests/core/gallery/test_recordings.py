@@ -206,6 +206,30 @@ class TestTrash:
 
         assert (heard(vase), stored(folder)) == (OTHER, {OTHER})
 
+    def test_a_deleted_one_does_not_come_back(self, vase, new_image, folder):
+        """With a photo or a collection that was deleted before it; other languages and other places keep theirs."""
+        image = vase.add([new_image(2, place=VASE), new_image(3, place=Place("bell", "Bell"))])[0].image
+        say(vase, transcript="Blue")
+        for place_id, language, data in (("vase", "fr", CHINESE), ("bell", "en", JAPANESE)):
+            vase.recordings.put("default", place_id, language, data)
+        collection = vase.trash.put_collection("default")
+        vase.add([new_image(4, place=VASE), new_image(5, place=VASE)])
+        vase.recordings.put("default", "vase", "en", OTHER)
+        photo = vase.trash.put_image(vase.list_images(place_id="vase").images[0].image_id)
+
+        vase.recordings.remove("default", "vase", "en")
+        for deletion in (photo, collection):
+            vase.trash.restore(deletion.deletion_id)
+
+        assert vase.get(image.image_id).place.texts == {
+            "en": PlaceText("Vase", "Blue"), "fr": PlaceText(recording=read_recording(CHINESE))
+        }  # fmt: skip
+        assert (heard(vase, "fr"), heard(vase, "en", "bell"), stored(folder)) == (
+            CHINESE,
+            JAPANESE,
+            {CHINESE, JAPANESE},
+        )
+
     def test_a_photo_that_is_added_again_brings_it_back(self, vase, new_image, folder):
         """To the place that it showed; for another place it is deleted."""
         vase.trash.put_place("default", "vase")
