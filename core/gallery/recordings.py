@@ -1,7 +1,7 @@
 """The recordings that visitors listen to: one for each place and language, stored beside the photos.
 
-The texts of a place name its recordings, and go wherever the place goes: into the trash and back, to another place that
-it is merged with, into backups. A recording is deleted when no place names it any more, in the trash neither.
+A place names its recordings, and they go wherever it goes: into the trash and back, to another place that it is merged
+with, into backups. A recording is deleted when no place names it any more, in the trash neither.
 """
 
 from pathlib import Path

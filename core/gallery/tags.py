@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection
 
 from core.errors import ChangedMeanwhile
-from core.gallery.texts import texts_to_json, without_recordings
+from core.gallery.texts import texts_to_json
 from core.results import GalleryImage, Place
 
 
@@ -18,7 +18,7 @@ def place_tag(place: Place) -> str:
     """Compute the tag of a place."""
     metadata = json.dumps(dict(place.metadata), sort_keys=True)
     # No change of a text replaces a recording, so one that is added meanwhile need not stop it.
-    texts = texts_to_json(without_recordings(place.texts))
+    texts = texts_to_json(place.texts)
     position = place.latitude, place.longitude
     return _tag_of(place.place_id, place.name, place.description, metadata, *position, texts, place.is_hidden)
 

@@ -1,9 +1,8 @@
-"""A place's texts in further languages: as JSON, and how changes are applied to them."""
+"""A place's texts and recordings by language: as JSON, and how changes are applied to them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
 
 from core.gallery.languages import check_language
 from core.gallery.values import TextChange, Unchanged
@@ -14,22 +13,31 @@ _WHERE_PRESENT = ("transcript", "recording")
 
 
 def texts_to_json(texts: Mapping[str, PlaceText]) -> str:
-    """Write texts as JSON, the same for the same texts; ``{}`` where there are none."""
+    """Write texts without their recordings as JSON, the same for the same texts; ``{}`` where there are none."""
     written = {
         tag: {name: value for name, value in asdict(text).items() if value or name not in _WHERE_PRESENT}
-        for tag, text in sorted(texts.items())
+        for tag, text in sorted(without_recordings(texts).items())
     }
     return json.dumps(written, ensure_ascii=False)
 
 
-def texts_from_json(text: str) -> dict[str, PlaceText]:
-    """Read what ``texts_to_json`` wrote."""
-    return {tag: _read(fields) for tag, fields in json.loads(text).items()}
+def recordings_to_json(texts: Mapping[str, PlaceText]) -> str:
+    """Write the recordings alone, as ``texts_to_json`` writes the rest."""
+    recordings = {tag: asdict(text.recording) for tag, text in sorted(texts.items()) if text.recording is not None}
+    return json.dumps(recordings)
 
 
-def recordings_in(texts: Mapping[str, PlaceText]) -> Iterator[Recording]:
-    """All recordings, in no order."""
-    return (text.recording for text in texts.values() if text.recording is not None)
+def texts_from_json(texts: str, recordings: str) -> dict[str, PlaceText]:
+    """Read what ``texts_to_json`` and ``recordings_to_json`` wrote."""
+    read = {tag: PlaceText(**fields) for tag, fields in json.loads(texts).items()}
+    for tag, recording in recordings_from_json(recordings).items():
+        read[tag] = replace(read.get(tag, PlaceText()), recording=recording)
+    return read
+
+
+def recordings_from_json(recordings: str) -> dict[str, Recording]:
+    """Read what ``recordings_to_json`` wrote."""
+    return {tag: Recording(**fields) for tag, fields in json.loads(recordings).items()}
 
 
 def without_recordings(texts: Mapping[str, PlaceText]) -> dict[str, PlaceText]:
@@ -69,11 +77,6 @@ def change_texts(texts: Mapping[str, PlaceText], changes: Mapping[str, TextChang
         text = changed.get(tag, PlaceText())
         changed[tag] = _changed(text, change) if change is not None else _recording_alone(text)
     return _saying_something(changed)
-
-
-def _read(fields: dict[str, Any]) -> PlaceText:
-    recording = fields.pop("recording", None)
-    return PlaceText(**fields, recording=Recording(**recording) if recording else None)
 
 
 def _filled(text: PlaceText, other: PlaceText) -> PlaceText:

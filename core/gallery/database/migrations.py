@@ -48,6 +48,7 @@ Version 8:
 Version 9:
 
     places.is_hidden      1 where no answer names the place; else 0
+    places.recordings     JSON, by language tag, apart from the texts, which are searched
 
 Vectors and features have tables of their own, so that listing images never reads past them.
 """
@@ -228,11 +229,13 @@ def m008_brandings(connection: Connection, dialect: Dialect) -> None:
     )
 
 
-def m009_hidden_places(connection: Connection, dialect: Dialect) -> None:
-    """Make room for places that no answer names; a search asks for those of a collection, usually none."""
+def m009_hidden_places_and_recordings(connection: Connection, dialect: Dialect) -> None:
+    """Make room for places that no answer names, of which a collection usually has none, and for recordings."""
     for statement in (
         f"ALTER TABLE places ADD COLUMN is_hidden {dialect.integer} NOT NULL DEFAULT 0",
         "CREATE INDEX hidden_places ON places (collection) WHERE is_hidden = 1",
+        f"ALTER TABLE places ADD COLUMN recordings {dialect.text} NOT NULL DEFAULT '{{}}'",
+        "CREATE INDEX places_with_recordings ON places (collection) WHERE recordings <> '{}'",
     ):
         connection.execute(statement)
 
@@ -246,7 +249,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m006_verifier_features,
     m007_languages_and_former_names,
     m008_brandings,
-    m009_hidden_places,
+    m009_hidden_places_and_recordings,
 )
 
 

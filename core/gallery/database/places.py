@@ -5,7 +5,7 @@ A place exists as long as an image shows it.
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,8 @@ from core.gallery.database.port import Connection
 from core.gallery.texts import (
     change_texts,
     fill_texts,
-    recordings_in,
+    recordings_from_json,
+    recordings_to_json,
     texts_from_json,
     texts_to_json,
     without_recordings,
@@ -41,9 +42,9 @@ from core.gallery.validation import (
     metadata_to_json,
 )
 from core.gallery.values import UNCHANGED, ImageChange, PlaceCorrection, PlacePage, PlaceSummary, Unchanged
-from core.results import Place, Recording
+from core.results import Place, PlaceText, Recording
 
-_FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts", "is_hidden")
+_FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts", "recordings", "is_hidden")
 COLUMNS = ", ".join(f"places.{field}" for field in _FIELDS)
 """What ``to_place`` reads."""
 
@@ -75,18 +76,18 @@ def merge_place(connection: Connection, collection: str, place: Place) -> int:
     place_id = spelled_as(connection, collection, place.place_id)
     place = replace(place, place_id=place_id, name=unicodedata.normalize("NFC", place.name))
     rows = connection.execute(
-        """
-        INSERT INTO places (collection, place_id, name, description, metadata, latitude, longitude, texts, is_hidden)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        f"""
+        INSERT INTO places (collection, {", ".join(_FIELDS)})
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (collection, place_id) DO UPDATE SET
             name = CASE WHEN places.name = places.place_id THEN excluded.name ELSE places.name END,
             description = CASE WHEN places.description = '' THEN excluded.description ELSE places.description END,
-            metadata = CASE WHEN places.metadata = '{}' THEN excluded.metadata ELSE places.metadata END,
+            metadata = CASE WHEN places.metadata = '{{}}' THEN excluded.metadata ELSE places.metadata END,
             latitude = CASE WHEN places.latitude IS NULL AND places.longitude IS NULL
                             THEN excluded.latitude ELSE places.latitude END,
             longitude = CASE WHEN places.latitude IS NULL AND places.longitude IS NULL
                              THEN excluded.longitude ELSE places.longitude END
-        RETURNING id, texts
+        RETURNING id, texts, recordings
         """,
         (
             collection,
@@ -97,14 +98,16 @@ def merge_place(connection: Connection, collection: str, place: Place) -> int:
             place.latitude,
             place.longitude,
             texts_to_json(place.texts),
+            recordings_to_json(place.texts),
             int(place.is_hidden),
         ),
     ).fetchall()  # all, for a RETURNING statement left open would block the commit
     place_row: int
-    place_row, stored = rows[0]
-    texts = texts_to_json(fill_texts(texts_from_json(stored), place.texts))
-    if texts != stored:
-        connection.execute("UPDATE places SET texts = ? WHERE id = ?", (texts, place_row))
+    place_row, *stored = rows[0]
+    known = texts_from_json(*stored)
+    filled = fill_texts(known, place.texts)
+    if filled != known:
+        write_texts(connection, place_row, filled)
     return place_row
 
 
@@ -174,8 +177,8 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
     if not isinstance(change.longitude, Unchanged):
         values["longitude"] = check_angle("longitude", change.longitude, 180)
     if not isinstance(change.texts, Unchanged):
-        stored = connection.execute("SELECT texts FROM places WHERE id = ?", (place_row,)).fetchone()[0]
-        values["texts"] = texts_to_json(check_texts(change_texts(texts_from_json(stored), change.texts)))
+        texts = check_texts(change_texts(read_texts(connection, place_row), change.texts))
+        values["texts"] = texts_to_json(texts)  # no change of a text changes a recording
     if not isinstance(change.is_hidden, Unchanged):
         values["is_hidden"] = int(change.is_hidden)
     if not values:
@@ -185,6 +188,20 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
         check_position(values.get("latitude", row[0]), values.get("longitude", row[1]))
     assignments = ", ".join(f"{column} = ?" for column in values)
     connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))
+
+
+def read_texts(connection: Connection, place_row: int) -> dict[str, PlaceText]:
+    """Read the texts and recordings of a place."""
+    row = connection.execute("SELECT texts, recordings FROM places WHERE id = ?", (place_row,)).fetchone()
+    return texts_from_json(*row)
+
+
+def write_texts(connection: Connection, place_row: int, texts: Mapping[str, PlaceText]) -> None:
+    """Write the texts and recordings of a place."""
+    connection.execute(
+        "UPDATE places SET texts = ?, recordings = ? WHERE id = ?",
+        (texts_to_json(texts), recordings_to_json(texts), place_row),
+    )
 
 
 def place_row_of(connection: Connection, image_id: str) -> int:
@@ -201,10 +218,11 @@ def place_summary(connection: Connection, place_row: int) -> PlaceSummary:
 def drop_place_without_images(connection: Connection, place_row: int) -> list[Recording]:
     """Delete the place if no image shows it any more; return its recordings, which may be unused now."""
     rows = connection.execute(
-        "DELETE FROM places WHERE id = ? AND NOT EXISTS (SELECT 1 FROM images WHERE place = places.id) RETURNING texts",
+        "DELETE FROM places WHERE id = ? AND NOT EXISTS (SELECT 1 FROM images WHERE place = places.id) "
+        "RETURNING recordings",
         (place_row,),
     ).fetchall()
-    return [recording for (texts,) in rows for recording in recordings_in(texts_from_json(texts))]
+    return [recording for (stored,) in rows for recording in recordings_from_json(stored).values()]
 
 
 def page_of_places(
@@ -280,6 +298,6 @@ def _to_summary(row: Sequence[Any]) -> PlaceSummary:
 
 def to_place(columns: Sequence[Any]) -> Place:
     """Build a place of the values of ``COLUMNS``."""
-    place_id, name, description, metadata, latitude, longitude, texts, is_hidden = columns
-    position = latitude, longitude
-    return Place(place_id, name, description, json.loads(metadata), *position, texts_from_json(texts), bool(is_hidden))
+    place_id, name, description, metadata, latitude, longitude, written, recordings, is_hidden = columns
+    position, texts = (latitude, longitude), texts_from_json(written, recordings)
+    return Place(place_id, name, description, json.loads(metadata), *position, texts, bool(is_hidden))

@@ -22,7 +22,8 @@ from core.results import EncoderFingerprint
 
 _KEPT = (
     "SELECT image_id, collection, place, content_hash, filename, added_at FROM {}.images",
-    "SELECT collection, place_id, name, description, metadata, latitude, longitude, texts, is_hidden FROM {}.places",
+    "SELECT collection, place_id, name, description, metadata, latitude, longitude, texts, recordings, is_hidden "
+    "FROM {}.places",
     "SELECT deletion_id, kind, collection, name, place_id, deleted_at, collection_created_at FROM {}.deletions",
     "SELECT name, created_at FROM {}.collections",
     "SELECT collection, language FROM {}.collection_languages",

@@ -236,6 +236,7 @@ class TestGoingBack:
             former.executescript(
                 "DROP TABLE brandings; DROP TABLE former_names; DROP TABLE collection_languages; "
                 "DROP INDEX hidden_places; ALTER TABLE places DROP COLUMN is_hidden; "
+                "DROP INDEX places_with_recordings; ALTER TABLE places DROP COLUMN recordings; "
                 "ALTER TABLE places DROP COLUMN texts; PRAGMA user_version = 6;"
             )
 

@@ -98,6 +98,16 @@ class TestStored:
             "en": PlaceText(transcript="Blue", recording=read_recording(ENGLISH))
         }
 
+    def test_the_transcript_is_searched_and_the_recording_is_not(self, vase):
+        """What the gallery notes of a recording is no text: parts of it find nothing."""
+        say(vase, transcript="cobalt")
+        recording = read_recording(ENGLISH)
+        notes = ("record", "audio/wav", "hash", recording.content_hash[:8], str(recording.byte_size))
+
+        found = {text: vase.places(text=text).total for text in ("cobalt", *notes)}
+
+        assert found == {"cobalt": 1, **dict.fromkeys(notes, 0)}
+
     def test_two_places_may_have_the_same(self, vase, new_image, folder):
         """It is stored once, and stays until both are without it."""
         vase.add([new_image(2, place=Place("bell", "Bell"))])

@@ -68,10 +68,10 @@ CREATE TABLE places (
             description TEXT NOT NULL,
             metadata TEXT NOT NULL,
             latitude REAL,
-            longitude REAL, texts TEXT NOT NULL DEFAULT '{}', is_hidden INTEGER NOT NULL DEFAULT 0,
+            longitude REAL, texts TEXT NOT NULL DEFAULT '{}', is_hidden INTEGER NOT NULL DEFAULT 0, recordings TEXT NOT NULL DEFAULT '{}',
             UNIQUE (collection, place_id)
         );
-INSERT INTO "places" VALUES(1,'default','gate','Gate','Red, of brick','{"floor": "1"}',47.5,-8.25,'{}',0);
+INSERT INTO "places" VALUES(1,'default','gate','Gate','Red, of brick','{"floor": "1"}',47.5,-8.25,'{}',0,'{}');
 CREATE TABLE vector_engine (
             id INTEGER PRIMARY KEY CHECK (id = 1),
             gallery TEXT NOT NULL,
@@ -89,6 +89,7 @@ CREATE INDEX images_by_place ON images (place);
 CREATE INDEX outbox_by_due ON outbox (is_delivered, due_at);
 CREATE INDEX deletions_by_time ON deletions (deleted_at, deletion_id);
 CREATE INDEX hidden_places ON places (collection) WHERE is_hidden = 1;
+CREATE INDEX places_with_recordings ON places (collection) WHERE recordings <> '{}';
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('images',3);
 INSERT INTO "outbox" VALUES(4,2,'upsert',1,1795000000.0);
