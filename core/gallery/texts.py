@@ -60,7 +60,7 @@ def with_recording(
 
 
 def fill_texts(texts: Mapping[str, PlaceText], further: Mapping[str, PlaceText]) -> dict[str, PlaceText]:
-    """Add what is missing: languages, and in a language the text or the recording."""
+    """Add what is missing: languages, and in a language the text, or the recording with its transcript."""
     both = texts.keys() & further.keys()
     return {**further, **texts, **{tag: _filled(texts[tag], further[tag]) for tag in both}}
 
@@ -81,12 +81,13 @@ def change_texts(texts: Mapping[str, PlaceText], changes: Mapping[str, TextChang
 
 def _filled(text: PlaceText, other: PlaceText) -> PlaceText:
     written = text if text.name or text.description else other
+    spoken = text if text.recording or not other.recording else other
     return PlaceText(
         written.name,
         written.description,
         written.is_machine_translated,
-        text.transcript or ("" if text.recording else other.transcript),
-        text.recording or other.recording,
+        spoken.transcript or ("" if text.recording else text.transcript or other.transcript),
+        spoken.recording,
     )
 
 

@@ -170,6 +170,23 @@ class TestMoved:
         assert (heard(vase), heard(vase, "fr")) == (ENGLISH, CHINESE)
         assert stored(folder) == {ENGLISH, CHINESE, JAPANESE}
 
+    @pytest.mark.parametrize(
+        ("own", "others", "kept"),
+        [("Old", "New", "New"), ("Old", "", "Old"), ("", "New", "New")],
+        ids=["both", "own", "the other's"],
+    )
+    def test_a_transcript_comes_with_its_recording(self, gallery, new_image, own, others, kept):
+        """A place that has a transcript and no recording gets both from the other, or keeps its own."""
+        gallery.add([new_image(seed, place=Place(name, name)) for seed, name in enumerate(("vase", "jar"))])
+        gallery.recordings.put("default", "jar", "en", OTHER)
+        for name, transcript in (("vase", own), ("jar", others)):
+            change = ImageChange(texts={"en": TextChange(transcript=transcript)})
+            gallery.change_place("default", name, change)
+
+        summary, _ = gallery.move_images("default", "vase", places=["jar"])
+
+        assert summary.place.texts["en"] == PlaceText(transcript=kept, recording=read_recording(OTHER))
+
     def test_it_ends_with_the_last_photo(self, vase, new_image, folder):
         """Moved to another place, or deleted permanently."""
         image = vase.add([new_image(2, place=Place("jar", "Jar"))])[0].image
