@@ -1,9 +1,9 @@
 """Merges galleries of one encoder, batch by batch, without encoding anything again."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.errors import (
     EncoderMismatch,
     GalleryUnavailable,
+    InvalidRequest,
     UnknownCollection,
     UnknownImage,
     UnknownPlace,
@@ -21,6 +22,8 @@ from core.gallery import Gallery, ImageChange, NewImage
 from core.gallery.values import TextChange
 from core.local_features.aliked import EXTRACTOR as ALIKED
 from core.results import GalleryImage, PlaceText
+
+logger = logging.getLogger(__name__)
 
 _BATCH_BYTES = 64 * 1024 * 1024  # of originals, or so many images as are wanted; two batches are in memory
 
@@ -99,15 +102,24 @@ def _add_recordings(source: Gallery, target: Gallery, collection: str) -> None:
         for tag, text in summary.place.texts.items():
             if text.recording is None:
                 continue
-            with suppress(UnknownCollection, UnknownPlace, UnknownRecording, FileNotFoundError):  # deleted meanwhile
-                known = target.place(collection, place_id).place.texts.get(tag, PlaceText())
-                if known.recording is not None:
-                    continue
-                data = source.recordings.fetch(collection, place_id, tag)[1].read_bytes()
-                if text.transcript and not known.transcript:
-                    change = ImageChange(texts={tag: TextChange(transcript=text.transcript)})
-                    target.change_place(collection, place_id, change)
-                target.recordings.put(collection, place_id, tag, data)
+            try:
+                _add_recording(source, target, (collection, place_id, tag), text.transcript)
+            except (UnknownCollection, UnknownPlace, UnknownRecording):  # deleted meanwhile
+                continue
+            except InvalidRequest as exc:  # the target's place has texts in too many languages
+                logger.warning("the recording of place %r in %s does not come along: %s", place_id, tag, exc)
+
+
+def _add_recording(source: Gallery, target: Gallery, address: tuple[str, str, str], transcript: str) -> None:
+    collection, place_id, tag = address
+    known = target.place(collection, place_id).place.texts.get(tag, PlaceText())
+    if known.recording is not None:
+        return
+    with source.recordings.open(*address)[1] as file:
+        data = file.read()
+    if transcript and transcript != known.transcript:
+        target.change_place(collection, place_id, ImageChange(texts={tag: TextChange(transcript=transcript)}))
+    target.recordings.put(*address, data)
 
 
 def _batches(

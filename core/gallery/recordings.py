@@ -4,7 +4,8 @@ A place names its recordings, and they go wherever it goes: into the trash and b
 with, into backups. A recording is deleted when no place names it any more, in the trash neither.
 """
 
-from pathlib import Path
+from contextlib import suppress
+from typing import BinaryIO
 
 from core.errors import GalleryUnavailable, UnknownRecording
 from core.gallery.audio import read_recording
@@ -89,10 +90,10 @@ class Recordings:
         gone = [former, *(other for other in others if other is not None)]
         remove_unused_recordings(self._database, self._files, gone)
 
-    def fetch(
+    def open(
         self, collection: str, place_id: str, language: str, *, with_hidden: bool = True
-    ) -> tuple[Recording, Path]:
-        """Make a recording available on this machine.
+    ) -> tuple[Recording, BinaryIO]:
+        """Open a recording; one that is replaced meanwhile is opened as it is then.
 
         Args:
             collection: that has the place, by its name or a former one.
@@ -100,29 +101,40 @@ class Recordings:
             language: tag (BCP 47) of what is spoken.
             with_hidden: False: a hidden place counts as none.
 
+        Returns:
+            The recording, and its file, which no deletion interrupts.
+
         Raises:
             UnknownCollection: there is no such collection.
             UnknownPlace: it has no such place.
-            UnknownRecording: the place has none in that language.
+            UnknownRecording: the place has none in that language, or it has just been deleted.
             InvalidRequest: the language is no tag.
             LostPhoto: it is gone, or not as long as it was.
             GalleryUnavailable: the photo store cannot be reached.
         """
-        tag = check_language(language)
+        tag, lost = check_language(language), None
+        while True:
+            recording = self._find(collection, place_id, tag, with_hidden)
+            path = self._files.fetch_original(recording.content_hash, recording.media_type, recording.byte_size)
+            if path is not None:
+                with suppress(FileNotFoundError):
+                    return recording, path.open("rb")
+            if recording == lost:  # still the place's: not deleted or replaced since it was found
+                raise LostPhoto(
+                    f"the gallery is damaged: the recording of place {place_id[:100]!r} in {tag} is missing or "
+                    "damaged; restore it from a backup, or delete it"
+                )
+            lost = recording
+
+    def _find(self, collection: str, place_id: str, tag: str, with_hidden: bool) -> Recording:
         with self._database.reading() as connection:
-            collection = current_name(connection, collection)
-            row = place_rows.known_place(connection, collection, place_id, with_hidden=with_hidden)
-            texts = place_rows.place_summary(connection, row).place.texts
-        recording = texts.get(tag, PlaceText()).recording
+            row = place_rows.known_place(
+                connection, current_name(connection, collection), place_id, with_hidden=with_hidden
+            )
+            recording = place_rows.read_texts(connection, row).get(tag, PlaceText()).recording
         if recording is None:
             raise _unknown(place_id, tag)
-        path = self._files.fetch_original(recording.content_hash, recording.media_type, recording.byte_size)
-        if path is None:
-            raise LostPhoto(
-                f"the gallery is damaged: the recording of place {place_id[:100]!r} in {tag} is missing or damaged; "
-                "restore it from a backup, or delete it"
-            )
-        return recording, path
+        return recording
 
 
 def _unknown(place_id: str, tag: str) -> UnknownRecording:

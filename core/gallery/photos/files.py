@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from uuid import uuid4
 
 from core.errors import GalleryUnavailable
@@ -131,7 +132,11 @@ def hash_in(name: str) -> str:
 
 def holds(path: Path, byte_size: int) -> bool:
     """Say whether the file is there and as long as that."""
-    return path.is_file() and path.stat().st_size == byte_size
+    try:
+        found = path.stat()  # asked once: it may be deleted at any time
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return S_ISREG(found.st_mode) and found.st_size == byte_size
 
 
 def is_whole_preview(path: Path) -> bool:

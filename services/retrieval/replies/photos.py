@@ -1,7 +1,6 @@
 """Photos and recordings as responses. A file is opened before its response starts; a deletion cannot interrupt it."""
 
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -10,11 +9,10 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from contracts.audio import HeardParams
 from core.errors import GalleryUnavailable
 from core.gallery import Gallery
 from core.gallery.photos.port import LostPhoto
-from core.results import GalleryImage, Recording
+from core.results import GalleryImage
 from serving.ranges import requested_range
 
 _CHUNK_BYTES = 256 * 1024
@@ -33,23 +31,6 @@ def open_original(gallery: Gallery, image_id: str) -> tuple[GalleryImage, Binary
 def open_preview(gallery: Gallery, image_id: str) -> tuple[GalleryImage, BinaryIO]:
     """Open an image's preview; errors as ``open_original``."""
     return _open(gallery, image_id, lambda: gallery.preview_path(image_id))
-
-
-def open_recording(gallery: Gallery, wanted: HeardParams) -> tuple[Recording, BinaryIO]:
-    """Open a recording.
-
-    Raises:
-        UnknownRecording: there is none, or it has just been deleted; also UnknownCollection and UnknownPlace.
-        GalleryUnavailable: the file is missing, or the gallery cannot be read.
-    """
-    address = wanted.collection, wanted.place_id, wanted.language
-    fetch = partial(gallery.recordings.fetch, *address, with_hidden=wanted.hidden)
-    try:
-        recording, path = fetch()
-        return recording, path.open("rb")
-    except FileNotFoundError:  # deleted or replaced since it was fetched
-        recording, path = fetch()
-        return recording, path.open("rb")
 
 
 def media_answer(

@@ -1,5 +1,6 @@
 """The ``/index/places/audio`` routes: recordings of places, one for each language."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,7 +12,7 @@ from services.retrieval.allowed import Allowed
 from services.retrieval.dependencies import Audit, Service, Settings
 from services.retrieval.replies.editing import entity_tag
 from services.retrieval.replies.gallery import place_summary
-from services.retrieval.replies.photos import media_answer, open_recording
+from services.retrieval.replies.photos import media_answer
 from serving.openapi import AUDIO_BODY, error_answers, file_answer
 from serving.uploads import read_body
 
@@ -58,7 +59,9 @@ async def get_audio(
 ) -> Response:
     """Return the recording, or the part of it that Range names."""
     await allowed.check(wanted.collection)
-    recording, file = await service.workers.run(open_recording, service.gallery, wanted)
+    address = wanted.collection, wanted.place_id, wanted.language
+    opening = partial(service.gallery.recordings.open, *address, with_hidden=wanted.hidden)
+    recording, file = await service.workers.run(opening)
     # Another recording may take its place under the same address.
     return media_answer(
         request, file, recording.media_type, etag=recording.content_hash, cache="private, no-cache", in_parts=True

@@ -21,6 +21,7 @@ from core.building.work_shards import Shard
 from core.errors import EncoderMismatch, GalleryUnavailable
 from core.gallery import DATABASE_NAME, DEFAULT_COLLECTION, Gallery, ImageChange, Storage
 from core.gallery.storage import LOCAL
+from core.gallery.validation import MOST_LANGUAGES
 from core.gallery.values import TextChange
 from core.local_features.codec import pack
 from scripts import build_database, merge_galleries
@@ -168,9 +169,29 @@ def test_recordings_come_along(photos, tmp_path, is_known: bool):
     merge_all(tmp_path / "merged", sources)
 
     with Gallery.open(tmp_path / "merged", None, read_only=True) as gallery:
-        _, path = gallery.recordings.fetch(DEFAULT_COLLECTION, place_id, "en")
-        assert path.read_bytes() == wav(pitch=440)
+        with gallery.recordings.open(DEFAULT_COLLECTION, place_id, "en")[1] as file:
+            assert file.read() == wav(pitch=440)
         assert gallery.place(DEFAULT_COLLECTION, place_id).place.texts["en"].transcript == "440 Hz"
+
+
+def test_a_recording_that_cannot_come_along_keeps_no_other_back(photos, tmp_path, caplog):
+    """Where the target's place has texts in as many languages as it may; the log names it."""
+    source, target = (build(photos, tmp_path / name, Shard(1, 3)) for name in ("source", "merged"))
+    with Gallery.open(source, None) as gallery:
+        full, *_, last = (summary.place.place_id for summary in gallery.all_places(DEFAULT_COLLECTION))
+        for place_id in (full, last):
+            gallery.recordings.put(DEFAULT_COLLECTION, place_id, "fr", wav())
+    with Gallery.open(target, None) as gallery:
+        known = gallery.place(DEFAULT_COLLECTION, full).place.texts
+        further = {f"en-x-{number}": TextChange("Gate") for number in range(MOST_LANGUAGES - len(known))}
+        gallery.change_place(DEFAULT_COLLECTION, full, ImageChange(texts=further))
+
+    merge_all(target, [source])
+
+    with Gallery.open(target, None, read_only=True) as gallery:
+        recorded = {s.place.place_id for s in gallery.all_places(DEFAULT_COLLECTION) if "fr" in s.place.texts}
+    assert recorded == {last}
+    assert f"the recording of place {full!r} in fr does not come along: too many languages" in caplog.text
 
 
 def test_a_renamed_collection_is_another(shards, tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socket import socket
 from threading import Thread
 
@@ -199,9 +200,10 @@ class TestBucket:
             gallery.recordings.put("default", "vase", "en", wav())
             photos = 2
 
-            _, copy = gallery.recordings.fetch("default", "vase", "en")
-            copy.write_bytes(b"torn")
-            assert gallery.recordings.fetch("default", "vase", "en")[1].read_bytes() == wav()
+            with gallery.recordings.open("default", "vase", "en")[1] as copy:
+                Path(copy.name).write_bytes(b"torn")
+            with gallery.recordings.open("default", "vase", "en")[1] as copy:
+                assert copy.read() == wav()
             assert sweep(gallery._database, gallery._files) == 0
             assert len(bucket.objects()) == photos + 1
 
