@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import httpx
 from e2e.product import Product
 from e2e.scenes import fill, snapshot
 from e2e.test_page import violations
@@ -55,3 +56,30 @@ def test_a_visitor_hears_the_recording_in_the_language_of_the_phone(visit: Visit
     visitor.turn_to("#/match?collection=speaking")
     visitor.show_photo(snapshot("Rocket"))
     expect(page.get_by_label("Audio · German")).to_be_visible()
+
+
+def test_a_draft_overwrites_no_transcript_of_somebody_else(visit: Visit, product: Product) -> None:
+    """It is kept until the transcript that it was begun from has changed, or is deleted with its recording."""
+    fill(product, "drafted")
+    page = visit("#/collections/drafted/places/Rocket").page
+    page.get_by_role("button", name="Audio").click()
+    dialog = page.get_by_role("dialog", name="Audio")
+    english = dialog.get_by_role("group", name="English (en)")
+    transcript = english.get_by_label("Transcript")
+    add(dialog, "en", 0.1)
+    transcript.fill("Mine")
+    add(dialog, "de", 0.1)
+    expect(transcript).to_have_value("Mine")
+
+    change = {"texts": {"en": {"transcript": "Theirs"}}}
+    httpx.patch(f"{product.address}/collections/drafted/places/Rocket", json=change).raise_for_status()
+    add(dialog, "fr", 0.1)
+    expect(transcript).to_have_value("Theirs")
+
+    transcript.fill("Mine again")
+    english.get_by_role("button", name="Delete").click()
+    question = page.get_by_role("dialog", name="Delete the recording in English")
+    question.get_by_role("button", name="Delete").click()
+    expect(english).to_have_count(0)
+    add(dialog, "en", 0.1)
+    expect(transcript).to_have_value("")

@@ -16,6 +16,7 @@ export function openRecordings(collection, placeId) {
   const result = h("div", { role: "status" });
   const { tag, suggestions } = languageInput({ required: true, "aria-label": t("recordings.language"), placeholder: t("texts.tag.help") });
   const path = (language) => "index/places/audio" + query({ collection, place_id: placeId, language });
+  const draftOf = (language) => JSON.stringify(["transcript", collection, placeId, language]);
   let etag = null;
 
   const tell = (words = "") => result.replaceChildren(h("p", { class: "muted" }, words));
@@ -60,30 +61,41 @@ export function openRecordings(collection, placeId) {
       const isSure = await confirmed({ title, text: t("recordings.delete.text"), action: t("recordings.delete") });
       if (!isSure) return undefined;
       await json(path(language), { method: "DELETE" });
+      forgetDraft(draftOf(language));
       await draw();
       return t("recordings.deleted");
     });
 
-  const save = (language, text, draft) =>
+  const save = (language, transcript, onsaved) =>
     attempt(async () => {
       try {
-        const change = { texts: { [language]: { transcript: text.value.trim() } } };
-        ({ tag: etag } = await changePlace(collection, placeId, change, etag));
+        const changed = await changePlace(collection, placeId, { texts: { [language]: { transcript } } }, etag);
+        etag = changed.tag;
+        onsaved(changed.place.texts[language]?.transcript ?? "");
       } catch (error) {
         // Only the transcript is sent, so saving again keeps the other person's changes.
         if (error.code === "changed_meanwhile") ({ tag: etag } = await readPlace(collection, placeId));
         throw error;
       }
-      forgetDraft(draft);
       return t("place.saved");
     });
 
   function row(language, url, transcript = "") {
     const named = languageName(language);
-    const draft = JSON.stringify(["transcript", collection, placeId, language]);
-    const oninput = () => keepDraft(draft, text.value);
+    const draft = draftOf(language);
+    const kept = readDraft(draft);
+    let before = transcript;
+    const oninput = () => (text.value === before ? forgetDraft(draft) : keepDraft(draft, { before, after: text.value }));
     const text = h("textarea", { rows: 5, maxlength: 20000, lang: language, dir: "auto", oninput });
-    text.value = readDraft(draft) ?? transcript;
+    // A draft of a transcript that somebody else has changed since would overwrite that one unnoticed.
+    if (kept?.before !== before) forgetDraft(draft);
+    text.value = kept?.before === before ? kept.after : before;
+
+    function onsaved(now) {
+      before = now;
+      oninput(); // more may have been written meanwhile
+    }
+
     return h(
       "fieldset",
       { class: "folded-body" },
@@ -99,7 +111,7 @@ export function openRecordings(collection, placeId) {
       h(
         "div",
         { class: "row" },
-        h("button", { class: "button", onclick: () => save(language, text, draft) }, t("recordings.save")),
+        h("button", { class: "button", onclick: () => save(language, text.value.trim(), onsaved) }, t("recordings.save")),
         fileButton({ label: t("recordings.replace"), accept: RECORDINGS, onfiles: ([file]) => store(language, file) }),
         h("button", { class: "button", onclick: () => remove(language) }, icon("bin"), t("recordings.delete")),
       ),
