@@ -54,11 +54,10 @@ TextChanges = Annotated[
 
 
 class ShownAudio(AudioBody):
-    """The recording for one reader, and its transcript."""
+    """The recording for one reader, and its transcript to be shown."""
 
     language: str = Field(description="tag of what is spoken")
-    transcript: str = Field(default="", description="Markdown")
-    transcript_html: str = Field(default="", description="the transcript, rendered as `html` is")
+    transcript_html: str = Field(default="", description="the transcript, rendered as `html` of the description is")
 
 
 class ShownText(BaseModel):

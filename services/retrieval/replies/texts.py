@@ -102,12 +102,10 @@ def _shown_audio(place: Place, reader: Reader) -> ShownAudio | None:
     tag = chosen if chosen in spoken else min(spoken, default=None)
     if tag is None:
         return None
-    transcript = place.texts[tag].transcript
     return ShownAudio(
         **_audio(reader.collection, place, tag, spoken[tag]),
         language=tag,
-        transcript=transcript,
-        transcript_html=render_markdown(transcript),
+        transcript_html=render_markdown(place.texts[tag].transcript),
     )
 
 
