@@ -93,7 +93,7 @@ def test_a_browser_that_signed_in_at_one_gateway_is_known_at_the_other(replicas:
         f"{replicas.a.base_url}/session", headers={"Authorization": f"Bearer {replicas.key}"}, trust_env=False
     ).cookies
     with httpx.Client(base_url=replicas.b.base_url, trust_env=False, cookies=cookies) as browser:
-        assert browser.get("/session").json() == {"name": "director", "role": "admin"}
+        assert browser.get("/session").json() == {"name": "director", "role": "admin", "collections": None}
         assert browser.get("/index/images").status_code == 200
     with httpx.Client(base_url=replicas.b.base_url, trust_env=False) as stranger:
         assert stranger.get("/index/images").status_code == 401
