@@ -55,6 +55,9 @@ _DESCRIPTION = (
 
 _INCOMPRESSIBLE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/heic", "image/heif", "application/octet-stream")
 
+_ADMITTED_SHARE = 0.6
+"""A match is refused if the mean one would take more than this share of its time now: an unclear photo takes longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceTransports:
@@ -106,7 +109,7 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
                 breaker,
                 verification_required=settings.require_verification,
             )
-            gate = Gate(settings.max_concurrent, longest_s=settings.longest_match_s)
+            gate = Gate(settings.max_concurrent, longest_s=_ADMITTED_SHARE * settings.longest_match_s)
             metrics.watch_gate("matches", lambda: gate.inside, lambda: gate.room)
             body_slots = BodySlots(settings.max_receiving, settings.max_received_bytes, settings.pace)
             metrics.watch_gate("receiving", lambda: body_slots.inside, body_slots.capacity)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from serving.errors import Overloaded
 
 _AT_LEAST = 2  # one may be received or sent while the other is processed, however slow processing is
-_FIRST_GUESS_S = 0.3
+_FIRST_GUESS_S = 1.0  # until the first answer
 _LEAST_WEIGHT = 0.1  # least weight of the latest answer in the running average
 
 

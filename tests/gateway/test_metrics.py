@@ -67,6 +67,11 @@ def test_one_process_shows_all_three(filled: AppClient):
     assert series(filled, "matcher_queue_depth", "queue") == {("encode",): 0}
 
 
+def test_matches_are_admitted_with_a_margin(product: AppClient):
+    """Before the first answer, one a second is assumed: so many are admitted as take 0.6 of the minute that each has."""
+    assert series(product, "matcher_capacity", "process", "gate")["gateway", "matches"] == 36
+
+
 def test_caches_are_told_per_service(filled: AppClient):
     """A photo asked about twice finds its candidates' local features in the memory of whoever needed them before."""
     for _ in range(2):

@@ -60,7 +60,8 @@ class AlikedStage:
             query: the photo asked about.
             seen_as: a view of it that agreed best so far: it is turned and mirrored likewise.
             candidates: the most promising first.
-            budget_s: seconds of work, of all threads together; no further pair begins once they are spent.
+            budget_s: seconds of work, of all threads together; no further pairs begin that would not end within them if
+                each took as long as the longest before.
             is_enough: whether the agreement with the candidate of this index makes further pairs needless.
             pool: runs ``at_once`` comparisons side by side.
             at_once: >= 1.
@@ -77,17 +78,19 @@ class AlikedStage:
             logger.warning("a photo is not compared a second time: %s", error)
             return {}
         spent = time.thread_time() - began
+        longest = 0.0
         found: dict[int, Agreement] = {}
         compare = cancellable(partial(self._compare, view))
         for start in range(0, len(candidates), at_once):
             raise_if_cancelled()
-            if spent >= budget_s or seconds_left() < _LEAST_S:
-                break
             numbers = range(start, min(start + at_once, len(candidates)))
+            if spent + longest * len(numbers) >= budget_s or seconds_left() < _LEAST_S:
+                break
             for number, (agreement, cost) in zip(
                 numbers, pool.map(compare, (candidates[number] for number in numbers)), strict=True
             ):
                 spent += cost
+                longest = max(longest, cost)
                 if agreement is not None:
                     found[number] = agreement
             if any(number in found and is_enough(number, found[number]) for number in numbers):

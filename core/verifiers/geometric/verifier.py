@@ -28,7 +28,7 @@ from core.verifiers.geometric.two_view import NOT_MATCHED, Agreement, GeometricE
 SETTLED = 0.98
 # A pair with this confidence by both ends the second stage.
 ENOUGH = 0.9
-SECOND_BUDGET_S = 4.0
+SECOND_BUDGET_S = 5.0
 # A query is taken to be turned or mirrored where such a view agrees at least so much, which one photo in ten does by
 # chance, and the upright views by less than this share of it.
 TURNED_SCORE, UPRIGHT_SHARE = 45.0, 0.6
@@ -57,7 +57,7 @@ class GeometricVerifier:
             rule: from what agrees to confidence.
             cache_bytes: for features of candidates that come without any, for each of the two stages.
             aliked: compare the pairs that XFeat leaves open with ALIKED; None where its weights are installed.
-            second_budget_s: seconds of work of that, for one query.
+            second_budget_s: seconds of work of that, for one query; see ``AlikedStage.compare``.
 
         Raises:
             InvalidRequest: unknown device.

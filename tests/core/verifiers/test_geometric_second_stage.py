@@ -1,6 +1,8 @@
 """The second stage of the geometric verifier: ALIKED compares what XFeat leaves open."""
 
+import itertools
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from core.local_features.xfeat import XFeatExtractor
 from core.results import LocalFeatures, Photo
 from core.runtime.cancellation import cancelled_by
 from core.runtime.stage_times import recording
-from core.verifiers.geometric import ConfidenceRule, GeometricVerifier
+from core.verifiers.geometric import ConfidenceRule, GeometricVerifier, aliked_stage
 from core.verifiers.geometric.verifier import held_view
 
 # XFeat alone is never sure by this rule, so every pair is open.
@@ -126,6 +128,18 @@ def test_without_budget_no_pair_is_compared_again():
     verifier.close()
 
     assert evidence.second is None
+
+
+def test_no_pair_begins_that_would_exceed_the_budget(monkeypatch):
+    """Where every step takes a second, 3.5 seconds are enough for the query and two pairs of four."""
+    ticks = itertools.count()
+    monkeypatch.setattr(aliked_stage, "time", SimpleNamespace(thread_time=lambda: float(next(ticks))))
+    verifier = GeometricVerifier(threads=1, rule=NEVER_SURE, second_budget_s=3.5)
+
+    evidence = verifier.measure(photo(see_again(draw_place(1), 5).image), [photo(draw_place(1))] * 4)
+    verifier.close()
+
+    assert [pair.second is not None for pair in evidence] == [True, True, False, False]
 
 
 def test_stored_features_are_used_and_those_of_others_are_kept(doubtful, monkeypatch):
