@@ -136,7 +136,7 @@ def test_no_pair_begins_that_would_exceed_the_budget(monkeypatch):
     monkeypatch.setattr(aliked_stage, "time", SimpleNamespace(thread_time=lambda: float(next(ticks))))
     verifier = GeometricVerifier(threads=1, rule=NEVER_SURE, second_budget_s=3.5)
 
-    evidence = verifier.measure(photo(see_again(draw_place(1), 5).image), [photo(draw_place(1))] * 4)
+    evidence = verifier.measure(photo(draw_place(1)), [photo(draw_place(seed)) for seed in range(2, 6)])
     verifier.close()
 
     assert [pair.second is not None for pair in evidence] == [True, True, False, False]
