@@ -4,8 +4,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from core.building.manifest_rows import ManifestRow
 from core.building.manifest_texts import first_of_each
-from core.building.manifests import ManifestRow
 from core.gallery.values import ImageChange, TextChange
 
 
