@@ -41,7 +41,7 @@ from core.gallery.database.port import Connection, Database
 from core.gallery.deletions import is_trash
 from core.gallery.languages import check_language
 from core.gallery.opening import check_for_reading, prepare_for_writing
-from core.gallery.orphans import remove_unused, remove_unused_recordings
+from core.gallery.orphans import remove_unused
 from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.recordings import Recordings
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
@@ -631,7 +631,7 @@ class Gallery:
             place_rows.change_place(connection, current, change)
             changed = self._images.by_id(connection, image_id)
             self._commit(connection)
-        remove_unused_recordings(self._database, self._files, recordings)
+        remove_unused(self._database, self._files, recordings=recordings)
         return changed
 
     def move_images(
@@ -685,7 +685,7 @@ class Gallery:
             summary = place_rows.place_summary(connection, target)
             if moved:
                 self._commit(connection)
-        remove_unused_recordings(self._database, self._files, recordings)
+        remove_unused(self._database, self._files, recordings=recordings)
         return summary, len(moved)
 
     def correct_places(
@@ -761,8 +761,7 @@ class Gallery:
                 delete_branding(connection, image.collection)
             self._commit(connection, Removed(np.array([seq])))
         self._features.discard(image_id)
-        remove_unused(self._database, self._files, [(image.content_hash, image.media_type)])
-        remove_unused_recordings(self._database, self._files, recordings)
+        remove_unused(self._database, self._files, [(image.content_hash, image.media_type)], recordings)
 
     def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Rename a collection, at once for searches; its images, places and calibration stay.
@@ -965,7 +964,7 @@ class Gallery:
             if photos:  # some may have been written, and would keep a full disk full
                 remove_unused(self._database, self._files, [(image, new.media_type) for new, image in images])
             raise
-        remove_unused_recordings(self._database, self._files, recordings)
+        remove_unused(self._database, self._files, recordings=recordings)
         return results
 
     def _commit(self, connection: Connection, *changes: VectorChange) -> None:

@@ -20,7 +20,7 @@ from core.gallery.database.images import ImageRows, contents_of, has_images
 from core.gallery.database.port import Connection, Database
 from core.gallery.database.recordings import read_recordings
 from core.gallery.deletions import Deletion, DeletionKind, DeletionPage, trash_collection
-from core.gallery.orphans import remove_unused, remove_unused_recordings
+from core.gallery.orphans import remove_unused
 from core.gallery.photos.port import PhotoStore
 from core.gallery.vectors.port import Added, Removed, Renamed, VectorChange, VectorStore
 from core.results import LocalFeatures, Recording
@@ -151,7 +151,7 @@ class Trash:
                     trash.forget(connection, deletion_id)
                 self._commit(connection, *changes)
             # Of a place that is there and has one of its own.
-            remove_unused_recordings(self._database, self._files, recordings)
+            remove_unused(self._database, self._files, recordings=recordings)
             restored += count
             if is_over:
                 return restored
@@ -201,8 +201,7 @@ class Trash:
                 self._commit(connection, Removed(seqs))
             for image_id, _, _ in images:
                 self._features.discard(image_id)
-            remove_unused(self._database, self._files, [(image[1], image[2]) for image in images])
-            remove_unused_recordings(self._database, self._files, list(recordings))
+            remove_unused(self._database, self._files, [(image[1], image[2]) for image in images], recordings)
 
     def _trash_images(self, connection: Connection, deletion: Deletion, seqs: Sequence[int]) -> None:
         hidden = trash_collection(deletion.deletion_id)
