@@ -41,7 +41,15 @@ from core.gallery.validation import (
     check_texts,
     metadata_to_json,
 )
-from core.gallery.values import UNCHANGED, ImageChange, PlaceCorrection, PlacePage, PlaceSummary, Unchanged
+from core.gallery.values import (
+    PLACE_FIELDS,
+    UNCHANGED,
+    ImageChange,
+    PlaceCorrection,
+    PlacePage,
+    PlaceSummary,
+    Unchanged,
+)
 from core.results import Place, PlaceText, Recording
 
 _FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts", "recordings", "is_hidden")
@@ -146,10 +154,7 @@ def correct_place(
     if row is None:
         return None
     place = to_place(row[1:])
-    known = {"place_name": place.name} | {
-        name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude", "is_hidden")
-    }
-    same = {name: UNCHANGED for name, value in known.items() if getattr(change, name) == value}
+    same = {name: UNCHANGED for name, field in PLACE_FIELDS.items() if getattr(change, name) == getattr(place, field)}
     texts = change.texts
     if not isinstance(texts, Unchanged):
         differs = {tag: text for tag, text in texts.items() if change_texts(place.texts, {tag: text}) != place.texts}
