@@ -367,7 +367,8 @@ class Gallery:
         places, or only the others.
         """
         with self._database.reading() as connection:
-            return place_rows.page_of_places(connection, collection, text, cursor, limit, is_hidden)
+            dialect = self._database.dialect
+            return place_rows.page_of_places(connection, dialect, collection, text, cursor, limit, is_hidden)
 
     def all_places(self, collection: str) -> Iterator[PlaceSummary]:
         """Read every place of a collection, by name, page by page."""

@@ -121,8 +121,8 @@ ROUTES = (
               status=204, params=DeleteParams),
     Forwarded("GET", "/index/places", "list_places", MATCH, PlacePageBody, (404, 422, 503),
               "List places",
-              "List places by name, page by page; `q` looks in names and ids. Hidden places are for the role "
-              "`manage`. A key that is restricted to collections has to name one of them.",
+              "List places by name, page by page; `q` looks in all that is written of them. Hidden places are for the "
+              "role `manage`. A key that is restricted to collections has to name one of them.",
               params=PlaceFilter, leaves_out_hidden=True),
     Forwarded("PUT", "/index/places/audio", "store_audio", MANAGE, PlaceSummaryBody, (404, 408, 413, 415, 422, 503),
               "Store the recording of a place in one language",

@@ -17,12 +17,13 @@ from core.gallery.database.collections import refuse_unknown
 from core.gallery.database.pages import (
     check_limit,
     contains,
+    contains_within,
     like_pattern,
     outside_trash,
     read_cursor,
     write_cursor,
 )
-from core.gallery.database.port import Connection
+from core.gallery.database.port import Connection, Dialect
 from core.gallery.texts import (
     change_texts,
     fill_texts,
@@ -232,6 +233,7 @@ def drop_place_without_images(connection: Connection, place_row: int) -> list[Re
 
 def page_of_places(
     connection: Connection,
+    dialect: Dialect,
     collection: str | None,
     text: str | None,
     cursor: str | None,
@@ -244,8 +246,9 @@ def page_of_places(
         conditions = ["collection = ?"]
         values.append(collection)
     if text:
-        searched = ("name", "place_id", "description", "metadata", "texts")
-        conditions.append(f"({' OR '.join(map(contains, searched))})")
+        searched = [contains(column) for column in ("name", "place_id", "description", "metadata")]
+        searched.append(contains_within(dialect, "places.texts"))
+        conditions.append(f"({' OR '.join(searched)})")
         values += [like_pattern(text)] * len(searched)
     if is_hidden is not None:
         conditions.append(f"is_hidden = {int(is_hidden)}")  # in the text, so that the index of hidden places serves
