@@ -378,10 +378,14 @@ class Gallery:
             page = self.places(collection, cursor=page.next_cursor, limit=1000)
             yield from page.places
 
-    def collections(self) -> list[CollectionSummary]:
-        """List the collections that exist, by name, those that were created and hold no image as well."""
+    def collections(self, *, with_hidden: bool = True) -> list[CollectionSummary]:
+        """List the collections that exist, by name, those that were created and hold no image as well.
+
+        Args:
+            with_hidden: False: hidden places and their images are not counted.
+        """
         with self._database.reading() as connection:
-            return collection_rows.collection_summaries(connection)
+            return collection_rows.collection_summaries(connection, with_hidden=with_hidden)
 
     def count(self, collection: str | None = None) -> int:
         """Count the images, of one collection or of all."""

@@ -94,7 +94,18 @@ class TestReading:
         for is_hidden, place_id in ((True, "gate"), (False, "tower")):
             page = filled.places("default", is_hidden=is_hidden)
             assert ([place.place.place_id for place in page.places], page.total) == ([place_id], 1)
-        assert (filled.collections()[0].places, filled.count_places()) == (2, 1)
+
+    def test_collections_are_counted_with_them_and_without(self, filled, new_image):
+        """Their places and their images; a collection in which nothing is shown is there, and looks empty."""
+        filled.add([new_image(seed, collection="zoo", place=Place("den", "Den", is_hidden=True)) for seed in (5, 6)])
+        hide(filled, "tower")
+
+        def counts(**arguments) -> dict[str, tuple[int, int]]:
+            return {found.name: (found.images, found.places) for found in filled.collections(**arguments)}
+
+        assert counts() == {"default": (3, 2), "zoo": (2, 1)}
+        assert counts(with_hidden=False) == {"default": (1, 1), "zoo": (0, 0)}
+        assert filled.count_places() == 1
 
     def test_a_reader_of_shown_places_does_not_learn_of_it(self, filled):
         """The error is that of a place that does not exist."""
