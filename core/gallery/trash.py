@@ -138,17 +138,12 @@ class Trash:
                     collection_rows.rename_collection(connection, hidden, target)
                     count, changes = deletion.images, [Renamed(hidden, target)]
                 else:
-                    if not has_images(connection, target):
-                        rename_calibration(connection, hidden, target)
-                    move_branding(connection, hidden, target)
+                    trash.give_back(connection, deletion)
                     seqs = trash.seqs_in(connection, hidden, _RESTORED_AT_ONCE)
                     count, changes, recordings = self._move(connection, seqs, target)
                     is_over = len(seqs) < _RESTORED_AT_ONCE
                 if is_over:
-                    trash.create_again(connection, deletion)
-                    collection_rows.hand_over_former_names(connection, hidden, target)
-                    collection_rows.delete_collection(connection, hidden)
-                    trash.forget(connection, deletion_id)
+                    trash.end(connection, deletion)
                 self._commit(connection, *changes)
             # Of a place that is there and has one of its own.
             remove_unused(self._database, self._files, recordings=recordings)

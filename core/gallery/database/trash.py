@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UnknownDeletion
+from core.gallery.database.brandings import move_branding
+from core.gallery.database.calibrations import rename_calibration
+from core.gallery.database.collections import delete_collection, hand_over_former_names
+from core.gallery.database.images import has_images
 from core.gallery.database.pages import check_limit, read_cursor, write_cursor
 from core.gallery.database.places import COLUMNS, drop_place_without_images, merge_place, to_place
 from core.gallery.database.port import Connection
@@ -99,12 +103,29 @@ def ids(connection: Connection, collection: str | None, place_id: str | None, be
     return [row[0] for row in rows.fetchall()]
 
 
+def give_back(connection: Connection, deletion: Deletion) -> None:
+    """Let a collection have its branding back, and its calibration if it holds no image yet."""
+    hidden = trash_collection(deletion.deletion_id)
+    if not has_images(connection, deletion.collection):
+        rename_calibration(connection, hidden, deletion.collection)
+    move_branding(connection, hidden, deletion.collection)
+
+
+def end(connection: Connection, deletion: Deletion) -> None:
+    """End a deletion whose images are back, and what belongs to its collection."""
+    hidden = trash_collection(deletion.deletion_id)
+    _create_again(connection, deletion)
+    hand_over_former_names(connection, hidden, deletion.collection)
+    delete_collection(connection, hidden)
+    forget(connection, deletion.deletion_id)
+
+
 def forget(connection: Connection, deletion_id: str) -> None:
     """Delete the record of a deletion whose images are gone, or back."""
     connection.execute("DELETE FROM deletions WHERE deletion_id = ?", (deletion_id,))
 
 
-def create_again(connection: Connection, deletion: Deletion) -> None:
+def _create_again(connection: Connection, deletion: Deletion) -> None:
     """Create a collection that had been created before it was deleted, unless there is one by now."""
     connection.execute(
         "INSERT INTO collections SELECT collection, collection_created_at FROM deletions "
@@ -125,13 +146,15 @@ def take(
 ) -> tuple[str | None, Place | None, list[int], list[Recording]]:
     """Take a photo out of the trash by its bytes, because the same photo comes back by another way.
 
+    A deletion that has no other photo is over, unless it is one of a collection, which had more than photos.
+
     Returns:
         Its image id and the place that it showed, both None where the trash holds no such photo of ``collection``; the
         seqs that are gone; and the recordings of places that are gone.
     """
     rows = connection.execute(
         f"""
-        SELECT images.seq, images.image_id, places.id, {COLUMNS}
+        SELECT images.seq, images.image_id, places.id, deletions.deletion_id, {COLUMNS}
         FROM images JOIN deletions ON images.collection = {_TRASH_OF_DELETION} JOIN places ON places.id = images.place
         WHERE images.content_hash = ? AND deletions.collection = ?
         ORDER BY deletions.deleted_at DESC
@@ -142,9 +165,13 @@ def take(
     for seq, _, place, *_ in rows:
         connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
         recordings += drop_place_without_images(connection, place)
+    for deletion in [find(connection, row[3]) for row in rows]:
+        if deletion.kind != "collection" and not deletion.images:
+            give_back(connection, deletion)
+            end(connection, deletion)
     if not rows:
         return None, None, [], []
-    return rows[0][1], to_place(rows[0][3:]), [row[0] for row in rows], recordings
+    return rows[0][1], to_place(rows[0][4:]), [row[0] for row in rows], recordings
 
 
 def copies_of_place(connection: Connection, collection: str, place_id: str) -> list[int]:
