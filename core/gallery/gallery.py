@@ -29,7 +29,7 @@ from core.errors import (
 from core.gallery.branding import Branding, check_branding
 from core.gallery.database import collections as collection_rows
 from core.gallery.database import embeddings as embedding_rows
-from core.gallery.database import manifest
+from core.gallery.database import manifest, place_changes
 from core.gallery.database import places as place_rows
 from core.gallery.database import trash as trash_rows
 from core.gallery.database import verifier_features as verifier_rows
@@ -633,7 +633,7 @@ class Gallery:
                 current = place_rows.ensure_place(connection, image.collection, new_place)
                 self._images.move(connection, image_id, current)
                 recordings = place_rows.drop_place_without_images(connection, former)
-            place_rows.change_place(connection, current, change)
+            place_changes.change_place(connection, current, change)
             changed = self._images.by_id(connection, image_id)
             self._commit(connection)
         remove_unused(self._database, self._files, recordings=recordings)
@@ -707,7 +707,7 @@ class Gallery:
         with self._database.writing() as connection:
             for place_id, change in changes.items():
                 try:
-                    corrected = place_rows.correct_place(connection, collection, place_id, change)
+                    corrected = place_changes.correct_place(connection, collection, place_id, change)
                 except InvalidRequest as error:  # before anything of the place is written
                     refused.append(f"place {place_id[:200]!r}: {error}")
                     continue
@@ -742,7 +742,7 @@ class Gallery:
         with self._database.writing() as connection:
             row = place_rows.known_place(connection, collection, place_id)
             refuse_changed(expected, place_tag(place_rows.place_summary(connection, row).place))
-            place_rows.change_place(connection, row, change)
+            place_changes.change_place(connection, row, change)
             changed = place_rows.place_summary(connection, row)
             self._commit(connection)
         return changed
