@@ -120,7 +120,8 @@ class Trash:
         """Undo a deletion: its images are found again, under the ids and with the places that they had.
 
         A collection that is there by now keeps what it has, and a place that is there keeps its texts; what is missing
-        comes back. A photo that was added again in the meantime is not changed.
+        comes back. A place that comes back hidden is hidden, also if there is one of its id by now. A photo that was
+        added again in the meantime is not changed.
 
         Returns:
             How many images came back.

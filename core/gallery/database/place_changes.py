@@ -6,6 +6,7 @@ from typing import Any
 
 from core.gallery.database.places import COLUMNS, read_texts, spelled_as, to_place
 from core.gallery.database.port import Connection
+from core.gallery.database.trash import copies_of_place
 from core.gallery.texts import change_texts, texts_to_json
 from core.gallery.validation import (
     check_angle,
@@ -49,6 +50,8 @@ def correct_place(
 def change_place(connection: Connection, place_row: int, change: ImageChange) -> None:
     """Write the fields that ``change`` holds.
 
+    Photos of the place that are in the trash come back to it as it is then: hidden or not.
+
     Raises:
         InvalidRequest: a field is out of range, or the position would be incomplete; nothing was written.
     """
@@ -73,5 +76,11 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
     if {"latitude", "longitude"} & values.keys():
         row = connection.execute("SELECT latitude, longitude FROM places WHERE id = ?", (place_row,)).fetchone()
         check_position(values.get("latitude", row[0]), values.get("longitude", row[1]))
+    if "is_hidden" in values:
+        collection, place_id = connection.execute(
+            "SELECT collection, place_id FROM places WHERE id = ?", (place_row,)
+        ).fetchone()
+        for copy in copies_of_place(connection, collection, place_id, with_collections=False):
+            connection.execute("UPDATE places SET is_hidden = ? WHERE id = ?", (values["is_hidden"], copy))
     assignments = ", ".join(f"{column} = ?" for column in values)
     connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))

@@ -174,12 +174,22 @@ def take(
     return rows[0][1], to_place(rows[0][4:]), [row[0] for row in rows], recordings
 
 
-def copies_of_place(connection: Connection, collection: str, place_id: str) -> list[int]:
-    """The rows in the trash of a place of a collection, by id: with those of its photos that were deleted."""
+def copies_of_place(
+    connection: Connection, collection: str, place_id: str, *, with_collections: bool = True
+) -> list[int]:
+    """The rows in the trash of a place of a collection, by id: with those of its photos that were deleted.
+
+    Args:
+        connection: the caller's.
+        collection: that has the place.
+        place_id: of the place.
+        with_collections: also that of a whole collection that was deleted and had the same name.
+    """
+    kind = "" if with_collections else "AND deletions.kind <> 'collection'"
     rows = connection.execute(
         f"""
         SELECT places.id FROM places JOIN deletions ON places.collection = {_TRASH_OF_DELETION}
-        WHERE deletions.collection = ? AND places.place_id IN (?, ?)
+        WHERE deletions.collection = ? AND places.place_id IN (?, ?) {kind}
         """,
         (collection, *(unicodedata.normalize(form, place_id) for form in ("NFC", "NFD"))),
     )
@@ -203,6 +213,8 @@ def move(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], list[Recording]]:
     """Write images with their places again in another collection; one that is there already is deleted instead.
 
+    What was hidden is not shown because a place of the same id is there: that one is hidden then.
+
     Returns:
         What was written: the new seqs, int64 [N], and their embeddings, float32 [N, D]; and the recordings of the
         places that are gone here, which may be unused now.
@@ -221,7 +233,10 @@ def move(
             "SELECT 1 FROM images WHERE content_hash = ? AND collection = ?", (image[1], collection)
         ).fetchone():
             continue
-        row = merge_place(connection, collection, to_place(described))
+        shown = to_place(described)
+        row = merge_place(connection, collection, shown)
+        if shown.is_hidden:
+            connection.execute("UPDATE places SET is_hidden = 1 WHERE id = ?", (row,))
         written: int = connection.execute(
             f"INSERT INTO images (collection, place, {_KEPT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
             (collection, row, *image),

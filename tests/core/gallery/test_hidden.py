@@ -136,6 +136,39 @@ class TestKeeping:
         assert state(filled) == {"gate": True, "tower": False}
         assert [c.image.place.place_id for c in filled.search(new_image(1).embedding, "museum")] == ["tower"] * 2
 
+    @pytest.mark.parametrize("kind", ["image", "place", "collection"])
+    def test_what_comes_back_hidden_is_not_shown_by_a_place_of_its_id(self, filled, new_image, kind):
+        """One that was made meanwhile is hidden with it, until somebody shows both."""
+        hide(filled, "gate")
+        deletion = {
+            "image": lambda: filled.trash.put_image(filled.list_images(place_id="gate").images[0].image_id),
+            "place": lambda: filled.trash.put_place("default", "gate"),
+            "collection": lambda: filled.trash.put_collection("default"),
+        }[kind]()
+        filled.add([new_image(4, place=GATE), new_image(5, place=TOWER)])
+        assert found(filled, new_image(4))[0] == "gate"
+
+        filled.trash.restore(deletion.deletion_id)
+
+        assert state(filled) == {"gate": True, "tower": False}
+        assert "gate" not in found(filled, new_image(1)) + found(filled, new_image(4))
+        hide(filled, "gate", is_hidden=False)
+        assert found(filled, new_image(1)).count("gate") == 2
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    @pytest.mark.parametrize("is_hidden", [True, False])
+    def test_a_photo_comes_back_to_its_place_as_that_was_last(self, filled, is_hidden, is_there):
+        """Not as it was when the photo was deleted; also where the place itself has been deleted since."""
+        hide(filled, "tower", is_hidden=not is_hidden)
+        deletion = filled.trash.put_image(filled.list_images(place_id="tower").images[0].image_id)
+        hide(filled, "tower", is_hidden=is_hidden)
+        if not is_there:
+            filled.trash.put_place("default", "tower")
+
+        filled.trash.restore(deletion.deletion_id)
+
+        assert state(filled) == {"gate": False, "tower": is_hidden}
+
     def test_it_comes_back_hidden_when_its_photo_is_added_again(self, filled, new_image):
         """What the trash gives back to the same photo includes that nobody is to see it."""
         hide(filled, "gate")
