@@ -11,6 +11,12 @@ from contracts.texts import LanguageTag
 MAX_COLLECTION = 200
 
 
+class CollectionParams(BaseModel):
+    """What is counted of a collection."""
+
+    hidden: bool = Field(default=True, description="false: without hidden places and their photos")
+
+
 class NewCollection(BaseModel):
     """A collection to be created, without photos."""
 

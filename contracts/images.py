@@ -142,7 +142,9 @@ class PlaceFilter(BaseModel):
 
     collection: CollectionName | None = None
     q: str | None = Field(
-        default=None, max_length=200, description="text in the place's name, id, description or metadata"
+        default=None,
+        max_length=200,
+        description="text in the place's name, id, description, metadata or texts in further languages",
     )
     hidden: bool | None = Field(default=None, description="true: only hidden places; false: only the others")
     cursor: str | None = Field(default=None, max_length=4000, description="`next_cursor` of the previous page")

@@ -5,6 +5,7 @@ labels          a folder of photos on disk, and what they show
 upload_plan     what becomes of the files of a folder or an archive: one rule for all ways in
 grouping        which photos show the same exhibit, by folders and names
 manifests       CSV files that say what photos show
+manifest_rows   one row of a manifest, and the place that it describes
 marks           cells that say yes or no
 spreadsheets    cells of CSV files that spreadsheet programs open
 export          the places of a collection as a manifest

@@ -4,9 +4,9 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from core.building.manifest_rows import ManifestRow
 from core.building.manifest_texts import first_of_each
-from core.building.manifests import ManifestRow
-from core.gallery.values import ImageChange, TextChange
+from core.gallery.values import PLACE_FIELDS, ImageChange, TextChange
 
 
 def corrections(rows: Iterable[tuple[str, ManifestRow]]) -> dict[str, ImageChange]:
@@ -18,7 +18,7 @@ def corrections(rows: Iterable[tuple[str, ManifestRow]]) -> dict[str, ImageChang
     texts_of: dict[str, dict[str, Any]] = {}
     for place_id, row in rows:
         texts = texts_of.setdefault(unicodedata.normalize("NFC", place_id), {})
-        for name in ("place_name", "description", "metadata", "latitude", "longitude", "is_hidden"):
+        for name in PLACE_FIELDS:
             value = getattr(row, name)
             if value not in ("", {}, None):
                 texts.setdefault(name, value)

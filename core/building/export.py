@@ -1,6 +1,7 @@
 """The places of a collection as a manifest, to be edited in a spreadsheet program and sent again."""
 
-from core.building.manifests import ManifestRow, write_manifest
+from core.building.manifest_rows import ManifestRow
+from core.building.manifests import write_manifest
 from core.gallery import Gallery
 from core.gallery.values import UNCHANGED, TextChange
 from core.results import GalleryImage, PlaceText

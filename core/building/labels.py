@@ -16,7 +16,7 @@ from core.building.file_names import (
     normal_path,
 )
 from core.building.grouping import Grouping
-from core.building.manifests import ManifestRow, Role
+from core.building.manifest_rows import ManifestRow, Role
 from core.building.upload_plan import UploadNote, UploadPlan, encoding_note, find_manifests, plan_upload
 from core.building.work_shards import Shard
 from core.errors import InvalidRequest

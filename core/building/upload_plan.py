@@ -11,7 +11,8 @@ from typing import Literal
 
 from core.building.file_names import is_clutter, is_manifest, match_key
 from core.building.grouping import Grouping, group_photos
-from core.building.manifests import MANIFEST, ManifestRow, parse_manifest
+from core.building.manifest_rows import ManifestRow
+from core.building.manifests import MANIFEST, parse_manifest
 from core.building.text_encodings import ENCODING_NAMES
 from core.results import Place
 

@@ -29,7 +29,7 @@ from core.errors import (
 from core.gallery.branding import Branding, check_branding
 from core.gallery.database import collections as collection_rows
 from core.gallery.database import embeddings as embedding_rows
-from core.gallery.database import manifest
+from core.gallery.database import manifest, place_changes
 from core.gallery.database import places as place_rows
 from core.gallery.database import trash as trash_rows
 from core.gallery.database import verifier_features as verifier_rows
@@ -41,7 +41,7 @@ from core.gallery.database.port import Connection, Database
 from core.gallery.deletions import is_trash
 from core.gallery.languages import check_language
 from core.gallery.opening import check_for_reading, prepare_for_writing
-from core.gallery.orphans import remove_unused, remove_unused_recordings
+from core.gallery.orphans import remove_unused
 from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.recordings import Recordings
 from core.gallery.storage import LOCAL, Storage, open_database, open_photos, open_vectors
@@ -367,7 +367,8 @@ class Gallery:
         places, or only the others.
         """
         with self._database.reading() as connection:
-            return place_rows.page_of_places(connection, collection, text, cursor, limit, is_hidden)
+            dialect = self._database.dialect
+            return place_rows.page_of_places(connection, dialect, collection, text, cursor, limit, is_hidden)
 
     def all_places(self, collection: str) -> Iterator[PlaceSummary]:
         """Read every place of a collection, by name, page by page."""
@@ -377,10 +378,14 @@ class Gallery:
             page = self.places(collection, cursor=page.next_cursor, limit=1000)
             yield from page.places
 
-    def collections(self) -> list[CollectionSummary]:
-        """List the collections that exist, by name, those that were created and hold no image as well."""
+    def collections(self, *, with_hidden: bool = True) -> list[CollectionSummary]:
+        """List the collections that exist, by name, those that were created and hold no image as well.
+
+        Args:
+            with_hidden: False: hidden places and their images are not counted.
+        """
         with self._database.reading() as connection:
-            return collection_rows.collection_summaries(connection)
+            return collection_rows.collection_summaries(connection, with_hidden=with_hidden)
 
     def count(self, collection: str | None = None) -> int:
         """Count the images, of one collection or of all."""
@@ -628,10 +633,10 @@ class Gallery:
                 current = place_rows.ensure_place(connection, image.collection, new_place)
                 self._images.move(connection, image_id, current)
                 recordings = place_rows.drop_place_without_images(connection, former)
-            place_rows.change_place(connection, current, change)
+            place_changes.change_place(connection, current, change)
             changed = self._images.by_id(connection, image_id)
             self._commit(connection)
-        remove_unused_recordings(self._database, self._files, recordings)
+        remove_unused(self._database, self._files, recordings=recordings)
         return changed
 
     def move_images(
@@ -685,7 +690,7 @@ class Gallery:
             summary = place_rows.place_summary(connection, target)
             if moved:
                 self._commit(connection)
-        remove_unused_recordings(self._database, self._files, recordings)
+        remove_unused(self._database, self._files, recordings=recordings)
         return summary, len(moved)
 
     def correct_places(
@@ -702,7 +707,7 @@ class Gallery:
         with self._database.writing() as connection:
             for place_id, change in changes.items():
                 try:
-                    corrected = place_rows.correct_place(connection, collection, place_id, change)
+                    corrected = place_changes.correct_place(connection, collection, place_id, change)
                 except InvalidRequest as error:  # before anything of the place is written
                     refused.append(f"place {place_id[:200]!r}: {error}")
                     continue
@@ -737,7 +742,7 @@ class Gallery:
         with self._database.writing() as connection:
             row = place_rows.known_place(connection, collection, place_id)
             refuse_changed(expected, place_tag(place_rows.place_summary(connection, row).place))
-            place_rows.change_place(connection, row, change)
+            place_changes.change_place(connection, row, change)
             changed = place_rows.place_summary(connection, row)
             self._commit(connection)
         return changed
@@ -761,8 +766,7 @@ class Gallery:
                 delete_branding(connection, image.collection)
             self._commit(connection, Removed(np.array([seq])))
         self._features.discard(image_id)
-        remove_unused(self._database, self._files, [(image.content_hash, image.media_type)])
-        remove_unused_recordings(self._database, self._files, recordings)
+        remove_unused(self._database, self._files, [(image.content_hash, image.media_type)], recordings)
 
     def rename_collection(self, name: str, new_name: str) -> CollectionSummary:
         """Rename a collection, at once for searches; its images, places and calibration stay.
@@ -965,7 +969,7 @@ class Gallery:
             if photos:  # some may have been written, and would keep a full disk full
                 remove_unused(self._database, self._files, [(image, new.media_type) for new, image in images])
             raise
-        remove_unused_recordings(self._database, self._files, recordings)
+        remove_unused(self._database, self._files, recordings=recordings)
         return results
 
     def _commit(self, connection: Connection, *changes: VectorChange) -> None:

@@ -29,33 +29,33 @@ _RECORDINGS = tuple(AUDIO_EXTENSIONS.values())
 logger = logging.getLogger(__name__)
 
 
-def remove_unused(database: Database, files: PhotoStore, contents: Sequence[tuple[str, str]]) -> None:
-    """Delete the photos of those content hashes and media types that no image has, and the trash neither."""
+def remove_unused(
+    database: Database,
+    files: PhotoStore,
+    photos: Iterable[tuple[str, str]] = (),
+    recordings: Iterable[Recording] = (),
+) -> None:
+    """Delete what no image and no place has, in the trash neither.
+
+    Args:
+        database: of the gallery.
+        files: where its photos and recordings are.
+        photos: content hashes and media types of photos that may be unused now.
+        recordings: that may be unused now.
+    """
+    contents = [*photos, *((recording.content_hash, recording.media_type) for recording in recordings)]
     try:
         for start in range(0, len(contents), _REMOVED_AT_ONCE):
             # The write lock keeps everybody from adding the same bytes between the question and the deed.
             with database.writing() as connection:
                 chunk = contents[start : start + _REMOVED_AT_ONCE]
-                used = used_contents(connection, {content_hash for content_hash, _ in chunk})
-                unused = [content for content in chunk if content[0] not in used]
-                files.remove(unused)
-                verifier_features.delete(connection, {content_hash for content_hash, _ in unused})
+                of_recordings = any(media_type in AUDIO_EXTENSIONS for _, media_type in chunk)
+                unused = _unused(connection, {content_hash for content_hash, _ in chunk}, of_recordings=of_recordings)
+                files.remove([content for content in chunk if content[0] in unused])
+                verifier_features.delete(connection, unused)
                 connection.execute("COMMIT")
     except GalleryUnavailable as exc:
-        logger.warning("files of no image stay for now: %s", exc)
-
-
-def remove_unused_recordings(database: Database, files: PhotoStore, recordings: Sequence[Recording]) -> None:
-    """Delete those of these recordings that no place has, and the trash neither."""
-    if not recordings:
-        return
-    try:
-        with database.writing() as connection:  # as above
-            unused = set(recordings) - read_recordings(connection)
-            files.remove([(recording.content_hash, recording.media_type) for recording in unused])
-            connection.execute("COMMIT")
-    except GalleryUnavailable as exc:
-        logger.warning("recordings of no place stay for now: %s", exc)
+        logger.warning("files of no image and no place stay for now: %s", exc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def sweep(database: Database, files: PhotoStore) -> int:
             continue
         # A process that adds photos holds this lock until it commits: a photo without a row is an orphan.
         with database.writing() as connection:
-            orphans = _unused(connection, suspects, names)
+            orphans = _unused(connection, suspects, of_recordings=_have_recordings(names))
             gone = [name for name in names if hash_in(name) in orphans]
             files.remove_names(gone)
         swept += len(gone)
@@ -103,14 +103,18 @@ def _suspects(database: Database, files: PhotoStore) -> Iterator[tuple[list[str]
     for names in _batches(files.names()):
         hashes = {hash_in(name) for name in names}
         with database.reading() as connection:
-            suspects = _unused(connection, hashes, names)
+            suspects = _unused(connection, hashes, of_recordings=_have_recordings(names))
         yield names, suspects
 
 
-def _unused(connection: Connection, hashes: set[str], names: Sequence[str]) -> set[str]:
-    """The hashes, of these names, that no image and no recording has."""
+def _have_recordings(names: Sequence[str]) -> bool:
+    return any(name.endswith(_RECORDINGS) for name in names)
+
+
+def _unused(connection: Connection, hashes: set[str], *, of_recordings: bool) -> set[str]:
+    """The hashes that no image has, and no place's recording if some of them are ``of_recordings``."""
     unused = hashes - used_contents(connection, hashes)
-    if unused and any(name.endswith(_RECORDINGS) for name in names):
+    if unused and of_recordings:
         unused -= {recording.content_hash for recording in read_recordings(connection)}
     return unused
 

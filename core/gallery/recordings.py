@@ -15,7 +15,7 @@ from core.gallery.database.collections import current_name
 from core.gallery.database.port import Database
 from core.gallery.database.recordings import write_recording
 from core.gallery.languages import check_language
-from core.gallery.orphans import remove_unused_recordings
+from core.gallery.orphans import remove_unused
 from core.gallery.photos.port import LostPhoto, PhotoStore
 from core.gallery.values import PlaceSummary
 from core.gallery.vectors.port import VectorStore
@@ -61,10 +61,10 @@ class Recordings:
                 self._vectors.commit(connection, manifest.next_generation(connection), ())
         except GalleryUnavailable:
             if is_written:  # at least a part, which would keep a full disk full
-                remove_unused_recordings(self._database, self._files, [recording])
+                remove_unused(self._database, self._files, recordings=[recording])
             raise
         if former is not None:
-            remove_unused_recordings(self._database, self._files, [former])
+            remove_unused(self._database, self._files, recordings=[former])
         return summary
 
     def remove(self, collection: str, place_id: str, language: str) -> None:
@@ -88,7 +88,7 @@ class Recordings:
             others = [write_recording(connection, copy, tag, None) for copy in copies]
             self._vectors.commit(connection, manifest.next_generation(connection), ())
         gone = [former, *(other for other in others if other is not None)]
-        remove_unused_recordings(self._database, self._files, gone)
+        remove_unused(self._database, self._files, recordings=gone)
 
     def open(
         self, collection: str, place_id: str, language: str, *, with_hidden: bool = True

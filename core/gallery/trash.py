@@ -20,7 +20,7 @@ from core.gallery.database.images import ImageRows, contents_of, has_images
 from core.gallery.database.port import Connection, Database
 from core.gallery.database.recordings import read_recordings
 from core.gallery.deletions import Deletion, DeletionKind, DeletionPage, trash_collection
-from core.gallery.orphans import remove_unused, remove_unused_recordings
+from core.gallery.orphans import remove_unused
 from core.gallery.photos.port import PhotoStore
 from core.gallery.vectors.port import Added, Removed, Renamed, VectorChange, VectorStore
 from core.results import LocalFeatures, Recording
@@ -120,7 +120,8 @@ class Trash:
         """Undo a deletion: its images are found again, under the ids and with the places that they had.
 
         A collection that is there by now keeps what it has, and a place that is there keeps its texts; what is missing
-        comes back. A photo that was added again in the meantime is not changed.
+        comes back. A place that comes back hidden is hidden, also if there is one of its id by now. A photo that was
+        added again in the meantime is not changed.
 
         Returns:
             How many images came back.
@@ -138,20 +139,15 @@ class Trash:
                     collection_rows.rename_collection(connection, hidden, target)
                     count, changes = deletion.images, [Renamed(hidden, target)]
                 else:
-                    if not has_images(connection, target):
-                        rename_calibration(connection, hidden, target)
-                    move_branding(connection, hidden, target)
+                    trash.give_back(connection, deletion)
                     seqs = trash.seqs_in(connection, hidden, _RESTORED_AT_ONCE)
                     count, changes, recordings = self._move(connection, seqs, target)
                     is_over = len(seqs) < _RESTORED_AT_ONCE
                 if is_over:
-                    trash.create_again(connection, deletion)
-                    collection_rows.hand_over_former_names(connection, hidden, target)
-                    collection_rows.delete_collection(connection, hidden)
-                    trash.forget(connection, deletion_id)
+                    trash.end(connection, deletion)
                 self._commit(connection, *changes)
             # Of a place that is there and has one of its own.
-            remove_unused_recordings(self._database, self._files, recordings)
+            remove_unused(self._database, self._files, recordings=recordings)
             restored += count
             if is_over:
                 return restored
@@ -201,8 +197,7 @@ class Trash:
                 self._commit(connection, Removed(seqs))
             for image_id, _, _ in images:
                 self._features.discard(image_id)
-            remove_unused(self._database, self._files, [(image[1], image[2]) for image in images])
-            remove_unused_recordings(self._database, self._files, list(recordings))
+            remove_unused(self._database, self._files, [(image[1], image[2]) for image in images], recordings)
 
     def _trash_images(self, connection: Connection, deletion: Deletion, seqs: Sequence[int]) -> None:
         hidden = trash_collection(deletion.deletion_id)

@@ -1,7 +1,7 @@
 """The values that go into a gallery and come out of it, besides those in ``core.results``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum, auto
 from pathlib import PureWindowsPath
 from typing import Any, Literal
@@ -106,6 +106,14 @@ class ImageChange:
     longitude: float | Unchanged | None = UNCHANGED
     texts: Mapping[str, TextChange | None] | Unchanged = UNCHANGED
     is_hidden: bool | Unchanged = UNCHANGED
+
+
+PLACE_FIELDS = {
+    field.name: "name" if field.name == "place_name" else field.name
+    for field in fields(ImageChange)
+    if field.name not in ("place_id", "texts")
+}
+"""What a place has one value of: names of fields in an ``ImageChange`` and in a ``Place``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from contracts.branding import BrandingBody, BrandingChange
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
 from contracts.collections import (
     CollectionChange,
+    CollectionParams,
     DriftReply,
     HealthParams,
     HealthReply,
@@ -121,8 +122,8 @@ ROUTES = (
               status=204, params=DeleteParams),
     Forwarded("GET", "/index/places", "list_places", MATCH, PlacePageBody, (404, 422, 503),
               "List places",
-              "List places by name, page by page; `q` looks in names and ids. Hidden places are for the role "
-              "`manage`. A key that is restricted to collections has to name one of them.",
+              "List places by name, page by page; `q` looks in all that is written of them. Hidden places are for the "
+              "role `manage`. A key that is restricted to collections has to name one of them.",
               params=PlaceFilter, leaves_out_hidden=True),
     Forwarded("PUT", "/index/places/audio", "store_audio", MANAGE, PlaceSummaryBody, (404, 408, 413, 415, 422, 503),
               "Store the recording of a place in one language",
@@ -138,9 +139,11 @@ ROUTES = (
               "Delete the recording of a place in one language",
               "With its transcript. This cannot be undone.",
               status=204, params=AudioParams),
-    Forwarded("GET", "/index/collections", "list_collections", MATCH, CollectionList, (503,),
+    Forwarded("GET", "/index/collections", "list_collections", MATCH, CollectionList, (422, 503),
               "List collections",
-              "List the collections, with how much each holds: those for which the key may be used."),
+              "List the collections, with how much each holds: those for which the key may be used. Hidden places and "
+              "their photos are counted for the role `manage` only.",
+              params=CollectionParams, leaves_out_hidden=True),
     Forwarded("GET", _COLLECTION + "/health", "get_health", MANAGE, HealthReply, (404, 409, 422, 503),
               "Problems of a collection, and what to photograph next",
               "One picture filed under two places, places that look alike, photos to take again, and advice.\n\nThe "

@@ -15,15 +15,22 @@ from core.gallery.deletions import is_trash
 from core.gallery.values import CollectionSummary
 
 
-def collection_summaries(connection: Connection) -> list[CollectionSummary]:
-    """Read all collections, by name."""
-    # Not count(DISTINCT images.place), for which some databases sort all rows.
+def collection_summaries(connection: Connection, *, with_hidden: bool = True) -> list[CollectionSummary]:
+    """Read all collections, by name; see ``Gallery.collections``."""
+    left_out = int(not with_hidden)
+    # Not count(DISTINCT images.place) of all images, for which some databases sort all rows.
     rows = connection.execute(
-        """
-        SELECT of_images.collection, of_images.number, of_places.number
+        f"""
+        SELECT of_images.collection,
+               of_images.number - {left_out} * coalesce(hidden.images, 0),
+               of_places.number - {left_out} * coalesce(hidden.places, 0)
         FROM (SELECT collection, count(*) AS number FROM images GROUP BY collection) AS of_images
         JOIN (SELECT collection, count(*) AS number FROM places GROUP BY collection) AS of_places
              ON of_places.collection = of_images.collection
+        LEFT JOIN (SELECT places.collection, count(*) AS images, count(DISTINCT places.id) AS places
+                   FROM places JOIN images ON images.place = places.id
+                   WHERE places.is_hidden = 1 GROUP BY places.collection) AS hidden
+             ON hidden.collection = of_images.collection
         """
     )
     found = {row[0]: CollectionSummary(*row) for row in rows if not is_trash(row[0])}

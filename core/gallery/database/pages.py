@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from core.errors import InvalidRequest
+from core.gallery.database.port import Dialect
 from core.gallery.deletions import trash_collection
 
 MAX_PAGE = 1000
@@ -56,6 +57,11 @@ def _storable(part: Any) -> bool:
 def contains(column: str) -> str:
     r"""Write the condition that ``column`` contains a text, given as its ``like_pattern``; case does not count."""
     return rf"lower({column}) LIKE ? ESCAPE '\'"
+
+
+def contains_within(dialect: Dialect, column: str) -> str:
+    """Write the condition that a text within a column of JSON contains a text, as ``contains`` does."""
+    return f"EXISTS (SELECT 1 FROM ({dialect.texts_within(column)}) AS found WHERE {contains('found.value')})"
 
 
 def outside_trash(column: str) -> str:

@@ -17,14 +17,14 @@ from core.gallery.database.collections import refuse_unknown
 from core.gallery.database.pages import (
     check_limit,
     contains,
+    contains_within,
     like_pattern,
     outside_trash,
     read_cursor,
     write_cursor,
 )
-from core.gallery.database.port import Connection
+from core.gallery.database.port import Connection, Dialect
 from core.gallery.texts import (
-    change_texts,
     fill_texts,
     recordings_from_json,
     recordings_to_json,
@@ -32,16 +32,8 @@ from core.gallery.texts import (
     texts_to_json,
     without_recordings,
 )
-from core.gallery.validation import (
-    check_angle,
-    check_description,
-    check_name,
-    check_place,
-    check_position,
-    check_texts,
-    metadata_to_json,
-)
-from core.gallery.values import UNCHANGED, ImageChange, PlaceCorrection, PlacePage, PlaceSummary, Unchanged
+from core.gallery.validation import check_place, metadata_to_json
+from core.gallery.values import PlacePage, PlaceSummary
 from core.results import Place, PlaceText, Recording
 
 _FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts", "recordings", "is_hidden")
@@ -128,68 +120,6 @@ def spelled_as(connection: Connection, collection: str, place_id: str) -> str:
     return composed
 
 
-def correct_place(
-    connection: Connection, collection: str, place_id: str, change: ImageChange
-) -> PlaceCorrection | None:
-    """Write those fields of ``change`` that differ from the stored ones of a place.
-
-    Returns:
-        What differed, which may be nothing; None if the place does not exist.
-
-    Raises:
-        InvalidRequest: a field is out of range.
-    """
-    row = connection.execute(
-        f"SELECT id, {COLUMNS} FROM places WHERE collection = ? AND place_id = ?",
-        (collection, spelled_as(connection, collection, place_id)),
-    ).fetchone()
-    if row is None:
-        return None
-    place = to_place(row[1:])
-    known = {"place_name": place.name} | {
-        name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude", "is_hidden")
-    }
-    same = {name: UNCHANGED for name, value in known.items() if getattr(change, name) == value}
-    texts = change.texts
-    if not isinstance(texts, Unchanged):
-        differs = {tag: text for tag, text in texts.items() if change_texts(place.texts, {tag: text}) != place.texts}
-        texts = differs or UNCHANGED
-    change = replace(change, place_id=UNCHANGED, texts=texts, **same)
-    change_place(connection, row[0], change)
-    return PlaceCorrection(place, change)
-
-
-def change_place(connection: Connection, place_row: int, change: ImageChange) -> None:
-    """Write the fields that ``change`` holds.
-
-    Raises:
-        InvalidRequest: a field is out of range, or the position would be incomplete; nothing was written.
-    """
-    values: dict[str, Any] = {}
-    if not isinstance(change.place_name, Unchanged):
-        values["name"] = unicodedata.normalize("NFC", check_name("place_name", change.place_name, 500))
-    if not isinstance(change.description, Unchanged):
-        values["description"] = check_description(change.description)
-    if not isinstance(change.metadata, Unchanged):
-        values["metadata"] = metadata_to_json(change.metadata)
-    if not isinstance(change.latitude, Unchanged):
-        values["latitude"] = check_angle("latitude", change.latitude, 90)
-    if not isinstance(change.longitude, Unchanged):
-        values["longitude"] = check_angle("longitude", change.longitude, 180)
-    if not isinstance(change.texts, Unchanged):
-        texts = check_texts(change_texts(read_texts(connection, place_row), change.texts))
-        values["texts"] = texts_to_json(texts)  # no change of a text changes a recording
-    if not isinstance(change.is_hidden, Unchanged):
-        values["is_hidden"] = int(change.is_hidden)
-    if not values:
-        return
-    if {"latitude", "longitude"} & values.keys():
-        row = connection.execute("SELECT latitude, longitude FROM places WHERE id = ?", (place_row,)).fetchone()
-        check_position(values.get("latitude", row[0]), values.get("longitude", row[1]))
-    assignments = ", ".join(f"{column} = ?" for column in values)
-    connection.execute(f"UPDATE places SET {assignments} WHERE id = ?", (*values.values(), place_row))
-
-
 def read_texts(connection: Connection, place_row: int) -> dict[str, PlaceText]:
     """Read the texts and recordings of a place."""
     row = connection.execute("SELECT texts, recordings FROM places WHERE id = ?", (place_row,)).fetchone()
@@ -227,6 +157,7 @@ def drop_place_without_images(connection: Connection, place_row: int) -> list[Re
 
 def page_of_places(
     connection: Connection,
+    dialect: Dialect,
     collection: str | None,
     text: str | None,
     cursor: str | None,
@@ -239,8 +170,9 @@ def page_of_places(
         conditions = ["collection = ?"]
         values.append(collection)
     if text:
-        searched = ("name", "place_id", "description", "metadata", "texts")
-        conditions.append(f"({' OR '.join(map(contains, searched))})")
+        searched = [contains(column) for column in ("name", "place_id", "description", "metadata")]
+        searched.append(contains_within(dialect, "places.texts"))
+        conditions.append(f"({' OR '.join(searched)})")
         values += [like_pattern(text)] * len(searched)
     if is_hidden is not None:
         conditions.append(f"is_hidden = {int(is_hidden)}")  # in the text, so that the index of hidden places serves

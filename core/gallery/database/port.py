@@ -54,7 +54,7 @@ class Connection(Protocol):
 
 
 class Dialect(Protocol):
-    """What migrations need to know of a database: its column types, and where it stores the schema version.
+    """In what databases differ: column types, where the schema version is stored, and how JSON is read.
 
     Attributes:
         growing_id: a primary key that grows with every row and is never used twice.
@@ -83,6 +83,9 @@ class Dialect(Protocol):
     def holds_tables(self, connection: Connection) -> bool:
         """Whether there is any table, the gallery's or not."""
 
+    def texts_within(self, column: str) -> str:
+        """Write a query of the texts within a column of JSON, without keys: rows of one column, ``value``."""
+
 
 class Database(Protocol):
     """Stores rows durably: a commit that has returned survives a power cut.
@@ -100,7 +103,7 @@ class Database(Protocol):
 
     @property
     def dialect(self) -> Dialect:
-        """For the migrations."""
+        """In what it differs from other databases."""
 
     def exists(self) -> bool:
         """Whether it can be read; False before the first writer has created it."""

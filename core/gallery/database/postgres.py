@@ -55,7 +55,7 @@ logger = logging.getLogger(__name__)
 
 
 class PostgresDialect:
-    """PostgreSQL's column types and schema version; see ``core.gallery.database.port.Dialect``."""
+    """PostgreSQL's column types, schema version and JSON; see ``core.gallery.database.port.Dialect``."""
 
     growing_id = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
     row_id = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
@@ -82,6 +82,13 @@ class PostgresDialect:
         """Look into the schema's list."""
         rows = connection.execute("SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema())")
         return bool(rows.fetchone()[0])
+
+    def texts_within(self, column: str) -> str:
+        """Use a path of JSON; as in a column of text, order and case do not depend on the server's locale."""
+        return f"""
+            SELECT (part #>> '{{}}') COLLATE "C" AS value
+            FROM jsonb_path_query({column}::jsonb, '$.**') AS parts (part) WHERE jsonb_typeof(part) = 'string'
+        """
 
 
 class PostgresDatabase:

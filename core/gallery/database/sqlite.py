@@ -45,7 +45,7 @@ def translating_failures(folder: Path) -> Iterator[None]:
 
 
 class SqliteDialect:
-    """SQLite's column types and schema version; see ``core.gallery.database.port.Dialect``."""
+    """SQLite's column types, schema version and JSON; see ``core.gallery.database.port.Dialect``."""
 
     growing_id = "INTEGER PRIMARY KEY AUTOINCREMENT"
     row_id = "INTEGER PRIMARY KEY"
@@ -67,6 +67,10 @@ class SqliteDialect:
     def holds_tables(self, connection: Connection) -> bool:
         """Look into SQLite's own list."""
         return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+
+    def texts_within(self, column: str) -> str:
+        """Use ``json_tree``."""
+        return f"SELECT value FROM json_tree({column}) WHERE type = 'text'"
 
 
 class SqliteDatabase:

@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UnknownDeletion
+from core.gallery.database.brandings import move_branding
+from core.gallery.database.calibrations import rename_calibration
+from core.gallery.database.collections import delete_collection, hand_over_former_names
+from core.gallery.database.images import has_images
 from core.gallery.database.pages import check_limit, read_cursor, write_cursor
 from core.gallery.database.places import COLUMNS, drop_place_without_images, merge_place, to_place
 from core.gallery.database.port import Connection
@@ -99,12 +103,29 @@ def ids(connection: Connection, collection: str | None, place_id: str | None, be
     return [row[0] for row in rows.fetchall()]
 
 
+def give_back(connection: Connection, deletion: Deletion) -> None:
+    """Let a collection have its branding back, and its calibration if it holds no image yet."""
+    hidden = trash_collection(deletion.deletion_id)
+    if not has_images(connection, deletion.collection):
+        rename_calibration(connection, hidden, deletion.collection)
+    move_branding(connection, hidden, deletion.collection)
+
+
+def end(connection: Connection, deletion: Deletion) -> None:
+    """End a deletion whose images are back, and what belongs to its collection."""
+    hidden = trash_collection(deletion.deletion_id)
+    _create_again(connection, deletion)
+    hand_over_former_names(connection, hidden, deletion.collection)
+    delete_collection(connection, hidden)
+    forget(connection, deletion.deletion_id)
+
+
 def forget(connection: Connection, deletion_id: str) -> None:
     """Delete the record of a deletion whose images are gone, or back."""
     connection.execute("DELETE FROM deletions WHERE deletion_id = ?", (deletion_id,))
 
 
-def create_again(connection: Connection, deletion: Deletion) -> None:
+def _create_again(connection: Connection, deletion: Deletion) -> None:
     """Create a collection that had been created before it was deleted, unless there is one by now."""
     connection.execute(
         "INSERT INTO collections SELECT collection, collection_created_at FROM deletions "
@@ -125,13 +146,15 @@ def take(
 ) -> tuple[str | None, Place | None, list[int], list[Recording]]:
     """Take a photo out of the trash by its bytes, because the same photo comes back by another way.
 
+    A deletion that has no other photo is over, unless it is one of a collection, which had more than photos.
+
     Returns:
         Its image id and the place that it showed, both None where the trash holds no such photo of ``collection``; the
         seqs that are gone; and the recordings of places that are gone.
     """
     rows = connection.execute(
         f"""
-        SELECT images.seq, images.image_id, places.id, {COLUMNS}
+        SELECT images.seq, images.image_id, places.id, deletions.deletion_id, {COLUMNS}
         FROM images JOIN deletions ON images.collection = {_TRASH_OF_DELETION} JOIN places ON places.id = images.place
         WHERE images.content_hash = ? AND deletions.collection = ?
         ORDER BY deletions.deleted_at DESC
@@ -142,17 +165,31 @@ def take(
     for seq, _, place, *_ in rows:
         connection.execute("DELETE FROM images WHERE seq = ?", (seq,))
         recordings += drop_place_without_images(connection, place)
+    for deletion in [find(connection, row[3]) for row in rows]:
+        if deletion.kind != "collection" and not deletion.images:
+            give_back(connection, deletion)
+            end(connection, deletion)
     if not rows:
         return None, None, [], []
-    return rows[0][1], to_place(rows[0][3:]), [row[0] for row in rows], recordings
+    return rows[0][1], to_place(rows[0][4:]), [row[0] for row in rows], recordings
 
 
-def copies_of_place(connection: Connection, collection: str, place_id: str) -> list[int]:
-    """The rows in the trash of a place of a collection, by id: with those of its photos that were deleted."""
+def copies_of_place(
+    connection: Connection, collection: str, place_id: str, *, with_collections: bool = True
+) -> list[int]:
+    """The rows in the trash of a place of a collection, by id: with those of its photos that were deleted.
+
+    Args:
+        connection: the caller's.
+        collection: that has the place.
+        place_id: of the place.
+        with_collections: also that of a whole collection that was deleted and had the same name.
+    """
+    kind = "" if with_collections else "AND deletions.kind <> 'collection'"
     rows = connection.execute(
         f"""
         SELECT places.id FROM places JOIN deletions ON places.collection = {_TRASH_OF_DELETION}
-        WHERE deletions.collection = ? AND places.place_id IN (?, ?)
+        WHERE deletions.collection = ? AND places.place_id IN (?, ?) {kind}
         """,
         (collection, *(unicodedata.normalize(form, place_id) for form in ("NFC", "NFD"))),
     )
@@ -176,6 +213,8 @@ def move(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], list[Recording]]:
     """Write images with their places again in another collection; one that is there already is deleted instead.
 
+    What was hidden is not shown because a place of the same id is there: that one is hidden then.
+
     Returns:
         What was written: the new seqs, int64 [N], and their embeddings, float32 [N, D]; and the recordings of the
         places that are gone here, which may be unused now.
@@ -194,7 +233,10 @@ def move(
             "SELECT 1 FROM images WHERE content_hash = ? AND collection = ?", (image[1], collection)
         ).fetchone():
             continue
-        row = merge_place(connection, collection, to_place(described))
+        shown = to_place(described)
+        row = merge_place(connection, collection, shown)
+        if shown.is_hidden:
+            connection.execute("UPDATE places SET is_hidden = 1 WHERE id = ?", (row,))
         written: int = connection.execute(
             f"INSERT INTO images (collection, place, {_KEPT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
             (collection, row, *image),

@@ -32,7 +32,7 @@ from core.building.upload_plan import UploadNote
 from core.gallery import Gallery, values
 from core.gallery.deletions import DeletionPage
 from core.gallery.tags import place_tag
-from core.gallery.values import AddResult, PlaceCorrection, PlaceCorrections
+from core.gallery.values import PLACE_FIELDS, AddResult, PlaceCorrection, PlaceCorrections
 from core.gallery_health.photo_quality import Fault
 from core.results import Candidate, GalleryImage, Place
 from services.errors import CORE_ERRORS
@@ -52,9 +52,6 @@ from serving.path_prefix import link
 
 _FIRST_PLACES = 10
 _MOST_CHANGES = 1000
-# Columns of a manifest: the fields of a change and of a place.
-_COLUMNS = {"place_name": ("place_name", "name"), "hidden": ("is_hidden", "is_hidden")}
-_COLUMNS |= {name: (name, name) for name in ("description", "metadata", "latitude", "longitude")}
 
 
 def place_body(place: Place, reader: Reader | None = None) -> PlaceBody:
@@ -273,12 +270,9 @@ def _shows(image: GalleryImage, place: Place | None) -> bool:
 
 
 def _change_body(correction: PlaceCorrection) -> PlaceCorrectionBody:
-    after = {
-        column: value
-        for column, (changed, _) in _COLUMNS.items()
-        if not isinstance(value := getattr(correction.change, changed), values.Unchanged)
-    }
-    before = {column: getattr(correction.place, _COLUMNS[column][1]) for column in after}
+    changed = [name for name in PLACE_FIELDS if not isinstance(getattr(correction.change, name), values.Unchanged)]
+    before = {_column(name): getattr(correction.place, PLACE_FIELDS[name]) for name in changed}
+    after = {_column(name): getattr(correction.change, name) for name in changed}
     texts_before, texts_after = changed_texts(correction)
     return PlaceCorrectionBody(
         place_id=correction.place.place_id,
@@ -286,6 +280,11 @@ def _change_body(correction: PlaceCorrection) -> PlaceCorrectionBody:
         before=before | texts_before,
         after=after | texts_after,
     )
+
+
+def _column(field: str) -> str:
+    """Return the name of a field's column in a manifest, for example ``hidden``."""
+    return field.removeprefix("is_")
 
 
 def _correction_bodies(upload: Upload, corrected: PlaceCorrections, *, dry_run: bool) -> list[AddOutcome]:

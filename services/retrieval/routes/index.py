@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from contracts.collections import CollectionParams
 from contracts.images import (
     AddFields,
     AddReply,
@@ -262,10 +263,13 @@ async def list_places(service: Service, wanted: Annotated[PlaceFilter, Query()],
     return place_page(page)
 
 
-@router.get("/collections", summary="List collections", responses=error_answers(503))
-async def list_collections(service: Service, allowed: Allowed) -> CollectionList:
+@router.get("/collections", summary="List collections", responses=error_answers(422, 503))
+async def list_collections(
+    service: Service, params: Annotated[CollectionParams, Query()], allowed: Allowed
+) -> CollectionList:
     """Return all collections for which the key may be used."""
-    return collection_list(allowed.among(await service.workers.run(service.gallery.collections)))
+    found = await service.workers.run(service.gallery.collections, with_hidden=params.hidden)
+    return collection_list(allowed.among(found))
 
 
 def _manifest_answer(content: bytes) -> Response:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from contracts.images import AddFields
 from core.building.corrections import corrections
 from core.building.grouping import place_id_of_name
-from core.building.manifests import MANIFEST, ManifestRow
+from core.building.manifest_rows import ManifestRow
+from core.building.manifests import MANIFEST
 from core.gallery import Gallery
 from core.gallery.values import AddResult, PlaceCorrections
 from services.retrieval.uploads.indexing import AddOutcome, Planned

@@ -7,7 +7,7 @@ from starlette.datastructures import UploadFile
 
 from contracts.images import AddFields
 from core.building.file_names import is_manifest
-from core.building.manifests import ManifestRow
+from core.building.manifest_rows import ManifestRow
 from core.building.upload_plan import plan_upload
 from core.errors import InvalidRequest
 from core.results import Place

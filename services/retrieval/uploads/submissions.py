@@ -9,7 +9,7 @@ from uuid import uuid4
 from contracts.images import AddFields
 from core.building.file_names import normal_path
 from core.building.grouping import place_id_of_name
-from core.building.manifests import ManifestRow
+from core.building.manifest_rows import ManifestRow
 from core.building.upload_plan import UploadNote
 from core.errors import ImageTooLarge
 from core.gallery.validation import storable

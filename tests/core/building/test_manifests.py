@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from core.building.manifests import ManifestRow, manifest_template, parse_manifest, write_manifest
+from core.building.manifest_rows import ManifestRow
+from core.building.manifests import manifest_template, parse_manifest, write_manifest
 from core.building.text_encodings import is_utf8
 from core.errors import InvalidRequest
 from core.gallery.values import TextChange

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from databases import on_both_databases
 from fakes.encoders import ThumbnailEncoder
 from fakes.images import draw_place, encode, see_again
 
+from core.building.corrections import corrections
+from core.building.manifest_rows import ManifestRow
 from core.errors import EmptyGallery, GalleryUnavailable, InvalidRequest, UnknownCollection, UnknownImage, UnknownPlace
 from core.gallery import Gallery, ImageChange, NewImage
 from core.gallery.database import embeddings as vector_rows
-from core.gallery.values import PlaceCorrection
+from core.gallery.values import PLACE_FIELDS, PlaceCorrection
 from core.imaging.copies import encode_preview
 from core.imaging.decoding import decode_image
 from core.results import Place
@@ -315,6 +318,21 @@ class TestChanging:
         assert (done.changed, len(done.refused)) == (1, 1)
         assert gallery.place("default", "a").place == Place("a", "A")
         assert gallery.place("default", "b").place == Place("b", "B", "new")
+
+    def test_whatever_a_place_has_one_value_of_is_corrected(self, gallery, new_image):
+        """By a row of a manifest too; what is the same already is left out."""
+        gallery.add([new_image(1, place=Place("a", "A"))])
+        given = {"place_name": "B", "description": "new", "metadata": {"year": 1}, "latitude": 1.5, "longitude": 2.5}
+        given["is_hidden"] = True
+        wanted = corrections([("a", ManifestRow("a.jpg", 2, **given))])
+
+        done, again = (gallery.correct_places("default", wanted).changes for _ in range(2))
+
+        place = gallery.place("default", "a").place
+        assert {field.name for field in fields(Place)} == {"place_id", "texts", *PLACE_FIELDS.values()}
+        assert given.keys() == PLACE_FIELDS.keys()
+        assert {name: getattr(place, field) for name, field in PLACE_FIELDS.items()} == given
+        assert (done, again) == ((PlaceCorrection(Place("a", "A"), ImageChange(**given)),), ())
 
     def test_corrections_can_be_tried(self, gallery, new_image):
         """A dry run names the fields that differ, with the place as it is, and changes nothing."""

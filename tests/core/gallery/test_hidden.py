@@ -94,7 +94,18 @@ class TestReading:
         for is_hidden, place_id in ((True, "gate"), (False, "tower")):
             page = filled.places("default", is_hidden=is_hidden)
             assert ([place.place.place_id for place in page.places], page.total) == ([place_id], 1)
-        assert (filled.collections()[0].places, filled.count_places()) == (2, 1)
+
+    def test_collections_are_counted_with_them_and_without(self, filled, new_image):
+        """Their places and their images; a collection in which nothing is shown is there, and looks empty."""
+        filled.add([new_image(seed, collection="zoo", place=Place("den", "Den", is_hidden=True)) for seed in (5, 6)])
+        hide(filled, "tower")
+
+        def counts(**arguments) -> dict[str, tuple[int, int]]:
+            return {found.name: (found.images, found.places) for found in filled.collections(**arguments)}
+
+        assert counts() == {"default": (3, 2), "zoo": (2, 1)}
+        assert counts(with_hidden=False) == {"default": (1, 1), "zoo": (0, 0)}
+        assert filled.count_places() == 1
 
     def test_a_reader_of_shown_places_does_not_learn_of_it(self, filled):
         """The error is that of a place that does not exist."""
@@ -124,6 +135,39 @@ class TestKeeping:
 
         assert state(filled) == {"gate": True, "tower": False}
         assert [c.image.place.place_id for c in filled.search(new_image(1).embedding, "museum")] == ["tower"] * 2
+
+    @pytest.mark.parametrize("kind", ["image", "place", "collection"])
+    def test_what_comes_back_hidden_is_not_shown_by_a_place_of_its_id(self, filled, new_image, kind):
+        """One that was made meanwhile is hidden with it, until somebody shows both."""
+        hide(filled, "gate")
+        deletion = {
+            "image": lambda: filled.trash.put_image(filled.list_images(place_id="gate").images[0].image_id),
+            "place": lambda: filled.trash.put_place("default", "gate"),
+            "collection": lambda: filled.trash.put_collection("default"),
+        }[kind]()
+        filled.add([new_image(4, place=GATE), new_image(5, place=TOWER)])
+        assert found(filled, new_image(4))[0] == "gate"
+
+        filled.trash.restore(deletion.deletion_id)
+
+        assert state(filled) == {"gate": True, "tower": False}
+        assert "gate" not in found(filled, new_image(1)) + found(filled, new_image(4))
+        hide(filled, "gate", is_hidden=False)
+        assert found(filled, new_image(1)).count("gate") == 2
+
+    @pytest.mark.parametrize("is_there", [True, False])
+    @pytest.mark.parametrize("is_hidden", [True, False])
+    def test_a_photo_comes_back_to_its_place_as_that_was_last(self, filled, is_hidden, is_there):
+        """Not as it was when the photo was deleted; also where the place itself has been deleted since."""
+        hide(filled, "tower", is_hidden=not is_hidden)
+        deletion = filled.trash.put_image(filled.list_images(place_id="tower").images[0].image_id)
+        hide(filled, "tower", is_hidden=is_hidden)
+        if not is_there:
+            filled.trash.put_place("default", "tower")
+
+        filled.trash.restore(deletion.deletion_id)
+
+        assert state(filled) == {"gate": False, "tower": is_hidden}
 
     def test_it_comes_back_hidden_when_its_photo_is_added_again(self, filled, new_image):
         """What the trash gives back to the same photo includes that nobody is to see it."""

@@ -85,9 +85,21 @@ class TestStored:
         """A word of any language finds the place, and no word of the way in which they are stored does."""
         gallery.add([new_image(1, place=VASE), new_image(2, place=Place("bell", "钟"))])
 
-        found = [[summary.place.place_id for summary in gallery.places(text=text).places] for text in ("WHITE", "花瓶")]
+        def found(*texts: str) -> list[list[str]]:
+            return [[summary.place.place_id for summary in gallery.places(text=text).places] for text in texts]
 
-        assert found == [["vase"], ["vase"]]
+        assert found("WHITE", "花瓶") == [["vase"], ["vase"]]
+        assert found("description", "is_machine", "true", "ja", '{"', '", "') == [[]] * 6
+
+    def test_they_are_searched_as_they_are_written(self, gallery, new_image):
+        """Marks that JSON writes in another way are found, and so is a text in any field and language."""
+        texts = {"en": PlaceText("Vase", 'Said "blue" \\ white\n100%'), "fr": PlaceText(transcript="Voilà_un vase")}
+        gallery.add([new_image(1, place=replace(VASE, texts=texts)), new_image(2, place=Place("bell", "钟"))])
+
+        searched = ['"BLUE"', "\\ white", "white\n1", "100%", "à_u"]
+
+        assert [gallery.places(text=text).total for text in searched] == [1] * len(searched)
+        assert [gallery.places(text=text).total for text in ("a_u", "e%w")] == [0, 0]
 
     def test_they_change_language_by_language(self, gallery, new_image):
         """Fields and languages that are not named stay; None deletes, and so does a text that says nothing."""

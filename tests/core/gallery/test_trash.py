@@ -182,7 +182,10 @@ class TestTakingBack:
 class TestAddingAgain:
     @pytest.mark.parametrize("kind", ["image", "place", "collection"])
     def test_the_same_photo_is_taken_out_of_the_trash(self, gallery, new_image, kind, folder):
-        """It is added, under its former id, and neither undoing nor emptying the trash changes that."""
+        """It is added, under its former id, and neither undoing nor emptying the trash changes that.
+
+        Only a deleted collection stays there without a photo: it has more to give back.
+        """
         image = gallery.add([new_image(1, place=GATE)])[0].image
         deletion = {
             "image": lambda: gallery.trash.put_image(image.image_id),
@@ -195,7 +198,11 @@ class TestAddingAgain:
         assert again.status == "added"
         assert again.image.image_id == image.image_id
         assert again.image.place == Place("gate", "North gate", "red", {"room": 3}, 1.0, 2.0)
-        assert gallery.trash.restore(deletion.deletion_id) == 0
+        if kind == "collection":
+            assert gallery.trash.restore(deletion.deletion_id) == 0
+        with pytest.raises(UnknownDeletion):
+            gallery.trash.restore(deletion.deletion_id)
+        assert gallery.trash.page().total == 0
         gallery.trash.empty()
         assert found(gallery, new_image(1)) == [image.image_id]
         assert gallery.original_path(image.image_id).read_bytes() == new_image(1).data
@@ -210,6 +217,30 @@ class TestAddingAgain:
 
         assert again.image.place == Place("tower", "Tower")
         assert [place.place.place_id for place in gallery.places().places] == ["tower"]
+        assert gallery.trash.page().total == 0
+
+    def test_a_deletion_stays_while_it_has_another_photo(self, gallery, new_image):
+        """Which comes back when the deletion is undone."""
+        gallery.add([new_image(seed, place=GATE) for seed in (1, 2)])
+        deletion = gallery.trash.put_place("default", "gate")
+
+        gallery.add([new_image(1, place=Place("tower", "Tower"))])
+
+        assert [left.images for left in gallery.trash.page().deletions] == [1]
+        assert gallery.trash.restore(deletion.deletion_id) == 1
+        assert {place.place.place_id: place.images for place in gallery.places().places} == {"gate": 1, "tower": 1}
+
+    def test_a_collection_that_ended_with_it_is_as_it_was(self, gallery, new_image):
+        """It has its branding and its calibration again."""
+        image = gallery.add([new_image(1)])[0].image
+        gallery.store_calibration("default", "2026-01-01", "measured")
+        branding = gallery.change_branding("default", {"title": "Museum"})
+        gallery.trash.put_image(image.image_id)
+
+        gallery.add([new_image(1)])
+
+        assert (gallery.calibration(), gallery.branding()) == ("measured", branding)
+        assert gallery.trash.page().total == 0
 
     def test_deleted_twice_and_taken_back_twice(self, gallery, new_image):
         """Whatever the order of deletions, uploads and undoing, the photo is there once or not at all."""
@@ -217,7 +248,8 @@ class TestAddingAgain:
         first = gallery.trash.put_image(image.image_id)
         gallery.add([new_image(1, place=GATE)])
         second = gallery.trash.put_image(image.image_id)
-        assert gallery.trash.restore(first.deletion_id) == 0
+        with pytest.raises(UnknownDeletion):
+            gallery.trash.restore(first.deletion_id)
         assert gallery.count() == 1
 
         assert gallery.trash.restore(second.deletion_id) == 1

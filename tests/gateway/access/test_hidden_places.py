@@ -38,6 +38,19 @@ def test_a_visitor_cannot_ask_for_a_hidden_place(hidden: Guarded, query: str, pr
     assert listed(hidden, "match", query, prefix) == ["tower"]
 
 
+@pytest.mark.parametrize("query", ["", "?hidden=true"])
+def test_a_visitor_is_not_told_how_many_places_are_hidden(hidden: Guarded, query: str):
+    """Collections are counted as they are on show; staff gets the number of all places, or of those on show."""
+
+    def counted(role: str, query: str) -> list[int]:
+        (only,) = hidden.request("GET", f"/index/collections{query}", role).json()["collections"]
+        return [only["places"], only["images"]]
+
+    assert counted("match", query) == [1, 1]
+    assert counted("manage", query) == [2, 2]
+    assert counted("manage", "?hidden=false") == [1, 1]
+
+
 def test_a_visitor_does_not_hear_of_a_hidden_place(hidden: Guarded):
     """Its recording has an address that can be guessed, and is answered like one of a place that does not exist."""
     audio = "/index/places/audio?place_id=gate&language=en"

@@ -44,18 +44,36 @@ def test_any_row_hides_its_place_before_a_photo_is_added(retrieval: AppClient):
     assert set(state(retrieval).values()) == {True}
 
 
-def test_feedback_does_not_tell_of_a_hidden_place(filled: AppClient):
-    """It is none that could have been meant, just as a place that is not there."""
+def record_match(retrieval: AppClient, collection: str = "default") -> None:
+    """Store an answer, as the gateway does."""
     answer = {"matched": False, "place_id": "tower", "place_name": "tower", "confidence": 0.1, "score": -3.0}
     models = {"verification": "done", "encoder": "embedded", "verifier": "geometric"}
-    match = {"request_id": "asked-once", "at": time.time(), "collection": "default", **answer, **models}
-    assert filled.post("/matches", json={"matches": [match]}).json() == {"recorded": 1}
-    told = [
-        filled.post("/feedback", json={"request_id": "asked-once", "verdict": "other_place", "place_id": place_id})
-        for place_id in ("gate", "nowhere", "tower")
-    ]
+    match = {"request_id": f"of-{collection}", "at": time.time(), "collection": collection, **answer, **models}
+    assert retrieval.post("/matches", json={"matches": [match]}).json() == {"recorded": 1}
 
-    assert [answer.status_code for answer in told] == [422, 422, 200]
+
+def name_place(retrieval: AppClient, place_id: str, collection: str = "default") -> int:
+    """Say which place the photo of a recorded answer shows; return the status."""
+    said = {"request_id": f"of-{collection}", "verdict": "other_place", "place_id": place_id}
+    return retrieval.post("/feedback", json=said).status_code
+
+
+def test_feedback_does_not_tell_of_a_hidden_place(filled: AppClient):
+    """It is none that could have been meant, just as a place that is not there."""
+    record_match(filled)
+
+    assert [name_place(filled, place_id) for place_id in ("gate", "nowhere", "tower")] == [422, 422, 200]
+
+
+def test_feedback_names_a_place_of_the_collection_on_record(filled: AppClient):
+    """Not one that the collection has under another name by now, nor one of a collection that is not there."""
+    filled.request("PATCH", "/collections/default", json={"name": "east"})
+    statuses = dict[str, int]()
+    for collection in ("default", "nowhere", "east"):
+        record_match(filled, collection)
+        statuses[collection] = name_place(filled, "tower", collection)
+
+    assert statuses == {"default": 422, "nowhere": 422, "east": 200}
 
 
 def test_a_place_is_hidden_by_its_address_and_by_a_photo(filled: AppClient):

@@ -9,6 +9,8 @@ from in_process import AppClient, error_of
 from name_tables import CASES, archive_of, decoded, pack, pack_raw
 from PIL import ImageFilter
 
+from core.gallery.values import PLACE_FIELDS
+
 PHOTOS = [encode(draw_place(seed)) for seed in range(1, 7)]
 
 
@@ -227,6 +229,20 @@ def test_texts_are_exported_edited_and_imported(retrieval: AppClient):
     assert "p9" in dry["results"][1]["reason"]
     assert before == {"0012": ("Vase", 1), "p2": ("Bell", 1)}
     assert places(retrieval) == {"0012": ("花瓶", 1), "p2": ("Bell", 1)}
+
+
+def test_a_dry_run_shows_every_column_that_changes(retrieval: AppClient):
+    """Whatever a place has one value of has a column, whose values before and after are in the reply."""
+    send(retrieval, pack({"manifest.csv": "file,place_id\na.jpg,p1\n", "a.jpg": PHOTOS[0]}))
+    columns = "place_name,description,metadata,latitude,longitude,hidden"
+    edited = f'file,place_id,{columns}\na.jpg,p1,Vase,Blue,"{{""year"": 1}}",1.5,2.5,yes\n'
+
+    (change,) = send(retrieval, edited.encode(), "manifest.csv", dry_run="true")["changes"]
+
+    after = ["Vase", "Blue", {"year": 1}, 1.5, 2.5, True]
+    assert change["before"] == dict(zip(columns.split(","), ["p1", "", {}, None, None, False], strict=True))
+    assert change["after"] == dict(zip(columns.split(","), after, strict=True))
+    assert len(change["after"]) == len(PLACE_FIELDS)
 
 
 def test_a_manifest_beside_photos_can_be_tried(retrieval: AppClient):
