@@ -9,7 +9,9 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 from uuid import uuid4
 
@@ -23,6 +25,7 @@ from core.errors import (
     GalleryUnavailable,
     InvalidImage,
     InvalidRequest,
+    SemanticMatchError,
     UnknownCollection,
     UnknownImage,
 )
@@ -35,6 +38,7 @@ from core.gallery.database import trash as trash_rows
 from core.gallery.database import verifier_features as verifier_rows
 from core.gallery.database.brandings import delete_branding, read_branding, write_branding
 from core.gallery.database.calibrations import delete_calibration, read_calibration, write_calibration
+from core.gallery.database.corrections import correct_place
 from core.gallery.database.group_commit import GroupCommit
 from core.gallery.database.images import ImageRows, count_by_collection, has_images, is_free
 from core.gallery.database.port import Connection, Database
@@ -55,6 +59,7 @@ from core.gallery.values import (
     ImageChange,
     ImagePage,
     NewImage,
+    NewRecording,
     PlaceCorrection,
     PlaceCorrections,
     PlacePage,
@@ -689,29 +694,50 @@ class Gallery:
         return summary, len(moved)
 
     def correct_places(
-        self, collection: str, changes: Mapping[str, ImageChange], *, dry_run: bool = False
+        self,
+        collection: str,
+        changes: Mapping[str, ImageChange],
+        recordings: Mapping[str, Mapping[str, NewRecording]] = MappingProxyType({}),
+        *,
+        dry_run: bool = False,
     ) -> PlaceCorrections:
-        """Update texts of existing places, if they differ from the stored ones.
+        """Update texts and recordings of existing places, if they differ from the stored ones.
 
         Args:
             collection: where the places are.
             changes: by place id; ``ImageChange.place_id`` means nothing here.
+            recordings: of these places, by place id and language tag.
             dry_run: say what would change, and change nothing.
+
+        Raises:
+            GalleryUnavailable: nothing was stored.
         """
-        corrections, unknown, refused = list[PlaceCorrection](), list[str](), list[str]()
-        with self._database.writing() as connection:
-            for place_id, change in changes.items():
-                try:
-                    corrected = place_rows.correct_place(connection, collection, place_id, change)
-                except InvalidRequest as error:  # before anything of the place is written
-                    refused.append(f"place {place_id[:200]!r}: {error}")
-                    continue
-                if corrected is None:
-                    unknown.append(place_id)
-                elif corrected.change != ImageChange():
-                    corrections.append(corrected)
-            if corrections and not dry_run:
-                self._commit(connection)
+        corrections, unknown, refused = list[PlaceCorrection](), list[str](), list[InvalidRequest]()
+        stored = list[Recording]()
+        try:
+            with self._database.writing() as connection:
+                for place_id, change in changes.items():
+                    new = recordings.get(place_id, {})
+                    try:
+                        corrected = correct_place(connection, collection, place_id, change, new)
+                    except InvalidRequest as error:  # before anything of the place is written
+                        refused.append(InvalidRequest(f"place {place_id[:200]!r}: {error}"))
+                        continue
+                    if corrected is None:
+                        unknown.append(place_id)
+                    elif not corrected.is_empty:
+                        corrections.append(corrected)
+                if corrections and not dry_run:
+                    for given in chain.from_iterable(corrected.recordings.values() for corrected in corrections):
+                        stored.append(given.recording)
+                        self.recordings.store(given)
+                    self._commit(connection)
+        except SemanticMatchError:
+            remove_unused_recordings(self._database, self._files, stored)
+            raise
+        if not dry_run:
+            replaced = [former for corrected in corrections for former in corrected.replaced_recordings]
+            remove_unused_recordings(self._database, self._files, replaced)
         return PlaceCorrections(tuple(corrections), tuple(unknown), tuple(refused))
 
     def change_place(

@@ -7,6 +7,7 @@ migrations    the schema, version by version
 manifest      the gallery's id, its encoder and the count of changes
 images        SQL on images
 places        SQL on places
+corrections   texts and recordings of a manifest, in place of stored ones
 recordings    SQL on the recordings of places
 collections   SQL on collections
 embeddings    SQL on embeddings and local features

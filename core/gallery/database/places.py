@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from core.gallery.texts import (
     recordings_to_json,
     texts_from_json,
     texts_to_json,
+    with_recording,
     without_recordings,
 )
 from core.gallery.validation import (
@@ -41,12 +43,14 @@ from core.gallery.validation import (
     check_texts,
     metadata_to_json,
 )
-from core.gallery.values import UNCHANGED, ImageChange, PlaceCorrection, PlacePage, PlaceSummary, Unchanged
+from core.gallery.values import ImageChange, PlacePage, PlaceSummary, Unchanged
 from core.results import Place, PlaceText, Recording
 
 _FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude", "texts", "recordings", "is_hidden")
 COLUMNS = ", ".join(f"places.{field}" for field in _FIELDS)
 """What ``to_place`` reads."""
+
+_NO_RECORDINGS: Mapping[str, Recording] = MappingProxyType({})
 
 _SELECT = f"""
     SELECT id, collection,
@@ -128,39 +132,10 @@ def spelled_as(connection: Connection, collection: str, place_id: str) -> str:
     return composed
 
 
-def correct_place(
-    connection: Connection, collection: str, place_id: str, change: ImageChange
-) -> PlaceCorrection | None:
-    """Write those fields of ``change`` that differ from the stored ones of a place.
-
-    Returns:
-        What differed, which may be nothing; None if the place does not exist.
-
-    Raises:
-        InvalidRequest: a field is out of range.
-    """
-    row = connection.execute(
-        f"SELECT id, {COLUMNS} FROM places WHERE collection = ? AND place_id = ?",
-        (collection, spelled_as(connection, collection, place_id)),
-    ).fetchone()
-    if row is None:
-        return None
-    place = to_place(row[1:])
-    known = {"place_name": place.name} | {
-        name: getattr(place, name) for name in ("description", "metadata", "latitude", "longitude", "is_hidden")
-    }
-    same = {name: UNCHANGED for name, value in known.items() if getattr(change, name) == value}
-    texts = change.texts
-    if not isinstance(texts, Unchanged):
-        differs = {tag: text for tag, text in texts.items() if change_texts(place.texts, {tag: text}) != place.texts}
-        texts = differs or UNCHANGED
-    change = replace(change, place_id=UNCHANGED, texts=texts, **same)
-    change_place(connection, row[0], change)
-    return PlaceCorrection(place, change)
-
-
-def change_place(connection: Connection, place_row: int, change: ImageChange) -> None:
-    """Write the fields that ``change`` holds.
+def change_place(
+    connection: Connection, place_row: int, change: ImageChange, recordings: Mapping[str, Recording] = _NO_RECORDINGS
+) -> None:
+    """Write the fields that ``change`` holds, and recordings by language tag.
 
     Raises:
         InvalidRequest: a field is out of range, or the position would be incomplete; nothing was written.
@@ -176,9 +151,14 @@ def change_place(connection: Connection, place_row: int, change: ImageChange) ->
         values["latitude"] = check_angle("latitude", change.latitude, 90)
     if not isinstance(change.longitude, Unchanged):
         values["longitude"] = check_angle("longitude", change.longitude, 180)
-    if not isinstance(change.texts, Unchanged):
-        texts = check_texts(change_texts(read_texts(connection, place_row), change.texts))
-        values["texts"] = texts_to_json(texts)  # no change of a text changes a recording
+    if recordings or not isinstance(change.texts, Unchanged):
+        changes = {} if isinstance(change.texts, Unchanged) else change.texts
+        texts = change_texts(read_texts(connection, place_row), changes)
+        for tag, recording in recordings.items():
+            texts, _ = with_recording(texts, tag, recording)
+        values["texts"] = texts_to_json(check_texts(texts))
+        if recordings:  # no change of a text changes one
+            values["recordings"] = recordings_to_json(texts)
     if not isinstance(change.is_hidden, Unchanged):
         values["is_hidden"] = int(change.is_hidden)
     if not values:
