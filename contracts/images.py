@@ -186,7 +186,7 @@ class AddFields(BaseModel):
 
 
 class PlaceCorrectionBody(BaseModel):
-    """Texts of one place that a manifest changes; each side holds only the columns that differ, as `description.en`."""
+    """What a manifest changes of one place, by column, as `description.en`; of a recording (`audio.en`) the file."""
 
     place_id: str
     name: str = Field(description="of the place now")
@@ -234,8 +234,10 @@ class AddReply(BaseModel):
     added: int
     duplicates: int
     rejected: int
-    updated: int = Field(default=0, description="places whose texts a manifest has corrected")
-    would_update: int = Field(default=0, description="in a dry run: places whose texts a manifest would correct")
+    updated: int = Field(default=0, description="places whose texts or recordings a manifest has changed")
+    would_update: int = Field(
+        default=0, description="in a dry run: places that are there and that a manifest would change"
+    )
     changes: list[PlaceCorrectionBody] = Field(
         default_factory=list, description="of the first 1,000 of them, what would change"
     )
@@ -250,19 +252,19 @@ class AddReply(BaseModel):
 
 
 class KnownQuestion(BaseModel):
-    """Which photos the collection may already have. Lets a client resume an upload without sending everything again."""
+    """Which photos and recordings the collection may already have. Lets a client send only the others."""
 
     model_config = {"extra": "forbid"}
 
     collection: CollectionName = "default"
     content_hashes: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
-        max_length=MOST_HASHES, description="sha256 of the photos' bytes, hex"
+        max_length=MOST_HASHES, description="sha256 of the files' bytes, hex"
     )
     places: bool = Field(default=False, description="also return the names of their places")
 
 
 class KnownReply(BaseModel):
-    """The photos that the collection has; sent again, they would be `duplicate`."""
+    """What the collection has: photos, which would be `duplicate`, and recordings, which manifests may name by hash."""
 
     known: list[str] = Field(description="hashes of the request that the collection has")
     places: dict[str, str] | None = Field(default=None, description="name of the place of every known photo, if wanted")

@@ -61,7 +61,7 @@ class TemplateParams(BaseModel):
 
 
 class ManifestParams(TemplateParams):
-    """Which collection is wanted as a manifest."""
+    """Which collection is wanted as a manifest, or as an archive with one."""
 
     collection: CollectionName = "default"
 
@@ -70,8 +70,9 @@ class FilePlan(BaseModel):
     """What becomes of a file."""
 
     path: str
-    kind: Literal["photo", "query", "other", "manifest", "clutter", "unlisted", "refused"] = Field(
-        description="`query`: a photo to ask with, by its manifest; `other`: no photo; `unlisted`: not in the manifest"
+    kind: Literal["photo", "query", "recording", "other", "manifest", "clutter", "unlisted", "refused"] = Field(
+        description="`query`: a photo to ask with, by its manifest; `recording`: named by a column such as `audio.en`; "
+        "`other`: no photo; `unlisted`: not in the manifest"
     )
     place: int | None = Field(default=None, description="number in `places`; null: a place of its own")
     reason: str | None = None

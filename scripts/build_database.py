@@ -2,8 +2,9 @@
 
     python scripts/build_database.py --image-dir photos/ --output-dir data/gallery
 
-A second run adds new photos and skips known ones, so an interrupted run can simply be repeated; changed texts of a
-manifest are updated. With --dry-run it prints the first places and adds nothing. The services can open the result.
+A second run adds new photos and skips known ones, so an interrupted run can simply be repeated; changed texts and
+recordings of a manifest are updated. With --dry-run it prints the first places and adds nothing. The services can open
+the result.
 Large collections can be built in parts by several processes or machines; scripts/merge_galleries.py merges them:
 
     python scripts/build_database.py --image-dir photos/ --shard 3/8 --output-dir shards/3
@@ -17,14 +18,15 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
-from core.building.corrections import corrections
+from core.building.corrections import correct_places
 from core.building.indexing import FileOutcome, PhotoToIndex, index_photos
 from core.building.labels import LabelledPhoto, scan_folder
+from core.building.recordings import DescribedPlace
 from core.building.verifier_features import VerifierFeatureMaker, are_wanted
 from core.encoders import ENCODERS
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery
-from core.gallery.values import PlaceCorrections
+from core.gallery.values import ImageChange, PlaceCorrections
 from core.m1_retrieval import create_encoder
 from core.results import GalleryImage
 from core.runtime.threads import limit_threads
@@ -115,8 +117,12 @@ def _build(arguments: argparse.Namespace) -> int:
             print(f"shard {arguments.shard} of {arguments.image_dir}: {len(photos)} photos")
         place = str(gallery.folder) if storage.is_local else "the shared gallery"
         _print_summary(gallery, place, arguments.collection, counts, time.perf_counter() - started)
-        if corrected.changed:
-            print(f"the texts of {corrected.changed} places were corrected by the manifest")
+        with_texts = sum(place.change != ImageChange() for place in corrected.changes)
+        if with_texts:
+            print(f"the texts of {with_texts} places were corrected by the manifest")
+        recordings = sum(len(place.recordings) for place in corrected.changes)
+        if recordings:
+            print(f"{recordings} recordings of the manifest were stored")
         for reason in corrected.refused:
             print(f"not corrected: {reason}")
         if arguments.export_h5:
@@ -167,14 +173,17 @@ def _make_verifier_features(gallery: Gallery) -> None:
 def _correct_texts(
     gallery: Gallery, collection: str, photos: Sequence[LabelledPhoto], images: Sequence[GalleryImage | None]
 ) -> PlaceCorrections:
-    """Update the places whose texts differ from the manifest's."""
-    rows = [
-        ((photo.place.place_id if photo.names_place and photo.place else image.place.place_id), photo.row)
+    """Update the places whose texts or recordings differ from the manifest's."""
+    described = [
+        DescribedPlace(
+            photo.place.place_id if photo.names_place and photo.place else image.place.place_id,
+            photo.row,
+            photo.recordings,
+        )
         for photo, image in zip(photos, images, strict=True)
         if photo.row is not None and image is not None
     ]
-    changes = corrections(rows)
-    return gallery.correct_places(collection, changes) if changes else PlaceCorrections()
+    return correct_places(gallery, collection, described)
 
 
 def _print_summary(gallery: Gallery, place: str, collection: str, counts: Counter[str], seconds: float) -> None:

@@ -24,6 +24,7 @@ def print_findings(found: PhotoFolder, folder: Path) -> None:
     print_first(lines)
     for note in found.notes:
         print(f"note: {note.message}")
+    print_first(found.missing)
     others = Counter(reason for _, reason in found.skipped)
     for reason, count in others.items():
         print(f"left out, {reason}: {count}")

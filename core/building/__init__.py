@@ -8,9 +8,10 @@ manifests       CSV files that say what photos show
 manifest_rows   one row of a manifest, and the place that it describes
 marks           cells that say yes or no
 spreadsheets    cells of CSV files that spreadsheet programs open
-export          the places of a collection as a manifest
+export          the places of a collection as a manifest, or as an archive with one
 manifest_texts  columns of manifests in further languages
-corrections     changed texts of places in a manifest
+corrections     changed texts and recordings of places in a manifest
+recordings      recordings in folders and archives
 file_names      names as systems write them: encodings, clutter, spellings
 text_encodings  which encoding bytes of unknown origin are in
 vocabulary      the words and letters of vocabulary.toml

@@ -4,6 +4,7 @@ import os
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -17,10 +18,13 @@ from core.building.file_names import (
 )
 from core.building.grouping import Grouping
 from core.building.manifest_rows import ManifestRow, Role
+from core.building.recordings import RecordingFile
 from core.building.upload_plan import UploadNote, UploadPlan, encoding_note, find_manifests, plan_upload
 from core.building.work_shards import Shard
 from core.errors import InvalidRequest
+from core.gallery.audio import MAX_AUDIO_BYTES
 from core.gallery.storage import DATABASE_NAME
+from core.imaging.decoding import ImageLimits, read_photo
 from core.imaging.headers import sniff_media_type
 from core.results import Place
 
@@ -39,6 +43,7 @@ class LabelledPhoto:
         row: of the manifest that names it.
         folder: where it lies below the folder that was read, NFC; empty where a manifest names it.
         filename: as text, NFC, whatever encoding the disk's names are in; empty where nothing has been read of it.
+        recordings: files beside the manifest, by the paths that its rows have.
     """
 
     path: Path
@@ -48,6 +53,7 @@ class LabelledPhoto:
     row: ManifestRow | None = None
     folder: str = ""
     filename: str = ""
+    recordings: Mapping[str, RecordingFile] = field(default_factory=dict)
 
     @property
     def names_place(self) -> bool:
@@ -68,12 +74,14 @@ class PhotoFolder:
         taken: what decided which photos show the same exhibit.
         notes: what was assumed.
         skipped: what was left out, with the reason: folders that may not be read, links, files that are no photos.
+        missing: one sentence per recording that the manifest names and that is not there.
     """
 
     photos: list[LabelledPhoto] = field(default_factory=list)
     taken: Literal["manifest", "folder", "photo"] = "folder"
     notes: list[UploadNote] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
+    missing: tuple[str, ...] = ()
 
 
 def read_folder(folder: Path, role: Role, shard: Shard | None = None) -> list[LabelledPhoto]:
@@ -107,6 +115,7 @@ def scan_folder(folder: Path, role: Role, shard: Shard | None = None, *, groupin
     )
     found.taken = plan.taken
     found.notes += plan.notes
+    found.missing = plan.missing_recordings
     for (path, _), file in zip(files, plan.files, strict=True):
         if file.kind in ("other", "unlisted"):
             reason = "no photo" if file.kind == "other" else "not listed in the manifest"
@@ -130,11 +139,17 @@ def _of_manifest(
     """The photos in the order of the rows; a file that is not there is reported when it is read."""
     rows = [(file.row, path) for (path, _), file in zip(files, plan.files, strict=True) if file.row is not None]
     rows += [(row, str(folder / row.file)) for row, _ in plan.missing]
+    limits = ImageLimits(max_bytes=MAX_AUDIO_BYTES)
+    recordings = {
+        path: RecordingFile(partial(read_photo, Path(files[number][0]), limits))
+        for path, number in plan.recordings.items()
+    }
     for row, path in sorted(rows, key=lambda found: found[0].line):
         if row.role in (None, role):
             place = row.place() if role == "reference" or row.named_place else None
             name = row.file.rpartition("/")[2]
-            yield row.file, LabelledPhoto(Path(path), place, True, source=row.source, row=row, filename=name)
+            photo = LabelledPhoto(Path(path), place, True, row.source, row, filename=name, recordings=recordings)
+            yield row.file, photo
 
 
 def true_places(photos: Collection[LabelledPhoto], place_ids: Collection[str]) -> dict[Path, str]:

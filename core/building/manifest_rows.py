@@ -22,6 +22,7 @@ class ManifestRow:
         file: relative path, NFC, with forward slashes.
         line: where the row ends in the manifest, from 1.
         texts: in further languages, by tag.
+        recordings: paths of sound recordings, written as ``file`` is, by the tag of their language.
         is_hidden: whether the place is, by the first row that says it; None where the manifest does not say.
         role: what the photo is for; None where the manifest does not say.
         source: for per-source reports.
@@ -36,6 +37,7 @@ class ManifestRow:
     latitude: float | None = None
     longitude: float | None = None
     texts: Mapping[str, TextChange] = field(default_factory=dict)
+    recordings: Mapping[str, str] = field(default_factory=dict)
     is_hidden: bool | None = None
     role: Role | None = None
     source: str = ""
@@ -48,7 +50,7 @@ class ManifestRow:
     @property
     def describes(self) -> bool:
         """Whether it says anything of the place."""
-        texts = self.place_name or self.description or self.metadata or self.texts
+        texts = self.place_name or self.description or self.metadata or self.texts or self.recordings
         return bool(texts or self.is_hidden) or self.latitude is not None or self.longitude is not None
 
     def place(self) -> Place | None:

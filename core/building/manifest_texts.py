@@ -1,4 +1,4 @@
-"""Columns of a manifest for one language: ``place_name.en``, ``description.zh-Hans``, ``transcript.en``."""
+"""Columns of a manifest for one language, such as ``description.zh-Hans``, ``transcript.en`` and ``audio.en``."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from core.gallery.languages import check_language
 from core.gallery.values import UNCHANGED, TextChange, Unchanged
 
 LanguageColumns = Mapping[tuple[str, str], int]
-"""Where a column is, by language tag and field of a ``TextChange``."""
+"""Where a column is, by language tag and field of a ``TextChange``, or ``recording``."""
 
 TEXT_COLUMNS = {
     "name": "place_name",
@@ -21,10 +21,16 @@ TEXT_COLUMNS = {
 }
 """Columns by field of a text, without the dot and the language tag."""
 
+RECORDING_COLUMN = "audio"
+"""The column of the file of a recording, likewise."""
+
+_RECORDING = "recording"  # as the vocabulary calls it
+
 _WRITTEN = {
     "en": tuple(TEXT_COLUMNS.values()),
     "zh": ("名称", "说明", "文字稿", "机器翻译"),
 }
+_WRITTEN_RECORDING = {"en": RECORDING_COLUMN, "zh": "录音"}
 
 
 def plain_header(header: str) -> str:
@@ -58,6 +64,12 @@ def read_texts(cells: Sequence[str], columns: LanguageColumns) -> dict[str, Text
     return texts
 
 
+def read_recordings(cells: Sequence[str], columns: LanguageColumns) -> dict[str, str]:
+    """Read which files a row names as recordings, by language tag. An empty cell says nothing, as of a text."""
+    named = {tag: _cell(cells, at) for (tag, field), at in columns.items() if field == _RECORDING}
+    return {tag: file for tag, file in named.items() if file}
+
+
 def _cell(cells: Sequence[str], at: int | None) -> str | None:
     """The content of a cell; None where there is no such column."""
     if at is None:
@@ -74,6 +86,12 @@ def text_headers(tags: Sequence[str], language: str) -> list[str]:
     """
     columns = _WRITTEN.get(language, _WRITTEN["en"])
     return [f"{column}.{tag}" for tag in tags for column in columns]
+
+
+def recording_headers(tags: Sequence[str], language: str) -> list[str]:
+    """Return the headers of recordings in these languages; arguments as of ``text_headers``."""
+    column = _WRITTEN_RECORDING.get(language, RECORDING_COLUMN)
+    return [f"{column}.{tag}" for tag in tags]
 
 
 def text_cells(texts: Mapping[str, TextChange], tags: Sequence[str], language: str) -> list[str]:

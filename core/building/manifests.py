@@ -3,34 +3,43 @@
 The columns are ``file`` (relative path, required), ``place_id``, ``place_name``, ``description``, ``latitude``,
 ``longitude``, ``metadata`` (a JSON object), ``hidden`` (``yes``: no answer names the place), ``role`` (``query``: a
 photo to ask with; all others are references) and ``source_repo``; ``vocabulary.toml`` lists their other names. Names
-and descriptions in further languages have columns such as ``description.en``; see ``core.building.manifest_texts``. A
-row that names no place makes a reference an exhibit of its own; for a query it says that the right answer is "not in
-the collection".
+and descriptions in further languages have columns such as ``description.en``, recordings such as ``audio.en``; see
+``core.building.manifest_texts``. A row that names no place makes a reference an exhibit of its own; for a query it
+says that the right answer is "not in the collection".
 """
 
-import codecs
 import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
 from core.building.file_names import normal_path
 from core.building.manifest_rows import ManifestRow, Role
-from core.building.manifest_texts import language_columns, plain_header, read_texts, text_cells, text_headers
+from core.building.manifest_texts import (
+    RECORDING_COLUMN,
+    language_columns,
+    plain_header,
+    read_recordings,
+    read_texts,
+    recording_headers,
+    text_cells,
+    text_headers,
+)
 from core.building.marks import first_marks, read_mark, write_mark
 from core.building.spreadsheets import as_text
-from core.building.text_encodings import CSV_ENCODINGS, guess_encoding, is_utf8
+from core.building.text_encodings import decode_csv
 from core.building.vocabulary import read_words
 from core.errors import InvalidRequest
 from core.gallery.values import TextChange
 
 MANIFEST = "manifest.csv"
 # Far more than anyone names; every row is filled up to the header's length, so rows cost what columns cost.
-_MAX_COLUMNS = 256
+_MAX_COLUMNS = 320
 _DELIMITERS = ",;\t"
 
 _TEMPLATE = {
@@ -71,7 +80,7 @@ def parse_manifest(data: bytes, *, max_rows: int | None = None) -> Manifest:
         InvalidRequest: a column is missing, a value is not what it must be, or there are too many rows; the message
             names the line where one is to blame.
     """
-    text, encoding = _decode(data)
+    text, encoding = decode_csv(data, MANIFEST)
     lines = _lines(text)
     headers, columns = _read_header(lines)
     languages = language_columns(headers.cells)
@@ -83,7 +92,7 @@ def parse_manifest(data: bytes, *, max_rows: int | None = None) -> Manifest:
         row = {name: cells[at].strip() for name, at in columns.items() if at < len(cells)}
         if len(rows) == max_rows:
             raise InvalidRequest(f"{MANIFEST} has too many rows; at most {max_rows:,} are accepted")
-        rows.append(_parse_row(row, read_texts(cells, languages), line))
+        rows.append(_parse_row(row, read_texts(cells, languages), read_recordings(cells, languages), line))
     unused = tuple(name for at, name in enumerate(headers.cells) if at not in used and name.strip())
     hidden = first_marks((row.named_place, row.is_hidden) for row in rows if row.named_place)
     marked = tuple(replace(row, is_hidden=hidden.get(row.named_place, row.is_hidden)) for row in rows)
@@ -111,37 +120,17 @@ def write_manifest(rows: Sequence[ManifestRow], language: str) -> bytes:
     text = io.StringIO()
     sheet = csv.writer(text)
     tags = sorted({tag for row in rows for tag in row.texts})
+    spoken = sorted({tag for row in rows for tag in row.recordings})
     further = ("元数据", "隐藏") if language == "zh" else ("metadata", "hidden")
-    sheet.writerow((*_TEMPLATE.get(language, _TEMPLATE["en"])[0], *further, *text_headers(tags, language)))
+    in_languages = text_headers(tags, language), recording_headers(spoken, language)
+    sheet.writerow(chain(_TEMPLATE.get(language, _TEMPLATE["en"])[0], further, *in_languages))
     for row in rows:
         facts = json.dumps(row.metadata, ensure_ascii=False) if row.metadata else ""
         texts = map(as_text, (row.file, row.place_id, row.place_name, row.description))
         cells = facts, write_mark(row.is_hidden, language), *map(as_text, text_cells(row.texts, tags, language))
-        sheet.writerow((*texts, row.latitude, row.longitude, *cells))
+        recordings = (row.recordings.get(tag, "") for tag in spoken)
+        sheet.writerow((*texts, row.latitude, row.longitude, *cells, *map(as_text, recordings)))
     return text.getvalue().encode("utf-8-sig")
-
-
-def _decode(data: bytes) -> tuple[str, str]:
-    if data.startswith(b"PK\3\4"):
-        raise InvalidRequest(f"{MANIFEST} is an Excel workbook, not CSV; in Excel, save as 'CSV UTF-8'")
-    try:
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return data.decode("utf-16"), "utf-16"
-        little, big = data[1:4000:2].count(0), data[:4000:2].count(0)
-        if len(data) % 2 == 0 and 8 * max(little, big) > len(data[:4000]):  # what is ASCII in it has a zero each
-            return data.decode("utf-16-le" if little > big else "utf-16-be"), "utf-16"
-    except UnicodeDecodeError:
-        raise InvalidRequest(f"{MANIFEST} is no text: it begins as UTF-16 and ends as something else") from None
-    is_marked = data.startswith(codecs.BOM_UTF8)
-    data = data.removeprefix(codecs.BOM_UTF8)
-    if data.isascii() or is_utf8([data], is_marked=is_marked):
-        return data.decode(), "utf-8"
-    guessed = None if b"\0" in data else guess_encoding([data], CSV_ENCODINGS)
-    if guessed is None:
-        raise InvalidRequest(
-            f"{MANIFEST} is no text in UTF-8, UTF-16, GB18030 or Windows-1252; in Excel, save as 'CSV UTF-8'"
-        )
-    return data.decode(guessed), guessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,17 +200,13 @@ def _unreadable(line: int) -> InvalidRequest:
     )
 
 
-def _parse_row(row: Mapping[str, str], texts: Mapping[str, TextChange], line: int) -> ManifestRow:
-    file = PurePosixPath(normal_path(row.get("file", "")))
-    if not file.parts or file.is_absolute() or ".." in file.parts or file.parts[0].endswith(":"):
-        raise InvalidRequest(
-            f"{MANIFEST}, line {line}: file {row.get('file', '')!r:.200} is not a path inside the folder; "
-            "give one such as hall1/a.jpg"
-        )
+def _parse_row(
+    row: Mapping[str, str], texts: Mapping[str, TextChange], recordings: Mapping[str, str], line: int
+) -> ManifestRow:
     is_query = row.get("role", "").lower() in read_words("roles")["query"]
     role: Role | None = ("query" if is_query else "reference") if row.get("role") else None
     return ManifestRow(
-        file=str(file),
+        file=_path(row.get("file", ""), "file", line),
         line=line,
         place_id=row.get("place_id", ""),
         place_name=row.get("place_name", ""),
@@ -230,10 +215,21 @@ def _parse_row(row: Mapping[str, str], texts: Mapping[str, TextChange], line: in
         latitude=_degrees(row.get("latitude", ""), "latitude", line),
         longitude=_degrees(row.get("longitude", ""), "longitude", line),
         texts=texts,
+        recordings={tag: _path(cell, f"{RECORDING_COLUMN}.{tag}", line) for tag, cell in recordings.items()},
         is_hidden=read_mark(row.get("hidden", ""), f"{MANIFEST}, line {line}: hidden"),
         role=role,
         source=row.get("source_repo", ""),
     )
+
+
+def _path(cell: str, column: str, line: int) -> str:
+    path = PurePosixPath(normal_path(cell))
+    if not path.parts or path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
+        raise InvalidRequest(
+            f"{MANIFEST}, line {line}: {column} {cell!r:.200} is not a path inside the folder; "
+            "give one such as hall1/a.jpg"
+        )
+    return str(path)
 
 
 def _metadata(text: str, line: int) -> dict[str, Any]:

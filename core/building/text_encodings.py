@@ -4,12 +4,14 @@ ZIP archives and CSV files often do not name their encoding. Most bytes can be d
 scored by how ordinary its characters are in the languages that use it.
 """
 
+import codecs
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 
 from core.building.vocabulary import read_characters
+from core.errors import InvalidRequest
 
 # Half-width katakana: what other encodings look like in Shift-JIS.
 _HALF_WIDTH_KANA = ("\uff61", "\uff9f")
@@ -175,3 +177,38 @@ def guess_encoding(pieces: Iterable[bytes], candidates: Iterable[str]) -> str | 
         if score > best_score + 1e-9:
             best, best_score = candidate, score
     return best
+
+
+def decode_csv(data: bytes, name: str) -> tuple[str, str]:
+    """Decode a CSV file: UTF-8, UTF-16, or what a spreadsheet program of the region writes.
+
+    Args:
+        data: of the file.
+        name: of the file, for messages.
+
+    Returns:
+        The text, and Python's name of the encoding.
+
+    Raises:
+        InvalidRequest: it is no text, or in none of these encodings.
+    """
+    if data.startswith(b"PK\3\4"):
+        raise InvalidRequest(f"{name} is an Excel workbook, not CSV; in Excel, save as 'CSV UTF-8'")
+    try:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return data.decode("utf-16"), "utf-16"
+        little, big = data[1:4000:2].count(0), data[:4000:2].count(0)
+        if len(data) % 2 == 0 and 8 * max(little, big) > len(data[:4000]):  # what is ASCII in it has a zero each
+            return data.decode("utf-16-le" if little > big else "utf-16-be"), "utf-16"
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{name} is no text: it begins as UTF-16 and ends as something else") from None
+    is_marked = data.startswith(codecs.BOM_UTF8)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if data.isascii() or is_utf8([data], is_marked=is_marked):
+        return data.decode(), "utf-8"
+    guessed = None if b"\0" in data else guess_encoding([data], CSV_ENCODINGS)
+    if guessed is None:
+        raise InvalidRequest(
+            f"{name} is no text in UTF-8, UTF-16, GB18030 or Windows-1252; in Excel, save as 'CSV UTF-8'"
+        )
+    return data.decode(guessed), guessed

@@ -6,18 +6,19 @@ no photos, and what systems write beside people's files change nothing.
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from core.building.file_names import is_clutter, is_manifest, match_key
 from core.building.grouping import Grouping, group_photos
 from core.building.manifest_rows import ManifestRow
 from core.building.manifests import MANIFEST, parse_manifest
+from core.building.recordings import recording_cell
 from core.building.text_encodings import ENCODING_NAMES
 from core.results import Place
 
-FileKind = Literal["photo", "other", "manifest", "clutter", "unlisted"]
-"""``other``: no photo by its name; ``unlisted``: a file that the manifest does not name."""
+FileKind = Literal["photo", "recording", "other", "manifest", "clutter", "unlisted"]
+"""``recording``: a manifest names it as one; ``other``: no photo by its name; ``unlisted``: no manifest names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,16 @@ class UploadPlan:
         taken: what decided which photos show the same exhibit.
         missing: rows of manifests without a file of their own, each with the reason.
         notes: what to say beside the outcomes.
+        recordings: numbers of the files that are recordings, by the paths that ``ManifestRow.recordings`` has here.
+        missing_recordings: one sentence per recording that a row names and that is not there.
     """
 
     files: tuple[PlannedFile, ...]
     taken: Literal["manifest", "folder", "photo"]
     missing: tuple[tuple[ManifestRow, str], ...] = ()
     notes: tuple[UploadNote, ...] = ()
+    recordings: Mapping[str, int] = field(default_factory=dict)
+    missing_recordings: tuple[str, ...] = ()
 
     @property
     def photos(self) -> list[PlannedFile]:
@@ -81,6 +86,8 @@ class _Listed:
     rows: dict[int, ManifestRow] = field(default_factory=dict)
     missing: list[tuple[ManifestRow, str]] = field(default_factory=list)
     notes: list[UploadNote] = field(default_factory=list)
+    recordings: dict[str, int] = field(default_factory=dict)
+    missing_recordings: list[str] = field(default_factory=list)
 
 
 def find_manifests(paths: Sequence[str]) -> list[int]:
@@ -113,8 +120,15 @@ def plan_upload(
     clutter = {number for number, path in enumerate(paths) if is_clutter(path)}
     if manifests:
         listed = _read_manifests(paths, manifests, clutter, max_rows)
-        files = [_listed_file(number, path, clutter, manifests, listed.rows) for number, path in enumerate(paths)]
-        return UploadPlan(tuple(files), "manifest", tuple(listed.missing), tuple(listed.notes))
+        files = [_listed_file(number, path, clutter, manifests, listed) for number, path in enumerate(paths)]
+        return UploadPlan(
+            tuple(files),
+            "manifest",
+            tuple(listed.missing),
+            tuple(listed.notes),
+            listed.recordings,
+            tuple(listed.missing_recordings),
+        )
     taken = [number for number in range(len(paths)) if number in photos and number not in clutter]
     grouped = group_photos([paths[number] for number in taken], grouping, root_name)
     places = dict(zip(taken, grouped.places, strict=True))
@@ -148,15 +162,34 @@ def count_places(files: Sequence[PlannedFile]) -> list[tuple[PlannedFile, int]]:
     return [(file, counts[key]) for key, file in first.items()]
 
 
+class _Files:
+    """The files that manifests may name, by their paths and by what all spellings of a path have in common."""
+
+    def __init__(self, paths: Sequence[str], left_out: Collection[int]) -> None:
+        self._paths = paths
+        self._by_path, self._by_key = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+        for number, path in enumerate(paths):
+            if number not in left_out:
+                self._by_path[path].append(number)
+                self._by_key[match_key(path)].append(number)
+
+    def find(self, folder: str, file: str) -> tuple[list[int], int]:
+        """Find what a manifest in this folder means by a path: files of one name, and under how many names there are.
+
+        Files of one name are all meant; those whose names differ in case are not.
+        """
+        for path in (f"{folder}/{file}" if folder else file, file):
+            found = self._by_path.get(path) or self._by_key.get(match_key(path), [])
+            if found:
+                return found, len({self._paths[number] for number in found})
+        return [], 0
+
+
 def _read_manifests(
     paths: Sequence[str], manifests: Mapping[int, bytes], clutter: Collection[int], max_rows: int | None
 ) -> _Listed:
     listed = _Listed()
-    by_path, by_key = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
-    for number, path in enumerate(paths):
-        if number not in clutter and number not in manifests:
-            by_path[path].append(number)
-            by_key[match_key(path)].append(number)
+    files = _Files(paths, {*clutter, *manifests})
     for manifest, data in manifests.items():
         parsed = parse_manifest(data, max_rows=max_rows)
         if parsed.encoding != "utf-8":
@@ -167,36 +200,45 @@ def _read_manifests(
                 UploadNote("columns_unused", f"columns of {MANIFEST} without a use: {columns}", columns)
             )
         folder = paths[manifest].rpartition("/")[0]
-        for row in parsed.rows:
-            inside = f"{folder}/{row.file}" if folder else row.file
-            found = next(
-                (numbers for path in (inside, row.file) if (numbers := _find(path, by_path, by_key))), list[int]()
-            )
-            # Files of one name are all meant; those whose names differ in case are not.
-            if len({paths[number] for number in found}) == 1 and found[0] not in listed.rows:
+        for parsed_row in parsed.rows:
+            row = replace(parsed_row, recordings=_find_recordings(parsed_row, folder, paths, files, listed))
+            found, names = files.find(folder, row.file)
+            if names == 1 and found[0] not in listed.rows:
                 listed.rows |= dict.fromkeys(found, row)
             else:
-                listed.missing.append((row, _why_missing(row, len({paths[number] for number in found}))))
+                listed.missing.append((row, f"{MANIFEST}, line {row.line}: {row.file[:200]!r} {_why_missing(names)}"))
     return listed
 
 
-def _find(path: str, by_path: Mapping[str, list[int]], by_key: Mapping[str, list[int]]) -> list[int]:
-    return by_path.get(path) or by_key.get(match_key(path), [])
+def _find_recordings(
+    row: ManifestRow, folder: str, paths: Sequence[str], files: _Files, listed: _Listed
+) -> dict[str, str]:
+    """List the recordings that a row names, and return their paths among all files; of missing ones as given."""
+    named = dict[str, str]()
+    for tag, file in row.recordings.items():
+        found, names = files.find(folder, file)
+        named[tag] = paths[found[0]] if names == 1 else file
+        if names == 1:
+            listed.recordings.setdefault(named[tag], found[0])
+        else:
+            listed.missing_recordings.append(f"{recording_cell(row, tag)} {_why_missing(names)}")
+    return named
 
 
-def _why_missing(row: ManifestRow, found: int) -> str:
-    file = row.file[:200]
-    if found > 1:
-        return f"{MANIFEST}, line {row.line}: {file!r} may be {found} files, whose names differ in case only"
-    return f"{MANIFEST}, line {row.line}: {file!r} is {'named twice' if found else 'not there'}"
+def _why_missing(names: int) -> str:
+    if names > 1:
+        return f"may be {names} files, whose names differ in case only"
+    return "is named twice" if names else "is not there"
 
 
 def _listed_file(
-    number: int, path: str, clutter: Collection[int], manifests: Mapping[int, bytes], rows: Mapping[int, ManifestRow]
+    number: int, path: str, clutter: Collection[int], manifests: Mapping[int, bytes], listed: _Listed
 ) -> PlannedFile:
     if number in clutter:
         return PlannedFile(path, "clutter")
     if number in manifests:
         return PlannedFile(path, "manifest")
-    row = rows.get(number)
-    return PlannedFile(path, "photo", row.place(), row) if row else PlannedFile(path, "unlisted")
+    row = listed.rows.get(number)
+    if row is not None:
+        return PlannedFile(path, "photo", row.place(), row)
+    return PlannedFile(path, "recording" if path in listed.recordings else "unlisted")

@@ -10,6 +10,9 @@ AUDIO_EXTENSIONS = {"audio/mpeg": ".mp3", "audio/mp4": ".m4a", "audio/ogg": ".og
 
 ACCEPTED_AUDIO = "MP3, M4A (AAC), Ogg (Opus or Vorbis), WAV"
 
+MAX_AUDIO_BYTES = 20 * 1024 * 1024
+"""Largest recording, unless a setting says otherwise."""
+
 _ID3_BYTES = 10
 _PADDING_BYTES = 64 * 1024  # after a tag, more than any program leaves
 _MP4_BRANDS = frozenset({b"M4A ", b"M4B ", b"mp41", b"mp42", b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"dash"})

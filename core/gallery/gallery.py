@@ -9,7 +9,9 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 from uuid import uuid4
 
@@ -23,6 +25,7 @@ from core.errors import (
     GalleryUnavailable,
     InvalidImage,
     InvalidRequest,
+    SemanticMatchError,
     UnknownCollection,
     UnknownImage,
 )
@@ -55,6 +58,7 @@ from core.gallery.values import (
     ImageChange,
     ImagePage,
     NewImage,
+    NewRecording,
     PlaceCorrection,
     PlaceCorrections,
     PlacePage,
@@ -694,29 +698,50 @@ class Gallery:
         return summary, len(moved)
 
     def correct_places(
-        self, collection: str, changes: Mapping[str, ImageChange], *, dry_run: bool = False
+        self,
+        collection: str,
+        changes: Mapping[str, ImageChange],
+        recordings: Mapping[str, Mapping[str, NewRecording]] = MappingProxyType({}),
+        *,
+        dry_run: bool = False,
     ) -> PlaceCorrections:
-        """Update texts of existing places, if they differ from the stored ones.
+        """Update texts and recordings of existing places, if they differ from the stored ones.
 
         Args:
             collection: where the places are.
             changes: by place id; ``ImageChange.place_id`` means nothing here.
+            recordings: of these places, by place id and language tag.
             dry_run: say what would change, and change nothing.
+
+        Raises:
+            GalleryUnavailable: nothing was stored.
         """
-        corrections, unknown, refused = list[PlaceCorrection](), list[str](), list[str]()
-        with self._database.writing() as connection:
-            for place_id, change in changes.items():
-                try:
-                    corrected = place_changes.correct_place(connection, collection, place_id, change)
-                except InvalidRequest as error:  # before anything of the place is written
-                    refused.append(f"place {place_id[:200]!r}: {error}")
-                    continue
-                if corrected is None:
-                    unknown.append(place_id)
-                elif corrected.change != ImageChange():
-                    corrections.append(corrected)
-            if corrections and not dry_run:
-                self._commit(connection)
+        corrections, unknown, refused = list[PlaceCorrection](), list[str](), list[InvalidRequest]()
+        stored = list[Recording]()
+        try:
+            with self._database.writing() as connection:
+                for place_id, change in changes.items():
+                    new = recordings.get(place_id, {})
+                    try:
+                        corrected = place_changes.correct_place(connection, collection, place_id, change, new)
+                    except InvalidRequest as error:  # before anything of the place is written
+                        refused.append(InvalidRequest(f"place {place_id[:200]!r}: {error}"))
+                        continue
+                    if corrected is None:
+                        unknown.append(place_id)
+                    elif not corrected.is_empty:
+                        corrections.append(corrected)
+                if corrections and not dry_run:
+                    for given in chain.from_iterable(corrected.recordings.values() for corrected in corrections):
+                        stored.append(given.recording)
+                        self.recordings.store(given)
+                    self._commit(connection)
+        except SemanticMatchError:
+            remove_unused(self._database, self._files, recordings=stored)
+            raise
+        if not dry_run:
+            replaced = [former for corrected in corrections for former in corrected.replaced_recordings]
+            remove_unused(self._database, self._files, recordings=replaced)
         return PlaceCorrections(tuple(corrections), tuple(unknown), tuple(refused))
 
     def change_place(

@@ -7,17 +7,17 @@ with, into backups. A recording is deleted when no place names it any more, in t
 from contextlib import suppress
 from typing import BinaryIO
 
-from core.errors import GalleryUnavailable, UnknownRecording
+from core.errors import GalleryUnavailable, InvalidRequest, UnknownRecording
 from core.gallery.audio import read_recording
 from core.gallery.database import manifest, trash
 from core.gallery.database import places as place_rows
 from core.gallery.database.collections import current_name
 from core.gallery.database.port import Database
-from core.gallery.database.recordings import write_recording
+from core.gallery.database.recordings import read_recordings, write_recording
 from core.gallery.languages import check_language
 from core.gallery.orphans import remove_unused
 from core.gallery.photos.port import LostPhoto, PhotoStore
-from core.gallery.values import PlaceSummary
+from core.gallery.values import NewRecording, PlaceSummary
 from core.gallery.vectors.port import VectorStore
 from core.results import PlaceText, Recording
 
@@ -66,6 +66,18 @@ class Recordings:
         if former is not None:
             remove_unused(self._database, self._files, recordings=[former])
         return summary
+
+    def store(self, new: NewRecording) -> None:
+        """Write the file of a recording, in the transaction that writes the row of its place.
+
+        Raises:
+            InvalidRequest: it has changed since it was described.
+            GalleryUnavailable: it was not stored, or only a part.
+        """
+        data, recording = new.read(), new.recording
+        if read_recording(data) != recording:
+            raise InvalidRequest(f"{new.name[:200]!r} has changed while it was read; send it again")
+        self._files.store([(self._files.original_path(recording.content_hash, recording.media_type), data)])
 
     def remove(self, collection: str, place_id: str, language: str) -> None:
         """Delete the recording of a place in one language, with its transcript, permanently.
@@ -125,6 +137,24 @@ class Recordings:
                     "damaged; restore it from a backup, or delete it"
                 )
             lost = recording
+
+    def of_collection(self, collection: str) -> set[Recording]:
+        """Read which recordings the places of a collection have."""
+        with self._database.reading() as connection:
+            return read_recordings(connection, collection)
+
+    def read(self, recording: Recording) -> bytes:
+        """Read a recording that a place has.
+
+        Raises:
+            LostPhoto: it is gone, or not as long as it was.
+            GalleryUnavailable: the photo store cannot be reached.
+        """
+        path = self._files.fetch_original(recording.content_hash, recording.media_type, recording.byte_size)
+        with suppress(FileNotFoundError):
+            if path is not None:
+                return path.read_bytes()
+        raise LostPhoto(f"recording {recording.content_hash} is missing or damaged, or has just been deleted")
 
     def _find(self, collection: str, place_id: str, tag: str, with_hidden: bool) -> Recording:
         with self._database.reading() as connection:

@@ -1,7 +1,7 @@
 """The values that go into a gallery and come out of it, besides those in ``core.results``."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import Enum, auto
 from pathlib import PureWindowsPath
 from typing import Any, Literal
@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import SemanticMatchError
 from core.gallery.validation import printable
-from core.results import GalleryImage, LocalFeatures, Place
+from core.results import GalleryImage, LocalFeatures, Place, Recording
 
 DEFAULT_COLLECTION = "default"
 """The collection of deployments that have only one."""
@@ -117,35 +118,63 @@ PLACE_FIELDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class NewRecording:
+    """A recording that a place is to have.
+
+    Attributes:
+        name: its owner's name for it; shown, never used as a path.
+        recording: what its bytes are.
+        read: returns its bytes.
+    """
+
+    name: str
+    recording: Recording
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceCorrection:
-    """Changed texts of one place.
+    """Changed texts and recordings of one place.
 
     Attributes:
         place: as it was.
         change: holds only the fields that differ from it.
+        recordings: those that differ, by language tag.
     """
 
     place: Place
     change: ImageChange
+    recordings: Mapping[str, NewRecording] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing differs."""
+        return self.change == ImageChange() and not self.recordings
+
+    @property
+    def replaced_recordings(self) -> list[Recording]:
+        """The recordings in whose place others are now."""
+        texts = [self.place.texts[tag] for tag in self.recordings if tag in self.place.texts]
+        return [text.recording for text in texts if text.recording is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceCorrections:
-    """The result of changed texts of places.
+    """The result of changed texts and recordings of places.
 
     Attributes:
-        changes: of the places that say something else now.
+        changes: of the places that are different now.
         unknown: ids of no place.
-        refused: one sentence per place whose texts are not acceptable; such a place is not changed.
+        refused: one error per place of which something is not acceptable; such a place is not changed.
     """
 
     changes: tuple[PlaceCorrection, ...] = ()
     unknown: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
+    refused: tuple[SemanticMatchError, ...] = ()
 
     @property
     def changed(self) -> int:
-        """How many places say something else now."""
+        """How many places are different now."""
         return len(self.changes)
 
 

@@ -71,12 +71,13 @@ ROUTES = (
     Forwarded("POST", "/index/images", "add_images", MANAGE, AddReply, (408, 409, 413, 422, 503),
               "Add photos to the gallery",
               "One or many `file` parts with the same fields, or one ZIP archive with a folder per place or a "
-              "`manifest.csv`. Every file has its own outcome: `added`, `duplicate` (the collection already has the "
-              "same bytes) or `rejected` with the reason. A rejected file does not affect the others.",
+              "`manifest.csv`, which names recordings too. Every photo has its own outcome: `added`, `duplicate` (the "
+              "collection already has the same bytes) or `rejected` with the reason. A rejected one affects no other.",
               streamed=_PHOTOS, is_long=True, accepts_key=True),
     Forwarded("POST", "/index/known", "tell_known", MANAGE, KnownReply, (422, 503),
-              "Which of these photos does the collection have?",
-              "Lets a client resume an upload. A collection that does not exist has none of them.",
+              "Which of these photos and recordings does the collection have?",
+              "Lets a client resume an upload. A collection that does not exist has none of them. A manifest names "
+              "a known recording by its hash, as `audio/{hash}.mp3`, without its file.",
               body=KnownQuestion, most_bytes=_LARGER_BODY),
     Forwarded("POST", "/index/plan", "plan_upload", MANAGE, PlanReply, (422, 503),
               "What would an upload become?",
@@ -91,6 +92,12 @@ ROUTES = (
               "The places of a collection as a manifest",
               "One row per place, to edit in a spreadsheet program and to send again with `POST /index/images`; with "
               "`dry_run` the reply lists what would change. Cells like 0012 begin with a tab, so that they stay text.",
+              params=ManifestParams, is_long=True),
+    Forwarded("GET", "/index/archive", "get_archive", MANAGE, "application/zip", (404, 422, 503),
+              "A collection as a ZIP archive",
+              "All photos and recordings, byte for byte, and a `manifest.csv` with the texts, to add to another "
+              "collection with `POST /index/images`, or to send again. It is packed while it is sent: an answer that "
+              "breaks off is no whole archive.",
               params=ManifestParams, is_long=True),
     Forwarded("POST", "/index/images/move", "move_images", MANAGE, MoveReply, (404, 422, 503),
               "Let photos show another place",

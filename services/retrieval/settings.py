@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from clients.webhooks import read_secret
 from core.gallery import Storage
+from core.gallery.audio import MAX_AUDIO_BYTES
 from core.imaging.decoding import ImageLimits
 from core.journal import Retention
 from core.retrieval.retriever import TIME_BUDGET_S
@@ -156,9 +157,7 @@ class RetrievalSettings(GallerySettings):
     )
 
     max_photo_bytes: int = Field(default=32 * 1024 * 1024, gt=0, description="largest photo, bytes")
-    max_audio_bytes: int = Field(
-        default=20 * 1024 * 1024, gt=0, description="largest sound recording of a place, bytes"
-    )
+    max_audio_bytes: int = Field(default=MAX_AUDIO_BYTES, gt=0, description="largest sound recording of a place, bytes")
     max_photo_pixels: int = Field(
         default=100_000_000,
         gt=0,

@@ -83,3 +83,26 @@ def test_a_draft_overwrites_no_transcript_of_somebody_else(visit: Visit, product
     expect(english).to_have_count(0)
     add(dialog, "en", 0.1)
     expect(transcript).to_have_value("")
+
+
+def test_recordings_go_with_an_export_to_another_collection(visit: Visit, product: Product) -> None:
+    """The archive of the table, chosen on the page of another collection, brings photos, audio and transcripts."""
+    fill(product, "lent")
+    address = {"collection": "lent", "place_id": "Rocket", "language": "en"}
+    httpx.put(f"{product.address}/index/places/audio", params=address, content=wav()).raise_for_status()
+    change = {"texts": {"en": {"transcript": "Three stages."}}}
+    httpx.patch(f"{product.address}/collections/lent/places/Rocket", json=change).raise_for_status()
+    page = visit("#/collections/lent/table").page
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Export with photos and audio (ZIP)").click()
+    assert saved.value.suggested_filename == "lent.zip"
+
+    operator = visit("#/collections/borrowed")
+    operator.choose([("lent.zip", saved.value.path().read_bytes())], "zip")
+    expect(operator.page.get_by_text("3 photos · manifest.csv · 1 recording")).to_be_visible()
+    operator.page.get_by_role("button", name="Add 3 photos").click()
+    expect(operator.page.get_by_text("One place was updated from the manifest.")).to_be_visible()
+
+    heard = httpx.get(f"{product.address}/index/places/audio", params={**address, "collection": "borrowed"})
+    place = httpx.get(f"{product.address}/collections/borrowed/places/Rocket").json()
+    assert (heard.content, place["texts"]["en"]["transcript"]) == (wav(), "Three stages.")

@@ -225,7 +225,7 @@ def test_a_folder_with_a_manifest_is_listed_by_it(visit: Visit, product: Product
     (tmp_path / "Manifest.CSV").write_bytes(table.format("Great Hall").encode("gb18030"))
     page.locator("input[webkitdirectory]").set_input_files(tmp_path)
     page.get_by_role("button", name="Add 2 photos").click()
-    expect(page.get_by_text("The texts of one place were corrected.")).to_be_visible()
+    expect(page.get_by_text("One place was updated from the manifest.")).to_be_visible()
 
     (place,) = [each for each in places_of(product, "by-manifest") if each["id"] == "h1"]
     assert (place["name"], place["description"], place["latitude"]) == ("Great Hall", "Great", 39.9)

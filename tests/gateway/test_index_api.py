@@ -1,6 +1,8 @@
 """The gallery's routes at the gateway are those of the retrieval service, byte for byte."""
 
+import io
 import json
+import zipfile
 
 import pytest
 from bad_photos import GOOD_PHOTO
@@ -55,6 +57,18 @@ def test_places_are_merged_and_exported(filled: AppClient):
     assert (merged.status_code, merged.json()["moved"], merged.json()["place"]["images"]) == (200, 1, 2)
     assert table.headers["content-disposition"] == 'attachment; filename="manifest.csv"'
     assert len(table.text.splitlines()) == 1 + 5
+
+
+def test_a_collection_comes_as_an_archive(filled: AppClient):
+    """Through the gateway, uncompressed: every photo, and the table that names them."""
+    answer = filled.get("/v1/index/archive", headers={"Accept-Encoding": "gzip"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    assert answer.headers["content-disposition"] == "attachment; filename*=utf-8''default.zip"
+    assert "content-encoding" not in answer.headers
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == 6 + 1
 
 
 def test_browsers_may_keep_photos(filled: AppClient):

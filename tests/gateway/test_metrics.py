@@ -68,7 +68,7 @@ def test_one_process_shows_all_three(filled: AppClient):
 
 
 def test_matches_are_admitted_with_a_margin(product: AppClient):
-    """Before the first answer, one a second is assumed: so many are admitted as take 0.6 of the minute that each has."""
+    """Before the first answer, one a second is assumed; a match has a minute, and 36 seconds' worth are admitted."""
     assert series(product, "matcher_capacity", "process", "gate")["gateway", "matches"] == 36
 
 

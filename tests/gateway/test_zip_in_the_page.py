@@ -146,7 +146,7 @@ def test_page_and_server_know_a_photo_by_its_content(tmp_path: Path, method: int
     wanted = {"正面": "hall", "b.JPG": "hall", "IMG_1.jpg_original": "hall", "no.5": "garden"}
 
     plan = answer_plan(PlanQuestion(sources=run_page_code(SELECT, tmp_path, buffer.getvalue())), 1000)
-    sent = submit_archive("a.zip", buffer, ArchiveLimits(100, 10**8, 10**7), AddFields())
+    sent = submit_archive("a.zip", buffer, ArchiveLimits(100, 10**8, 10**7, 10**7), AddFields())
 
     by_page = {
         file.path.rpartition("/")[2]: plan.places[file.place].id for file in plan.files[0] if file.kind == "photo"

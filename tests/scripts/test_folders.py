@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes.images import draw_place, encode
+from fakes.sounds import wav
 
 from core.building.labels import read_folder, scan_folder, true_places
 from core.errors import InvalidRequest
@@ -155,6 +156,32 @@ def test_a_corrected_manifest_corrects_texts(tmp_path, capsys):
     with Gallery.open(tmp_path / "gallery", None, read_only=True) as gallery:
         named = {place.place.place_id: (place.place.name, place.place.description) for place in gallery.places().places}
     assert named == {"p1": ("Vase", "Blue"), "p2": ("Bell", "")}
+
+
+def test_recordings_of_a_manifest_are_stored(tmp_path, capsys):
+    """Once; what cannot be stored is named with its row, and what is not there by a dry run too."""
+    photos = tmp_path / "photos"
+    write(photos, "a.jpg", "b.jpg")
+    (photos / "audio").mkdir()
+    (photos / "audio" / "a.wav").write_bytes(wav())
+    (photos / "audio" / "b.wav").write_bytes(b"no sound")
+    table = "file,place_id,audio.en,audio.fr\na.jpg,p1,audio/a.wav,{}\nb.jpg,p2,audio/b.wav,\n"
+    (photos / "manifest.csv").write_text(table.format("audio/c.wav"))
+    assert build(photos, "--dry-run") == 0
+    planned = capsys.readouterr().out
+    (photos / "manifest.csv").write_text(table.format(""))
+
+    assert [build(photos), build(photos)] == [0, 0]
+
+    assert "manifest.csv, line 2: audio.fr 'audio/c.wav' is not there" in planned
+    printed = capsys.readouterr().out
+    assert printed.count("1 recordings of the manifest were stored") == 1
+    assert printed.count("not corrected: manifest.csv, line 3: audio.en 'audio/b.wav': this is no recording") == 2
+    assert "left out" not in printed
+    with Gallery.open(tmp_path / "gallery", None, read_only=True) as gallery:
+        with gallery.recordings.open("default", "p1", "en")[1] as file:
+            assert file.read() == wav()
+        assert gallery.place("default", "p2").place.texts == {}
 
 
 def test_two_compositions_of_a_folder_are_one_place(tmp_path):

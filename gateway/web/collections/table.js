@@ -133,7 +133,8 @@ export function tableView(_context, { segments: [, collection] }) {
 
   document.addEventListener("deletion", () => load(), { signal: leave.signal });
   load();
-  const exported = `index/manifest${query({ collection, language: currentLanguage() })}`;
+  const exported = query({ collection, language: currentLanguage() });
+  const download = collection.replaceAll("/", "-");
   const element = h(
     "div",
     { class: "page" },
@@ -150,7 +151,8 @@ export function tableView(_context, { segments: [, collection] }) {
       h(
         "div",
         { class: "row" },
-        h("a", { class: "button", href: exported, download: `${collection.replaceAll("/", "-")}.csv` }, t("table.export")),
+        h("a", { class: "button", href: `index/manifest${exported}`, download: `${download}.csv` }, t("table.export")),
+        h("a", { class: "button", href: `index/archive${exported}`, download: `${download}.zip` }, t("table.archive")),
         fileButton({
           label: [t("table.import")],
           accept: ".csv,text/csv",

@@ -1,6 +1,8 @@
-/** Finds the photos that the server has already, by their hash, before they are sent. */
+/** Finds the photos and recordings that the server has already, by their hash, before they are sent. */
 
 import { changeJson } from "../page/api.js";
+
+const MOST_HASHES = 32;
 
 /** @returns {Promise<{there: [object, string][], unreadable: [object, Error][]}>} of items of one collection, with the
  *  name of the place where it is, or the reason */
@@ -18,6 +20,32 @@ export async function recognise(items) {
   const { places } = await changeJson("POST", "index/known", question);
   const there = items.map((item) => [item, places[hashes.get(item)]]).filter(([, place]) => place !== undefined);
   return { there, unreadable };
+}
+
+/**
+ * Leaves out recordings that are named by their hash, as in an export, and that the collection has: a manifest is enough.
+ * @param {[File, string][]} recordings with their paths
+ * @returns {Promise<[File, string][]>} all of them, if the server could not be asked
+ */
+export async function toBeSent(collection, recordings) {
+  try {
+    const known = new Set();
+    for (let at = 0; at < recordings.length; at += MOST_HASHES) {
+      const hashes = await Promise.all(recordings.slice(at, at + MOST_HASHES).map(hashInName));
+      const question = { collection, content_hashes: hashes.filter(Boolean) };
+      for (const hash of (await changeJson("POST", "index/known", question)).known) known.add(hash);
+    }
+    return recordings.filter(([, path]) => !known.has(stemOf(path)));
+  } catch {
+    return recordings;
+  }
+}
+
+const stemOf = (path) => path.split("/").at(-1).replace(/\.[^.]*$/, "");
+
+async function hashInName([file, path]) {
+  const stem = stemOf(path);
+  return /^[0-9a-f]{64}$/.test(stem) && stem === (await contentHash(file)) && stem;
 }
 
 /** SHA-256 of a file's bytes, hex. Browsers have it only on https and on this machine. */

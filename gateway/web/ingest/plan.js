@@ -6,8 +6,9 @@ import { changeJson, upload } from "../page/api.js";
  * Request the plan by file names, before any photo is sent.
  * @param {Source[]} sources see sources.js
  * @param {"auto"|"folder"|"photo"} grouping which photos show the same place, if no manifest says it
- * @returns {Promise<{grouping: string, photos: object[], places: object[], manifests: File[], skipped: number,
- *   queries: number, missing: string[], notes: object[]}>} `photos` with `path`, `size`, `load` and `place`
+ * @returns {Promise<{grouping: string, photos: object[], places: object[], manifests: object[], recordings: number,
+ *   skipped: number, queries: number, missing: string[], notes: object[]}>} `photos` with `path`, `size`, `load` and
+ *   `place`; `manifests` with `name`, `size` and `load`, which includes the recordings that they name
  */
 export async function planUpload(sources, grouping) {
   const question = {
@@ -27,26 +28,46 @@ export async function planUpload(sources, grouping) {
       const manifest = await sources[source].files[file].load(reply.files[source][file].path);
       const data = base64(new Uint8Array(await manifest.arrayBuffer()));
       question.manifests.push({ source, file, data });
-      manifests.push(manifest);
+      manifests.push({ source, path: reply.files[source][file].path, file: manifest });
     }
     reply = await changeJson("POST", "index/plan", question);
   }
-  return { ...reply, ...sorted(sources, reply), manifests };
+  return { ...reply, ...sorted(sources, reply, manifests) };
 }
 
-function sorted(sources, { files, places }) {
-  const found = { photos: [], skipped: 0, queries: 0 };
+function sorted(sources, { files, places }, manifests) {
+  const found = { photos: [], manifests: [], recordings: 0, skipped: 0, queries: 0 };
   for (const [source, plans] of files.entries()) {
+    const recordings = [];
     for (const [number, { path, kind, place }] of plans.entries()) {
       const { size, load } = sources[source].files[number];
       if (kind === "photo") {
         found.photos.push({ path, size, load: () => load(path), place: place === null ? {} : places[place] });
-      } else if (kind === "query") found.queries += 1;
+      } else if (kind === "recording") recordings.push({ path, size, load });
+      else if (kind === "query") found.queries += 1;
       else if (["other", "unlisted"].includes(kind) && !path.endsWith("/")) found.skipped += 1;
     }
+    const own = manifests.filter((manifest) => manifest.source === source);
+    if (own.length > 0) found.manifests.push(together(own, recordings));
+    found.recordings += recordings.length;
   }
   return found;
 }
+
+/** The manifests of one source and the recordings that they name, which are sent together. */
+const together = (manifests, recordings) => ({
+  name: manifests.map(({ file }) => file.name).join(" · "),
+  size: [...manifests.map(({ file }) => file), ...recordings].reduce((sum, { size }) => sum + size, 0),
+  async load(collection) {
+    const parts = [];
+    for (const { path, load } of recordings) {
+      const file = await load(path).catch(() => null); // the server names what is missing, with its row
+      if (file) parts.push([file, path]);
+    }
+    const { toBeSent } = await import("./known.js");
+    return [...manifests.map(({ file, path }) => [file, path]), ...(await toBeSent(collection, parts))];
+  },
+});
 
 function base64(bytes) {
   let text = "";
@@ -54,10 +75,14 @@ function base64(bytes) {
   return btoa(text);
 }
 
-/** Add photos of one place, or a ZIP. @returns {Promise<object>} AddReply, one result per file, in order */
+/**
+ * Add photos of one place, a ZIP, or manifests with their recordings.
+ * @param {(File|[File, string])[]} files with the path by which a manifest names them
+ * @returns {Promise<object>} AddReply, one result per file, in order
+ */
 export function addImages(files, { collection, place, grouping }, options) {
   const { id, name, description, metadata, latitude, longitude } = place;
-  const fields = files.map((file) => ["file", file, file.name]);
+  const fields = files.map((file) => ["file", ...(Array.isArray(file) ? file : [file, file.name])]);
   fields.push(["collection", collection]);
   if (id) fields.push(["place_id", id]);
   if (name) fields.push(["place_name", name]);

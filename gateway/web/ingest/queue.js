@@ -148,7 +148,7 @@ export class IngestQueue extends EventTarget {
     const files = [];
     for (const item of batch) {
       try {
-        files.push(await item.load());
+        files.push(...[await item.load()].flat());
       } catch (error) {
         this.#mark([item], { status: "rejected", reason: error.message, code: error.code });
       }

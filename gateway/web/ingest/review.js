@@ -6,7 +6,9 @@ import { t } from "../page/language.js";
 import { planUpload } from "./plan.js";
 
 const SHOWN = 5;
-const NOTHING = { grouping: "photo", photos: [], places: [], manifests: [], skipped: 0, queries: 0, missing: [], notes: [] };
+const NOTHING = {
+  grouping: "photo", photos: [], places: [], manifests: [], recordings: 0, skipped: 0, queries: 0, missing: [], notes: [],
+};
 
 /** The review of a plan: the photos, grouped into places; null if there is nothing to add. */
 export async function review(selection, problem, { collection, place, plan: remembered, onstart, oncancel }) {
@@ -58,6 +60,7 @@ export async function review(selection, problem, { collection, place, plan: reme
         photos.length > 0 && t("photos", { count: photos.length }),
         ...archives.map(({ name }) => name),
         ...manifests.map(({ name }) => name),
+        plan.recordings > 0 && t("upload.recordings", { count: plan.recordings }),
         skipped > 0 && t("upload.skipped", { count: skipped }),
         plan.queries > 0 && t("upload.queries", { count: plan.queries }),
       ]
@@ -101,7 +104,7 @@ export async function review(selection, problem, { collection, place, plan: reme
     const whole = (file) => ({
       path: file.name,
       size: file.size,
-      load: async () => file,
+      load: async () => file.load?.(collection) ?? file,
       collection,
       place: place ?? {},
       isArchive: true,

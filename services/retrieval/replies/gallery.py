@@ -29,6 +29,7 @@ from contracts.trash import DeletionBody, TrashPage
 from core.building.file_names import match_key
 from core.building.manifests import MANIFEST
 from core.building.upload_plan import UploadNote
+from core.errors import InvalidRequest
 from core.gallery import Gallery, values
 from core.gallery.deletions import DeletionPage
 from core.gallery.tags import place_tag
@@ -288,15 +289,17 @@ def _column(field: str) -> str:
 
 
 def _correction_bodies(upload: Upload, corrected: PlaceCorrections, *, dry_run: bool) -> list[AddOutcome]:
-    """List the results of a manifest's texts: all if it came without photos, else the refused ones."""
+    """List the results of a manifest's texts and recordings: all if it came without photos, else the refused ones."""
     bodies = []
     refused = list(corrected.refused)
     if upload.corrections:
-        texts = f"the texts of {corrected.changed} places {'would be' if dry_run else 'were'} corrected"
+        fields = "texts and recordings" if any(place.recordings for place in corrected.changes) else "texts"
+        texts = f"the {fields} of {corrected.changed} places {'would be' if dry_run else 'were'} corrected"
         bodies.append(AddOutcome(filename=MANIFEST, status="planned" if dry_run else "updated", reason=texts))
-        refused += [f"no place {place_id[:200]!r}" for place_id in corrected.unknown]
+        refused += [InvalidRequest(f"no place {place_id[:200]!r}") for place_id in corrected.unknown]
     bodies += [
-        AddOutcome(filename=MANIFEST, status="rejected", code="invalid_request", reason=reason) for reason in refused
+        AddOutcome(filename=MANIFEST, status="rejected", code=find_row(CORE_ERRORS, reason).code, reason=str(reason))
+        for reason in refused
     ]
     return bodies
 

@@ -94,9 +94,13 @@ def _reply(plans: list[UploadPlan], notes: list[UploadNote], needed: list[tuple[
         files=files,
         places=places,
         notes=[note_body(note) for note in notes],
-        missing=[reason for plan in plans for row, reason in plan.missing if row.role != "query"],
+        missing=[reason for plan in plans for reason in _missing(plan)],
         manifests_needed=needed,
     )
+
+
+def _missing(plan: UploadPlan) -> list[str]:
+    return [*(reason for row, reason in plan.missing if row.role != "query"), *plan.missing_recordings]
 
 
 def _file(file: PlannedFile, number_of: Callable[[PlannedFile], int | None]) -> FilePlan:

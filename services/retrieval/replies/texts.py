@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from fastapi import Header
 
 from contracts.texts import AudioBody, PlaceTextBody, ShownAudio, ShownText
-from core.building.manifest_texts import TEXT_COLUMNS
+from core.building.manifest_texts import RECORDING_COLUMN, TEXT_COLUMNS
+from core.building.recordings import recording_path
 from core.gallery import Gallery
 from core.gallery.languages import choose_language
 from core.gallery.texts import change_texts, without_recordings
@@ -81,8 +82,15 @@ def recording_bodies(collection: str, place: Place) -> dict[str, AudioBody]:
 
 
 def changed_texts(correction: PlaceCorrection) -> tuple[dict[str, str | bool], dict[str, str | bool]]:
-    """Return what a correction changes of the texts in further languages, before and after, by column of a manifest."""
+    """Return what a correction changes of the texts in further languages, before and after, by column of a manifest.
+
+    Recordings are among them: the former one as an export names it, the new one as its owner does.
+    """
     before, after = dict[str, str | bool](), dict[str, str | bool]()
+    for tag, new in sorted(correction.recordings.items()):
+        former_recording = correction.place.texts.get(tag, PlaceText()).recording
+        before[f"{RECORDING_COLUMN}.{tag}"] = recording_path(former_recording) if former_recording else ""
+        after[f"{RECORDING_COLUMN}.{tag}"] = new.name
     if isinstance(correction.change.texts, Unchanged):
         return before, after
     former = correction.place.texts

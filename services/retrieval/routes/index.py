@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from contracts.collections import CollectionParams
 from contracts.images import (
@@ -25,7 +26,7 @@ from contracts.images import (
 )
 from contracts.trash import DeleteParams
 from contracts.upload_plans import ManifestParams, PlanQuestion, PlanReply, TemplateParams
-from core.building.export import export_manifest
+from core.building.export import export_archive, export_manifest
 from core.building.manifests import MANIFEST, manifest_template
 from core.gallery import Gallery
 from core.gallery.tags import image_tag
@@ -108,14 +109,14 @@ async def add_images(
 @router.post(
     "/known",
     response_model_exclude_none=True,
-    summary="Which of these photos does the collection have?",
+    summary="Which of these photos and recordings does the collection have?",
     responses=error_answers(422, 503),
 )
 async def tell_known(question: KnownQuestion, service: Service, allowed: Allowed) -> KnownReply:
-    """Find the photos by their SHA-256."""
+    """Find the photos and recordings by their SHA-256."""
     await allowed.check_name(question.collection)
-    places = await service.workers.run(_known, service.gallery, question)
-    return KnownReply(known=list(places), places=places if question.places else None)
+    places, recordings = await service.workers.run(_known, service.gallery, question)
+    return KnownReply(known=[*places, *recordings], places=places if question.places else None)
 
 
 @router.post(
@@ -153,6 +154,21 @@ async def get_manifest(params: Annotated[ManifestParams, Query()], service: Serv
     return _manifest_answer(
         await service.workers.run(export_manifest, service.gallery, params.collection, params.language)
     )
+
+
+@router.get(
+    "/archive",
+    response_class=Response,
+    summary="A collection as a ZIP archive",
+    responses={**file_answer("application/zip"), **error_answers(404, 422, 503)},
+)
+async def get_archive(params: Annotated[ManifestParams, Query()], service: Service, allowed: Allowed) -> Response:
+    """Return the photos, the recordings and a manifest, while they are read."""
+    await allowed.check(params.collection)
+    content = await service.workers.run(export_archive, service.gallery, params.collection, params.language)
+    name = quote(f"{params.collection}.zip", safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{name}"}
+    return StreamingResponse(content, media_type="application/zip", headers=headers)
 
 
 @router.get("/images", summary="List gallery images", responses=error_answers(404, 422, 503))
@@ -277,10 +293,12 @@ def _manifest_answer(content: bytes) -> Response:
     return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _known(gallery: Gallery, question: KnownQuestion) -> dict[str, str]:
-    """Return the place names of known photos by hash."""
+def _known(gallery: Gallery, question: KnownQuestion) -> tuple[dict[str, str], set[str]]:
+    """Return the place names of known photos by hash, and the hashes of known recordings."""
     found = {sha256: gallery.find_by_content(question.collection, sha256) for sha256 in question.content_hashes}
-    return {sha256: image.place.name for sha256, image in found.items() if image is not None}
+    places = {sha256: image.place.name for sha256, image in found.items() if image is not None}
+    recordings = {recording.content_hash for recording in gallery.recordings.of_collection(question.collection)}
+    return places, recordings & set(question.content_hashes)
 
 
 async def _list(service: Service, read: Callable[..., Page], *, collection: str | None, **filters: Any) -> Page:

@@ -7,7 +7,7 @@ what folders and manifests mean.
 import stat
 import struct
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -15,6 +15,7 @@ from typing import BinaryIO
 from contracts.images import AddFields
 from core.building.file_names import RawName, decode_names, is_clutter, is_manifest, is_photo_name
 from core.building.manifests import MANIFEST
+from core.building.recordings import RecordingFile
 from core.building.upload_plan import PlannedFile, encoding_note, find_manifests, plan_upload
 from core.errors import ImageTooLarge, InvalidImage, InvalidRequest
 from core.imaging.headers import sniff_media_type
@@ -48,11 +49,13 @@ class ArchiveLimits:
         max_entries: most files and folders, and most rows of a manifest.
         max_total_bytes: of all entries unpacked.
         max_photo_bytes: of one photo unpacked.
+        max_audio_bytes: of one recording unpacked.
     """
 
     max_entries: int
     max_total_bytes: int
     max_photo_bytes: int
+    max_audio_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,9 @@ def is_archive(file: BinaryIO) -> bool:
 def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, fields: AddFields) -> Upload:
     """Make submissions of the photos of an archive.
 
-    If it has a ``manifest.csv``, the reference rows select the photos and name their places. Otherwise a photo shows
-    the place named by the form or, if the form names none, by its folder. Refused files are among the submissions,
-    with the reason.
+    If it has a ``manifest.csv``, the reference rows select the photos and name their places; one with nothing but
+    recordings beside it corrects existing places. Without a manifest, a photo shows the place named by the form or, if
+    the form names none, by its folder. Refused files are among the submissions, with the reason.
 
     Args:
         filename: of the archive.
@@ -94,7 +97,7 @@ def submit_archive(filename: str | None, file: BinaryIO, limits: ArchiveLimits, 
         upload = _plan(archive, PurePosixPath(name).stem, limits, fields)
     except (InvalidRequest, InvalidImage) as exc:
         return Upload([refuse(name, exc)])
-    if not upload.submissions:
+    if not (upload.submissions or upload.corrections):
         upload.submissions.append(refuse(name, InvalidImage("the archive holds no files")))
     return upload
 
@@ -181,9 +184,16 @@ def _plan(archive: zipfile.ZipFile, root_name: str, limits: ArchiveLimits, field
     )
     upload.notes += plan.notes
     upload.taken.append("form" if plan.taken != "manifest" and names_place(fields) else plan.taken)
+    recordings = {
+        path: RecordingFile(partial(_read, archive, entries[number], limits.max_audio_bytes))
+        for path, number in plan.recordings.items()
+    }
+    if recordings and all(file.kind in ("manifest", "recording", "clutter") for file in plan.files):
+        upload.corrections = [(row, recordings) for row, _ in plan.missing if row.role != "query"]
+        return upload
     # By number, because several entries may have the same name.
     taken = [
-        (file, _submission(archive, entry, file, limits, fields))
+        (file, replace(_submission(archive, entry, file, limits, fields), recordings=recordings))
         for entry, file in zip(entries, plan.files, strict=True)
         if file.kind in ("photo", "other") and not (file.row and file.row.role == "query")
     ]

@@ -1,13 +1,15 @@
-"""Texts of a manifest that is uploaded again: they replace the stored texts of its places."""
+"""Texts and recordings of a manifest that is uploaded again: they replace the stored ones of its places."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from contracts.images import AddFields
-from core.building.corrections import corrections
+from core.building.corrections import correct_places
 from core.building.grouping import place_id_of_name
 from core.building.manifest_rows import ManifestRow
 from core.building.manifests import MANIFEST
+from core.building.recordings import DescribedPlace
+from core.errors import InvalidRequest
 from core.gallery import Gallery
 from core.gallery.values import AddResult, PlaceCorrections
 from services.retrieval.uploads.indexing import AddOutcome, Planned
@@ -17,20 +19,22 @@ from services.retrieval.uploads.submissions import Upload
 def correct_texts(
     gallery: Gallery, fields: AddFields, upload: Upload, outcomes: Sequence[AddOutcome | Planned]
 ) -> PlaceCorrections:
-    """Store the manifest's texts of the places that the upload's photos show; in a dry run, only say what differs."""
-    rows = [
-        (place_id, submission.row)
+    """Store the manifest's texts and recordings of the places that the upload's photos show.
+
+    In a dry run, only say what differs.
+    """
+    described = [
+        DescribedPlace(place_id, submission.row, submission.recordings)
         for submission, outcome in zip(upload.submissions, outcomes, strict=True)
         if submission.row is not None and (place_id := _place_of(submission.row, outcome))
     ]
-    rows += [(row.named_place, row) for row in upload.corrections if row.named_place]
-    changes = corrections(rows)
-    corrected = PlaceCorrections()
-    if changes:
-        corrected = gallery.correct_places(fields.collection, changes, dry_run=fields.dry_run)
+    described += [
+        DescribedPlace(row.named_place, row, recordings) for row, recordings in upload.corrections if row.named_place
+    ]
+    corrected = correct_places(gallery, fields.collection, described, dry_run=fields.dry_run)
     nameless = [
-        f"{MANIFEST}, line {row.line}: it names no place; give place_id, or place_name"
-        for row in upload.corrections
+        InvalidRequest(f"{MANIFEST}, line {row.line}: it names no place; give place_id, or place_name")
+        for row, _ in upload.corrections
         if not row.named_place
     ]
     return replace(corrected, refused=(*nameless, *corrected.refused))

@@ -1,6 +1,8 @@
 """Makes submissions of the files of a form: photos, archives, and manifests that name the photos' places."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 
 from starlette.datastructures import UploadFile
@@ -8,8 +10,9 @@ from starlette.datastructures import UploadFile
 from contracts.images import AddFields
 from core.building.file_names import is_manifest
 from core.building.manifest_rows import ManifestRow
+from core.building.recordings import RecordingFile
 from core.building.upload_plan import plan_upload
-from core.errors import InvalidRequest
+from core.errors import ImageTooLarge, InvalidRequest
 from core.results import Place
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.uploads.archives import ArchiveLimits, is_archive, submit_archive
@@ -32,6 +35,7 @@ def read_upload(files: Sequence[UploadFile], fields: AddFields, settings: Retrie
         max_entries=settings.max_archive_entries,
         max_total_bytes=settings.max_archive_bytes,
         max_photo_bytes=settings.max_photo_bytes,
+        max_audio_bytes=settings.max_audio_bytes,
     )
     if any(is_manifest(sent_path(file.filename)) and not is_archive(file.file) for file in files):
         return _read_with_manifest(files, fields, limits)
@@ -66,9 +70,13 @@ def _read_with_manifest(files: Sequence[UploadFile], fields: AddFields, limits: 
         upload.submissions = [refuse(shown_name(file.filename), exc) for file in files]
         return upload
     upload.notes += plan.notes
+    recordings = {
+        path: RecordingFile(partial(_read_recording, loose[number], limits.max_audio_bytes))
+        for path, number in plan.recordings.items()
+    }
     rows = [(row, None, reason) for row, reason in plan.missing if row.role != "query"]
-    if len(manifests) == len(files):
-        upload.corrections = [row for row, _, _ in rows]
+    if len(manifests) + sum(file.kind == "recording" for file in plan.files) == len(files):
+        upload.corrections = [(row, recordings) for row, _, _ in rows]
         return upload
     listed: list[tuple[ManifestRow, UploadFile | None, str]] = [*rows]
     listed += [
@@ -81,7 +89,8 @@ def _read_with_manifest(files: Sequence[UploadFile], fields: AddFields, limits: 
             upload.submissions.append(refuse(shown_name(row.file), InvalidRequest(reason)))
         else:
             place = place_of_row(fields, row)
-            upload.submissions.append(_submit(file, limits, place, row, is_named=bool(row.named_place)))
+            submission = _submit(file, limits, place, row, is_named=bool(row.named_place))
+            upload.submissions.append(replace(submission, recordings=recordings))
     for file, planned in zip(loose, plan.files, strict=True):
         if planned.kind in ("unlisted", "clutter"):
             reason = f"{planned.path[:200]!r} is not listed in the manifest"
@@ -95,3 +104,11 @@ def _submit(
     file: UploadFile, limits: ArchiveLimits, place: Place | None, row: ManifestRow | None = None, *, is_named: bool
 ) -> Submission:
     return submit_file(file.filename, file.file, file.size or 0, limits.max_photo_bytes, place, row, is_named=is_named)
+
+
+def _read_recording(file: UploadFile, max_bytes: int) -> bytes:
+    size = file.size or 0
+    if size > max_bytes:
+        raise ImageTooLarge(f"too many bytes: {size:,}; at most {max_bytes:,} are accepted")
+    file.file.seek(0)
+    return file.file.read()

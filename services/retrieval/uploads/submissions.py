@@ -1,6 +1,6 @@
 """The photos of an upload: a name, a place, and a function that reads the bytes later."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import BinaryIO, Literal
@@ -10,6 +10,7 @@ from contracts.images import AddFields
 from core.building.file_names import normal_path
 from core.building.grouping import place_id_of_name
 from core.building.manifest_rows import ManifestRow
+from core.building.recordings import RecordingFile
 from core.building.upload_plan import UploadNote
 from core.errors import ImageTooLarge
 from core.gallery.validation import storable
@@ -29,6 +30,7 @@ class Submission:
         byte_size: most bytes that ``read`` returns.
         row: the manifest's row of the photo.
         is_named: whether the owner named the place, by the form, a folder or a manifest.
+        recordings: files that came with the manifest, by the paths that its rows have.
     """
 
     filename: str
@@ -37,6 +39,7 @@ class Submission:
     byte_size: int
     row: ManifestRow | None = None
     is_named: bool = False
+    recordings: Mapping[str, RecordingFile] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -47,13 +50,14 @@ class Upload:
         submissions: in the order sent.
         taken: how photos were grouped into exhibits, per archive and for all other files.
         notes: assumptions that were made.
-        corrections: rows of a manifest without any photo: texts of existing places.
+        corrections: rows of a manifest without any photo, and the files of its recordings as in ``Submission``: texts
+            and recordings of existing places.
     """
 
     submissions: list[Submission] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     notes: list[UploadNote] = field(default_factory=list)
-    corrections: list[ManifestRow] = field(default_factory=list)
+    corrections: list[tuple[ManifestRow, Mapping[str, RecordingFile]]] = field(default_factory=list)
 
     def add(self, other: "Upload") -> None:
         """Add the content of another file of the form."""

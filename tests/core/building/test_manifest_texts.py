@@ -31,6 +31,18 @@ def test_a_column_has_the_language_behind_its_dot(header: str):
     assert parse_manifest(manifest.encode()).unused_columns == ()
 
 
+@pytest.mark.parametrize("header", ["audio.en,audio.zh-Hant", "AUDIO.EN,录音.zh-hant", "recording.en,語音．ZH-HANT"])
+def test_a_column_names_the_recording_in_its_language(header: str):
+    """Its path is read as that of a photo; an empty cell says nothing; a recording alone describes a place."""
+    manifest = f"file,{header}\na.jpg, audio\\guide.mp3 ,./b.ogg\nc.jpg,,\n"
+
+    parsed = parse_manifest(manifest.encode())
+
+    assert [dict(row.recordings) for row in parsed.rows] == [{"en": "audio/guide.mp3", "zh-Hant": "b.ogg"}, {}]
+    assert [row.describes for row in parsed.rows] == [True, False]
+    assert parsed.unused_columns == ()
+
+
 def test_a_column_of_no_language_is_named_as_unused():
     """Neither what is no language tag nor what has no texts is taken for one."""
     manifest = b"file,place_name,description.old_one,latitude.en,name.\na.jpg,Vase,x,1,y\n"

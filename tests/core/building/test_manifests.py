@@ -9,6 +9,7 @@ from core.building.manifest_rows import ManifestRow
 from core.building.manifests import manifest_template, parse_manifest, write_manifest
 from core.building.text_encodings import is_utf8
 from core.errors import InvalidRequest
+from core.gallery.validation import MOST_LANGUAGES
 from core.gallery.values import TextChange
 
 ROW = ("hall1/a.jpg", "h1", "长廊")
@@ -150,6 +151,7 @@ def test_a_written_manifest_is_read_as_it_was(language: str):
         ),
         ManifestRow("b.jpg", 4, "1/2", "=SUM(A1)", is_hidden=True),
         ManifestRow("c.jpg", 6, "x", "- a dash -", texts={"en": english, "ja": japanese}, is_hidden=False),
+        ManifestRow("d.jpg", 7, "y", recordings={"en": "audio/1.mp3", "fr": "1.mp3"}),
     )
 
     written = write_manifest(rows, language)
@@ -157,6 +159,17 @@ def test_a_written_manifest_is_read_as_it_was(language: str):
 
     assert written.startswith(b"\xef\xbb\xbf")
     assert (parsed.rows, parsed.unused_columns, parsed.encoding) == (rows, (), "utf-8")
+
+
+def test_a_manifest_of_as_many_languages_as_a_place_may_have_is_read():
+    """With all columns of every language."""
+    tags = [f"en-x-{number}" for number in range(MOST_LANGUAGES)]
+    row = ManifestRow(
+        "a.jpg", 2, "vase", texts={tag: TextChange("Vase", is_machine_translated=False) for tag in tags},
+        recordings=dict.fromkeys(tags, "audio/a.mp3"), is_hidden=False,
+    )  # fmt: skip
+
+    assert parse_manifest(write_manifest([row], "en")).rows == (row,)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from core.gallery.audio import read_recording
 from core.gallery.maintenance.backup import back_up, check_gallery, restore
 from core.gallery.photos.port import LostPhoto
 from core.gallery.tags import place_tag
-from core.gallery.values import TextChange
+from core.gallery.values import NewRecording, PlaceCorrections, TextChange
 from core.results import Place, PlaceText
 
 VASE = Place("vase", "青花瓶", texts={"en": PlaceText("Vase", "Blue")})
@@ -144,6 +144,64 @@ class TestStored:
         vase.add([new_image(2, place=Place("bell", "Bell", texts={"en": claimed}))])
 
         assert vase.place("default", "bell").place.texts == {"en": PlaceText("Bell")}
+
+
+def new(data: bytes, name: str = "guide.wav") -> NewRecording:
+    """A recording of a manifest."""
+    return NewRecording(name, read_recording(data), lambda: data)
+
+
+@on_both_databases
+class TestCorrected:
+    def test_recordings_are_replaced_and_added_with_the_texts(self, vase, folder):
+        """What is the same is no change; a transcript stays; a recording that no place has any more is deleted."""
+        say(vase, transcript="Blue")
+        changes = {"vase": ImageChange(texts={"fr": TextChange("Vase bleu")})}
+        recordings = {"vase": {"en": new(OTHER), "fr": new(CHINESE, "bleu.wav")}}
+
+        planned = vase.correct_places("default", changes, recordings, dry_run=True)
+        before = heard(vase), stored(folder)
+        corrected = vase.correct_places("default", changes, recordings)
+        again = vase.correct_places("default", changes, recordings)
+
+        assert before == (ENGLISH, {ENGLISH})
+        assert planned == corrected
+        (change,) = corrected.changes
+        assert {tag: given.name for tag, given in change.recordings.items()} == {"en": "guide.wav", "fr": "bleu.wav"}
+        assert again == PlaceCorrections()
+        assert vase.place("default", "vase").place.texts == {
+            "en": PlaceText("Vase", "Blue", transcript="Blue", recording=read_recording(OTHER)),
+            "fr": PlaceText("Vase bleu", recording=read_recording(CHINESE)),
+        }
+        assert (heard(vase), heard(vase, "fr"), stored(folder)) == (OTHER, CHINESE, {OTHER, CHINESE})
+
+    def test_a_place_has_all_of_its_changes_or_none(self, vase, new_image, folder):
+        """One language too many refuses its texts too; other places are changed, unknown ones are named."""
+        vase.add([new_image(2, place=Place("bell", "Bell"))])
+        further = {f"en-x-{number}": TextChange("Vase") for number in range(49)}
+        vase.change_place("default", "vase", ImageChange(texts=further))
+        changes = dict.fromkeys(("vase", "bell", "none"), ImageChange(description="Old"))
+        recordings = {place_id: {"fr": new(OTHER)} for place_id in changes}
+
+        corrected = vase.correct_places("default", changes, recordings)
+
+        (refused,) = corrected.refused
+        assert "place 'vase': too many languages: 51" in str(refused)
+        assert (corrected.changed, corrected.unknown) == (1, ("none",))
+        assert vase.place("default", "vase").place.description == ""
+        assert (heard(vase, "fr"), heard(vase, "fr", "bell")) == (None, OTHER)
+        assert vase.place("default", "bell").place.description == "Old"
+
+    def test_a_file_that_cannot_be_read_again_leaves_everything_as_it_was(self, vase, folder):
+        """Neither texts nor files of the other recordings are left of a transaction that fails."""
+        changed = NewRecording("changed.wav", read_recording(CHINESE), lambda: JAPANESE)
+        changes = {"vase": ImageChange(description="Old")}
+
+        with pytest.raises(InvalidRequest, match="has changed while it was read"):
+            vase.correct_places("default", changes, {"vase": {"en": new(OTHER), "fr": changed}})
+
+        assert vase.place("default", "vase").place.description == ""
+        assert (heard(vase), stored(folder)) == (ENGLISH, {ENGLISH})
 
 
 @on_both_databases

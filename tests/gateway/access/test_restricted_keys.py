@@ -113,6 +113,7 @@ def requests_about(things: Things) -> dict[str, tuple[str, dict[str, Any]]]:
         "GET /index/places/audio": {"params": recording},
         "DELETE /index/places/audio": {"params": recording},
         "GET /index/manifest": {"params": named},
+        "GET /index/archive": {"params": named},
         "GET /collections/{collection}/health": {"params": {"wait_s": 0}},
         "POST /collections/{collection}/calibration": {"json": {}},
         "PATCH /collections/{collection}/calibration": {"json": {"target": 0.1}},

@@ -33,6 +33,7 @@ ROLES = {
     "GET /index/images/{image_id}/preview": MATCH,
     "GET /index/manifest-template": MATCH,
     "GET /index/manifest": MANAGE,
+    "GET /index/archive": MANAGE,
     "PUT /index/places/audio": MANAGE,
     "GET /index/places/audio": MATCH,
     "DELETE /index/places/audio": MANAGE,

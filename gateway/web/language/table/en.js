@@ -3,6 +3,7 @@ export default {
   "table.title": "All places",
   "table.help": "To change many texts, export them, edit the file in Excel, and import it. Nothing is changed before you have seen what would change. Empty cells change nothing.",
   "table.export": "Export as CSV",
+  "table.archive": "Export with photos and audio (ZIP)",
   "table.import": "Import CSV",
   "table.id": "Id",
   "table.all": "Select all that are shown",

@@ -3,6 +3,7 @@ export default {
   "table.title": "全部展品",
   "table.help": "要批量修改文字，请先导出，用 Excel 编辑后再导入。导入前会列出将要发生的修改，确认之后才会生效；空单元格不作修改。",
   "table.export": "导出 CSV",
+  "table.archive": "导出含照片和录音的 ZIP",
   "table.import": "导入 CSV",
   "table.id": "编号",
   "table.all": "全选当前显示的展品",
