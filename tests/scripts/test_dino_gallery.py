@@ -1,6 +1,7 @@
 """The two scripts with an encoder that is chosen, loaded from a folder and given options."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from fakes.images import draw_place, encode, see_again
 from core.errors import EncoderMismatch
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import match_photo
+from core.verifiers.chat.openai_compatible import OpenAICompatibleVerifier
 from scripts import build_database, test_matching
 from scripts.tiny_models.dino import build_dinov3
 
@@ -81,6 +83,32 @@ def test_a_verifier_behind_a_server_is_measured(folder: Path):
 
     assert done == 0
     assert server.requests
+
+
+def test_photos_of_a_place_are_one_question_in_one_process_too(folder: Path, tmp_path: Path):
+    """Scripts ask about a place as the services do: all its photos in one request, and one verdict."""
+    for seed in range(3):
+        (tmp_path / "photos" / f"place{seed % 2}").mkdir(parents=True, exist_ok=True)
+        draw_place(seed).save(tmp_path / "photos" / f"place{seed % 2}" / f"{seed}.png")
+    model = str(folder / "model")
+    built = build_database.main(
+        ["--image-dir", str(tmp_path / "photos"), "--output-dir", str(tmp_path / "gallery"), "--encoder", "dinov3",
+         "--model", model]
+    )  # fmt: skip
+    with (
+        ChatServer(lambda request: (200, completion("yes", [("yes", -0.1), ("no", -3.0)]))) as server,
+        M1GlobalRetrieval(device="cpu", model=model) as retrieval,
+        closing(OpenAICompatibleVerifier(server.url, "tiny", views_together=2)) as verifier,
+    ):
+        retrieval.load_index(tmp_path / "gallery")
+        match = match_photo(encode(draw_place(0)), retrieval, verifier)
+
+    assert built == 0
+    assert len(server.requests) == len(match.ranked) == 2
+    assert sorted(str(request["messages"]).count("data:image/jpeg") for request in server.requests) == [2, 3]
+    assert {candidate.image.place.place_id for candidate in match.ranked} == {"place0", "place1"}
+    assert match.decision.evidence is not None
+    assert match.decision.evidence.agreeing == 0
 
 
 def test_another_pooling_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]):
