@@ -9,6 +9,7 @@ from fakes.chat_server import ChatServer, completion
 from fakes.images import draw_place, encode, see_again
 
 from core.errors import EncoderMismatch
+from core.imaging.decoding import open_image
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import match_photo
 from core.verifiers.chat.openai_compatible import OpenAICompatibleVerifier
@@ -109,6 +110,20 @@ def test_photos_of_a_place_are_one_question_in_one_process_too(folder: Path, tmp
     assert {candidate.image.place.place_id for candidate in match.ranked} == {"place0", "place1"}
     assert match.decision.evidence is not None
     assert match.decision.evidence.agreeing == 0
+
+
+def test_previews_are_as_large_as_they_are_asked_for(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """They may be larger than what the encoder reads; a size that is not accepted is refused at once."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "gate.jpg").write_bytes(encode(draw_place(0, (2000, 1500)), "jpeg"))
+    arguments = ["--image-dir", str(tmp_path / "photos"), "--output-dir", str(tmp_path / "gallery")]
+    arguments += ["--encoder", "dinov3", "--model", str(folder / "model"), "--preview-side"]
+
+    assert build_database.main([*arguments, "300"]) == 2
+    assert "previews of 300 pixels; accepted: 640 to 1280" in capsys.readouterr().err
+    assert build_database.main([*arguments, "906"]) == 0
+    (preview,) = (tmp_path / "gallery" / "previews").rglob("*.jpg")
+    assert open_image(preview).image.size == (906, 680)
 
 
 def test_another_pooling_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]):
