@@ -35,6 +35,7 @@ from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
 from core.verifiers.qwen.qwen_files import QwenModel, load_qwen
 from core.verifiers.qwen.vision_tower import CachedVisionTower
 from core.verifiers.qwen.visual_tokens import PatchCutter
+from core.verifiers.views import as_candidate
 from scripts.tiny_models.qwen_vl import build_qwen_vl
 from services.retrieval.settings import RetrievalSettings
 from serving.batching import DynamicBatcher
@@ -93,6 +94,11 @@ def count_all() -> list[Count]:
     alike = [Photo(_photo(number, _SHAPES[0]).copy) for number in range(6)]
     with counting_tokens(verifier) as lengths_alike:
         verifier.verify(alike[0], alike[1:])
+    places = [as_candidate(photos[1:4]), as_candidate(photos[4:7])]
+    several = Qwen3VLVerifier(model, query_tokens=_TOKENS, candidate_tokens=_TOKENS, views_together=3)
+    several.verify(photos[0], places)
+    with counting_tokens(several) as lengths_of_places:
+        several.verify(photos[0], places)
     launches, syncs = count_tower(model.cutter)
     return [
         Count("passes of a match, five candidates", PASSES_BEFORE, len(lengths), 2),
@@ -100,6 +106,7 @@ def count_all() -> list[Count]:
         Count("host syncs of the vision tower", SYNCS_BEFORE, syncs, 0),
         Count("text passes of a verification", TEXT_PASSES_BEFORE, len(lengths), 1),
         Count("text tokens of a verification, K=5, 4:3", TOKENS_BEFORE, sum(lengths_alike), TOKENS_BEFORE),
+        Count("text passes, two places of three photos", None, len(lengths_of_places), 1),
         Count("passes of two visitors at once", PASSES_OF_TWO_BEFORE, count_passes_of_two(verifier, photos), 1),
         Count("wait of a lone photo in M1, ms", WAIT_MS_BEFORE, wait_of_a_lone_photo_ms(), 0.5),
         Count("difference from pair by pair, K=1..8", None, largest_difference(model, images), TOLERANCE),

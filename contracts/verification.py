@@ -30,7 +30,7 @@ class CandidateRef(BaseModel):
     further_view: bool = Field(
         default=False,
         description="another image of a place that is among the candidates anyway; language models verify it only "
-        "where it can change whether there is an answer",
+        "where it can change whether there is an answer, unless they are shown it together with a candidate",
     )
 
 
@@ -66,6 +66,9 @@ class ReasonsRequest(BaseModel):
     """Which verdict to give reasons for; ``POST /reasons`` is multipart like ``POST /verify``, with one photo."""
 
     image_id: str = Field(min_length=1, max_length=100)
+    views: list[str] = Field(
+        default_factory=list, max_length=20, description="further images that the verdict is about, as it says"
+    )
     prompt_style: str | None = Field(default=None, max_length=50)
     is_match: bool = Field(description="what the verdict said")
 
@@ -116,6 +119,11 @@ class VerdictBody(BaseModel):
     is_match: bool
     confidence: float = Field(ge=0, le=1)
     response: str
+    views: list[str] = Field(
+        default_factory=list,
+        description="ids of further images of the place that a language model was shown in the same question, with "
+        "`views_together` in M3_VERIFIER_OPTIONS",
+    )
     written_reasons: str | None = Field(
         default=None,
         description="what a language model wrote about this pair: in a style that has it write before it answers, or "
@@ -184,7 +192,7 @@ class VerifyReply(BaseModel):
 
     ranking: list[RankedVerdict] = Field(
         description="best first; every candidate of the request that could be verified, once for each photo, without "
-        "further views that were not needed"
+        "further views that were not needed, and without those that are `views` of another"
     )
     dropped: list[str] = Field(
         default_factory=list,

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from core.decision.acceptance import PLACES_CONSIDERED, Acceptance
 from core.decision.answer import Decision, decide, decide_by_retrieval
-from core.decision.evidence import VerifiedPair
+from core.decision.evidence import VerifiedPair, largest
 from core.decision.rule import models_in_use
 from core.gallery import DEFAULT_COLLECTION
 from core.imaging.decoding import decode_image
 from core.m1_retrieval import M1GlobalRetrieval
 from core.results import Candidate, Photo, Verdict
 from core.retrieval.exclusion import Exclusion
-from core.verifiers.base import Verifier, style_threshold
+from core.verifiers.base import Verifier, style_threshold, views_together
+from core.verifiers.views import as_candidate, by_place
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +24,8 @@ class Match:
 
     Attributes:
         retrieved: candidates in retrieval's order.
-        ranked: those with a verdict, in final order; includes further views of the first places.
+        ranked: those with a verdict, in final order; includes further views of the first places that were not shown
+            together with a candidate.
         verdicts: in the order of ``ranked``; empty when nothing was verified.
         decision: the answer.
         timings_ms: per stage.
@@ -79,11 +81,23 @@ def match_photo(
     gallery = retrieval.gallery
     compared = found.candidates + found.further_views
     photos = gallery.photos([candidate.image for candidate in compared])
-    verdicts = verifier.verify(query, photos, prompt_style=prompt_style)
-    pairs = [(candidate, verdict) for candidate, verdict in zip(compared, verdicts, strict=True) if verdict is not None]
+    groups = by_place(
+        list(zip(compared, photos, strict=True)),
+        lambda pair: pair[0].image.place.place_id,
+        views_together(verifier, prompt_style),
+    )
+    asked = [as_candidate([photo for _, photo in group]) for group in groups]
+    verdicts = verifier.verify(query, asked, prompt_style=prompt_style)
+    shown = [[candidate for candidate, _ in group] for group in groups]
+    pairs = [(images, verdict) for images, verdict in zip(shown, verdicts, strict=True) if verdict is not None]
     verified = [
-        VerifiedPair(candidate.image.place.place_id, candidate.similarity, verdict, candidate.local_score)
-        for candidate, verdict in pairs
+        VerifiedPair(
+            images[0].image.place.place_id,
+            max(image.similarity for image in images),
+            verdict,
+            largest(image.local_score for image in images),
+        )
+        for images, verdict in pairs
     ]
     models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
     answer = decide(
@@ -97,7 +111,7 @@ def match_photo(
     ticks.append(time.perf_counter())
     return Match(
         retrieved=found.candidates,
-        ranked=[pairs[index][0] for index in answer.order],
+        ranked=[pairs[index][0][0] for index in answer.order],
         verdicts=[pairs[index][1] for index in answer.order],
         decision=answer.decision,
         timings_ms=_timings(ticks),

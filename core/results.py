@@ -255,6 +255,8 @@ class Photo:
             where there are none.
         shows: the id of the place that it shows; None if that is not known.
         load_reduced: see ``reduced``; None where nothing smaller than ``load`` is there.
+        views: further photos of the same place, for verifiers that are shown several in one question; see
+            ``core.verifiers.base.TakesSeveralViews``.
     """
 
     load: Callable[[], Image.Image]
@@ -263,6 +265,7 @@ class Photo:
     stored_features: Callable[[str], LocalFeatures | None] = lambda _: None
     shows: str | None = None
     load_reduced: Callable[[int], Image.Image] | None = None
+    views: tuple["Photo", ...] = ()
 
     def reduced(self, side: int) -> Image.Image:
         """Give the upright RGB picture with about ``side`` pixels along its longest side, or more, if it has them.

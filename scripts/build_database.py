@@ -27,6 +27,7 @@ from core.encoders import ENCODERS
 from core.errors import BackendUnavailable, GalleryUnavailable, SemanticMatchError
 from core.gallery import DEFAULT_COLLECTION, Gallery
 from core.gallery.values import ImageChange, PlaceCorrections
+from core.imaging.copies import PREVIEW_SIDE
 from core.m1_retrieval import create_encoder
 from core.results import GalleryImage
 from core.runtime.threads import limit_threads
@@ -76,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
         "--strip-metadata", action="store_true", help="store originals without position, camera, dates and texts"
     )
     parser.add_argument(
+        "--preview-side",
+        type=int,
+        default=PREVIEW_SIDE,
+        help=f"longest side of previews, {PREVIEW_SIDE} to 1280 pixels",
+    )
+    parser.add_argument(
         "--without-verifier-features",
         action="store_true",
         help="leave what unclear photos are compared by to the service, which makes it in the background",
@@ -102,7 +109,13 @@ def _build(arguments: argparse.Namespace) -> int:
     encoder = create_encoder(arguments.encoder, arguments.device, **options)
     started = time.perf_counter()
     storage = storage_of(arguments)
-    with Gallery.open(arguments.output_dir, encoder.fingerprint, storage=storage, load_vectors=False) as gallery:
+    with Gallery.open(
+        arguments.output_dir,
+        encoder.fingerprint,
+        storage=storage,
+        load_vectors=False,
+        preview_side=arguments.preview_side,
+    ) as gallery:
         outcomes = index_photos(
             gallery,
             encoder,

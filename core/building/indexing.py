@@ -123,13 +123,15 @@ def prepare_photo(
         return AddResult("duplicate", known)
     if place is not None:
         check_place(place)
+    side = max(side, gallery.preview_side)
     decoded = decode_image(data, max_side=side, limits=limits)
     if without_metadata:
         data = _without_metadata(data, decoded, side, limits)
         known = gallery.find_by_content(collection, hashlib.sha256(data).hexdigest())
         if known is not None:
             return AddResult("duplicate", known)
-    return PreparedPhoto(data, filename, place, decoded, encode_preview(decoded.image))
+    preview = encode_preview(decoded.image, max_side=gallery.preview_side)
+    return PreparedPhoto(data, filename, place, decoded, preview)
 
 
 def _without_metadata(data: bytes, decoded: DecodedImage, side: int, limits: ImageLimits | None) -> bytes:

@@ -1,7 +1,7 @@
 """The evidence for every considered place, as a few numbers."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from core.results import Verdict
@@ -90,6 +90,11 @@ def gather(
         )
         for place, pairs in by_place.items()
     }
+
+
+def largest(local_scores: Iterable[float | None]) -> float | None:
+    """Return the largest local score of several images; None where the local test ran for none of them."""
+    return max((score for score in local_scores if score is not None), default=None)
 
 
 def is_number(pair: VerifiedPair) -> bool:

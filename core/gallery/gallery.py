@@ -67,8 +67,8 @@ from core.gallery.values import (
     own_place,
 )
 from core.gallery.vectors.port import Added, Lag, Removed, Renamed, VectorChange, VectorStore
-from core.imaging.copies import PREVIEW_SIDE, encode_preview, may_serve, read_preview
-from core.imaging.decoding import EXTENSIONS, ImageLimits, open_image
+from core.imaging.copies import PREVIEW_SIDE, encode_preview, read_preview
+from core.imaging.decoding import EXTENSIONS, LONGEST_SIDE, ImageLimits, open_image
 from core.results import Candidate, EncoderFingerprint, GalleryImage, LocalFeatures, Photo, Place, Recording
 from core.runtime.bounded_cache import BoundedCache
 
@@ -87,6 +87,7 @@ class Gallery:
     Attributes:
         folder: where everything lies, absolute.
         fingerprint: the encoder whose embeddings these are.
+        preview_side: longest side of the previews that are made from now on, pixels.
         trash: deletes so that it can be undone, and undoes.
         recordings: what visitors listen to.
     """
@@ -99,8 +100,10 @@ class Gallery:
         vectors: VectorStore,
         fingerprint: EncoderFingerprint,
         feature_cache_bytes: int,
+        preview_side: int,
     ) -> None:
         """Take the opened parts; callers use ``open``."""
+        self.preview_side = preview_side
         self.folder = folder
         self.fingerprint = fingerprint
         self._database = database
@@ -122,6 +125,7 @@ class Gallery:
         feature_cache_bytes: int = 128 * 1024 * 1024,
         storage: Storage = LOCAL,
         load_vectors: bool = True,
+        preview_side: int = PREVIEW_SIDE,
     ) -> Self:
         """Open the gallery in ``folder``; a writer creates what is missing and loads the vectors.
 
@@ -134,13 +138,17 @@ class Gallery:
             feature_cache_bytes: memory for local features used recently.
             storage: where rows, photos and vectors are kept.
             load_vectors: False leaves them to a writer's first search too: one that only adds needs no memory for them.
+            preview_side: longest side of previews made from now on, pixels; those made before stay as they are.
 
         Raises:
-            InvalidRequest: no such search device exists, or the photos of ``storage`` are another gallery's.
+            InvalidRequest: no such search device exists, the photos of ``storage`` are another gallery's, or previews
+                cannot have this side.
             BackendUnavailable: there is no GPU where one was asked for by name.
             EncoderMismatch: the gallery was made by another encoder.
             GalleryUnavailable: missing, locked, damaged, or of a newer version.
         """
+        if not PREVIEW_SIDE <= preview_side <= LONGEST_SIDE:
+            raise InvalidRequest(f"previews of {preview_side} pixels; accepted: {PREVIEW_SIDE} to {LONGEST_SIDE}")
         folder = folder.absolute()
         database = open_database(folder, storage, read_only=read_only)
         try:
@@ -156,7 +164,7 @@ class Gallery:
         except BaseException:
             database.close()
             raise
-        gallery = cls(folder, database, files, vectors, recorded, feature_cache_bytes)
+        gallery = cls(folder, database, files, vectors, recorded, feature_cache_bytes, preview_side)
         logger.info("gallery %s opened: %d images, made by %s", folder, gallery.count(), recorded)
         return gallery
 
@@ -500,7 +508,7 @@ class Gallery:
             GalleryUnavailable: the photos cannot be reached.
         """
         wanted = min(side, max(image.width, image.height))
-        path = self._files.fetch_preview(image.content_hash) if may_serve(PREVIEW_SIDE, wanted) else None
+        path = self._files.fetch_preview(image.content_hash)
         preview = read_preview(path, wanted) if path is not None else None
         return preview or open_image(self.fetch_original(image), max_side=side, limits=limits).image
 
@@ -579,7 +587,7 @@ class Gallery:
                 raise
         original = self.original_path(image_id)
         try:
-            preview = encode_preview(open_image(original).image)
+            preview = encode_preview(open_image(original).image, max_side=self.preview_side)
         except InvalidImage as exc:
             raise GalleryUnavailable(f"the gallery is damaged: {original} of image {image_id}: {exc}") from exc
         # Under the lock, so that no preview outlives an image deleted meanwhile.

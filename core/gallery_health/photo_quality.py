@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
+from core.imaging.copies import PREVIEW_SIDE
+
 # Thresholds: see docs/gallery-health.md for what they were measured on.
 BLURRED_FROM = 0.55
 DARK_BELOW = 40  # grey level, of 255
@@ -71,6 +73,8 @@ def measure_photo(preview: Path) -> PhotoQuality:
     with Image.open(preview, formats=["JPEG"]) as stored:
         stored.draft("L", stored.size)  # skips the colours
         grey = stored.convert("L")
+    # The thresholds are for photos of this size; previews may be larger.
+    grey.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BICUBIC)
     middle = _middle(grey)
     across, down = _differences(middle)
     levels = np.array(grey.histogram(), np.int64)

@@ -11,7 +11,7 @@ from core.errors import InvalidImage
 from core.imaging.decoding import LONGEST_SIDE, open_image
 
 PREVIEW_SIDE = 640
-"""Longest side of a preview in pixels."""
+"""Longest side of a preview in pixels, unless a gallery is asked for larger ones."""
 
 
 def side_of_pixels(pixels: int) -> int:
@@ -46,10 +46,12 @@ def read_preview(path: Path, side: int) -> Image.Image | None:
         None if it is too small for a reader of ``side`` pixels, or missing or damaged.
     """
     try:
-        preview = open_image(path).image
-    except InvalidImage:
+        with Image.open(path, formats=["JPEG"]) as preview:
+            if not may_serve(max(preview.size), side):
+                return None
+        return open_image(path).image
+    except (InvalidImage, OSError):
         return None
-    return preview if may_serve(max(preview.size), side) else None
 
 
 def _encode(image: Image.Image, max_side: int, **options: Any) -> bytes:

@@ -1,6 +1,7 @@
 """Verifiers by name. The libraries of a verifier are imported when it is chosen.
 
 base        what every verifier does
+views       several photos of a place as one candidate
 geometric/  local features and a two-view model
 cascade     geometry first, a language model for unclear pairs
 qwen/       Qwen-VL models in this process

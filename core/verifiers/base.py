@@ -36,7 +36,8 @@ class Verifier(Protocol):
 
         Args:
             query: the visitor's photo.
-            candidates: K >= 0 gallery photos.
+            candidates: K >= 0 gallery photos; a backend that is shown several photos of a place looks at a candidate's
+                ``views`` too.
             prompt_style: overrides the backend's default style; backends without prompts ignore it.
             explain: also ask the backend for its reasons; slower.
 
@@ -69,6 +70,24 @@ class ReadsPrompts(Protocol):
 def style_threshold(verifier: Verifier, prompt_style: str | None) -> float | None:
     """Return the threshold used without a calibration or an operator's threshold; see ``ReadsPrompts.threshold``."""
     return verifier.threshold(prompt_style) if isinstance(verifier, ReadsPrompts) else None
+
+
+@runtime_checkable
+class TakesSeveralViews(Protocol):
+    """A verifier that can be shown several photos of a place in one question, and gives one verdict about them."""
+
+    def views_together(self, prompt_style: str | None) -> int:
+        """Return how many photos of a place a question of this style may show, >= 1; further ones are left out.
+
+        Raises:
+            InvalidRequest: unknown prompt style.
+        """
+        ...
+
+
+def views_together(verifier: Verifier, prompt_style: str | None) -> int:
+    """Return how many photos of a place a question shows: 1 unless the verifier says otherwise."""
+    return verifier.views_together(prompt_style) if isinstance(verifier, TakesSeveralViews) else 1
 
 
 @runtime_checkable

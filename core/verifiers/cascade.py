@@ -83,11 +83,16 @@ class CascadeVerifier:
             second_options: constructor arguments of the second, if given by name.
 
         Raises:
-            InvalidRequest: thresholds in the wrong order, or options for an instance.
+            InvalidRequest: thresholds in the wrong order, options for an instance, or several photos in one question.
             UnknownBackend: no verifier has this name.
             BackendUnavailable: one of the two cannot run here.
         """
         self._settled = SettledBy(accept_from, reject_below)
+        if second_options.get("views_together", 1) != 1:
+            raise InvalidRequest(
+                f"views_together is {second_options['views_together']}; accepted by cascade: 1, as the points that its "
+                "first verifier matches are those of one photo"
+            )
         hints = {} if device is None else {"device": device}
         self._first = _make(first, first_options or {}, hints)
         self._second = _make(second, second_options, hints)

@@ -111,7 +111,10 @@ class MatchPipeline:
         if winner.verdict.written_reasons is not None:  # in a style that has the model write before it answers
             return winner.verdict.written_reasons
         request = ReasonsRequest(
-            image_id=winner.image_id, prompt_style=fields.prompt_style, is_match=winner.verdict.is_match
+            image_id=winner.image_id,
+            views=winner.verdict.views,
+            prompt_style=fields.prompt_style,
+            is_match=winner.verdict.is_match,
         )
         try:
             return (await self.verifier.write_reasons(photos[winner.photo], request)).reasons

@@ -117,7 +117,9 @@ def _load(
         limit_threads(settings.threads)
         with watch(), downloads.watched():
             encoder = ENCODERS.create(settings.encoder, settings.hints, **settings.options)
-    gallery = Gallery.open(settings.data_dir, encoder.fingerprint, storage=settings.storage)
+    gallery = Gallery.open(
+        settings.data_dir, encoder.fingerprint, storage=settings.storage, preview_side=settings.preview_side
+    )
     try:
         noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
         with watch():

@@ -11,7 +11,8 @@ from pydantic_settings import SettingsConfigDict
 from clients.webhooks import read_secret
 from core.gallery import Storage
 from core.gallery.audio import MAX_AUDIO_BYTES
-from core.imaging.decoding import ImageLimits
+from core.imaging.copies import PREVIEW_SIDE
+from core.imaging.decoding import LONGEST_SIDE, ImageLimits
 from core.journal import Retention
 from core.retrieval.retriever import TIME_BUDGET_S
 from core.runtime.cores import count_cores
@@ -90,6 +91,13 @@ class RetrievalSettings(GallerySettings):
         ge=0,
         description="days for which photos are kept that visitors send because the answer was none, maybe or wrong; "
         "0: none are taken",
+    )
+
+    preview_side: int = Field(
+        default=PREVIEW_SIDE,
+        ge=PREVIEW_SIDE,
+        le=LONGEST_SIDE,
+        description="longest side of the previews of photos that are added, pixels; see [gpu.md](gpu.md#photos)",
     )
 
     trash_days: float = Field(

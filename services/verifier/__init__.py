@@ -3,6 +3,7 @@
 app             the service
 routes          its routes
 engine          runs the verifier on photos, as many at once as it accepts
+pairs           asks it about the candidates of one photo
 photos          the visitor's photo as verifiers take it
 readability     counts pairs without a verdict
 reasons         a model's own reasons for one verdict

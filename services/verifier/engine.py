@@ -10,20 +10,20 @@ from time import perf_counter
 import numpy as np
 from PIL import Image
 
-from contracts.verification import CandidateRef, VerifyRequest
+from contracts.verification import VerifyRequest
 from core.decision.acceptance import Acceptance, at_confidence
 from core.decision.answer import Answer, Decision, decide
-from core.decision.evidence import VerifiedPair
 from core.decision.explanations import ExplainedPair, Explanation, explain
 from core.decision.location import Whereabouts, location_odds
 from core.decision.rule import models_in_use, rule_for
 from core.errors import NoVerdict, SemanticMatchError
-from core.results import Photo, Verdict
+from core.results import Photo
 from core.runtime.cancellation import cancelled_by, raise_if_cancelled
 from core.runtime.stage_times import recording, stage
 from core.verifiers.base import ReadsPrompts, Verifier, queries_at_once, style_threshold
 from services.lost_device import Watch
-from services.verifier.gallery_access import CandidatePhoto, GalleryAccess, UnusableCandidate
+from services.verifier.gallery_access import CandidatePhoto, GalleryAccess
+from services.verifier.pairs import Group, Pair, PairVerifier
 from services.verifier.photos import query_photo
 from services.verifier.readability import Readability
 from services.verifier.reasons import ReasonWriter
@@ -38,15 +38,13 @@ logger = logging.getLogger(__name__)
 
 _MOST_RECEIVING = 256
 
-_Pair = tuple[CandidateRef, Verdict]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verified:
     """The result for one or several photos.
 
     Attributes:
-        ranking: candidates with their verdicts, best first.
+        ranking: candidates with their verdicts, best first; views that were shown with a candidate are part of it.
         decision: computed from the ranking.
         contributions: what every signal added to the decision's score.
         acceptance: the threshold of the decision, and what set it.
@@ -55,7 +53,7 @@ class Verified:
         explanation: of the ranking and the decision, if requested.
     """
 
-    ranking: list[tuple[CandidateRef, Verdict]]
+    ranking: list[Pair]
     decision: Decision
     contributions: dict[str, float]
     acceptance: Acceptance
@@ -91,6 +89,7 @@ class VerifierEngine:
         self._watch = watch
         self._limits = settings.image_limits
         self.readability = Readability()
+        self._pairs = PairVerifier(verifier, self.readability)
         at_once = queries_at_once(verifier)
         self.reasons = ReasonWriter(verifier, gallery, workers, self.gate, self._limits, watch, at_once=at_once)
         threshold = settings.accept_threshold
@@ -157,17 +156,19 @@ class VerifierEngine:
         with timer.stage("gallery"), stage("gallery"):
             found = self._gallery.photos(list(dict.fromkeys(candidate.image_id for candidate in request.candidates)))
         verify = partial(self._verify_all, queries, found, request, timer)
+        groups = self._pairs.group(request)
         # A language model takes as long for a further view as for a candidate; matching points takes far less.
-        later = [c for c in request.candidates if c.further_view and isinstance(self.verifier, ReadsPrompts)]
-        pairs = verify([candidate for candidate in request.candidates if candidate not in later], [])
+        may_wait = isinstance(self.verifier, ReadsPrompts)
+        later = [group for group in groups if may_wait and group[0].further_view]
+        pairs = verify([group for group in groups if not (may_wait and group[0].further_view)], [])
         answer = self._decide(pairs, found, request)
         worth_it = self._worth_verifying(later, pairs, answer)
         if worth_it:
             pairs = verify(worth_it, pairs)
             answer = self._decide(pairs, found, request)
         ranking = [pairs[index] for index in answer.order]
-        seen = {candidate.image_id for candidate, _ in pairs}
-        seen |= {candidate.image_id for candidate in later if candidate not in worth_it}
+        seen = {image_id for pair in pairs for image_id in pair.image_ids}
+        seen |= {image.image_id for group in later if group not in worth_it for image in group}
         return Verified(
             ranking=ranking,
             decision=answer.decision,
@@ -186,9 +187,9 @@ class VerifierEngine:
         found: list[CandidatePhoto],
         request: VerifyRequest,
         timer: StageTimer,
-        candidates: Sequence[CandidateRef],
-        before: list[_Pair],
-    ) -> list[_Pair]:
+        groups: Sequence[Group],
+        before: list[Pair],
+    ) -> list[Pair]:
         """Verify candidates of all photos, and append them to the pairs verified before.
 
         Raises:
@@ -198,23 +199,20 @@ class VerifierEngine:
         failure: NoVerdict | None = None
         with timer.stage("verify"), stage("verify"), self._watch():
             for number, query in enumerate(queries):
-                of_photo = [candidate for candidate in candidates if candidate.photo == number]
+                of_photo = [group for group in groups if group[0].photo == number]
                 if not of_photo:  # no candidate to compare it with
                     continue
                 try:
-                    pairs += self._verify_pairs(query, of_photo, found, request)
+                    pairs += self._pairs.verify(query, of_photo, found, request.prompt_style)
                 except NoVerdict as exc:
                     failure = exc
         if failure is not None and not pairs:
             raise failure
         return pairs
 
-    def _decide(self, pairs: Sequence[_Pair], found: list[CandidatePhoto], request: VerifyRequest) -> Answer:
+    def _decide(self, pairs: Sequence[Pair], found: list[CandidatePhoto], request: VerifyRequest) -> Answer:
         return decide(
-            [
-                VerifiedPair(candidate.place_id, candidate.similarity, verdict, candidate.local_score, candidate.photo)
-                for candidate, verdict in pairs
-            ],
+            [pair.evidence for pair in pairs],
             self._gallery,
             request.collection,
             models_in_use(
@@ -226,9 +224,7 @@ class VerifierEngine:
             style_threshold=style_threshold(self.verifier, request.prompt_style),
         )
 
-    def _worth_verifying(
-        self, views: Sequence[CandidateRef], pairs: Sequence[_Pair], answer: Answer
-    ) -> Sequence[CandidateRef]:
+    def _worth_verifying(self, views: Sequence[Group], pairs: Sequence[Pair], answer: Answer) -> Sequence[Group]:
         """Return the further views that can change whether there is an answer.
 
         Without an answer, any can. With one, its place can only gain by more views; another place's views count against
@@ -238,52 +234,8 @@ class VerifierEngine:
             return views
         if not rule_for(self._gallery.encoder(), self.verifier.fingerprint).counts_rivals:
             return []
-        answered = pairs[answer.order[0]][0].place_id
-        return [view for view in views if view.place_id != answered]
-
-    def _verify_pairs(
-        self, query: Photo, candidates: list[CandidateRef], found: list[CandidatePhoto], request: VerifyRequest
-    ) -> list[_Pair]:
-        """Verify the candidates, without deleted ones and those with an unusable photo.
-
-        Raises:
-            NoVerdict: there are candidates, and no pair got a verdict.
-        """
-        photos = {candidate.image.image_id: candidate.photo for candidate in found}
-        candidates = [candidate for candidate in candidates if candidate.image_id in photos]
-        while True:
-            raise_if_cancelled()
-            try:
-                verdicts = self.verifier.verify(
-                    query,
-                    [photos[candidate.image_id] for candidate in candidates],
-                    prompt_style=request.prompt_style,
-                )
-            except UnusableCandidate as exc:
-                logger.warning("verifying without a candidate: %s", exc)
-                candidates = [candidate for candidate in candidates if candidate.image_id != exc.image_id]
-            except NoVerdict as failure:
-                self.readability.note(len(candidates), failure)
-                raise
-            else:
-                return self._readable(candidates, verdicts)
-
-    def _readable(self, candidates: list[CandidateRef], verdicts: Sequence[Verdict | None]) -> list[_Pair]:
-        """Return the candidates that have a verdict with a finite confidence.
-
-        Raises:
-            NoVerdict: there are candidates, and none has such a verdict.
-        """
-        pairs = [
-            (candidate, verdict)
-            for candidate, verdict in zip(candidates, verdicts, strict=True)
-            if verdict is not None and math.isfinite(verdict.confidence)
-        ]
-        failure = NoVerdict("the verifier gave no number for any pair") if candidates and not pairs else None
-        self.readability.note(len(candidates) - len(pairs), failure)
-        if failure is not None:
-            raise failure
-        return pairs
+        answered = pairs[answer.order[0]].candidate.place_id
+        return [group for group in views if group[0].place_id != answered]
 
 
 def prove(verifier: Verifier) -> None:
@@ -300,13 +252,11 @@ def prove(verifier: Verifier) -> None:
         raise NoVerdict("the verifier gave no number for the pair that it was tried with")
 
 
-def _explanation(
-    ranking: list[tuple[CandidateRef, Verdict]], found: list[CandidatePhoto], decision: Decision
-) -> Explanation:
+def _explanation(ranking: Sequence[Pair], found: list[CandidatePhoto], decision: Decision) -> Explanation:
     names = {candidate.image.image_id: candidate.image.place.name for candidate in found}
     pairs = [
-        ExplainedPair(candidate.place_id, names[candidate.image_id], candidate.similarity, verdict)
-        for candidate, verdict in ranking
+        ExplainedPair(pair.candidate.place_id, names[pair.candidate.image_id], pair.candidate.similarity, pair.verdict)
+        for pair in ranking
     ]
     return explain(pairs, matched=decision.matched)
 

@@ -8,6 +8,7 @@ from core.errors import UnknownImage
 from core.imaging.decoding import ImageLimits
 from core.runtime.cancellation import cancelled_by
 from core.verifiers.base import Verifier, WritesReasons
+from core.verifiers.views import as_candidate
 from services.lost_device import Watch
 from services.verifier.gallery_access import GalleryAccess
 from services.verifier.photos import query_photo
@@ -93,11 +94,12 @@ class ReasonWriter:
             raise _VerdictsWait
 
     def _write(self, verifier: WritesReasons, photo: bytes, request: ReasonsRequest) -> str:
-        found = self._gallery.photos([request.image_id])
-        if not found:
+        found = self._gallery.photos([request.image_id, *request.views])
+        if not found or found[0].image.image_id != request.image_id:
             raise UnknownImage(f"no image {request.image_id!r}; it may have been deleted")
         query = query_photo(photo, self._limits)
+        candidate = as_candidate([shown.photo for shown in found])
         with self._watch():
             return verifier.write_reasons(
-                query, found[0].photo, prompt_style=request.prompt_style, is_match=request.is_match
+                query, candidate, prompt_style=request.prompt_style, is_match=request.is_match
             )

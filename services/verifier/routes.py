@@ -23,9 +23,10 @@ from contracts.verification import (
 from core.calibration.calibration import MAYBE_TARGET
 from core.decision.explanations import Explanation, Language, Reason
 from core.decision.matched_region import MatchedRegion
-from core.results import Correspondences, Verdict
+from core.results import Correspondences
 from core.verifiers.base import photo_side
 from services.verifier.engine import Verified, VerifierEngine
+from services.verifier.pairs import Pair
 from services.verifier.settings import VerifierSettings
 from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.deadlines import RequestTimeout, until_disconnect
@@ -109,11 +110,11 @@ async def verify(
     reply = VerifyReply(
         ranking=[
             RankedVerdict(
-                image_id=candidate.image_id,
-                photo=candidate.photo,
-                verdict=_verdict_body(verdict, rank, explanation, language),
+                image_id=pair.candidate.image_id,
+                photo=pair.candidate.photo,
+                verdict=_verdict_body(pair, rank, explanation, language),
             )
-            for rank, (candidate, verdict) in enumerate(verified.ranking)
+            for rank, pair in enumerate(verified.ranking)
         ],
         dropped=verified.dropped,
         matched=verified.decision.matched,
@@ -203,11 +204,13 @@ def _decision_body(verified: Verified) -> DecisionBody | None:
     )
 
 
-def _verdict_body(verdict: Verdict, rank: int, explanation: Explanation | None, language: Language) -> VerdictBody:
+def _verdict_body(pair: Pair, rank: int, explanation: Explanation | None, language: Language) -> VerdictBody:
+    verdict = pair.verdict
     body = VerdictBody(
         is_match=verdict.is_match,
         confidence=verdict.confidence,
         response=verdict.response,
+        views=[view.image_id for view in pair.views],
         written_reasons=verdict.reasons or None,
     )
     if explanation is not None:

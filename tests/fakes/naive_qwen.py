@@ -1,5 +1,6 @@
 """A Qwen-VL used the way its model card shows: one pair at a time, official processor, no cleverness."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoTokenizer, Qwen2VLImageProcessorPil
+
+from core.verifiers.prompting.replies import spellings, weigh
+from core.verifiers.prompting.styles import PromptStyle, Shown, compose
 
 PAD = "<|image_pad|>"
 
@@ -45,6 +49,40 @@ class NaiveQwen:
         with torch.inference_mode():
             logits = self.network(**self.inputs(messages, images, max_tokens)).logits
         return logits[0, -1].log_softmax(dim=-1)
+
+    def log_odds(
+        self,
+        style: PromptStyle,
+        query: Image.Image,
+        candidate: Sequence[Image.Image],
+        max_tokens: Sequence[int],
+        *dialogue: str,
+        candidate_first: bool = False,
+    ) -> float:
+        """Log-odds of yes by one pass over the whole conversation about a query and a candidate of several photos.
+
+        ``max_tokens`` are those of the query and of each photo of the candidate.
+        """
+        messages = [
+            {
+                "role": turn.role,
+                "content": [
+                    {"type": "image"} if isinstance(part, Shown) else {"type": "text", "text": part}
+                    for part in turn.parts
+                ],
+            }
+            for turn in compose(style, *dialogue, photos=len(candidate), candidate_first=candidate_first)
+        ]
+        of_query, of_candidate = [(query, max_tokens[0])], [(image, max_tokens[1]) for image in candidate]
+        shown = [*of_candidate, *of_query] if candidate_first else [*of_query, *of_candidate]
+        logprobs = self.logprobs(messages, [image for image, _ in shown], [budget for _, budget in shown])
+        columns = []
+        for words in (style.yes, style.no):
+            tokens = [self.tokenizer.encode(word) for word in spellings(words)]
+            columns.append({token[0] for token in tokens if len(token) == 1})
+        yes, no = (logprobs[sorted(column)].tolist() for column in columns)
+        confidence = weigh(yes, no).confidence
+        return math.log(confidence / (1 - confidence))
 
     def generate(
         self, messages: Sequence[dict], images: Sequence[Image.Image], max_tokens: int | Sequence[int], length: int

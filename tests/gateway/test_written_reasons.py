@@ -31,10 +31,12 @@ class Model:
     Attributes:
         words: how often it was asked for a word.
         sentences: how often for sentences.
+        photos_written_about: how many photos it was shown for them.
     """
 
     def __init__(self) -> None:
         self.words = self.sentences = 0
+        self.photos_written_about: list[int] = []
         self.says_yes = True
         self.may_write = threading.Event()
         self.may_write.set()
@@ -42,6 +44,8 @@ class Model:
     def __call__(self, request: dict[str, Any]) -> tuple[int, Any]:
         if not request.get("logprobs"):
             self.sentences += 1
+            parts = request["messages"][1]["content"]
+            self.photos_written_about.append(sum(part["type"] == "image_url" for part in parts))
             self.may_write.wait(20)
             return 200, completion(WRITTEN)
         self.words += 1
@@ -55,7 +59,13 @@ def model() -> Model:
 
 
 @pytest.fixture
-def product(tmp_path: Path, model: Model) -> Iterator[AppClient]:
+def options() -> dict[str, Any]:
+    """Further options of the verifier."""
+    return {}
+
+
+@pytest.fixture
+def product(tmp_path: Path, model: Model, options: dict[str, Any]) -> Iterator[AppClient]:
     """The whole product over that model, with three places."""
     folder = tmp_path / "gallery"
     with ExitStack() as stack:
@@ -65,7 +75,7 @@ def product(tmp_path: Path, model: Model) -> Iterator[AppClient]:
                 data_dir=folder,
                 verifier="openai-compatible",
                 model="tiny",
-                verifier_options={"url": server.url},
+                verifier_options={"url": server.url, **options},
             )
         )
         retrieval = create_retrieval(RetrievalSettings(data_dir=folder), encoder=ThumbnailEncoder())
@@ -105,6 +115,18 @@ def test_reasons_are_written_for_the_winner_alone(product: AppClient, model: Mod
 
     assert [candidate["verdict"]["written_reasons"] for candidate in reply["candidates"]] == [WRITTEN, None, None]
     assert (model.words, model.sentences) == (PLACES, 1)
+
+
+@pytest.mark.parametrize("options", [{"views_together": 2}])
+def test_reasons_are_about_the_photos_of_the_verdict(product: AppClient, model: Model):
+    """Where a place was asked about by two of its photos, the model writes about both."""
+    photo = {"files": ("again.jpg", encode(draw_place(PLACES + 1)))}
+    product.post("/index/images", files=photo, data={"place_id": "place-1"})
+    reply = match(product, reasons="true").json()
+
+    assert [len(candidate["verdict"]["views"]) for candidate in reply["candidates"]] == [1, 0, 0]
+    assert reply["candidates"][0]["verdict"]["written_reasons"] == WRITTEN
+    assert (model.words, model.photos_written_about) == (PLACES, [3])
 
 
 def test_in_events_the_answer_comes_before_the_reasons(product: AppClient, model: Model):

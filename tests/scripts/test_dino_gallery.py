@@ -1,6 +1,7 @@
 """The two scripts with an encoder that is chosen, loaded from a folder and given options."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ from fakes.chat_server import ChatServer, completion
 from fakes.images import draw_place, encode, see_again
 
 from core.errors import EncoderMismatch
+from core.imaging.decoding import open_image
 from core.m1_retrieval import M1GlobalRetrieval
 from core.matching import match_photo
+from core.verifiers.chat.openai_compatible import OpenAICompatibleVerifier
 from scripts import build_database, test_matching
 from scripts.tiny_models.dino import build_dinov3
 
@@ -81,6 +84,46 @@ def test_a_verifier_behind_a_server_is_measured(folder: Path):
 
     assert done == 0
     assert server.requests
+
+
+def test_photos_of_a_place_are_one_question_in_one_process_too(folder: Path, tmp_path: Path):
+    """Scripts ask about a place as the services do: all its photos in one request, and one verdict."""
+    for seed in range(3):
+        (tmp_path / "photos" / f"place{seed % 2}").mkdir(parents=True, exist_ok=True)
+        draw_place(seed).save(tmp_path / "photos" / f"place{seed % 2}" / f"{seed}.png")
+    model = str(folder / "model")
+    built = build_database.main(
+        ["--image-dir", str(tmp_path / "photos"), "--output-dir", str(tmp_path / "gallery"), "--encoder", "dinov3",
+         "--model", model]
+    )  # fmt: skip
+    with (
+        ChatServer(lambda request: (200, completion("yes", [("yes", -0.1), ("no", -3.0)]))) as server,
+        M1GlobalRetrieval(device="cpu", model=model) as retrieval,
+        closing(OpenAICompatibleVerifier(server.url, "tiny", views_together=2)) as verifier,
+    ):
+        retrieval.load_index(tmp_path / "gallery")
+        match = match_photo(encode(draw_place(0)), retrieval, verifier)
+
+    assert built == 0
+    assert len(server.requests) == len(match.ranked) == 2
+    assert sorted(str(request["messages"]).count("data:image/jpeg") for request in server.requests) == [2, 3]
+    assert {candidate.image.place.place_id for candidate in match.ranked} == {"place0", "place1"}
+    assert match.decision.evidence is not None
+    assert match.decision.evidence.agreeing == 0
+
+
+def test_previews_are_as_large_as_they_are_asked_for(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """They may be larger than what the encoder reads; a size that is not accepted is refused at once."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "gate.jpg").write_bytes(encode(draw_place(0, (2000, 1500)), "jpeg"))
+    arguments = ["--image-dir", str(tmp_path / "photos"), "--output-dir", str(tmp_path / "gallery")]
+    arguments += ["--encoder", "dinov3", "--model", str(folder / "model"), "--preview-side"]
+
+    assert build_database.main([*arguments, "300"]) == 2
+    assert "previews of 300 pixels; accepted: 640 to 1280" in capsys.readouterr().err
+    assert build_database.main([*arguments, "906"]) == 0
+    (preview,) = (tmp_path / "gallery" / "previews").rglob("*.jpg")
+    assert open_image(preview).image.size == (906, 680)
 
 
 def test_another_pooling_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -3,7 +3,7 @@
 import base64
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -43,11 +43,17 @@ def encode_data_uri(image: Image.Image, max_pixels: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def to_messages(turns: Sequence[Turn], data_uris: Mapping[Shown, str]) -> list[dict[str, Any]]:
-    """Build the ``messages`` of a conversation. Turns without photos are plain strings, which every server accepts."""
+def to_messages(turns: Sequence[Turn], data_uris: Mapping[Shown, Sequence[str]]) -> list[dict[str, Any]]:
+    """Build the ``messages`` of a conversation. Turns without photos are plain strings, which every server accepts.
+
+    Args:
+        turns: the conversation.
+        data_uris: photos of the query and of the candidate, as many as the turns show.
+    """
+    left = {shown: iter(uris) for shown, uris in data_uris.items()}
     messages: list[dict[str, Any]] = []
     for turn in turns:
-        content: Any = [_content(part, data_uris) for part in turn.parts]
+        content: Any = [_content(part, left) for part in turn.parts]
         if not any(isinstance(part, Shown) for part in turn.parts):
             content = "".join(part["text"] for part in content)
         messages.append({"role": turn.role, "content": content})
@@ -121,7 +127,7 @@ def _bare(piece: str) -> str:
     return re.sub(r"^[\W_]+|[\W_]+$", "", piece).casefold()
 
 
-def _content(part: str | Shown, data_uris: Mapping[Shown, str]) -> dict[str, Any]:
+def _content(part: str | Shown, left: Mapping[Shown, Iterator[str]]) -> dict[str, Any]:
     if isinstance(part, Shown):
-        return {"type": "image_url", "image_url": {"url": data_uris[part]}}
+        return {"type": "image_url", "image_url": {"url": next(left[part])}}
     return {"type": "text", "text": part}

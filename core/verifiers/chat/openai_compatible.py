@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,6 @@ from core.verifiers.prompting.styles import (
     Shown,
     Turn,
     compose,
-    digest,
 )
 
 ANSWERS_FROM = ("logprobs", "words")
@@ -68,6 +68,7 @@ class OpenAICompatibleVerifier(ChoosesStyles):
         query_pixels: int = 512 * 512,
         candidate_pixels: int = 512 * 512,
         both_orders: bool = False,
+        views_together: int = 1,
         answers_from: str = "logprobs",
         word_confidence: float = 0.9,
         top_logprobs: int = 20,
@@ -88,6 +89,8 @@ class OpenAICompatibleVerifier(ChoosesStyles):
             query_pixels: largest size of the query in pixels; larger photos are reduced.
             candidate_pixels: the same for candidates.
             both_orders: also ask about the likeliest candidates, two as a rule, with the photos exchanged, and average.
+            views_together: photos of a place that one question shows, 1 to 8, in styles with texts for several; the
+                servers must accept one photo more.
             answers_from: ``logprobs`` reads the probabilities of the answer words, and fails if the server returns
                 none; ``words`` reads the answer word itself, for servers without probabilities.
             word_confidence: with ``words``, the confidence of a yes; that of a no is 1 minus it.
@@ -110,7 +113,7 @@ class OpenAICompatibleVerifier(ChoosesStyles):
         for name, value in positive.items():
             if value <= 0:
                 raise InvalidRequest(f"{name} is {value}; accepted: above 0")
-        super().__init__(prompt_style, styles_file)
+        super().__init__(prompt_style, styles_file, views_together)
         urls = [part.strip() for part in url.split(",")] if isinstance(url, str) else list(url)
         servers = [
             ChatServer(address, model, api_key, request_options=request_options, proxy=proxy) for address in urls
@@ -125,7 +128,7 @@ class OpenAICompatibleVerifier(ChoosesStyles):
         self.fingerprint = (
             f"openai-compatible ({model}; {query_pixels}+{candidate_pixels} pixels; {answers_from}"
             f"{'; both orders of the likeliest' if both_orders else ''}{_digest(request_options)}"
-            f"; asked in {self._style.name} {digest(self._style)})"
+            f"; {self._asking})"
         )
 
     @property
@@ -150,7 +153,7 @@ class OpenAICompatibleVerifier(ChoosesStyles):
 
         Args:
             query: the visitor's photo.
-            candidates: K >= 0 gallery photos.
+            candidates: K >= 0 gallery photos with their views.
             prompt_style: overrides the default style.
             explain: also let the model write its reasons, in a second request per pair.
 
@@ -165,7 +168,7 @@ class OpenAICompatibleVerifier(ChoosesStyles):
         style = self._chosen(prompt_style)
         if not candidates:
             return []
-        return ask_style(style, self._show(style, query, candidates), len(candidates), explain=explain)
+        return ask_style(style, self._show(style, query, candidates), explain=explain)
 
     def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
         """Let the model write its reasons; see ``core.verifiers.base.WritesReasons``."""
@@ -175,9 +178,10 @@ class OpenAICompatibleVerifier(ChoosesStyles):
     def _show(self, style: PromptStyle, query: Photo, candidates: Sequence[Photo]) -> "_RemotePairs":
         # The query is not cached: it is used once, and would evict gallery photos that are used often.
         shown = self._threads.submit(encode_data_uri, query.reduced(self.photo_side), self._pixels[Shown.QUERY])
+        photos = [self._shown(style, candidate) for candidate in candidates]
+        uris = self._threads.map(self._encode_candidate, [photo for of_pair in photos for photo in of_pair])
         pairs = [
-            {Shown.QUERY: shown.result(), Shown.CANDIDATE: uri}
-            for uri in self._threads.map(self._encode_candidate, candidates)
+            {Shown.QUERY: [shown.result()], Shown.CANDIDATE: list(islice(uris, len(of_pair)))} for of_pair in photos
         ]
         query_key = hashlib.sha256(shown.result().encode()).hexdigest()
         return _RemotePairs(
@@ -214,7 +218,7 @@ class _RemotePairs:
         complete: requests one completion; see ``ChatServers.complete``.
         threads: bound the requests in flight.
         style: the texts around the photos.
-        pairs: both photos of every pair as data URIs.
+        pairs: the photos of every pair as data URIs.
         both_orders: ask about the likeliest pairs with the candidate first too, and average.
         top_logprobs: how many likeliest words to request.
         word_confidence: the confidence of a yes, or None to read probabilities.
@@ -223,10 +227,15 @@ class _RemotePairs:
     complete: Callable[..., Any]
     threads: ThreadPoolExecutor
     style: PromptStyle
-    pairs: Sequence[Mapping[Shown, str]]
+    pairs: Sequence[Mapping[Shown, Sequence[str]]]
     both_orders: bool
     top_logprobs: int
     word_confidence: float | None
+
+    @property
+    def shown(self) -> list[int]:
+        """Number of photos of every candidate."""
+        return [len(pair[Shown.CANDIDATE]) for pair in self.pairs]
 
     def weigh(self, dialogues: Sequence[Dialogue]) -> list[WeighedAnswer | NoVerdict]:
         """Weigh yes against no as the next word of the K dialogues; see ``VisionLanguageModel.weigh``."""
@@ -236,11 +245,14 @@ class _RemotePairs:
 
     def reply(self, dialogues: Sequence[Dialogue], max_tokens: int) -> list[str | NoVerdict]:
         """Generate the next turn of the K dialogues; see ``VisionLanguageModel.reply``."""
-        jobs = [(compose(self.style, *dialogue), pair) for dialogue, pair in zip(dialogues, self.pairs, strict=True)]
+        jobs = [
+            (compose(self.style, *dialogue, photos=len(pair[Shown.CANDIDATE])), pair)
+            for dialogue, pair in zip(dialogues, self.pairs, strict=True)
+        ]
         continue_dialogue = cancellable(partial(self._continue, max_tokens))
         return list(self.threads.map(continue_dialogue, *zip(*jobs, strict=True)))
 
-    def _continue(self, max_tokens: int, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> str | NoVerdict:
+    def _continue(self, max_tokens: int, turns: Sequence[Turn], pair: Mapping[Shown, Sequence[str]]) -> str | NoVerdict:
         try:
             return read_text(self.complete(to_messages(turns, pair), max_tokens=max_tokens))
         except NoVerdict as failure:
@@ -249,10 +261,13 @@ class _RemotePairs:
     def _weigh_pairs(
         self, dialogues: Sequence[Dialogue], pairs: Sequence[int], candidate_first: bool
     ) -> list[WeighedAnswer | NoVerdict]:
-        turns = [compose(self.style, *dialogues[pair], candidate_first=candidate_first) for pair in pairs]
+        shown = self.shown
+        turns = [
+            compose(self.style, *dialogues[pair], photos=shown[pair], candidate_first=candidate_first) for pair in pairs
+        ]
         return list(self.threads.map(cancellable(self._weigh_pair), turns, [self.pairs[pair] for pair in pairs]))
 
-    def _weigh_pair(self, turns: Sequence[Turn], pair: Mapping[Shown, str]) -> WeighedAnswer | NoVerdict:
+    def _weigh_pair(self, turns: Sequence[Turn], pair: Mapping[Shown, Sequence[str]]) -> WeighedAnswer | NoVerdict:
         try:
             return self._ask(to_messages(turns, pair))
         except NoVerdict as failure:

@@ -25,6 +25,11 @@ _AS_LIKELY = 1e-4
 class VisionLanguageModel(Protocol):
     """A model that has got the photos of the K pairs of one query."""
 
+    @property
+    def shown(self) -> Sequence[int]:
+        """Number of photos of every candidate, K numbers >= 1."""
+        ...
+
     def weigh(self, dialogues: Sequence[Dialogue]) -> Sequence[WeighedAnswer | NoVerdict]:
         """Weigh yes against no as the next word of the K dialogues; ``NoVerdict`` for a pair without an answer."""
         ...
@@ -34,8 +39,8 @@ class VisionLanguageModel(Protocol):
         ...
 
 
-def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, explain: bool) -> list[Verdict | None]:
-    """Ask the style's question about ``count`` pairs.
+def ask_style(style: PromptStyle, model: VisionLanguageModel, *, explain: bool) -> list[Verdict | None]:
+    """Ask the style's question about the model's K pairs.
 
     A verdict is computed from the probabilities of one word. Sentences are generated only if the style asks for them
     before the word, or the caller wants them after it; in ``response`` the sentences come first and the word last.
@@ -46,16 +51,19 @@ def ask_style(style: PromptStyle, model: VisionLanguageModel, count: int, *, exp
     Raises:
         NoVerdict: no pair got a verdict.
     """
-    reasons: Sequence[str | NoVerdict] = [""] * count
+    cues = [style.question(photos) for photos in model.shown]
+    reasons: Sequence[str | NoVerdict] = [""] * len(cues)
     if style.reasons_first:
-        reasons = model.reply([(style.reasons_cue,)] * count, style.max_reason_tokens)
+        reasons = model.reply([(style.reasons_cue,)] * len(cues), style.max_reason_tokens)
         sentences = ["" if isinstance(text, NoVerdict) else text for text in reasons]
-        answers = model.weigh([(style.reasons_cue, text, style.cue) for text in sentences])
+        answers = model.weigh([(style.reasons_cue, text, cue) for text, cue in zip(sentences, cues, strict=True)])
     else:
-        answers = model.weigh([(style.cue,)] * count)
+        answers = model.weigh([(cue,) for cue in cues])
     if explain and not style.reasons_first:
         words = [style.answer(0.0 if isinstance(answer, NoVerdict) else answer.confidence) for answer in answers]
-        reasons = model.reply([(style.cue, word, style.reasons_cue) for word in words], style.max_reason_tokens)
+        reasons = model.reply(
+            [(cue, word, style.reasons_cue) for cue, word in zip(cues, words, strict=True)], style.max_reason_tokens
+        )
     verdicts = [_verdict(style, answer, text) for answer, text in zip(answers, reasons, strict=True)]
     failures = [reply for reply in (*answers, *reasons) if isinstance(reply, NoVerdict)]
     if failures and not any(verdicts):
@@ -97,7 +105,8 @@ def ask_reasons(style: PromptStyle, model: VisionLanguageModel, *, is_match: boo
         NoVerdict: the model refuses the pair.
     """
     word = style.answer(1.0 if is_match else 0.0)
-    dialogue = (style.reasons_cue,) if style.reasons_first else (style.cue, word, style.reasons_cue)
+    cue = style.question(model.shown[0])
+    dialogue = (style.reasons_cue,) if style.reasons_first else (cue, word, style.reasons_cue)
     (text,) = model.reply([dialogue], style.max_reason_tokens)
     if isinstance(text, NoVerdict):
         raise text

@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InvalidRequest
+from core.results import Photo
 
 DEFAULT_STYLE = "simple"
+
+MOST_VIEWS = 8
+"""Photos of a place that one question may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,22 @@ class PromptStyle:
     reasons_first: bool
     max_reason_tokens: int
     answer_label: str
-    exact_words: bool = field(default=False, repr=False)  # not in repr, so that the digests of earlier styles stay
+    # Not in repr, so that the digests of earlier styles stay.
+    exact_words: bool = field(default=False, repr=False)
+    views_label: str = field(default="", repr=False)
+    views_cue: str = field(default="", repr=False)
 
     def accepts(self, confidence: float) -> bool:
         """Tell whether a pair of this confidence is a match in this style."""
         return confidence >= self.threshold
+
+    def label(self, photos: int) -> str:
+        """Return what stands before a candidate of so many photos."""
+        return self.candidate_label if photos == 1 else self.views_label
+
+    def question(self, photos: int) -> str:
+        """Return the question answered by one word about a candidate of so many photos."""
+        return self.cue if photos == 1 else self.views_cue
 
     def answer(self, confidence: float) -> str:
         """Return the answer word for ``confidence``: yes from 0.5, no below."""
@@ -84,35 +99,66 @@ def load_styles(file: str | Path | None = None) -> PromptStyles:
     # The first table is the base of all others and of itself.
     styles: dict[str, PromptStyle] = {}
     for name, table in builtin.items():
-        styles[name] = _read_style(name, builtin[DEFAULT_STYLE] | table, None, "styles.toml")
+        styles[name] = _read_style(name, builtin[DEFAULT_STYLE] | _one_photo(table), None, "styles.toml")
     if file is not None:
         for name, table in _read_tables(Path(file)).items():
-            styles[name] = _read_style(name, table, styles, str(file))
+            styles[name] = _read_style(name, _one_photo(table), styles, str(file))
     return PromptStyles(styles)
 
 
-def digest(style: PromptStyle) -> str:
-    """Return eight hexadecimal digits over all of a style's texts and settings."""
+def digest(style: PromptStyle, photos: int = 1) -> str:
+    """Return eight hexadecimal digits over a style's texts and settings, for candidates of up to so many photos."""
     text = repr(style) + (" exact words" if style.exact_words else "")
+    text += f" {photos} photos {style.views_label!r} {style.views_cue!r}" if photos > 1 else ""
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 class ChoosesStyles:
-    """Base of verifiers that use prompts: the style of a call, by its name or the default."""
+    """Base of verifiers that use prompts: the style of a call, by its name or the default, and what it shows."""
 
-    def __init__(self, prompt_style: str, styles_file: str | Path | None) -> None:
-        """Read the styles; ``prompt_style`` is the default of calls."""
+    def __init__(self, prompt_style: str, styles_file: str | Path | None, most_views: int) -> None:
+        """Read the styles.
+
+        Args:
+            prompt_style: the default of calls.
+            styles_file: TOML or JSON with further styles.
+            most_views: photos of a place in one question, in styles with texts for several.
+
+        Raises:
+            InvalidRequest: there is no such style, the file is not acceptable, or ``most_views`` is out of range.
+        """
+        if not 1 <= most_views <= MOST_VIEWS:
+            raise InvalidRequest(f"views_together is {most_views}; accepted: 1 to {MOST_VIEWS} photos of a place")
         self._styles = load_styles(styles_file)
         self._style = self._styles.choose(prompt_style)
+        self._most_views = most_views
 
     def style(self, prompt_style: str | None) -> str | None:
         """Identify a prompt style; see ``core.verifiers.base.Verifier``."""
         style = self._chosen(prompt_style)
-        return None if style == self._style else f"{style.name} {digest(style)}"
+        return None if style == self._style else f"{style.name} {digest(style, self._views_of(style))}"
 
     def threshold(self, prompt_style: str | None) -> float:
         """Return the style's threshold; see ``core.verifiers.base.ReadsPrompts``."""
         return self._chosen(prompt_style).threshold
+
+    def views_together(self, prompt_style: str | None) -> int:
+        """Return how many photos of a place a question shows; see ``core.verifiers.base.TakesSeveralViews``."""
+        return self._views_of(self._chosen(prompt_style))
+
+    @property
+    def _asking(self) -> str:
+        """The part of the fingerprint for the default style and what its questions show."""
+        views = self._views_of(self._style)
+        together = f"up to {views} photos of a place together; " if views > 1 else ""
+        return f"{together}asked in {self._style.name} {digest(self._style, views)}"
+
+    def _views_of(self, style: PromptStyle) -> int:
+        return self._most_views if style.views_label else 1
+
+    def _shown(self, style: PromptStyle, candidate: Photo) -> list[Photo]:
+        """List the photos of a candidate that a question shows."""
+        return [candidate, *candidate.views][: self._views_of(style)]
 
     def _chosen(self, prompt_style: str | None) -> PromptStyle:
         return self._style if prompt_style is None else self._styles.choose(prompt_style)
@@ -133,7 +179,7 @@ class Turn:
     parts: tuple[str | Shown, ...]
 
 
-def compose(style: PromptStyle, *turns: str, candidate_first: bool = False) -> list[Turn]:
+def compose(style: PromptStyle, *turns: str, photos: int = 1, candidate_first: bool = False) -> list[Turn]:
     """Write the conversation about one pair.
 
     The instructions and the query come first, the candidate and the question last. Conversations about one query then
@@ -143,17 +189,25 @@ def compose(style: PromptStyle, *turns: str, candidate_first: bool = False) -> l
         style: the texts.
         turns: the user's question, the model's reply, the next question and so on; an odd number. An empty first
             question leaves the photos alone.
+        photos: of the candidate, >= 1; they follow one another.
         candidate_first: put the candidate before the query.
     """
-    first, second = (style.query_label, Shown.QUERY), (style.candidate_label, Shown.CANDIDATE)
-    if candidate_first:
-        first, second = second, first
+    query: tuple[str | Shown, ...] = (style.query_label, Shown.QUERY)
+    candidate: tuple[str | Shown, ...] = (style.label(photos), *[Shown.CANDIDATE] * photos)
+    first, second = (candidate, query) if candidate_first else (query, candidate)
     question = (f"\n{turns[0]}",) if turns[0] else ()
-    shown = (*first, f"\n{second[0]}", second[1], *question)
+    shown = (*first, f"\n{second[0]}", *second[1:], *question)
     opening = [Turn("system", (style.instructions,)), Turn("user", shown)]
     return opening + [
         Turn("assistant" if number % 2 == 0 else "user", (text,)) for number, text in enumerate(turns[1:])
     ]
+
+
+def _one_photo(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Let a style that words its question otherwise show one photo, unless it words that about several photos too."""
+    if table.keys() & {"candidate_label", "cue"} and not table.keys() >= {"views_label", "views_cue"}:
+        return {**table, "views_label": ""}
+    return table
 
 
 def _read_tables(file: Path) -> dict[str, Any]:
@@ -209,7 +263,7 @@ def _check_field(where: str, key: str, value: Any) -> Any:
     if key not in texts:
         accepted = [entry.name for entry in fields(PromptStyle) if entry.name != "name"]
         raise InvalidRequest(f"{where} is no field of a prompt style; accepted: based_on, {', '.join(accepted)}")
-    if key == "cue" and value == "":
+    if key in ("cue", "views_label", "views_cue") and value == "":
         return value
     if not isinstance(value, str) or not value.strip():
         raise InvalidRequest(f"{where} is {value!r}; accepted: a text")

@@ -37,13 +37,19 @@ class ConversationWriter:
         if text.count(_PHOTO) != 2:
             raise BackendUnavailable(f"the model's chat template shows no photos; {advice}")
 
-    def write(self, turns: Sequence[Turn], photos: Mapping[Shown, VisualTokens]) -> list[Piece]:
-        """Write the conversation as text, photo, text, photo, text, up to the start of the model's reply."""
-        order = [part for turn in turns for part in turn.parts if isinstance(part, Shown)]
+    def write(self, turns: Sequence[Turn], photos: Mapping[Shown, Sequence[VisualTokens]]) -> list[Piece]:
+        """Write the conversation as text, photo, text, photo, text, up to the start of the model's reply.
+
+        Args:
+            turns: the conversation.
+            photos: of the query and of the candidate, as many as the turns show.
+        """
+        left = {shown: iter(of_shown) for shown, of_shown in photos.items()}
+        order = [next(left[part]) for turn in turns for part in turn.parts if isinstance(part, Shown)]
         first, *texts = self._encoded(tuple(turns))
         pieces: list[Piece] = [first]
-        for shown, text in zip(order, texts, strict=True):
-            pieces += [photos[shown], text]
+        for photo, text in zip(order, texts, strict=True):
+            pieces += [photo, text]
         return pieces
 
     def encode(self, text: str) -> tuple[int, ...]:

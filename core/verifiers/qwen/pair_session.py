@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from threading import Lock
 
 import torch
@@ -19,7 +20,11 @@ from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens
 
 
 class PairSession:
-    """Asks about K pairs at once."""
+    """Asks about K pairs at once.
+
+    Attributes:
+        shown: number of photos of every candidate.
+    """
 
     def __init__(
         self,
@@ -29,6 +34,7 @@ class PairSession:
         style: PromptStyle,
         answers: AnswerTokens,
         photos: Sequence[VisualTokens | PixelGrid],
+        shown: Sequence[int],
         *,
         looked: Callable[[Sequence[VisualTokens]], None],
         both_orders: bool,
@@ -43,7 +49,8 @@ class PairSession:
             writer: writes conversations as tokens.
             style: the texts around the photos.
             answers: tokens of the style's answer words.
-            photos: the visitor's photo, and K >= 1 gallery photos.
+            photos: the visitor's photo, and those of the K >= 1 candidates.
+            shown: number of photos of every candidate, K numbers >= 1.
             looked: called with the tokens of all photos as soon as they are known.
             both_orders: weigh the likeliest pairs with the candidate first too, and average.
             limit: of conversations per forward pass.
@@ -55,6 +62,7 @@ class PairSession:
         self._style = style
         self._answers = answers
         self._photos = photos
+        self.shown = shown
         self._looked = looked
         self._both_orders = both_orders
         self._limit = limit
@@ -80,14 +88,24 @@ class PairSession:
     def _weigh(
         self, dialogues: Sequence[Dialogue], pairs: Sequence[int], candidate_first: bool
     ) -> list[WeighedAnswer | NoVerdict]:
-        weighings: list[Weighing] = []
+        asked: list[tuple[list[int], Weighing]] = []
 
         def ask_about(photos: Sequence[VisualTokens]) -> Sequence[Weighing]:
-            weighings[:] = [self._weighing(self._write(photos, dialogues, pairs, candidate_first=candidate_first))]
-            return weighings
+            conversations = self._write(photos, dialogues, pairs, candidate_first=candidate_first)
+            # With the candidate first, its label is part of the first text, and differs by the number of its photos.
+            by_text: dict[Piece, list[int]] = {}
+            for number, pieces in enumerate(conversations):
+                by_text.setdefault(pieces[0], []).append(number)
+            asked[:] = [
+                (numbers, self._weighing([conversations[number] for number in numbers])) for numbers in by_text.values()
+            ]
+            return [weighing for _, weighing in asked]
 
-        (logprobs,) = self._submit(ask_about).logprobs
-        return self._read(logprobs, *weighings)
+        weighed = self._submit(ask_about).logprobs
+        answers: dict[int, WeighedAnswer | NoVerdict] = {}
+        for (numbers, weighing), logprobs in zip(asked, weighed, strict=True):
+            answers.update(zip(numbers, self._read(logprobs, weighing), strict=True))
+        return [answers[number] for number in range(len(pairs))]
 
     def _submit(self, weighings: Callable[[Sequence[VisualTokens]], Sequence[Weighing]]) -> Answer:
         answer = self._ask(Question(self._photos, weighings))
@@ -104,11 +122,12 @@ class PairSession:
         *,
         candidate_first: bool,
     ) -> list[list[Piece]]:
-        query, *candidates = photos
+        query, *others = photos
+        ends = list(accumulate(self.shown))
         return [
             self._writer.write(
-                compose(self._style, *dialogues[pair], candidate_first=candidate_first),
-                {Shown.QUERY: query, Shown.CANDIDATE: candidates[pair]},
+                compose(self._style, *dialogues[pair], photos=self.shown[pair], candidate_first=candidate_first),
+                {Shown.QUERY: [query], Shown.CANDIDATE: others[ends[pair] - self.shown[pair] : ends[pair]]},
             )
             for pair in pairs
         ]

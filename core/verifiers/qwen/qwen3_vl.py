@@ -28,7 +28,7 @@ from core.runtime.devices import DeviceChoice, attend_without_plans, choose_devi
 from core.runtime.model_folder import resolve_model_folder
 from core.verifiers import VERIFIERS
 from core.verifiers.prompting.questions import ask_reasons, ask_style
-from core.verifiers.prompting.styles import DEFAULT_STYLE, ChoosesStyles, PromptStyle, digest
+from core.verifiers.prompting.styles import DEFAULT_STYLE, ChoosesStyles, PromptStyle
 from core.verifiers.qwen.answer_words import AnswerTokens
 from core.verifiers.qwen.conversations import ConversationWriter
 from core.verifiers.qwen.packed_pass import PackedPass
@@ -37,6 +37,7 @@ from core.verifiers.qwen.qwen_files import NEEDED_FILES, QwenModel, load_qwen
 from core.verifiers.qwen.shared_prefix import SharedPrefixRunner
 from core.verifiers.qwen.vision_tower import CachedVisionTower
 from core.verifiers.qwen.visual_tokens import PixelGrid, VisualTokens, check_token_budget
+from core.verifiers.views import as_candidate
 
 DEFAULT_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
 
@@ -77,6 +78,7 @@ class Qwen3VLVerifier(ChoosesStyles):
         query_tokens: int = 256,
         candidate_tokens: int = 256,
         both_orders: bool = False,
+        views_together: int = 1,
         max_batch: int = 16,
         cache_bytes: int = 2 * 1024**3,
     ) -> None:
@@ -93,6 +95,8 @@ class Qwen3VLVerifier(ChoosesStyles):
             candidate_tokens: the same for candidates.
             both_orders: also ask about the likeliest candidates, two as a rule, with the photos exchanged, and average:
                 one more pass, less bias by order.
+            views_together: photos of a place that one question shows, 1 to 8, in styles with texts for several; each
+                within ``candidate_tokens``. One verdict is made from all of them.
             max_batch: candidates, or photos for the vision tower, per forward pass; halved for some minutes when memory
                 runs out.
             cache_bytes: main memory for the visual tokens of gallery photos.
@@ -107,7 +111,7 @@ class Qwen3VLVerifier(ChoosesStyles):
             raise InvalidRequest(f"max_batch is {max_batch}; accepted: 1 or more")
         if cache_bytes < 0:
             raise InvalidRequest(f"cache_bytes is {cache_bytes}; accepted: 0 or more")
-        super().__init__(prompt_style, styles_file)
+        super().__init__(prompt_style, styles_file, views_together)
         attend_without_plans()
         if isinstance(model, QwenModel):
             self.device = DeviceChoice(model.network.device, model.network.dtype, f"{model.network.device} as loaded")
@@ -131,7 +135,7 @@ class Qwen3VLVerifier(ChoosesStyles):
         self.fingerprint = (
             f"qwen3-vl ({model.name}; {str(self.device.dtype).removeprefix('torch.')}; "
             f"{query_tokens}+{candidate_tokens} tokens{'; both orders of the likeliest' if both_orders else ''}; "
-            f"asked in {self._style.name} {digest(self._style)})"
+            f"{self._asking})"
         )
         logger.info("%s on %s", self.fingerprint, self.device.reason)
 
@@ -163,19 +167,14 @@ class Qwen3VLVerifier(ChoosesStyles):
         of the photos.
         """
         candidates = [Photo(partial(Image.new, "RGB", size, "grey")) for size in _USUAL_SIZES]
+        asked_about = [as_candidate(candidates), *candidates[1:]]
         for style in self._styles.values():
             short = replace(style, max_reason_tokens=_WARM_UP_TOKENS)
             # Where this model cannot answer in a style, or not about grey photos, requests in that style say so.
             with suppress(InvalidRequest, NoVerdict):
                 answers = self._answers(style)
                 for query in candidates if style is self._style else candidates[:1]:
-                    self._ask(
-                        style,
-                        answers,
-                        query,
-                        candidates,
-                        partial(ask_style, short, count=len(candidates), explain=False),
-                    )
+                    self._ask(style, answers, query, asked_about, partial(ask_style, short, explain=False))
 
     def verify(
         self, query: Photo, candidates: Sequence[Photo], *, prompt_style: str | None = None, explain: bool = False
@@ -184,7 +183,7 @@ class Qwen3VLVerifier(ChoosesStyles):
 
         Args:
             query: the visitor's photo.
-            candidates: K >= 0 gallery photos; those with a content hash are cached.
+            candidates: K >= 0 gallery photos with their views; those with a content hash are cached.
             prompt_style: overrides the default style.
             explain: also let the model write its reasons, token by token.
 
@@ -201,9 +200,7 @@ class Qwen3VLVerifier(ChoosesStyles):
         answers = self._answers(style)
         if not candidates:
             return []
-        return self._ask(
-            style, answers, query, candidates, lambda model: ask_style(style, model, len(candidates), explain=explain)
-        )
+        return self._ask(style, answers, query, candidates, partial(ask_style, style, explain=explain))
 
     def write_reasons(self, query: Photo, candidate: Photo, *, prompt_style: str | None, is_match: bool) -> str:
         """Let the model write its reasons; see ``core.verifiers.base.WritesReasons``."""
@@ -220,8 +217,10 @@ class Qwen3VLVerifier(ChoosesStyles):
         question: Callable[[PairSession], Answer],
     ) -> Answer:
         """Open a session with the photos and ask a question in it."""
+        shown = [self._shown(style, candidate) for candidate in candidates]
+        photos = [photo for of_candidate in shown for photo in of_candidate]
         # Decoding and resizing do not need the device, so concurrent calls do them in parallel.
-        prepared = self._prepare(query, candidates)
+        prepared = self._prepare(query, photos)
         raise_if_cancelled()
         session = PairSession(
             self._runner,
@@ -230,7 +229,8 @@ class Qwen3VLVerifier(ChoosesStyles):
             style,
             answers,
             prepared,
-            looked=lambda shown: self._keep(candidates, prepared[1:], shown[1:]),
+            [len(of_candidate) for of_candidate in shown],
+            looked=lambda tokens: self._keep(photos, prepared[1:], tokens[1:]),
             both_orders=self._both_orders,
             limit=self._limit,
             lock=self._lock,
@@ -240,19 +240,19 @@ class Qwen3VLVerifier(ChoosesStyles):
 
     def _keep(
         self,
-        candidates: Sequence[Photo],
+        photos: Sequence[Photo],
         prepared: Sequence[VisualTokens | PixelGrid],
         shown: Sequence[VisualTokens],
     ) -> None:
-        """Cache the candidates that were not cached."""
-        for photo, before, tokens in zip(candidates, prepared, shown, strict=True):
+        """Cache the gallery photos that were not cached."""
+        for photo, before, tokens in zip(photos, prepared, shown, strict=True):
             if isinstance(before, PixelGrid):
                 self.tower.keep(photo, self._candidate_tokens, tokens)
 
-    def _prepare(self, query: Photo, candidates: Sequence[Photo]) -> list[VisualTokens | PixelGrid]:
+    def _prepare(self, query: Photo, photos: Sequence[Photo]) -> list[VisualTokens | PixelGrid]:
         # The query is not cached: it is used once, and would evict gallery photos that are used often.
         tasks = [(replace(query, content_hash=None), self._query_tokens)]
-        tasks += [(candidate, self._candidate_tokens) for candidate in candidates]
+        tasks += [(photo, self._candidate_tokens) for photo in photos]
         return list(self._loaders.map(lambda task: self.tower.prepare(*task), tasks))
 
     def close(self) -> None:

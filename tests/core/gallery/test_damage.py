@@ -3,10 +3,10 @@
 import pytest
 from fakes.images import draw_place, encode
 
-from core.errors import GalleryUnavailable, UnknownImage
+from core.errors import GalleryUnavailable, InvalidRequest, UnknownImage
 from core.gallery import Gallery
 from core.gallery.maintenance.backup import check_gallery
-from core.imaging.copies import encode_preview
+from core.imaging.copies import encode_preview, side_of_pixels
 from core.imaging.decoding import open_image
 from scripts import backup_gallery
 
@@ -67,6 +67,32 @@ def test_a_preview_that_does_not_serve_is_passed_over(gallery, new_image, previe
 
     assert photo.reduced(400).size == (400, 300)
     assert photo.reduced(2000).size == draw_place(1).size
+
+
+def test_larger_previews_serve_readers_of_more_pixels(folder, storage, fingerprint, new_image):
+    """A gallery may make larger previews; a reader is not told, and one that is made again is as large."""
+    photo = draw_place(2, (2000, 1500))
+    new = new_image(2, data=encode(photo, "jpeg"), preview=encode_preview(photo, max_side=906), width=2000, height=1500)
+    with Gallery.open(folder, fingerprint, storage=storage, preview_side=906) as gallery:
+        (added,) = gallery.add([new])
+        original = gallery.original_path(added.image.image_id)
+        kept = original.read_bytes()
+        original.unlink()
+        with Gallery.open(folder, None, read_only=True, storage=storage) as reader:
+            (shown,) = reader.photos([reader.get(added.image.image_id)])
+            assert shown.reduced(side_of_pixels(512 * 32**2)).size == (906, 680)
+            with pytest.raises(GalleryUnavailable, match="missing or damaged"):
+                shown.reduced(1200)
+        original.write_bytes(kept)
+        gallery.preview_path(added.image.image_id).unlink()
+        assert open_image(gallery.preview_path(added.image.image_id)).image.size == (906, 680)
+
+
+@pytest.mark.parametrize("side", [639, 1281])
+def test_previews_of_a_side_out_of_range_are_refused(folder, fingerprint, side):
+    """Smaller ones would not serve the page, and larger ones no model."""
+    with pytest.raises(InvalidRequest, match=f"previews of {side} pixels; accepted: 640 to 1280"):
+        Gallery.open(folder, fingerprint, preview_side=side)
 
 
 def test_a_reader_makes_no_preview(gallery, folder, image):

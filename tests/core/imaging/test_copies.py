@@ -77,6 +77,8 @@ def test_the_side_for_a_number_of_pixels_is_enough(pixels: int, aspect: float):
     assert side_of_pixels(16384 * 32**2) == LONGEST_SIDE
 
 
-def test_a_preview_serves_a_reader_of_256_tokens():
-    """That is the default budget of Qwen3-VL, which takes 32 x 32 pixels for a token."""
-    assert may_serve(PREVIEW_SIDE, side_of_pixels(256 * 32**2))
+@pytest.mark.parametrize(("tokens", "side"), [(256, PREVIEW_SIDE), (384, 785), (512, 906), (712, 1067), (4096, 1067)])
+def test_the_documented_previews_serve_readers_of_so_many_tokens(tokens: int, side: int):
+    """256 are the default budget of Qwen3-VL, which takes 32 x 32 pixels for a token; docs/gpu.md names the others."""
+    assert may_serve(side, side_of_pixels(tokens * 32**2))
+    assert side == PREVIEW_SIDE or not may_serve(side - 1, side_of_pixels(tokens * 32**2))

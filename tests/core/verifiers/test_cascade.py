@@ -139,6 +139,7 @@ def test_closing_closes_what_can_be_closed():
         ),
         (lambda: CascadeVerifier(scripted("a", {}), scripted("b", {}), model="x"), InvalidRequest, "instance: model"),
         (lambda: CascadeVerifier(scripted("a", {}), "oracle"), UnknownBackend, "unknown verifier: 'oracle'"),
+        (lambda: CascadeVerifier(views_together=3), InvalidRequest, "views_together is 3; accepted by cascade: 1"),
         (lambda: CascadeVerifier(scripted("a", {}), "openai-compatible", model="x"), InvalidRequest, "'url'"),
     ],
 )

@@ -16,7 +16,9 @@ from PIL import Image
 from core.errors import BackendUnavailable, InvalidRequest, NoVerdict
 from core.results import Photo
 from core.verifiers.chat.openai_compatible import OpenAICompatibleVerifier
+from core.verifiers.prompting.styles import load_styles
 from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
+from core.verifiers.views import as_candidate
 
 AsPhoto = Callable[[Image.Image], Photo]
 Connect = Callable[..., OpenAICompatibleVerifier]
@@ -81,6 +83,24 @@ def test_the_beginning_of_all_requests_is_shared(images: list[Image.Image], as_p
             "logprobs": True,
             "top_logprobs": 5,
         }
+
+
+def test_photos_of_a_place_are_sent_in_one_request(images: list[Image.Image], as_photo: AsPhoto, connect: Connect):
+    """A place of three photos and one of a single photo are a request each, in the words for their numbers."""
+    style = load_styles()["simple"]
+    with ChatServer(likely("yes", ("yes", -0.1), ("no", -3.0))) as server:
+        verifier = connect(server, views_together=3)
+        query, *photos = map(as_photo, images[:5])
+        verdicts = verifier.verify(query, [as_candidate(photos[:3]), photos[3]])
+    contents = {
+        len(_photos_of(request)): [part.get("text") for part in request["messages"][1]["content"]]
+        for request in server.requests
+    }
+
+    assert len(verdicts) == len(server.requests) == 2
+    assert contents[2] == [style.query_label, None, f"\n{style.candidate_label}", None, f"\n{style.cue}"]
+    assert contents[4] == [style.query_label, None, f"\n{style.views_label}", *[None] * 3, f"\n{style.views_cue}"]
+    assert "; up to 3 photos of a place together; asked in simple " in verifier.fingerprint
 
 
 def test_photos_are_sent_within_their_budgets(as_photo: AsPhoto, connect: Connect):
@@ -388,6 +408,7 @@ def test_requests_in_flight_are_bounded(images: list[Image.Image], as_photo: AsP
         ({"timeout_s": -1}, "timeout_s is -1"),
         ({"query_pixels": 0}, "query_pixels is 0"),
         ({"prompt_style": "poetic"}, "unknown prompt style"),
+        ({"views_together": 0}, "views_together is 0; accepted: 1 to 8"),
     ],
 )
 def test_settings_out_of_range_are_refused(options: dict[str, Any], message: str):

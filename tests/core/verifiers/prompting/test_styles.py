@@ -21,13 +21,22 @@ def test_the_digests_of_earlier_styles_stay():
     assert digest(replace(load_styles()["simple"], exact_words=True)) != digest(load_styles()["simple"])
 
 
+def test_a_digest_for_several_photos_holds_their_texts_and_number():
+    """A calibration made with three photos in a question says nothing of questions with one, two or other texts."""
+    style = load_styles()["simple"]
+    digests = [digest(style, photos) for photos in (1, 2, 3)]
+
+    assert len({*digests, digest(replace(style, views_cue="Same? yes or no."), 3)}) == 4
+
+
 @pytest.mark.parametrize("name", list(load_styles()))
 def test_every_cue_asks_for_the_answer_words(name: str):
     """Each style's question, or without one its instructions, names both words that its answer may be."""
     style = load_styles()[name]
-    asked = style.cue or style.instructions
-    assert style.yes[0] in asked
-    assert style.no[0] in asked
+    for cue in (style.cue, style.views_cue):
+        asked = cue or style.instructions
+        assert style.yes[0] in asked
+        assert style.no[0] in asked
     assert len(style.instructions) > 100
 
 
@@ -59,6 +68,23 @@ def test_a_style_of_ones_own_takes_the_rest_from_its_base(tmp_path: Path):
     assert (styles["both"].yes, styles["both"].threshold) == (("match",), 0.95)
 
 
+def test_only_a_style_with_texts_for_several_photos_shows_several(tmp_path: Path):
+    """A question of one's own is never mixed with another style's text for several photos."""
+    file = tmp_path / "styles.toml"
+    file.write_text(
+        '[stricter]\nbased_on = "strict"\nthreshold = 0.95\n\n[german]\ncue = "Gleich? yes, no."\n\n'
+        '[half]\ncandidate_label = "Bild:"\nviews_label = "Bilder:"\n\n'
+        '[both]\ncue = "Gleich? yes, no."\nviews_label = "Bilder:"\nviews_cue = "Alle gleich? yes, no."\n\n'
+        '[never]\nviews_label = ""\n',
+        encoding="utf-8",
+    )
+    shown = {name: bool(style.views_label) for name, style in load_styles(file).items()}
+
+    assert {name for name, several in shown.items() if not several} == {"detailed", "german", "half", "never"}
+    assert load_styles(file)["both"].question(2) == "Alle gleich? yes, no."
+    assert load_styles(file)["stricter"].question(2) == load_styles()["strict"].views_cue
+
+
 def test_toml_and_json_say_the_same(tmp_path: Path):
     """A style means the same in either file format."""
     (tmp_path / "a.toml").write_text('[mine]\ncue = "Gleich? ja oder nein."\nyes = ["ja"]\nno = ["nein"]\n')
@@ -77,6 +103,7 @@ def test_toml_and_json_say_the_same(tmp_path: Path):
         ('[mine]\nyes = "ja"\n', "mine.yes is 'ja'"),
         ('[mine]\nyes = ["No"]\n', r"style mine has \['no'\] among both yes and no"),
         ('[mine]\ncue = " "\n', "mine.cue is ' '; accepted: a text"),
+        ("[mine]\nviews_cue = 2\n", "mine.views_cue is 2; accepted: a text"),
         ("[mine]\ncue = 3\n", "mine.cue is 3; accepted: a text"),
         ('[mine]\nqeu = "x"\n', "mine.qeu is no field of a prompt style; accepted: based_on, instructions"),
         ('[mine]\nreasons_cue = ""\n', "mine.reasons_cue is ''; accepted: a text"),
@@ -119,6 +146,20 @@ def test_an_empty_question_leaves_the_photos_alone():
     """A model that is trained on the two photos alone gets no line behind them."""
     parts = compose(load_styles()["reranker"], "")[1].parts
     assert parts[1:] == (Shown.QUERY, "\n<Document>:", Shown.CANDIDATE)
+
+
+@pytest.mark.parametrize("candidate_first", [False, True])
+def test_several_photos_stand_behind_one_label(candidate_first: bool):
+    """All photos of a candidate follow one another, on their side of the query."""
+    style = load_styles()["simple"]
+    parts = compose(style, style.question(3), photos=3, candidate_first=candidate_first)[1].parts
+    shown = [Shown.CANDIDATE] * 3
+    expected = (
+        (style.views_label, *shown, f"\n{style.query_label}", Shown.QUERY)
+        if candidate_first
+        else (style.query_label, Shown.QUERY, f"\n{style.views_label}", *shown)
+    )
+    assert parts == (*expected, f"\n{style.views_cue}")
 
 
 def test_labels_travel_with_their_photos():

@@ -14,8 +14,8 @@ from core.verifiers.qwen.visual_tokens import VisualTokens
 
 STYLES = load_styles()
 PHOTOS = {
-    Shown.QUERY: VisualTokens(torch.zeros(6, 4), (1, 4, 6)),
-    Shown.CANDIDATE: VisualTokens(torch.zeros(4, 4), (1, 4, 4)),
+    Shown.QUERY: [VisualTokens(torch.zeros(6, 4), (1, 4, 6))],
+    Shown.CANDIDATE: [VisualTokens(torch.zeros(4, 4), (1, 4, 4))],
 }
 
 
@@ -50,6 +50,21 @@ def test_pieces_equal_the_whole(tokenizer, name: str, candidate_first: bool):
     assert ids == tokenizer.encode(whole)
 
 
+def test_several_photos_of_a_place_follow_one_another(tokenizer):
+    """They stand behind one label, in their order, and nothing stands between them."""
+    style = STYLES["scenic_guide"]
+    views = [VisualTokens(torch.zeros(count, 4), (1, 2, 2 * count)) for count in (2, 3, 5)]
+    pieces = ConversationWriter(tokenizer, style).write(
+        compose(style, style.question(3), photos=3), PHOTOS | {Shown.CANDIDATE: views}
+    )
+
+    assert [piece for piece in pieces if isinstance(piece, VisualTokens)] == [*PHOTOS[Shown.QUERY], *views]
+    between = tokenizer.encode("<|vision_end|><|vision_start|>")
+    assert [list(piece) for piece in pieces[4:7:2]] == [between, between]
+    assert tokenizer.decode(pieces[2]).endswith(f"\n{style.views_label}<|vision_start|>")
+    assert style.views_cue in tokenizer.decode(pieces[-1])
+
+
 def test_a_styles_texts_are_rendered_and_encoded_once(tokenizer):
     """The conversations of a match differ in their photos: from the second one on, there is nothing to tokenise."""
 
@@ -66,7 +81,7 @@ def test_a_styles_texts_are_rendered_and_encoded_once(tokenizer):
     writer = ConversationWriter(counting, style)
     first = writer.write(compose(style, style.cue), PHOTOS)
     used = counting.uses
-    other = PHOTOS | {Shown.CANDIDATE: VisualTokens(torch.zeros(9, 4), (1, 6, 6))}
+    other = PHOTOS | {Shown.CANDIDATE: [VisualTokens(torch.zeros(9, 4), (1, 6, 6))]}
     second = writer.write(compose(style, style.cue), other)
 
     assert counting.uses == used > 0

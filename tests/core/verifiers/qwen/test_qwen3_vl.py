@@ -21,8 +21,8 @@ from core.results import Photo
 from core.runtime.devices import choose_device
 from core.verifiers.prompting import replies
 from core.verifiers.prompting.questions import weigh_in_both_orders
-from core.verifiers.prompting.replies import WeighedAnswer, spellings, weigh
-from core.verifiers.prompting.styles import PromptStyle, Shown, compose, load_styles
+from core.verifiers.prompting.replies import WeighedAnswer
+from core.verifiers.prompting.styles import PromptStyle, load_styles
 from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
 from core.verifiers.qwen.qwen_files import load_qwen
 from scripts.tiny_models.qwen_vl import GENERATIONS
@@ -62,24 +62,9 @@ def naive_logit(
     naive: NaiveQwen, style: PromptStyle, pair: Sequence[Image.Image], *dialogue: str, candidate_first: bool = False
 ) -> float:
     """Log-odds of yes by one ordinary forward pass over the whole conversation about one pair."""
-    turns = compose(style, *dialogue, candidate_first=candidate_first)
-    messages = [
-        {
-            "role": turn.role,
-            "content": [{"type": "image"} if isinstance(p, Shown) else {"type": "text", "text": p} for p in turn.parts],
-        }
-        for turn in turns
-    ]
-    shown, budgets = list(pair), [QUERY_TOKENS, CANDIDATE_TOKENS]
-    if candidate_first:
-        shown, budgets = shown[::-1], budgets[::-1]
-    logprobs = naive.logprobs(messages, shown, budgets)
-    columns = []
-    for words in (style.yes, style.no):
-        tokens = [naive.tokenizer.encode(word) for word in spellings(words)]
-        columns.append({token[0] for token in tokens if len(token) == 1})
-    yes, no = (logprobs[sorted(column)].tolist() for column in columns)
-    return logit(weigh(yes, no).confidence)
+    query, candidate = pair
+    budgets = (QUERY_TOKENS, CANDIDATE_TOKENS)
+    return naive.log_odds(style, query, [candidate], budgets, *dialogue, candidate_first=candidate_first)
 
 
 @pytest.mark.parametrize("style", ["simple", "chinese"])
