@@ -84,7 +84,9 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        http=partial(TimeoutProtocol, stall_s=settings.stall_timeout_s),  # type: ignore[arg-type]  # uvicorn only calls it
+        http=partial(  # type: ignore[arg-type]  # uvicorn only calls it
+            TimeoutProtocol, stall_s=settings.stall_timeout_s, unread_s=settings.unread_timeout_s
+        ),
         log_config=None,
         access_log=False,  # serving.observability logs every request, with its id
         server_header=False,
