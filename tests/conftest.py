@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tiny_models import QwenFolders
 
 if TYPE_CHECKING:
     from servers.bucket import BucketServer
@@ -58,6 +60,13 @@ def milvus() -> Iterator[MilvusServer]:
 
     with MilvusServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def qwen_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of tiny Qwen-VLs, by generation."""
+    root = tmp_path_factory.getbasetemp()
+    return QwenFolders((root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "qwen-vl")
 
 
 @pytest.fixture

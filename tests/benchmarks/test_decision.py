@@ -16,7 +16,6 @@ from core.calibration.calibration import Models, calibrate
 from core.calibration.samples import Sample
 from core.decision.evidence import SIGNALS
 from scripts.tiny_models.dino import build_dinov3
-from scripts.tiny_models.qwen_vl import build_qwen_vl
 
 
 @pytest.mark.parametrize("photos", [1, 2, 3, 4, 5])
@@ -139,7 +138,7 @@ def test_models_and_options_are_not_mixed(tmp_path: Path):
     assert asked(tmp_path, *GPU_MODELS, "--prompt-style", "reranker").name == "dinov3 qwen3-vl reranker"
 
 
-def test_answers_of_a_gpus_models_are_measured(tmp_path: Path):
+def test_answers_of_a_gpus_models_are_measured(tmp_path: Path, qwen_folders: dict[str, Path]):
     """A gallery by DINOv3, verdicts of Qwen3-VL: a row for every question, known, left out and unknown."""
     photos = tmp_path / "museum"
     photos.mkdir()
@@ -151,7 +150,7 @@ def test_answers_of_a_gpus_models_are_measured(tmp_path: Path):
     (photos / "manifest.csv").write_text("\n".join(rows))
     options = {
         "--encoder-options": {"model": str(build_dinov3(tmp_path / "dino"))},
-        "--verifier-options": {"model": str(build_qwen_vl(tmp_path / "qwen")), "query_tokens": 16},
+        "--verifier-options": {"model": str(qwen_folders["qwen3_vl"]), "query_tokens": 16},
     }
     models = asked(
         tmp_path, *GPU_MODELS, *(text for name, value in options.items() for text in (name, json.dumps(value)))
