@@ -29,9 +29,8 @@ from gateway.match.recent_times import RecentTimes
 from gateway.page import qr
 from gateway.page.docs import serve_docs
 from gateway.page.files import serve_page
-from gateway.routes import match, session
+from gateway.routes import forwarded_router, match, session
 from gateway.routes.forwarded import ROUTES
-from gateway.routes.forwarded_router import forwarded_routes
 from gateway.routes.forwarding import VERSION_PREFIX
 from gateway.routes.webhooks import describe_webhooks
 from gateway.settings import GatewaySettings
@@ -137,9 +136,11 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     app.state.sessions = sessions
     app.add_exception_handler(ServiceRefused, _pass_on)
     states = health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
-    for router in (match.router, qr.router, forwarded_routes(), session.router, states):
-        app.include_router(router)
-        app.include_router(router, prefix=VERSION_PREFIX, include_in_schema=False)
+    routers = (match.router, qr.router, forwarded_router.router, session.router, states)
+    # One after the other, because FastAPI prepares the routes of a router when a request first comes to it.
+    for prefix in ("", VERSION_PREFIX):
+        for router in routers:
+            app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     describe_webhooks(app)
     add_schemas(app, [route.body for route in ROUTES if route.body is not None])
     app.servers.append({"url": VERSION_PREFIX[1:], "description": "the same, with the version in the path"})

@@ -5,9 +5,13 @@ and answers a broken one in plain text.
 """
 
 import asyncio
+import fcntl
 import socket
 import struct
+import sys
+import termios
 from asyncio import TimerHandle
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -16,6 +20,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from contracts.errors import ErrorBody, ErrorCode, ErrorDetail
 
 _MAX_HEAD_BYTES = 64 * 1024
+
+_MIN_READ_RATE = 1024
+"""A client that takes less of its answer, bytes per second, counts as one that does not read. For comparison: Kestrel
+demands 240 of readers by default, and Apache 500 of senders."""
 
 
 class _Arriving(Enum):
@@ -29,16 +37,18 @@ class _Arriving(Enum):
 class TimeoutProtocol(HttpToolsProtocol):
     """One client's connection."""
 
-    def __init__(self, *args: Any, stall_s: float, **kwargs: Any) -> None:
-        """Take uvicorn's arguments and the timeout.
+    def __init__(self, *args: Any, stall_s: float, unread_s: float, **kwargs: Any) -> None:
+        """Take uvicorn's arguments and the timeouts.
 
         Args:
             args: uvicorn's.
-            stall_s: how long a request's head may take to arrive, and how long an answer may not be read.
+            stall_s: how long a request's head may take to arrive.
+            unread_s: how long the client may read next to nothing of an answer.
             kwargs: uvicorn's.
         """
         super().__init__(*args, **kwargs)
         self._stall_s = stall_s
+        self._unread_s = unread_s
         self._head_timer: TimerHandle | None = None
         self._write_timer: TimerHandle | None = None
         self._arriving = _Arriving.NOTHING
@@ -54,7 +64,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the timeout."""
+        """Cancel the timeouts."""
         super().connection_lost(exc)
         self._stop_head_timer()
         self._stop_write_timer()
@@ -69,7 +79,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         is_too_large = self._head_bytes > _MAX_HEAD_BYTES
         if self._is_answering:
             if is_too_large:
-                self.transport.close()  # during an answer, no error can be sent for the next request
+                self._close()  # during an answer, no error can be sent for the next request
         elif is_too_large:
             self._refuse(
                 431, f"the request's head is larger than {_MAX_HEAD_BYTES:,} bytes", accepted="shorter headers"
@@ -104,18 +114,25 @@ class TimeoutProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Continue with the next request; if it has begun to arrive, the timeout of a head applies."""
         super().on_response_complete()
-        if self._arriving is not _Arriving.NOTHING and not self._is_answering and not self.transport.is_closing():
+        if self.transport.is_closing():
+            self._await_last_bytes()
+        elif self._arriving is not _Arriving.NOTHING and not self._is_answering:
             self._await_head()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection as soon as the client has read its answer."""
+        super().timeout_keep_alive_handler()
+        self._await_last_bytes()
 
     def pause_writing(self) -> None:
         """Start the timeout for the client to read."""
         super().pause_writing()
-        self._stop_write_timer()
-        self._write_timer = self.loop.call_later(self._stall_s, self._reset)
+        self._await_reader()
 
     def resume_writing(self) -> None:
         """Continue writing."""
-        self._stop_write_timer()
+        if not self.transport.is_closing():
+            self._stop_write_timer()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn says it
@@ -130,7 +147,36 @@ class TimeoutProtocol(HttpToolsProtocol):
         if self._arriving is _Arriving.HEAD:
             self._refuse(408, f"the request did not arrive within {self._stall_s:g} s", accepted="a faster request")
         else:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._await_last_bytes()
+
+    def _await_last_bytes(self) -> None:
+        # A closing connection stays open until they are written, and has no other timeout.
+        if self.transport.get_write_buffer_size():
+            self._await_reader()
+
+    def _await_reader(self) -> None:
+        self._stop_write_timer()
+        self._write_timer = self.loop.call_later(self._unread_s, self._judge_reader, self._count_unread())
+
+    def _judge_reader(self, unread_before: int) -> None:
+        # resume_writing tells nothing about a slow reader: it comes when a third of the kernel's buffer, which may be
+        # megabytes, is free.
+        if unread_before - self._count_unread() < _MIN_READ_RATE * self._unread_s:
+            self._reset()
+        else:
+            self._await_reader()
+
+    def _count_unread(self) -> int:
+        """Count the bytes that the client's kernel has not acknowledged; without those in our kernel on macOS."""
+        unread = self.transport.get_write_buffer_size()
+        with suppress(OSError):  # only Linux says it
+            fileno = self.transport.get_extra_info("socket").fileno()
+            unread += int.from_bytes(fcntl.ioctl(fileno, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return unread
 
     def _reset(self) -> None:
         # Without the limit, the kernel would hold unread bytes as long as the connection lives.
@@ -145,7 +191,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         body = ErrorBody(error=ErrorDetail(code=code, message=message, accepted=accepted)).model_dump_json().encode()
         head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head.encode() + body)
-        self.transport.close()
+        self._close()
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:

@@ -133,7 +133,7 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def add_schemas(app: FastAPI, models: Collection[type[BaseModel]]) -> None:
-    """Add to an application's document the models of ``json_body``, by which generated clients name their classes."""
+    """Add models to an application's document that its routes only refer to: those of ``json_body``, and of errors."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -141,16 +141,21 @@ def add_schemas(app: FastAPI, models: Collection[type[BaseModel]]) -> None:
             return app.openapi_schema
         document = generate()
         _, added = models_json_schema([(model, "validation") for model in models], ref_template=_SCHEMA)
-        schemas = document["components"]["schemas"] | added["$defs"]
-        document["components"]["schemas"] = dict(sorted(schemas.items()))
+        components = document.setdefault("components", {})
+        components["schemas"] = dict(sorted((components.get("schemas", {}) | added["$defs"]).items()))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
 
 
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Build ``responses`` for the statuses a route may fail with; all have the one error body."""
-    return {status: {"model": ErrorBody, "description": _MEANINGS[status]} for status in statuses}
+    """Build ``responses`` for the statuses a route may fail with; all have the one error body.
+
+    ``serving.process.build_api`` adds its model to the document. FastAPI would compile a model given here once for each
+    status of each route, which takes most of a start's time.
+    """
+    content = {"application/json": {"schema": {"$ref": _SCHEMA.format(model=ErrorBody.__name__)}}}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
 
 
 def _self_contained(model: type[BaseModel]) -> dict[str, Any]:

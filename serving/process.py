@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
+from contracts.errors import ErrorBody
 from serving.auth.guard import Access, Guard, authorize
 from serving.connections import TimeoutProtocol
 from serving.ending import Ending
@@ -16,7 +17,7 @@ from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
 from serving.metrics import Metrics, serve_metrics
 from serving.observability import RequestContext, configure_logging
-from serving.openapi import Operations
+from serving.openapi import Operations, add_schemas
 from serving.security import SecurityHeaders
 from serving.settings import ProcessSettings
 from serving.tracing import TraceRequests, open_tracing
@@ -62,6 +63,7 @@ def build_api(
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
     )
     app.state.operations = operations
+    add_schemas(app, [ErrorBody])
     install_error_table(app, errors)
     app.add_middleware(Guard, access=access)
     for layer in middleware:
@@ -84,7 +86,9 @@ def run_server(app: FastAPI, settings: ProcessSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        http=partial(TimeoutProtocol, stall_s=settings.stall_timeout_s),  # type: ignore[arg-type]  # uvicorn only calls it
+        http=partial(  # type: ignore[arg-type]  # uvicorn only calls it
+            TimeoutProtocol, stall_s=settings.stall_timeout_s, unread_s=settings.unread_timeout_s
+        ),
         log_config=None,
         access_log=False,  # serving.observability logs every request, with its id
         server_header=False,

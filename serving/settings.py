@@ -54,7 +54,7 @@ class ProcessSettings(BaseSettings):
     stall_timeout_s: float = Field(
         default=20,
         gt=0,
-        description="seconds after which a connection is closed that sends nothing or does not read its answer",
+        description="seconds after which a connection is closed that sends nothing, or reads nothing of its answer",
     )
     min_upload_rate: int = Field(
         default=16384,
@@ -75,6 +75,11 @@ class ProcessSettings(BaseSettings):
     def pace(self) -> Pace:
         """The lowest accepted pace of a request's body."""
         return Pace(self.stall_timeout_s, self.min_upload_rate)
+
+    @property
+    def unread_timeout_s(self) -> float:
+        """How long a client may read next to nothing of its answer."""
+        return self.stall_timeout_s
 
     @property
     def is_guarded(self) -> bool:
@@ -123,6 +128,20 @@ class ServiceSettings(ProcessSettings):
         min_length=20,
         description="secret of all processes, which callers must send; the same as GATEWAY_SERVICE_KEY",
     )
+    stall_timeout_s: float = Field(
+        default=20,
+        gt=0,
+        description="seconds after which a connection is closed that sends nothing; ten times as long for one that "
+        "reads nothing of its answer",
+    )
+
+    @property
+    def unread_timeout_s(self) -> float:
+        """How long the gateway may read next to nothing of an answer.
+
+        It reads at the pace of its visitor, and pauses until its kernel has sent a megabyte of what it has read.
+        """
+        return 10 * self.stall_timeout_s
 
     @property
     def access(self) -> Access:

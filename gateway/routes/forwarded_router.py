@@ -1,6 +1,5 @@
 """The router of the forwarded routes: checks, documents and forwards them."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -26,10 +25,10 @@ _FEEDBACK_WAIT_S = 5.0
 _TAGS = {"index": "gallery"}
 
 
-def forwarded_routes(routes: Sequence[Forwarded] = ROUTES) -> APIRouter:
+def _build_router() -> APIRouter:
     """Build the router, in the order of the table. The service checks the collections of restricted keys."""
     router = APIRouter(responses=error_answers(401, 403, 429), dependencies=[OPEN_TO_RESTRICTED])
-    for route in routes:
+    for route in ROUTES:
         picture = route.reply if isinstance(route.reply, str) else None
         own_failures = (408, 413, 504) if route.body or route.streamed else (504,)
         answers = error_answers(*sorted({*route.fails, *own_failures}))
@@ -137,3 +136,6 @@ def _check_query(params: type[BaseModel]) -> Any:
     async def check(_params: Annotated[params, Query()]) -> None: ...  # type: ignore[valid-type]
 
     return check
+
+
+router = _build_router()

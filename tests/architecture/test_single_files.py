@@ -1,11 +1,9 @@
-"""One test file runs on a machine that has little installed."""
+"""Test files of core run on a machine that has little installed."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 # Not in the extra `cpu`: what servers and other tests need.
@@ -15,13 +13,15 @@ NOT_INSTALLED = (
 )
 
 
-@pytest.mark.parametrize("path", ["tests/core/decision/test_answer.py", "tests/core/gallery/test_opening.py"])
-def test_a_test_of_core_runs_with_pytest_alone(path: str):
+FILES = ["tests/core/decision/test_answer.py", "tests/core/gallery/test_opening.py"]
+
+
+def test_a_test_of_core_runs_with_pytest_alone():
     """A file that needs no server runs with the extra ``cpu`` and pytest, without plugins and servers' packages."""
     code = (
         "import sys, pytest\n"
         f"sys.modules.update(dict.fromkeys({NOT_INSTALLED}))\n"
-        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'not postgres', {path!r}]))"
+        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'not postgres', *{FILES}]))"
     )
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 

@@ -14,7 +14,6 @@ from benchmarks.verifier_stages import STAGES, measure_queries
 from benchmarks.visitor_photos import LARGE, SHAPES, Spread, draw_jpegs
 from core.runtime.devices import CPU_ALWAYS, choose_device
 from core.verifiers.qwen.qwen_files import load_qwen
-from scripts.tiny_models.qwen_vl import build_qwen_vl
 
 REPOSITORY = Path(__file__).parents[2]
 WITH_PYTORCH = "torch numpy pillow sympy mpmath networkx jinja2 markupsafe fsspec typing-extensions setuptools"
@@ -102,9 +101,9 @@ def test_percentiles_are_of_the_times():
     assert Spread.of([float(number) for number in range(1, 11)]) == Spread(5.5, 9.0, 10.0)
 
 
-def test_queries_of_all_shapes_are_timed_by_stage(tmp_path: Path):
+def test_queries_of_all_shapes_are_timed_by_stage(qwen_folders: dict[str, Path]):
     """New and known photos, written reasons, and the parts of a query; without a GPU no device time."""
-    model = load_qwen(build_qwen_vl(tmp_path / "model"), choose_device("cpu"))
+    model = load_qwen(qwen_folders["qwen3_vl"], choose_device("cpu"))
     times = measure_queries(model, tokens=16, candidates=2, queries=2, explained=1)
     assert tuple(times.stages) == STAGES
     assert all(stage.wall > 0 and stage.device == 0 for stage in times.stages.values())

@@ -13,7 +13,6 @@ from core.errors import BackendUnavailable, InvalidImage, InvalidRequest, Unknow
 from core.m3_verifier import LocalM3Verifier
 from core.verifiers.geometric import GeometricVerifier
 from core.verifiers.qwen.qwen3_vl import Qwen3VLVerifier
-from scripts.tiny_models.qwen_vl import build_qwen_vl
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,9 +22,9 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(qwen_folders: dict[str, Path]) -> Path:
     """A tiny Qwen3-VL."""
-    return build_qwen_vl(tmp_path_factory.mktemp("qwen"))
+    return qwen_folders["qwen3_vl"]
 
 
 @pytest.fixture(scope="module")

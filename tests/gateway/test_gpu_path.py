@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLModel
 
 from gateway.settings import GatewaySettings
 from scripts.tiny_models.dino import build_dinov3
-from scripts.tiny_models.qwen_vl import build_qwen_vl
 from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings
 from services.verifier.app import create_app as create_verifier
@@ -21,7 +21,7 @@ from standalone.app import compose
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
+def product(tmp_path_factory: pytest.TempPathFactory, qwen_folders: dict[str, Path]) -> Iterator[AppClient]:
     """DINOv3 and Qwen3-VL, named in the settings as their published kin would be, and four places."""
     root = tmp_path_factory.mktemp("gpu-path")
     folder = root / "gallery"
@@ -32,7 +32,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
         VerifierSettings(
             data_dir=folder,
             verifier="qwen3-vl",
-            model=str(build_qwen_vl(root / "qwen3-vl")),
+            model=str(qwen_folders["qwen3_vl"]),
             device="cpu",
             prompt_style="scenic_guide",
             verifier_options={"query_tokens": 32, "candidate_tokens": 32},

@@ -199,7 +199,7 @@ async def served(verifier: HeldVerifier) -> AsyncIterator[httpx.AsyncClient]:
         yield ServiceTransports(httpx.MockTransport(keeping_matches(says(FOUND))), httpx.MockTransport(verifier))
 
     app = create_app(GatewaySettings(), services=services)
-    http: Any = partial(TimeoutProtocol, stall_s=20)
+    http: Any = partial(TimeoutProtocol, stall_s=20, unread_s=20)
     server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))

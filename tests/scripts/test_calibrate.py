@@ -16,6 +16,8 @@ from scripts import build_database, calibrate
 
 PLACES = 10
 FAST = ["--verifier", "geometric", "--verifier-options", '{"aliked": false}', "--time-budget", "0"]
+FAST_BUILD = ["--without-verifier-features"]
+"""Which only the second stage would use."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def database(tmp_path_factory) -> Path:
         (photos / f"place{seed}").mkdir()
         draw_place(seed, (320, 240)).save(photos / f"place{seed}" / "front.jpg", quality=92)
     see_again(draw_place(0, (320, 240)), 3).image.save(photos / "place0" / "side.jpg", quality=92)
-    assert build_database.main(["--image-dir", str(photos), "--output-dir", str(folder)]) == 0
+    assert build_database.main([*FAST_BUILD, "--image-dir", str(photos), "--output-dir", str(folder)]) == 0
     return folder
 
 
@@ -120,9 +122,8 @@ def test_photos_of_other_collections_are_strangers(database, tmp_path):
     with Gallery.open(folder, None, read_only=True) as gallery:
         shared = next(gallery.all_images("default")).path
     shutil.copy(shared, tmp_path / "others" / "shared.jpg")
-    build_database.main(
-        ["--image-dir", str(tmp_path / "others"), "--output-dir", str(folder), "--collection", "elsewhere"]
-    )
+    command = ["--image-dir", str(tmp_path / "others"), "--output-dir", str(folder), "--collection", "elsewhere"]
+    build_database.main([*FAST_BUILD, *command])
 
     with Gallery.open(folder, None, read_only=True) as gallery:
         questions = [question for photo in gallery_photos(gallery, "default", 100) for question in photo.questions]

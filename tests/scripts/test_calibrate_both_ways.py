@@ -36,7 +36,7 @@ def gallery(tmp_path_factory) -> Path:
             (photos / f"place{seed}").mkdir()
             draw_place(seed, (240, 180)).save(photos / f"place{seed}" / "front.jpg", quality=92)
         command = ["--image-dir", str(photos), "--output-dir", str(folder), "--collection", collection]
-        assert build_database.main(command) == 0
+        assert build_database.main([*command, "--without-verifier-features"]) == 0
     return folder
 
 
@@ -48,7 +48,7 @@ def by_script(folder: Path) -> Calibration:
 
 
 def by_service(folder: Path) -> Calibration:
-    retrieval = create_retrieval(RetrievalSettings(data_dir=folder, time_budget_s=0))
+    retrieval = create_retrieval(RetrievalSettings(data_dir=folder, time_budget_s=0, verifier_features=False))
     verifier = create_verifier(VerifierSettings(data_dir=folder, verifier_options=OPTIONS))
     with AppClient(compose(GatewaySettings(), retrieval=retrieval, verifier=verifier)) as product:
         for service in (retrieval, verifier):

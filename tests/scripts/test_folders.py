@@ -26,7 +26,8 @@ def ids(folder: Path, **options) -> list[str | None]:
 
 
 def build(photos: Path, *options: str) -> int:
-    return build_database.main(["--image-dir", str(photos), "--output-dir", str(photos.parent / "gallery"), *options])
+    folders = ["--image-dir", str(photos), "--output-dir", str(photos.parent / "gallery")]
+    return build_database.main([*folders, "--without-verifier-features", *options])
 
 
 def test_a_folder_means_what_an_archive_of_it_means(tmp_path):

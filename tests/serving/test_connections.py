@@ -1,22 +1,27 @@
-"""One client's connection, over a real socket: heads that do not end, and what is left of answered requests."""
+"""One client's connection, over a real socket: heads that do not end, what is left of requests, unread answers."""
 
 import asyncio
+import select
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from serving.connections import TimeoutProtocol
 
 STALL_S = 0.3
+UNREAD_S = 20.0
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 ENDLESS = b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: "
 OK = b"HTTP/1.1 200 OK\r\n"
+LARGE = bytes(range(256)) * 8192
 
 
 class Client:
@@ -63,7 +68,7 @@ async def connected(begun: asyncio.Event, may_answer: asyncio.Event) -> AsyncIte
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    http: Any = partial(TimeoutProtocol, stall_s=STALL_S)
+    http: Any = partial(TimeoutProtocol, stall_s=STALL_S, unread_s=STALL_S)
     server = uvicorn.Server(uvicorn.Config(app, http=http, log_config=None, access_log=False, lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -171,3 +176,121 @@ def test_half_a_head_after_an_answer_is_told_so():
         assert (await client.rest()).startswith(b"HTTP/1.1 408 ")
 
     over_a_socket(test)
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """Its clock can be put forward: a test of minutes takes none, and a busy machine decides nothing."""
+
+    skipped_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped_s
+
+
+class Reader:
+    """A client with a small buffer that has sent a request."""
+
+    def __init__(self, loop: SkippingLoop, connection: socket.socket) -> None:
+        self._loop = loop
+        self._connection = connection
+        self._hung_up = select.poll()
+        self._hung_up.register(connection, 0)  # errors and hang-ups only
+
+    @property
+    def is_reset(self) -> bool:
+        """Whether the server has reset the connection."""
+        return bool(self._hung_up.poll(0))
+
+    async def read(self, size: int) -> bytes:
+        """Read so many bytes; fewer at the end."""
+        received = b""
+        while len(received) < size and (piece := await self._loop.sock_recv(self._connection, size - len(received))):
+            received += piece
+        return received
+
+    async def pause(self) -> None:
+        """Let the time pass after which a client that reads nothing is reset."""
+        self._loop.skipped_s += UNREAD_S
+        for _ in range(3):  # a timer is due, it acts, and the connection is lost
+            await asyncio.sleep(0)
+
+
+Answer = Callable[[Send, uvicorn.Server], Coroutine[Any, Any, None]]
+
+
+def read_over_a_socket(answer: Answer, test: Callable[[Reader], Coroutine[Any, Any, None]]) -> None:
+    """Run with a client of an application that answers like this."""
+
+    async def run() -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await answer(send, server)
+
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SkippingLoop)
+        http: Any = partial(TimeoutProtocol, stall_s=UNREAD_S, unread_s=UNREAD_S)
+        server = uvicorn.Server(
+            uvicorn.Config(app, http=http, timeout_keep_alive=75, log_config=None, access_log=False, lifespan="off")
+        )
+        with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as connection:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+            connection.setblocking(False)
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            try:
+                await loop.sock_connect(connection, listening.getsockname())
+                await loop.sock_sendall(connection, GET)
+                await test(Reader(loop, connection))
+            finally:
+                connection.close()
+                server.should_exit = True
+                await serving
+
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        runner.run(run())
+
+
+async def answer_much(send: Send, server: uvicorn.Server) -> None:
+    """Send more than all buffers take."""
+    size = str(len(LARGE)).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", size)]})
+    await send({"type": "http.response.body", "body": LARGE})
+
+
+async def answer_a_little_too_much(send: Send, server: uvicorn.Server) -> None:
+    """Send a little more than the kernel takes, and less than what pauses an application."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    (connection,) = server.server_state.connections
+    while connection.transport.get_write_buffer_size() < 32 * 1024:
+        await send({"type": "http.response.body", "body": bytes(4096), "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much of an answer is not acknowledged")
+def test_a_slow_reader_gets_its_whole_answer():
+    """Whoever reads steadily is not cut off, however long the server's buffers stay full."""
+
+    async def test(reader: Reader) -> None:
+        received = b""
+        while piece := await reader.read(128 * 1024):
+            received += piece
+            await reader.pause()
+        assert received.partition(b"\r\n\r\n")[2] == LARGE
+
+    read_over_a_socket(answer_much, test)
+
+
+@pytest.mark.parametrize("bytes_at_a_time", [0, 1])
+@pytest.mark.parametrize("answer", [answer_much, answer_a_little_too_much])
+def test_a_client_that_reads_next_to_nothing_is_reset(answer: Answer, bytes_at_a_time: int):
+    """Whoever does not read is reset, and so is whoever reads a byte now and then; also at the end of an answer."""
+
+    async def test(reader: Reader) -> None:
+        assert await reader.read(len(OK)) == OK
+        for _ in range(1000):
+            await reader.pause()
+            if reader.is_reset:
+                return
+            await reader.read(bytes_at_a_time)
+        pytest.fail("the connection was not reset")
+
+    read_over_a_socket(answer, test)

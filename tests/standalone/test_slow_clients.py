@@ -129,11 +129,18 @@ def test_idle_connections_keep_nobody_out(tmp_path: Path, places: dict[str, int]
         assert answers[0].json()["candidates"]
 
 
+@pytest.fixture(scope="module")
+def endings(product: httpx.Client) -> dict[str, bytes]:
+    """What is answered to clients that begin and send no more, until their connections end."""
+    with ExitStack() as stack:
+        stalled = {name: stack.enter_context(connect(product, beginning)) for name, beginning in BEGINNINGS.items()}
+        return {name: read_to_the_end(connection) for name, connection in stalled.items()}
+
+
 @pytest.mark.parametrize("name", BEGINNINGS)
-def test_a_stalled_request_is_ended(product: httpx.Client, name: str):
+def test_a_stalled_request_is_ended(endings: dict[str, bytes], name: str):
     """Whoever stops sending is told so in the one error shape, and the connection ends; silence gets no answer."""
-    with connect(product, BEGINNINGS[name]) as connection:
-        answer = read_to_the_end(connection)
+    answer = endings[name]
 
     if name == "nothing":
         assert answer == b""

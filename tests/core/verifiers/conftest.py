@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +7,6 @@ from fakes.images import draw_place
 from PIL import Image
 
 from core.results import Photo
-from scripts.tiny_models.qwen_vl import GENERATIONS, build_qwen_vl
 
 # Landscape, portrait, panorama, strip, tiny: no two alike in shape.
 SHAPES = [(320, 240), (240, 320), (500, 150), (130, 480), (256, 256), (640, 300), (60, 50), (310, 350)]
@@ -18,13 +16,6 @@ SHAPES = [(320, 240), (240, 320), (500, 150), (130, 480), (256, 256), (640, 300)
 def one_thread() -> None:
     """Torch's spinning barriers cost twenty times the work where the cores are shared."""
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def qwen_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A tiny random Qwen-VL of each generation, laid out like the published ones."""
-    root = tmp_path_factory.mktemp("qwen")
-    return {generation: build_qwen_vl(root / generation, generation) for generation in GENERATIONS}
 
 
 @pytest.fixture(scope="session")

@@ -157,10 +157,15 @@ def test_both_orders_are_averaged(
 
 
 def test_reasons_are_generated_before_the_word(
-    generation: str, naive: NaiveQwen, qwen_folders: dict[str, Path], images: list[Image.Image], as_photo: AsPhoto
+    generation: str,
+    naive: NaiveQwen,
+    qwen_folders: dict[str, Path],
+    images: list[Image.Image],
+    as_photo: AsPhoto,
+    tmp_path: Path,
 ):
     """A style with reasons first generates what the model itself would, and weighs the word in their light."""
-    styles_file = qwen_folders[generation].parent / "reasons.toml"
+    styles_file = tmp_path / "reasons.toml"
     styles_file.write_text('[short]\nbased_on = "detailed"\nmax_reason_tokens = 12\n')
     style = load_styles(styles_file)["short"]
     query, *candidates = images[:4]
