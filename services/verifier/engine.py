@@ -23,7 +23,7 @@ from core.runtime.stage_times import recording, stage
 from core.verifiers.base import ReadsPrompts, Verifier, queries_at_once, style_threshold
 from services.lost_device import Watch
 from services.verifier.gallery_access import CandidatePhoto, GalleryAccess
-from services.verifier.pairs import Group, Pair, PairVerifier
+from services.verifier.pairs import Group, Pair, group_candidates, verify_groups
 from services.verifier.photos import query_photo
 from services.verifier.readability import Readability
 from services.verifier.reasons import ReasonWriter
@@ -89,7 +89,6 @@ class VerifierEngine:
         self._watch = watch
         self._limits = settings.image_limits
         self.readability = Readability()
-        self._pairs = PairVerifier(verifier, self.readability)
         at_once = queries_at_once(verifier)
         self.reasons = ReasonWriter(verifier, gallery, workers, self.gate, self._limits, watch, at_once=at_once)
         threshold = settings.accept_threshold
@@ -156,7 +155,7 @@ class VerifierEngine:
         with timer.stage("gallery"), stage("gallery"):
             found = self._gallery.photos(list(dict.fromkeys(candidate.image_id for candidate in request.candidates)))
         verify = partial(self._verify_all, queries, found, request, timer)
-        groups = self._pairs.group(request)
+        groups = group_candidates(self.verifier, request)
         # A language model takes as long for a further view as for a candidate; matching points takes far less.
         may_wait = isinstance(self.verifier, ReadsPrompts)
         later = [group for group in groups if may_wait and group[0].further_view]
@@ -203,7 +202,9 @@ class VerifierEngine:
                 if not of_photo:  # no candidate to compare it with
                     continue
                 try:
-                    pairs += self._pairs.verify(query, of_photo, found, request.prompt_style)
+                    pairs += verify_groups(
+                        self.verifier, query, of_photo, found, request.prompt_style, self.readability
+                    )
                 except NoVerdict as exc:
                     failure = exc
         if failure is not None and not pairs:

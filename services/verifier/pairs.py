@@ -53,64 +53,71 @@ class Pair:
         )
 
 
-class PairVerifier:
-    """Asks a verifier about the candidates of one photo, and leaves out those that cannot be asked about."""
+def group_candidates(verifier: Verifier, request: VerifyRequest) -> list[list[CandidateRef]]:
+    """Divide the candidates into those that the verifier is shown in one question.
 
-    def __init__(self, verifier: Verifier, readability: Readability) -> None:
-        """Set the verifier, and where to note whether its replies can be read."""
-        self._verifier = verifier
-        self._readability = readability
+    Raises:
+        InvalidRequest: unknown prompt style.
+    """
+    most = views_together(verifier, request.prompt_style)
+    return by_place(request.candidates, lambda candidate: (candidate.photo, candidate.place_id), most)
 
-    def group(self, request: VerifyRequest) -> list[list[CandidateRef]]:
-        """Divide the candidates into those that are shown in one question.
 
-        Raises:
-            InvalidRequest: unknown prompt style.
-        """
-        most = views_together(self._verifier, request.prompt_style)
-        return by_place(request.candidates, lambda candidate: (candidate.photo, candidate.place_id), most)
+def verify_groups(
+    verifier: Verifier,
+    query: Photo,
+    groups: Sequence[Group],
+    found: Sequence[CandidatePhoto],
+    prompt_style: str | None,
+    readability: Readability,
+) -> list[Pair]:
+    """Verify the candidates of one photo, without deleted ones and those with an unusable photo.
 
-    def verify(
-        self, query: Photo, groups: Sequence[Group], found: Sequence[CandidatePhoto], prompt_style: str | None
-    ) -> list[Pair]:
-        """Verify the candidates, without deleted ones and those with an unusable photo.
+    Args:
+        verifier: that is asked.
+        query: the photo.
+        groups: its candidates.
+        found: the images that are in the gallery.
+        prompt_style: of the request.
+        readability: notes whether the replies can be read.
 
-        Raises:
-            NoVerdict: there are candidates, and no pair got a verdict.
-        """
-        photos = {candidate.image.image_id: candidate.photo for candidate in found}
-        groups = [[image for image in group if image.image_id in photos] for group in groups]
-        while True:
-            groups = [group for group in groups if group]
-            raise_if_cancelled()
-            try:
-                verdicts = self._verifier.verify(
-                    query,
-                    [as_candidate([photos[image.image_id] for image in group]) for group in groups],
-                    prompt_style=prompt_style,
-                )
-            except UnusableCandidate as exc:
-                logger.warning("verifying without a candidate: %s", exc)
-                groups = [[image for image in group if image.image_id != exc.image_id] for group in groups]
-            except NoVerdict as failure:
-                self._readability.note(len(groups), failure)
-                raise
-            else:
-                return self._readable(groups, verdicts)
+    Raises:
+        NoVerdict: there are candidates, and no pair got a verdict.
+    """
+    photos = {candidate.image.image_id: candidate.photo for candidate in found}
+    groups = [[image for image in group if image.image_id in photos] for group in groups]
+    while True:
+        groups = [group for group in groups if group]
+        raise_if_cancelled()
+        try:
+            verdicts = verifier.verify(
+                query,
+                [as_candidate([photos[image.image_id] for image in group]) for group in groups],
+                prompt_style=prompt_style,
+            )
+        except UnusableCandidate as exc:
+            logger.warning("verifying without a candidate: %s", exc)
+            groups = [[image for image in group if image.image_id != exc.image_id] for group in groups]
+        except NoVerdict as failure:
+            readability.note(len(groups), failure)
+            raise
+        else:
+            return _readable(groups, verdicts, readability)
 
-    def _readable(self, groups: Sequence[Group], verdicts: Sequence[Verdict | None]) -> list[Pair]:
-        """Return the pairs that have a verdict with a finite confidence.
 
-        Raises:
-            NoVerdict: there are candidates, and none has such a verdict.
-        """
-        pairs = [
-            Pair(candidate, verdict, tuple(views))
-            for (candidate, *views), verdict in zip(groups, verdicts, strict=True)
-            if verdict is not None and math.isfinite(verdict.confidence)
-        ]
-        failure = NoVerdict("the verifier gave no number for any pair") if groups and not pairs else None
-        self._readability.note(len(groups) - len(pairs), failure)
-        if failure is not None:
-            raise failure
-        return pairs
+def _readable(groups: Sequence[Group], verdicts: Sequence[Verdict | None], readability: Readability) -> list[Pair]:
+    """Return the pairs that have a verdict with a finite confidence.
+
+    Raises:
+        NoVerdict: there are candidates, and none has such a verdict.
+    """
+    pairs = [
+        Pair(candidate, verdict, tuple(views))
+        for (candidate, *views), verdict in zip(groups, verdicts, strict=True)
+        if verdict is not None and math.isfinite(verdict.confidence)
+    ]
+    failure = NoVerdict("the verifier gave no number for any pair") if groups and not pairs else None
+    readability.note(len(groups) - len(pairs), failure)
+    if failure is not None:
+        raise failure
+    return pairs
