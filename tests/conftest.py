@@ -6,7 +6,6 @@ What a server needs is imported by its fixture. So a test that uses none runs wi
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,24 +29,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("GATEWAY_LONGEST_MATCH_S", "60")
 
 
-# In memory, if there is room, tests do not wait for a disk at every commit. Only a power cut would tell the difference.
-_MEMORY = Path("/dev/shm")
-if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 4 * 2**30 and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
-
-
-USING_MILVUS = ("vectors/milvus/test_store.py", "vectors/test_vector_store.py", "tests/scale/")
-
-
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Accept the timeout in pyproject.toml without the plugin that keeps it."""
     if not pluginmanager.hasplugin("timeout"):
         parser.addini("timeout", "seconds for each test; needs pytest-timeout")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run last what needs Milvus: its server takes a part of a core as long as it runs, and it runs to the end."""
-    items.sort(key=lambda item: any(part in item.nodeid for part in USING_MILVUS))
 
 
 @pytest.fixture(scope="session")

@@ -30,8 +30,7 @@ class MilvusServer:
     """
 
     def __init__(self) -> None:
-        # Where pytest's are; in memory, its etcd does not wait for a disk at every write.
-        self._folder = Path(tempfile.mkdtemp(prefix="milvus-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+        self._folder = Path(tempfile.mkdtemp(prefix="milvus-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._health_port = free_port()
         self.port = free_port()
