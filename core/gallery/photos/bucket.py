@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -121,19 +122,21 @@ class PhotoBucket:
         photos = [(self._key(Path(path)), data) for path, data in contents]
         if photos:
             with self._translating_failures(), ThreadPoolExecutor(min(_AT_ONCE, len(photos)), "photos") as pool:
+                until_s = time.monotonic() + self._send_s
                 sending = [pool.submit(self._put, key, data) for key, data in photos]
                 try:
                     ended, late = wait(sending, self._send_s, FIRST_EXCEPTION)
+                    is_over = time.monotonic() >= until_s
                 finally:
                     # Everybody who writes waits for this: hundreds more would fail as slowly.
                     pool.shutdown(cancel_futures=True)
-                for sent in ended:
-                    sent.result()
-                if late:
+                if late and is_over:  # also where a photo, which may take as long as all together, has failed just now
                     raise GalleryUnavailable(
                         f"{len(photos)} photos could not be sent to {self._place} within {self._send_s:g} s; "
                         "try again, with fewer at once"
                     )
+                for sent in ended:
+                    sent.result()
 
     def replace(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Send photos in place of those already there, and forget the copies of those."""
