@@ -40,7 +40,6 @@ _FIELDS = ("place_id", "name", "description", "metadata", "latitude", "longitude
 COLUMNS = ", ".join(f"places.{field}" for field in _FIELDS)
 """What ``to_place`` reads."""
 
-
 _SELECT = f"""
     SELECT id, collection,
            (SELECT count(*) FROM images WHERE place = places.id),
