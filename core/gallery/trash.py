@@ -144,7 +144,8 @@ class Trash:
                     count, changes, recordings = self._move(connection, seqs, target)
                     is_over = len(seqs) < _RESTORED_AT_ONCE
                 if is_over:
-                    trash.end(connection, deletion)
+                    trash.hand_over(connection, deletion)
+                    trash.forget(connection, deletion_id)
                 self._commit(connection, *changes)
             # Of a place that is there and has one of its own.
             remove_unused(self._database, self._files, recordings=recordings)

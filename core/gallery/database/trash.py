@@ -25,9 +25,9 @@ from core.gallery.deletions import Deletion, DeletionPage, trash_collection
 from core.results import Place, Recording
 
 _TRASH_OF_DELETION = f"'{trash_collection('')}' || deletions.deletion_id"
+_IMAGES = f"SELECT 1 FROM images WHERE images.collection = {_TRASH_OF_DELETION}"
 _SELECT = f"""
-    SELECT deletion_id, kind, collection, name, place_id,
-           (SELECT count(*) FROM images WHERE images.collection = {_TRASH_OF_DELETION}), deleted_at
+    SELECT deletion_id, kind, collection, name, place_id, (SELECT count(*) FROM ({_IMAGES}) AS kept), deleted_at
     FROM deletions
 """
 _KEPT = "image_id, content_hash, filename, media_type, width, height, byte_size, added_at"
@@ -67,11 +67,11 @@ def find(connection: Connection, deletion_id: str) -> Deletion:
 
 
 def page(connection: Connection, collections: Sequence[str] | None, cursor: str | None, limit: int) -> DeletionPage:
-    """Read a page of deletions, newest first."""
-    where, values = "TRUE", list[Any]()
+    """Read a page of deletions that have anything to give back, newest first."""
+    where, values = f"(kind = 'collection' OR EXISTS ({_IMAGES}))", list[Any]()
     if collections is not None:
-        where = " OR ".join(["FALSE", *("collection = ?" for _ in collections)])
-        where, values = f"({where})", list(collections)
+        wanted = " OR ".join(["FALSE", *("collection = ?" for _ in collections)])
+        where, values = f"{where} AND ({wanted})", list(collections)
     total = connection.execute(f"SELECT count(*) FROM deletions WHERE {where}", values).fetchone()[0]
     if cursor is not None:
         where += " AND (deleted_at, deletion_id) < (?, ?)"
@@ -111,13 +111,12 @@ def give_back(connection: Connection, deletion: Deletion) -> None:
     move_branding(connection, hidden, deletion.collection)
 
 
-def end(connection: Connection, deletion: Deletion) -> None:
-    """End a deletion whose images are back, and what belongs to its collection."""
+def hand_over(connection: Connection, deletion: Deletion) -> None:
+    """Give back what else belongs to the collection of a deletion whose images are back."""
     hidden = trash_collection(deletion.deletion_id)
     _create_again(connection, deletion)
     hand_over_former_names(connection, hidden, deletion.collection)
     delete_collection(connection, hidden)
-    forget(connection, deletion.deletion_id)
 
 
 def forget(connection: Connection, deletion_id: str) -> None:
@@ -146,7 +145,8 @@ def take(
 ) -> tuple[str | None, Place | None, list[int], list[Recording]]:
     """Take a photo out of the trash by its bytes, because the same photo comes back by another way.
 
-    A deletion that has no other photo is over, unless it is one of a collection, which had more than photos.
+    A deletion without another photo gives back the rest and is listed no more, unless it is one of a collection, which
+    had more than photos.
 
     Returns:
         Its image id and the place that it showed, both None where the trash holds no such photo of ``collection``; the
@@ -168,7 +168,7 @@ def take(
     for deletion in [find(connection, row[3]) for row in rows]:
         if deletion.kind != "collection" and not deletion.images:
             give_back(connection, deletion)
-            end(connection, deletion)
+            hand_over(connection, deletion)
     if not rows:
         return None, None, [], []
     return rows[0][1], to_place(rows[0][4:]), [row[0] for row in rows], recordings
