@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.decision.acceptance import PLACES_CONSIDERED, Acceptance
 from core.decision.answer import Decision, decide, decide_by_retrieval
-from core.decision.evidence import VerifiedPair, largest
+from core.decision.evidence import pair_of
 from core.decision.rule import models_in_use
 from core.gallery import DEFAULT_COLLECTION
 from core.imaging.decoding import decode_image
@@ -90,15 +90,7 @@ def match_photo(
     verdicts = verifier.verify(query, asked, prompt_style=prompt_style)
     shown = [[candidate for candidate, _ in group] for group in groups]
     pairs = [(images, verdict) for images, verdict in zip(shown, verdicts, strict=True) if verdict is not None]
-    verified = [
-        VerifiedPair(
-            images[0].image.place.place_id,
-            max(image.similarity for image in images),
-            verdict,
-            largest(image.local_score for image in images),
-        )
-        for images, verdict in pairs
-    ]
+    verified = [pair_of(images[0].image.place.place_id, images, verdict) for images, verdict in pairs]
     models = models_in_use(str(gallery.fingerprint), verifier.fingerprint, verifier.style(prompt_style))
     answer = decide(
         verified,

@@ -1,8 +1,9 @@
 """The evidence for every considered place, as a few numbers."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 from core.results import Verdict
 
@@ -28,6 +29,27 @@ class VerifiedPair:
     verdict: Verdict
     local_score: float | None = None
     photo: int = 0
+
+
+class FoundImage(Protocol):
+    """What retrieval says of a gallery image; see ``VerifiedPair``."""
+
+    @property
+    def similarity(self) -> float:
+        """Cosine of the embeddings."""
+        ...
+
+    @property
+    def local_score(self) -> float | None:
+        """Of the cheap local test."""
+        ...
+
+
+def pair_of(place_id: str, images: Sequence[FoundImage], verdict: Verdict, photo: int = 0) -> VerifiedPair:
+    """Make one pair of the images of a place, >= 1, that were shown in one question: the best that was found counts."""
+    scores = [image.local_score for image in images if image.local_score is not None]
+    similarity = max(image.similarity for image in images)
+    return VerifiedPair(place_id, similarity, verdict, max(scores, default=None), photo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +112,6 @@ def gather(
         )
         for place, pairs in by_place.items()
     }
-
-
-def largest(local_scores: Iterable[float | None]) -> float | None:
-    """Return the largest local score of several images; None where the local test ran for none of them."""
-    return max((score for score in local_scores if score is not None), default=None)
 
 
 def is_number(pair: VerifiedPair) -> bool:

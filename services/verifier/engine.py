@@ -166,7 +166,7 @@ class VerifierEngine:
             pairs = verify(worth_it, pairs)
             answer = self._decide(pairs, found, request)
         ranking = [pairs[index] for index in answer.order]
-        seen = {image_id for pair in pairs for image_id in pair.image_ids}
+        seen = {image.image_id for pair in pairs for image in pair.shown}
         seen |= {image.image_id for group in later if group not in worth_it for image in group}
         return Verified(
             ranking=ranking,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.verification import CandidateRef, VerifyRequest
-from core.decision.evidence import VerifiedPair, largest
+from core.decision.evidence import VerifiedPair, pair_of
 from core.errors import NoVerdict
 from core.results import Photo, Verdict
 from core.runtime.cancellation import raise_if_cancelled
@@ -36,21 +36,14 @@ class Pair:
     views: tuple[CandidateRef, ...] = ()
 
     @property
-    def image_ids(self) -> list[str]:
-        """The images that the verdict is about, the candidate's first."""
-        return [shown.image_id for shown in (self.candidate, *self.views)]
+    def shown(self) -> tuple[CandidateRef, ...]:
+        """The images that the verdict is about, the candidate first."""
+        return (self.candidate, *self.views)
 
     @property
     def evidence(self) -> VerifiedPair:
         """The pair for a decision."""
-        shown = (self.candidate, *self.views)
-        return VerifiedPair(
-            self.candidate.place_id,
-            max(image.similarity for image in shown),
-            self.verdict,
-            largest(image.local_score for image in shown),
-            self.candidate.photo,
-        )
+        return pair_of(self.candidate.place_id, self.shown, self.verdict, self.candidate.photo)
 
 
 def group_candidates(verifier: Verifier, request: VerifyRequest) -> list[list[CandidateRef]]:
