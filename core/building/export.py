@@ -81,7 +81,7 @@ def _pack(gallery: Gallery, images: list[GalleryImage], language: str) -> Iterat
             path, place_id = _photo_path(image), image.place.place_id
             yield from _add(archive, written, path, photo)
             if place_id in described:
-                rows.append(ManifestRow(path, len(rows) + 2, place_id))
+                rows.append(ManifestRow(path, place_id=place_id))
                 continue
             described.add(place_id)
             recordings = dict[str, str]()
@@ -94,7 +94,7 @@ def _pack(gallery: Gallery, images: list[GalleryImage], language: str) -> Iterat
                     else:
                         packed.add(recordings[tag])
                         yield from _add(archive, written, recordings[tag], sound)
-            rows.append(_row(image, path, recordings, len(rows) + 2))
+            rows.append(_row(image, path, recordings))
         archive.writestr(_entry(MANIFEST), write_manifest(rows, language))
     yield written.take()
 
@@ -162,11 +162,10 @@ def _recordings(image: GalleryImage) -> dict[str, str]:
     return {tag: recording_path(text.recording) for tag, text in texts if text.recording is not None}
 
 
-def _row(image: GalleryImage, file: str, recordings: Mapping[str, str], line: int = 2) -> ManifestRow:
+def _row(image: GalleryImage, file: str, recordings: Mapping[str, str]) -> ManifestRow:
     place = image.place
     return ManifestRow(
         file=file,
-        line=line,
         place_id=place.place_id,
         place_name=place.name,
         description=place.description,

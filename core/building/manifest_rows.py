@@ -20,7 +20,7 @@ class ManifestRow:
 
     Attributes:
         file: relative path, NFC, with forward slashes.
-        line: where the row ends in the manifest, from 1.
+        line: where the row ends in the manifest that it was read from, from 1; 0 of one that is to be written.
         texts: in further languages, by tag.
         recordings: paths of sound recordings, written as ``file`` is, by the tag of their language.
         is_hidden: whether the place is, by the first row that says it; None where the manifest does not say.
@@ -29,7 +29,7 @@ class ManifestRow:
     """
 
     file: str
-    line: int
+    line: int = 0
     place_id: str = ""
     place_name: str = ""
     description: str = ""
