@@ -125,9 +125,12 @@ def test_a_password_is_in_no_settings_that_are_shown():
 def test_settings_show_no_secret():
     """What a log or a traceback shows of the settings holds neither passwords nor keys."""
     retrieval = RetrievalSettings(
-        database_url="postgresql://user:told-to-nobody@host/matcher", vector_index_options={"token": "root:told-to-nobody"}
+        database_url="postgresql://user:told-to-nobody@host/matcher",
+        vector_index_options={"token": "root:told-to-nobody"},
     )
-    verifier = VerifierSettings(verifier_options={"api_key": "told-to-nobody", "url": "http://user:told-to-nobody@host/v1"})
+    verifier = VerifierSettings(
+        verifier_options={"api_key": "told-to-nobody", "url": "http://user:told-to-nobody@host/v1"}
+    )
 
     assert "told-to-nobody" not in repr(retrieval)
     assert "told-to-nobody" not in repr(verifier)
