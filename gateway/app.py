@@ -137,10 +137,11 @@ def create_app(settings: GatewaySettings, *, services: Services = over_sockets) 
     app.add_exception_handler(ServiceRefused, _pass_on)
     states = health_router(lambda: health.probe(app.state.gateway), lambda: health.version(app.state.gateway))
     routers = (match.router, qr.router, forwarded_router.router, session.router, states)
-    # One after the other, because FastAPI prepares the routes of a router when a request first comes to it.
-    for prefix in ("", VERSION_PREFIX):
-        for router in routers:
-            app.include_router(router, prefix=prefix, include_in_schema=not prefix)
+    for router in routers:
+        router.serve(app)
+    for router in routers:
+        # One after the other, because FastAPI prepares these routes when a request first comes to one of them.
+        app.include_router(router, prefix=VERSION_PREFIX, include_in_schema=False)
     describe_webhooks(app)
     add_schemas(app, [route.body for route in ROUTES if route.body is not None])
     app.servers.append({"url": VERSION_PREFIX[1:], "description": "the same, with the version in the path"})

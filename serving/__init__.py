@@ -22,6 +22,7 @@ batching       single calls joined into batches for a blocking worker
 workers        a pool of threads for blocking work
 languages      the languages that a caller asks for
 roles          what a caller may do
+routers        routes that authorize their callers, prepared once
 auth/          keys, sessions, rate limits
 audit          who changed what
 secrets        texts without the secrets of this process

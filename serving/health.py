@@ -4,25 +4,26 @@ import platform
 from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from contracts.health import SENTENCES, LiveBody, ReadyBody, ReadyCode, VersionBody
 from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.roles import Role, requires
+from serving.routers import Router
 from serving.secrets import without_secrets
 
 Probe = Callable[[], Awaitable[ReadyBody]]
 VersionProbe = Callable[[], Awaitable[VersionBody]]
 
 
-def health_router(probe: Probe, version_probe: VersionProbe) -> APIRouter:
+def health_router(probe: Probe, version_probe: VersionProbe) -> Router:
     """Build ``/health/live``, ``/health/ready`` and ``/version``.
 
     Args:
         probe: called at every ``/health/ready``; should return within a second.
         version_probe: called at every ``/version``.
     """
-    router = APIRouter(tags=["operation"])
+    router = Router(tags=["operation"])
 
     @router.get("/health/live", summary="Whether the process answers")
     @requires(Role.OPEN)

@@ -81,23 +81,6 @@ def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
     return answers
 
 
-class Operations:
-    """Names an application's operations after their functions; client generators use these names.
-
-    Attributes:
-        roles: the required roles by the operations' names.
-    """
-
-    def __init__(self) -> None:
-        """Start without any operation."""
-        self.roles: dict[str, Role] = {}
-
-    def name(self, route: APIRoute) -> str:
-        """Return the name of a route's operation; FastAPI calls this for all routes of the document."""
-        self.roles[route.name] = required_role(route.endpoint)
-        return route.name
-
-
 def describe_keys(app: FastAPI, *, cookie: str, strangers: Role) -> None:
     """Add to an application's document which operations need a key, and how it is sent.
 
@@ -116,9 +99,9 @@ def describe_keys(app: FastAPI, *, cookie: str, strangers: Role) -> None:
             "key": {"type": "http", "scheme": "bearer", "description": "A key of `python -m gateway.manage_keys`."},
             "session": {"type": "apiKey", "in": "cookie", "name": cookie, "description": "Set by `POST /session`."},
         }
-        operations: Operations = app.state.operations
+        roles = {route.unique_id: required_role(route.endpoint) for route in app.routes if isinstance(route, APIRoute)}
         for operation in (entry for path in document["paths"].values() for entry in path.values()):
-            role = operations.roles[operation["operationId"]]
+            role = roles[operation["operationId"]]
             needed: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
             operation["security"] = [] if role is Role.OPEN else needed + [{}] * (role <= strangers)
         return document

@@ -6,18 +6,19 @@ from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 
 import uvicorn
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from contracts.errors import ErrorBody
-from serving.auth.guard import Access, Guard, authorize
+from serving.auth.guard import Access, Guard
 from serving.connections import TimeoutProtocol
 from serving.ending import Ending
 from serving.errors import ErrorTable, install_error_table
 from serving.health import describe_version
 from serving.metrics import Metrics, serve_metrics
 from serving.observability import RequestContext, configure_logging
-from serving.openapi import Operations, add_schemas
+from serving.openapi import add_schemas
+from serving.routers import AUTHORIZED, operation_name
 from serving.security import SecurityHeaders
 from serving.settings import ProcessSettings
 from serving.tracing import TraceRequests, open_tracing
@@ -48,7 +49,6 @@ def build_api(
         access: who may use it, and how.
         middleware: of this application only, around its routes and their error answers, innermost first.
     """
-    operations = Operations()
     app = FastAPI(
         title=title,
         description=description,
@@ -56,13 +56,12 @@ def build_api(
         lifespan=lifespan,
         docs_url=None,  # FastAPI's page loads from a CDN; see gateway.page.docs
         redoc_url=None,
-        dependencies=[Depends(authorize)],
+        dependencies=[AUTHORIZED],
         redirect_slashes=False,  # a redirect would go to the request's Host, which the caller chooses
-        generate_unique_id_function=operations.name,
+        generate_unique_id_function=operation_name,
         servers=[{"url": ".", "description": "beside this document, whatever the address"}],
         separate_input_output_schemas=False,  # one schema per contract, not one per direction
     )
-    app.state.operations = operations
     add_schemas(app, [ErrorBody])
     install_error_table(app, errors)
     app.add_middleware(Guard, access=access)

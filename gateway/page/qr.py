@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 import segno
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from contracts.collections import MAX_COLLECTION
 from contracts.images import MAX_PLACE_ID
@@ -14,8 +14,9 @@ from serving.auth.restriction import get_restriction
 from serving.openapi import error_answers, file_answer
 from serving.path_prefix import link
 from serving.roles import Role, requires
+from serving.routers import Router
 
-router = APIRouter(prefix="/collections", tags=["collections"], responses=error_answers(401, 403, 429))
+router = Router(prefix="/collections", tags=["collections"], responses=error_answers(401, 403, 429))
 
 _QUIET_MODULES = 4  # width of the quiet zone, ISO/IEC 18004
 _PIXELS_PER_MODULE = 20  # about 1,000 pixels altogether

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.params import Depends as Dependency
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -19,15 +19,16 @@ from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers, file_answer, json_body
 from serving.roles import Role, requires
+from serving.routers import Router
 from serving.uploads import read_body
 
 _FEEDBACK_WAIT_S = 5.0
 _TAGS = {"index": "gallery"}
 
 
-def _build_router() -> APIRouter:
+def _build_router() -> Router:
     """Build the router, in the order of the table. The service checks the collections of restricted keys."""
-    router = APIRouter(responses=error_answers(401, 403, 429), dependencies=[OPEN_TO_RESTRICTED])
+    router = Router(responses=error_answers(401, 403, 429), dependencies=[OPEN_TO_RESTRICTED])
     for route in ROUTES:
         picture = route.reply if isinstance(route.reply, str) else None
         own_failures = (408, 413, 504) if route.body or route.streamed else (504,)

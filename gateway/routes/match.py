@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from contracts.match_events import ReasonsEvent
 from contracts.matching import MatchFields, MatchReply
@@ -19,9 +19,10 @@ from serving.errors import DeadlinePassed
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
 from serving.roles import Role, requires
+from serving.routers import Router
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
 
-router = APIRouter(tags=["matching"], responses=error_answers(401, 403, 429), dependencies=[OPEN_TO_RESTRICTED])
+router = Router(tags=["matching"], responses=error_answers(401, 403, 429), dependencies=[OPEN_TO_RESTRICTED])
 
 _GRACE_S = 0.5
 """A match that takes a little longer than was expected when it was admitted is not cut short."""

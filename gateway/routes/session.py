@@ -7,8 +7,8 @@ script. The cookie is not readable by scripts (HttpOnly) and is not sent with re
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParameter
+from fastapi import Query, Request, Response
 
 from contracts.session import KEY_NAME_PATTERN, CreatedKey, KeyBody, KeysBody, NewKey, SessionBody
 from gateway.dependencies import Gateway
@@ -22,8 +22,9 @@ from serving.errors import Unauthorized
 from serving.openapi import error_answers
 from serving.path_prefix import link
 from serving.roles import Role, requires
+from serving.routers import Router
 
-router = APIRouter(prefix="/session", tags=["session"])
+router = Router(prefix="/session", tags=["session"])
 
 KeyName = Annotated[str, PathParameter(pattern=KEY_NAME_PATTERN)]
 

@@ -97,15 +97,9 @@ def create_app(settings: RetrievalSettings, *, encoder: Encoder | None = None) -
     app.state.downloads = Downloads()
     app.state.verifier_transport = None  # over sockets, unless both run in one process
     app.state.audit = AuditLog(settings.audit_file)
-    app.include_router(search.router)
-    app.include_router(index.router)
-    app.include_router(audio.router)
-    app.include_router(inbox.router)
-    app.include_router(collections.router)
-    app.include_router(trash.router)
-    app.include_router(feedback.router)
-    app.include_router(sample.router)
-    app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
+    for part in (search, index, audio, inbox, collections, trash, feedback, sample):
+        part.router.serve(app)
+    health_router(lambda: _probe(app), lambda: _version(app)).serve(app)
     return app
 
 

@@ -79,8 +79,8 @@ def create_app(settings: VerifierSettings, *, verifier: Verifier | None = None) 
     )
     app.state.settings = settings
     app.state.downloads = Downloads()
-    app.include_router(routes.router)
-    app.include_router(health_router(lambda: _probe(app), lambda: _version(app)))
+    routes.router.serve(app)
+    health_router(lambda: _probe(app), lambda: _version(app)).serve(app)
     return app
 
 

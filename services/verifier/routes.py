@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, get_args
 
 import numpy as np
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Json
 from starlette.datastructures import FormData, UploadFile
@@ -34,10 +34,11 @@ from serving.errors import InvalidUpload
 from serving.loading import Loading
 from serving.observability import StageTimer
 from serving.openapi import error_answers, form_body
+from serving.routers import Router
 from serving.uploads import MAX_FIELD_BYTES, open_form, parse_fields, uploaded_files
 
 # The candidates come from the retrieval service, which has checked the collections of a restricted key.
-router = APIRouter(tags=["verification"], dependencies=[OPEN_TO_RESTRICTED])
+router = Router(tags=["verification"], dependencies=[OPEN_TO_RESTRICTED])
 
 # Packed local features of a query: a handful of views of some 70 KB each.
 _MAX_FEATURES_BYTES = 8 * 1024 * 1024

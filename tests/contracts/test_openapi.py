@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from in_process import AppClient
 from pydantic import BaseModel
 
@@ -19,6 +20,7 @@ from services.retrieval.app import create_app as create_retrieval
 from services.retrieval.settings import RetrievalSettings
 from services.verifier.app import create_app as create_verifier
 from services.verifier.settings import VerifierSettings
+from serving.auth.guard import authorize
 from serving.auth.keys import create_key
 
 APPS: dict[str, FastAPI] = {
@@ -43,6 +45,15 @@ def test_the_examples_are_valid(model: type[BaseModel]):
     for example in model.model_config["json_schema_extra"]["examples"]:
         dumped = model.model_validate(example).model_dump(mode="json", exclude_none=True)
         assert set(dumped) >= {name for name, value in example.items() if value is not None}
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_every_route_authorizes_its_caller(name: str):
+    """No route of an application is served without it, documented or not."""
+    routes = [route for route in APPS[name].routes if isinstance(route, APIRoute)]
+
+    assert {route.unique_id for route in routes} >= {entry["operationId"] for entry in operations(APPS[name]).values()}
+    assert all(authorize in {needed.call for needed in route.dependant.dependencies} for route in routes)
 
 
 @pytest.mark.parametrize("name", APPS)

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from contracts.audio import AudioParams, HeardParams
 from contracts.images import PlaceSummaryBody
@@ -14,9 +14,10 @@ from services.retrieval.replies.editing import entity_tag
 from services.retrieval.replies.gallery import place_summary
 from services.retrieval.replies.photos import media_answer
 from serving.openapi import AUDIO_BODY, error_answers, file_answer
+from serving.routers import Router
 from serving.uploads import read_body
 
-router = APIRouter(prefix="/index/places/audio", tags=["gallery"])
+router = Router(prefix="/index/places/audio", tags=["gallery"])
 
 
 async def _wanted(params: Annotated[AudioParams, Query()], allowed: Allowed) -> AudioParams:

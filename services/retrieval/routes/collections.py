@@ -4,7 +4,7 @@ from functools import partial
 from io import BytesIO
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from contracts.branding import BrandingBody, BrandingChange
 from contracts.calibration import CalibrationChange, CalibrationJob, CalibrationReply, CalibrationRequest
@@ -36,8 +36,9 @@ from services.retrieval.replies.texts import AcceptLanguage, reader_of
 from services.retrieval.service import RetrievalService
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers, file_answer
+from serving.routers import Router
 
-router = APIRouter(prefix="/collections", tags=["collections"], route_class=JsonRoute)
+router = Router(prefix="/collections", tags=["collections"], route_class=JsonRoute)
 
 
 @router.get(

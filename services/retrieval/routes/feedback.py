@@ -2,8 +2,6 @@
 
 from contextlib import suppress
 
-from fastapi import APIRouter
-
 from contracts.feedback import FeedbackReply, FeedbackRequest, MatchRecords, RecordReply
 from core.errors import InvalidRequest, UnknownCollection, UnknownPlace
 from core.gallery import Gallery
@@ -11,8 +9,9 @@ from services.retrieval.allowed import Allowed
 from services.retrieval.dependencies import Service
 from services.retrieval.replies.collections import match_record
 from serving.openapi import error_answers
+from serving.routers import Router
 
-router = APIRouter(tags=["feedback"])
+router = Router(tags=["feedback"])
 
 
 @router.post("/feedback", summary="Report whether an answer was right", responses=error_answers(404, 422, 503))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from contracts.inbox import (
     InboxDecision,
@@ -21,9 +21,10 @@ from services.retrieval.replies.gallery import image_body
 from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import PHOTO_BODY, error_answers, file_answer
+from serving.routers import Router
 from serving.uploads import read_body
 
-router = APIRouter(tags=["inbox"], route_class=JsonRoute)
+router = Router(tags=["inbox"], route_class=JsonRoute)
 
 
 @router.get(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from contracts.collections import CollectionParams
@@ -51,11 +51,12 @@ from services.retrieval.uploads.quality import find_faults
 from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.idempotency import KEY_HEADER, accept_idempotency_key
 from serving.openapi import error_answers, file_answer, form_body
+from serving.routers import Router
 from serving.uploads import open_form, parse_fields, uploaded_files
 
 Page = TypeVar("Page")
 
-router = APIRouter(prefix="/index", tags=["gallery"])
+router = Router(prefix="/index", tags=["gallery"])
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from contracts.sample import SampleCollection, SampleParams
 from core.building.sample_photos import SAMPLE_COLLECTION
@@ -10,8 +10,9 @@ from services.retrieval.allowed import Allowed
 from services.retrieval.dependencies import Audit, Service
 from serving.auth.restriction import OPEN_TO_RESTRICTED
 from serving.openapi import error_answers, file_answer
+from serving.routers import Router
 
-router = APIRouter(prefix="/sample", tags=["sample"])
+router = Router(prefix="/sample", tags=["sample"])
 
 
 @router.get("", summary="The sample collection and its progress", responses=error_answers(422, 503))

@@ -3,7 +3,7 @@
 import base64
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from contracts.retrieval import RetrievalDecision, RetrievedCandidate, SearchParams, SearchReply
 from core.decision.answer import decide_by_retrieval
@@ -14,9 +14,10 @@ from services.retrieval.replies.texts import AcceptLanguage, reader_of
 from serving.deadlines import RequestTimeout, until_disconnect
 from serving.observability import StageTimer
 from serving.openapi import PHOTO_BODY, error_answers
+from serving.routers import Router
 from serving.uploads import read_body
 
-router = APIRouter(tags=["search"])
+router = Router(tags=["search"])
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from contracts.trash import EmptyParams, RestoreReply, TrashPage, TrashParams
 from services.retrieval.allowed import Allowed, DeletionId
@@ -11,8 +11,9 @@ from services.retrieval.repeated_writes import JsonRoute
 from services.retrieval.replies.gallery import trash_page
 from serving.idempotency import accept_idempotency_key
 from serving.openapi import error_answers
+from serving.routers import Router
 
-router = APIRouter(prefix="/trash", tags=["trash"], route_class=JsonRoute)
+router = Router(prefix="/trash", tags=["trash"], route_class=JsonRoute)
 
 
 @router.get("", summary="What can be restored", responses=error_answers(422, 503))
