@@ -31,9 +31,11 @@ down: ## stop what `make up` started
 logs: ## follow the log of what `make up` started
 	@tail -n 100 -F .run/standalone.log
 
-# One process per core, four at most; a file's tests stay together and share what they have started.
+# One process more than there are cores, because tests also wait for real servers; four at most. A file's tests stay
+# together and share what they have started. Bytecode is kept: each process, and each that one starts, imports the product.
 test: $(TOOLS) ## run the tests
-	$(PYTHON) -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -q -m "not slow" -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) \
+		--maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(TOOLS) ## run the tests that take minutes
 	$(PYTHON) -m pytest -q -m slow
