@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import httpx
 from fastapi import FastAPI
 
 import gateway.app
 from gateway.app import ServiceTransports
 from gateway.settings import GatewaySettings
+from standalone.in_process import InProcessTransport
 
 
 def compose(
@@ -29,22 +29,17 @@ def compose(
         async with verifier.router.lifespan_context(verifier), retrieval.router.lifespan_context(retrieval):
             announcing = asyncio.create_task(_announce([retrieval, verifier], on_ready)) if on_ready else None
             try:
-                yield ServiceTransports(_transport_to(retrieval), _transport_to(verifier))
+                yield ServiceTransports(InProcessTransport(retrieval), InProcessTransport(verifier))
             finally:
                 if announcing is not None:
                     announcing.cancel()
 
-    retrieval.state.verifier_transport = _transport_to(verifier)
+    retrieval.state.verifier_transport = InProcessTransport(verifier)
     app = gateway.app.create_app(settings, services=in_process)
     for service in (retrieval, verifier):
         app.state.metrics.include(service.state.metrics)
         service.state.ending = app.state.ending
     return app
-
-
-def _transport_to(service: FastAPI) -> httpx.ASGITransport:
-    """Make a transport to a service; its failure is an answer, as over sockets, not an exception."""
-    return httpx.ASGITransport(service, raise_app_exceptions=False)
 
 
 async def _announce(services: list[FastAPI], on_ready: Callable[[], None]) -> None:
