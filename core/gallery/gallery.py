@@ -718,7 +718,8 @@ class Gallery:
         Args:
             collection: where the places are.
             changes: by place id; ``ImageChange.place_id`` means nothing here.
-            recordings: of these places, by place id and language tag.
+            recordings: of these places, by place id and language tag. Those of further places, which are to be changed
+                later, are not deleted.
             dry_run: say what would change, and change nothing.
 
         Raises:
@@ -748,8 +749,9 @@ class Gallery:
             remove_unused(self._database, self._files, recordings=stored)
             raise
         if not dry_run:
-            replaced = [former for corrected in corrections for former in corrected.replaced_recordings]
-            remove_unused(self._database, self._files, recordings=replaced)
+            replaced = {former for corrected in corrections for former in corrected.replaced_recordings}
+            wanted = {new.recording for of_place in recordings.values() for new in of_place.values()}
+            remove_unused(self._database, self._files, recordings=replaced - wanted)
         return PlaceCorrections(tuple(corrections), tuple(unknown), tuple(refused))
 
     def change_place(
