@@ -23,6 +23,7 @@ PHOTOS_FOLDER = "photos"
 _CHUNK_BYTES = 256 * 1024
 _MOST_NAME_BYTES = 240  # file systems keep 255
 _UNSAFE = re.compile(r'[<>:"/\\|?*]')  # on Windows, or in a path
+_EDGES = re.compile(r"^[\s.]+|[\s.]+$")  # which Windows, or a cell of a manifest, loses
 
 
 def export_manifest(gallery: Gallery, collection: str, language: str) -> bytes:
@@ -151,7 +152,7 @@ def _open_photo(gallery: Gallery, image: GalleryImage) -> BinaryIO | None:
 def _photo_path(image: GalleryImage) -> str:
     """Return the path of a photo: a folder of its own, and its owner's name for it as every file system takes it."""
     name = _UNSAFE.sub("_", unicodedata.normalize("NFC", image.filename))
-    name = name.encode()[-_MOST_NAME_BYTES:].decode(errors="ignore").strip(" .") or "photo"
+    name = _EDGES.sub("", name.encode()[-_MOST_NAME_BYTES:].decode(errors="ignore")) or "photo"
     folder = f"{PHOTOS_FOLDER}/{image.image_id}"
     is_read = not (is_clutter(f"{folder}/{name}") or is_manifest(name))
     return f"{folder}/{name}" if is_read else f"{folder}/photo-{name}"

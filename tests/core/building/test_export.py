@@ -62,6 +62,7 @@ def unpacked(parts: Iterator[bytes]) -> dict[str, bytes]:
         (".hidden.jpg", "hidden.jpg"),
         ("Thumbs.db", "photo-Thumbs.db"),
         (" ", "photo"),
+        ("a.\u3000", "a"),
         ("馆" * 100 + ".jpg", "馆" * 78 + ".jpg"),
     ],
 )
