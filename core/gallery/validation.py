@@ -52,18 +52,17 @@ def check_new_collection(name: str) -> str:
 
 
 def check_place(place: Place) -> Place:
-    """Return ``place`` if it can be stored, with its languages in their usual spelling.
+    """Return ``place`` if it can be stored, with its languages in their usual spelling and lines that end as all do.
 
     Raises:
         InvalidRequest: a field is out of range; the message names it.
     """
     check_name("place_name", place.name, 500)
     check_name("place_id", place.place_id, 200)
-    check_description(place.description)
     check_angle("latitude", place.latitude, 90)
     check_angle("longitude", place.longitude, 180)
     check_position(place.latitude, place.longitude)
-    return replace(place, texts=check_texts(place.texts)) if place.texts else place
+    return replace(place, description=check_description(place.description), texts=check_texts(place.texts))
 
 
 def check_texts(texts: Mapping[str, PlaceText]) -> dict[str, PlaceText]:
@@ -98,7 +97,7 @@ def check_position(latitude: float | None, longitude: float | None) -> None:
 
 
 def check_description(text: str, field: str = "description") -> str:
-    """Return ``text`` if it is storable.
+    """Return ``text`` if it is storable, with lines that end as a manifest's do: forms of browsers end them otherwise.
 
     Raises:
         InvalidRequest: too long, or holding NUL or lone surrogates.
@@ -113,7 +112,7 @@ def check_description(text: str, field: str = "description") -> str:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidRequest(f"invalid {field}: it holds characters that are no Unicode text") from None
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def check_angle(field: str, degrees: float | None, largest: float) -> float | None:

@@ -107,6 +107,9 @@ def test_an_export_fills_an_empty_collection(museum: AppClient, language: str):
 
 def test_an_export_that_comes_back_changes_nothing(museum: AppClient, folder: Path):
     """As an archive and as a table alone: all is known by its content, and no file is written again."""
+    lines = "A form\r\nof a browser"
+    texts = {"description": lines, "texts": {"fr": {"description": lines, "transcript": lines}}}
+    assert museum.request("PATCH", "/collections/default/places/0012", json=texts).status_code == 200
     archive = museum.get("/index/archive").content
     table = museum.get("/index/manifest").content
     before = places(museum, "default"), files_of(folder)
