@@ -31,7 +31,9 @@ export async function toBeSent(collection, recordings) {
   try {
     const known = new Set();
     for (let at = 0; at < recordings.length; at += MOST_HASHES) {
-      const hashes = await Promise.all(recordings.slice(at, at + MOST_HASHES).map(hashInName));
+      const hashes = [];
+      // One after the other: all of them together may be more than the memory of a laptop.
+      for (const recording of recordings.slice(at, at + MOST_HASHES)) hashes.push(await hashInName(recording));
       const question = { collection, content_hashes: hashes.filter(Boolean) };
       for (const hash of (await changeJson("POST", "index/known", question)).known) known.add(hash);
     }
