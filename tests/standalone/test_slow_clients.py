@@ -1,4 +1,4 @@
-"""Clients that send nothing, or next to nothing, or read nothing: real sockets against the product's real server."""
+"""Clients that send nothing, or next to nothing, or read nothing, and answers that break off: with real sockets."""
 
 import json
 import os
@@ -201,3 +201,15 @@ def test_an_upload_of_many_photos_runs_out_of_no_files(tmp_path: Path):
         reply = client.post("/index/images", files=files).json()
 
     assert (reply["added"], reply["duplicates"], reply["rejected"]) == (3, 297, 0)
+
+
+def test_an_archive_that_lacks_a_photo_breaks_off(tmp_path: Path):
+    """The client sees that it is not whole, also where all services are one process."""
+    with running(tmp_path / "gallery") as client:
+        whole = client.get("/index/archive").content
+        (photo,) = (path for path in (tmp_path / "gallery" / "originals").rglob("*.*") if path.is_file())
+        photo.unlink()
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get("/index/archive")
+
+    assert whole.startswith(b"PK")
