@@ -6,6 +6,7 @@ none does in the end, features that see further compare the photo with the short
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 from typing import Protocol
 
@@ -13,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.local_features.matching import ALIKED, CLEAR_SCORE, local_evidence
+from core.local_features.matching import ALIKED, CLEAR_SCORE, XFEAT, NeighbourTest, local_evidence
 from core.results import Candidate, LocalFeatures, Look
 from core.runtime.cancellation import raise_if_cancelled, seconds_left
-from core.runtime.second_thread import work_time
+from core.runtime.second_thread import SecondThread, work_time
 from core.runtime.stage_times import stage
 
 SHORTLIST = 50
@@ -37,6 +38,8 @@ SIMILARITY_WEIGHT = 120.0
 # Seconds of work for a query: a busy machine looks as often as an idle one. The second features are taken to need the
 # last of them.
 TIME_BUDGET_S, SECOND_S = 3.0, 0.7
+
+_TESTING = SecondThread("local test")
 
 LookAgain = Callable[[Image.Image, LocalFeatures], Iterator[Look]]
 
@@ -91,7 +94,10 @@ class Retrieved:
 
 
 class Retriever:
-    """Finds the gallery images that may show a query's place. Stateless: several threads may retrieve at once."""
+    """Finds the gallery images that may show a query's place.
+
+    Several threads may retrieve at once; while only one does, a second thread takes part of its local tests.
+    """
 
     def __init__(
         self,
@@ -233,11 +239,11 @@ class _Tested:
         raise_if_cancelled()
         unread = [image_id for image_id in image_ids if image_id not in self._references]
         self._references |= dict(zip(unread, self._gallery.local_features(unread), strict=True))
-        for image_id in image_ids:
-            reference, known = self._references[image_id], self._candidates[image_id]
-            score = 0.0 if reference is None else local_evidence(query, reference).score
-            self._candidates[image_id] = replace(known, local_score=max(known.local_score or 0.0, score))
-            self.best = max(self.best, score)
+        scores = _scores(query, [self._references[image_id] for image_id in image_ids])
+        for image_id, score in zip(image_ids, scores, strict=True):
+            known = self._candidates[image_id]
+            self._candidates[image_id] = replace(known, local_score=max(known.local_score or 0.0, score or 0.0))
+        self.best = max([self.best, *filter(None, scores)])
 
     def test_second(self, query: LocalFeatures) -> None:
         """Compare the best candidates so far by the features of a second extractor."""
@@ -245,10 +251,9 @@ class _Tested:
         best = sorted(range(len(candidates)), key=lambda number: -order[number])[:SECOND_TESTED]
         images = [candidates[number].image for number in best]
         references = self._gallery.verifier_features([image.content_hash for image in images], query.extractor)
+        scores = _scores(query, references, ALIKED)
         self._second_scores = {
-            image.image_id: local_evidence(query, reference, test=ALIKED).score
-            for image, reference in zip(images, references, strict=True)
-            if reference is not None
+            image.image_id: score for image, score in zip(images, scores, strict=True) if score is not None
         }
 
     def ranked(self) -> tuple[list[Candidate], list[float]]:
@@ -261,6 +266,16 @@ class _Tested:
             + SIMILARITY_WEIGHT * candidate.similarity
             for candidate in candidates
         ]
+
+
+def _scores(
+    query: LocalFeatures, references: Sequence[LocalFeatures | None], test: NeighbourTest = XFEAT
+) -> list[float | None]:
+    """Compare a query with references; None where there is none."""
+    compare = partial(local_evidence, query, test=test)
+    found, _ = _TESTING.share([partial(compare, reference) for reference in references if reference is not None], [])
+    scores = iter(found)
+    return [None if reference is None else next(scores).score for reference in references]
 
 
 def _spread(found: Sequence[Candidate], order: Sequence[float], top_k: int) -> tuple[list[Candidate], list[Candidate]]:
