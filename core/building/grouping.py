@@ -90,6 +90,7 @@ def _exhibit_folders(folders: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]
 def _place(parts: tuple[str, ...]) -> Place | None:
     if not parts:
         return None
+    parts = tuple(part.strip() or part for part in parts)  # as a manifest has the id: a cell loses spaces at its ends
     return Place(place_id_of_name("/".join(parts)), parts[-1])
 
 

@@ -29,6 +29,11 @@ def test_folders_around_everything_mean_nothing(around: str):
     assert ids(f"{around}瓷瓶/a.jpg", f"{around}瓷瓶/detail/b.jpg", f"{around}c.jpg") == ["瓷瓶", "瓷瓶", None]
 
 
+def test_spaces_around_a_folder_name_are_no_part_of_the_id():
+    """The export names the place by its id, and a manifest with this id finds it."""
+    assert ids("hall/vase /a.jpg", "hall/\u3000jar/b.jpg", "hall/old bell/c.jpg") == ["vase", "jar", "old bell"]
+
+
 @pytest.mark.parametrize("view", ["details", "Detail", "局部", "细节", "front", "close-ups", "back side", "其他"])
 def test_a_folder_of_views_belongs_to_the_exhibit_around_it(view: str):
     """Beside photos, a folder named as a view is no exhibit."""
