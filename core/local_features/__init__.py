@@ -3,6 +3,7 @@
 xfeat           finds them with XFeat
 lighterglue     matches XFeat's
 aliked          finds them with ALIKED, and matches those
+aliked_network  the network that finds them, as a CPU runs it best
 lightglue       the network of both matchers
 matching        matches two photos without a network, cheaply
 regions         enlarged parts of a photo
