@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from core.errors import BackendUnavailable, InvalidImage
 from core.local_features import aliked
-from core.local_features.aliked import AlikedExtractor
+from core.local_features.aliked import AlikedExtractor, AlikedMatcher
 from core.local_features.matching import CLEAR_SCORE, local_evidence
 from core.local_features.xfeat import XFeatExtractor
 from core.results import LocalFeatures, Photo
@@ -101,6 +101,25 @@ def test_little_time_is_left_to_the_first_stage(doubtful, seconds):
         (evidence,) = doubtful.measure(query, [candidate])
 
     assert (evidence.second is not None) == (seconds > 1)
+
+
+def test_only_pairs_whose_neighbours_agree_are_matched(doubtful, monkeypatch):
+    """LightGlue matches the same place, by the view that agrees best; of another place nothing counts as matched."""
+    place, margin = draw_place(1), Image.new("RGB", (640, 640), "white")
+    margin.paste(place.resize((160, 160)), (440, 40))
+    extract = AlikedExtractor().extract
+    stored = {aliked.EXTRACTOR: LocalFeatures(extract(margin).views + extract(place).views, aliked.EXTRACTOR)}
+    matched = []
+    match = AlikedMatcher.match
+    monkeypatch.setattr(AlikedMatcher, "match", lambda self, *views: matched.append(views[1]) or match(self, *views))
+
+    other, same = doubtful.measure(
+        photo(see_again(place, 5).image), [photo(draw_place(2)), photo(margin, stored_features=stored.get)]
+    )
+
+    assert matched == [stored[aliked.EXTRACTOR].views[1]]
+    assert same.second.match_score > 100
+    assert other.second.match_score == 0
 
 
 def test_a_mirrored_photo_is_compared_mirrored(embedded):
