@@ -53,7 +53,8 @@ class LocalFeatures:
     """All that is known locally of one photo: one or more views of it.
 
     Attributes:
-        views: the photo at several scales, and for queries at several rotations; the first is the large upright one.
+        views: the photo at several scales, those of queries at several rotations too, and parts of it; the first is the
+            whole, large and upright.
         extractor: what made them; features of different extractors are never matched.
     """
 

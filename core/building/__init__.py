@@ -1,6 +1,7 @@
 """Filling a gallery.
 
 indexing        encodes photos and adds them
+described_parts  what of a photo is encoded, and how that becomes one description
 labels          a folder of photos on disk, and what they show
 upload_plan     what becomes of the files of a folder or an archive: one rule for all ways in
 grouping        which photos show the same exhibit, by folders and names

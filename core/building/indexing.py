@@ -12,9 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from core.building.described_parts import DescribedParts, parts_to_describe
 from core.encoders.base import Encoder
 from core.encoders.batches import Encoding, encode_each
 from core.errors import GalleryUnavailable, InvalidImage, InvalidRequest, SemanticMatchError
@@ -23,7 +21,7 @@ from core.gallery.validation import check_place
 from core.imaging.copies import encode_preview
 from core.imaging.decoding import LONGEST_SIDE, DecodedImage, ImageLimits, decode_image, read_photo
 from core.imaging.metadata import strip_metadata
-from core.results import GalleryImage, LocalFeatures, Place
+from core.results import GalleryImage, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,8 @@ class PreparedPhoto:
         data: the file that is kept.
         filename: the owner's name for it.
         place: what it shows; None makes it a place of its own.
-        decoded: what the encoder gets.
+        decoded: upright, as large as the encoder wants it.
+        parts: of it, which the encoder gets.
         preview: small JPEG without metadata.
     """
 
@@ -72,10 +71,12 @@ class PreparedPhoto:
     filename: str
     place: Place | None
     decoded: DecodedImage
+    parts: DescribedParts
     preview: bytes
 
-    def entry(self, collection: str, embedding: NDArray[np.float32], local_features: LocalFeatures | None) -> NewImage:
-        """Join the encoding: what the gallery stores."""
+    def entry(self, collection: str, encodings: Sequence[Encoding]) -> NewImage:
+        """Join the encodings of the images of ``parts``: what the gallery stores."""
+        embedding, local_features = self.parts.join(encodings)
         return NewImage(
             data=self.data,
             filename=self.filename,
@@ -131,7 +132,8 @@ def prepare_photo(
         if known is not None:
             return AddResult("duplicate", known)
     preview = encode_preview(decoded.image, max_side=gallery.preview_side)
-    return PreparedPhoto(data, filename, place, decoded, preview)
+    parts = parts_to_describe(gallery.fingerprint, decoded.image)
+    return PreparedPhoto(data, filename, place, decoded, parts, preview)
 
 
 def _without_metadata(data: bytes, decoded: DecodedImage, side: int, limits: ImageLimits | None) -> bytes:
@@ -227,20 +229,23 @@ def _encode(
     encoder: Encoder, collection: str, prepared: Sequence[tuple[Path, PreparedPhoto | FileOutcome]]
 ) -> list[tuple[Path, NewImage | FileOutcome]]:
     """Encode the photos of a batch together; outcomes that are known already pass through."""
-    images = [item.decoded.image for _, item in prepared if isinstance(item, PreparedPhoto)]
+    images = [image for _, item in prepared if isinstance(item, PreparedPhoto) for image in item.parts.images]
     encoded = iter(encode_each(encoder, images))
     return [
-        (path, _entry(path, item, collection, next(encoded)) if isinstance(item, PreparedPhoto) else item)
+        (path, _entry(path, item, collection, encoded) if isinstance(item, PreparedPhoto) else item)
         for path, item in prepared
     ]
 
 
 def _entry(
-    path: Path, photo: PreparedPhoto, collection: str, encoding: Encoding | SemanticMatchError
+    path: Path, photo: PreparedPhoto, collection: str, encoded: Iterator[Encoding | SemanticMatchError]
 ) -> NewImage | FileOutcome:
-    if isinstance(encoding, SemanticMatchError):
-        return FileOutcome(path, "rejected", str(encoding))
-    return photo.entry(collection, *encoding)
+    encodings: list[Encoding] = []
+    for encoding in list(islice(encoded, len(photo.parts.images))):
+        if isinstance(encoding, SemanticMatchError):
+            return FileOutcome(path, "rejected", str(encoding))
+        encodings.append(encoding)
+    return photo.entry(collection, encodings)
 
 
 def _write(gallery: Gallery, entries: Sequence[tuple[Path, NewImage | FileOutcome]]) -> list[FileOutcome]:

@@ -6,6 +6,7 @@ They take ten times as long as the embedding, so they are made after a photo can
 import logging
 from collections.abc import Iterator
 
+from core.building.described_parts import parts_to_describe
 from core.errors import GalleryUnavailable, InvalidImage
 from core.gallery import Gallery
 from core.gallery.photos.port import LostPhoto
@@ -72,7 +73,7 @@ class VerifierFeatureMaker:
         if self._extractor is None:
             self._extractor = aliked.AlikedExtractor()
         try:
-            features = self._extractor.extract(self._gallery.load_original(image, self._limits))
+            photo = self._gallery.load_original(image, self._limits)
         except LostPhoto as error:
             self._lost += 1
             if self._lost >= _MOST_LOST:
@@ -86,5 +87,7 @@ class VerifierFeatureMaker:
             logger.warning("no features for the verifier of image %s: %s", image.image_id, error)
             return
         self._lost = 0
+        parts = parts_to_describe(self._gallery.fingerprint, photo)
+        features = parts.join_features([self._extractor.extract(part) for part in parts.images])
         self._gallery.store_verifier_features(image.content_hash, features)
         self.left = max(self.left - 1, 0)

@@ -18,6 +18,13 @@ _CANNY = ((30, 90), (60, 180))
 _TOLERANCE = 0.03  # of the outline's length, by which corners are found
 _FRONT_SIDE = 960  # pixels: more than any look needs
 
+# Of the one picture that a photo is about.
+_LEAST_EDGE = 20.0  # about ten shades of grey: noise, shadows and the weave of a wall are weaker
+_INSIDE = 0.95  # of the edges' strength
+_MOST_PICTURE, _MOST_EXTENT = 1 / 3, 1 / 2  # of the photo: a frame, and an upright rectangle around it
+_TRIED = 3
+_WITH_FRAME = 1.1  # the outline may be that of the canvas
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quadrilateral:
@@ -77,10 +84,9 @@ def find_quadrilaterals(image: Image.Image, most: int) -> list[Quadrilateral]:
     Returns:
         The strongest first: those with the most contrast along their sides for their size.
     """
-    scale = _SEARCHED_SIDE / max(image.size)
-    size = max(16, round(image.width * scale)), max(16, round(image.height * scale))
-    grey = cv2.GaussianBlur(cv2.cvtColor(np.asarray(image.convert("RGB").resize(size)), cv2.COLOR_RGB2GRAY), (5, 5), 0)
-    gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)).astype(np.float32)
+    grey = _reduce(image)
+    gradient = _edge_strength(grey)
+    size = grey.shape[1], grey.shape[0]
     found: list[tuple[float, NDArray[np.float64]]] = []
     for low, high in _CANNY:
         edges = cv2.dilate(cv2.Canny(grey, low, high), np.ones((3, 3), np.uint8))
@@ -103,6 +109,52 @@ def find_quadrilaterals(image: Image.Image, most: int) -> list[Quadrilateral]:
         if len(kept) == most:
             break
     return kept
+
+
+def find_picture(image: Image.Image) -> Quadrilateral | None:
+    """Find the one picture, small on plain ground, that a reference photo is about: a painting on a wide wall.
+
+    Args:
+        image: upright, RGB.
+
+    Returns:
+        Its frame; None where there is none, or it is large, or something is around it.
+    """
+    found = _edge_strength(_reduce(image))
+    strong = np.where(found < _LEAST_EDGE, 0, found).astype(np.float32)
+    if not strong.any() or _extent(strong.sum(axis=0)) * _extent(strong.sum(axis=1)) > _MOST_EXTENT:
+        return None
+    frames = find_quadrilaterals(image, _TRIED)
+    return next((frame for frame in frames if frame.area <= _MOST_PICTURE and _share(strong, frame) >= _INSIDE), None)
+
+
+def _reduce(image: Image.Image) -> NDArray[np.uint8]:
+    """Make a photo grey, small and smooth, for finding what stands out in it: [H, W]."""
+    scale = _SEARCHED_SIDE / max(image.size)
+    size = max(16, round(image.width * scale)), max(16, round(image.height * scale))
+    grey = cv2.cvtColor(np.asarray(image.convert("RGB").resize(size)), cv2.COLOR_RGB2GRAY)
+    return cv2.GaussianBlur(grey, (5, 5), 0).astype(np.uint8)
+
+
+def _edge_strength(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How strong the edge at every pixel is, [H, W]."""
+    return np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)).astype(np.float32)
+
+
+def _extent(strength: NDArray[np.float32]) -> float:
+    """The share of a side on which the middle ``_INSIDE`` of the strength lies."""
+    filled = np.cumsum(strength) / strength.sum()
+    first, last = np.searchsorted(filled, [(1 - _INSIDE) / 2, (1 + _INSIDE) / 2])
+    return float(last - first) / len(strength)
+
+
+def _share(strong: NDArray[np.float32], frame: Quadrilateral) -> float:
+    """The share of the edges' strength in a frame, with the frame's own."""
+    centre = frame.corners.mean(axis=0)
+    corners = (centre + (frame.corners - centre) * _WITH_FRAME) * strong.shape[::-1]
+    mask = np.zeros(strong.shape, np.uint8)
+    cv2.fillConvexPoly(mask, corners.round().astype(np.int32), 1)
+    return float(strong[mask > 0].sum() / strong.sum())
 
 
 def _clockwise(corners: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from io import BytesIO
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 GPS_IFD = 0x8825
 ORIENTATION = 0x0112
@@ -78,6 +79,23 @@ def see_again(
     contrast, brightness = 1 + rng.uniform(-light, light, 2)
     pixels = ((pixels - 128) * contrast + 128) * brightness + rng.normal(0, noise, pixels.shape)
     return View(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), onto_view)
+
+
+WALL = (1200, 900)
+HUNG_CORNERS = np.array([(420, 300), (760, 340), (740, 620), (400, 560)], np.float64)
+
+
+def hang(picture: Image.Image, wall: Image.Image | None = None) -> Image.Image:
+    """A framed picture with ``HUNG_CORNERS`` on a wall, plain by default, of the size ``WALL``, seen obliquely."""
+    framed = np.asarray(ImageOps.expand(picture, 12, (60, 40, 20)))
+    height, width = framed.shape[:2]
+    warp = cv2.getPerspectiveTransform(
+        np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32), HUNG_CORNERS.astype(np.float32)
+    )
+    photo = np.array(wall or Image.new("RGB", WALL, (215, 215, 215)))
+    inside = cv2.warpPerspective(np.full((height, width), 255, np.uint8), warp, WALL) > 0
+    photo[inside] = cv2.warpPerspective(framed, warp, WALL, flags=cv2.INTER_AREA)[inside]
+    return Image.fromarray(photo)
 
 
 def encode(image: Image.Image, kind: str = "jpeg", *, orientation: int | None = None, gps: bool = False) -> bytes:

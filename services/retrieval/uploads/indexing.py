@@ -160,10 +160,12 @@ class Indexer:
         if not isinstance(prepared, PreparedPhoto):
             return prepared
         try:
-            (embedding, local_features), _ = await self._batcher.submit(prepared.decoded.image, background=True)
+            encoded = await asyncio.gather(
+                *(self._batcher.submit(image, background=True) for image in prepared.parts.images)
+            )
         except SemanticMatchError as exc:
             return exc
-        return prepared.entry(collection, embedding, local_features)
+        return prepared.entry(collection, [encoding for encoding, _ in encoded])
 
 
 def _storage_failure(outcomes: Sequence[AddOutcome]) -> GalleryUnavailable | None:

@@ -28,7 +28,7 @@ def test_recordings_change_places_in_parts(tmp_path: Path):
     with Gallery.open(tmp_path / "gallery", encoder.fingerprint) as gallery:
         for number, name in enumerate(names):
             photo = prepare_photo(gallery, "default", encode(draw_place(number, (64, 48))), "a.jpg", Place(name, name))
-            gallery.add([photo.entry("default", encoder.encode([photo.decoded.image]).embeddings[0], None)])
+            gallery.add([photo.entry("default", [(encoder.encode([photo.decoded.image]).embeddings[0], None)])])
             gallery.recordings.put("default", name, "en", large_wav(number))
         former = [gallery.place("default", name).place.texts["en"].recording for name in names]
         assert None not in former

@@ -38,7 +38,7 @@ def add(gallery: Gallery) -> Add:
         data = encode(draw_place(seed, (64, 48)))
         photo = prepare_photo(gallery, "default", data, filename, Place(place_id, place_id))
         encodings = ENCODER.encode([photo.decoded.image])
-        (added,) = gallery.add([photo.entry("default", encodings.embeddings[0], None)])
+        (added,) = gallery.add([photo.entry("default", [(encodings.embeddings[0], None)])])
         return added.image.image_id
 
     return one

@@ -5,29 +5,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from fakes.images import draw_place
-from PIL import Image, ImageOps
+from fakes.images import HUNG_CORNERS, WALL, draw_place, hang
+from PIL import Image
 
 from core.local_features.lighterglue import LighterGlue
 from core.local_features.quadrilaterals import Quadrilateral, find_quadrilaterals
 from core.local_features.rotation import to_upright, turn
 from core.local_features.xfeat import FIRST_LOOK, XFeatExtractor
-
-WALL = (1200, 900)
-CORNERS = np.array([(420, 300), (760, 340), (740, 620), (400, 560)], np.float64)
-
-
-def hang(picture: Image.Image) -> Image.Image:
-    """A framed picture on a plain wall, seen obliquely."""
-    framed = np.asarray(ImageOps.expand(picture, 12, (60, 40, 20)))
-    height, width = framed.shape[:2]
-    warp = cv2.getPerspectiveTransform(
-        np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32), CORNERS.astype(np.float32)
-    )
-    wall = np.full((WALL[1], WALL[0], 3), 215, np.uint8)
-    inside = cv2.warpPerspective(np.full((height, width), 255, np.uint8), warp, WALL) > 0
-    wall[inside] = cv2.warpPerspective(framed, warp, WALL, flags=cv2.INTER_AREA)[inside]
-    return Image.fromarray(wall)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +23,7 @@ def test_a_frame_on_a_wall_is_found_first():
     """Its corners are those of the frame, clockwise from the top left."""
     (found, *_) = find_quadrilaterals(hang(draw_place(1)), 2)
 
-    assert np.abs(found.corners * WALL - CORNERS).max() < 12  # pixels
+    assert np.abs(found.corners * WALL - HUNG_CORNERS).max() < 12  # pixels
 
 
 @pytest.mark.parametrize("picture", [Image.new("RGB", (400, 300), "white"), Image.new("RGB", (1, 1))])
@@ -59,9 +43,11 @@ def test_the_inside_seen_from_the_front_agrees_with_the_picture(extractor, rotat
     placed = found.place_view(replace(view, rotation=rotation), photo.size)
     points = to_upright(placed.keypoints, rotation) * WALL
 
-    assert cv2.pointPolygonTest(CORNERS.astype(np.float32), tuple(map(float, np.median(points, axis=0))), False) > 0
-    assert points.min(axis=0) == pytest.approx(CORNERS.min(axis=0), abs=40)
-    assert points.max(axis=0) == pytest.approx(CORNERS.max(axis=0), abs=40)
+    assert (
+        cv2.pointPolygonTest(HUNG_CORNERS.astype(np.float32), tuple(map(float, np.median(points, axis=0))), False) > 0
+    )
+    assert points.min(axis=0) == pytest.approx(HUNG_CORNERS.min(axis=0), abs=40)
+    assert points.max(axis=0) == pytest.approx(HUNG_CORNERS.max(axis=0), abs=40)
     if rotation == 0:
         pairs, _ = LighterGlue().match(placed, extractor.extract(picture, FIRST_LOOK).views[0])
         assert len(pairs) > 100
