@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as functional
 from fakes.images import draw_place, see_again
 from PIL import Image
 
@@ -59,8 +60,9 @@ def _devices(made: Any) -> set[torch.device]:
 def test_a_gpu_matches_in_float32():
     """Kornia's fused attention would round to float16 there, and its other way is autocast."""
     network = LighterGlue(ELSEWHERE)._network
+    attends = [layer.self_attn.inner_attn.forward.args for layer in network.transformers]
     assert not network.conf.mp
-    assert not any(layer.self_attn.inner_attn.allow_flash for layer in network.transformers)
+    assert attends == [(functional.scaled_dot_product_attention,)] * len(attends)
 
 
 @pytest.mark.parametrize("extractor", [XFeatExtractor, AlikedExtractor])

@@ -116,7 +116,7 @@ def test_a_dry_run_adds_nothing(retrieval: AppClient):
 
 def test_a_dry_run_foresees_what_is_refused(retrieval: AppClient):
     """The same photo twice, and names that cannot be stored, have the status that they have then."""
-    archive = pack({"h1/a.jpg": PHOTOS[0], "h2/b.jpg": PHOTOS[0], "  /c.jpg": PHOTOS[1], "h\n/d.jpg": PHOTOS[2]})
+    archive = pack({"h1/a.jpg": PHOTOS[0], "h2/b.jpg": PHOTOS[0], "  /c.jpg": PHOTOS[1], "h\n3/d.jpg": PHOTOS[2]})
 
     planned, added = (send(retrieval, archive, dry_run=dry)["results"] for dry in ("true", "false"))
 
