@@ -20,7 +20,7 @@ Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 class LightGlueMatcher:
     """Matches two views of local features. Several threads may match at once.
 
-    A processor that multiplies bfloat16 does so, in less than half the time; the sum of all scores then differs from
+    A processor that multiplies bfloat16 does so, in about half the time; the sum of all scores then differs from
     float32's by 3 % (ALIKED) and 7 % (XFeat) on average, most where few match. A GPU computes in float32.
     """
 

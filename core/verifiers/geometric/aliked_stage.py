@@ -15,13 +15,10 @@ from core.results import FeatureView, LocalFeatures, Photo
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import cancellable, raise_if_cancelled, seconds_left
 from core.runtime.stage_times import stage
-from core.verifiers.geometric.two_view import NOT_MATCHED, Agreement, compare_views
+from core.verifiers.geometric.two_view import Agreement, compare_views
 
 # What comes after the stage needs some time too; with less than this left, the first stage's verdicts are returned.
 _LEAST_S = 1.0
-# Pairs whose mutual neighbours score less are taken as not matching; LightGlue would take a hundred times as long. Of
-# 380 pairs that XFeat left open, 153 score less; in three of them, the scores of LightGlue's matches exceed 20.
-_CHANCE_SCORE = 7.0
 
 logger = logging.getLogger(__name__)
 
@@ -109,11 +106,10 @@ class AlikedStage:
         return agreement, time.thread_time() - began
 
     def _match(self, query: LocalFeatures, candidate: LocalFeatures) -> Agreement:
-        """Match the query with the view of the candidate that agrees best, unless none does."""
-        best = local_evidence(query, candidate, test=ALIKED)
-        if best.score < _CHANCE_SCORE:
-            return NOT_MATCHED
-        return compare_views(self._matcher, query.views[0], candidate.views[best.candidate_view])
+        """Match the query with the view of the candidate that agrees best."""
+        several = len(candidate.views) > 1
+        best = local_evidence(query, candidate, test=ALIKED).candidate_view if several else 0
+        return compare_views(self._matcher, query.views[0], candidate.views[best])
 
     def _features(self, photo: Photo, rotation: int = 0, *, mirrored: bool = False) -> LocalFeatures:
         is_upright = rotation == 0 and not mirrored

@@ -1,8 +1,8 @@
 """The geometric verifier: XFeat settles the clear pairs, ALIKED compares those that it leaves open.
 
 XFeat views -> the pair of views that agrees best -> LighterGlue -> robust two-view models -> confidence; where that is
-open, ALIKED -> LightGlue -> the same models -> the confidence of both. Either network matches only pairs whose
-descriptors, compared without it, agree better than those of any two photos may.
+open, ALIKED -> LightGlue -> the same models -> the confidence of both. The pair that agrees best comes first; once one
+is settled, pairs that agree no better than any two photos do are left out.
 """
 
 import os
@@ -140,11 +140,13 @@ class GeometricVerifier:
     def _match(
         self, query: LocalFeatures, references: Sequence[LocalFeatures], local: Sequence[LocalEvidence]
     ) -> list[GeometricEvidence]:
-        """Match the pairs that agree better than any two photos may, the best first."""
-        above = [number for number, known in enumerate(local) if known.score > CHANCE_SCORE]
-        above.sort(key=lambda number: -local[number].score)
+        """Match the pair that agrees best locally, then the others; once one is settled, only those above chance."""
         measure = cancellable(lambda number: self._measure(query, references[number], local[number]))
-        found = dict(zip(above, self._pool.map(measure, above), strict=True))
+        best, *others = sorted(range(len(local)), key=lambda number: -local[number].score)
+        found = {best: measure(best)}
+        if self._rule.confidence(found[best]) >= SETTLED:
+            others = [number for number in others if local[number].score > CHANCE_SCORE]
+        found |= dict(zip(others, self._pool.map(measure, others), strict=True))
         return [found.get(number, GeometricEvidence(known.score, NOT_MATCHED)) for number, known in enumerate(local)]
 
     def _measure(self, query: LocalFeatures, reference: LocalFeatures, best: LocalEvidence) -> GeometricEvidence:

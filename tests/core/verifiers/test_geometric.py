@@ -26,8 +26,8 @@ def test_the_same_place_is_a_match_and_another_is_not(geometric):
     assert not any(other.is_match for other in others)
 
 
-def test_what_agrees_by_chance_is_not_matched(geometric):
-    """Pairs are matched only where the cheap local test found more than any two photos may have in common."""
+def test_beside_a_settled_pair_what_agrees_by_chance_is_not_matched(geometric):
+    """The best pair comes first wherever it stands; others are matched only where the cheap local test found more."""
     place = Image.fromarray(skimage.data.coffee())
     others = [photo(Image.fromarray(picture())) for picture in (skimage.data.chelsea, skimage.data.rocket)]
     again = [photo(picture) for picture in (see_again(place, 8).image, place)]
