@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from core.encoders.batches import Encoding
-from core.local_features.quadrilaterals import Quadrilateral, find_picture
 from core.results import EncoderFingerprint, LocalFeatures
+
+if TYPE_CHECKING:
+    from core.local_features.quadrilaterals import Quadrilateral
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +23,7 @@ class DescribedParts:
     """
 
     images: tuple[Image.Image, ...]
-    _picture: Quadrilateral | None
+    _picture: "Quadrilateral | None"
 
     def join(self, encodings: Sequence[Encoding]) -> Encoding:
         """Join the encodings of ``images``: close photos resemble the picture, those from afar the whole."""
@@ -46,5 +49,9 @@ def parts_to_describe(encoder: EncoderFingerprint, image: Image.Image) -> Descri
         encoder: the gallery's.
         image: upright, RGB.
     """
-    picture = find_picture(image) if encoder.name == "embedded" else None
+    if encoder.name != "embedded":
+        return DescribedParts((image,), None)
+    from core.local_features.quadrilaterals import find_picture  # OpenCV is installed for the embedded encoder only
+
+    picture = find_picture(image)
     return DescribedParts((image,) if picture is None else (image, picture.rectify(image)), picture)
