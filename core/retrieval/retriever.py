@@ -272,10 +272,12 @@ def _scores(
     query: LocalFeatures, references: Sequence[LocalFeatures | None], test: NeighbourTest = XFEAT
 ) -> list[float | None]:
     """Compare a query with references; None where there is none."""
-    compare = partial(local_evidence, query, test=test)
-    found, _ = _TESTING.share([partial(compare, reference) for reference in references if reference is not None], [])
-    scores = iter(found)
-    return [None if reference is None else next(scores).score for reference in references]
+
+    def score(reference: LocalFeatures | None) -> float | None:
+        return None if reference is None else local_evidence(query, reference, test=test).score
+
+    scores, _ = _TESTING.share([partial(score, reference) for reference in references], [])
+    return scores
 
 
 def _spread(found: Sequence[Candidate], order: Sequence[float], top_k: int) -> tuple[list[Candidate], list[Candidate]]:
