@@ -1,6 +1,7 @@
 """LightGlue, a learned matcher of sparse features (Lindenberger et al., ICCV 2023), with weights from a file."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,18 @@ from core.runtime.devices import CPU_ALWAYS, multiplies_bfloat16
 
 _ROWS = 128  # of queries at once: a megabyte of products, which stays in the second cache
 
+# Every layer has a head that matches, trained as the last one's; after so many, pairs without a match show it.
+_TESTED_AFTER = 2
+
 Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Points:
+    """The keypoints of a view: places, float32 [1, N, 2] in [-1, 1], and descriptors, float32 [1, N, d]."""
+
+    places: torch.Tensor
+    descriptors: torch.Tensor
 
 
 class LightGlueMatcher:
@@ -27,7 +39,12 @@ class LightGlueMatcher:
     """
 
     def __init__(
-        self, configuration: Mapping[str, Any], weights: Path, device: torch.device = CPU_ALWAYS.device
+        self,
+        configuration: Mapping[str, Any],
+        weights: Path,
+        device: torch.device = CPU_ALWAYS.device,
+        *,
+        least_score: float = 0.0,
     ) -> None:
         """Load the weights into kornia's LightGlue.
 
@@ -35,6 +52,7 @@ class LightGlueMatcher:
             configuration: what differs from ``kornia.feature.LightGlue.default_conf``.
             weights: a checkpoint of LightGlue; other tensors in it are passed over.
             device: to run on.
+            least_score: with a smaller sum of scores after two layers, a pair is not taken through the others.
 
         Raises:
             BackendUnavailable: the file does not hold all of the network's weights.
@@ -51,10 +69,11 @@ class LightGlueMatcher:
             raise BackendUnavailable(f"this kornia does not fit {weights.name}: {', '.join(sorted(missing)[:3])} …")
         self._network.eval().to(device)
         self._device = device
-        self._network.conf.mp = device.type == "cpu" and multiplies_bfloat16()
+        self._least_score = least_score
+        self._in_bfloat16 = device.type == "cpu" and multiplies_bfloat16()
         # Places need more digits than bfloat16 has.
         self._network.posenc.forward = torch.autocast("cpu", enabled=False)(self._network.posenc.forward)
-        attend = _attend_in_bfloat16 if self._network.conf.mp else functional.scaled_dot_product_attention
+        attend = _attend_in_bfloat16 if self._in_bfloat16 else functional.scaled_dot_product_attention
         for layer in self._network.transformers:
             # kornia's own would round to float16 on a GPU
             layer.self_attn.inner_attn.forward = partial(_attend_within, attend)
@@ -68,19 +87,50 @@ class LightGlueMatcher:
         """
         if len(query.keypoints) < 2 or len(candidate.keypoints) < 2:
             return np.zeros((0, 2), dtype=np.intp), np.zeros(0, dtype=np.float32)
-        with torch.inference_mode():
-            views = {f"image{number}": self._as_input(view) for number, view in enumerate((query, candidate))}
-            found = self._network(views)
-        return found["matches"][0].cpu().numpy().astype(np.intp), found["scores"][0].float().cpu().numpy()
+        with torch.inference_mode(), torch.autocast("cpu", enabled=self._in_bfloat16):
+            found, scores = self._match(self._as_input(query), self._as_input(candidate))
+        return found.cpu().numpy().astype(np.intp), scores.float().cpu().numpy()
 
-    def _as_input(self, view: FeatureView) -> dict[str, torch.Tensor]:
-        size = np.array([view.size], dtype=np.float32)
-        arrays = {
-            "keypoints": (view.keypoints * size)[None],
-            "descriptors": view.descriptors.astype(np.float32)[None],
-            "image_size": size,
-        }
-        return {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
+    def _match(self, first: _Points, second: _Points) -> tuple[torch.Tensor, torch.Tensor]:
+        """Do what kornia's ``LightGlue.forward`` does, and stop as well where hardly anything matches.
+
+        Returns:
+            Index pairs [M, 2] and their scores [M].
+        """
+        network = self._network
+        described = network.input_proj(first.descriptors), network.input_proj(second.descriptors)
+        encodings = network.posenc(first.places), network.posenc(second.places)
+        for layer, transformer in enumerate(network.transformers):
+            described = transformer(*described, *encodings)
+            if layer + 1 == _TESTED_AFTER:
+                found, scores = self._assign(layer, *described)
+                if scores.float().sum() < self._least_score:
+                    return found, scores
+            if layer + 1 == len(network.transformers) or self._is_sure(layer, *described):
+                break
+        return self._assign(layer, *described)
+
+    def _is_sure(self, layer: int, first: torch.Tensor, second: torch.Tensor) -> bool:
+        """Whether further layers would change the matches of hardly any keypoint."""
+        if self._network.conf.depth_confidence < 0:
+            return False
+        confident = self._network.token_confidence[layer](first, second)
+        return bool(self._network.check_if_stop(*confident, layer, first.shape[1] + second.shape[1]))
+
+    def _assign(self, layer: int, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Match what has gone through a layer."""
+        from kornia.feature.lightglue import filter_matches
+
+        log_assignment, _ = self._network.log_assignment[layer](first, second)
+        matched, _, scores, _ = filter_matches(log_assignment, self._network.conf.filter_threshold)
+        is_matched = matched[0] > -1
+        return torch.stack([torch.where(is_matched)[0], matched[0][is_matched]], -1), scores[0][is_matched]
+
+    def _as_input(self, view: FeatureView) -> _Points:
+        size = np.array(view.size, dtype=np.float32)
+        places = (2 * view.keypoints.astype(np.float32) - 1) * size / size.max()
+        both = (torch.from_numpy(array)[None].to(self._device) for array in (places, view.descriptors))
+        return _Points(*(tensor.float() for tensor in both))
 
 
 def _attend_in_bfloat16(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

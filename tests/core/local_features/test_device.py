@@ -59,9 +59,10 @@ def _devices(made: Any) -> set[torch.device]:
 
 def test_a_gpu_matches_in_float32():
     """Kornia's fused attention would round to float16 there, and its other way is autocast."""
-    network = LighterGlue(ELSEWHERE)._network
+    matcher = LighterGlue(ELSEWHERE)
+    network = matcher._network
     attends = [layer.self_attn.inner_attn.forward.args for layer in network.transformers]
-    assert not network.conf.mp
+    assert not matcher._in_bfloat16
     assert attends == [(functional.scaled_dot_product_attention,)] * len(attends)
 
 

@@ -1,15 +1,23 @@
 """Both LightGlues, in the number formats that they run in."""
 
+import numpy as np
 import pytest
+import torch
 from fakes.images import draw_place, see_again
+from PIL import Image
 
 from core.local_features import lightglue
 from core.local_features.aliked import AlikedExtractor, AlikedMatcher
 from core.local_features.lighterglue import LighterGlue
 from core.local_features.xfeat import XFeatExtractor
+from core.results import FeatureView
+
+BOTH = pytest.mark.parametrize(
+    ("extractor", "matcher"), [(XFeatExtractor, LighterGlue), (AlikedExtractor, AlikedMatcher)]
+)
 
 
-@pytest.mark.parametrize(("extractor", "matcher"), [(XFeatExtractor, LighterGlue), (AlikedExtractor, AlikedMatcher)])
+@BOTH
 def test_bfloat16_finds_what_float32_finds(monkeypatch, extractor, matcher):
     """The sum of all scores, which is the evidence, differs by at most a twentieth, and hardly a pair is another one.
 
@@ -33,3 +41,50 @@ def test_bfloat16_finds_what_float32_finds(monkeypatch, extractor, matcher):
     assert len(common) > 0.95 * max(len(exact), len(rounded))
     assert rounded_scores.sum() == pytest.approx(exact_scores.sum(), rel=0.05)
     assert rounded_others.sum() == pytest.approx(exact_others.sum(), rel=0.1, abs=0.5)
+
+
+@BOTH
+def test_matches_are_kornias(monkeypatch, extractor, matcher):
+    """Of two photos of one place, the matches and their scores are those of kornia's ``LightGlue.forward``."""
+    monkeypatch.setattr(lightglue, "multiplies_bfloat16", lambda: False)
+    place, extract, ours = draw_place(4), extractor().extract, matcher()
+    query, same = (extract(image).views[0] for image in (see_again(place, 2).image, place))
+
+    found, scores = ours.match(query, same)
+
+    ours._network.conf.mp = False
+    with torch.inference_mode():
+        theirs = ours._network({"image0": as_kornia_takes_it(query), "image1": as_kornia_takes_it(same)})
+    np.testing.assert_array_equal(found, theirs["matches"][0].numpy())
+    np.testing.assert_allclose(scores, theirs["scores"][0].numpy(), atol=0.001)
+
+
+@BOTH
+def test_a_pair_that_hardly_matches_goes_through_two_layers_only(extractor, matcher):
+    """A photo of something else leaves LightGlue early, with few and weak matches; one of the same place does not."""
+    place, extract, ours = draw_place(4), extractor().extract, matcher()
+    noise = Image.effect_noise((640, 480), 60).convert("RGB")
+    query, same, other = (extract(image).views[0] for image in (see_again(place, 2).image, place, noise))
+    layers: list[torch.nn.Module] = []
+    for layer in ours._network.transformers:
+        layer.register_forward_hook(lambda layer, *_: layers.append(layer))
+
+    _, weak = ours.match(query, other)
+    left_after = len(layers)
+    _, strong = ours.match(query, same)
+
+    assert left_after == 2
+    assert len(layers) - left_after > 2
+    assert weak.sum() < 10
+    assert strong.sum() > 100
+
+
+def as_kornia_takes_it(view: FeatureView) -> dict[str, torch.Tensor]:
+    """Keypoints in pixels, descriptors, and the size."""
+    size = np.array([view.size], dtype=np.float32)
+    arrays = {
+        "keypoints": (view.keypoints * size)[None],
+        "descriptors": view.descriptors.astype(np.float32)[None],
+        "image_size": size,
+    }
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
