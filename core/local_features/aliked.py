@@ -33,7 +33,8 @@ _MATCHING = {
     # Dropping keypoints between layers copies them; on a CPU stopping early alone is faster.
     "width_confidence": -1,
 }
-# Of 654 pairs of unclear photos, 70 ended with a sum of 30 and more, which convinces; none of them had less than 12.
+# Of 654 pairs of unclear photos, 70 % have less. Of 84 pairs of one place that end with 12 or more, five are lost with
+# it, and of 81 such pairs of two places, 35. None that convinces (30) has less than 12.
 _LEAST_SCORE = 10.0
 
 
@@ -95,7 +96,7 @@ class AlikedExtractor:
 class AlikedMatcher(LightGlueMatcher):
     """Matches two views of ALIKED features. Several threads may match at once."""
 
-    name = "lightglue-aliked-1"
+    name = "lightglue-aliked-2"
 
     def __init__(self, device: torch.device = CPU_ALWAYS.device) -> None:
         """Load the weights onto a device.

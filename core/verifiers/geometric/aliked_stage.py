@@ -41,6 +41,10 @@ class AlikedStage:
         self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
         self.name = f"{self._extractor.name}, {self._matcher.name}"
 
+    def is_described(self, photo: Photo) -> bool:
+        """Whether the photo comes with ALIKED's features."""
+        return photo.stored_features(self._extractor.name) is not None
+
     @stage("second_stage")
     def compare(
         self,

@@ -124,8 +124,7 @@ class GeometricVerifier:
         """Find how the query agrees with each reference, after a second look where no agreement is clear."""
         features = self._features(query)
         agreements = list(self._pool.map(partial(local_evidence, features), references))
-        # More views than the first look gives mean that retrieval has looked twice already.
-        if len(features.views) > len(FIRST_LOOK) or max(agreement.score for agreement in agreements) >= CLEAR_SCORE:
+        if self._is_seen(query, features) or max(agreement.score for agreement in agreements) >= CLEAR_SCORE:
             return features, agreements
         raise_if_cancelled()
         again = self._extractor.extract(query.load(), TURNED + ENLARGED)
@@ -136,6 +135,10 @@ class GeometricVerifier:
         return features, [
             max(pair, key=lambda evidence: evidence.score) for pair in zip(agreements, further, strict=True)
         ]
+
+    def _is_seen(self, query: Photo, features: LocalFeatures) -> bool:
+        """Whether retrieval has looked again, or has had ALIKED's features and needed no further look."""
+        return len(features.views) > len(FIRST_LOOK) or (self._second is not None and self._second.is_described(query))
 
     def _match(
         self, query: LocalFeatures, references: Sequence[LocalFeatures], local: Sequence[LocalEvidence]

@@ -9,7 +9,8 @@ from fakes.images import draw_place, see_again
 from PIL import Image
 
 from core.local_features.aliked import AlikedExtractor
-from core.results import Candidate, GalleryImage, LocalFeatures, Place
+from core.results import Candidate, GalleryImage, LocalFeatures, Look, Place
+from core.retrieval import retriever
 from core.retrieval.retriever import Retriever
 from core.runtime.cancellation import cancelled_by
 
@@ -52,8 +53,8 @@ def gallery(embedded):
 
 def retrieve(gallery, embedded, photo, top_k, look_again=None, **options):
     encodings = embedded.encode([photo])
-    retriever = Retriever(gallery, look_again, **({"time_budget_s": math.inf} | options))
-    return retriever.retrieve(photo, encodings.embeddings[0], encodings.local_features[0], "default", top_k)
+    searching = Retriever(gallery, look_again, **({"time_budget_s": math.inf} | options))
+    return searching.retrieve(photo, encodings.embeddings[0], encodings.local_features[0], "default", top_k)
 
 
 def test_candidates_are_spread_over_places(gallery, embedded):
@@ -253,6 +254,44 @@ def test_a_photo_without_second_features_is_not_put_last(unclear, embedded, alik
     assert order.index("p1") < 3
 
 
+@pytest.mark.parametrize(("seen", "is_confirmed"), [(0, True), (3, False)])
+def test_a_place_that_the_second_features_confirm_needs_no_further_look(unclear, embedded, aliked, seen, is_confirmed):
+    """ALIKED costs less than the looks. Where it is for another place than the one that leads, they are taken."""
+    photo = see_again(draw_place(seen, (320, 240)), 2).image
+
+    found = retrieve(unclear, embedded, photo, 4, embedded.look_again, second=aliked)
+
+    assert found.candidates[0].image.place.place_id == f"p{seen}"
+    assert (found.looks == 1) == is_confirmed
+    assert not found.out_of_time
+
+
+def test_candidates_that_a_look_brings_are_compared_by_the_second_features(monkeypatch, embedded, aliked):
+    """Each candidate is compared once: the first of the first look, then those that further looks put before them."""
+    monkeypatch.setattr(retriever, "SECOND_TESTED", 2)
+    places = [draw_place(seed, (320, 240)) for seed in range(4)]
+    gallery = ListGallery(embedded, places, [f"p{seed}" for seed in range(4)])
+    features = aliked.extract(places[0])
+    gallery.second = {str(seed): features for seed in range(4)}
+    noise = Image.effect_noise((640, 480), 90).convert("RGB")
+    (seen,) = embedded.encode([noise]).local_features
+    compared: list[list[str]] = []
+    read = gallery.verifier_features
+    gallery.verifier_features = lambda hashes, name: [compared.append(list(hashes)), read(hashes, name)][1]
+    nearest = gallery.search(embedded.encode([noise]).embeddings[0], "default", 4)
+    last = int(nearest[-1].image.image_id)
+
+    def look_again(_image, _first):
+        yield Look(seen, gallery.embeddings[last])
+
+    retrieve(gallery, embedded, noise, 4, look_again, second=aliked)
+
+    first, then = compared
+    assert len(first) == 2
+    assert str(last) in then
+    assert not set(first) & set(then)
+
+
 def test_clear_photos_and_spent_budgets_need_no_second_features(gallery, embedded):
     """Where the first look is clear, or no work is left for it, the second extractor is not asked."""
 
@@ -272,7 +311,7 @@ def test_clear_photos_and_spent_budgets_need_no_second_features(gallery, embedde
 
 
 def test_no_look_begins_that_would_exceed_the_budget(gallery, embedded):
-    """A look is taken to cost what the longest before it did; the second features' part is kept for them."""
+    """A look is taken to cost what the longest before it did; to compare by the second features keeps its part."""
     photo = Image.effect_noise((640, 480), 90).convert("RGB")
     look = next(embedded.look_again(photo, embedded.encode([photo]).local_features[0]))
 
