@@ -46,8 +46,9 @@ class Match:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the photo was answered rightly after a single look at it."""
-        return self.is_right and self.reply["looks"] == 1
+        """Whether the photo was answered rightly after a single look at it, and without second features."""
+        is_seen_once = self.reply["looks"] == 1 and "retrieval_second_features" not in self.reply["timings_ms"]
+        return self.is_right and is_seen_once
 
 
 @dataclass(slots=True)

@@ -33,8 +33,8 @@ _MATCHING = {
     # Dropping keypoints between layers copies them; on a CPU stopping early alone is faster.
     "width_confidence": -1,
 }
-# Of 654 pairs of unclear photos, 70 % have less. Of 84 pairs of one place that end with 12 or more, five are lost with
-# it, and of 81 such pairs of two places, 35. None that convinces (30) has less than 12.
+# After two layers, 70 % of 654 pairs of unclear photos have less. Of the pairs that would end with a sum of 12 or more,
+# this loses 5 of the 84 that show one place, and 35 of the 81 that do not; none of those that would end with 30.
 _LEAST_SCORE = 10.0
 
 

@@ -102,7 +102,7 @@ class LightGlueMatcher:
         encodings = network.posenc(first.places), network.posenc(second.places)
         for layer, transformer in enumerate(network.transformers):
             described = transformer(*described, *encodings)
-            if layer + 1 == _TESTED_AFTER:
+            if layer + 1 == _TESTED_AFTER and self._least_score > 0:
                 found, scores = self._assign(layer, *described)
                 if scores.float().sum() < self._least_score:
                     return found, scores

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from core.results import FeatureView, LocalFeatures
 
-# A best score below this means that the first look found nothing certain, and a second one is worth its time.
+# A best score below this means that the first look found nothing certain, and more is worth its time.
 CLEAR_SCORE = 60.0
+# By ALIKED, from this score on, the place that leads needs no further look: such places were right for 89 of 90 photos
+# of known scenes and objects. For paintings that only a further look finds, wrong places reached 15 at most.
+CONFIRMED_SCORE = 20.0
 # The best of several views of two different places mostly stays below this.
 CHANCE_SCORE = 30.0
 _LEAST = 6

@@ -41,9 +41,14 @@ class AlikedStage:
         self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
         self.name = f"{self._extractor.name}, {self._matcher.name}"
 
-    def is_described(self, photo: Photo) -> bool:
-        """Whether the photo comes with ALIKED's features."""
-        return photo.stored_features(self._extractor.name) is not None
+    def known_agreement(self, query: Photo, candidates: Sequence[Photo]) -> float:
+        """How well the candidate that agrees best does by the cheap local test; 0 where no features are known yet."""
+        described = query.stored_features(self._extractor.name)
+        if described is None:
+            return 0.0
+        known = (candidate.stored_features(self._extractor.name) for candidate in candidates)
+        scores = (local_evidence(described, features, test=ALIKED).score for features in known if features is not None)
+        return max(scores, default=0.0)
 
     @stage("second_stage")
     def compare(

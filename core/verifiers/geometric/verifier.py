@@ -11,7 +11,7 @@ from dataclasses import astuple, replace
 from functools import partial
 
 from core.local_features.lighterglue import LighterGlue
-from core.local_features.matching import CHANCE_SCORE, CLEAR_SCORE, LocalEvidence, local_evidence
+from core.local_features.matching import CHANCE_SCORE, CLEAR_SCORE, CONFIRMED_SCORE, LocalEvidence, local_evidence
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
 from core.results import FeatureView, LocalFeatures, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
@@ -101,7 +101,7 @@ class GeometricVerifier:
         with naming_what_did_not_fit("a photo's features did not fit the device's memory; choose the device cpu"):
             with stage("first_stage"):
                 references = [self._features(candidate) for candidate in candidates]
-                features, local = self._compare(query, references)
+                features, local = self._compare(query, candidates, references)
                 first = self._match(features, references, local)
             evidence = self._look_twice(query, features, candidates, first, local)
         return without_shared_points(evidence, [candidate.shows for candidate in candidates], self._rule.confidence)
@@ -120,11 +120,18 @@ class GeometricVerifier:
                 self._cache.put(photo.content_hash, known)
         return known
 
-    def _compare(self, query: Photo, references: Sequence[LocalFeatures]) -> tuple[LocalFeatures, list[LocalEvidence]]:
-        """Find how the query agrees with each reference, after a second look where no agreement is clear."""
+    def _compare(
+        self, query: Photo, candidates: Sequence[Photo], references: Sequence[LocalFeatures]
+    ) -> tuple[LocalFeatures, list[LocalEvidence]]:
+        """Find how the query agrees with each reference, after a second look where no agreement is clear.
+
+        Retrieval may have looked already, or have found that no look is needed.
+        """
         features = self._features(query)
         agreements = list(self._pool.map(partial(local_evidence, features), references))
-        if self._is_seen(query, features) or max(agreement.score for agreement in agreements) >= CLEAR_SCORE:
+        if max(agreement.score for agreement in agreements) >= CLEAR_SCORE or self._needs_no_look(
+            query, features, candidates
+        ):
             return features, agreements
         raise_if_cancelled()
         again = self._extractor.extract(query.load(), TURNED + ENLARGED)
@@ -136,9 +143,11 @@ class GeometricVerifier:
             max(pair, key=lambda evidence: evidence.score) for pair in zip(agreements, further, strict=True)
         ]
 
-    def _is_seen(self, query: Photo, features: LocalFeatures) -> bool:
-        """Whether retrieval has looked again, or has had ALIKED's features and needed no further look."""
-        return len(features.views) > len(FIRST_LOOK) or (self._second is not None and self._second.is_described(query))
+    def _needs_no_look(self, query: Photo, features: LocalFeatures, candidates: Sequence[Photo]) -> bool:
+        """Whether retrieval has looked again, or ALIKED's features, which came along, agree with a candidate."""
+        if len(features.views) > len(FIRST_LOOK):
+            return True
+        return self._second is not None and self._second.known_agreement(query, candidates) >= CONFIRMED_SCORE
 
     def _match(
         self, query: LocalFeatures, references: Sequence[LocalFeatures], local: Sequence[LocalEvidence]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.local_features.aliked import AlikedExtractor
 from core.results import Candidate, GalleryImage, LocalFeatures, Look, Place
-from core.retrieval import retriever
+from core.retrieval import shortlist
 from core.retrieval.retriever import Retriever
 from core.runtime.cancellation import cancelled_by
 
@@ -41,6 +41,15 @@ class ListGallery:
 
     def verifier_features(self, content_hashes, extractor):
         return [self.second.get(content_hash) for content_hash in content_hashes]
+
+
+class Refusing:
+    """A second extractor that must not be asked."""
+
+    name = "refusing"
+
+    def extract(self, image):
+        raise AssertionError("described a photo that needs it not")
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +167,17 @@ def test_half_of_the_callers_time_is_left_to_the_verifier(gallery, embedded):
     assert (found.looks, found.out_of_time) == (3, True)
 
 
+def test_second_features_take_none_of_the_verifiers_time(gallery, embedded):
+    """Where the first look has taken half of the caller's time, nothing follows it."""
+    photo = Image.effect_noise((640, 480), 90).convert("RGB")
+    left = iter([10.0, 4.0, 4.0])
+
+    with cancelled_by(lambda: None, lambda: next(left)):
+        found = retrieve(gallery, embedded, photo, 3, embedded.look_again, second=Refusing())
+
+    assert (found.looks, found.out_of_time, found.second_features) == (1, True, None)
+
+
 def test_without_local_features_similarity_decides(gallery, embedded):
     """An encoder without local features is served by similarity alone."""
     photo = see_again(draw_place(3), 2).image
@@ -268,7 +288,7 @@ def test_a_place_that_the_second_features_confirm_needs_no_further_look(unclear,
 
 def test_candidates_that_a_look_brings_are_compared_by_the_second_features(monkeypatch, embedded, aliked):
     """Each candidate is compared once: the first of the first look, then those that further looks put before them."""
-    monkeypatch.setattr(retriever, "SECOND_TESTED", 2)
+    monkeypatch.setattr(shortlist, "SECOND_TESTED", 2)
     places = [draw_place(seed, (320, 240)) for seed in range(4)]
     gallery = ListGallery(embedded, places, [f"p{seed}" for seed in range(4)])
     features = aliked.extract(places[0])
@@ -278,29 +298,29 @@ def test_candidates_that_a_look_brings_are_compared_by_the_second_features(monke
     compared: list[list[str]] = []
     read = gallery.verifier_features
     gallery.verifier_features = lambda hashes, name: [compared.append(list(hashes)), read(hashes, name)][1]
-    nearest = gallery.search(embedded.encode([noise]).embeddings[0], "default", 4)
-    last = int(nearest[-1].image.image_id)
 
     def look_again(_image, _first):
-        yield Look(seen, gallery.embeddings[last])
+        (further, *_) = {"0", "1", "2", "3"} - set(compared[0])
+        yield Look(seen, gallery.embeddings[int(further)])
 
     retrieve(gallery, embedded, noise, 4, look_again, second=aliked)
 
     first, then = compared
     assert len(first) == 2
-    assert str(last) in then
+    assert then
     assert not set(first) & set(then)
+
+
+def test_features_that_are_still_being_made_confirm_nothing(unclear, embedded, aliked):
+    """Of two places, one that has ALIKED's features is no better by them than one that has none yet."""
+    photo = see_again(draw_place(0, (320, 240)), 2).image
+    del unclear.second["2"]
+
+    assert retrieve(unclear, embedded, photo, 4, embedded.look_again, second=aliked).looks > 1
 
 
 def test_clear_photos_and_spent_budgets_need_no_second_features(gallery, embedded):
     """Where the first look is clear, or no work is left for it, the second extractor is not asked."""
-
-    class Refusing:
-        name = "refusing"
-
-        def extract(self, image):
-            raise AssertionError("described a photo that needs it not")
-
     noise = Image.effect_noise((640, 480), 90).convert("RGB")
 
     clear = retrieve(gallery, embedded, see_again(draw_place(2), 1).image, 3, second=Refusing())

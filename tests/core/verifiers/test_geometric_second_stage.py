@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,10 @@ NEVER_SURE = ConfidenceRule(bias=-40.0)
 
 def photo(image: Image.Image, **known) -> Photo:
     return Photo(lambda: image, **known)
+
+
+def refuse() -> Image.Image:
+    raise AssertionError("opened the photo")
 
 
 @pytest.fixture(scope="module")
@@ -73,23 +78,56 @@ def test_both_stages_say_what_they_cost(doubtful, geometric):
     assert min(undecided.cpu_s.values()) > 0.005  # the networks ran in threads of the pool
 
 
-def test_features_that_came_with_the_query_are_not_made_again(doubtful):
-    """Where retrieval has described the query by ALIKED, the verifier does not open the photo."""
+@pytest.fixture(scope="module")
+def described() -> dict[str, LocalFeatures]:
+    """What both extractors make of a view of place 1."""
+    seen = see_again(draw_place(1), 5).image
+    made = (XFeatExtractor().extract(seen), AlikedExtractor().extract(seen))
+    return {features.extractor: features for features in made}
+
+
+def test_features_that_came_with_the_query_are_not_made_again(doubtful, described):
+    """Where retrieval has described the query by ALIKED, the second stage does not open the photo."""
     seen, place = see_again(draw_place(1), 5).image, photo(draw_place(1))
     (first,) = doubtful.measure(photo(seen), [place])
-    known = {
-        features.extractor: features for features in (XFeatExtractor().extract(seen), AlikedExtractor().extract(seen))
-    }
 
-    def refuse() -> Image.Image:
-        raise AssertionError("opened the photo")
-
-    described = Photo(refuse, local_features=known["xfeat-1"], stored_features=known.get)
-    (evidence,) = doubtful.measure(described, [place])
+    (evidence,) = doubtful.measure(
+        Photo(refuse, local_features=described["xfeat-1"], stored_features=described.get), [place]
+    )
 
     assert evidence.second is not None
     assert first.second is not None
     assert evidence.second.match_score == pytest.approx(first.second.match_score, rel=0.01)
+
+
+def test_the_verifier_looks_itself_unless_retrieval_has_or_aliked_agrees(doubtful, described):
+    """An unclear photo is opened for a look of its own, unless it comes with one, or ALIKED knows the candidate."""
+    unclear = LocalFeatures(
+        tuple(
+            replace(view, keypoints=view.keypoints[:9], scores=view.scores[:9], descriptors=view.descriptors[:9])
+            for view in described["xfeat-1"].views
+        ),
+        "xfeat-1",
+    )
+    same, other = (
+        photo(place, stored_features={aliked.EXTRACTOR: AlikedExtractor().extract(place)}.get)
+        for place in (draw_place(1), draw_place(2))
+    )
+
+    def is_opened(verifier: GeometricVerifier, views: LocalFeatures, candidate: Photo) -> bool:
+        opened = []
+        seen = see_again(draw_place(1), 5).image
+        query = Photo(lambda: [opened.append(1), seen][1], local_features=views, stored_features=described.get)
+        verifier.measure(query, [candidate])
+        return bool(opened)
+
+    looked_again = LocalFeatures(unclear.views + unclear.views, "xfeat-1")
+    without_aliked = GeometricVerifier(threads=1, aliked=False)
+    assert not is_opened(doubtful, looked_again, other)
+    assert not is_opened(doubtful, unclear, same)
+    assert is_opened(doubtful, unclear, other)
+    assert is_opened(without_aliked, unclear, same)
+    without_aliked.close()
 
 
 @pytest.mark.parametrize("seconds", [0.5, 100.0])
