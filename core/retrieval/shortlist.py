@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from core.local_features.matching import ALIKED, CLEAR_SCORE, CONFIRMED_SCORE, XFEAT, NeighbourTest, local_evidence
+from core.local_features.matching import ALIKED, CLEAR_SCORE, XFEAT, NeighbourTest, local_evidence
 from core.results import Candidate, LocalFeatures
 from core.runtime.cancellation import raise_if_cancelled
 from core.runtime.second_thread import SecondThread
@@ -97,7 +97,7 @@ class Shortlist:
         scores = [self._second_scores.get(candidate.image.image_id, math.nan) for candidate in compared]
         best = int(np.argmax(scores))  # of a NaN, if there is one
         is_leading = compared[best].image.place.place_id == compared[0].image.place.place_id
-        self._is_confirmed = is_leading and scores[best] >= CONFIRMED_SCORE
+        self._is_confirmed = is_leading and scores[best] >= CLEAR_SCORE
 
     def test_second(self, query: LocalFeatures) -> list[Candidate]:
         """Compare the best candidates so far by the features of a second extractor, unless they were already.

@@ -11,7 +11,7 @@ from dataclasses import astuple, replace
 from functools import partial
 
 from core.local_features.lighterglue import LighterGlue
-from core.local_features.matching import CHANCE_SCORE, CLEAR_SCORE, CONFIRMED_SCORE, LocalEvidence, local_evidence
+from core.local_features.matching import CHANCE_SCORE, CLEAR_SCORE, LocalEvidence, local_evidence
 from core.local_features.xfeat import ENLARGED, FIRST_LOOK, TURNED, XFeatExtractor
 from core.results import FeatureView, LocalFeatures, Photo, Verdict
 from core.runtime.bounded_cache import BoundedCache
@@ -147,7 +147,7 @@ class GeometricVerifier:
         """Whether retrieval has looked again, or ALIKED's features, which came along, agree with a candidate."""
         if len(features.views) > len(FIRST_LOOK):
             return True
-        return self._second is not None and self._second.known_agreement(query, candidates) >= CONFIRMED_SCORE
+        return self._second is not None and self._second.known_agreement(query, candidates) >= CLEAR_SCORE
 
     def _match(
         self, query: LocalFeatures, references: Sequence[LocalFeatures], local: Sequence[LocalEvidence]
