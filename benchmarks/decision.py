@@ -1,6 +1,6 @@
 """The promise, kept or not: calibrates on half of the places, asks about the other half, twenty times.
 
-    python -m benchmarks.decision --eval-dir PHOTOS [--work-dir FOLDER] [--time-budget 3]
+    python -m benchmarks.decision --eval-dir PHOTOS [--work-dir FOLDER] [--time-budget 2.5]
 
 PHOTOS holds ``museum/``, ``scenic/`` and ``objects/``, each with a manifest.csv (see core/building/labels.py). Every
 query is asked about once as it is, and once with its place left out; the answers' evidence is kept in the work folder,

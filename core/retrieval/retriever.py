@@ -24,7 +24,7 @@ CLOSER_TESTED = 12
 VIEWED_PLACES, FURTHER_VIEWS = 2, 2
 # Seconds of work for a query: a busy machine looks as often as an idle one. With a budget below SECOND_S, the second
 # features are left out; to compare by them what the looks have found is taken to need the last SECOND_AGAIN_S.
-TIME_BUDGET_S, SECOND_S, SECOND_AGAIN_S = 3.0, 0.7, 0.4
+TIME_BUDGET_S, SECOND_S, SECOND_AGAIN_S = 2.5, 0.7, 0.2
 
 LookAgain = Callable[[Image.Image, LocalFeatures], Iterator[Look]]
 

@@ -16,7 +16,7 @@ from core.imaging.decoding import LONGEST_SIDE
 from core.local_features.quadrilaterals import Quadrilateral, find_quadrilaterals
 from core.local_features.regions import CENTRE, WHOLE, Region, densest_region, place_view
 from core.local_features.rotation import turn
-from core.local_features.xfeat import ENLARGED, FIRST_LOOK, XFeatExtractor
+from core.local_features.xfeat import ENLARGED, FIRST_LOOK, ViewSpec, XFeatExtractor
 from core.results import EncoderFingerprint, Encodings, LocalFeatures, Look
 from core.runtime.devices import CPU_ALWAYS
 from core.runtime.second_thread import SecondThread
@@ -26,6 +26,8 @@ _STATISTICS = "statistics.npz"
 # A crop of a larger share of the photo, or with more overlap with another crop, adds no view worth its time.
 _WORTH_CROPPING, _MUCH_THE_SAME = 0.7, 0.7
 _MOST_FRAMED, _MOST_PARTS = 1, 2
+# The smaller view is for what fills the photo, which the first look has seen.
+_FURTHER_LOOK = FIRST_LOOK[:1]
 
 
 class EmbeddedEncoder:
@@ -56,21 +58,7 @@ class EmbeddedEncoder:
 
     def encode(self, images: Sequence[Image.Image]) -> Encodings:
         """Embed upright RGB photos; see ``core.encoders.base.Encoder``. One by one: they differ in shape."""
-        semantic, features = self._second.share(
-            [partial(self._semantic.describe, image) for image in images],
-            [partial(self._extractor.extract, image) for image in images],
-        )
-        local = np.stack(
-            [
-                vlad(
-                    found.views[0].descriptors.astype(np.float32),
-                    self._statistics.centroids,
-                    self._statistics.descriptor_axes,
-                )
-                for found in features
-            ]
-        )
-        return Encodings(join(local, np.stack(semantic), self._statistics), tuple(features))
+        return self._encode(images, FIRST_LOOK)
 
     def look_again(self, image: Image.Image, first: LocalFeatures) -> Iterator[Look]:
         """Describe the photo rotated and mirrored, then enlarged, then parts of it, at last the parts rotated.
@@ -90,6 +78,24 @@ class EmbeddedEncoder:
             for rotation in (270, 90, 180):
                 yield self._look_at(image, part, rotation)
 
+    def _encode(self, images: Sequence[Image.Image], views: Sequence[ViewSpec]) -> Encodings:
+        """Embed photos by the first of the views, and return the local features of all."""
+        semantic, features = self._second.share(
+            [partial(self._semantic.describe, image) for image in images],
+            [partial(self._extractor.extract, image, views) for image in images],
+        )
+        local = np.stack(
+            [
+                vlad(
+                    found.views[0].descriptors.astype(np.float32),
+                    self._statistics.centroids,
+                    self._statistics.descriptor_axes,
+                )
+                for found in features
+            ]
+        )
+        return Encodings(join(local, np.stack(semantic), self._statistics), tuple(features))
+
     def _parts(self, image: Image.Image, first: LocalFeatures) -> list[Region | Quadrilateral]:
         framed = find_quadrilaterals(image, _MOST_FRAMED)
         densest = densest_region(first.views[0])
@@ -104,13 +110,13 @@ class EmbeddedEncoder:
             seen, place = part.rectify(image), partial(part.place_view, photo=image.size)
         else:
             seen, place = part.crop(image), partial(place_view, region=part)
-        encodings = self.encode([turn(seen, rotation)])
+        encodings = self._encode([turn(seen, rotation)], _FURTHER_LOOK)
         (found,) = encodings.local_features
         views = tuple(place(replace(view, rotation=rotation)) for view in found.views) if found else ()
         return Look(LocalFeatures(views, self._extractor.name), encodings.embeddings[0])
 
     def _look_at_mirrored(self, image: Image.Image) -> Look:
-        encodings = self.encode([ImageOps.mirror(image)])
+        encodings = self._encode([ImageOps.mirror(image)], _FURTHER_LOOK)
         (found,) = encodings.local_features
         views = tuple(replace(view, mirrored=True) for view in found.views) if found else ()
         return Look(LocalFeatures(views, self._extractor.name), encodings.embeddings[0])

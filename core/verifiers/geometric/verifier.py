@@ -152,13 +152,16 @@ class GeometricVerifier:
     def _match(
         self, query: LocalFeatures, references: Sequence[LocalFeatures], local: Sequence[LocalEvidence]
     ) -> list[GeometricEvidence]:
-        """Match the pair that agrees best locally, then the others; once one is settled, only those above chance."""
+        """Match all pairs; where one agrees clearly, it first, and if that settles it, only those above chance."""
         measure = cancellable(lambda number: self._measure(query, references[number], local[number]))
-        best, *others = sorted(range(len(local)), key=lambda number: -local[number].score)
-        found = {best: measure(best)}
-        if self._rule.confidence(found[best]) >= SETTLED:
-            others = [number for number in others if local[number].score > CHANCE_SCORE]
-        found |= dict(zip(others, self._pool.map(measure, others), strict=True))
+        left = sorted(range(len(local)), key=lambda number: -local[number].score)
+        found: dict[int, GeometricEvidence] = {}
+        if local[left[0]].score >= CLEAR_SCORE:
+            best, *left = left
+            found[best] = measure(best)
+            if self._rule.confidence(found[best]) >= SETTLED:
+                left = [number for number in left if local[number].score > CHANCE_SCORE]
+        found |= dict(zip(left, self._pool.map(measure, left), strict=True))
         return [found.get(number, GeometricEvidence(known.score, NOT_MATCHED)) for number, known in enumerate(local)]
 
     def _measure(self, query: LocalFeatures, reference: LocalFeatures, best: LocalEvidence) -> GeometricEvidence:
