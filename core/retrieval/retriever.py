@@ -4,9 +4,12 @@ Where no candidate agrees clearly, features that see further compare the photo w
 clearly by either, and time is left, the query is looked at again: turned, enlarged and in part.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import partial
+from threading import Event
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +18,7 @@ from PIL import Image
 from core.results import Candidate, LocalFeatures, Look
 from core.retrieval.shortlist import SHORTLIST, Shortlist, StoredFeatures
 from core.runtime.cancellation import raise_if_cancelled, seconds_left
-from core.runtime.second_thread import work_time
+from core.runtime.second_thread import SecondThread, work_time
 from core.runtime.stage_times import stage
 
 # So many of the candidates that a look at a part of the photo finds are tested.
@@ -26,6 +29,9 @@ VIEWED_PLACES, FURTHER_VIEWS = 2, 2
 # features are left out; to compare by them what the looks have found is taken to need the last SECOND_AGAIN_S.
 TIME_BUDGET_S, SECOND_S, SECOND_AGAIN_S = 2.5, 0.7, 0.2
 
+_LOOKING = SecondThread("further looks")
+
+Result = TypeVar("Result")
 LookAgain = Callable[[Image.Image, LocalFeatures], Iterator[Look]]
 
 
@@ -131,23 +137,21 @@ class Retriever:
             return Retrieved(*_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
         tested = Shortlist(self._gallery, found)
         tested.first_look(local_features)
+        further = _Looks(self._look_again(image, local_features) if self._look_again else iter(()))
         second = None
         if extractor is not None and not tested.is_clear and is_in_time():
             raise_if_cancelled()
-            with stage("second_features"):
-                second = extractor.extract(image)
-                tested.confirm(second)
+            confirm = partial(_confirm, extractor, image, tested)
+            second = further.take_during(confirm, budget_s=(looks_end - work_time()) / 2)
         views, looks = local_features.views, 1
         untested = views[1:]  # the first look compares the first view only
-        further = self._look_again(image, local_features) if self._look_again else iter(())
         out_of_time, longest = False, 0.0
         while not tested.is_clear:
             if (look_began := work_time()) + longest >= looks_end or not is_in_time():
                 out_of_time = self._look_again is not None
                 break
             raise_if_cancelled()
-            with stage("further_looks"):
-                look = next(further, None)
+            look = further.next()
             if look is None:
                 break
             looks += 1
@@ -186,6 +190,53 @@ class Retriever:
             if len(found) < depth or len({candidate.image.place.place_id for candidate in found}) >= top_k:
                 return found
             depth *= 4
+
+
+class _Looks:
+    """Further looks at a query, some of them taken while another processor is idle."""
+
+    def __init__(self, looks: Iterator[Look]) -> None:
+        self._looks = looks
+        self._taken: deque[Look] = deque()
+
+    def next(self) -> Look | None:
+        """Return the next look, or None after the last."""
+        if self._taken:
+            return self._taken.popleft()
+        with stage("further_looks"):
+            return next(self._looks, None)
+
+    def take_during(self, work: Callable[[], Result], *, budget_s: float) -> Result:
+        """Do some work; meanwhile the second processor, if nobody else needs it, takes the first looks.
+
+        Args:
+            work: decides whether the looks are needed.
+            budget_s: seconds of work from which no further look begins.
+        """
+        is_done = Event()
+
+        def take() -> None:
+            began = work_time()
+            while not is_done.is_set() and work_time() - began < budget_s and (look := self.next()) is not None:
+                ahead.append(look)
+
+        def do() -> Result:
+            try:
+                return work()
+            finally:
+                is_done.set()
+
+        ahead: list[Look] = []
+        _, (result,) = _LOOKING.share([take], [do])
+        self._taken.extend(ahead)
+        return result
+
+
+def _confirm(extractor: FeatureExtractor, image: Image.Image, tested: Shortlist) -> LocalFeatures:
+    with stage("second_features"):
+        described = extractor.extract(image)
+        tested.confirm(described)
+    return described
 
 
 def _spread(found: Sequence[Candidate], order: Sequence[float], top_k: int) -> tuple[list[Candidate], list[Candidate]]:

@@ -64,5 +64,5 @@ def work_time() -> float:
 
 
 def _timed(task: Callable[[], First]) -> tuple[First, float]:
-    began = time.thread_time()
-    return task(), time.thread_time() - began
+    began = work_time()
+    return task(), work_time() - began
