@@ -19,6 +19,8 @@ _STAGES = {
 def print_stages(name: str, matches: Sequence[tuple[Mapping[str, Any], float]]) -> None:
     """Print the means of all matches; what no stage accounts for is the gateway's, with all else of the process.
 
+    Further looks may overlap with second features, so that this rest of the wall time is too small.
+
     Args:
         name: of the set of photos.
         matches: replies of ``POST /match``, and the CPU seconds of the whole product meanwhile.

@@ -4,21 +4,20 @@ Where no candidate agrees clearly, features that see further compare the photo w
 clearly by either, and time is left, the query is looked at again: turned, enlarged and in part.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Event
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from core.results import Candidate, LocalFeatures, Look
+from core.retrieval.looks import Looks
 from core.retrieval.shortlist import SHORTLIST, Shortlist, StoredFeatures
 from core.runtime.cancellation import raise_if_cancelled, seconds_left
-from core.runtime.second_thread import SecondThread, work_time
+from core.runtime.second_thread import work_time
 from core.runtime.stage_times import stage
 
 # So many of the candidates that a look at a part of the photo finds are tested.
@@ -29,9 +28,6 @@ VIEWED_PLACES, FURTHER_VIEWS = 2, 2
 # features are left out; to compare by them what the looks have found is taken to need the last SECOND_AGAIN_S.
 TIME_BUDGET_S, SECOND_S, SECOND_AGAIN_S = 2.5, 0.7, 0.2
 
-_LOOKING = SecondThread("further looks")
-
-Result = TypeVar("Result")
 LookAgain = Callable[[Image.Image, LocalFeatures], Iterator[Look]]
 
 
@@ -79,7 +75,8 @@ class Retrieved:
 class Retriever:
     """Finds the gallery images that may show a query's place.
 
-    Several threads may retrieve at once; while only one does, a second thread takes part of its local tests.
+    Several threads may retrieve at once; while only one does, a second thread takes part of its local tests, and the
+    first further looks while the second features are made.
     """
 
     def __init__(
@@ -137,32 +134,32 @@ class Retriever:
             return Retrieved(*_spread(found, [candidate.similarity for candidate in found], top_k), None, 1)
         tested = Shortlist(self._gallery, found)
         tested.first_look(local_features)
-        further = _Looks(self._look_again(image, local_features) if self._look_again else iter(()))
-        second = None
-        if extractor is not None and not tested.is_clear and is_in_time():
-            raise_if_cancelled()
-            confirm = partial(_confirm, extractor, image, tested)
-            second = further.take_during(confirm, budget_s=(looks_end - work_time()) / 2)
         views, looks = local_features.views, 1
         untested = views[1:]  # the first look compares the first view only
-        out_of_time, longest = False, 0.0
-        while not tested.is_clear:
-            if (look_began := work_time()) + longest >= looks_end or not is_in_time():
-                out_of_time = self._look_again is not None
-                break
-            raise_if_cancelled()
-            look = further.next()
-            if look is None:
-                break
-            looks += 1
-            views += look.local_features.views
-            if look.embedding is None:
-                seen = LocalFeatures(untested + look.local_features.views, local_features.extractor)
-                untested = ()
-                tested.test(seen, [candidate.image.image_id for candidate in found[:SHORTLIST]])
-            else:
-                self._test_look(tested, look.local_features, look.embedding, collection)
-                longest = max(longest, work_time() - look_began)
+        second, out_of_time, longest = None, False, 0.0
+        with Looks(self._look_again(image, local_features) if self._look_again else iter(())) as further:
+            if extractor is not None and not tested.is_clear and is_in_time():
+                raise_if_cancelled()
+                confirm = partial(_confirm, extractor, image, tested)
+                second = further.take_during(confirm, budget_s=(looks_end - work_time()) / 2)
+            while not tested.is_clear:
+                if work_time() + longest >= looks_end or not is_in_time():
+                    out_of_time = self._look_again is not None
+                    break
+                raise_if_cancelled()
+                taken = further.next()
+                if taken is None:
+                    break
+                (look, cost), began_testing = taken, work_time()
+                looks += 1
+                views += look.local_features.views
+                if look.embedding is None:
+                    seen = LocalFeatures(untested + look.local_features.views, local_features.extractor)
+                    untested = ()
+                    tested.test(seen, [candidate.image.image_id for candidate in found[:SHORTLIST]])
+                else:
+                    self._test_look(tested, look.local_features, look.embedding, collection)
+                    longest = max(longest, cost + work_time() - began_testing)
         if second is not None and looks > 1 and not tested.is_clear and is_in_time():
             raise_if_cancelled()
             with stage("second_features"):
@@ -174,12 +171,11 @@ class Retriever:
     def _test_look(
         self, tested: Shortlist, seen: LocalFeatures, embedding: NDArray[np.float32], collection: str
     ) -> None:
-        """Test what a look finds; by its larger view alone, since the smaller is for what fills the photo."""
+        """Test what a look finds."""
         with stage("vector_search"):
             found = self._gallery.search(embedding, collection, SHORTLIST)
         tested.add(found)
-        larger = LocalFeatures(seen.views[:1], seen.extractor)
-        tested.test(larger, [candidate.image.image_id for candidate in found[:CLOSER_TESTED]])
+        tested.test(seen, [candidate.image.image_id for candidate in found[:CLOSER_TESTED]])
 
     @stage("vector_search")
     def _search_places(self, embedding: NDArray[np.float32], collection: str, top_k: int) -> list[Candidate]:
@@ -190,46 +186,6 @@ class Retriever:
             if len(found) < depth or len({candidate.image.place.place_id for candidate in found}) >= top_k:
                 return found
             depth *= 4
-
-
-class _Looks:
-    """Further looks at a query, some of them taken while another processor is idle."""
-
-    def __init__(self, looks: Iterator[Look]) -> None:
-        self._looks = looks
-        self._taken: deque[Look] = deque()
-
-    def next(self) -> Look | None:
-        """Return the next look, or None after the last."""
-        if self._taken:
-            return self._taken.popleft()
-        with stage("further_looks"):
-            return next(self._looks, None)
-
-    def take_during(self, work: Callable[[], Result], *, budget_s: float) -> Result:
-        """Do some work; meanwhile the second processor, if nobody else needs it, takes the first looks.
-
-        Args:
-            work: decides whether the looks are needed.
-            budget_s: seconds of work from which no further look begins.
-        """
-        is_done = Event()
-
-        def take() -> None:
-            began = work_time()
-            while not is_done.is_set() and work_time() - began < budget_s and (look := self.next()) is not None:
-                ahead.append(look)
-
-        def do() -> Result:
-            try:
-                return work()
-            finally:
-                is_done.set()
-
-        ahead: list[Look] = []
-        _, (result,) = _LOOKING.share([take], [do])
-        self._taken.extend(ahead)
-        return result
 
 
 def _confirm(extractor: FeatureExtractor, image: Image.Image, tested: Shortlist) -> LocalFeatures:

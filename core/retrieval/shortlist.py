@@ -91,7 +91,7 @@ class Shortlist:
     def confirm(self, query: LocalFeatures) -> None:
         """Compare by the features of a second extractor; clear if they confirm the place that leads.
 
-        They confirm none while some of the best candidates have no such features yet.
+        They confirm none where one of the best candidates has no such features.
         """
         compared = self.test_second(query)
         scores = [self._second_scores.get(candidate.image.image_id, math.nan) for candidate in compared]

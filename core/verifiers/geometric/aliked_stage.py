@@ -46,9 +46,16 @@ class AlikedStage:
         described = query.stored_features(self._extractor.name)
         if described is None:
             return 0.0
-        known = (candidate.stored_features(self._extractor.name) for candidate in candidates)
-        scores = (local_evidence(described, features, test=ALIKED).score for features in known if features is not None)
-        return max(scores, default=0.0)
+        best = 0.0
+        for candidate in candidates:
+            try:
+                known = candidate.stored_features(self._extractor.name)
+            except GalleryError as error:
+                logger.warning("what ALIKED made of a candidate is not read: %s", error)
+                continue
+            if known is not None:
+                best = max(best, local_evidence(described, known, test=ALIKED).score)
+        return best
 
     @stage("second_stage")
     def compare(

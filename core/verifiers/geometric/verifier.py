@@ -1,7 +1,7 @@
 """The geometric verifier: XFeat settles the clear pairs, ALIKED compares those that it leaves open.
 
 XFeat views -> the pair of views that agrees best -> LighterGlue -> robust two-view models -> confidence; where that is
-open, ALIKED -> LightGlue -> the same models -> the confidence of both. The pair that agrees best comes first; once one
+open, ALIKED -> LightGlue -> the same models -> the confidence of both. A pair that agrees clearly comes first; once it
 is settled, pairs that agree no better than any two photos do are left out.
 """
 

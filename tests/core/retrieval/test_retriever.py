@@ -1,7 +1,7 @@
 import math
 import time
 from itertools import islice
-from threading import Event, Thread, get_ident
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from PIL import Image
 
 from core.local_features.aliked import AlikedExtractor
 from core.results import Candidate, GalleryImage, LocalFeatures, Look, Place
-from core.retrieval import retriever, shortlist
+from core.retrieval import shortlist
+from core.retrieval.looks import Looks
 from core.retrieval.retriever import Retriever
 from core.runtime.cancellation import cancelled_by
 
@@ -286,36 +287,27 @@ def test_a_place_that_the_second_features_confirm_needs_no_further_look(unclear,
     assert not found.out_of_time
 
 
-def test_looks_are_taken_ahead_by_an_idle_processor_only(unclear, embedded, aliked):
-    """While ALIKED works, a second thread takes the first looks; with that one busy, a confirmed photo costs none."""
-    photo = see_again(draw_place(0, (320, 240)), 2).image
-    taken: list[int] = []
+def test_looks_taken_ahead_change_no_answer(monkeypatch, unclear, embedded, aliked):
+    """While ALIKED works, a second thread takes the first looks; they come in their order, and each once."""
+    photo = see_again(draw_place(3, (320, 240)), 2).image
 
-    def look_again(image, first):
-        for look in embedded.look_again(image, first):
-            taken.append(get_ident())
-            yield look
+    hasty = retrieve(unclear, embedded, photo, 4, embedded.look_again, second=aliked)
+    monkeypatch.setattr(Looks, "take_during", lambda _looks, work, **_: work())
+    patient = retrieve(unclear, embedded, photo, 4, embedded.look_again, second=aliked)
 
-    idle = retrieve(unclear, embedded, photo, 4, look_again, second=aliked)
-    ahead, taken = taken, []
-    began, go_on = Event(), Event()
-    other = Thread(target=retriever._LOOKING.share, args=([lambda: [began.set(), go_on.wait(60)]], [began.wait]))
-    other.start()
-    began.wait(60)
-    busy = retrieve(unclear, embedded, photo, 4, look_again, second=aliked)
-    go_on.set()
-    other.join()
-
-    assert (idle.looks, busy.looks) == (1, 1)
-    assert ahead
-    assert get_ident() not in ahead
-    assert not taken
+    described = [
+        [(view.rotation, view.mirrored, len(view.keypoints)) for view in found.local_features.views]
+        for found in (hasty, patient)
+    ]
+    assert described[0] == described[1]
+    assert hasty.looks == patient.looks > 2
+    assert hasty.candidates == patient.candidates
 
 
 def test_candidates_that_a_look_brings_are_compared_by_the_second_features(monkeypatch, embedded, aliked):
     """Each candidate is compared once: the first of the first look, then those that further looks put before them."""
     monkeypatch.setattr(shortlist, "SECOND_TESTED", 2)
-    monkeypatch.setattr(retriever._Looks, "take_during", lambda _looks, work, **_: work())
+    monkeypatch.setattr(Looks, "take_during", lambda _looks, work, **_: work())
     places = [draw_place(seed, (320, 240)) for seed in range(4)]
     gallery = ListGallery(embedded, places, [f"p{seed}" for seed in range(4)])
     features = aliked.extract(places[0])
