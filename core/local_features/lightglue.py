@@ -72,10 +72,9 @@ class LightGlueMatcher:
         self._least_score = least_score
         self._in_bfloat16 = device.type == "cpu" and multiplies_bfloat16()
         if self._in_bfloat16:
-            for part in (*self._network.transformers, *self._network.log_assignment, *self._network.token_confidence):
-                for layer in part.modules():
-                    if isinstance(layer, torch.nn.Linear):
-                        layer.bfloat16()
+            for name, layer in self._network.named_modules():
+                if isinstance(layer, torch.nn.Linear) and not name.startswith("posenc"):
+                    layer.bfloat16()
         # Places need more digits than bfloat16 has.
         self._network.posenc.forward = torch.autocast("cpu", enabled=False)(self._network.posenc.forward)
         attend = _attend_in_bfloat16 if self._in_bfloat16 else functional.scaled_dot_product_attention

@@ -60,6 +60,8 @@ class Looks:
             work: decides whether the looks are needed.
             budget_s: once so many seconds of work are spent on looks, no further one begins.
         """
+        if count_cores() == 1:
+            return work()
         is_done = Event()
 
         def take_ahead() -> None:
@@ -79,8 +81,6 @@ class Looks:
             finally:
                 is_done.set()
 
-        if count_cores() == 1:
-            return work()
         _, (result,) = _AHEAD.share([take_ahead], [do])
         return result
 

@@ -1,13 +1,10 @@
 """The candidates of one query, and what the local tests say of them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
 from typing import Protocol
-
-import numpy as np
 
 from core.local_features.matching import ALIKED, CLEAR_SCORE, XFEAT, NeighbourTest, local_evidence
 from core.results import Candidate, LocalFeatures
@@ -94,10 +91,11 @@ class Shortlist:
         They confirm none where one of the best candidates has no such features.
         """
         compared = self.test_second(query)
-        scores = [self._second_scores.get(candidate.image.image_id, math.nan) for candidate in compared]
-        best = int(np.argmax(scores))  # of a NaN, if there is one
-        is_leading = compared[best].image.place.place_id == compared[0].image.place.place_id
-        self._is_confirmed = is_leading and scores[best] >= CLEAR_SCORE
+        scores = self._second_scores
+        if all(candidate.image.image_id in scores for candidate in compared):
+            best = max(compared, key=lambda candidate: scores[candidate.image.image_id]).image
+            is_leading = best.place.place_id == compared[0].image.place.place_id
+            self._is_confirmed = is_leading and scores[best.image_id] >= CLEAR_SCORE
 
     def test_second(self, query: LocalFeatures) -> list[Candidate]:
         """Compare the best candidates so far by the features of a second extractor, unless they were already.

@@ -129,9 +129,8 @@ class GeometricVerifier:
         """
         features = self._features(query)
         agreements = list(self._pool.map(partial(local_evidence, features), references))
-        if max(agreement.score for agreement in agreements) >= CLEAR_SCORE or self._needs_no_look(
-            query, features, candidates
-        ):
+        is_clear = max(agreement.score for agreement in agreements) >= CLEAR_SCORE
+        if is_clear or self._needs_no_look(query, features, candidates):
             return features, agreements
         raise_if_cancelled()
         again = self._extractor.extract(query.load(), TURNED + ENLARGED)

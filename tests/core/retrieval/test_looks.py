@@ -19,7 +19,7 @@ def _two_cores(monkeypatch):
 
 
 class Taken:
-    """Gives looks, and notes which thread took them; waits for a partner before the first."""
+    """Gives looks, and notes which thread took them."""
 
     def __init__(self) -> None:
         self.threads: list[int] = []
