@@ -122,7 +122,7 @@ class Gallery:
         fingerprint: EncoderFingerprint | None,
         *,
         read_only: bool = False,
-        feature_cache_bytes: int = 128 * 1024 * 1024,
+        feature_cache_bytes: int = 16 * 1024 * 1024,
         storage: Storage = LOCAL,
         load_vectors: bool = True,
         preview_side: int = PREVIEW_SIDE,

@@ -10,6 +10,7 @@ take 70 KB.
 import struct
 
 import numpy as np
+import torch
 
 from core.errors import InvalidRequest
 from core.results import FeatureView, LocalFeatures
@@ -95,5 +96,5 @@ def _unpack_view(data: bytes, at: int) -> tuple[FeatureView, int]:
     descriptors = np.frombuffer(data, "i1", count * width, at + count * 6).reshape(count, width).astype(np.float32)
     descriptors /= np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-6)
     size = photo_width, photo_height
-    view = FeatureView(keypoints, descriptors.astype(np.float16), scores, size, rotation, mirrored)
+    view = FeatureView(keypoints, torch.from_numpy(descriptors).half().numpy(), scores, size, rotation, mirrored)
     return view, at + count * (6 + width)

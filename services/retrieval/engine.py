@@ -1,6 +1,8 @@
 """The asynchronous interface of retrieval: decodes in threads, encodes in batches, searches in threads."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -81,6 +83,7 @@ class RetrievalEngine:
         limits: ImageLimits,
         photo_side: int,
         most_waiting: int,
+        most_decoded: int,
         time_budget_s: float,
         watch: Watch,
     ) -> None:
@@ -95,6 +98,7 @@ class RetrievalEngine:
             limits: of photos.
             photo_side: of the encoder.
             most_waiting: searches that run or wait, at most.
+            most_decoded: visitors' searches that hold a decoded photo, at most; the others wait.
             time_budget_s: of one search.
             watch: a context manager around code that may use the device.
         """
@@ -107,6 +111,7 @@ class RetrievalEngine:
         self._workers = workers
         self._limits = limits
         self._photo_side = photo_side
+        self._turns = asyncio.Semaphore(most_decoded)
         self._time_budget_s = time_budget_s
         self._watch = watch
 
@@ -153,30 +158,34 @@ class RetrievalEngine:
         still_wanted = cancelled_by(deadline.check, lambda: deadline.seconds_left)
         with self.gate.admit(), still_wanted, recording() as spent:
             self.searches += not in_background
-            with timer.stage("decode"):
-                query, photo_copy, collection = await self._workers.run(self._decode, photo, collection, copy_side)
-            with timer.stage("encode"):
-                (embedding, local_features), cpu_s = await self._batcher.submit(query.image, background=in_background)
-                spent.add("encode", 0.0, cpu_s)
-            with timer.stage("search"):
-                look = partial(self._retriever(exclusion).retrieve, query.image, embedding, local_features)
-                retrieved = await self._workers.run(self._retrieve, look, collection, top_k)
-            timer.include(spent.wall_s, spent.cpu_s)
-            seen = [part for part in (retrieved.local_features, retrieved.second_features) if part is not None]
-            packed = b"".join(map(pack, seen)) if features and seen else None
-            summed = await self._workers.run(photo_signature, query.image) if signature else None
-            return Found(
-                retrieved.candidates,
-                retrieved.further_views,
-                query,
-                embedding,
-                packed,
-                photo_copy,
-                retrieved.looks,
-                retrieved.out_of_time,
-                summed,
-                collection,
-            )
+            async with nullcontext() if in_background else self._turns:
+                deadline.check()
+                with timer.stage("decode"):
+                    query, photo_copy, collection = await self._workers.run(self._decode, photo, collection, copy_side)
+                with timer.stage("encode"):
+                    (embedding, local_features), cpu_s = await self._batcher.submit(
+                        query.image, background=in_background
+                    )
+                    spent.add("encode", 0.0, cpu_s)
+                with timer.stage("search"):
+                    look = partial(self._retriever(exclusion).retrieve, query.image, embedding, local_features)
+                    retrieved = await self._workers.run(self._retrieve, look, collection, top_k)
+                timer.include(spent.wall_s, spent.cpu_s)
+                seen = [part for part in (retrieved.local_features, retrieved.second_features) if part is not None]
+                packed = b"".join(map(pack, seen)) if features and seen else None
+                summed = await self._workers.run(photo_signature, query.image) if signature else None
+                return Found(
+                    retrieved.candidates,
+                    retrieved.further_views,
+                    query,
+                    embedding,
+                    packed,
+                    photo_copy,
+                    retrieved.looks,
+                    retrieved.out_of_time,
+                    summed,
+                    collection,
+                )
 
     def _retriever(self, exclusion: Exclusion | None) -> Retriever:
         searched = ExcludingGallery(self._gallery, exclusion) if exclusion else self._gallery

@@ -170,6 +170,8 @@ async def open_service(
             limits=limits,
             photo_side=encoder.photo_side,
             most_waiting=settings.most_waiting,
+            # As many as are searched for, and two batches: one is encoded, the next grows.
+            most_decoded=settings.worker_threads + 2 * settings.largest_batch,
             time_budget_s=settings.time_budget_s,
             watch=watch,
         )

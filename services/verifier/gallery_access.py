@@ -19,8 +19,8 @@ from core.results import GalleryImage, Photo
 
 Answer = TypeVar("Answer")
 
-# Some 160 photos: a match compares a handful, and photos deleted elsewhere stay here until they are evicted.
-_FEATURE_CACHE_BYTES = 32 * 1024 * 1024
+# Some 40 photos: a match compares a handful, and photos deleted elsewhere stay here until they are evicted.
+_FEATURE_CACHE_BYTES = 8 * 1024 * 1024
 
 
 class UnusableCandidate(GalleryError):

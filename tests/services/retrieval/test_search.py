@@ -1,8 +1,11 @@
 """``POST /search``: what is found, and what is refused."""
 
+import asyncio
 import base64
 import threading
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bad_photos import BAD_PHOTOS, GOOD_PHOTO
@@ -12,7 +15,7 @@ from in_process import AppClient, error_of
 from PIL import ImageChops, ImageStat
 
 from core.errors import BackendUnavailable
-from core.imaging.decoding import decode_image
+from core.imaging.decoding import DecodedImage, decode_image
 from core.local_features.codec import unpack
 from services.retrieval.app import create_app
 from services.retrieval.settings import RetrievalSettings
@@ -266,6 +269,42 @@ def test_too_many_searches_are_refused_at_once(folder: Path):
     assert (refused.status_code, error_of(refused)["code"]) == (503, "overloaded")
     assert int(refused.headers["retry-after"]) > 0
     assert answers[0].status_code == 200
+
+
+def test_searches_that_wait_hold_no_decoded_photo(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """However many visitors come at once, few photos are decoded ahead: one is searched for, two are encoded."""
+
+    class GatedEncoder(ThumbnailEncoder):
+        def encode(self, images):
+            may_finish.wait(timeout=30)
+            return super().encode(images)
+
+    def decode(*args: Any, **options: Any) -> DecodedImage:
+        decoded.append(args)
+        return decode_image(*args, **options)
+
+    may_finish, decoded, answers = threading.Event(), [], []
+    may_finish.set()
+    settings = RetrievalSettings(data_dir=folder, workers=1, batch_size=1, max_waiting=6)
+    with AppClient(create_app(settings, encoder=GatedEncoder())) as client:
+        add(client, 1)
+        may_finish.clear()
+        monkeypatch.setattr("services.retrieval.engine.decode_image", decode)
+        search = partial(client.post, "/search", content=GOOD_PHOTO)
+        visitors = [threading.Thread(target=lambda: answers.append(search())) for _ in range(6)]
+        for visitor in visitors:
+            visitor.start()
+        gate = client.app.state.loading.get().engine.gate
+        while gate.inside < 6 or len(decoded) < 3:
+            client.call(asyncio.sleep, 0.01)
+        client.call(asyncio.sleep, 0.2)
+        decoded_ahead = len(decoded)
+        may_finish.set()
+        for visitor in visitors:
+            visitor.join()
+
+    assert decoded_ahead == 3
+    assert [answer.status_code for answer in answers] == [200] * 6
 
 
 def test_slow_searches_do_not_make_the_service_look_unready(retrieval: AppClient):
