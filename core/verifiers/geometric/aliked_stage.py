@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from functools import partial
 
 import torch
@@ -92,25 +92,33 @@ class AlikedStage:
         except InvalidImage as error:
             logger.warning("a photo is not compared a second time: %s", error)
             return {}
-        spent = time.thread_time() - began
-        longest = 0.0
-        found: dict[int, Agreement] = {}
+        spent, longest = time.thread_time() - began, 0.0
         compare = cancellable(partial(self._compare, features))
-        for start in range(0, len(candidates), at_once):
-            raise_if_cancelled()
-            numbers = range(start, min(start + at_once, len(candidates)))
-            if spent + longest * len(numbers) >= budget_s or seconds_left() < _LEAST_S:
-                break
-            for number, (agreement, cost) in zip(
-                numbers, pool.map(compare, (candidates[number] for number in numbers)), strict=True
-            ):
-                spent += cost
-                longest = max(longest, cost)
-                if agreement is not None:
-                    found[number] = agreement
-            if any(number in found and is_enough(number, found[number]) for number in numbers):
-                break
-        return found
+        begun, end = 0, len(candidates)
+        under_way: dict[Future[tuple[Agreement | None, float]], int] = {}
+        found: dict[int, Agreement] = {}
+        try:
+            while True:
+                raise_if_cancelled()
+                while begun < end and len(under_way) < at_once and seconds_left() >= _LEAST_S:
+                    if spent + longest * (len(under_way) + 1) >= budget_s:
+                        break
+                    under_way[pool.submit(compare, candidates[begun])] = begun
+                    begun += 1
+                if not under_way:
+                    return {number: agreement for number, agreement in found.items() if number < end}
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    number = under_way.pop(future)
+                    agreement, cost = future.result()
+                    spent += cost
+                    longest = max(longest, cost)
+                    if agreement is not None:
+                        found[number] = agreement
+                        if is_enough(number, agreement):  # those that belong beside it, whichever ends first
+                            end = min(end, number - number % at_once + at_once)
+        finally:
+            for future in under_way:
+                future.cancel()
 
     def _compare(self, query: LocalFeatures, candidate: Photo) -> tuple[Agreement | None, float]:
         began = time.thread_time()

@@ -77,6 +77,11 @@ class GeometricVerifier:
         networks = [self._extractor.name, self._matcher.name] + ([self._second.name] if self._second else [])
         self.fingerprint = f"geometric ({', '.join(networks)}; rule {numbers})"
 
+    @property
+    def queries_at_once(self) -> int:
+        """How many threads should call ``verify``; a second one's pairs fill in where the first one's run out."""
+        return min(2, self._at_once)
+
     def style(self, prompt_style: str | None) -> None:
         """Reads no prompt."""
 

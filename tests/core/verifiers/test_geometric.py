@@ -5,6 +5,8 @@ from fakes.images import draw_place, see_again
 from PIL import Image
 
 from core.results import Photo
+from core.verifiers.base import queries_at_once
+from core.verifiers.geometric import GeometricVerifier
 
 
 def photo(image: Image.Image, features=None) -> Photo:
@@ -90,3 +92,9 @@ def test_blank_photos_match_nothing(geometric, blank):
 
     assert not any(verdict.is_match for verdict in verdicts)
     assert all(0 <= verdict.confidence < 0.5 for verdict in verdicts)
+
+
+@pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (2, 2), (4, 2)])
+def test_a_second_query_keeps_all_threads_busy(threads, at_once):
+    """While the last pair of one query is compared, the other threads have the next query's."""
+    assert queries_at_once(GeometricVerifier(threads=threads, aliked=False)) == at_once
