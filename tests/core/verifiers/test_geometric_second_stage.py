@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fakes.images import draw_place, see_again
 from PIL import Image, ImageOps
+from skimage.data import coffee
 
 from core.errors import BackendUnavailable, InvalidImage
 from core.local_features import aliked
@@ -19,6 +20,7 @@ from core.results import LocalFeatures, Photo
 from core.runtime.cancellation import cancelled_by
 from core.runtime.stage_times import recording
 from core.verifiers.geometric import ConfidenceRule, GeometricVerifier, aliked_stage
+from core.verifiers.geometric.two_view import NOT_MATCHED
 from core.verifiers.geometric.verifier import held_view
 
 # XFeat alone is never sure by this rule, so every pair is open.
@@ -76,6 +78,23 @@ def test_both_stages_say_what_they_cost(doubtful, geometric):
     assert set(settled.cpu_s) == {"first_stage"}
     assert set(undecided.cpu_s) == {"first_stage", "second_stage"}
     assert min(undecided.cpu_s.values()) > 0.005  # the networks ran in threads of the pool
+
+
+def test_pairs_whose_neighbours_hardly_agree_are_matched_by_neither(doubtful):
+    """Photos of two places cost no forward pass; without ALIKED, XFeat matches all pairs."""
+    seen, candidates = (
+        photo(see_again(draw_place(1), 5).image),
+        [photo(Image.fromarray(coffee())), photo(draw_place(1))],
+    )
+    alone = GeometricVerifier(threads=1, rule=NEVER_SURE, aliked=False)
+
+    other, same = doubtful.measure(seen, candidates)
+    other_by_xfeat, _ = alone.measure(seen, candidates)
+    alone.close()
+
+    assert (other.first, other.second) == (NOT_MATCHED, NOT_MATCHED)
+    assert same.second.match_score > 100
+    assert other_by_xfeat.first is not NOT_MATCHED
 
 
 @pytest.fixture(scope="module")
