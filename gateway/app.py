@@ -54,7 +54,7 @@ _DESCRIPTION = (
 
 _INCOMPRESSIBLE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/heic", "image/heif", "application/octet-stream")
 
-_ADMITTED_SHARE = 0.6
+_ADMITTED_SHARE = 0.5
 """A match is refused if the mean one would take more than this share of its time now: an unclear photo takes longer."""
 
 

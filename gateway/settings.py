@@ -183,7 +183,7 @@ class GatewaySettings(ProcessSettings):
     longest_match_s: float = Field(
         default=10.0,
         gt=0,
-        description="time for each photo of a match, seconds; a match that would take more than 0.6 of it at the "
+        description="time for each photo of a match, seconds; a match that would take more than 0.5 of it at the "
         "current pace is refused with 503, and one whose time is over is answered without the verifier",
     )
 

@@ -24,12 +24,13 @@ from core.verifiers.geometric.confidence import ConfidenceRule
 from core.verifiers.geometric.shared_points import CONFIDENT, without_shared_points
 from core.verifiers.geometric.two_view import NOT_MATCHED, Agreement, GeometricEvidence, compare_views
 
-# A pair with this confidence by XFeat alone is not compared again, nor is any beside it.
+# A pair with this confidence by XFeat alone is not compared again, nor is any beside it: of 416 photos, none would be
+# answered otherwise.
 SETTLED = 0.95
 # Pairs that agree less by the local test are left to ALIKED. Of 1,969 pairs of two places these are more than half, of
 # the 313 pairs of one place that convince XFeat one.
 LEAST_AGREEMENT = 25.0
-# A pair with this confidence by both ends the second stage.
+# A pair with this confidence by both ends the second stage; likewise.
 ENOUGH = 0.8
 SECOND_BUDGET_S = 5.0
 # A query is taken to be turned or mirrored where such a view agrees at least so much, which one photo in ten does by
