@@ -212,6 +212,20 @@ def test_no_pair_begins_that_would_exceed_the_budget(monkeypatch):
     assert [pair.second is not None for pair in evidence] == [True, True, False, False]
 
 
+def test_a_sufficient_pair_ends_the_stage_with_the_one_beside_it():
+    """With two threads, pairs are compared by twos: what is kept does not depend on which of them ends first."""
+    verifier = GeometricVerifier(threads=2, rule=NEVER_SURE)
+
+    seen = photo(see_again(draw_place(1), 5).image)
+    kept = [
+        [pair.second is not None for pair in verifier.measure(seen, [photo(draw_place(seed)) for seed in seeds])]
+        for seeds in ((1, 2, 3, 4), (2, 1, 3, 4), (2, 3, 1, 4))
+    ]
+    verifier.close()
+
+    assert kept == [[True, True, False, False], [True, True, False, False], [True, True, True, True]]
+
+
 def test_stored_features_are_used_and_those_of_others_are_kept(doubtful, monkeypatch):
     """Of a candidate whose features the gallery has, nothing is extracted; of one without, once."""
     place, unstored = draw_place(1), draw_place(3)
