@@ -68,8 +68,8 @@ def test_one_process_shows_all_three(filled: AppClient):
 
 
 def test_matches_are_admitted_with_a_margin(product: AppClient):
-    """Before the first answer, one a second is assumed; a match has a minute, and 36 seconds' worth are admitted."""
-    assert series(product, "matcher_capacity", "process", "gate")["gateway", "matches"] == 36
+    """Before the first answer, one a second is assumed; a match has a minute, and 30 seconds' worth are admitted."""
+    assert series(product, "matcher_capacity", "process", "gate")["gateway", "matches"] == 30
 
 
 def test_caches_are_told_per_service(filled: AppClient):
