@@ -10,7 +10,6 @@ take 70 KB.
 import struct
 
 import numpy as np
-import torch
 
 from core.errors import InvalidRequest
 from core.results import FeatureView, LocalFeatures
@@ -85,6 +84,8 @@ def _pack_view(view: FeatureView) -> bytes:
 
 def _unpack_view(data: bytes, at: int) -> tuple[FeatureView, int]:
     """Read one view that begins at byte ``at``; say where the next begins."""
+    import torch  # here, because it takes a second to import, and a backup unpacks nothing
+
     count, width, photo_width, photo_height, rotation, scale = _VIEW.unpack_from(data, at)
     at += _VIEW.size
     mirrored = bool(rotation & 1)
@@ -96,5 +97,6 @@ def _unpack_view(data: bytes, at: int) -> tuple[FeatureView, int]:
     descriptors = np.frombuffer(data, "i1", count * width, at + count * 6).reshape(count, width).astype(np.float32)
     descriptors /= np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-6)
     size = photo_width, photo_height
+    # torch halves them in a twentieth of NumPy's time
     view = FeatureView(keypoints, torch.from_numpy(descriptors).half().numpy(), scores, size, rotation, mirrored)
     return view, at + count * (6 + width)

@@ -91,3 +91,12 @@ def test_there_are_no_drawers(name: str):
 
 def _lines(path: Path) -> int:
     return len(path.read_text().splitlines())
+
+
+def test_a_backup_loads_no_networks():
+    """A tool that copies a gallery starts without torch, which takes a second to import."""
+    code = "import sys, core.gallery.maintenance.backup; print('torch' in sys.modules)"
+
+    started = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert started.stdout.strip() == "False", started.stderr
