@@ -84,7 +84,7 @@ class AlikedExtractor:
         strongest = torch.argsort(scores, descending=True)
         view = FeatureView(
             keypoints=(keypoints[strongest] / torch.tensor([width, height], device="cpu")).numpy(),
-            descriptors=descriptors[strongest].numpy().astype(np.float16),
+            descriptors=descriptors[strongest].half().numpy(),
             scores=scores[strongest].numpy(),
             size=(width, height),
             rotation=rotation,

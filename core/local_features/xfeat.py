@@ -81,7 +81,7 @@ class XFeatExtractor:
             keypoints, scores, descriptors = (tensor.cpu() for tensor in found)
         return FeatureView(
             keypoints=(keypoints / torch.tensor([width, height], device="cpu")).numpy(),
-            descriptors=descriptors.numpy().astype(np.float16),
+            descriptors=descriptors.half().numpy(),
             scores=scores.numpy(),
             size=(width, height),
             rotation=spec.rotation,

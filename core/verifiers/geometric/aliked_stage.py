@@ -103,12 +103,14 @@ class AlikedStage:
         begun, end = 0, len(candidates)
         under_way: dict[Future[tuple[Agreement | None, float]], int] = {}
         found: dict[int, Agreement] = {}
+
+        def may_begin() -> bool:
+            return spent + longest * (len(under_way) + 1) < budget_s and seconds_left() >= _LEAST_S
+
         try:
             while True:
                 raise_if_cancelled()
-                while begun < end and len(under_way) < at_once and seconds_left() >= _LEAST_S:
-                    if spent + longest * (len(under_way) + 1) >= budget_s:
-                        break
+                while begun < end and len(under_way) < at_once and may_begin():
                     under_way[pool.submit(compare, candidates[begun], begun in in_any_case)] = begun
                     begun += 1
                 if not under_way:

@@ -80,7 +80,8 @@ class GeometricVerifier:
         numbers = ", ".join(f"{number:g}" for number in astuple(self._rule))
         networks = [self._extractor.name, self._matcher.name]
         if self._second is not None:
-            networks = [networks[0], f"{networks[1]} from {LEAST_AGREEMENT:g}", self._second.name]
+            networks[1] += f" from {LEAST_AGREEMENT:g}"
+            networks.append(self._second.name)
         self.fingerprint = f"geometric ({', '.join(networks)}; rule {numbers})"
 
     @property
