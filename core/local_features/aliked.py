@@ -30,9 +30,13 @@ _MATCHING = {
     "input_dim": 128,
     # A match weaker than this counts for nothing: the sum of scores is the evidence.
     "filter_threshold": 0.1,
-    # Dropping keypoints between layers copies them; on a CPU stopping early alone is faster.
+    # Keypoints are dropped once, after two layers; kornia would copy those that are left after every layer.
     "width_confidence": -1,
+    "depth_confidence": -1,
 }
+# Of the network's nine: with a rule fitted to each, the sums after six layers tell 639 pairs of one place and of two
+# apart as well as those after all (area under the ROC curve 0.952, 0.953), and some unknown scenes less wrongly.
+_LAYERS = 6
 # After two layers, 70 % of 654 pairs of unclear photos have less. Of the pairs that would end with a sum of 12 or more,
 # this loses 5 of the 84 that show one place, and 35 of the 81 that do not; none of those that would end with 30.
 _LEAST_SCORE = 10.0
@@ -96,7 +100,7 @@ class AlikedExtractor:
 class AlikedMatcher(LightGlueMatcher):
     """Matches two views of ALIKED features. Several threads may match at once."""
 
-    name = "lightglue-aliked-2"
+    name = "lightglue-aliked-3"
 
     def __init__(self, device: torch.device = CPU_ALWAYS.device) -> None:
         """Load the weights onto a device.
@@ -104,7 +108,8 @@ class AlikedMatcher(LightGlueMatcher):
         Raises:
             BackendUnavailable: the package with the weights is not installed.
         """
-        super().__init__(_MATCHING, _weights("aliked_lightglue"), device, least_score=_LEAST_SCORE)
+        weights = _weights("aliked_lightglue")
+        super().__init__(_MATCHING, weights, device, layers=_LAYERS, least_score=_LEAST_SCORE, drops_keypoints=True)
 
 
 def is_installed() -> bool:

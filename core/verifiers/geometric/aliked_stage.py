@@ -22,6 +22,11 @@ _LEAST_S = 1.0
 # Pairs that agree less by nearest neighbours, and that XFeat did not match either, are not matched: 350 of 1,408 pairs
 # of two places, and 2 of the 203 pairs of one place that would have a sum of scores from 20 on.
 _LEAST_AGREEMENT = 6.0
+# Pairs that agree less are glanced at first, and most of two places are left then.
+_PROMISING = 20.0
+# Candidates are compared in groups of so many, on any number of threads, and all of a group count: where one is enough,
+# the other may be a rival that agrees as well.
+_GROUP = 2
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +47,8 @@ class AlikedStage:
         self._extractor = AlikedExtractor(device)
         self._matcher = AlikedMatcher(device)
         self._cache: BoundedCache[str, LocalFeatures] = BoundedCache(cache_bytes, lambda features: features.byte_size)
-        self.name = f"{self._extractor.name}, {self._matcher.name} from {_LEAST_AGREEMENT:g}"
+        thresholds = f"from {_LEAST_AGREEMENT:g}, glanced at below {_PROMISING:g}"
+        self.name = f"{self._extractor.name}, {self._matcher.name} {thresholds}"
 
     def known_agreement(self, query: Photo, candidates: Sequence[Photo]) -> float:
         """How well the candidate that agrees best does by the cheap local test; 0 where no features are known yet."""
@@ -122,8 +128,8 @@ class AlikedStage:
                     longest = max(longest, cost)
                     if agreement is not None:
                         found[number] = agreement
-                        if is_enough(number, agreement):  # those that belong beside it, whichever ends first
-                            end = min(end, number - number % at_once + at_once)
+                        if is_enough(number, agreement):  # for its group, whichever of it ends first
+                            end = min(end, number - number % _GROUP + _GROUP)
         finally:
             for future in under_way:
                 future.cancel()
@@ -142,7 +148,12 @@ class AlikedStage:
         neighbours = local_evidence(query, candidate, test=ALIKED)
         if neighbours.score < _LEAST_AGREEMENT and not in_any_case:
             return NOT_MATCHED
-        return compare_views(self._matcher, query.views[0], candidate.views[neighbours.candidate_view])
+        views = query.views[0], candidate.views[neighbours.candidate_view]
+        if neighbours.score < _PROMISING:
+            glanced = compare_views(self._matcher.glance, *views)
+            if glanced.match_score <= self._matcher.least_score:
+                return glanced
+        return compare_views(self._matcher.match, *views)
 
     def _features(self, photo: Photo, rotation: int = 0, *, mirrored: bool = False) -> LocalFeatures:
         is_upright = rotation == 0 and not mirrored

@@ -1,18 +1,21 @@
 """What two views of photos agree on: matched keypoints that one rigid scene or one plane explains."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import poselib
 from numpy.typing import NDArray
 
-from core.local_features.lightglue import LightGlueMatcher
 from core.local_features.rotation import to_upright
 from core.results import Correspondences, FeatureView
 
 _EPIPOLAR_PX, _HOMOGRAPHY_PX = 2.0, 8.0
 _LEAST_FUNDAMENTAL, _LEAST_HOMOGRAPHY = 8, 5
 _RANSAC = {"max_iterations": 1000, "min_iterations": 100}
+
+# See ``LightGlueMatcher.match``.
+Match = Callable[[FeatureView, FeatureView], tuple[NDArray[np.intp], NDArray[np.float32]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,9 +84,9 @@ class GeometricEvidence:
     second: Agreement | None = None
 
 
-def compare_views(matcher: LightGlueMatcher, query: FeatureView, reference: FeatureView) -> Agreement:
+def compare_views(match: Match, query: FeatureView, reference: FeatureView) -> Agreement:
     """Match two views and count what agrees."""
-    pairs, scores = matcher.match(query, reference)
+    pairs, scores = match(query, reference)
     query_points, reference_points = query.keypoints[pairs[:, 0]], reference.keypoints[pairs[:, 1]]
     scene, plane = _inliers(query_points * query.size, reference_points * reference.size)
     upright = _unmirrored(to_upright(query_points, query.rotation), query)

@@ -26,12 +26,12 @@ from core.verifiers.geometric.two_view import NOT_MATCHED, Agreement, GeometricE
 
 # A pair with this confidence by XFeat alone is not compared again, nor is any beside it: of 416 photos, none would be
 # answered otherwise.
-SETTLED = 0.95
+SETTLED = 0.9
 # Pairs that agree less by the local test are left to ALIKED. Of 1,969 pairs of two places these are more than half, of
 # the 313 pairs of one place that convince XFeat one.
 LEAST_AGREEMENT = 25.0
 # A pair with this confidence by both ends the second stage; likewise.
-ENOUGH = 0.8
+ENOUGH = 0.7
 SECOND_BUDGET_S = 5.0
 # A query is taken to be turned or mirrored where such a view agrees at least so much, which one photo in ten does by
 # chance, and the upright views by less than this share of it.
@@ -179,7 +179,7 @@ class GeometricVerifier:
 
     def _measure(self, query: LocalFeatures, reference: LocalFeatures, best: LocalEvidence) -> GeometricEvidence:
         views = query.views[best.query_view], reference.views[best.candidate_view]
-        return GeometricEvidence(best.score, compare_views(self._matcher, *views))
+        return GeometricEvidence(best.score, compare_views(self._matcher.match, *views))
 
     def _look_twice(
         self,

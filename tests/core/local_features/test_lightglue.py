@@ -9,6 +9,7 @@ from PIL import Image
 from core.local_features import lightglue
 from core.local_features.aliked import AlikedExtractor, AlikedMatcher
 from core.local_features.lighterglue import LighterGlue
+from core.local_features.lightglue import LightGlueMatcher
 from core.local_features.xfeat import XFeatExtractor
 from core.results import FeatureView
 
@@ -33,7 +34,7 @@ def test_bfloat16_finds_what_float32_finds(monkeypatch, extractor, matcher):
     for is_native in (False, True):
         monkeypatch.setattr(lightglue, "multiplies_bfloat16", lambda answer=is_native: answer)
         through_all_layers = matcher()
-        through_all_layers._least_score = 0.0
+        through_all_layers.least_score = 0.0
         match = through_all_layers.match
         found.append((match(query, same), match(query, other)))
 
@@ -47,18 +48,27 @@ def test_bfloat16_finds_what_float32_finds(monkeypatch, extractor, matcher):
 
 @BOTH
 def test_matches_are_kornias(monkeypatch, extractor, matcher):
-    """Of two photos of one place, the matches and their scores are those of kornia's ``LightGlue.forward``."""
+    """With all keypoints, the matches of so many layers and their scores are those of ``LightGlue.forward``."""
     monkeypatch.setattr(lightglue, "multiplies_bfloat16", lambda: False)
     place, extract, ours = draw_place(4), extractor().extract, matcher()
+    ours._drops_keypoints = False
     query, same = (extract(image).views[0] for image in (see_again(place, 2).image, place))
 
     found, scores = ours.match(query, same)
 
-    ours._network.conf.mp = False
+    ours._network.conf.mp, ours._network.conf.n_layers = False, len(ours._network.transformers)
     with torch.inference_mode():
         theirs = ours._network({"image0": as_kornia_takes_it(query), "image1": as_kornia_takes_it(same)})
     np.testing.assert_array_equal(found, theirs["matches"][0].numpy())
     np.testing.assert_allclose(scores, theirs["scores"][0].numpy(), atol=0.001)
+
+
+def counted(matcher: LightGlueMatcher) -> list[tuple[int, int]]:
+    """A list that every layer adds to: the keypoints of both views that it gets."""
+    layers: list[tuple[int, int]] = []
+    for layer in matcher._network.transformers:
+        layer.register_forward_pre_hook(lambda _, views: layers.append((views[0].shape[1], views[1].shape[1])))
+    return layers
 
 
 @BOTH
@@ -67,24 +77,55 @@ def test_a_pair_that_hardly_matches_goes_through_two_layers_only(extractor, matc
     place, extract, ours = draw_place(4), extractor().extract, matcher()
     noise = Image.effect_noise((640, 480), 60).convert("RGB")
     query, same, other = (extract(image).views[0] for image in (see_again(place, 2).image, place, noise))
-    ours._network.conf.depth_confidence = -1  # no pair may leave because it is sure of its matches
-    layers: list[torch.nn.Module] = []
-    for layer in ours._network.transformers:
-        layer.register_forward_hook(lambda layer, *_: layers.append(layer))
+    layers = counted(ours)
 
     _, weak = ours.match(query, other)
     assert len(layers) == 2
-    assert weak.sum() < ours._least_score
+    assert weak.sum() < ours.least_score
 
     layers.clear()
     _, strong = ours.match(query, same)
     assert len(layers) > 2
     assert strong.sum() > 100
 
-    layers.clear()
-    ours._least_score = 0.0
-    ours.match(query, other)
-    assert len(layers) > 2
+
+def test_keypoints_that_match_nothing_leave_after_two_layers():
+    """What is seen in one of both photos only takes no further part; the others are matched as before."""
+    place, extract, ours = draw_place(4), AlikedExtractor().extract, AlikedMatcher()
+    half = place.copy()
+    half.paste(draw_place(9).resize(place.size).crop((0, 0, place.width // 2, place.height)))
+    query, other = (extract(image).views[0] for image in (see_again(place, 2).image, half))
+    layers = counted(ours)
+
+    found, scores = ours.match(query, other)
+
+    whole = (len(query.keypoints), len(other.keypoints))
+    assert layers[:2] == [whole, whole]
+    assert max(layers[2]) < 0.9 * min(whole)
+    assert set(layers[2:]) == {layers[2]}
+    ours._drops_keypoints = False
+    by_all, scores_by_all = ours.match(query, other)
+    common = set(map(tuple, found)) & set(map(tuple, by_all))
+    assert len(found) > 50
+    assert len(common) > 0.9 * max(len(found), len(by_all))
+    assert scores.sum() == pytest.approx(scores_by_all.sum(), rel=0.1)
+
+
+@BOTH
+def test_a_glance_takes_the_strongest_keypoints_through_two_layers(extractor, matcher):
+    """It finds much of what the whole match finds in photos of one place, and hardly anything in others."""
+    place, extract, ours = draw_place(4), extractor().extract, matcher()
+    noise = Image.effect_noise((640, 480), 60).convert("RGB")
+    query, same, other = (extract(image).views[0] for image in (see_again(place, 2).image, place, noise))
+    layers = counted(ours)
+
+    found, scores = ours.glance(query, same)
+    _, weak = ours.glance(query, other)
+
+    assert layers == [(512, 512)] * 4
+    assert found.max() < 512
+    assert scores.sum() > 30
+    assert weak.sum() < 2
 
 
 def as_kornia_takes_it(view: FeatureView) -> dict[str, torch.Tensor]:

