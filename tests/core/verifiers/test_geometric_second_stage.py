@@ -97,6 +97,25 @@ def test_pairs_whose_neighbours_hardly_agree_are_matched_by_neither(doubtful):
     assert other_by_xfeat.first is not NOT_MATCHED
 
 
+def test_a_pair_that_hardly_agrees_is_glanced_at_first(doubtful, monkeypatch):
+    """A glance leaves photos of two places; one that its neighbours promise to be of the same place is matched."""
+    monkeypatch.setattr(aliked_stage, "_LEAST_AGREEMENT", 0.0)
+    matcher, asked = doubtful._second._matcher, []
+    for name in ("glance", "match"):
+        ask = getattr(matcher, name)
+        monkeypatch.setattr(matcher, name, lambda *views, ask=ask, name=name: asked.append(name) or ask(*views))
+    seen = photo(see_again(draw_place(1), 5).image)
+
+    (other,) = doubtful.measure(seen, [photo(Image.fromarray(coffee()))])
+    asked_of_other = asked.copy()
+    asked.clear()
+    (same,) = doubtful.measure(seen, [photo(draw_place(1))])
+
+    assert (asked_of_other, asked) == (["glance"], ["match"])
+    assert other.second.match_score <= matcher.least_score
+    assert same.second.match_score > 100
+
+
 @pytest.fixture(scope="module")
 def described() -> dict[str, LocalFeatures]:
     """What both extractors make of a view of place 1."""
@@ -212,9 +231,10 @@ def test_no_pair_begins_that_would_exceed_the_budget(monkeypatch):
     assert [pair.second is not None for pair in evidence] == [True, True, False, False]
 
 
-def test_a_sufficient_pair_ends_the_stage_with_the_one_beside_it():
-    """With two threads, pairs are compared by twos: what is kept does not depend on which of them ends first."""
-    verifier = GeometricVerifier(threads=2, rule=NEVER_SURE)
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_sufficient_pair_ends_the_stage_with_the_one_beside_it(threads):
+    """Pairs are compared by twos: what is kept depends neither on which ends first nor on the number of threads."""
+    verifier = GeometricVerifier(threads=threads, rule=NEVER_SURE)
 
     seen = photo(see_again(draw_place(1), 5).image)
     kept = [
