@@ -7,6 +7,7 @@ clearly by either, and time is left, the query is looked at again: turned, enlar
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import median
 from typing import Protocol
 
 import numpy as np
@@ -94,7 +95,8 @@ class Retriever:
             look_again: gives further looks at a query; usually the encoder's method of that name. None: never.
             second: describes queries that the first features leave unclear; None: no second comparison.
             time_budget_s: seconds of work for this query, from the beginning of a retrieval; no look begins that would
-                not end in time if it took as long as the longest of its kind before.
+                not end in time if it took as long as others of its kind before (their median: now and then a
+                processor is slow for a moment, which says nothing of the next look).
         """
         self._gallery = gallery
         self._look_again = look_again
@@ -136,14 +138,15 @@ class Retriever:
         tested.first_look(local_features)
         views, looks = local_features.views, 1
         untested = views[1:]  # the first look compares the first view only
-        second, out_of_time, longest = None, False, 0.0
+        second, out_of_time = None, False
+        costs: list[float] = []
         with Looks(self._look_again(image, local_features) if self._look_again else iter(())) as further:
             if extractor is not None and not tested.is_clear and is_in_time():
                 raise_if_cancelled()
                 confirm = partial(_confirm, extractor, image, tested)
                 second = further.take_during(confirm, budget_s=(looks_end - work_time()) / 2)
             while not tested.is_clear:
-                if work_time() + longest >= looks_end or not is_in_time():
+                if work_time() + median(costs or [0.0]) >= looks_end or not is_in_time():
                     out_of_time = self._look_again is not None
                     break
                 raise_if_cancelled()
@@ -159,7 +162,7 @@ class Retriever:
                     tested.test(seen, [candidate.image.image_id for candidate in found[:SHORTLIST]])
                 else:
                     self._test_look(tested, look.local_features, look.embedding, collection)
-                    longest = max(longest, cost + work_time() - began_testing)
+                    costs.append(cost + work_time() - began_testing)
         if second is not None and looks > 1 and not tested.is_clear and is_in_time():
             raise_if_cancelled()
             with stage("second_features"):

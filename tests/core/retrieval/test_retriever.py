@@ -350,7 +350,7 @@ def test_clear_photos_and_spent_budgets_need_no_second_features(gallery, embedde
 
 
 def test_no_look_begins_that_would_exceed_the_budget(gallery, embedded):
-    """A look is taken to cost what the longest before it did; to compare by the second features keeps its part."""
+    """A look is taken to cost what those before it did; to compare by the second features keeps its part."""
     photo = Image.effect_noise((640, 480), 90).convert("RGB")
     look = next(embedded.look_again(photo, embedded.encode([photo]).local_features[0]))
 
@@ -368,3 +368,21 @@ def test_no_look_begins_that_would_exceed_the_budget(gallery, embedded):
     assert found.out_of_time
     assert 2 <= found.looks <= 4
     assert begins[-1] - begins[0] + 0.3 <= 1.0
+
+
+def test_one_slow_look_is_no_reason_to_take_no_more(gallery, embedded):
+    """Where a processor was slow for a moment, the looks that still fit are taken."""
+    photo = Image.effect_noise((640, 480), 90).convert("RGB")
+    look = next(embedded.look_again(photo, embedded.encode([photo]).local_features[0]))
+
+    def hesitating(image, first):
+        for cost_s in (0.01, 0.7, *[0.01] * 7):
+            end = time.thread_time() + cost_s
+            while time.thread_time() < end:
+                pass
+            yield look
+
+    found = retrieve(gallery, embedded, photo, 3, hesitating, time_budget_s=1.4)
+
+    assert not found.out_of_time
+    assert found.looks == 10
