@@ -71,12 +71,16 @@ def counted(matcher: LightGlueMatcher) -> list[tuple[int, int]]:
     return layers
 
 
+def three_views(extractor: XFeatExtractor | AlikedExtractor) -> tuple[FeatureView, ...]:
+    """A photo of a place, the place, and something else."""
+    place, noise = draw_place(4), Image.effect_noise((640, 480), 60).convert("RGB")
+    return tuple(extractor.extract(image).views[0] for image in (see_again(place, 2).image, place, noise))
+
+
 @BOTH
 def test_a_pair_that_hardly_matches_goes_through_two_layers_only(extractor, matcher):
     """A photo of something else leaves LightGlue early, with few and weak matches; one of the same place does not."""
-    place, extract, ours = draw_place(4), extractor().extract, matcher()
-    noise = Image.effect_noise((640, 480), 60).convert("RGB")
-    query, same, other = (extract(image).views[0] for image in (see_again(place, 2).image, place, noise))
+    ours, (query, same, other) = matcher(), three_views(extractor())
     layers = counted(ours)
 
     _, weak = ours.match(query, other)
@@ -114,9 +118,7 @@ def test_keypoints_that_match_nothing_leave_after_two_layers():
 @BOTH
 def test_a_glance_takes_the_strongest_keypoints_through_two_layers(extractor, matcher):
     """It finds much of what the whole match finds in photos of one place, and hardly anything in others."""
-    place, extract, ours = draw_place(4), extractor().extract, matcher()
-    noise = Image.effect_noise((640, 480), 60).convert("RGB")
-    query, same, other = (extract(image).views[0] for image in (see_again(place, 2).image, place, noise))
+    ours, (query, same, other) = matcher(), three_views(extractor())
     layers = counted(ours)
 
     found, scores = ours.glance(query, same)
