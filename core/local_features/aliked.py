@@ -109,7 +109,7 @@ class AlikedMatcher(LightGlueMatcher):
             BackendUnavailable: the package with the weights is not installed.
         """
         weights = _weights("aliked_lightglue")
-        super().__init__(_MATCHING, weights, device, layers=_LAYERS, least_score=_LEAST_SCORE, drops_keypoints=True)
+        super().__init__(_MATCHING, weights, device, least_score=_LEAST_SCORE, layers=_LAYERS, drops_keypoints=True)
 
 
 def is_installed() -> bool:

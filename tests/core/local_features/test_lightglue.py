@@ -34,7 +34,7 @@ def test_bfloat16_finds_what_float32_finds(monkeypatch, extractor, matcher):
     for is_native in (False, True):
         monkeypatch.setattr(lightglue, "multiplies_bfloat16", lambda answer=is_native: answer)
         through_all_layers = matcher()
-        through_all_layers.least_score = 0.0
+        through_all_layers._least_score = 0.0
         match = through_all_layers.match
         found.append((match(query, same), match(query, other)))
 
@@ -85,12 +85,17 @@ def test_a_pair_that_hardly_matches_goes_through_two_layers_only(extractor, matc
 
     _, weak = ours.match(query, other)
     assert len(layers) == 2
-    assert weak.sum() < ours.least_score
+    assert weak.sum() < ours._least_score
 
     layers.clear()
     _, strong = ours.match(query, same)
     assert len(layers) > 2
     assert strong.sum() > 100
+
+    layers.clear()
+    ours._least_score = 0.0
+    ours.match(query, other)
+    assert len(layers) > 2
 
 
 def test_keypoints_that_match_nothing_leave_after_two_layers():
@@ -117,17 +122,26 @@ def test_keypoints_that_match_nothing_leave_after_two_layers():
 
 @BOTH
 def test_a_glance_takes_the_strongest_keypoints_through_two_layers(extractor, matcher):
-    """It finds much of what the whole match finds in photos of one place, and hardly anything in others."""
+    """It leaves photos of two places there; much agrees in those of one, which then go through all layers."""
     ours, (query, same, other) = matcher(), three_views(extractor())
     layers = counted(ours)
 
-    found, scores = ours.glance(query, same)
-    _, weak = ours.glance(query, other)
+    _, weak = ours.match(query, other, glance_first=True)
+    assert layers == [(512, 512)] * 2
+    assert weak.sum() < 2
 
-    assert layers == [(512, 512)] * 4
+    layers.clear()
+    _, strong = ours.match(query, same, glance_first=True)
+    assert layers[:2] == [(512, 512)] * 2
+    assert layers[2] == (len(query.keypoints), len(same.keypoints))
+    assert strong.sum() == ours.match(query, same)[1].sum()
+
+    layers.clear()
+    ours._least_score = 1000.0
+    found, scores = ours.match(query, same, glance_first=True)
+    assert layers == [(512, 512)] * 2
     assert found.max() < 512
     assert scores.sum() > 30
-    assert weak.sum() < 2
 
 
 def as_kornia_takes_it(view: FeatureView) -> dict[str, torch.Tensor]:
