@@ -124,7 +124,7 @@ def test_the_same_advice_is_given_once(visit: Visit, product: Product) -> None:
     expect(page.get_by_text(re.compile(r"^and \d+ more"))).to_have_count(0)
     sentence.click()
     expect(page.get_by_role("link", name="Place 44")).to_be_visible()
-    assert page.locator(".folded").last.bounding_box()["y"] < page.locator(".cards").first.bounding_box()["y"]
+    assert visitor.boxes(".folded")[-1]["y"] < visitor.boxes(".cards")[0]["y"]
 
 
 def test_recent_matches_show_what_was_said_of_them(visit: Visit, product: Product) -> None:

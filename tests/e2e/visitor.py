@@ -77,6 +77,17 @@ class Visitor:
         """Wait until nothing on the page says that it is being fetched."""
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
 
+    def boxes(self, selector: str) -> list[dict[str, float]]:
+        """Where every shown element is, in pixels; read in one step, as a view that is drawn anew replaces them."""
+        self.page.locator(selector).first.wait_for()
+        return self.page.evaluate(
+            """(selector) =>
+              [...document.querySelectorAll(selector)]
+                .filter((element) => element.checkVisibility())
+                .map((element) => element.getBoundingClientRect().toJSON())""",
+            selector,
+        )
+
     def expect_complaint(self, part: str) -> None:
         """Let the browser say something, such as that a request failed which the test makes fail."""
         self._expected.append(part)
