@@ -2,10 +2,12 @@
 
 Kornia enlarges four maps of 32 channels to the size of the photo, joins and normalises them, for descriptors that are
 then read at some ten thousand points. Here the first convolution of the score is done before enlarging, and the maps
-are joined at those points alone. All tensors lie in memory pixel by pixel, so that reading at a point is one weighted
-sum of rows (``embedding_bag``).
+are joined at those points alone. The first map, as large as the photo, is never made as a whole: the score needs a few
+rows at a time, and descriptors those points. All tensors lie in memory pixel by pixel, so that reading at a point is
+one weighted sum of rows (``embedding_bag``).
 """
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,24 +15,58 @@ import torch
 import torch.nn.functional as functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from core.runtime.convolutions import pack
+
 _MAP_CHANNELS = 32  # of each of the four maps that a descriptor is made of
+_PIXELS = 8192  # of the first map at once: a megabyte, which stays in the second cache
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Maps:
+    """What descriptors and scores are made of.
+
+    Attributes:
+        shallow: [H * W, 16], what the first map is computed from, pixel by pixel.
+        narrow: [32, 16], the weights of that.
+        size: (H, W) of the photo.
+        others: the other three maps [1, 32, h, w], at a half, an eighth and a thirty-second of the photo's sides.
+    """
+
+    shallow: torch.Tensor
+    narrow: torch.Tensor
+    size: torch.Size
+    others: list[torch.Tensor]
+
+    def first(self, shallow: torch.Tensor) -> torch.Tensor:
+        """The first map at pixels whose shallow features [M, 16] are given: [M, 32]."""
+        return functional.selu_(functional.linear(shallow, self.narrow))
 
 
 def lighten(network: Any) -> None:
-    """Prepare kornia's network, in evaluation mode, for ``detect_and_describe``; its own forward pass still works.
+    """Prepare kornia's network, in evaluation mode and on its device, for ``detect_and_describe``.
 
     Every normalisation is done by the convolution before it, and deformable convolutions read rows.
     """
+    network.to(memory_format=torch.channels_last)
+    is_on_cpu = network.conv1.weight.device.type == "cpu"
+
+    def prepared(convolution: torch.nn.Conv2d) -> torch.nn.Module:
+        return pack(convolution, torch.nn.Identity()) if is_on_cpu else convolution
+
     for block in (network.block1, network.block2, network.block3, network.block4):
         for number in (1, 2):
             layer, normalisation = getattr(block, f"conv{number}"), getattr(block, f"bn{number}")
             if hasattr(layer, "regular_conv"):
                 layer.regular_conv = fuse_conv_bn_eval(layer.regular_conv, normalisation)
+                layer.offset_conv = prepared(layer.offset_conv)
                 layer.forward = partial(_convolve_deformed, layer)
             else:
-                setattr(block, f"conv{number}", fuse_conv_bn_eval(layer, normalisation))
+                setattr(block, f"conv{number}", prepared(fuse_conv_bn_eval(layer, normalisation)))
             setattr(block, f"bn{number}", torch.nn.Identity())
-    network.to(memory_format=torch.channels_last)
+        if getattr(block, "downsample", None) is not None:
+            block.downsample = prepared(block.downsample)
+    for name in ("conv2", "conv3", "conv4"):
+        setattr(network, name, prepared(getattr(network, name)))
 
 
 def detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -41,17 +77,15 @@ def detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tenso
         pixels: float32 [1, 3, H, W] in [0, 1]; H and W are multiples of 32.
 
     Returns:
-        (x, y) in pixels, float32 [P, 2]; scores, float32 [P]; descriptors of norm 1, float32 [P, 128].
+        (x, y) in pixels, float32 [P, 2], the strongest first; scores, float32 [P]; descriptors of norm 1, float32
+        [P, 128].
     """
-    size = pixels.shape[-2:]
     maps = _feature_maps(network, pixels.contiguous(memory_format=torch.channels_last))
-    (keypoints,), (scores,), *_ = network.dkd(_score(network.score_head, maps, size))
-    centres = (keypoints / 2 + 0.5) * _last_pixel(size, pixels)
-    return centres, scores, _describe(network.desc_head, maps, size, centres)
+    centres, scores = _detect(network.dkd, _score(network.score_head, maps))
+    return centres, scores, _describe(network.desc_head, maps, centres)
 
 
-def _feature_maps(network: Any, pixels: torch.Tensor) -> list[torch.Tensor]:
-    """The four maps [1, 32, h, w], at a whole, half, eighth and thirty-second of the photo's sides."""
+def _feature_maps(network: Any, pixels: torch.Tensor) -> _Maps:
     deep = [network.block1(pixels)]
     for pool, block in (
         (network.pool2, network.block2),
@@ -59,33 +93,59 @@ def _feature_maps(network: Any, pixels: torch.Tensor) -> list[torch.Tensor]:
         (network.pool4, network.block4),
     ):
         deep.append(block(pool(deep[-1])))
-    narrow = (network.conv1, network.conv2, network.conv3, network.conv4)
-    return [network.gate(convolve(features)) for convolve, features in zip(narrow, deep, strict=True)]
+    shallow, *deeper = deep
+    narrow = (network.conv2, network.conv3, network.conv4)
+    others = [network.gate(convolve(features)) for convolve, features in zip(narrow, deeper, strict=True)]
+    return _Maps(_rows(shallow), network.conv1.weight.flatten(1), pixels.shape[-2:], others)
 
 
-def _score(head: Any, maps: list[torch.Tensor], size: torch.Size) -> torch.Tensor:
-    """How good a keypoint every pixel is, [1, 1, H, W] in [0, 1]."""
+def _score(head: Any, maps: _Maps) -> torch.Tensor:
+    """How good a keypoint every pixel is, [H, W] in [0, 1]."""
     first, *rest = head
-    score: Any = 0
-    for weight, features in zip(first.weight.split(_MAP_CHANNELS, dim=1), maps, strict=True):
+    own, *weights = torch.split(first.weight, _MAP_CHANNELS, dim=1)
+    parts = [functional.linear(maps.first(rows), own.flatten(1)) for rows in torch.split(maps.shallow, _PIXELS)]
+    score = torch.cat(parts).reshape(*maps.size, -1).permute(2, 0, 1)[None]
+    for weight, features in zip(weights, maps.others, strict=True):
         part = functional.conv2d(features, weight)
-        score = score + functional.interpolate(part, size, mode="bilinear", align_corners=True)
+        score += functional.interpolate(part, maps.size, mode="bilinear", align_corners=True)
     for layer in rest:
         score = layer(score)
-    return torch.sigmoid(score)
+    return torch.sigmoid(score)[0, 0]
 
 
-def _describe(head: Any, maps: list[torch.Tensor], size: torch.Size, centres: torch.Tensor) -> torch.Tensor:
+def _detect(detector: Any, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What kornia's ``DKD`` finds in [H, W]; it copies what is around every pixel, not around keypoints alone.
+
+    Returns:
+        (x, y) in pixels [P, 2] and scores [P].
+    """
+    from kornia.geometry.subpix import nms2d
+
+    side, radius = detector.kernel_size, detector.radius
+    peaks = nms2d(scores[None, None], (side, side))[0, 0]  # zero elsewhere
+    inner = peaks[radius:-radius, radius:-radius]
+    strengths, places = inner.flatten().topk(min(detector.top_k, inner.numel()))
+    places = places[strengths > 0]
+    rows, columns = places // inner.shape[1], places % inner.shape[1]
+    steps = torch.arange(side, device=scores.device)
+    patches = scores[rows[:, None, None] + steps[:, None], columns[:, None, None] + steps].flatten(1)
+    weights = torch.softmax(patches / detector.temperature, dim=1)
+    centres = torch.stack((columns, rows), dim=1) + radius + weights @ detector.hw_grid
+    return centres, _interpolate(scores[None, None], centres)[:, 0]
+
+
+def _describe(head: Any, maps: _Maps, centres: torch.Tensor) -> torch.Tensor:
     """Describe keypoints at (x, y) in pixels, [P, 2]: [P, 128] of norm 1."""
-    last = _last_pixel(size, centres)
-    scales = [_last_pixel(features.shape[-2:], centres) / last for features in maps]
+    last = _last_pixel(maps.size, centres)
+    scales = [_last_pixel(features.shape[-2:], centres) / last for features in maps.others]
 
     def read(pixels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Sum the joined and normalised map at whole pixels [M, S, 2], zeros outside, by weights [M, S]: [M, 128]."""
-        points = pixels.reshape(-1, 2)
-        parts = [_interpolate(features, points * scale) for features, scale in zip(maps, scales, strict=True)]
+        points = pixels.clamp(torch.zeros_like(last), last).reshape(-1, 2)
+        parts = [maps.first(maps.shallow[(points[:, 1] * maps.size[1] + points[:, 0]).long()])]
+        parts += [_interpolate(other, points * scale) for other, scale in zip(maps.others, scales, strict=True)]
         norms = torch.stack([part.square().sum(dim=1) for part in parts]).sum(dim=0).sqrt().clamp(min=1e-12)
-        weights = weights * ((pixels >= 0) & (pixels <= last)).all(dim=-1) / norms.reshape(weights.shape)
+        weights = weights * (pixels == points.reshape(pixels.shape)).all(dim=-1) / norms.reshape(weights.shape)
         rows = torch.arange(len(points), device=points.device).reshape(weights.shape)
         return torch.cat([_sum_rows(part, rows, weights) for part in parts], dim=1)
 
@@ -94,10 +154,11 @@ def _describe(head: Any, maps: list[torch.Tensor], size: torch.Size, centres: to
     steps = torch.arange(side, device=centres.device)
     around = (first_corner[:, None] + torch.cartesian_prod(steps, steps).flip(1)).float().reshape(-1, 1, 2)
     patches = read(around, torch.ones_like(around[..., 0])).reshape(len(centres), side, side, -1).permute(0, 3, 1, 2)
-    furthest = max(size) / 4
+    furthest = max(maps.size) / 4
     offsets = head.offset_conv(patches).clamp(-furthest, furthest).reshape(-1, 2, head.n_pos).transpose(1, 2)
-    columns, rows, weights = _corners((centres[:, None] + offsets).reshape(-1, 2))
-    seen = read(torch.stack((columns.expand(-1, 2, 2), rows.expand(-1, 2, 2)), dim=-1).flatten(1, 2), weights)
+    low, weights = _corners((centres[:, None] + offsets).reshape(-1, 2))
+    steps = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], device=centres.device)
+    seen = read(low[:, None] + steps, weights)
     seen = functional.selu(functional.linear(seen, head.sf_conv.weight.flatten(1)))
     described = seen.reshape(len(centres), -1) @ head.agg_weights.flatten(0, 1)
     return functional.normalize(described, dim=1)
@@ -111,37 +172,45 @@ def _convolve_deformed(layer: Any, features: torch.Tensor) -> torch.Tensor:
     rows, columns, taps = (torch.arange(count, device=features.device) for count in (height, width, 3))
     pixels = torch.cartesian_prod(rows, columns).reshape(height, width, 1, 2)
     points = (pixels + torch.cartesian_prod(taps, taps) - layer.padding + offsets).flip(-1)  # from (y, x)
-    seen = _interpolate(features, points.reshape(-1, 2)).reshape(height * width, -1)
+    # Zeros outside: one pixel of them all around, on which all points outside lie.
+    padded = functional.pad(features, (1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
+    last = _last_pixel(padded.shape[-2:], features)
+    seen = _interpolate(padded, (points + 1).clamp(torch.zeros_like(last), last).reshape(-1, 2))
+    seen = seen.reshape(height * width, -1)
     weight = layer.regular_conv.weight.permute(0, 2, 3, 1).flatten(1)
     return functional.linear(seen, weight, layer.regular_conv.bias).T.reshape(1, -1, height, width)
 
 
 def _interpolate(features: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Read a map [1, C, H, W] bilinearly at (x, y) in its pixels, [N, 2], with zeros outside: [N, C]."""
-    height, width = features.shape[-2:]
-    columns, rows, weights = _corners(points)
-    inside = ((columns >= 0) & (columns < width)) & ((rows >= 0) & (rows < height))
-    chosen = rows.clamp(0, height - 1).int() * width + columns.clamp(0, width - 1).int()
-    return _sum_rows(features[0].permute(1, 2, 0).flatten(0, 1), chosen.flatten(1), weights * inside.flatten(1))
+    """Read a map [1, C, H, W] bilinearly at (x, y) in its pixels, [N, 2], from 0 to the last: [N, C]."""
+    size = features.shape[-2:]
+    low, weights = _corners(points)
+    left, above = low.unbind(dim=1)
+    right, below = (low + 1).minimum(_last_pixel(size, points)).unbind(dim=1)
+    pixels = torch.stack([row * size[1] + column for row in (above, below) for column in (left, right)], dim=1)
+    return _sum_rows(_rows(features), pixels.int(), weights)
 
 
-def _corners(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _corners(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The four pixels around points (x, y), [N, 2].
 
     Returns:
-        Their columns [N, 1, 2], their rows [N, 2, 1], and what each weighs in bilinear interpolation, [N, 4].
+        The first of them, [N, 2], and what each weighs in bilinear interpolation, row by row, [N, 4].
     """
     low = points.floor()
-    high = points - low
-    (columns, rows), (across, down) = (
-        torch.stack(pair, dim=1).unbind(dim=2) for pair in ((low, low + 1), (1 - high, high))
-    )
-    return columns[:, None], rows[:, :, None], (down[:, :, None] * across[:, None]).flatten(1)
+    right, below = (points - low).unbind(dim=1)
+    left, above = 1 - right, 1 - below
+    return low, torch.stack((left * above, right * above, left * below, right * below), dim=1)
 
 
 def _sum_rows(rows: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Sum rows [N, C], chosen by [M, S] numbers, times weights [M, S]: [M, C]."""
     return functional.embedding_bag(chosen, rows, per_sample_weights=weights, mode="sum")
+
+
+def _rows(features: torch.Tensor) -> torch.Tensor:
+    """A map [1, C, H, W] pixel by pixel: [H * W, C]."""
+    return features[0].permute(1, 2, 0).flatten(0, 1)
 
 
 def _last_pixel(size: torch.Size, like: torch.Tensor) -> torch.Tensor:
