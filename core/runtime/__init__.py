@@ -4,7 +4,7 @@ devices          the device and number format of a model
 cores            how many processor cores there are
 constants        small tensors that stay on a device
 threads          how many threads each numerical library may use
-convolutions     as a CPU runs them best
+batch_norm       folded into the convolutions before it
 second_thread    takes work off its callers while it has none
 memory           gives freed memory back to the system
 model_folder     the folder with a model's files, local or from a hub
