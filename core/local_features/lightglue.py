@@ -1,7 +1,8 @@
 """LightGlue, a learned matcher of sparse features (Lindenberger et al., ICCV 2023), with weights from a file."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,13 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 
 from core.errors import BackendUnavailable
+from core.local_features.lightglue_layers import attend_to_others, attend_to_themselves, replace_attention
 from core.results import FeatureView
+from core.runtime.cores import count_cores
 from core.runtime.devices import CPU_ALWAYS, multiplies_bfloat16
+from core.runtime.second_thread import SecondThread
 
-_ROWS = 512  # of queries at once: a megabyte of products, which stays in the second cache
+_ROWS = 512  # of all pairs at once, when matches are assigned
 
 # Every layer has a head that matches, trained as the last one's; after so many, pairs without a match show it, and so
 # do keypoints.
@@ -24,7 +28,10 @@ _TESTED_AFTER = 2
 # To glance at so many keypoints takes two fifths of the time of two layers of 1,024.
 _GLANCED_AT = 512
 
-Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+Side = tuple[Any, ...]
+Work = Callable[..., Any]
+Each = Callable[[Work, Side, Side], list[Any]]
+"""Does some work for either view."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,14 +95,17 @@ class LightGlueMatcher:
                     layer.bfloat16()
         # Places need more digits than bfloat16 has.
         self._network.posenc.forward = torch.autocast("cpu", enabled=False)(self._network.posenc.forward)
-        attend = _attend_in_bfloat16 if self._in_bfloat16 else functional.scaled_dot_product_attention
         for layer in self._network.transformers:
-            # kornia's own would round to float16 on a GPU
-            layer.self_attn.inner_attn.forward = partial(_attend_within, attend)
-            layer.cross_attn.forward = partial(_attend_across, attend, layer.cross_attn)
+            replace_attention(layer, in_bfloat16=self._in_bfloat16)
+        self._second_thread = SecondThread("matching")
 
     def match(
-        self, query: FeatureView, candidate: FeatureView, *, glance_first: bool = False
+        self,
+        query: FeatureView,
+        candidate: FeatureView,
+        *,
+        glance_first: bool = False,
+        on_two_threads: bool = False,
     ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Match the keypoints of two views, which are sorted, the strongest first.
 
@@ -104,26 +114,43 @@ class LightGlueMatcher:
             candidate: of the gallery photo.
             glance_first: take the strongest 512 keypoints of both through two layers, and leave the pair at what they
                 match where their scores sum to less than ``least_score``.
+            on_two_threads: one for either view, for a pair beside which none is matched: the same in less time.
 
         Returns:
             Index pairs [M, 2] into the query's and the candidate's keypoints, and their scores, float32 [M] in [0, 1].
         """
+        each = self._side_by_side if on_two_threads and count_cores() > 1 else _in_turn
         if glance_first:
-            found, scores = self._run(_strongest(query), _strongest(candidate), math.inf)
+            found, scores = self._run(_strongest(query), _strongest(candidate), math.inf, each)
             if scores.sum() < self._least_score:
                 return found, scores
-        return self._run(query, candidate, self._least_score)
+        return self._run(query, candidate, self._least_score, each)
 
     def _run(
-        self, query: FeatureView, candidate: FeatureView, least_score: float
+        self, query: FeatureView, candidate: FeatureView, least_score: float, each: Each
     ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         if len(query.keypoints) < 2 or len(candidate.keypoints) < 2:
             return np.zeros((0, 2), dtype=np.intp), np.zeros(0, dtype=np.float32)
-        with torch.inference_mode(), torch.autocast("cpu", enabled=self._in_bfloat16):
-            found, scores = self._match(self._as_input(query), self._as_input(candidate), least_score)
+        with self._inference():
+            found, scores = self._match(self._as_input(query), self._as_input(candidate), least_score, each)
         return found.cpu().numpy().astype(np.intp), scores.float().cpu().numpy()
 
-    def _match(self, first: _Points, second: _Points, least_score: float) -> tuple[torch.Tensor, torch.Tensor]:
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        with torch.inference_mode(), torch.autocast("cpu", enabled=self._in_bfloat16):
+            yield
+
+    def _side_by_side(self, work: Work, first: Side, second: Side) -> list[Any]:
+        def on_its_thread(side: Side) -> Any:
+            with self._inference():
+                return work(*side)
+
+        (one,), (other,) = self._second_thread.share([partial(on_its_thread, first)], [partial(on_its_thread, second)])
+        return [one, other]
+
+    def _match(
+        self, first: _Points, second: _Points, least_score: float, each: Each
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Do what kornia's ``LightGlue.forward`` does, and stop as well where hardly anything matches.
 
         Returns:
@@ -132,8 +159,8 @@ class LightGlueMatcher:
         network = self._network
         described = [network.input_proj(points.descriptors) for points in (first, second)]
         encodings = [network.posenc(points.places) for points in (first, second)]
-        for transformer in network.transformers[:_TESTED_AFTER]:
-            described = transformer(*described, *encodings)
+        for layer in network.transformers[:_TESTED_AFTER]:
+            described = self._pass(layer, described, encodings, each)
         found, scores = self._assign(_TESTED_AFTER, *described)
         if scores.float().sum() < least_score:
             return found, scores
@@ -144,12 +171,22 @@ class LightGlueMatcher:
                 [tensor.index_select(-2, rows) for tensor, rows in zip(tensors, kept, strict=True)]
                 for tensors in (described, encodings)
             )
-        for transformer in network.transformers[_TESTED_AFTER:]:
-            described = transformer(*described, *encodings)
+        for layer in network.transformers[_TESTED_AFTER:]:
+            described = self._pass(layer, described, encodings, each)
         found, scores = self._assign(len(network.transformers), *described)
         if kept is not None:
             found = torch.stack([rows[found[:, side]] for side, rows in enumerate(kept)], dim=-1)
         return found, scores
+
+    def _pass(
+        self, layer: Any, described: Sequence[torch.Tensor], encodings: Sequence[torch.Tensor], each: Each
+    ) -> list[torch.Tensor]:
+        """Take the keypoints of both views through a layer, as kornia's ``TransformerLayer.forward`` does."""
+        (own, keys, values), (other, other_keys, other_values) = each(
+            partial(attend_to_themselves, layer), *zip(described, encodings, strict=True)
+        )
+        across = partial(attend_to_others, layer)
+        return each(across, (own, keys, other_keys, other_values), (other, other_keys, keys, values))
 
     def _matchable(self, layers: int, points: torch.Tensor) -> torch.Tensor:
         """The rows of the keypoints that, after so many layers, may match something."""
@@ -197,48 +234,8 @@ def _log_sum(rows: torch.Tensor) -> torch.Tensor:
     return rows[:, 0] - functional.log_softmax(rows, dim=1)[:, 0]
 
 
-def _attend_in_bfloat16(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """What ``scaled_dot_product_attention`` returns, in two thirds of its time on a CPU that multiplies bfloat16.
-
-    torch's fused attention multiplies blocks too small to gain by it, and the matrix of all pairs is too large to be
-    reused from the heap. To move all keys alike changes no attention; about their mean, products are smaller, and lose
-    as little by rounding as in the fused attention. One head after the other: a batch is multiplied more slowly.
-    """
-    keys = keys.float()
-    keys = (keys - keys.mean(dim=-2, keepdim=True)).bfloat16().transpose(-1, -2).contiguous()
-    scaled, values = (queries.float() * queries.shape[-1] ** -0.5).bfloat16(), values.bfloat16().contiguous()
-    heads = [
-        torch.cat([torch.mm(torch.softmax(torch.mm(rows, key), dim=-1), value) for rows in query.split(_ROWS)])
-        for query, key, value in zip(scaled[0], keys[0], values[0], strict=True)
-    ]
-    return torch.stack(heads)[None]
-
-
-def _attend_within(
-    attend: Attend, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: None = None
-) -> torch.Tensor:
-    assert mask is None, "no batch is padded here"
-    return attend(queries, keys, values)
-
-
-def _attend_across(
-    attend: Attend, block: Any, first: torch.Tensor, second: torch.Tensor, mask: None = None
-) -> tuple[torch.Tensor, ...]:
-    """What kornia's ``CrossBlock.forward`` returns, in half the time.
-
-    On a CPU, kornia keeps the fused attention to ``SelfBlock``, and writes out the matrix of all pairs in float32.
-    """
-    assert mask is None, "no batch is padded here"
-    heads = partial(torch.Tensor.unflatten, dim=-1, sizes=(block.heads, -1))
-    keys, values = (
-        [heads(project(points)).transpose(1, 2) for points in (first, second)] for project in (block.to_qk, block.to_v)
-    )
-    attended = [attend(keys[own], keys[other], values[other]) for own, other in ((0, 1), (1, 0))]
-    messages = [block.to_out(part.transpose(1, 2).flatten(start_dim=-2)) for part in attended]
-    return tuple(
-        points + block.ffn(torch.cat([points, message], -1))
-        for points, message in zip((first, second), messages, strict=True)
-    )
+def _in_turn(work: Work, first: Side, second: Side) -> list[Any]:
+    return [work(*first), work(*second)]
 
 
 def _modern_name(name: str, layers: int) -> str:

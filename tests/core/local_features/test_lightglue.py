@@ -66,8 +66,16 @@ def test_matches_are_kornias(monkeypatch, extractor, matcher):
 def counted(matcher: LightGlueMatcher) -> list[tuple[int, int]]:
     """A list that every layer adds to: the keypoints of both views that it gets."""
     layers: list[tuple[int, int]] = []
+    query: list[int] = []
+
+    def count(_: torch.nn.Module, view: tuple[torch.Tensor, ...]) -> None:
+        if query:
+            layers.append((query.pop(), view[0].shape[1]))
+        else:
+            query.append(view[0].shape[1])
+
     for layer in matcher._network.transformers:
-        layer.register_forward_pre_hook(lambda _, views: layers.append((views[0].shape[1], views[1].shape[1])))
+        layer.self_attn.register_forward_pre_hook(count)
     return layers
 
 
@@ -153,3 +161,18 @@ def as_kornia_takes_it(view: FeatureView) -> dict[str, torch.Tensor]:
         "image_size": size,
     }
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+@BOTH
+def test_two_threads_match_the_same(monkeypatch, extractor, matcher):
+    """With a thread for either view, not a digit is another one; glanced at or not."""
+    query, same, other = three_views(extractor())
+    match = matcher().match
+    monkeypatch.setattr(lightglue, "count_cores", lambda: 2)
+
+    for candidate in (same, other):
+        for glance_first in (False, True):
+            found, scores = match(query, candidate, glance_first=glance_first)
+            on_two, weighed = match(query, candidate, glance_first=glance_first, on_two_threads=True)
+            np.testing.assert_array_equal(on_two, found)
+            np.testing.assert_array_equal(weighed, scores)
