@@ -1,7 +1,6 @@
 """The second stage: ALIKED and LightGlue compare the pairs that XFeat leaves open, the most promising first."""
 
 import logging
-import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from functools import partial
@@ -14,6 +13,7 @@ from core.local_features.matching import ALIKED, local_evidence
 from core.results import FeatureView, LocalFeatures, Photo
 from core.runtime.bounded_cache import BoundedCache
 from core.runtime.cancellation import cancellable, raise_if_cancelled, seconds_left
+from core.runtime.second_thread import work_time
 from core.runtime.stage_times import stage
 from core.verifiers.geometric.two_view import NOT_MATCHED, Agreement, compare_views
 
@@ -99,20 +99,22 @@ class AlikedStage:
         """
         if seconds_left() < _LEAST_S:
             return {}
-        began = time.thread_time()
+        began = work_time()
         try:
             features = self._features(query, seen_as.rotation, mirrored=seen_as.mirrored)
         except InvalidImage as error:
             logger.warning("a photo is not compared a second time: %s", error)
             return {}
-        spent, longest = time.thread_time() - began, 0.0
+        spent, longest = work_time() - began, 0.0
         compare = cancellable(partial(self._compare, features))
         begun, end = 0, len(candidates)
         under_way: dict[Future[tuple[Agreement | None, float]], int] = {}
         found: dict[int, Agreement] = {}
 
         def may_begin() -> bool:
-            return spent + longest * (len(under_way) + 1) < budget_s and seconds_left() >= _LEAST_S
+            # The next group may be needless: it waits unless there are threads for both.
+            is_wanted = begun % _GROUP > 0 or not under_way or len(under_way) + _GROUP <= at_once
+            return is_wanted and spent + longest * (len(under_way) + 1) < budget_s and seconds_left() >= _LEAST_S
 
         try:
             while True:
@@ -136,13 +138,13 @@ class AlikedStage:
                 future.cancel()
 
     def _compare(self, query: LocalFeatures, candidate: Photo, in_any_case: bool) -> tuple[Agreement | None, float]:
-        began = time.thread_time()
+        began = work_time()
         try:
             agreement = self._match(query, self._features(candidate), in_any_case)
         except (InvalidImage, GalleryError) as error:
             logger.warning("a candidate is not compared a second time: %s", error)
             agreement = None
-        return agreement, time.thread_time() - began
+        return agreement, work_time() - began
 
     def _match(self, query: LocalFeatures, candidate: LocalFeatures, in_any_case: bool) -> Agreement:
         """Match the query with the view of the candidate that agrees best."""

@@ -166,22 +166,21 @@ class GeometricVerifier:
         """Match the pairs that agree enough; a clear one first, and if that settles it, only those above chance."""
 
         @cancellable
-        def measure(number: int, *, alone: bool = False) -> GeometricEvidence:
+        def measure(number: int) -> GeometricEvidence:
             best = local[number]
             views = query.views[best.query_view], references[number].views[best.candidate_view]
-            match = partial(self._matcher.match, on_two_threads=alone)
-            return GeometricEvidence(best.score, compare_views(match, *views))
+            return GeometricEvidence(best.score, compare_views(self._matcher.match, *views))
 
         least = LEAST_AGREEMENT if self._second is not None else 0.0
         left = sorted(range(len(local)), key=lambda number: -local[number].score)
         found: dict[int, GeometricEvidence] = {}
         if local[left[0]].score >= CLEAR_SCORE:
             best, *left = left
-            found[best] = measure(best, alone=True)
+            found[best] = measure(best)
             if self._rule.confidence(found[best]) >= SETTLED:
                 least = CHANCE_SCORE
         left = [number for number in left if local[number].score >= least]
-        found |= dict(zip(left, self._pool.map(partial(measure, alone=len(left) == 1), left), strict=True))
+        found |= dict(zip(left, self._pool.map(measure, left), strict=True))
         return [found.get(number, GeometricEvidence(known.score, NOT_MATCHED)) for number, known in enumerate(local)]
 
     def _look_twice(

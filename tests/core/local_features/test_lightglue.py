@@ -74,6 +74,7 @@ def counted(matcher: LightGlueMatcher) -> list[tuple[int, int]]:
         else:
             query.append(view[0].shape[1])
 
+    matcher._for_both = lambda work, first, second: [work(*first), work(*second)]  # in turn, the query first
     for layer in matcher._network.transformers:
         layer.self_attn.register_forward_pre_hook(count)
     return layers
@@ -167,12 +168,13 @@ def as_kornia_takes_it(view: FeatureView) -> dict[str, torch.Tensor]:
 def test_two_threads_match_the_same(monkeypatch, extractor, matcher):
     """With a thread for either view, not a digit is another one; glanced at or not."""
     query, same, other = three_views(extractor())
-    match = matcher().match
-    monkeypatch.setattr(lightglue, "count_cores", lambda: 2)
+    matcher = matcher()
 
     for candidate in (same, other):
         for glance_first in (False, True):
-            found, scores = match(query, candidate, glance_first=glance_first)
-            on_two, weighed = match(query, candidate, glance_first=glance_first, on_two_threads=True)
-            np.testing.assert_array_equal(on_two, found)
-            np.testing.assert_array_equal(weighed, scores)
+            on_one, on_two = [], []
+            for cores, result in ((1, on_one), (2, on_two)):
+                monkeypatch.setattr(lightglue, "count_cores", lambda cores=cores: cores)
+                result += matcher.match(query, candidate, glance_first=glance_first)
+            np.testing.assert_array_equal(on_two[0], on_one[0])
+            np.testing.assert_array_equal(on_two[1], on_one[1])

@@ -6,7 +6,7 @@ from fakes.images import draw_place
 from PIL import Image
 
 from core.local_features.lighterglue import LighterGlue
-from core.local_features.regions import WHOLE, Region, densest_region, place_view
+from core.local_features.regions import Region, densest_region, place_view
 from core.local_features.rotation import to_upright, turn
 from core.local_features.xfeat import FIRST_LOOK, XFeatExtractor
 from core.results import FeatureView
@@ -61,7 +61,7 @@ def test_the_whole_is_its_own_part():
         np.array([[0.2, 0.4]], np.float32), np.ones((1, 1), np.float16), np.ones(1, np.float32), (64, 32)
     )
 
-    placed = place_view(view, WHOLE)
+    placed = place_view(view, Region(0.0, 0.0, 1.0, 1.0))
 
     assert placed.size == (64, 32)
     np.testing.assert_allclose(placed.keypoints, view.keypoints)
