@@ -101,7 +101,7 @@ class AlikedStage:
             return {}
         began = work_time()
         try:
-            features = self._features(query, seen_as.rotation, mirrored=seen_as.mirrored)
+            features = self._describe(query, seen_as)
         except InvalidImage as error:
             logger.warning("a photo is not compared a second time: %s", error)
             return {}
@@ -154,17 +154,21 @@ class AlikedStage:
         match = partial(self._matcher.match, glance_first=neighbours.score < _PROMISING)
         return compare_views(match, query.views[0], candidate.views[neighbours.candidate_view])
 
-    def _features(self, photo: Photo, rotation: int = 0, *, mirrored: bool = False) -> LocalFeatures:
-        is_upright = rotation == 0 and not mirrored
-        stored = photo.stored_features(self._extractor.name) if is_upright else None
+    def _describe(self, query: Photo, seen_as: FeatureView) -> LocalFeatures:
+        """Describe a query as it is seen; upright, retrieval may have done so."""
+        is_upright = seen_as.rotation == 0 and not seen_as.mirrored
+        stored = query.stored_features(self._extractor.name) if is_upright else None
+        return stored or self._extractor.extract(query.load(), seen_as.rotation, mirrored=seen_as.mirrored)
+
+    def _features(self, candidate: Photo) -> LocalFeatures:
+        stored = candidate.stored_features(self._extractor.name)
         if stored is not None:
             return stored
-        key = f"{photo.content_hash} {rotation} {mirrored}" if photo.content_hash else None
-        known = self._cache.get(key) if key else None
+        known = self._cache.get(candidate.content_hash) if candidate.content_hash else None
         if known is None:
-            known = self._extractor.extract(photo.load(), rotation, mirrored=mirrored)
-            if key:
-                self._cache.put(key, known)
+            known = self._extractor.extract(candidate.load())
+            if candidate.content_hash:
+                self._cache.put(candidate.content_hash, known)
         return known
 
 

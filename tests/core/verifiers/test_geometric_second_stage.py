@@ -250,7 +250,7 @@ def test_a_sufficient_pair_ends_the_stage_with_the_one_beside_it(monkeypatch, th
 
 
 def test_stored_features_are_used_and_those_of_others_are_kept(doubtful, monkeypatch):
-    """Of a candidate whose features the gallery has, nothing is extracted; of one without, once."""
+    """Of a candidate whose features the gallery has, nothing is extracted; of one without, once. No query is kept."""
     place, unstored = draw_place(1), draw_place(3)
     stored = {aliked.EXTRACTOR: AlikedExtractor().extract(place)}
     known = photo(place, content_hash="known", stored_features=stored.get)
@@ -265,10 +265,11 @@ def test_stored_features_are_used_and_those_of_others_are_kept(doubtful, monkeyp
     query = see_again(place, 5).image
 
     for _ in range(2):
-        verdicts = doubtful.verify(photo(query), [unknown, known])
+        verdicts = doubtful.verify(photo(query, content_hash="query"), [unknown, known])
 
     assert [verdict.is_match for verdict in verdicts] == [False, True]
     assert [image for image in extracted if image is not query] == [unstored]
+    assert [image for image in extracted if image is query] == [query, query]
 
 
 def test_a_damaged_original_leaves_a_candidate_to_the_first_stage(doubtful, embedded):
