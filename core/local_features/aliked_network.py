@@ -25,7 +25,7 @@ class _Maps:
 
     Attributes:
         shallow: [H * W, 16], what the first map is computed from, pixel by pixel.
-        narrow: [32, 16], the weights of that.
+        narrow: [32, 16], the weights that make the first map of it.
         size: (H, W) of the photo.
         others: the other three maps [1, 32, h, w], at a half, an eighth and a thirty-second of the photo's sides.
     """
@@ -65,8 +65,7 @@ def detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tenso
         pixels: float32 [1, 3, H, W] in [0, 1]; H and W are multiples of 32.
 
     Returns:
-        (x, y) in pixels, float32 [P, 2], the strongest first; scores, float32 [P]; descriptors of norm 1, float32
-        [P, 128].
+        (x, y) in pixels, float32 [P, 2]; scores, float32 [P]; descriptors of norm 1, float32 [P, 128].
     """
     maps = _feature_maps(network, pixels.contiguous(memory_format=torch.channels_last))
     centres, scores = _detect(network.dkd, _score(network.score_head, maps))

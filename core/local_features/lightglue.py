@@ -96,6 +96,7 @@ class LightGlueMatcher:
         self._network.posenc.forward = torch.autocast("cpu", enabled=False)(self._network.posenc.forward)
         for layer in self._network.transformers:
             replace_attention(layer, in_bfloat16=self._in_bfloat16)
+        self._has_second_core = device.type == "cpu" and count_cores() > 1
         self._second_thread = SecondThread("matching")
         self._counting, self._under_way = Lock(), 0
 
@@ -182,8 +183,8 @@ class LightGlueMatcher:
         return self._for_both(across, (own, keys, other_keys, other_values), (other, other_keys, keys, values))
 
     def _for_both(self, work: Callable[..., Any], first: tuple[Any, ...], second: tuple[Any, ...]) -> list[Any]:
-        """Do some work for either view, side by side while no other pair is being matched."""
-        if self._device.type != "cpu" or self._under_way > 1 or count_cores() == 1:
+        """Do some work for either view, side by side while this matcher matches no other pair."""
+        if not self._has_second_core or self._under_way > 1:
             return [work(*first), work(*second)]
 
         def infer(view: tuple[Any, ...]) -> Any:
@@ -220,7 +221,11 @@ class LightGlueMatcher:
             largest = torch.maximum(largest, scores.amax(dim=0))
         queries, candidates, best = map(torch.cat, zip(*found, strict=True))
         mutual = best == largest[candidates]
-        return torch.stack([queries, candidates], dim=1)[mutual], best[mutual].exp()
+        queries, candidates, best = queries[mutual], candidates[mutual], best[mutual]
+        # Where several are equal, the first one.
+        taken_by = torch.full_like(largest, len(own), dtype=torch.long).scatter_reduce(0, candidates, queries, "amin")
+        only = taken_by[candidates] == queries
+        return torch.stack([queries, candidates], dim=1)[only], best[only].exp()
 
     def _as_input(self, view: FeatureView) -> _Points:
         size = np.array(view.size, dtype=np.float32)

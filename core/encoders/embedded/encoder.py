@@ -32,7 +32,7 @@ _MOST_FRAMED, _MOST_PARTS = 1, 2
 _FURTHER_LOOK = FIRST_LOOK[:1]
 
 Place = Callable[[FeatureView], FeatureView]
-"""Says what a look at a part of a photo found in the frame of the whole."""
+"""Says a view of a part of a photo in the frame of the whole."""
 
 
 class EmbeddedEncoder:
@@ -126,7 +126,7 @@ class EmbeddedEncoder:
         return parts[:_MOST_PARTS]
 
     def _look(self, seen: "_Resized", place: Place | None = None, *, rotation: int = 0, mirrored: bool = False) -> Look:
-        """Describe what is seen, which was turned or mirrored before, and is placed in the whole photo."""
+        """Describe a picture, already turned or mirrored; ``place`` says where it lies in the whole photo."""
         encodings = self._encode([seen.smaller], [seen.larger], _FURTHER_LOOK)
         (found,) = encodings.local_features
         views = tuple(replace(view, rotation=rotation, mirrored=mirrored) for view in found.views) if found else ()
@@ -137,7 +137,7 @@ class EmbeddedEncoder:
 
 @dataclass(frozen=True, slots=True)
 class _Resized:
-    """A photo or a part of it, once for all looks at it turned, in the sizes of both networks."""
+    """A photo, or a part of one, resized once for each network; all turned looks at it share it."""
 
     smaller: Image.Image
     larger: Image.Image

@@ -112,8 +112,8 @@ class AlikedStage:
         found: dict[int, Agreement] = {}
 
         def may_begin() -> bool:
-            # The next group may be needless: it waits unless there are threads for both.
-            is_wanted = begun % _GROUP > 0 or not under_way or len(under_way) + _GROUP <= at_once
+            # The next group may be needless. On two threads it waits, as a pair that is left alone has both.
+            is_wanted = begun % _GROUP > 0 or not under_way or at_once > _GROUP
             return is_wanted and spent + longest * (len(under_way) + 1) < budget_s and seconds_left() >= _LEAST_S
 
         try:

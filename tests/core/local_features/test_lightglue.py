@@ -1,5 +1,8 @@
 """Both LightGlues, in the number formats that they run in."""
 
+from dataclasses import replace
+from threading import get_ident
+
 import numpy as np
 import pytest
 import torch
@@ -168,13 +171,34 @@ def as_kornia_takes_it(view: FeatureView) -> dict[str, torch.Tensor]:
 def test_two_threads_match_the_same(monkeypatch, extractor, matcher):
     """With a thread for either view, not a digit is another one; glanced at or not."""
     query, same, other = three_views(extractor())
-    matcher = matcher()
+    found, threads = [], []
+    for cores in (1, 2):
+        monkeypatch.setattr(lightglue, "count_cores", lambda cores=cores: cores)
+        some, at_work = matcher(), set()
+        for layer in some._network.transformers:
+            layer.self_attn.register_forward_pre_hook(lambda *_, at_work=at_work: at_work.add(get_ident()))
+        found.append([some.match(query, view, glance_first=glance) for view in (same, other) for glance in (0, 1)])
+        threads.append(len(at_work))
 
-    for candidate in (same, other):
-        for glance_first in (False, True):
-            on_one, on_two = [], []
-            for cores, result in ((1, on_one), (2, on_two)):
-                monkeypatch.setattr(lightglue, "count_cores", lambda cores=cores: cores)
-                result += matcher.match(query, candidate, glance_first=glance_first)
-            np.testing.assert_array_equal(on_two[0], on_one[0])
-            np.testing.assert_array_equal(on_two[1], on_one[1])
+    assert threads == [1, 2]
+    for (on_one, scores), (on_two, same_scores) in zip(*found, strict=True):
+        np.testing.assert_array_equal(on_two, on_one)
+        np.testing.assert_array_equal(same_scores, scores)
+
+
+@BOTH
+def test_no_keypoint_matches_twice(extractor, matcher):
+    """Not even where two keypoints are the same to the digit."""
+    query, same, _ = three_views(extractor())
+    doubled = replace(
+        query,
+        keypoints=query.keypoints[:300].repeat(2, axis=0),
+        descriptors=query.descriptors[:300].repeat(2, axis=0),
+        scores=query.scores[:300].repeat(2, axis=0),
+    )
+    match = matcher().match
+
+    for pair in ((doubled, same), (same, doubled)):
+        found, _ = match(*pair)
+        assert len(found) > 30
+        assert [len(set(side)) for side in found.T.tolist()] == [len(found)] * 2
