@@ -127,7 +127,7 @@ class LightGlueMatcher:
             return np.zeros((0, 2), dtype=np.intp), np.zeros(0, dtype=np.float32)
         with self._counted(), self._inference():
             found, scores = self._match(self._as_input(query), self._as_input(candidate), least_score)
-        return found.cpu().numpy().astype(np.intp), scores.float().cpu().numpy()
+        return found.cpu().numpy().astype(np.intp), scores.cpu().numpy()
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -156,7 +156,7 @@ class LightGlueMatcher:
         for layer in network.transformers[:_TESTED_AFTER]:
             described = self._pass(layer, described, encodings)
         found, scores = self._assign(_TESTED_AFTER, *described)
-        if scores.float().sum() < least_score:
+        if scores.sum() < least_score:
             return found, scores
         kept = None
         if self._drops_keypoints:
