@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from core.runtime.memory import release_free_memory
 
-_EVERY_S = 2.0
+_EVERY_S = 1.0
 
 
 @asynccontextmanager

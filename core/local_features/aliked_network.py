@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 _MAP_CHANNELS = 32  # of each of the four maps that a descriptor is made of
 _PIXELS = 8192  # of the first map at once: a megabyte, which stays in the second cache
+_KEYPOINTS = 256  # described at once: two megabytes of each map that they are made of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +70,8 @@ def detect_and_describe(network: Any, pixels: torch.Tensor) -> tuple[torch.Tenso
     """
     maps = _feature_maps(network, pixels.contiguous(memory_format=torch.channels_last))
     centres, scores = _detect(network.dkd, _score(network.score_head, maps))
-    return centres, scores, _describe(network.desc_head, maps, centres)
+    described = [_describe(network.desc_head, maps, some) for some in torch.split(centres, _KEYPOINTS)]
+    return centres, scores, torch.cat(described)
 
 
 def _feature_maps(network: Any, pixels: torch.Tensor) -> _Maps:
